@@ -1,0 +1,1 @@
+"""MCP server for Hailuo (MiniMax) video generation."""

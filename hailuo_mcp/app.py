@@ -1,0 +1,107 @@
+"""The composition root: settings, ledger, gateways with their transports, and the studio over them. Nothing else
+builds these.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.pictures import PictureRules
+from hailuo_mcp.sending import Sender
+from hailuo_mcp.settings import Settings, read_settings
+from hailuo_mcp.studio import Studio
+
+if TYPE_CHECKING:
+    import httpx
+
+SANDBOX_HOST = "hailuo-sandbox.invalid"
+"""Host of the links that the sandbox in this process gives; it is answered here, and by nothing on any network."""
+
+Transport = Callable[[], "httpx.AsyncBaseTransport"]
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: a value is wrong.
+    """
+    return read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
+
+
+def build_studio(settings: Settings, *, local_files: bool = True) -> Studio:
+    """A studio, not yet open. `local_files` is off where callers are not on this machine.
+
+    Raises:
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
+    """
+    kinds = discover()
+    catalog = Catalog(kinds, settings)
+    sandbox = sandbox_transport(settings) if settings.in_sandbox else None
+    resources = AsyncExitStack()
+    gateways = {kind.name: _gateway(kind, settings, sandbox, resources) for kind in kinds}
+    ledger = SqliteLedger(settings.database_path)
+    resources.push_async_callback(ledger.close)
+    clips = ClipStore(
+        settings.output_dir,
+        own_hosts=frozenset(_hosts(gateways)),
+        max_bytes=settings.max_video_mb * 1024 * 1024,
+        stand_in=sandbox,
+        stand_in_host=SANDBOX_HOST,
+    )
+    rules = PictureRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images)
+    return Studio(settings, catalog, gateways, ledger, clips, rules, resources)
+
+
+def sandbox_transport(settings: Settings) -> Transport:
+    """The sandbox in this process, in place of every gateway's network."""
+    made: list[httpx.AsyncBaseTransport] = []
+
+    def transport() -> "httpx.AsyncBaseTransport":
+        # start-up time: the sandbox and httpx are only needed once something is sent
+        import httpx
+
+        from hailuo_mcp.sandbox import ConnectionCut, create_app
+
+        class InProcess(httpx.ASGITransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                try:
+                    return await super().handle_async_request(request)
+                except ConnectionCut:
+                    raise httpx.ReadError("cut", request=request) from None
+
+        if not made:
+            app = create_app(
+                settings.state_dir / "sandbox", seconds=settings.sandbox_seconds, public_url=f"https://{SANDBOX_HOST}"
+            )
+            made.append(InProcess(app=app))
+        return made[0]
+
+    return transport
+
+
+def _gateway(kind: type[Gateway], settings: Settings, sandbox: Transport | None, resources: AsyncExitStack) -> Gateway:
+    sender = Sender(kind.title, sandbox, kind.wait_of)
+    resources.push_async_callback(sender.close)
+    return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None)
+
+
+def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
+    from urllib.parse import urlsplit
+
+    return {host for gateway in gateways.values() if (host := urlsplit(gateway.settings.urls["base"]).hostname)}
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Our log to stderr; stdout belongs to the protocol. Libraries speak up only when something is wrong."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("hailuo_mcp").setLevel(settings.log_level)

@@ -1,0 +1,203 @@
+"""All models of all gateways, as the user may use them: the merged schema, reading arguments, and choosing a model."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.params import CANONICAL, JsonSchema, ModelSpec, Price, shown
+from hailuo_mcp.settings import PREFIX, Settings, SettingsError
+
+Model = type[ModelSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A validated call: the model, its parameters, and what should be said about how it came to it."""
+
+    spec: ModelSpec
+    warnings: tuple[str, ...] = ()
+
+
+class Catalog:
+    """The models of the given gateways, and which of them are usable under the settings.
+
+    Raises:
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
+    """
+
+    def __init__(self, gateways: Iterable[type[Gateway]], settings: Settings) -> None:
+        self._gateways = tuple(gateways)
+        known = [model for gateway in self._gateways for model in gateway.models]
+        if strangers := [name for name in settings.models if name not in {model.id for model in known}]:
+            raise SettingsError(
+                f"{PREFIX}MODELS: there is no model {', '.join(map(repr, strangers))}; "
+                f"known are {', '.join(model.id for model in known)}"
+            )
+        reachable = {
+            gateway.name for gateway in self._gateways if settings.in_sandbox or settings.gateways[gateway.name].key
+        }
+        self.known: tuple[Model, ...] = tuple(known)
+        self.usable: tuple[Model, ...] = tuple(
+            model
+            for model in known
+            if model.id.split("/")[0] in reachable and (not settings.models or model.id in settings.models)
+        )
+
+    def model(self, model_id: object) -> Model:
+        """The usable model of this id.
+
+        Raises:
+            UnknownModel: there is none, or its key is not set; the hint says which variable, or which ids there are.
+        """
+        if isinstance(model_id, str):
+            wanted = model_id.strip().lower()
+            for model in self.usable:
+                if model.id == wanted:
+                    return model
+            if known := next((model for model in self.known if model.id == wanted), None):
+                raise UnknownModel(f"{known.id} is not enabled here.", self._how_to_enable(known))
+        raise UnknownModel(f"There is no model {shown(model_id)}.", f"Usable models: {self._usable_ids()}.")
+
+    def known_model(self, model_id: str) -> Model | None:
+        """Any model of this id, usable or not: jobs of a model that is off by now can still be polled."""
+        return next((model for model in self.known if model.id == model_id), None)
+
+    def gateway(self, model: Model) -> type[Gateway]:
+        return next(gateway for gateway in self._gateways if model in gateway.models)
+
+    def read(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
+        """Validate a call; without a model id, choose the cheapest usable model that takes the arguments.
+
+        Raises:
+            UnknownModel, InvalidInput: the hint says what to pass, and which model would take these arguments.
+        """
+        if not self.usable:
+            raise UnknownModel("No model is usable: no gateway key is set.", self.how_to_get_keys())
+        if model_id is None:
+            return self._choose(arguments)
+        model = self.model(model_id)
+        try:
+            return Choice(model.read(arguments))
+        except InvalidInput as refusal:
+            raise self._with_alternatives(refusal, arguments, model) from None
+
+    def _choose(self, arguments: Mapping[str, Any]) -> Choice:
+        fitting = self._taking(arguments)
+        if not fitting:
+            raise self._closest_refusal(arguments)
+        spec = min(fitting, key=_cheapness)  # the first of equals: the order of the catalogue
+        price = spec.price()
+        cost = f"about ${price.usd:.3g}, {price.kind}" if price else "its price is not published"
+        why = "the only usable model that takes" if len(fitting) == 1 else "the cheapest usable model that takes"
+        return Choice(spec, (f"No model was named: {spec.id} was chosen, {why} these arguments ({cost}).",))
+
+    def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
+        """No model takes the arguments: the model that knows most of the names, and complains least, says most."""
+        refusals: list[tuple[tuple[int, int], InvalidInput]] = []
+        for model in self.usable:
+            try:
+                model.read(arguments)
+            except InvalidInput as refusal:
+                strange = sum(not model.takes(name) for name in arguments)
+                refusals.append(((strange, refusal.problem.message.count(";")), refusal))
+        _, closest = min(refusals, key=lambda pair: pair[0])
+        return InvalidInput(
+            f"No usable model takes these arguments. Closest: {closest.problem.message}", closest.problem.hint
+        )
+
+    def _taking(self, arguments: Mapping[str, Any]) -> list[ModelSpec]:
+        specs: list[ModelSpec] = []
+        for model in self.usable:
+            try:
+                specs.append(model.read(arguments))
+            except InvalidInput:
+                continue
+        return specs
+
+    def _with_alternatives(self, refusal: InvalidInput, arguments: Mapping[str, Any], model: Model) -> HailuoError:
+        others = [spec.id for spec in self._taking(arguments)]
+        problem = refusal.problem
+        if others:
+            return InvalidInput(
+                problem.message, f"{problem.hint} Or take {' or '.join(others)}, which accepts these arguments."
+            )
+        takers = [
+            f"{name}: {', '.join(other.id for other in self.usable if other.takes(name)) or 'no usable model'}"
+            for name in arguments
+            if name in CANONICAL and not model.takes(name)
+        ]
+        return (
+            InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
+            if takers
+            else refusal
+        )
+
+    @property
+    def default_model(self) -> str | None:
+        """What a bare prompt would get; without such a model, what a prompt with a picture would."""
+        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
+            if fitting := self._taking(arguments):
+                return min(fitting, key=_cheapness).id
+        return None
+
+    def dearest_usd(self, gateway: str) -> float:
+        """What a job without a known price counts as: the dearest known price of its gateway, else of the catalogue."""
+        prices = {model.id: price.usd for model in self.known if (price := _dearest(model))}
+        own = [usd for model_id, usd in prices.items() if model_id.startswith(f"{gateway}/")]
+        return max(own or prices.values(), default=0.0)
+
+    def merged_properties(self) -> dict[str, JsonSchema]:
+        """The parameters of all usable models as one flat set of properties; each says which models take it."""
+        properties: dict[str, JsonSchema] = {}
+        for name, canonical in CANONICAL.items():
+            takers = [model.id for model in self.usable if model.takes(name)]
+            if not takers and name != "prompt":
+                continue
+            properties[name] = {**canonical.schema, "description": canonical.meaning + self._takers_in_words(takers)}
+        return properties
+
+    def _takers_in_words(self, takers: list[str]) -> str:
+        return " All models." if len(takers) == len(self.usable) else f" For {', '.join(takers)}."
+
+    def _usable_ids(self) -> str:
+        return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
+
+    def how_to_get_keys(self) -> str:
+        variables = ", ".join(f"{gateway.name.upper()}_API_KEY" for gateway in self._gateways)
+        return f"Set one of {variables} in the server's environment, or {PREFIX}SANDBOX=1 to rehearse without a key."
+
+    def _how_to_enable(self, model: Model) -> str:
+        variable = f"{model.id.split('/')[0].upper()}_API_KEY"
+        return (
+            f"It needs {variable}, and a place in {PREFIX}MODELS where that is set. Usable now: {self._usable_ids()}."
+        )
+
+
+def _cheapness(spec: ModelSpec) -> float:
+    price = spec.price()
+    return price.usd if price else float("inf")
+
+
+def _dearest(model: Model) -> Price | None:
+    """The dearest price over the values its closed parameters can have."""
+    prices = [price for spec in price_samples(model) if (price := spec.price())]
+    return max(prices, key=lambda price: price.usd, default=None)
+
+
+def price_samples(model: Model) -> list[ModelSpec]:
+    """The model with each value of its closed parameters in turn: enough to know its range of prices and times."""
+    base: dict[str, Any] = {name: "https://example.com/x.png" for name in model.model_fields if model.requires(name)}
+    base["prompt"] = "x"
+    variants: list[dict[str, Any]] = [base]
+    for name, schema in model.property_schemas().items():
+        variants += [{**base, name: value} for value in schema.get("enum", ())]
+    variants += [{**v, "resolution": "768p"} for v in variants if "resolution" in model.model_fields]
+    specs: list[ModelSpec] = []
+    for variant in variants:
+        try:
+            specs.append(model.read(variant))
+        except InvalidInput:
+            continue
+    return specs

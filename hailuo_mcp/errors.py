@@ -1,0 +1,205 @@
+"""Every way a call can go wrong, by who can act on it.
+
+    HailuoError
+    ├── CallerError           the caller can mend the call
+    │   ├── InvalidInput          invalid_input
+    │   ├── UnknownModel          unknown_model
+    │   ├── UnknownRequest        unknown_request
+    │   ├── InvalidImage          invalid_image
+    │   ├── ContentViolation      content_violation
+    │   ├── NotReady              not_ready
+    │   └── Expired               expired
+    ├── AccountError          the person with the account can
+    │   ├── Unauthorized          unauthorized
+    │   ├── Forbidden             forbidden
+    │   ├── InsufficientCredits   insufficient_credits
+    │   ├── BudgetExceeded        budget_exceeded
+    │   └── ModelRetired          model_retired
+    ├── GatewayTrouble        time can, or the gateway
+    │   ├── RateLimited           rate_limited
+    │   ├── GatewayError          gateway_error
+    │   ├── GatewayTimeout        gateway_timeout
+    │   └── NetworkError          network_error
+    ├── Unconfirmed           nobody knows yet: the submission was sent, no answer came
+    └── InternalError         we can
+
+Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what happened
+and which value; the hint says the next step. Neither ever holds a key, nor the text of a foreign exception.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Charged = Literal["no", "yes", "unknown"]
+ErrorCode = Literal[
+    "invalid_input",
+    "unknown_model",
+    "unknown_request",
+    "unauthorized",
+    "forbidden",
+    "insufficient_credits",
+    "rate_limited",
+    "content_violation",
+    "invalid_image",
+    "model_retired",
+    "gateway_error",
+    "gateway_timeout",
+    "network_error",
+    "unconfirmed",
+    "budget_exceeded",
+    "expired",
+    "not_ready",
+    "internal_error",
+]
+
+
+class Problem(BaseModel):
+    """What went wrong, as a job carries it and as a tool error answers it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: ErrorCode
+    message: str
+    hint: str = ""
+    charged: Charged = "no"
+    """Whether money moved: `no` only where the gateway said so, or nothing was sent."""
+    safe_to_retry: bool = False
+    """The same call may succeed later and cannot charge twice."""
+
+
+class HailuoError(Exception):
+    """Base of all. `request_id` is set when there is a job to ask about."""
+
+    code: ClassVar[ErrorCode] = "internal_error"
+    default_hint: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        charged: Charged = "no",
+        safe_to_retry: bool | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+        self.problem = Problem(
+            code=self.code,
+            message=message,
+            hint=self.default_hint if hint is None else hint,
+            charged=charged,
+            safe_to_retry=self.retryable if safe_to_retry is None else safe_to_retry,
+        )
+
+
+class CallerError(HailuoError):
+    """The caller can mend the call."""
+
+
+class InvalidInput(CallerError):
+    code = "invalid_input"
+    default_hint = "Correct the argument and call again; nothing was sent."
+
+
+class UnknownModel(CallerError):
+    code = "unknown_model"
+    default_hint = "Call list_models to see the usable models."
+
+
+class UnknownRequest(CallerError):
+    code = "unknown_request"
+    default_hint = "Call list_jobs to find the request id."
+
+
+class InvalidImage(CallerError):
+    code = "invalid_image"
+    default_hint = "Give a JPG or PNG that fits; nothing was sent."
+
+
+class ContentViolation(CallerError):
+    code = "content_violation"
+    default_hint = "Change the prompt or the picture; the same call will be refused again."
+
+
+class NotReady(CallerError):
+    code = "not_ready"
+    default_hint = "Call get_status with wait_seconds until the state is completed."
+    retryable = True
+
+
+class Expired(CallerError):
+    code = "expired"
+    default_hint = "The gateway no longer keeps this clip; generate_video makes a new one, which is charged again."
+
+
+class AccountError(HailuoError):
+    """The person with the account can act."""
+
+
+class Unauthorized(AccountError):
+    code = "unauthorized"
+
+
+class Forbidden(AccountError):
+    code = "forbidden"
+    default_hint = "The key is valid but not allowed to do this; check the account's permissions at the gateway."
+
+
+class InsufficientCredits(AccountError):
+    code = "insufficient_credits"
+    default_hint = "Top up the account at the gateway, or choose a model of another gateway."
+
+
+class BudgetExceeded(AccountError):
+    code = "budget_exceeded"
+
+
+class ModelRetired(AccountError):
+    code = "model_retired"
+    default_hint = (
+        "Choose another model; list_models shows them. If all models of a gateway answer this, check its base URL."
+    )
+
+
+class GatewayTrouble(HailuoError):
+    """Time can help, or the gateway."""
+
+    retryable = True
+
+
+class RateLimited(GatewayTrouble):
+    code = "rate_limited"
+    default_hint = "Wait a moment, then make the same call again; nothing was charged."
+
+
+class GatewayError(GatewayTrouble):
+    code = "gateway_error"
+    default_hint = "Call again in a minute."
+
+
+class GatewayTimeout(GatewayTrouble):
+    code = "gateway_timeout"
+    default_hint = "Call again in a minute; the job goes on by itself."
+
+
+class NetworkError(GatewayTrouble):
+    code = "network_error"
+    default_hint = "Check the network connection, then call again."
+
+
+class Unconfirmed(HailuoError):
+    """The submission left here and no answer came: it may exist, and may be charged."""
+
+    code = "unconfirmed"
+    default_hint = "Do not submit again; call get_status with this request_id."
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint, charged="unknown", safe_to_retry=False)
+
+
+class InternalError(HailuoError):
+    code = "internal_error"
+    default_hint = "The server's log on stderr has the details."

@@ -1,0 +1,105 @@
+"""AI/ML API, by its route for MiniMax models."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import Field
+
+from hailuo_mcp.errors import ContentViolation, HailuoError, InsufficientCredits
+from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
+from hailuo_mcp.jobs import Observation, State
+from hailuo_mcp.params import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Resolution, Says, Source
+from hailuo_mcp.sending import WireRequest
+
+_PAGE = Source("documented", "AI/ML API page hailuo-02")
+_CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
+_CONTRADICTORY = Source(
+    "documented", "AI/ML API page hailuo-02, contradictory: “1080p coming soon”, and its pixel size"
+)
+_CREDITS_PER_USD = 2_000_000
+_ROUTE = "/v2/generate/video/minimax/generation"
+
+
+class Hailuo02(ModelSpec):
+    id = "aimlapi/hailuo-02"
+    remote_name = "minimax/hailuo-02"
+    makes = "text or image (+ last frame) to video"
+    documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
+    rules = (Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX),)
+
+    first_frame_image: Annotated[Image | None, Says(_PAGE, "optional; without it, text to video")] = None
+    last_frame_image: Annotated[
+        Image | None, Field(serialization_alias="last_image_url"), Says(_CHANGELOG, "the frame the clip ends on")
+    ] = None
+    duration: Annotated[Duration, Says(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[
+        Resolution, Says(_PAGE, "768p (default)"), Says(_CONTRADICTORY, "1080p may not be there yet")
+    ] = "768p"
+    prompt_optimizer: Annotated[Flag, Says(_PAGE, "default true")] = True
+
+    def wire(self) -> dict[str, Any]:
+        return {"model": self.remote_name, **super().wire(), "resolution": self.resolution.upper()}
+
+    def typical_seconds(self) -> float:
+        return 300.0 if self.duration == 6 else 540.0
+
+    def advice(self) -> list[str]:
+        return ["AI/ML API's page calls 1080p “coming soon”; it may be refused."] if self.resolution == "1080p" else []
+
+
+_STATES = {
+    "queued": State.QUEUED,
+    "waiting": State.QUEUED,
+    "generating": State.PROCESSING,
+    "active": State.PROCESSING,
+    "completed": State.COMPLETED,
+    "complete": State.COMPLETED,
+    "error": State.FAILED,
+    "failed": State.FAILED,
+}
+
+
+class Aimlapi(Gateway):
+    name = "aimlapi"
+    title = "AI/ML API"
+    rank = 30
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
+    models = (Hailuo02,)
+    pictures = "data"
+    retention = None
+    check_hint = (
+        "AI/ML API has no history to ask; look at the usage page of the account to see whether the job was taken."
+    )
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        return self.post(_ROUTE, spec.wire())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("generation_id") or body.get("id")
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("message") or mapping(body.get("error")).get("message") or body.get("error")
+
+    def error_class(self, status: int, message: str) -> type[HailuoError]:
+        if status == 403:  # documented as out of credits; a content block may hide under it
+            return ContentViolation if is_content_block(message) else InsufficientCredits
+        return super().error_class(status, message)
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        _, body, answer = await self.ask(self.get(f"{_ROUTE}?generation_id={quote(remote_id, safe='')}"))
+        state = self.state(_STATES, body.get("status"))
+        error = mapping(body.get("error"))
+        reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
+        completed = state is State.COMPLETED  # before that, what was used so far is not the cost
+        credits_used = number(mapping(mapping(body.get("meta")).get("usage")).get("credits_used"))
+        return Observation(
+            state=state,
+            video_url=link_in(body.get("video")) if completed else None,
+            error=self.failure(reason or body.get("error")) if state is State.FAILED else None,
+            cost_usd=credits_used / _CREDITS_PER_USD if completed and credits_used is not None else None,
+            sandbox=answer.sandbox,
+        )

@@ -1,0 +1,155 @@
+"""APIXO, by `generateTask` and `statusTask`. It fails under HTTP 200: the code in the body is the status that
+counts."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
+
+from hailuo_mcp.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.jobs import Observation, State
+from hailuo_mcp.params import (
+    CallbackUrl,
+    Duration,
+    Forbid,
+    ImageUrl,
+    Mode,
+    ModelSpec,
+    Resolution,
+    Routing,
+    Says,
+    Source,
+)
+from hailuo_mcp.sending import Answer, WireRequest
+
+_PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
+_PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
+
+
+class Hailuo23Fast(ModelSpec):
+    id = "apixo/hailuo-2.3-fast"
+    remote_name = "hailuo-2-3-fast"
+    makes = "image to video"
+    documented_at = "https://apixo.ai/docs/models/hailuo-2-3-fast"
+    rules = (
+        Forbid({"mode": "pro", "duration": 10}, 'pro is fixed at 6 s; for 10 s pass mode "standard"', _PAGE),
+        Forbid(
+            {"resolution": "1080p", "duration": 10}, '1080p is fixed at 6 s; for 10 s pass resolution "768p"', _PAGE
+        ),
+        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE),
+        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE),
+    )
+    remarks = (Says(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
+
+    first_frame_image: Annotated[ImageUrl, Says(_PAGE, _PICTURE_RULES)]
+    mode: Annotated[Mode | None, Says(_PAGE, "standard (768p, default) or pro (1080p)")] = None
+    resolution: Annotated[Resolution | None, Says(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")] = (
+        None
+    )
+    duration: Annotated[Duration, Says(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
+    routing: Annotated[Routing | None, Says(_PAGE, "sent only when asked for")] = None
+    callback_url: Annotated[CallbackUrl | None, Says(_PAGE, "makes the request type callback")] = None
+
+    @property
+    def tier(self) -> Mode:
+        """The quality asked for, by either name."""
+        return self.mode or ("pro" if self.resolution == "1080p" else "standard")
+
+    def wire(self) -> dict[str, Any]:
+        inner: dict[str, Any] = {
+            "mode": f"{self.tier}-image-to-video",
+            "prompt": self.prompt,
+            "image_urls": [self.first_frame_image],
+        }
+        if self.tier == "standard":
+            inner["duration"] = self.duration
+        return {
+            "request_type": "callback" if self.callback_url else "async",
+            **({"callback_url": self.callback_url} if self.callback_url else {}),
+            **({"provider": self.routing} if self.routing else {}),
+            "input": inner,
+        }
+
+    def record(self) -> dict[str, Any]:
+        return {**super().record(), "mode": self.tier}
+
+
+_STATES = {
+    "pending": State.QUEUED,
+    "processing": State.PROCESSING,
+    "success": State.COMPLETED,
+    "failed": State.FAILED,
+}
+_FAIL_CODES: Mapping[str, type[HailuoError]] = {
+    "CONTENT_VIOLATION": ContentViolation,
+    "NSFW_DETECTED": ContentViolation,
+    "INVALID_IMAGE_URL": InvalidImage,
+    "PROMPT_TOO_LONG": InvalidInput,
+}
+
+
+class Apixo(Gateway):
+    name = "apixo"
+    title = "APIXO"
+    rank = 20
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
+    models = (Hailuo23Fast,)
+    pictures = "url"
+    retention = timedelta(hours=24)
+    check_hint = (
+        "APIXO has no history to ask; look at the usage page of the APIXO console to see whether the job was taken."
+    )
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.wire())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return mapping(body.get("data")).get("taskId")
+
+    def status_of(self, answer: Answer) -> int:
+        code = number(mapping(answer.body).get("code"))
+        return int(code) if code is not None and 100 <= code < 600 else answer.status
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        return mapping(body.get("data")).get("error") or body.get("message")
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        query = f"taskId={quote(remote_id, safe='')}"
+        _, body, answer = await self.ask(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
+        data = mapping(body.get("data"))
+        state = self.state(_STATES, data.get("state"))
+        return Observation(
+            state=state,
+            video_url=_result_url(data.get("resultJson")) if state is State.COMPLETED else None,
+            error=self._failed(data) if state is State.FAILED else None,
+            took_seconds=_took_seconds(data),
+            sandbox=answer.sandbox,
+        )
+
+    def _failed(self, data: Mapping[str, Any]) -> Problem:
+        code = data.get("failCode")
+        words = [word for word in (code, data.get("failMsg")) if isinstance(word, str) and word]
+        return self.failure(": ".join(words), _FAIL_CODES.get(code) if isinstance(code, str) else None)
+
+
+def _result_url(result: object) -> str | None:
+    """`resultJson` is JSON inside a JSON string."""
+    if isinstance(result, str):
+        try:
+            result = json.loads(result)
+        except (ValueError, RecursionError):
+            return None
+    return link_in(mapping(result).get("resultUrls"))
+
+
+def _took_seconds(data: Mapping[str, Any]) -> float | None:
+    created, completed = number(data.get("createTime")), number(data.get("completeTime"))
+    if created and completed and completed > created:
+        return (completed - created) / 1000
+    cost_time = number(data.get("costTime"))
+    return cost_time / 1000 if cost_time else None

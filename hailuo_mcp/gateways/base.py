@@ -1,0 +1,333 @@
+"""What every gateway has in common. A gateway is one file: a subclass that declares its hosts and models, and says how
+its requests look and what its answers mean. Sending, errors and states are the same for all, and stand here.
+"""
+
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, cast
+from urllib.parse import urlsplit
+
+from hailuo_mcp.errors import (
+    Charged,
+    ContentViolation,
+    Forbidden,
+    GatewayError,
+    GatewayTimeout,
+    HailuoError,
+    InsufficientCredits,
+    InternalError,
+    InvalidImage,
+    InvalidInput,
+    ModelRetired,
+    Problem,
+    RateLimited,
+    Unauthorized,
+    Unconfirmed,
+    UnknownRequest,
+)
+from hailuo_mcp.jobs import Job, Observation, State, checked_remote_id
+from hailuo_mcp.params import ModelSpec
+from hailuo_mcp.sending import Answer, Sender, WireRequest, header_wait
+from hailuo_mcp.settings import GatewaySettings
+
+log = logging.getLogger(__name__)
+
+REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
+"""Answers to a submission that say for certain: not taken, not charged. All others leave it open."""
+_ERRORS: Mapping[int, type[HailuoError]] = {
+    400: InvalidInput,
+    401: Unauthorized,
+    402: InsufficientCredits,
+    403: Forbidden,
+    404: ModelRetired,  # to a submission: our catalogue knows the model, the gateway doesn't
+    406: InsufficientCredits,
+    408: GatewayTimeout,
+    410: ModelRetired,
+    413: InvalidInput,
+    415: InvalidInput,
+    422: InvalidInput,
+    429: RateLimited,
+    504: GatewayTimeout,
+}
+_CONTENT_WORDS = re.compile(
+    r"\b(content[ _-]?(policy|violation|filter\w*|block\w*|moderation)|violat\w+|moderat\w+|safety|nsfw|rai|"
+    r"(?<!case[ -])sensitive|new_sensitive|"
+    r"inappropriate|prohibited)\b",
+    re.IGNORECASE,
+)
+_MESSAGE_MAX = 300
+_LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
+NESTING_MAX = 5
+"""How deep an answer is looked into: none is known that needs more than three levels."""
+IN_PROCESS = "sandbox"
+"""The origin of jobs that the sandbox in this process took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job the gateway took."""
+
+    remote_id: str
+    sandbox: bool
+
+
+class Gateway(ABC):
+    """One gateway. Subclass it in a module of this package; that registers it."""
+
+    name: ClassVar[str]
+    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its variables."""
+    title: ClassVar[str]
+    rank: ClassVar[int] = 100
+    """Its place in lists."""
+    hosts: ClassVar[Mapping[str, str]]
+    """Purpose to default address; `base` is the API itself."""
+    models: ClassVar[tuple[type[ModelSpec], ...]]
+    pictures: ClassVar[Literal["upload", "data", "url"]]
+    """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
+    retention: ClassVar[timedelta | None]
+    """How long results are kept, from submission; None where the gateway does not say."""
+    failure_charged: ClassVar[Charged] = "unknown"
+    """Whether a job that the gateway took and failed is billed."""
+    has_history: ClassVar[bool] = False
+    """Whether lost submissions and expired results can be looked up."""
+    check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
+    """Where a person can look for a submission whose answer was lost."""
+
+    def __init__(self, settings: GatewaySettings, sender: Sender, *, in_process_sandbox: bool = False) -> None:
+        self.settings = settings
+        self.sender = sender
+        self.in_process_sandbox = in_process_sandbox
+
+    # --- what a gateway says of itself ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        """The exact submission. Pictures in `spec` are as this gateway takes them by now."""
+
+    @abstractmethod
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        """The job's id in the answer to a submission; anything but a string or an integer is no id."""
+
+    @abstractmethod
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        """Ask how a job stands.
+
+        Raises:
+            UnknownRequest: the gateway does not know it, or no more.
+            HailuoError: the question could not be answered; nothing is said of the job.
+        """
+
+    @abstractmethod
+    def auth(self, key: str) -> Mapping[str, str]:
+        """The header that carries the key."""
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own words in an error body."""
+        return body.get("error") or body.get("message")
+
+    def status_of(self, answer: Answer) -> int:
+        """The status that counts."""
+        return answer.status
+
+    @staticmethod
+    def wait_of(headers: Mapping[str, str]) -> float | None:
+        """How long a 429 asks to wait, in seconds."""
+        return header_wait(headers)
+
+    def error_class(self, status: int, message: str) -> type[HailuoError]:
+        """The error that a refusal with this status means here."""
+        if status in (400, 422) and is_content_block(message):
+            return ContentViolation
+        return _ERRORS.get(status, GatewayError)
+
+    async def upload(self, data_uri: str, seconds: float) -> str:
+        """Hand over a picture and return its address; only where `pictures` is "upload"."""
+        raise InternalError(f"{self.title} has no upload.")
+
+    async def find(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """Look for a submission whose answer was lost; `taken` are ids that other jobs have. None where nothing is
+        certain."""
+        return None
+
+    async def recall(self, job: Job) -> Observation | None:
+        """Look up a job that the gateway no longer answers for; None where there is no trace of it."""
+        return None
+
+    # --- the same for all -----------------------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str:
+        """Where jobs go: scheme and host, or `sandbox` for the one in this process."""
+        if self.in_process_sandbox:
+            return IN_PROCESS
+        parts = urlsplit(self.settings.urls["base"])
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a key, or no need of one."""
+        return self.in_process_sandbox or self.settings.key is not None
+
+    @classmethod
+    def model(cls, model_id: str) -> type[ModelSpec] | None:
+        return next((model for model in cls.models if model.id == model_id), None)
+
+    def url(self, purpose: str, path: str) -> str:
+        return self.settings.urls[purpose] + path
+
+    def post(self, path: str, body: Mapping[str, Any], *, host: str = "base") -> WireRequest:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        return WireRequest("POST", self.url(host, path), headers, body, self._secrets())
+
+    def get(self, path: str, *, host: str = "base") -> WireRequest:
+        return WireRequest("GET", self.url(host, path), {"Accept": "application/json"}, None, self._secrets())
+
+    async def submit(self, spec: ModelSpec, seconds: float) -> Submission:
+        """Send the paid POST, once.
+
+        Raises:
+            HailuoError: refused for certain, or never sent: `charged` is "no".
+            Unconfirmed: it may have been taken.
+        """
+        answer = await self.sender.once(self.submit_request(spec), seconds, self.status_of)
+        status = self.status_of(answer)
+        body = mapping(answer.body)
+        if status in REFUSALS and not _is_failed_job(status, body):
+            raise self.refusal(status, answer)
+        remote_id = self.remote_id_in(body) if 200 <= status < 300 or _is_failed_job(status, body) else None
+        if isinstance(remote_id, (str, int)) and not isinstance(remote_id, bool):
+            try:
+                return Submission(checked_remote_id(str(remote_id).strip()), answer.sandbox)
+            except InvalidInput:
+                log.warning("%s answered a submission with an id that cannot be polled", self.title)
+        raise Unconfirmed(f"{self.title} answered the submission with status {status} and no usable job id.")
+
+    async def ask(self, request: WireRequest) -> tuple[int, Mapping[str, Any], Answer]:
+        """A GET whose answer is a JSON object: its status, the object, and the answer.
+
+        Raises:
+            HailuoError: refused, unreachable, or no JSON object.
+        """
+        answer = await self.sender.patiently(request, status_of=self.status_of)
+        status = self.status_of(answer)
+        body = mapping(answer.body)
+        if 200 <= status < 300 or _is_failed_job(status, body):
+            if not isinstance(answer.body, dict):
+                raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
+            return status, body, answer
+        if status == 404:
+            raise UnknownRequest(f"{self.title} does not know this request id, or no longer keeps it.")
+        raise self.refusal(status, answer)
+
+    def refusal(self, status: int, answer: Answer) -> HailuoError:
+        """The error that an answer means, in our words and the gateway's."""
+        said = self.clean(self.message_in(mapping(answer.body)))
+        kind = self.error_class(status, said)
+        what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
+        message = f"{self.title} {what} ({status}{': ' + said if said else ''})."
+        if issubclass(kind, Unauthorized):
+            return kind(message, self._key_hint())
+        if issubclass(kind, RateLimited) and (wait := self.wait_of(answer.headers)):
+            return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
+        return kind(message)
+
+    def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
+        """What a job that the gateway took and failed carries. `kind` where a code of the gateway says it."""
+        text = self.clean(said) or "no reason given"
+        kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
+        hints: dict[type[HailuoError], str] = {
+            ContentViolation: ContentViolation.default_hint,
+            InvalidImage: "Give another picture: a JPG or PNG that anyone can fetch.",
+            InvalidInput: "Change the arguments as the message says, then call generate_video again.",
+            GatewayError: "Calling generate_video again makes a new job.",
+        }
+        return Problem(
+            code=kind.code,
+            message=f"{self.title} failed the job: {text}",
+            hint=hints.get(kind, kind.default_hint),
+            charged=self.failure_charged,
+            safe_to_retry=kind is GatewayError and self.failure_charged == "no",
+        )
+
+    def clean(self, said: object) -> str:
+        """Foreign words made fit to show: one line, short, and without the key."""
+        text = _words_in(said)
+        if self.settings.key and (key := self.settings.key.get_secret_value()):
+            text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
+
+    def state(self, states: Mapping[str, State], word: object) -> State:
+        """Our word for the gateway's; one nobody documented is `processing`, so that no paid job is given up."""
+        known = states.get(word.lower()) if isinstance(word, str) else None
+        if known is None:
+            log.warning("%s answered with the unknown state %.40r; taken as processing", self.title, self.clean(word))
+        return known or State.PROCESSING
+
+    def _secrets(self) -> Mapping[str, str]:
+        key = self.settings.key
+        return self.auth(key.get_secret_value() if key else "sandbox")
+
+    def _key_hint(self) -> str:
+        variable = f"{self.name.upper()}_API_KEY"
+        return (
+            f"Check {variable}: it must be a key of {self.title} for {urlsplit(self.settings.urls['base']).hostname}. "
+            f"A key of another gateway or region is refused here too."
+        )
+
+
+def is_content_block(text: str) -> bool:
+    return bool(_CONTENT_WORDS.search(text))
+
+
+def number(value: object) -> float | None:
+    """A finite, non-negative number, or None: gateways leave out, null and quote their figures."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        figure = float(value)
+    except ValueError:
+        return None
+    return figure if 0 <= figure < float("inf") else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """An object, or an empty one."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> Sequence[object]:
+    """A list, or an empty one."""
+    return cast("Sequence[object]", value) if isinstance(value, list) else ()
+
+
+def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
+    """The first link in an output: a string, a list of them, or an object with `url`. A clip may come as a `data:` URI."""
+    if depth == 0:
+        return None
+    if isinstance(value, str):
+        inline = value[:5].lower() == "data:"
+        return "data:" + value[5:] if inline else value if _LINK.fullmatch(value) else None
+    for item in sequence(value):
+        if link := link_in(item, depth - 1):
+            return link
+    return link_in(mapping(value).get("url"), depth - 1)
+
+
+def _is_failed_job(status: int, body: Mapping[str, Any]) -> bool:
+    """A 422 is a job that failed where the body has a state; without one it is a refusal like any other."""
+    return status == 422 and isinstance(body.get("status"), str)
+
+
+def _words_in(said: object, depth: int = NESTING_MAX) -> str:
+    """What a message says, however it is wrapped: validation errors come as lists of objects."""
+    if isinstance(said, str) or depth == 0:
+        return said if isinstance(said, str) else ""
+    fields = mapping(said)
+    inner = [*sequence(said), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
+    words = [text for item in inner if (text := _words_in(item, depth - 1))]
+    return "; ".join(words if isinstance(said, list) else words[:1])

@@ -1,0 +1,334 @@
+"""Segmind, by its queue-backed v2 routes. https://www.segmind.com/models, and the `segmind` package on PyPI.
+
+The pages also print a synchronous `/v1/{slug}`, which blocks for the whole generation: not used.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote, urlencode
+
+from pydantic import Field
+
+from hailuo_mcp.errors import (
+    ContentViolation,
+    GatewayError,
+    HailuoError,
+    InsufficientCredits,
+    InvalidImage,
+    InvalidInput,
+    UnknownRequest,
+)
+from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
+from hailuo_mcp.jobs import Job, Observation, State, checked_remote_id
+from hailuo_mcp.params import (
+    MINIMAX,
+    Duration,
+    Flag,
+    Forbid,
+    Image,
+    Mode,
+    ModelSpec,
+    NullIsSent,
+    Price,
+    Resolution,
+    Says,
+    Source,
+)
+from hailuo_mcp.sending import POLL_SECONDS, Answer, WireRequest, deadline, header_wait
+
+_FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
+_FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
+_HAILUO_2 = Source("documented", "Segmind page minimax-hailuo-2")
+_INFERRED = Source("inferred", "MiniMax API reference")
+_PRICED = date(2026, 11, 1)
+
+FAST_02_LAST_FRAME = (
+    "hailuo-02-fast probably renders at 512p, where MiniMax knows no last frame: last_frame_image may be ignored."
+)
+
+
+class Hailuo02Fast(ModelSpec):
+    id = "segmind/hailuo-02-fast"
+    remote_name = "hailuo-02-fast"
+    makes = "image (+ last frame) to video"
+    documented_at = "https://www.segmind.com/models/hailuo-02-fast"
+    remarks = (Says(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
+
+    first_frame_image: Annotated[Image, Says(_FAST_02, "required; sets the aspect ratio")]
+    last_frame_image: Annotated[
+        Image | None,
+        NullIsSent(),
+        Says(_FAST_02, "sent as null when absent"),
+        Says(_INFERRED, "may be ignored: 512p has no last-frame mode"),
+    ] = None
+    duration: Annotated[Duration, Says(_FAST_02, "6 or 10 seconds")] = 6
+    go_fast: Annotated[Flag, Says(_FAST_02, "faster, slightly lower quality")] = False
+    prompt_optimizer: Annotated[Flag, Says(_FAST_02, "default true")] = True
+
+    def price(self) -> Price:
+        return Price(0.125 if self.duration == 6 else 0.188, "exact", "Segmind pricing page", _PRICED)
+
+    def typical_seconds(self) -> float:
+        return 80.0
+
+    def advice(self) -> list[str]:
+        return [FAST_02_LAST_FRAME] if self.last_frame_image else []
+
+
+class Hailuo23Fast(ModelSpec):
+    id = "segmind/hailuo-2.3-fast"
+    remote_name = "hailuo-2.3-fast"
+    makes = "image to video"
+    documented_at = "https://www.segmind.com/models/hailuo-2.3-fast"
+    rules = (
+        Forbid(
+            {"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', MINIMAX
+        ),
+    )
+
+    first_frame_image: Annotated[Image, Says(_FAST_23, "required; image to video only; sets the aspect ratio")]
+    duration: Annotated[Duration, Says(_FAST_23, "6 or 10 seconds")] = 6
+    resolution: Annotated[Resolution, Says(_FAST_23, "768p or 1080p, default 1080p")] = "1080p"
+    prompt_optimizer: Annotated[Flag, Says(_FAST_23, "default true")] = True
+
+    def price(self) -> Price:
+        return Price(0.41, "upper bound", "Segmind pricing page (0.24 to 0.41)", _PRICED)
+
+    def typical_seconds(self) -> float:
+        return 120.0
+
+
+class MinimaxHailuo2(ModelSpec):
+    id = "segmind/minimax-hailuo-2"
+    remote_name = "minimax-hailuo-2"
+    makes = "text or image (+ last frame) to video"
+    documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
+    remarks = (Says(_HAILUO_2, "no duration and no resolution can be chosen"),)
+
+    first_frame_image: Annotated[
+        Image | None, Field(serialization_alias="image_url"), Says(_HAILUO_2, "optional; without it, text to video")
+    ] = None
+    last_frame_image: Annotated[Image | None, NullIsSent(), Says(_HAILUO_2, "sent as null when absent")] = None
+    mode: Annotated[Mode, Says(_HAILUO_2, "standard or pro, always sent")] = "standard"
+    prompt_optimizer: Annotated[Flag, Says(_HAILUO_2, "default true")] = True
+
+    def price(self) -> Price:
+        return Price(0.3875, "average", "Segmind pricing page", _PRICED)
+
+    def typical_seconds(self) -> float:
+        return 173.0
+
+
+_STATES = {
+    "queued": State.QUEUED,
+    "processing": State.PROCESSING,
+    "completed": State.COMPLETED,
+    "failed": State.FAILED,
+    "pending": State.PROCESSING,  # the history's word for not yet ended
+}
+_HISTORY = "/inference-request/request-history"
+_HISTORY_WINDOW = timedelta(minutes=5)
+"""A history row belongs to a submission only if it was made this close to it."""
+_HISTORY_PAGES = 5
+_HISTORY_ROWS = 100
+
+
+class Segmind(Gateway):
+    name = "segmind"
+    title = "Segmind"
+    rank = 10
+    hosts: ClassVar[Mapping[str, str]] = {
+        "base": "https://api.segmind.com",
+        "upload": "https://workflows-api.segmind.com",
+        "history": "https://api.spotprod.segmind.com",
+    }
+    models = (Hailuo02Fast, Hailuo23Fast, MinimaxHailuo2)
+    pictures = "upload"
+    retention = timedelta(hours=1)
+    failure_charged = "no"
+    has_history = True
+    check_hint = "Look at the request history in the Segmind console to see whether the job was taken."
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"x-api-key": key}
+
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        return self.post(f"/v2/{spec.remote_name}", spec.wire())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("request_id")
+
+    @staticmethod
+    def wait_of(headers: Mapping[str, str]) -> float | None:
+        return header_wait(headers, "x-rate-limit-reset-at-utc")
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("error_description") or body.get("error") or body.get("message") or body.get("detail")
+
+    def error_class(self, status: int, message: str) -> type[HailuoError]:
+        # 406 means no credits, and is also used for some rejected parameters: only the message tells them apart.
+        if (
+            status == 406
+            and message
+            and not any(word in message.lower() for word in ("credit", "balance", "fund", "payment", "insufficient"))
+        ):
+            return ContentViolation if is_content_block(message) else InvalidInput
+        return InsufficientCredits if status == 406 else super().error_class(status, message)
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        path = f"/v2/requests/{quote(remote_id, safe='')}"
+        async with self._in_time():
+            _, body, answer = await self.ask(self.get(f"{path}/status"))
+            state = self.state(_STATES, body.get("status"))
+            if state is State.COMPLETED:
+                _, body, answer = await self.ask(self.get(path))
+                state = self.state(_STATES, body.get("status") or "completed")  # the result outranks the status
+        return self._observation(state, body, sandbox=answer.sandbox)
+
+    def _in_time(self) -> AbstractAsyncContextManager[None]:
+        """One bound on the several requests that a question takes."""
+        return deadline(POLL_SECONDS, f"{self.title} did not answer within {POLL_SECONDS:.0f} s.")
+
+    def _observation(self, state: State, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
+        metrics = mapping(body.get("metrics"))
+        completed = state is State.COMPLETED  # before that, the cost stands at nothing
+        return Observation(
+            state=state,
+            video_url=link_in(body.get("output")) if completed else None,
+            error=self.failure(body.get("error")) if state is State.FAILED else None,
+            cost_usd=number(metrics.get("cost")) if completed else None,
+            took_seconds=number(metrics.get("total_time")),
+            sandbox=sandbox,
+        )
+
+    async def upload(self, data_uri: str, seconds: float) -> str:
+        request = self.post("/upload-asset", {"data_urls": [data_uri]}, host="upload")
+        answer = await self.sender.patiently(request, seconds)
+        body = mapping(answer.body)
+        if not answer.ok:
+            raise self._not_uploaded(answer)
+        url = link_in(body.get("file_urls")) or link_in(body.get("urls"))
+        if url is None or url.startswith("data:"):
+            raise GatewayError("Segmind took the picture but answered without its address; nothing was submitted.")
+        return url
+
+    def _not_uploaded(self, answer: Answer) -> HailuoError:
+        """The gateway's refusal, in which the picture is at fault where a submission's arguments would be."""
+        refusal = self.refusal(answer.status, answer)
+        message = f"{refusal.problem.message} The picture was not uploaded, and nothing was submitted."
+        if isinstance(refusal, InvalidInput):
+            return InvalidImage(message)
+        if answer.status in (404, 410):
+            return GatewayError(message, "Check SEGMIND_UPLOAD_URL, or pass the picture as a web address.")
+        return type(refusal)(message, refusal.problem.hint)
+
+    async def find(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """The one row with this model, this body and this time; rows of teammates and of repeated outputs are told apart by
+        the body and the id. More than one candidate, or none, proves nothing."""
+        spec = self.model(job.model)
+        if spec is None:
+            return None
+        candidates: dict[str, Mapping[str, Any]] = {}
+        async with self._in_time():
+            async for row in self._history(spec.remote_name, job.created_at):
+                remote_id = row.get("request_id")
+                if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:
+                    continue
+                made = _row_time(row)
+                if made is None or abs(made - job.created_at) > _HISTORY_WINDOW or not _same_body(row, job.body):
+                    continue
+                candidates[remote_id] = row
+        if len(candidates) != 1:
+            return None
+        ((remote_id, row),) = candidates.items()
+        try:
+            return checked_remote_id(remote_id), self._from_row(row)
+        except InvalidInput:
+            return None
+
+    async def recall(self, job: Job) -> Observation | None:
+        if job.remote_id is None:
+            return None
+        path = f"{_HISTORY}/{quote(job.remote_id, safe='')}"
+        try:
+            _, body, answer = await self.ask(self.get(path, host="history"))
+        except UnknownRequest:
+            return None
+        for row in (body, mapping(body.get("data")), *_rows_in(body)):
+            if row.get("request_id") == job.remote_id:
+                return self._from_row(row, sandbox=answer.sandbox)
+        return None
+
+    async def _history(self, slug: str, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of the days around a moment, newest first, as far back as the window reaches.
+
+        Raises:
+            GatewayError: there are too many to look through; what was seen proves nothing.
+        """
+        around = around.astimezone(UTC)
+        window = {
+            "model_name": slug,
+            "from_date": f"{around - _HISTORY_WINDOW:%Y-%m-%d}",
+            "to_date": f"{around + _HISTORY_WINDOW:%Y-%m-%d}",
+            "per_page": _HISTORY_ROWS,
+        }
+        for page in range(1, _HISTORY_PAGES + 1):
+            _, body, _ = await self.ask(self.get(f"{_HISTORY}?{urlencode({**window, 'page': page})}", host="history"))
+            rows = _rows_in(body)
+            for row in rows:
+                yield row
+            oldest = _row_time(rows[-1]) if rows else None
+            if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - _HISTORY_WINDOW):
+                return
+        raise GatewayError(f"{self.title}'s history has too many rows to look through.")
+
+    def _from_row(self, row: Mapping[str, Any], *, sandbox: bool = False) -> Observation:
+        state = self.state(_STATES, row.get("model_status") or row.get("status"))
+        completed = state is State.COMPLETED
+        took = number(row.get("latency_ms"))
+        return Observation(
+            state=state,
+            video_url=link_in(row.get("generation_url")) if completed else None,
+            error=self.failure(row.get("error")) if state is State.FAILED else None,
+            cost_usd=number(row.get("credits_deduction")) if completed else None,
+            took_seconds=took / 1000 if took else None,
+            sandbox=sandbox,
+        )
+
+
+def _rows_in(body: Mapping[str, Any], depth: int = NESTING_MAX) -> list[Mapping[str, Any]]:
+    """The rows of a page. Its envelope is nowhere documented: the first list of objects in it is taken."""
+    for value in body.values() if depth else ():
+        if rows := [row for item in sequence(value) if (row := mapping(item))] or _rows_in(mapping(value), depth - 1):
+            return rows
+    return []
+
+
+def _row_time(row: Mapping[str, Any]) -> datetime | None:
+    for name in ("model_created", "created_at", "created", "timestamp"):
+        value = row.get(name)
+        if isinstance(value, str):
+            try:
+                moment = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Whether a row is of this very request. Null and absent are the same: a history may leave nulls out."""
+    body = row.get("request_body")
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError):
+            return False
+    return _without_nulls(mapping(body)) == _without_nulls(sent)
+
+
+def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,248 @@
+"""The ledger in one SQLite file: WAL, every write an immediate transaction, any number of processes on it."""
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from hailuo_mcp.errors import InternalError
+from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.ledger.base import MIN_SAMPLES, SAMPLES, Guard, JobPage, Ledger, blocks, day_start
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 10.0
+MIGRATIONS = (
+    """
+    CREATE TABLE jobs (
+        key TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        model TEXT NOT NULL,
+        remote_id TEXT,
+        state TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        fingerprint TEXT NOT NULL,
+        duration INTEGER,
+        took_seconds REAL,
+        counted INTEGER NOT NULL,
+        spent_usd REAL NOT NULL,
+        document TEXT NOT NULL
+    );
+    CREATE INDEX jobs_by_time ON jobs (tenant, created_at);
+    CREATE INDEX jobs_by_remote_id ON jobs (remote_id, model);
+    CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint, created_at);
+    CREATE INDEX jobs_by_speed ON jobs (model, origin, created_at) WHERE took_seconds IS NOT NULL;
+    CREATE TABLE uploads (
+        origin TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        url TEXT NOT NULL,
+        uploaded_at REAL NOT NULL,
+        PRIMARY KEY (origin, digest)
+    );
+    """,
+)
+"""Schema version n is reached by running the first n; a released one is never edited."""
+
+_COLUMNS = (
+    "key, tenant, origin, model, remote_id, state, created_at, fingerprint,"
+    " duration, took_seconds, counted, spent_usd, document"
+)
+
+
+class SqliteLedger(Ledger):
+    """Opened at the first use, so that a server which is only asked for its tools touches no file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    async def close(self) -> None:
+        if self._connection:
+            await anyio.to_thread.run_sync(self._connection.close, limiter=self._one_at_a_time)
+            self._connection = None
+
+    async def enter(self, job: Job, guard: Guard) -> Job:
+        def enter(db: sqlite3.Connection) -> Job:
+            rows = db.execute(
+                "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
+                " ORDER BY created_at DESC",
+                (job.fingerprint, job.origin, job.tenant),
+            )
+            for (document,) in rows:
+                earlier = Job.model_validate_json(document)
+                if blocks(earlier, job, guard):
+                    return earlier
+            if guard.budget.limited:
+                marks = ",".join("?" * len(guard.budget.origins))
+                jobs_today, usd_today = db.execute(
+                    "SELECT count(*), coalesce(sum(spent_usd), 0) FROM jobs"  # noqa: S608  only question marks are put in
+                    f" WHERE tenant = ? AND counted AND created_at >= ? AND origin IN ({marks})",
+                    (job.tenant, day_start(job.created_at).timestamp(), *guard.budget.origins),
+                ).fetchone()
+                guard.budget.check(job, jobs_today, usd_today)
+            _write(db, job)
+            return job
+
+        return await self._transaction(enter)
+
+    async def adopt(self, job: Job) -> Job:
+        def adopt(db: sqlite3.Connection) -> Job:
+            known = _find(db, job.model, job.remote_id or "", job.tenant, job.origin)
+            if known and known.origin == job.origin:
+                return known
+            _write(db, job)
+            return job
+
+        return await self._transaction(adopt)
+
+    async def get(self, key: str) -> Job | None:
+        return await self._transaction(lambda db: _get(db, key), write=False)
+
+    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
+        return await self._transaction(lambda db: _find(db, model, remote_id, tenant, prefer_origin), write=False)
+
+    async def change(self, key: str, change: Callable[[Job], Job]) -> Job:
+        def apply(db: sqlite3.Connection) -> Job:
+            job = _get(db, key)
+            if job is None:
+                raise InternalError(f"The ledger has lost the job {key}.")
+            changed = change(job)
+            if changed != job:
+                _write(db, changed)
+            return changed
+
+        return await self._transaction(apply)
+
+    async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
+        def page(db: sqlite3.Connection) -> JobPage:
+            where, values = "tenant = ?", [tenant]
+            if state:
+                where, values = where + " AND state = ?", [*values, state.value]
+            newest = f"SELECT document FROM jobs WHERE {where} ORDER BY created_at DESC LIMIT ?"  # noqa: S608  fixed words
+            jobs = tuple(Job.model_validate_json(d) for (d,) in db.execute(newest, (*values, limit)))
+            (total,) = db.execute(f"SELECT count(*) FROM jobs WHERE {where}", values).fetchone()  # noqa: S608  fixed words
+            marks = ",".join("?" * len(origins))
+            (spent,) = db.execute(
+                f"SELECT coalesce(sum(spent_usd), 0) FROM jobs WHERE tenant = ? AND origin IN ({marks})",  # noqa: S608  marks
+                (tenant, *origins),
+            ).fetchone()
+            return JobPage(jobs, total, spent)
+
+        return await self._transaction(page, write=False)
+
+    async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
+        def usual(db: sqlite3.Connection) -> float | None:
+            rows = db.execute(
+                "SELECT took_seconds FROM jobs WHERE model = ? AND origin = ? AND took_seconds IS NOT NULL"
+                " AND duration IS ? ORDER BY created_at DESC LIMIT ?",
+                (model, origin, duration, SAMPLES),
+            ).fetchall()
+            return median(took for (took,) in rows) if len(rows) >= MIN_SAMPLES else None
+
+        return await self._transaction(usual, write=False)
+
+    async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
+        query = "SELECT remote_id FROM jobs WHERE model = ? AND origin = ? AND remote_id IS NOT NULL"
+        return await self._transaction(
+            lambda db: frozenset(remote_id for (remote_id,) in db.execute(query, (model, origin))), write=False
+        )
+
+    async def upload(self, origin: str, digest: str, since: datetime) -> str | None:
+        def upload(db: sqlite3.Connection) -> str | None:
+            query = "SELECT url FROM uploads WHERE origin = ? AND digest = ? AND uploaded_at >= ?"
+            row = db.execute(query, (origin, digest, since.timestamp())).fetchone()
+            return row[0] if row else None
+
+        return await self._transaction(upload, write=False)
+
+    async def remember_upload(self, origin: str, digest: str, url: str) -> None:
+        values = (origin, digest, url, datetime.now(UTC).timestamp())
+        await self._transaction(lambda db: db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", values))
+
+    async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
+        def run() -> T:
+            try:
+                with _begun(self._open(), "IMMEDIATE" if write else "DEFERRED") as db:
+                    return work(db)
+            except (sqlite3.Error, OSError) as error:
+                raise InternalError(
+                    f"The job ledger at {self._path} cannot be used ({type(error).__name__}).",
+                    "Make its directory writable and free some space, or name another file in HAILUO_MCP_DATABASE_URL.",
+                ) from error
+
+        return await anyio.to_thread.run_sync(run, limiter=self._one_at_a_time)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(db)
+            except BaseException:
+                db.close()
+                raise
+            self._connection = db
+        return self._connection
+
+
+@contextmanager
+def _begun(db: sqlite3.Connection, kind: str) -> Generator[sqlite3.Connection]:
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield db
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """WAL, and the newest schema. A full sync at each commit: what is entered before money moves must survive a power
+    cut.
+    """
+    db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    with _begun(db, "IMMEDIATE"):
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise InternalError(
+                f"The job ledger has schema version {version}; this hailuo-mcp knows {len(MIGRATIONS)}.",
+                "Update hailuo-mcp, or name another file in HAILUO_MCP_DATABASE_URL.",
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in filter(str.strip, script.split(";")):  # executescript would end the transaction
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _write(db: sqlite3.Connection, job: Job) -> None:
+    duration = job.parameters.get("duration")
+    values = (
+        *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
+        *(job.fingerprint, duration if isinstance(duration, int) else None, job.took_seconds),
+        *(not job.uncharged, job.spent_usd, job.model_dump_json()),
+    )
+    db.execute(f"INSERT OR REPLACE INTO jobs ({_COLUMNS}) VALUES ({','.join('?' * len(values))})", values)  # noqa: S608  marks
+
+
+def _get(db: sqlite3.Connection, key: str) -> Job | None:
+    row = db.execute("SELECT document FROM jobs WHERE key = ?", (key,)).fetchone()
+    return Job.model_validate_json(row[0]) if row else None
+
+
+def _find(db: sqlite3.Connection, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
+    row = db.execute(
+        "SELECT document FROM jobs WHERE remote_id = ? AND model = ? AND tenant = ?"
+        " ORDER BY origin = ? DESC, created_at DESC LIMIT 1",
+        (remote_id, model, tenant, prefer_origin),
+    ).fetchone()
+    return Job.model_validate_json(row[0]) if row else None

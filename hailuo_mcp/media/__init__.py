@@ -1,0 +1,1 @@
+"""Pictures in (`pictures`), clips out (`clips`), and the fetching that never reaches inside (`fetching`)."""

@@ -1,0 +1,87 @@
+"""A stand-in for every gateway, for tests, rehearsals and the demo without a key.
+
+One ASGI application that speaks the gateways' wire contracts, written from their documents. It imports nothing from the
+rest of the package, so that a misreading of a document is not made twice. It makes no request of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from types import ModuleType
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from hailuo_mcp.sandbox.assets import Assets, asset_route
+from hailuo_mcp.sandbox.clips import Clips, clip_route
+from hailuo_mcp.sandbox.desk import Desk
+from hailuo_mcp.sandbox.quiet import quiet_cuts
+from hailuo_mcp.sandbox.store import Store
+from hailuo_mcp.sandbox.trouble import REHEARSALS, ConnectionCut
+
+__all__ = ["MARKER_HEADER", "REHEARSALS", "ConnectionCut", "create_app"]
+
+MARKER_HEADER = "x-hailuo-sandbox"
+"""Stands with the value `1` on every answer of the sandbox, whatever its status."""
+
+
+def create_app(
+    state_dir: Path,
+    *,
+    seconds: float = 6.0,
+    public_url: str | None = None,
+    retention_seconds: float = 3600,
+    clock: Callable[[], float] = time.time,
+) -> Starlette:
+    """The sandbox, with its jobs, uploads and clips in `state_dir`, which several processes may share.
+
+    `seconds`: how long a job takes; 0 means that it is done at once.
+    `public_url`: the base of the links in answers; None takes the base URL of each request.
+    `retention_seconds`: how long Segmind keeps a result, counted from its submission.
+    `clock`: the present as a Unix time, for tests that travel in it.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    store = Store(state_dir / "sandbox.sqlite3")
+    assets = Assets(state_dir / "assets")
+    clips = Clips(state_dir / "clips", assets)
+    desk = Desk(store, assets, clips, clock, seconds, retention_seconds, public_url)
+    routes = [route for stand_in in stand_ins() for route in stand_in.routes(desk)]
+    return _Sandbox(
+        routes=[*routes, asset_route(assets), clip_route(clips, store, clock)],
+        exception_handlers={HTTPException: _refused_by_router},
+        lifespan=quiet_cuts,
+    )
+
+
+def stand_ins() -> Iterator[ModuleType]:
+    """The modules of this package that stand in for a gateway: those that have `routes`."""
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        if hasattr(module, "routes"):
+            yield module
+
+
+class _Sandbox(Starlette):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[MARKER_HEADER] = "1"
+            await send(message)
+
+        # Around everything, not as a middleware: Starlette's own 500 is made outside of the middlewares.
+        await super().__call__(scope, receive, send_marked)
+
+
+async def _refused_by_router(_: Request, refusal: Exception) -> Response:
+    status = refusal.status_code if isinstance(refusal, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+    headers = refusal.headers if isinstance(refusal, HTTPException) else None
+    return JSONResponse({"error": HTTPStatus(status).phrase}, status, headers=headers)

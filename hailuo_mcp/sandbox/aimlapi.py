@@ -1,0 +1,154 @@
+"""Stand-in for the AI/ML API's video route of minimax/hailuo-02."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_base64, read_data_url
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, timestamp
+from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
+
+GATEWAY = "aimlapi"
+MODEL = "minimax/hailuo-02"
+PATH = "/v2/generate/video/minimax/generation"
+
+_STATUSES = {
+    Phase.QUEUED: "queued",
+    Phase.PROCESSING: "generating",
+    Phase.COMPLETED: "completed",
+    Phase.FAILED: "error",
+}
+_ERROR_NAMES = {
+    Fault.CONTENT: "ContentViolation",
+    Fault.IMAGE: "InvalidImage",
+    Fault.OTHER: "GenerationError",
+}
+_FRAMES = ("first_frame_image", "last_image_url")
+
+
+def _picture(value: object) -> None:
+    """A URL, or the picture itself in base64; what it holds is looked at once the rest is sound."""
+    body.text(value)
+    if not str(value):
+        raise Invalid("must not be empty")
+
+
+_FIELDS: Mapping[str, Field] = {
+    "model": Field(body.one_of(MODEL), required=True),
+    "prompt": Field(body.prompt, required=True),
+    "prompt_optimizer": Field(body.boolean),
+    "first_frame_image": Field(_picture),
+    "last_image_url": Field(_picture),  # newer than the page; documented with the URL form, base64 is inferred
+    "duration": Field(body.whole(6, 10)),
+    "resolution": Field(body.one_of("768P", "1080P")),
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def generate(request: Request) -> Response:
+        key = _authorize(desk, request)
+        if isinstance(key, Response):
+            return key
+        try:
+            values = body.read_fields(await body.read_json(request), _FIELDS)
+            if values.get("duration") == 10 and values.get("resolution") == "1080P":
+                raise Invalid("duration 10 is available at 768P only")
+            pictures = await to_thread.run_sync(_keep_pictures, desk, values)
+        except Invalid as refusal:
+            return _error(desk, request, 400, str(refusal))
+        shot = Shot(
+            prompt=str(values["prompt"]),
+            seconds=10 if values.get("duration") == 10 else 6,
+            short_side=1080 if values.get("resolution") == "1080P" else 768,
+            first=pictures.get("first_frame_image"),
+            last=pictures.get("last_image_url"),
+        )
+        words = trouble.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+            return _error(desk, request, 403, "You've run out of credits. Please top up your balance to continue.")
+        if trouble.RATE_LIMIT in words:
+            return _error(desk, request, 429, "Too many requests")
+        generation_id = f"{uuid.uuid4().hex}:{MODEL}"
+        job = await desk.take(GATEWAY, generation_id, key, MODEL, values | pictures, shot)
+        return trouble.CutResponse() if trouble.LOST_ANSWER in words else _submitted(job)
+
+    async def poll(request: Request) -> Response:
+        key = _authorize(desk, request)
+        if isinstance(key, Response):
+            return key
+        generation_id = request.query_params.get("generation_id")
+        if not generation_id:
+            return _error(desk, request, 400, "generation_id is required")
+        job = await desk.find(GATEWAY, generation_id, key)
+        phase = job.phase(desk.clock()) if job else Phase.GONE
+        if job is None or phase is Phase.GONE:
+            return _error(desk, request, 404, f"Generation {generation_id} not found")
+        return JSONResponse(
+            {
+                "id": generation_id,
+                "status": _STATUSES[phase],
+                "video": {"url": desk.clip_link(request, job)} if phase is Phase.COMPLETED else None,
+                "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
+            }
+        )
+
+    return [Route(PATH, generate, methods=["POST"]), Route(PATH, poll, methods=["GET"])]
+
+
+def _submitted(job: Job) -> Response:
+    # `tokens_used` as in the printed sample; prices are published nowhere, so the figure means nothing.
+    usage = {"usage": {"tokens_used": 1}}
+    return JSONResponse({"generation_id": job.remote_id, "status": "queued", "meta": usage}, 201)
+
+
+def _fault(failure: Failure) -> dict[str, str]:
+    return {"name": _ERROR_NAMES[failure.fault], "message": failure.message}
+
+
+def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
+    """The frames by name, those that came as base64 checked and stored."""
+    return {name: _kept(desk, name, str(values[name])) for name in _FRAMES if name in values}
+
+
+def _kept(desk: Desk, name: str, value: str) -> str:
+    # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
+    from hailuo_mcp.sandbox.render.pictures import broken_rule
+
+    if value.startswith(("http://", "https://")):
+        body.web_url(value)
+        return value
+    try:
+        data, suffix = read_data_url(value) if value.startswith("data:") else (read_base64(value), ".png")
+    except BadDataUrl as refusal:
+        raise Invalid(f"{name} {refusal}") from None
+    if rule := broken_rule(data):
+        raise Invalid(f"{name}: {rule}")
+    return STORED + desk.assets.keep(data, suffix)
+
+
+def _authorize(desk: Desk, request: Request) -> str | Response:
+    key = bearer_key(request)
+    if not key or key == BAD_KEY:
+        return _error(desk, request, 401, "Unauthorized: the API key is missing or not known")
+    return _error(desk, request, 403, "This key may not use this model") if key == FORBIDDEN_KEY else key
+
+
+def _error(desk: Desk, request: Request, status: int, message: str) -> Response:
+    return JSONResponse(
+        {
+            "message": message,
+            "path": request.url.path,
+            "requestId": str(uuid.uuid4()),
+            "statusCode": status,
+            "timestamp": timestamp(desk.clock()),
+        },
+        status,
+    )

@@ -1,0 +1,168 @@
+"""Stand-in for APIXO's `generateTask` and `statusTask` of hailuo-2-3-fast.
+
+A request of the type `callback` is taken like any other, and NO callback is ever sent: the sandbox makes no request
+of its own. Whoever submits one polls `statusTask`, as the documents advise anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
+from hailuo_mcp.sandbox.jobs import Fault, Phase, Shot
+
+GATEWAY = "apixo"
+MODEL = "hailuo-2-3-fast"
+
+_STANDARD = "standard-image-to-video"
+_PRO = "pro-image-to-video"
+_MESSAGES = {
+    400: "Invalid parameters or request error",
+    401: "Invalid or missing API Key",
+    402: "Insufficient credits",
+    403: "Forbidden",
+    404: "Task not found",
+    429: "Rate limit exceeded",
+}
+_STATES = {
+    Phase.QUEUED: "pending",
+    Phase.PROCESSING: "processing",
+    Phase.COMPLETED: "success",
+    Phase.FAILED: "failed",
+}
+# The documents print the first two; that others exist is known, their list is not.
+_FAIL_CODES = {
+    Fault.CONTENT: "CONTENT_VIOLATION",
+    Fault.IMAGE: "INVALID_IMAGE_URL",
+    Fault.OTHER: "GENERATION_FAILED",
+}
+
+
+def _mode(value: object) -> None:
+    if value not in (_STANDARD, _PRO):
+        raise Invalid("is invalid. Invalid mode type.")
+
+
+def _one_picture(value: object) -> None:
+    if not isinstance(value, list):
+        raise Invalid("must be a list")
+    pictures = cast("list[object]", value)
+    if len(pictures) != 1:
+        raise Invalid("must hold exactly one image URL")
+    body.web_url(pictures[0])
+
+
+_FIELDS: Mapping[str, Field] = {
+    "request_type": Field(body.one_of("async", "callback"), required=True),
+    "callback_url": Field(body.web_url),
+    "provider": Field(body.one_of("auto", "value", "official")),
+    "input": Field(body.anything, required=True),
+}
+_INPUT_FIELDS: Mapping[str, Field] = {
+    "mode": Field(_mode, required=True),
+    "prompt": Field(body.prompt, required=True),
+    "image_urls": Field(_one_picture, required=True),
+    "duration": Field(body.anything),
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def generate(request: Request) -> Response:
+        key = _authorize(request)
+        if isinstance(key, Response):
+            return key
+        try:
+            values, shot = _read(await body.read_json(request))
+        except Invalid as refusal:
+            return _error(400, str(refusal))
+        words = trouble.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+            return _error(402, "The account has no credits left")
+        if trouble.RATE_LIMIT in words:
+            return _error(429, "Too many requests, try again later")
+        task_id = f"task_{uuid.uuid4().hex[:24]}"
+        await desk.take(GATEWAY, task_id, key, MODEL, values, shot)
+        if trouble.LOST_ANSWER in words:
+            return trouble.CutResponse()
+        return _success({"taskId": task_id})
+
+    async def status(request: Request) -> Response:
+        key = _authorize(request)
+        if isinstance(key, Response):
+            return key
+        task_id = request.query_params.get("taskId")
+        if not task_id:
+            return _error(400, "taskId is required")
+        job = await desk.find(GATEWAY, task_id, key)
+        phase = job.phase(desk.clock()) if job else Phase.GONE
+        if job is None or phase is Phase.GONE:
+            return _error(404, f"Task {task_id} not found")
+        data: dict[str, object] = {
+            "taskId": task_id,
+            "state": _STATES[phase],
+            "createTime": _milliseconds(job.submitted_at),
+        }
+        if phase is Phase.COMPLETED:
+            data |= {
+                "resultJson": json.dumps({"resultUrls": [desk.clip_link(request, job)]}),
+                "costTime": _milliseconds(job.takes),
+                "completeTime": _milliseconds(job.ended_at),
+            }
+        if phase is Phase.FAILED and job.failure:
+            data |= {"failCode": _FAIL_CODES[job.failure.fault], "failMsg": job.failure.message}
+        return _success(data)
+
+    return [
+        Route(f"/api/v1/generateTask/{MODEL}", generate, methods=["POST"]),
+        Route(f"/api/v1/statusTask/{MODEL}", status, methods=["GET"]),
+    ]
+
+
+def _read(value: object) -> tuple[dict[str, object], Shot]:
+    values = body.read_fields(value, _FIELDS)
+    called_back = values["request_type"] == "callback"
+    if called_back != ("callback_url" in values):
+        raise Invalid("callback_url is required for request_type callback, and only then allowed")
+    given = body.read_fields(values["input"], _INPUT_FIELDS, within="input")
+    standard = given["mode"] == _STANDARD
+    if standard:
+        body.read_fields(
+            {"duration": given["duration"]} if "duration" in given else {},
+            {"duration": Field(body.whole(6, 10), required=True)},
+            within="input",
+        )
+    return values, Shot(
+        prompt=str(given["prompt"]),
+        # "pro-image-to-video ignores duration even if included."
+        seconds=cast("int", given["duration"]) if standard else 6,
+        short_side=768 if standard else 1080,
+        first=cast("list[str]", given["image_urls"])[0],
+    )
+
+
+def _authorize(request: Request) -> str | Response:
+    key = bearer_key(request)
+    if not key or key == BAD_KEY:
+        return _error(401, "The API key is missing or not known")
+    return _error(403, "This key may not use this model") if key == FORBIDDEN_KEY else key
+
+
+def _success(data: Mapping[str, object]) -> Response:
+    return JSONResponse({"code": 200, "message": "success", "data": data})
+
+
+def _error(code: int, detail: str) -> Response:
+    return JSONResponse({"code": code, "message": _MESSAGES[code], "data": {"error": detail}}, code)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

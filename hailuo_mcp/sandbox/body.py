@@ -1,0 +1,117 @@
+"""Reading a request's JSON body strictly: what is not documented is refused, naming the field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+Check = Callable[[object], None]
+"""Raises `Invalid` with the rest of a sentence that begins with the field's name."""
+
+MAX_PROMPT = 2000
+
+
+class Invalid(ValueError):
+    """The body is not what the gateway documents; the message names the field and the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    check: Check
+    required: bool = False
+
+
+async def read_json(request: Request) -> object:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise Invalid("Content-Type must be application/json")
+    try:
+        return cast("object", json.loads(await request.body()))
+    except ValueError:
+        raise Invalid("the body is not valid JSON") from None
+
+
+def read_fields(body: object, fields: Mapping[str, Field], within: str = "") -> dict[str, object]:
+    """The body as an object that has every required field, no unknown one, and only sound values."""
+    if not isinstance(body, dict):
+        raise Invalid(f"{within or 'the body'} must be a JSON object")
+    values = cast("dict[str, object]", body)
+    prefix = f"{within}." if within else ""
+    for name in values:
+        if name not in fields:
+            raise Invalid(f"{prefix}{name} is not a parameter of this model")
+    for name, field in fields.items():
+        if name in values:
+            try:
+                field.check(values[name])
+            except Invalid as refusal:
+                raise Invalid(f"{prefix}{name} {refusal}") from None
+        elif field.required:
+            raise Invalid(f"{prefix}{name} is required")
+    return values
+
+
+def prompt(value: object) -> None:
+    text(value)
+    if not str(value).strip():
+        raise Invalid("must not be empty")
+    if len(str(value)) > MAX_PROMPT:
+        raise Invalid(f"must have at most {MAX_PROMPT} characters")
+
+
+def text(value: object) -> None:
+    if not isinstance(value, str):
+        raise Invalid("must be a string")
+
+
+def boolean(value: object) -> None:
+    if not isinstance(value, bool):
+        raise Invalid("must be a boolean")
+
+
+def web_url(value: object) -> None:
+    text(value)
+    try:
+        parts = urlsplit(str(value))
+    except ValueError:
+        raise Invalid("must be a valid URL") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid("must be a URL that starts with http:// or https://")
+
+
+def one_of(*allowed: str) -> Check:
+    def check(value: object) -> None:
+        if not isinstance(value, str) or value not in allowed:
+            raise Invalid(f"must be one of {', '.join(allowed)}")
+
+    return check
+
+
+def whole(*allowed: int, as_string: bool = False) -> Check:
+    """One of some integers; a boolean is none, and a string only where a document's own sample sends one."""
+
+    def check(value: object) -> None:
+        if as_string and isinstance(value, str) and value in map(str, allowed):
+            return
+        if type(value) is not int:
+            raise Invalid("must be an integer")
+        if value not in allowed:
+            raise Invalid(f"must be one of {', '.join(map(str, allowed))}")
+
+    return check
+
+
+def nullable(check: Check) -> Check:
+    def check_unless_null(value: object) -> None:
+        if value is not None:
+            check(value)
+
+    return check_unless_null
+
+
+def anything(value: object) -> None:
+    """For a field that is checked elsewhere."""

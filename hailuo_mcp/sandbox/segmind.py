@@ -1,0 +1,248 @@
+"""Stand-in for Segmind's inference API: v2 (submit and poll) and the synchronous v1.
+
+Written from the three model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
+at submission; what only the model behind it can know (a bad picture, 10 s at 1080p) fails the job later, as Segmind does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.clips import MEDIA_TYPE
+from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, timestamp
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
+
+GATEWAY = "segmind"
+
+_CREDITS = 100.0
+"""US$ that every key has to begin with."""
+_V1_PATIENCE = 5
+"""How many times the usual time the synchronous route waits before it answers 504."""
+
+_STATUSES = {
+    Phase.QUEUED: "QUEUED",
+    Phase.PROCESSING: "PROCESSING",
+    Phase.COMPLETED: "COMPLETED",
+    Phase.FAILED: "FAILED",
+}
+_FAULTS = {
+    Fault.CONTENT: "Content blocked: {}",
+    Fault.IMAGE: "{}",
+    Fault.OTHER: "{}",
+}
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    fields: Mapping[str, Field]
+    seconds: Callable[[Values], int]
+    short_side: Callable[[Values], int]
+    cost: Callable[[Values], float]
+    """US$ a clip, as published."""
+    first_frame: str = "first_frame_image"
+
+
+_DURATION = Field(body.whole(6, 10, as_string=True))  # the printed sample sends "6"
+_REQUIRED_PROMPT = Field(body.prompt, required=True)
+_REQUIRED_URL = Field(body.web_url, required=True)
+_URL_OR_NULL = Field(body.nullable(body.web_url), required=True)  # "required", with the default null
+
+
+def _seconds(values: Values) -> int:
+    return int(str(values.get("duration", 6)))
+
+
+def _fast_23_side(values: Values) -> int:
+    return 768 if values.get("resolution") == "768p" else 1080
+
+
+MODELS: Mapping[str, Model] = {
+    "hailuo-02-fast": Model(
+        fields={
+            "prompt": _REQUIRED_PROMPT,
+            "first_frame_image": _REQUIRED_URL,
+            "last_frame_image": _URL_OR_NULL,
+            "duration": _DURATION,
+            "go_fast": Field(body.boolean),
+            "prompt_optimizer": Field(body.boolean),
+        },
+        seconds=_seconds,
+        short_side=lambda _: 512,
+        cost=lambda values: 0.188 if _seconds(values) == 10 else 0.125,
+    ),
+    "hailuo-2.3-fast": Model(
+        fields={
+            "prompt": _REQUIRED_PROMPT,
+            "first_frame_image": _REQUIRED_URL,
+            "duration": _DURATION,
+            "resolution": Field(body.one_of("768p", "1080p")),
+            "prompt_optimizer": Field(body.boolean),
+        },
+        seconds=_seconds,
+        short_side=_fast_23_side,
+        cost=lambda values: 0.24 if (_seconds(values), _fast_23_side(values)) == (6, 768) else 0.41,
+    ),
+    "minimax-hailuo-2": Model(
+        fields={
+            "prompt": _REQUIRED_PROMPT,
+            "mode": Field(body.one_of("standard", "pro"), required=True),
+            "last_frame_image": _URL_OR_NULL,
+            "image_url": Field(body.web_url),
+            "prompt_optimizer": Field(body.boolean),
+        },
+        seconds=lambda _: 6,
+        short_side=lambda values: 1080 if values.get("mode") == "pro" else 768,
+        cost=lambda _: 0.3875,
+        first_frame="image_url",
+    ),
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def submit(request: Request) -> Response:
+        taken = await _take(desk, request)
+        if isinstance(taken, Response):
+            return taken
+        if trouble.LOST_ANSWER in trouble.asked_for(taken.shot.prompt):
+            return trouble.CutResponse()
+        links = _links(desk, request, taken.remote_id)
+        return JSONResponse(
+            {"request_id": taken.remote_id, "status": "QUEUED", "poll_url": links["status_url"], **links}
+        )
+
+    async def status(request: Request) -> Response:
+        return await _answer(desk, request, with_result=False)
+
+    async def result(request: Request) -> Response:
+        return await _answer(desk, request, with_result=True)
+
+    async def run(request: Request) -> Response:
+        taken = await _take(desk, request)
+        if isinstance(taken, Response):
+            return taken
+        if trouble.LOST_ANSWER in trouble.asked_for(taken.shot.prompt):
+            return trouble.CutResponse()
+        if not taken.ends:
+            await anyio.sleep(taken.takes * _V1_PATIENCE)
+            return error(504, "Request timed out")
+        await anyio.sleep(taken.takes)
+        if taken.failure:
+            # Which status v1 gives a failed generation is not printed; the page's table leaves only 400 and 500.
+            return error(400 if taken.failure.fault is Fault.CONTENT else 500, _fault(taken))
+        return FileResponse(await desk.clips.path(taken), media_type=MEDIA_TYPE)
+
+    return [
+        Route("/v2/requests/{id}/status", status, methods=["GET"]),
+        Route("/v2/requests/{id}", result, methods=["GET"]),
+        Route("/v2/{slug}", submit, methods=["POST"]),
+        Route("/v1/{slug}", run, methods=["POST"]),
+    ]
+
+
+def error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": message}, status, headers=headers)
+
+
+def authorize(request: Request) -> str | Response:
+    """The key of a request, or the refusal. Only `x-api-key` is documented; a bearer token is none."""
+    key = request.headers.get("x-api-key", "").strip()
+    if not key or key == BAD_KEY:
+        description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
+        return JSONResponse({"error": "Unauthorized", "error_description": description, "status_code": 401}, 401)
+    if key == FORBIDDEN_KEY:
+        description = "This key may not use this endpoint"
+        return JSONResponse({"error": "Forbidden", "error_description": description, "status_code": 403}, 403)
+    return key
+
+
+async def _take(desk: Desk, request: Request) -> Job | Response:
+    """Records the job that a submission asks for, or refuses it."""
+    key = authorize(request)
+    if isinstance(key, Response):
+        return key
+    slug = request.path_params["slug"]
+    model = MODELS.get(slug)
+    if model is None:
+        return error(404, f"Model {slug} not found")
+    try:
+        values = body.read_fields(await body.read_json(request), model.fields)
+    except Invalid as refusal:
+        return error(400, f"Invalid request: {refusal}")
+    words = trouble.asked_for(str(values["prompt"]))
+    if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+        return error(406, "Insufficient credits to process this request")
+    if trouble.RATE_LIMIT in words:
+        return error(429, "Rate limit exceeded", {"x-rate-limit-reset-at-utc": timestamp(desk.clock() + 60)})
+    shot = Shot(
+        prompt=str(values["prompt"]),
+        seconds=model.seconds(values),
+        short_side=model.short_side(values),
+        first=_picture(values.get(model.first_frame)),
+        last=_picture(values.get("last_frame_image")),
+    )
+    # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, hence no 400.
+    unmade = "10 seconds are not available at 1080p" if (shot.seconds, shot.short_side) == (10, 1080) else None
+    return await desk.take(
+        GATEWAY, str(uuid.uuid4()), key, slug, values, shot, cost=model.cost(values), rejected=unmade
+    )
+
+
+def _picture(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+async def _answer(desk: Desk, request: Request, *, with_result: bool) -> Response:
+    key = authorize(request)
+    if isinstance(key, Response):
+        return key
+    remote_id = request.path_params["id"]
+    job = await desk.find(GATEWAY, remote_id, key)
+    now = desk.clock()
+    phase = job.phase(now, desk.retention_seconds) if job else Phase.GONE
+    if job is None or phase is Phase.GONE:
+        return error(404, f"Request {remote_id} not found")
+    answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
+    metrics = _metrics(job, phase, now)
+    if phase in (Phase.COMPLETED, Phase.FAILED):
+        spent = sum(other.cost for other in await desk.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
+        charged = job.cost if phase is Phase.COMPLETED else 0
+        metrics |= {"cost": charged, "remaining_credits": round(_CREDITS - spent, 4)}
+    answer["metrics"] = metrics
+    if phase is Phase.FAILED:
+        return JSONResponse(answer | {"error": _fault(job)}, 422)
+    if with_result and phase is Phase.COMPLETED:
+        return JSONResponse(answer | {"error": None, "output": desk.clip_link(request, job)})
+    # The result of a job that is still running is asked for at one's own risk: it is answered like its status.
+    return JSONResponse(answer | _links(desk, request, remote_id))
+
+
+def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
+    """What is known so far, in seconds."""
+    if phase is Phase.QUEUED:
+        return {"queue_time": round(max(0.0, now - job.submitted_at), 3)}
+    ended = min(now, job.ended_at) if job.ends else now
+    return {
+        "queue_time": round(job.started_at - job.submitted_at, 3),
+        "inference_time": round(ended - job.started_at, 3),
+        "total_time": round(ended - job.submitted_at, 3),
+    }
+
+
+def _fault(job: Job) -> str:
+    return _FAULTS[job.failure.fault].format(job.failure.message) if job.failure else ""
+
+
+def _links(desk: Desk, request: Request, remote_id: str) -> dict[str, str]:
+    response_url = desk.link(request, f"/v2/requests/{remote_id}")
+    return {"status_url": f"{response_url}/status", "response_url": response_url}

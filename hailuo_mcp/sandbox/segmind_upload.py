@@ -1,0 +1,53 @@
+"""Stand-in for Segmind's storage (`workflows-api.segmind.com`): pictures in, links out.
+
+The SDK reads `file_urls`; other documents print `urls`. How large an upload may be is documented nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.assets import BadDataUrl, read_data_url
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.desk import Desk
+from hailuo_mcp.sandbox.segmind import authorize, error
+
+
+def _data_urls(value: object) -> None:
+    if not isinstance(value, list) or not value:
+        raise Invalid("must be a list of at least one data URL")
+    for item in cast("list[object]", value):
+        body.text(item)
+
+
+_FIELDS: Mapping[str, Field] = {"data_urls": Field(_data_urls, required=True)}
+
+
+def routes(desk: Desk) -> list[Route]:
+    def keep(data_urls: list[str]) -> list[str]:
+        # All are read before any is kept, so that a refused request leaves nothing behind.
+        pictures = [read_data_url(url) for url in data_urls]
+        return [desk.assets.keep(data, suffix) for data, suffix in pictures]
+
+    async def upload(request: Request) -> Response:
+        key = authorize(request)
+        if isinstance(key, Response):
+            return key
+        try:
+            values = body.read_fields(await body.read_json(request), _FIELDS)
+            names = await to_thread.run_sync(keep, cast("list[str]", values["data_urls"]))
+        except Invalid as refusal:
+            return error(400, f"Invalid request: {refusal}")
+        except BadDataUrl as refusal:
+            return error(400, f"Invalid request: a data URL {refusal}")
+        links = [desk.asset_link(request, name) for name in names]
+        return JSONResponse({"file_urls": links, "message": "Files uploaded successfully"})
+
+    return [Route("/upload-asset", upload, methods=["POST"])]

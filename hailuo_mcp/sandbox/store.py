@@ -1,0 +1,77 @@
+"""The sandbox's jobs, in one SQLite file that several processes may use at once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Shot
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    remote_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    submitted_at REAL NOT NULL,
+    record TEXT NOT NULL,
+    UNIQUE (gateway, remote_id)
+);
+CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (gateway, owner, submitted_at);
+"""
+
+
+class Store:
+    """Blocking: call it from a worker thread. A job is written once and never changed.
+
+    Every call opens a connection of its own, which makes threads and processes the same case; SQLite's own lock
+    keeps them apart.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(self._connect()) as connection:
+            connection.executescript(_SCHEMA)
+
+    def add(self, job: Job) -> None:
+        row = (job.id, job.gateway, job.remote_id, job.owner, job.submitted_at, json.dumps(asdict(job)))
+        with closing(self._connect()) as connection, connection:
+            connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job with this id of the sandbox's own, whoever's it is."""
+        return self._one("SELECT record FROM jobs WHERE id = ?", job_id)
+
+    def find(self, gateway: str, remote_id: str, owner: str) -> Job | None:
+        """The job that `owner` submitted at `gateway`; another's is not found."""
+        where = "SELECT record FROM jobs WHERE gateway = ? AND remote_id = ? AND owner = ?"
+        return self._one(where, gateway, remote_id, owner)
+
+    def of(self, gateway: str, owner: str) -> list[Job]:
+        """All of an owner's jobs at one gateway, oldest first."""
+        where = "SELECT record FROM jobs WHERE gateway = ? AND owner = ? ORDER BY submitted_at, id"
+        return self._all(where, gateway, owner)
+
+    def _one(self, sql: str, *values: str) -> Job | None:
+        return next(iter(self._all(sql, *values)), None)
+
+    def _all(self, sql: str, *values: str) -> list[Job]:
+        with closing(self._connect()) as connection:
+            return [_job(json.loads(record)) for (record,) in connection.execute(sql, values)]
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=30)
+
+
+def _job(record: dict[str, Any]) -> Job:
+    failure = record.pop("failure")
+    shot = Shot(**record.pop("shot"))
+    return Job(
+        **record,
+        shot=shot,
+        failure=Failure(Fault(failure["fault"]), failure["message"]) if failure else None,
+    )

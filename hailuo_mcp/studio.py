@@ -1,0 +1,231 @@
+"""The use cases: what a person or an assistant can ask for. Knows no MCP; the server and the command line are two
+faces of it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.errors import Expired, HailuoError, InternalError, NotReady, Unauthorized, UnknownRequest
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.gateways.base import IN_PROCESS
+from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
+from hailuo_mcp.ledger import JobPage, Ledger
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.pictures import PictureRules
+from hailuo_mcp.sending import WireRequest
+from hailuo_mcp.settings import Settings
+from hailuo_mcp.submission import Submitter
+from hailuo_mcp.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS_MAX = 45
+"""The longest a call is held: hosts end calls after 60 s."""
+SAVE_GRACE_SECONDS = 8.0
+"""How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
+FIRST_POLL_SECONDS, POLL_EVERY_SECONDS, POLL_SANDBOX_SECONDS = 8.0, 3.0, 0.5
+
+Report = Callable[[Job], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The outcome of a generate call: a job, new or earlier; or for a dry run the request that would have been sent."""
+
+    job: Job
+    duplicate: bool = False
+    request: WireRequest | None = None
+
+
+class Studio:
+    """Everything the product does, over a catalogue, gateways and a ledger. Use as an async context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        gateways: Mapping[str, Gateway],
+        ledger: Ledger,
+        clips: ClipStore,
+        picture_rules: PictureRules,
+        resources: AsyncExitStack,
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.gateways = gateways
+        self.ledger = ledger
+        self.clips = clips
+        self._submitter = Submitter(settings, catalog, gateways, ledger, clips, picture_rules)
+        self._tracker = Tracker(gateways, ledger, clips)
+        self._resources = resources
+        self._tasks: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._tasks:
+            self._tasks.cancel_scope.cancel()
+        await self._resources.aclose()
+
+    async def generate(
+        self, arguments: Mapping[str, Any], *, dry_run: bool = False, force_new: bool = False
+    ) -> Submitted:
+        """Submit a job, and return without waiting for its video.
+
+        `arguments` are canonical parameters, and optionally `model`.
+
+        Raises:
+            HailuoError: nothing was taken by a gateway; `charged` is "no".
+        """
+        parameters = {name: value for name, value in arguments.items() if name != "model"}
+        prepared = await self._submitter.prepare(arguments.get("model"), parameters)
+        if dry_run:
+            job = (await self._submitter.estimate(prepared)).warned(*prepared.choice)
+            return Submitted(
+                job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
+            )
+        job, duplicate = await self._submitter.submit(prepared, force_new=force_new)
+        job = job.warned(*prepared.choice)  # told once, not kept with the job
+        if duplicate:
+            job = job.warned(
+                "An identical job exists already and was returned; force_new submits another, charged again."
+            )
+        return Submitted(job, duplicate)
+
+    async def status(self, request_id: object, wait_seconds: float = 0, report: Report | None = None) -> Job:
+        """How a job stands; with `wait_seconds`, as soon as it ends or the time is up.
+
+        Raises:
+            InvalidInput, UnknownRequest: there is no such job.
+            HailuoError: the gateway could not be asked; the job is untouched.
+        """
+        deadline = anyio.current_time() + min(wait_seconds, WAIT_SECONDS_MAX)
+        job = await self._look_up(request_id)
+        while True:
+            remaining = deadline - anyio.current_time()
+            if not job.settled and self._may_poll(job):
+                job = await self._refresh_within(job, remaining if wait_seconds else None)
+            if job.settled or (job.state is State.UNCONFIRMED and self._nothing_to_wait_for(job)):
+                break
+            remaining = deadline - anyio.current_time()
+            if remaining <= 0:
+                break
+            if report:
+                await report(job)
+            await anyio.sleep(min(remaining, self._pace(job)))
+        return await self._with_clip(job)
+
+    async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
+        """The newest jobs."""
+        return await self.ledger.page("", state, limit, self._submitter.origins)
+
+    async def download(self, request_id: object) -> tuple[Job, Path]:
+        """The finished clip's file in the output directory, fetched if it is not there yet.
+
+        Raises:
+            NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
+        """
+        job = await self._look_up(request_id)
+        if not job.settled and self._may_poll(job):
+            job = await self._tracker.refresh(self._running, job)
+        if job.state is State.EXPIRED:
+            raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
+        if job.state is State.FAILED:
+            raise NotReady(
+                f"{job.request_id} failed; it has no clip.", "Call get_status to see why.", safe_to_retry=False,
+                charged=job.error.charged if job.error else "unknown", request_id=job.request_id,
+            )  # fmt: skip
+        if job.state is not State.COMPLETED or not job.has_clip:
+            raise NotReady(
+                f"{job.request_id} is {job.state}; it has no clip yet.", charged="unknown", request_id=job.request_id
+            )
+        job = await self._tracker.save(self._running, job)
+        return job, Path(job.video_path or "")
+
+    @property
+    def _running(self) -> TaskGroup:
+        if self._tasks is None:
+            raise InternalError("The studio is not open.")
+        return self._tasks
+
+    async def _look_up(self, request_id: object) -> Job:
+        """The job of this id: from the ledger, or entered anew after its gateway was asked."""
+        parsed = RequestId.parse(request_id)
+        known = await self.ledger.find(parsed.model, parsed.remote_id, "", self._origin_of(parsed.model))
+        if known is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+            known = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
+            if known is None or known.model != parsed.model:
+                raise UnknownRequest(f"There is no job {parsed}.")
+        if known:
+            return known
+        model = self.catalog.known_model(parsed.model)
+        if model is None:
+            raise UnknownRequest(f"There is no job {parsed}: {parsed.model!r} is no model.")
+        gateway = self.gateways[self.catalog.gateway(model).name]
+        if not gateway.usable:
+            raise Unauthorized(
+                f"{parsed} cannot be asked for: {gateway.title} has no key here.", self.catalog.how_to_get_keys()
+            )
+        stranger = Job(
+            model=parsed.model,
+            origin=gateway.origin,
+            remote_id=parsed.remote_id,
+            state=State.QUEUED,
+            warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
+        )
+        return await self._tracker.ask_unknown(gateway, stranger)
+
+    def _origin_of(self, model_id: str) -> str:
+        gateway = self.gateways.get(model_id.split("/")[0])
+        return gateway.origin if gateway else ""
+
+    def _may_poll(self, job: Job) -> bool:
+        """A poll too soon after the last is answered from the last."""
+        if job.polled_at is None:
+            return True
+        return utc_now() - job.polled_at >= timedelta(seconds=self.settings.min_poll_seconds)
+
+    async def _refresh_within(self, job: Job, seconds: float | None) -> Job:
+        """A poll that never holds a waiting caller beyond its time; what was known then stands."""
+        with anyio.move_on_after(seconds):
+            return await self._tracker.refresh(self._running, job)
+        return job
+
+    def _nothing_to_wait_for(self, job: Job) -> bool:
+        gateway = self._tracker.gateway_of(job)
+        return gateway is None or not gateway.has_history
+
+    def _pace(self, job: Job) -> float:
+        """Seconds to the next poll while a caller waits: no clip is done in the first moments, and later a tenth of
+        the time passed is soon enough. The sandbox in this process costs nothing to ask."""
+        elapsed = job.elapsed_seconds(utc_now())
+        if job.origin == IN_PROCESS:
+            pace = POLL_SANDBOX_SECONDS
+        else:
+            pace = max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 10)
+        return max(self.settings.min_poll_seconds, pace)
+
+    async def _with_clip(self, job: Job) -> Job:
+        """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
+        wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
+        if not wanted:
+            return job
+        saved = job
+        with anyio.move_on_after(SAVE_GRACE_SECONDS):
+            try:
+                saved = await self._tracker.save(self._running, job)
+            except HailuoError as error:
+                log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
+                saved = job.warned(f"The clip is not saved yet: {error.problem.message} {error.problem.hint}")
+        return saved

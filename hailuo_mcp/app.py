@@ -36,8 +36,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
 
 
-def build_studio(settings: Settings, *, local_files: bool = True) -> Studio:
-    """A studio, not yet open. `local_files` is off where callers are not on this machine.
+def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Studio:
+    """A studio, not yet open.
+
+    `local_files` is off where callers are not on this machine; `watch` is on where the process stays, and saves clips
+    that finish while nobody asks.
 
     Raises:
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
@@ -57,7 +60,7 @@ def build_studio(settings: Settings, *, local_files: bool = True) -> Studio:
         stand_in_host=SANDBOX_HOST,
     )
     rules = PictureRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images)
-    return Studio(settings, catalog, gateways, ledger, clips, rules, resources)
+    return Studio(settings, catalog, gateways, ledger, clips, rules, resources, watch=watch)
 
 
 def sandbox_transport(settings: Settings) -> Transport:

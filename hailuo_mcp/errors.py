@@ -23,8 +23,8 @@
     ├── Unconfirmed           nobody knows yet: the submission was sent, no answer came
     └── InternalError         we can
 
-Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what happened
-and which value; the hint says the next step. Neither ever holds a key, nor the text of a foreign exception.
+Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what
+happened and which value; the hint says the next step. Neither ever holds a key, nor the text of a foreign exception.
 """
 
 from typing import ClassVar, Literal

@@ -15,6 +15,9 @@ from hailuo_mcp.errors import InvalidInput, Problem
 REMOTE_ID_MAX = 256
 UNCONFIRMED_PREFIX = "unconfirmed-"
 EXCERPT_LENGTH = 80
+IN_PROCESS = "sandbox"
+"""The origin of jobs that the sandbox in this process took."""
+PATIENCE_MIN, PATIENCE_MAX, PATIENCE_UNKNOWN, PATIENCE_SANDBOX = 5.0, 60.0, 15.0, 2.0
 FRESH_POLL = timedelta(seconds=15)
 """A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
 nothing."""
@@ -52,8 +55,8 @@ class RequestId(BaseModel):
     """`<gateway>/<name>/<remote id>`: says by itself which gateway to ask for what, also without a ledger.
 
     The remote id is the gateway's own and may hold `/` and `:`; it goes into a URL percent-encoded as one segment or
-    value. `.`, `..`, control characters, outer space and more than 256 characters are refused: no encoding makes the first
-    safe in a path, and the last two do not come back whole from a conversation.
+    value. `.`, `..`, control characters, space at either end and more than 256 characters are refused: no encoding
+    makes the first safe in a path, and the others do not come back whole from a conversation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -176,6 +179,18 @@ class Job(BaseModel):
 
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
+
+    def patience_seconds(self, now: datetime) -> float:
+        """When it pays to ask again: after half of what is left, and once that is over, after a tenth of what has
+        passed.
+        """
+        if self.origin == IN_PROCESS:
+            return PATIENCE_SANDBOX
+        if self.state is State.UNCONFIRMED or not self.estimated_seconds:
+            return PATIENCE_UNKNOWN
+        elapsed = self.elapsed_seconds(now)
+        left = self.estimated_seconds - elapsed
+        return min(max(left / 2, elapsed / 10, PATIENCE_MIN), PATIENCE_MAX)
 
     def accepted(self, remote_id: str, *, retention: timedelta | None, sandbox: bool) -> "Job":
         """The gateway took it. Retention counts from submission, so that `expires_at` errs on the safe side."""

@@ -1,8 +1,8 @@
 """Parameter specs: what a model takes, from which everything else is derived.
 
 A model is one frozen pydantic class: its fields have the canonical names and types of this file, its serialization
-aliases give the wire names, its `rules` the combinations that do not exist. The JSON schema, the validation, the wire body
-and the tables in the README all come from that class, and from nothing else.
+aliases give the wire names, its `rules` the combinations that do not exist. The JSON schema, the validation, the wire
+body and the tables in the README all come from that class, and from nothing else.
 """
 
 import re
@@ -121,7 +121,8 @@ IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image")
 
 @dataclass(frozen=True, slots=True)
 class Forbid:
-    """A combination of values that the model does not have; defaults count as given. `cure` says what to pass instead."""
+    """A combination of values that the model does not have; defaults count as given. `cure` says what to pass
+    instead."""
 
     values: Mapping[str, Any]
     cure: str
@@ -158,7 +159,8 @@ class Price:
 
 
 class ModelSpec(BaseModel):
-    """What one model takes. Subclass it in a gateway's file; an instance is one validated, complete set of parameters."""
+    """What one model takes. Subclass it in a gateway's file; an instance is one validated, complete set of
+    parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re", populate_by_name=True)
 

@@ -101,8 +101,8 @@ class _AgainError(Exception):
 
 
 def header_wait(headers: Mapping[str, str], *reset_headers: str) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds, or a date) or a gateway's own reset header (a UTC time, or epoch seconds or
-    milliseconds); None where there is none."""
+    """Seconds to wait by `Retry-After` (seconds, or a date) or a gateway's own reset header (a UTC time, or epoch
+    seconds or milliseconds); None where there is none."""
     now = datetime.now(UTC)
     for name in ("retry-after", *reset_headers):
         value = headers.get(name, "").strip()
@@ -214,8 +214,8 @@ class Sender:
         seconds: float = POLL_SECONDS,
         status_of: Callable[[Answer], int] = _http_status,
     ) -> Answer:
-        """A request that is harmless to repeat: retried on network errors, 429 and passing 5xx; the last answer is returned
-        as it is.
+        """A request that is harmless to repeat: retried on network errors, 429 and passing 5xx; the last answer is
+        returned as it is.
 
         Raises:
             NetworkError, GatewayTimeout: no answer came.

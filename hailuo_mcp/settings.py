@@ -57,7 +57,8 @@ class GatewaySettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """Every setting, with its default. Field `x` is read from `HAILUO_MCP_X`; the docstring of each says what it does."""
+    """Every setting, with its default. Field `x` is read from `HAILUO_MCP_X`; the docstring of each says what it
+    does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 

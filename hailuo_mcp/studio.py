@@ -16,8 +16,7 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import Expired, HailuoError, InternalError, NotReady, Unauthorized, UnknownRequest
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.base import IN_PROCESS
-from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
+from hailuo_mcp.jobs import IN_PROCESS, UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import JobPage, Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
@@ -25,6 +24,7 @@ from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
 from hailuo_mcp.submission import Submitter
 from hailuo_mcp.tracking import Tracker
+from hailuo_mcp.watching import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class Studio:
         clips: ClipStore,
         picture_rules: PictureRules,
         resources: AsyncExitStack,
+        *,
+        watch: bool = False,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
@@ -68,9 +70,12 @@ class Studio:
         self._tracker = Tracker(gateways, ledger, clips)
         self._resources = resources
         self._tasks: TaskGroup | None = None
+        self._watch = watch
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
+        if self._watch and self.settings.auto_download:
+            self._tasks.start_soon(Watcher(self.ledger, self._tracker, self._submitter.origins).run, self._tasks)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +24,11 @@ from hailuo_mcp.errors import (
     Unconfirmed,
 )
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.jobs import Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import Budget, Guard, Ledger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.pictures import Picture, PictureRules, read_picture
+from hailuo_mcp.media.pictures import Picture, PictureRules, picture_from_still, read_picture
+from hailuo_mcp.media.stills import last_frame
 from hailuo_mcp.params import IMAGE_PARAMETERS, ModelSpec
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.settings import Settings
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 UPLOAD_KEPT = timedelta(hours=12)
 """An uploaded picture's address is used again for this long; nobody documents how long it lasts."""
 LOOK_AGAIN_SECONDS = 0.5
+LAST_FRAME = "last-frame:"
+"""A picture given so is the last frame of a saved clip, by its request id: shots chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,7 @@ class Submitter:
             raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
         self._check_callback(getattr(spec, "callback_url", None))
         pictures = {
-            name: await read_picture(name, given, self._picture_rules)
-            for name in IMAGE_PARAMETERS
-            if (given := getattr(spec, name, None))
+            name: await self._picture(name, given) for name in IMAGE_PARAMETERS if (given := getattr(spec, name, None))
         }
         for name, picture in pictures.items():
             if gateway.pictures == "url" and picture.url is None:
@@ -121,6 +123,21 @@ class Submitter:
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
         return Prepared(gateway, spec, pictures, choice.warnings)
+
+    async def _picture(self, name: str, given: str) -> Picture:
+        if not given.startswith(LAST_FRAME):
+            return await read_picture(name, given, self._picture_rules)
+        wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
+        origin = (
+            self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
+        )
+        job = await self._ledger.find(wanted.model, wanted.remote_id, "", origin)
+        if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
+            raise InvalidImage(
+                f"{name} asks for the last frame of {wanted}, whose clip is not saved here.",
+                f'Call download_video with request_id "{wanted}" first.',
+            )
+        return picture_from_still(name, await last_frame(Path(job.video_path)), f"last frame of {wanted}")
 
     async def estimate(self, prepared: Prepared) -> Job:
         """The job that this call would be, not yet written anywhere."""

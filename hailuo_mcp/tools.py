@@ -1,16 +1,18 @@
 """The tools: their definitions, derived from the specs, and what each does with its arguments."""
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
+from mcp_types import CallToolResult, ImageContent, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
 from hailuo_mcp import views
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import HailuoError, InvalidInput
 from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.media.stills import poster
 from hailuo_mcp.params import JsonSchema, shown
 from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
 
@@ -192,7 +194,10 @@ async def _download_video(call: Call) -> CallToolResult:
     _only(call.arguments, "request_id")
     job, path = await call.studio.download(_request_id(call.arguments))
     view = await views.download(job, path)
-    return _answer(view, f"Saved at {view.video_path} ({view.bytes / 1e6:.1f} MB).")
+    answer = _answer(view, f"Saved at {view.video_path} ({view.bytes / 1e6:.1f} MB).")
+    if still := await poster(path):
+        answer.content.append(ImageContent(type="image", data=base64.b64encode(still).decode(), mime_type="image/png"))
+    return answer
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -177,6 +177,18 @@ class Tracker:
             lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).observed(seen),
         )
 
+    async def follow(self, tasks: TaskGroup, job: Job) -> Job:
+        """One step towards a saved clip: ask how the job stands, and save what is there.
+
+        Raises:
+            HailuoError: the gateway could not be asked, or the clip not saved; the job is untouched.
+        """
+        if not job.settled:
+            job = await self.refresh(tasks, job)
+        if job.state is State.COMPLETED and job.video_url and not job.video_path:
+            job = await self.save(tasks, job)
+        return job
+
     async def save(self, tasks: TaskGroup, job: Job) -> Job:
         """Put the clip of a completed job in the output directory, once for all who ask at this moment.
 

@@ -11,16 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from hailuo_mcp.catalog import Catalog, price_samples
 from hailuo_mcp.errors import HailuoError, Problem
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.base import IN_PROCESS
 from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.params import JsonSchema, ModelSpec
 from hailuo_mcp.studio import WAIT_SECONDS_MAX, Submitted
 
-POLL_AFTER_MIN, POLL_AFTER_MAX = 5, 60
-POLL_AFTER_UNKNOWN = 15
-POLL_AFTER_SANDBOX = 2
 SOON = timedelta(minutes=15)
 """A clip whose link dies within this is worth a warning."""
 
@@ -106,7 +102,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         updated_at=timestamp(job.updated_at),
         elapsed_seconds=round(job.elapsed_seconds(now), 1),
         estimated_seconds=job.estimated_seconds,
-        poll_after_seconds=None if job.state.ended and job.settled else poll_after(job, now),
+        poll_after_seconds=None if job.settled else round(job.patience_seconds(now)),
         video_url=job.video_url,
         video_path=job.video_path,
         expires_at=timestamp(job.expires_at) if job.expires_at else None,
@@ -135,16 +131,6 @@ def dry_run_view(submitted: Submitted) -> JobView:
             "next_step": "Nothing was sent. Call generate_video with the same arguments without dry_run to submit.",
         }
     )
-
-
-def poll_after(job: Job, now: datetime) -> int:
-    """When it pays to ask again: half of what is left, within bounds."""
-    if job.origin == IN_PROCESS:
-        return POLL_AFTER_SANDBOX
-    if job.state is State.UNCONFIRMED or not job.estimated_seconds:
-        return POLL_AFTER_UNKNOWN
-    left = job.estimated_seconds - job.elapsed_seconds(now)
-    return round(min(max(left / 2, POLL_AFTER_MIN), POLL_AFTER_MAX))
 
 
 def next_step(job: Job) -> str:

@@ -111,6 +111,16 @@ class Ledger(ABC):
     async def remember_upload(self, origin: str, digest: str, url: str) -> None: ...
 
     @abstractmethod
+    async def lease(
+        self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
+    ) -> tuple[Job, ...]:
+        """Take charge of jobs that are due to be looked at and nobody else is looking at; a lease ends by itself."""
+
+    @abstractmethod
+    async def rest(self, key: str, owner: str, until: datetime | None) -> None:
+        """Give back a lease: the job is due again then, or never. Nothing happens where another has it by now."""
+
+    @abstractmethod
     async def close(self) -> None: ...
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -47,6 +47,17 @@ MIGRATIONS = (
         PRIMARY KEY (origin, digest)
     );
     """,
+    """
+    CREATE TABLE watches (
+        key TEXT PRIMARY KEY REFERENCES jobs (key),
+        origin TEXT NOT NULL,
+        due_at REAL NOT NULL,
+        owner TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX watches_by_time ON watches (due_at);
+    INSERT INTO watches (key, origin, due_at)
+        SELECT key, origin, 0 FROM jobs WHERE state NOT IN ('failed', 'expired');
+    """,
 )
 """Schema version n is reached by running the first n; a released one is never edited."""
 
@@ -89,6 +100,7 @@ class SqliteLedger(Ledger):
                 ).fetchone()
                 guard.budget.check(job, jobs_today, usd_today)
             _write(db, job)
+            _watch(db, job)
             return job
 
         return await self._transaction(enter)
@@ -99,6 +111,7 @@ class SqliteLedger(Ledger):
             if known and known.origin == job.origin:
                 return known
             _write(db, job)
+            _watch(db, job)
             return job
 
         return await self._transaction(adopt)
@@ -167,6 +180,32 @@ class SqliteLedger(Ledger):
         values = (origin, digest, url, datetime.now(UTC).timestamp())
         await self._transaction(lambda db: db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", values))
 
+    async def lease(
+        self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
+    ) -> tuple[Job, ...]:
+        def lease(db: sqlite3.Connection) -> tuple[Job, ...]:
+            due = db.execute(
+                f"SELECT key FROM watches WHERE due_at <= ? AND origin IN ({','.join('?' * len(origins))})"  # noqa: S608  marks
+                " ORDER BY due_at LIMIT ?",
+                (now.timestamp(), *origins, limit),
+            ).fetchall()
+            leased_until = (now + lasting).timestamp()
+            for (key,) in due:
+                db.execute("UPDATE watches SET owner = ?, due_at = ? WHERE key = ?", (owner, leased_until, key))
+            return tuple(job for (key,) in due if (job := _get(db, key)))
+
+        return await self._transaction(lease)
+
+    async def rest(self, key: str, owner: str, until: datetime | None) -> None:
+        def rest(db: sqlite3.Connection) -> None:
+            if until is None:
+                db.execute("DELETE FROM watches WHERE key = ? AND owner = ?", (key, owner))
+            else:
+                query = "UPDATE watches SET due_at = ?, owner = '' WHERE key = ? AND owner = ?"
+                db.execute(query, (until.timestamp(), key, owner))
+
+        await self._transaction(rest)
+
     async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
         def run() -> T:
             try:
@@ -232,6 +271,11 @@ def _write(db: sqlite3.Connection, job: Job) -> None:
         *(not job.uncharged, job.spent_usd, job.model_dump_json()),
     )
     db.execute(f"INSERT OR REPLACE INTO jobs ({_COLUMNS}) VALUES ({','.join('?' * len(values))})", values)  # noqa: S608  marks
+
+
+def _watch(db: sqlite3.Connection, job: Job) -> None:
+    due_at = job.created_at.timestamp() + job.patience_seconds(job.created_at)
+    db.execute("INSERT OR REPLACE INTO watches (key, origin, due_at) VALUES (?, ?, ?)", (job.key, job.origin, due_at))
 
 
 def _get(db: sqlite3.Connection, key: str) -> Job | None:

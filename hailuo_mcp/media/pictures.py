@@ -108,6 +108,11 @@ async def read_picture(parameter: str, given: str, rules: PictureRules) -> Pictu
     return await anyio.to_thread.run_sync(_checked, parameter, content, label, rules.fix)
 
 
+def picture_from_still(parameter: str, content: bytes, label: str) -> Picture:
+    """A frame of a clip, held to the same rules. Raises InvalidImage."""
+    return _checked(parameter, content, label, fix=False)
+
+
 def _from_url(parameter: str, text: str) -> Picture:
     try:
         host = urlsplit(text).hostname

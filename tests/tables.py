@@ -1,0 +1,84 @@
+"""The README's generated tables: `uv run cog -r README.md` writes them, and a test fails on drift."""
+
+from collections.abc import Iterable
+from typing import get_args
+
+from hailuo_mcp import errors, settings, tools, views
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.sandbox.trouble import REHEARSALS
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def _catalog() -> Catalog:
+    return Catalog(discover(), load_settings({}))
+
+
+def _range(values: list[float] | None, form: str) -> str:
+    if not values:
+        return "not published"
+    low, high = (form.format(v) for v in values)
+    return low if low == high else f"{low} – {high}"
+
+
+def models() -> str:
+    rows: list[tuple[str, ...]] = []
+    for model in _catalog().usable:
+        facts = views.model_summary(model)
+        schemas = model.property_schemas()
+        takes: list[str] = []
+        for name in model.model_fields:
+            if name == "prompt":
+                continue
+            closed = [str(v) for v in schemas[name].get("enum", ())]
+            default = schemas[name].get("default")
+            shown = "/".join(f"**{v}**" if v == str(default) else v for v in closed)
+            takes.append(f"`{name}`" + (" (required)" if model.requires(name) else "") + (f" {shown}" if shown else ""))
+        price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
+        rows.append((f"`{model.id}`", model.makes, ", ".join(takes), price, seconds))
+    return _table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
+
+
+def tool_list() -> str:
+    rows = [(f"`{tool.name}`", tool.description or "") for tool in tools.definitions(_catalog())]
+    return _table(("tool", "what it does"), rows)
+
+
+def variables() -> str:
+    unset = "unset: its models are not offered."
+    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in discover()]
+    for gateway in discover():
+        for purpose, default in gateway.hosts.items():
+            first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
+            own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
+            rows.append((f"`{gateway.name.upper()}_{purpose.upper()}_URL`", first + own))
+    rows += [(f"`{name}`", said) for name, said in settings.variables().items()]
+    return _table(("variable", "what it does"), rows)
+
+
+def rehearsals() -> str:
+    return _table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in REHEARSALS.items()))
+
+
+def error_codes() -> str:
+    kinds: list[type[HailuoError]] = []
+    for branch in HailuoError.__subclasses__():
+        kinds += branch.__subclasses__() or [branch]
+    by_code = {kind.code: kind for kind in reversed(kinds) if kind.__module__ == errors.__name__}
+    who = {
+        errors.CallerError: "the assistant",
+        errors.AccountError: "the account's owner",
+        errors.GatewayTrouble: "time",
+    }
+    rows: list[tuple[str, ...]] = []
+    for code in get_args(errors.ErrorCode):
+        kind = by_code[code]
+        acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "nobody yet")
+        rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", kind.default_hint or "Says which."))
+    return _table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)

@@ -125,6 +125,8 @@ class Job(BaseModel):
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
     polled_at: datetime | None = None
+    lost_at: datetime | None = None
+    """When its submission was seen to have no answer; until then it may still be under way."""
     ended_at: datetime | None = None
     took_seconds: float | None = None
     parameters: Mapping[str, Any] = {}
@@ -171,11 +173,18 @@ class Job(BaseModel):
         return self.error is not None and self.error.charged == "no"
 
     @property
-    def spent_usd(self) -> float:
-        """What a budget counts for this job."""
+    def counted_usd(self) -> float:
+        """What a budget counts for this job: where nobody says what it costs, the dearest it may."""
         if self.uncharged:
             return 0.0
         return self.cost_usd if self.cost_usd is not None else self.budget_cost_usd
+
+    @property
+    def known_usd(self) -> float:
+        """What it cost as far as anybody says: the report, else the estimate."""
+        if self.uncharged:
+            return 0.0
+        return self.cost_usd if self.cost_usd is not None else self.estimated_cost_usd or 0.0
 
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
@@ -208,7 +217,7 @@ class Job(BaseModel):
 
     def unanswered(self, problem: Problem) -> "Job":
         """It was sent and no answer came: it stays unconfirmed, and says so."""
-        return self._changed(error=problem) if self.state is State.UNCONFIRMED else self
+        return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
 
     def observed(self, seen: Observation, *, from_history: bool = False) -> "Job":
         """The job after what a gateway said of it. A state never goes backward, save that a history may turn `expired`

@@ -16,10 +16,10 @@ from hailuo_mcp.studio import Studio
 log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
-    "Hailuo (MiniMax) video generation. generate_video submits a job, costs money and returns a request_id; clips take "
-    "one to nine minutes. Then call get_status with wait_seconds 45 until the state is completed or failed; a wait "
-    "that runs out is not a failure. dry_run shows the price first. Lost the id? list_jobs. Links expire: give the user "
-    "video_path or video_url at once."
+    "Hailuo (MiniMax) video generation. generate_video submits a job, costs money and returns a request_id; clips "
+    "take one to nine minutes. Then call get_status with wait_seconds 45 until the state is completed or failed; a "
+    "wait that runs out is not a failure. dry_run shows the price first. Lost the id? list_jobs. Links expire: give "
+    "the user video_path or video_url at once."
 )
 
 

@@ -14,7 +14,15 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.catalog import Catalog
-from hailuo_mcp.errors import Expired, HailuoError, InternalError, NotReady, Unauthorized, UnknownRequest
+from hailuo_mcp.errors import (
+    Expired,
+    GatewayTrouble,
+    HailuoError,
+    InternalError,
+    NotReady,
+    Unauthorized,
+    UnknownRequest,
+)
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import IN_PROCESS, UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import JobPage, Ledger
@@ -22,7 +30,7 @@ from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
-from hailuo_mcp.submission import Submitter
+from hailuo_mcp.submission import Submitter, is_being_sent
 from hailuo_mcp.tracking import Tracker
 from hailuo_mcp.watching import Watcher
 
@@ -33,6 +41,7 @@ WAIT_SECONDS_MAX = 45
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
 FIRST_POLL_SECONDS, POLL_EVERY_SECONDS, POLL_SANDBOX_SECONDS = 8.0, 3.0, 0.5
+POLL_HISTORY_SECONDS = 5.0
 
 Report = Callable[[Job], Awaitable[None]]
 
@@ -118,17 +127,16 @@ class Studio:
         deadline = anyio.current_time() + min(wait_seconds, WAIT_SECONDS_MAX)
         job = await self._look_up(request_id)
         while True:
+            job, trouble = await self._asked(job, deadline - anyio.current_time() if wait_seconds else None)
             remaining = deadline - anyio.current_time()
-            if not job.settled and self._may_poll(job):
-                job = await self._refresh_within(job, remaining if wait_seconds else None)
-            if job.settled or (job.state is State.UNCONFIRMED and self._nothing_to_wait_for(job)):
-                break
-            remaining = deadline - anyio.current_time()
-            if remaining <= 0:
+            if job.settled or remaining <= 0 or not self._worth_waiting(job):
                 break
             if report:
                 await report(job)
             await anyio.sleep(min(remaining, self._pace(job)))
+            job = await self.ledger.get(job.key) or job  # somebody else may have asked meanwhile
+        if trouble:
+            raise trouble
         return await self._with_clip(job)
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
@@ -148,13 +156,13 @@ class Studio:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
         if job.state is State.FAILED:
             raise NotReady(
-                f"{job.request_id} failed; it has no clip.", "Call get_status to see why.", safe_to_retry=False,
-                charged=job.error.charged if job.error else "unknown", request_id=job.request_id,
-            )  # fmt: skip
-        if job.state is not State.COMPLETED or not job.has_clip:
-            raise NotReady(
-                f"{job.request_id} is {job.state}; it has no clip yet.", charged="unknown", request_id=job.request_id
+                f"{job.request_id} failed; it has no clip.",
+                "Call get_status to see why.",
+                safe_to_retry=False,
+                request_id=job.request_id,
             )
+        if job.state is not State.COMPLETED or not job.has_clip:
+            raise NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
         job = await self._tracker.save(self._running, job)
         return job, Path(job.video_path or "")
 
@@ -201,15 +209,31 @@ class Studio:
             return True
         return utc_now() - job.polled_at >= timedelta(seconds=self.settings.min_poll_seconds)
 
-    async def _refresh_within(self, job: Job, seconds: float | None) -> Job:
-        """A poll that never holds a waiting caller beyond its time; what was known then stands."""
-        with anyio.move_on_after(seconds):
-            return await self._tracker.refresh(self._running, job)
-        return job
+    async def _asked(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
+        """The job as its gateway sees it now, if it is time to ask; a passing trouble is returned, for a wait outlives
+        it. A poll never holds a waiting caller beyond its time; what was known then stands.
 
-    def _nothing_to_wait_for(self, job: Job) -> bool:
+        Raises:
+            HailuoError: trouble that does not pass by itself.
+        """
+        if job.settled or not self._may_poll(job):
+            return job, None
+        try:
+            with anyio.move_on_after(seconds):
+                job = await self._tracker.refresh(self._running, job)
+        except HailuoError as error:
+            error.request_id = job.request_id
+            if not isinstance(error, GatewayTrouble):
+                raise
+            return job, error
+        return job, None
+
+    def _worth_waiting(self, job: Job) -> bool:
+        """Whether time can bring news: a job at another origin is not asked, a lost one only has a history to tell."""
         gateway = self._tracker.gateway_of(job)
-        return gateway is None or not gateway.has_history
+        if gateway is None:
+            return False
+        return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
 
     def _pace(self, job: Job) -> float:
         """Seconds to the next poll while a caller waits: no clip is done in the first moments, and later a tenth of
@@ -219,6 +243,8 @@ class Studio:
             pace = POLL_SANDBOX_SECONDS
         else:
             pace = max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 10)
+        if job.state is State.UNCONFIRMED:
+            pace = max(pace, POLL_HISTORY_SECONDS)
         return max(self.settings.min_poll_seconds, pace)
 
     async def _with_clip(self, job: Job) -> Job:

@@ -283,4 +283,5 @@ def lost_answer(gateway: Gateway) -> Problem:
 
 def is_being_sent(job: Job) -> bool:
     """Whether the submission may still be under way: no answer yet, and young enough."""
-    return job.state is State.UNCONFIRMED and (utc_now() - job.created_at).total_seconds() < SUBMIT_SECONDS
+    age = (utc_now() - job.created_at).total_seconds()
+    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS

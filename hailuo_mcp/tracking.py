@@ -23,7 +23,6 @@ UNDOCUMENTED_RETENTION = timedelta(days=7)
 """A gateway that does not say how long it keeps results is believed to have dropped a job only after this."""
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
-FIND_EVERY_SECONDS = 15.0
 
 
 class _Flight(Generic[T]):
@@ -131,12 +130,10 @@ class Tracker:
         Afterwards the history is asked, and only then is the job given up."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
-            return await self._ledger.change(
-                job.key,
-                lambda j: j.polled().warned(
-                    f"{gateway.title} says it does not know this job, which it should still keep: check that "
-                    f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
-                ),
+            untouched = await self._ledger.change(job.key, lambda j: j.polled())
+            return untouched.warned(
+                f"{gateway.title} says it does not know this job, which it should still keep: check that "
+                f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
             )
         seen = await self._recall(gateway, job)
         if seen is not None:
@@ -159,8 +156,7 @@ class Tracker:
     async def _look_for(self, gateway: Gateway, job: Job) -> Job:
         """A submission whose answer was lost, in the gateway's history. Absence proves nothing."""
         now = utc_now()
-        recently = job.polled_at and (now - job.polled_at).total_seconds() < FIND_EVERY_SECONDS
-        if not gateway.has_history or is_being_sent(job) or recently or now - job.created_at > FIND_WINDOW:
+        if not gateway.has_history or is_being_sent(job) or now - job.created_at > FIND_WINDOW:
             return job
         try:
             taken = await self._ledger.remote_ids(job.model, job.origin)

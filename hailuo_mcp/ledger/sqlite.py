@@ -32,7 +32,8 @@ MIGRATIONS = (
         duration INTEGER,
         took_seconds REAL,
         counted INTEGER NOT NULL,
-        spent_usd REAL NOT NULL,
+        counted_usd REAL NOT NULL,
+        known_usd REAL NOT NULL,
         document TEXT NOT NULL
     );
     CREATE INDEX jobs_by_time ON jobs (tenant, created_at);
@@ -63,7 +64,7 @@ MIGRATIONS = (
 
 _COLUMNS = (
     "key, tenant, origin, model, remote_id, state, created_at, fingerprint,"
-    " duration, took_seconds, counted, spent_usd, document"
+    " duration, took_seconds, counted, counted_usd, known_usd, document"
 )
 
 
@@ -94,7 +95,7 @@ class SqliteLedger(Ledger):
             if guard.budget.limited:
                 marks = ",".join("?" * len(guard.budget.origins))
                 jobs_today, usd_today = db.execute(
-                    "SELECT count(*), coalesce(sum(spent_usd), 0) FROM jobs"  # noqa: S608  only question marks are put in
+                    "SELECT count(*), coalesce(sum(counted_usd), 0) FROM jobs"  # noqa: S608  only question marks are put in
                     f" WHERE tenant = ? AND counted AND created_at >= ? AND origin IN ({marks})",
                     (job.tenant, day_start(job.created_at).timestamp(), *guard.budget.origins),
                 ).fetchone()
@@ -144,7 +145,7 @@ class SqliteLedger(Ledger):
             (total,) = db.execute(f"SELECT count(*) FROM jobs WHERE {where}", values).fetchone()  # noqa: S608  fixed words
             marks = ",".join("?" * len(origins))
             (spent,) = db.execute(
-                f"SELECT coalesce(sum(spent_usd), 0) FROM jobs WHERE tenant = ? AND origin IN ({marks})",  # noqa: S608  marks
+                f"SELECT coalesce(sum(known_usd), 0) FROM jobs WHERE tenant = ? AND origin IN ({marks})",  # noqa: S608  marks
                 (tenant, *origins),
             ).fetchone()
             return JobPage(jobs, total, spent)
@@ -268,7 +269,7 @@ def _write(db: sqlite3.Connection, job: Job) -> None:
     values = (
         *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
         *(job.fingerprint, duration if isinstance(duration, int) else None, job.took_seconds),
-        *(not job.uncharged, job.spent_usd, job.model_dump_json()),
+        *(not job.uncharged, job.counted_usd, job.known_usd, job.model_dump_json()),
     )
     db.execute(f"INSERT OR REPLACE INTO jobs ({_COLUMNS}) VALUES ({','.join('?' * len(values))})", values)  # noqa: S608  marks
 

@@ -31,7 +31,7 @@ async def read_json(request: Request) -> object:
         raise Invalid("Content-Type must be application/json")
     try:
         return cast("object", json.loads(await request.body()))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("the body is not valid JSON") from None
 
 
@@ -66,6 +66,10 @@ def prompt(value: object) -> None:
 def text(value: object) -> None:
     if not isinstance(value, str):
         raise Invalid("must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Invalid("must be valid Unicode") from None
 
 
 def boolean(value: object) -> None:

@@ -1,7 +1,7 @@
 """Stand-in for Segmind's inference API: v2 (submit and poll) and the synchronous v1.
 
 Written from the three model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
-at submission; what only the model behind it can know (a bad picture, 10 s at 1080p) fails the job later, as Segmind does.
+at submission; what only the model behind it can know (a bad picture, 10 s at 1080p) fails the job later.
 """
 
 from __future__ import annotations
@@ -33,11 +33,6 @@ _STATUSES = {
     Phase.PROCESSING: "PROCESSING",
     Phase.COMPLETED: "COMPLETED",
     Phase.FAILED: "FAILED",
-}
-_FAULTS = {
-    Fault.CONTENT: "Content blocked: {}",
-    Fault.IMAGE: "{}",
-    Fault.OTHER: "{}",
 }
 
 Values = Mapping[str, object]
@@ -139,7 +134,7 @@ def routes(desk: Desk) -> list[Route]:
         await anyio.sleep(taken.takes)
         if taken.failure:
             # Which status v1 gives a failed generation is not printed; the page's table leaves only 400 and 500.
-            return error(400 if taken.failure.fault is Fault.CONTENT else 500, _fault(taken))
+            return error(500 if taken.failure.fault is Fault.OTHER else 400, taken.failure.message)
         return FileResponse(await desk.clips.path(taken), media_type=MEDIA_TYPE)
 
     return [
@@ -220,7 +215,7 @@ async def _answer(desk: Desk, request: Request, *, with_result: bool) -> Respons
         metrics |= {"cost": charged, "remaining_credits": round(_CREDITS - spent, 4)}
     answer["metrics"] = metrics
     if phase is Phase.FAILED:
-        return JSONResponse(answer | {"error": _fault(job)}, 422)
+        return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422)
     if with_result and phase is Phase.COMPLETED:
         return JSONResponse(answer | {"error": None, "output": desk.clip_link(request, job)})
     # The result of a job that is still running is asked for at one's own risk: it is answered like its status.
@@ -237,10 +232,6 @@ def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
         "inference_time": round(ended - job.started_at, 3),
         "total_time": round(ended - job.submitted_at, 3),
     }
-
-
-def _fault(job: Job) -> str:
-    return _FAULTS[job.failure.fault].format(job.failure.message) if job.failure else ""
 
 
 def _links(desk: Desk, request: Request, remote_id: str) -> dict[str, str]:

@@ -123,7 +123,7 @@ def _day(query: Mapping[str, str], name: str, default: date) -> date:
 
 def _number(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     value = query.get(name, str(default))
-    if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+    if not (value.isascii() and value.isdigit() and len(value) < 8 and low <= int(value) <= high):
         raise Invalid(f"{name} must be an integer from {low} to {high}")
     return int(value)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
@@ -37,9 +38,8 @@ def fitted(text: str, face: Font, width: float) -> str:
     """The text, shortened until it fits."""
     if face.getlength(text) <= width:
         return text
-    while text and face.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."
+    fits = bisect_right(range(1, len(text)), width, key=lambda length: face.getlength(text[:length] + "..."))
+    return text[:fits].rstrip() + "..."
 
 
 def wrapped(text: str, face: Font, width: float) -> list[str]:

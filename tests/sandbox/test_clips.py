@@ -1,0 +1,278 @@
+"""The clips themselves: what they show, how long they are, and how they are served."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import av
+import httpx
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageStat
+
+from hailuo_mcp.sandbox.desk import owner_of
+from hailuo_mcp.sandbox.jobs import Shot
+from hailuo_mcp.sandbox.render import captions, pictures
+from hailuo_mcp.sandbox.render.film import render
+from hailuo_mcp.sandbox.render.scenes import scene, stand_in
+from hailuo_mcp.sandbox.store import Store
+
+from .wire import (
+    APIXO_GATEWAY,
+    SEGMIND_23_BODY,
+    SEGMIND_BODY,
+    SEGMIND_TEXT_BODY,
+    data_url,
+    encoded,
+    in_process,
+    picture,
+    segmind_key,
+)
+
+Film = Callable[..., list[Image.Image]]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Film:
+    """Renders a small clip; answers the asked frames, by share of its length."""
+
+    def made(
+        prompt: str, *given: Image.Image, at: Sequence[float] = (0, 0.5, 1), short_side: int = 180
+    ) -> list[Image.Image]:
+        stored = {str(number): encoded(one) for number, one in enumerate(given)}
+        shot = Shot(prompt, 6, short_side, *stored)
+        render(shot, stored.get, tmp_path / "film.mp4")
+        with av.open(tmp_path / "film.mp4") as container:
+            frames = list(container.decode(video=0))
+        return [still(frames[round(share * (len(frames) - 1))]) for share in at]
+
+    return made
+
+
+def still(frame: av.VideoFrame) -> Image.Image:
+    return frame.to_image()  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]  PyAV leaves it open
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
+
+
+def middle(image: Image.Image) -> Image.Image:
+    """The part of a frame on which nothing is written."""
+    return image.crop((0, round(image.height * 0.2), image.width, round(image.height * 0.55)))
+
+
+def brightness(image: Image.Image) -> float:
+    return ImageStat.Stat(middle(image).convert("L")).mean[0]
+
+
+def halves(horizontal: bool, size: tuple[int, int] = (640, 360)) -> Image.Image:
+    """Dark on the left (or at the top), bright on the right (or at the bottom)."""
+    image = Image.new("RGB", size, (20, 20, 20))
+    corner = (size[0] // 2, 0) if horizontal else (0, round(size[1] * 0.4))
+    ImageDraw.Draw(image).rectangle((*corner, *size), fill=(230, 230, 230))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("command", "horizontal", "brighter"),
+    [
+        ("[Pan right]", True, 1),
+        ("[Truck right]", True, 1),
+        ("[Pan left]", True, -1),
+        ("[Truck left]", True, -1),
+        ("[Tilt down]", False, 1),
+        ("[Pedestal down]", False, 1),
+        ("[Tilt up]", False, -1),
+        ("[Pedestal up]", False, -1),
+    ],
+)
+def test_the_frames_move_the_way_the_command_says(film: Film, command: str, horizontal: bool, brighter: int) -> None:
+    first, half, last = (brightness(frame) for frame in film(command, halves(horizontal)))
+    assert (half - first) * brighter > 4
+    assert (last - half) * brighter > 4
+
+
+@pytest.mark.parametrize(
+    ("command", "larger"), [("[Push in]", 1), ("[Zoom in]", 1), ("[Pull out]", -1), ("[Zoom out]", -1)]
+)
+def test_what_is_in_the_middle_grows_or_shrinks(film: Film, command: str, larger: int) -> None:
+    image = Image.new("RGB", (640, 360), (20, 20, 20))
+    ImageDraw.Draw(image).ellipse((270, 100, 370, 200), fill=(240, 240, 240))
+    first, half, last = (brightness(frame) for frame in film(command, image))
+    assert (half - first) * larger > 1
+    assert (last - half) * larger > 1
+
+
+def test_a_static_shot_shows_the_first_frame_in_true_colours_and_stands_still(film: Film) -> None:
+    given = Image.new("RGB", (640, 360), (200, 60, 30))
+    first, half, last = film("[Static shot]", given)
+    assert ImageStat.Stat(middle(first)).mean == pytest.approx([200, 60, 30], abs=4)
+    assert difference(first, half) < 2
+    assert difference(half, last) < 2
+
+
+def test_the_clip_dissolves_onto_the_last_frame_in_its_closing_third(film: Film) -> None:
+    start, end = scene("forest", (640, 360)), halves(horizontal=True)
+    early, before, during, last = film("[Static shot]", start, end, at=(0, 0.64, 0.85, 1))
+    wanted = pictures.cover(end, last.size)
+    assert difference(middle(early), middle(before)) < 4
+    assert difference(middle(last), middle(wanted)) < 4
+    assert difference(middle(before), middle(during)) > 10
+    assert difference(middle(during), middle(last)) > 10
+
+
+def test_the_mark_and_the_caption_stand_in_every_frame(film: Film) -> None:
+    grey = Image.new("RGB", (640, 360), (120, 120, 120))
+    written = captions.overlay((640, 360), "A fox crosses the snow", ["pan left"])
+    # Letters and the dot are light, the panels behind them nearly black.
+    letters = ImageChops.multiply(written.getchannel("R"), written.getchannel("A"))
+    letters = ImageChops.subtract(letters, Image.new("L", letters.size, 200))
+    top, bottom = (0, 0, 640, 60), (0, 240, 640, 360)
+    frames = film("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
+    for frame in frames:
+        for part in (top, bottom):
+            there, light = letters.crop(part), frame.convert("L").crop(part)
+            around = ImageChops.invert(there)
+            assert ImageStat.Stat(light, there).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
+
+
+def test_the_caption_leaves_commands_and_rehearsal_words_out(film: Film) -> None:
+    grey = Image.new("RGB", (640, 360), (120, 120, 120))
+    (plain,) = film("A fox [Static shot]", grey, at=(0,))
+    (noisy,) = film("sandbox:slow A fox [static shot] sandbox:fail", grey, at=(0,))
+    assert difference(plain, noisy) < 0.5
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", "x" * 2000, "word " * 400, "一只狮子走过沙漠", "naïve — “café”…", "🦁" * 50, "[" * 300]
+)
+def test_any_prompt_makes_a_clip(film: Film, prompt: str) -> None:
+    assert film(prompt, at=(0,))[0].size == (320, 180)
+
+
+@pytest.mark.parametrize("size", [(2000, 805), (805, 2000), (301, 301), (640, 427)])
+def test_a_clip_has_the_aspect_ratio_of_its_first_frame_and_even_sides(tmp_path: Path, size: tuple[int, int]) -> None:
+    render(Shot("x", 6, 180, "0"), {"0": picture(size)}.get, tmp_path / "c.mp4")
+    with av.open(tmp_path / "c.mp4") as container:
+        width, height = container.streams.video[0].width, container.streams.video[0].height
+    assert min(width, height) == 180
+    assert (width % 2, height % 2) == (0, 0)
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
+
+
+def test_a_picture_is_turned_upright_and_put_on_white() -> None:
+    lying = Image.new("RGB", (640, 360))
+    exif = lying.getexif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    lying.save(buffer, "JPEG", exif=exif)
+    assert pictures.read(buffer.getvalue()).size == (360, 640)
+    assert pictures.read(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_different_prompts_have_different_scenes_and_the_same_prompt_the_same() -> None:
+    one, again, other = (scene(text, (320, 180)).convert("RGB") for text in ("a fox", "a fox", "a whale"))
+    assert difference(one, again) < 3  # but for the grain
+    assert difference(one, other) > 8
+
+
+def test_a_picture_of_another_host_is_replaced_by_one_that_names_it() -> None:
+    named = stand_in("https://cdn.example.com/photos/my%20cat.jpg?size=1", (640, 360))
+    other = stand_in("https://cdn.example.com/photos/my%20dog.jpg?size=1", (640, 360))
+    assert difference(named, other) > 0.5
+
+
+CLIPS = [
+    ("hailuo-02-fast", SEGMIND_BODY, (910, 512), 6),
+    ("hailuo-02-fast", SEGMIND_BODY | {"duration": "10"}, (910, 512), 10),
+    ("hailuo-2.3-fast", SEGMIND_23_BODY, (1366, 768), 6),
+    ("minimax-hailuo-2", SEGMIND_TEXT_BODY | {"mode": "pro"}, (1920, 1080), 6),
+]
+
+
+@pytest.mark.parametrize(("slug", "body", "size", "seconds"), CLIPS)
+async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_plays_while_loading(
+    tmp_path: Path, slug: str, body: dict[str, object], size: tuple[int, int], seconds: int
+) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
+        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        data = (await client.get(link)).content
+    (tmp_path / "c.mp4").write_bytes(data)
+    with av.open(tmp_path / "c.mp4") as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.width, stream.height) == size
+        assert stream.frames == seconds * 24
+        assert container.duration == seconds * 1_000_000
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+async def test_a_clip_is_served_whole_in_ranges_and_by_its_head(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
+        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        head = await client.head(link)
+        size = int(head.headers["content-length"])
+        assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "video/mp4")
+        whole = await client.get(link)
+        assert (len(whole.content), whole.headers["etag"]) == (size, head.headers["etag"])
+        part = await client.get(link, headers={"range": "bytes=100-199"})
+        assert (part.status_code, part.content) == (206, whole.content[100:200])
+        assert part.headers["content-range"] == f"bytes 100-199/{size}"
+        beyond = await client.get(link, headers={"range": f"bytes={size}-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+
+
+async def test_a_clip_that_is_asked_for_by_many_at_once_is_rendered_once(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
+        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        answers = await asyncio.gather(*(client.head(link) for _ in range(4)))
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert [file.suffix for file in (tmp_path / "clips").iterdir()] == [".mp4"]
+
+
+async def test_a_job_that_is_not_completed_has_no_clip(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        for word in ("never", "fail", "expire"):
+            await APIXO_GATEWAY.submit(client, f"sandbox:{word}")
+        jobs = Store(tmp_path / "sandbox.sqlite3").of("apixo", owner_of("key"))
+        assert [(await client.get(f"/sandbox/clips/{job.id}.mp4")).status_code for job in jobs] == [404, 404, 404]
+
+
+async def test_an_uploaded_picture_is_what_the_clip_shows(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        upload = {"data_urls": [data_url(picture(colour=(20, 160, 60)))]}
+        (link,) = (await client.post("/upload-asset", json=upload, headers=segmind_key())).json()["file_urls"]
+        body = SEGMIND_BODY | {"first_frame_image": link, "prompt": "[Static shot] green"}
+        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
+        clip = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        (tmp_path / "c.mp4").write_bytes((await client.get(clip)).content)
+    with av.open(tmp_path / "c.mp4") as container:
+        frame = still(next(container.decode(video=0)))
+    assert ImageStat.Stat(middle(frame)).mean == pytest.approx([20, 160, 60], abs=4)
+
+
+@pytest.mark.parametrize("seconds", [6, 10])
+async def test_without_pyav_a_small_real_film_of_the_asked_length_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        body = SEGMIND_BODY | {"duration": seconds}
+        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
+        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        monkeypatch.setitem(sys.modules, "av", None)
+        answer: httpx.Response = await client.get(link)
+        monkeypatch.undo()
+    assert answer.headers["content-type"] == "video/mp4"
+    assert len(answer.content) < 60_000
+    (tmp_path / "c.mp4").write_bytes(answer.content)
+    with av.open(tmp_path / "c.mp4") as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert container.duration == seconds * 1_000_000

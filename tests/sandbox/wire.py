@@ -1,0 +1,128 @@
+"""What the tests of every stand-in send: sound requests, keys and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from hailuo_mcp.sandbox import create_app
+
+REMOTE_PICTURE = "https://pictures.example/harbour.jpg"
+HISTORY = "/inference-request/request-history"
+AIMLAPI = "/v2/generate/video/minimax/generation"
+
+SEGMIND_BODY: dict[str, Any] = {
+    "prompt": "Waves roll in",
+    "first_frame_image": REMOTE_PICTURE,
+    "last_frame_image": None,
+    "duration": 6,
+    "go_fast": False,
+    "prompt_optimizer": True,
+}
+SEGMIND_23_BODY: dict[str, Any] = {
+    "prompt": "Waves roll in",
+    "first_frame_image": REMOTE_PICTURE,
+    "duration": 6,
+    "resolution": "768p",
+    "prompt_optimizer": True,
+}
+SEGMIND_TEXT_BODY: dict[str, Any] = {"prompt": "Waves roll in", "mode": "standard", "last_frame_image": None}
+APIXO_BODY: dict[str, Any] = {
+    "request_type": "async",
+    "provider": "auto",
+    "input": {
+        "mode": "standard-image-to-video",
+        "prompt": "Waves roll in",
+        "image_urls": [REMOTE_PICTURE],
+        "duration": 6,
+    },
+}
+AIMLAPI_BODY: dict[str, Any] = {
+    "model": "minimax/hailuo-02",
+    "prompt": "Waves roll in",
+    "prompt_optimizer": True,
+    "duration": 6,
+    "resolution": "768P",
+}
+
+
+def segmind_key(key: str = "key") -> dict[str, str]:
+    return {"x-api-key": key}
+
+
+def bearer(key: str = "key") -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """How a job is submitted and asked for at one gateway, without looking at what comes back."""
+
+    submit_path: str
+    body: dict[str, Any]
+    credentials: Any
+
+    def with_prompt(self, prompt: str) -> dict[str, Any]:
+        if "input" in self.body:
+            return {**self.body, "input": {**self.body["input"], "prompt": prompt}}
+        return {**self.body, "prompt": prompt}
+
+    async def submit(
+        self, client: httpx.AsyncClient, prompt: str = "Waves roll in", key: str = "key"
+    ) -> httpx.Response:
+        return await client.post(self.submit_path, json=self.with_prompt(prompt), headers=self.credentials(key))
+
+    async def poll(self, client: httpx.AsyncClient, submitted: httpx.Response, key: str = "key") -> httpx.Response:
+        answer = submitted.json()
+        headers = self.credentials(key)
+        if "data" in answer:
+            query = {"taskId": answer["data"]["taskId"]}
+            return await client.get("/api/v1/statusTask/hailuo-2-3-fast", params=query, headers=headers)
+        if "generation_id" in answer:
+            return await client.get(AIMLAPI, params={"generation_id": answer["generation_id"]}, headers=headers)
+        return await client.get(f"/v2/requests/{answer['request_id']}/status", headers=headers)
+
+
+SEGMIND = Gateway("/v2/hailuo-02-fast", SEGMIND_BODY, segmind_key)
+APIXO_GATEWAY = Gateway("/api/v1/generateTask/hailuo-2-3-fast", APIXO_BODY, bearer)
+AIMLAPI_GATEWAY = Gateway(AIMLAPI, AIMLAPI_BODY, bearer)
+GATEWAYS = {"segmind": SEGMIND, "apixo": APIXO_GATEWAY, "aimlapi": AIMLAPI_GATEWAY}
+
+
+class Clock:
+    """A present that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def in_process(state_dir: Path, **options: Any) -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(state_dir, **options))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        yield client
+
+
+def picture(size: tuple[int, int] = (640, 360), kind: str = "PNG", colour: Any = (200, 30, 30)) -> bytes:
+    return encoded(Image.new("RGB", size, colour), kind)
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def data_url(data: bytes, media_type: str = "image/png") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

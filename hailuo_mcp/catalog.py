@@ -103,9 +103,10 @@ class Catalog:
                 strange = sum(not model.takes(name) for name in arguments)
                 refusals.append(((strange, refusal.problem.message.count(";")), refusal))
         _, closest = min(refusals, key=lambda pair: pair[0])
-        return InvalidInput(
-            f"No usable model takes these arguments. Closest: {closest.problem.message}", closest.problem.hint
-        )
+        problem = closest.problem
+        if not any(model.id in problem.message for model in self.usable):
+            return closest  # wrong for every model alike
+        return InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
 
     def _taking(self, arguments: Mapping[str, Any]) -> list[ModelSpec]:
         specs: list[ModelSpec] = []

@@ -72,7 +72,7 @@ class RequestId(BaseModel):
         """Raises InvalidInput, naming the form, for anything that is no request id."""
         example = "segmind/hailuo-02-fast/1f2e3d4c"
         if not isinstance(text, str):
-            raise InvalidInput(f"request_id must be a string like {example!r}, got {text!r:.80}", _FIND_ID)
+            raise InvalidInput(f"request_id must be a string like {example!r}, got {type(text).__name__}", _FIND_ID)
         parts = text.strip().split("/", 2)
         if len(parts) < 3 or not all(parts):
             raise InvalidInput(

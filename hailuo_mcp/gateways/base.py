@@ -29,7 +29,7 @@ from hailuo_mcp.errors import (
     Unconfirmed,
     UnknownRequest,
 )
-from hailuo_mcp.jobs import Job, Observation, State, checked_remote_id
+from hailuo_mcp.jobs import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.params import ModelSpec
 from hailuo_mcp.sending import Answer, Sender, WireRequest, header_wait
 from hailuo_mcp.settings import GatewaySettings
@@ -63,8 +63,6 @@ _MESSAGE_MAX = 300
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
 NESTING_MAX = 5
 """How deep an answer is looked into: none is known that needs more than three levels."""
-IN_PROCESS = "sandbox"
-"""The origin of jobs that the sandbox in this process took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +304,8 @@ def sequence(value: object) -> Sequence[object]:
 
 
 def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
-    """The first link in an output: a string, a list of them, or an object with `url`. A clip may come as a `data:` URI."""
+    """The first link in an output: a string, a list of them, or an object with `url`. A clip may come as a `data:`
+    URI."""
     if depth == 0:
         return None
     if isinstance(value, str):

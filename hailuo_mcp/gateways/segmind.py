@@ -226,26 +226,28 @@ class Segmind(Gateway):
         return type(refusal)(message, refusal.problem.hint)
 
     async def find(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The one row with this model, this body and this time; rows of teammates and of repeated outputs are told apart by
-        the body and the id. More than one candidate, or none, proves nothing."""
+        """The one row with this model, this body and this time; rows of teammates and of repeated outputs are told
+        apart by the body and the id. More than one candidate, or none, proves nothing."""
         spec = self.model(job.model)
         if spec is None:
             return None
-        candidates: dict[str, Mapping[str, Any]] = {}
+        candidates: dict[str, Observation] = {}
         async with self._in_time():
-            async for row in self._history(spec.remote_name, job.created_at):
+            async for row, sandbox in self._history(spec.remote_name, job.created_at):
                 remote_id = row.get("request_id")
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:
                     continue
                 made = _row_time(row)
                 if made is None or abs(made - job.created_at) > _HISTORY_WINDOW or not _same_body(row, job.body):
                     continue
-                candidates[remote_id] = row
+                seen = self._from_row(row, sandbox=sandbox)
+                if seen.video_url or remote_id not in candidates:
+                    candidates[remote_id] = seen
         if len(candidates) != 1:
             return None
-        ((remote_id, row),) = candidates.items()
+        ((remote_id, seen),) = candidates.items()
         try:
-            return checked_remote_id(remote_id), self._from_row(row)
+            return checked_remote_id(remote_id), seen
         except InvalidInput:
             return None
 
@@ -262,8 +264,9 @@ class Segmind(Gateway):
                 return self._from_row(row, sandbox=answer.sandbox)
         return None
 
-    async def _history(self, slug: str, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
-        """The rows of the days around a moment, newest first, as far back as the window reaches.
+    async def _history(self, slug: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
+        """The rows of the days around a moment, newest first, as far back as the window reaches; and whether they are
+        the sandbox's.
 
         Raises:
             GatewayError: there are too many to look through; what was seen proves nothing.
@@ -273,19 +276,22 @@ class Segmind(Gateway):
             "model_name": slug,
             "from_date": f"{around - _HISTORY_WINDOW:%Y-%m-%d}",
             "to_date": f"{around + _HISTORY_WINDOW:%Y-%m-%d}",
+            "sort_by": "model_created",
+            "sort_order": "desc",
             "per_page": _HISTORY_ROWS,
         }
         for page in range(1, _HISTORY_PAGES + 1):
-            _, body, _ = await self.ask(self.get(f"{_HISTORY}?{urlencode({**window, 'page': page})}", host="history"))
+            query = urlencode({**window, "page": page})
+            _, body, answer = await self.ask(self.get(f"{_HISTORY}?{query}", host="history"))
             rows = _rows_in(body)
             for row in rows:
-                yield row
+                yield row, answer.sandbox
             oldest = _row_time(rows[-1]) if rows else None
             if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - _HISTORY_WINDOW):
                 return
         raise GatewayError(f"{self.title}'s history has too many rows to look through.")
 
-    def _from_row(self, row: Mapping[str, Any], *, sandbox: bool = False) -> Observation:
+    def _from_row(self, row: Mapping[str, Any], *, sandbox: bool) -> Observation:
         state = self.state(_STATES, row.get("model_status") or row.get("status"))
         completed = state is State.COMPLETED
         took = number(row.get("latency_ms"))
@@ -327,7 +333,7 @@ def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
             body = json.loads(body)
         except (ValueError, RecursionError):
             return False
-    return _without_nulls(mapping(body)) == _without_nulls(sent)
+    return bool(sent) and _without_nulls(mapping(body)) == _without_nulls(sent)
 
 
 def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,332 @@
+"""What the answers to a poll mean: each shape the documents print, and those that are only known to happen."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.errors import GatewayError, GatewayTimeout, HailuoError, NetworkError, UnknownRequest
+from hailuo_mcp.gateways import segmind
+from hailuo_mcp.jobs import Observation, State
+from hailuo_mcp.sending import ATTEMPTS
+from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, Step, breaks, connect, hangs, says, says_text
+
+CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"
+INLINE = "data:video/mp4;base64,AAAA"
+
+
+async def poll(name: str, *steps: Step) -> tuple[Observation, Script]:
+    gateway, script = connect(name, *steps)
+    return await gateway.poll(MODELS[A_MODEL_OF[name]], "r1"), script
+
+
+# --- Segmind ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [("QUEUED", State.QUEUED), ("queued", State.QUEUED), ("PROCESSING", State.PROCESSING)],
+)
+async def test_segmind_unfinished_needs_one_request_and_costs_nothing_yet(word: str, state: State) -> None:
+    seen, script = await poll("segmind", says(200, {"status": word, "request_id": "r1", "metrics": {"cost": 0}}))
+    assert seen == Observation(state=state)
+    assert script.asked == ["GET /v2/requests/r1/status"]
+
+
+async def test_segmind_completed_fetches_the_result_with_its_cost_and_time() -> None:
+    metrics = {"inference_time": 71.5, "cost": 0.125, "remaining_credits": 4, "queue_time": 1.5, "total_time": 73}
+    result = {"status": "COMPLETED", "error": None, "output": CLIP, "metrics": metrics}
+    seen, script = await poll("segmind", says(200, {"status": "COMPLETED", "request_id": "r1"}), says(200, result))
+    assert seen == Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.125, took_seconds=73)
+    assert script.asked == ["GET /v2/requests/r1/status", "GET /v2/requests/r1"]
+
+
+@pytest.mark.parametrize(
+    ("output", "link"),
+    [
+        (CLIP, CLIP),
+        ([CLIP], CLIP),
+        ([None, {"url": CLIP}, "https://second.example/"], CLIP),
+        ({"url": CLIP}, CLIP),
+        ({"url": [CLIP]}, CLIP),
+        (INLINE, INLINE),
+        ("DATA:video/mp4;base64,AAAA", INLINE),
+        ([INLINE], INLINE),
+        (None, None),
+        ("", None),
+        ("clip.mp4", None),
+        ("ftp://cdn.example/clip.mp4", None),
+        ("https://cdn.example/a b", None),
+        ([], None),
+        ({"video": CLIP}, None),
+        ({"url": None}, None),
+        (7, None),
+        ([[[[[[[[CLIP]]]]]]]], None),
+    ],
+)
+async def test_segmind_output_may_be_a_string_a_list_an_object_or_the_clip_itself(
+    output: Any, link: str | None
+) -> None:
+    done = says(200, {"status": "COMPLETED"})
+    seen, _ = await poll("segmind", done, says(200, {"status": "COMPLETED", "output": output}))
+    assert (seen.state, seen.video_url) == (State.COMPLETED, link)
+
+
+async def test_segmind_completed_without_output_or_status_is_completed_without_a_link() -> None:
+    seen, _ = await poll("segmind", says(200, {"status": "COMPLETED"}), says(200, {"metrics": None}))
+    assert seen == Observation(state=State.COMPLETED)
+
+
+@pytest.mark.parametrize("status", [422, 200])
+async def test_segmind_failed_is_a_job_that_failed_not_a_refusal(status: int) -> None:
+    body = {"status": "FAILED", "error": "GPU lost", "metrics": {"cost": 0.1}, "request_id": "r1"}
+    seen, script = await poll("segmind", says(status, body))
+    assert seen.state is State.FAILED
+    assert seen.error
+    assert (seen.error.code, seen.error.charged, seen.error.safe_to_retry) == ("gateway_error", "no", True)
+    assert "GPU lost" in seen.error.message
+    assert seen.cost_usd is None
+    assert len(script.requests) == 1
+
+
+async def test_segmind_a_content_block_is_told_from_other_failures() -> None:
+    seen, _ = await poll("segmind", says(422, {"status": "FAILED", "error": "Blocked by RAI content filter"}))
+    assert seen.error
+    assert (seen.error.code, seen.error.safe_to_retry) == ("content_violation", False)
+    assert "prompt" in seen.error.hint
+
+
+async def test_segmind_a_failure_without_reason_says_so() -> None:
+    seen, _ = await poll("segmind", says(422, {"status": "FAILED", "error": None}))
+    assert seen.error
+    assert "no reason given" in seen.error.message
+
+
+async def test_segmind_a_result_that_failed_outranks_a_status_that_completed() -> None:
+    failed = says(422, {"status": "FAILED", "error": "late"})
+    seen, _ = await poll("segmind", says(200, {"status": "COMPLETED"}), failed)
+    assert (seen.state, seen.video_url) == (State.FAILED, None)
+
+
+async def test_segmind_a_result_from_a_lagging_replica_is_not_yet_completed() -> None:
+    lagging = says(200, {"status": "PROCESSING"})
+    seen, _ = await poll("segmind", says(200, {"status": "COMPLETED"}), lagging)
+    assert seen == Observation(state=State.PROCESSING)
+
+
+async def test_segmind_a_422_without_a_state_is_no_failed_job() -> None:
+    with pytest.raises(HailuoError) as refused:
+        await poll("segmind", says(422, {"error": "bad id"}))
+    assert refused.value.problem.code == "invalid_input"
+
+
+async def test_segmind_both_requests_of_a_poll_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmind, "POLL_SECONDS", 0.05)
+    with pytest.raises(GatewayTimeout):
+        await poll("segmind", says(200, {"status": "COMPLETED"}), hangs)
+
+
+# --- APIXO --------------------------------------------------------------------------------------------------------
+
+
+def envelope(**data: Any) -> Step:
+    return says(200, {"code": 200, "message": "success", "data": {"taskId": "r1", "createTime": 1767965610000, **data}})
+
+
+@pytest.mark.parametrize(("word", "state"), [("pending", State.QUEUED), ("processing", State.PROCESSING)])
+async def test_apixo_unfinished(word: str, state: State) -> None:
+    seen, script = await poll("apixo", envelope(state=word))
+    assert seen == Observation(state=state)
+    assert script.asked == ["GET /api/v1/statusTask/hailuo-2-3-fast?taskId=r1"]
+
+
+@pytest.mark.parametrize(
+    ("result", "link"),
+    [
+        (json.dumps({"resultUrls": [CLIP]}), CLIP),
+        ({"resultUrls": [CLIP]}, CLIP),
+        (json.dumps({"resultUrls": [{"url": CLIP}]}), CLIP),
+        (json.dumps({"resultUrls": []}), None),
+        (json.dumps([CLIP]), None),
+        ('{"resultUrls": ["htt', None),
+        ("[" * 100_000, None),
+        (None, None),
+    ],
+)
+async def test_apixo_parses_the_result_twice(result: Any, link: str | None) -> None:
+    seen, _ = await poll("apixo", envelope(state="success", resultJson=result, completeTime=1767965652500))
+    assert seen == Observation(state=State.COMPLETED, video_url=link, took_seconds=42.5)
+
+
+@pytest.mark.parametrize(
+    ("times", "took"),
+    [
+        ({"costTime": 42000}, 42),
+        ({"createTime": "1000", "completeTime": "2500"}, 1.5),
+        ({"createTime": None, "costTime": None}, None),
+        ({"createTime": 5, "completeTime": 1, "costTime": "x"}, None),
+        ({"costTime": True}, None),
+    ],
+)
+async def test_apixo_says_how_long_it_took_in_milliseconds(times: dict[str, Any], took: float | None) -> None:
+    seen, _ = await poll("apixo", envelope(state="success", **times))
+    assert seen.took_seconds == took
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "words"),
+    [
+        ({"failCode": "CONTENT_VIOLATION", "failMsg": "unsafe"}, "content_violation", "CONTENT_VIOLATION: unsafe"),
+        ({"failCode": "NSFW_DETECTED"}, "content_violation", "NSFW_DETECTED"),
+        ({"failCode": "INVALID_IMAGE_URL", "failMsg": "no"}, "invalid_image", "INVALID_IMAGE_URL: no"),
+        ({"failCode": "PROMPT_TOO_LONG", "failMsg": ""}, "invalid_input", "PROMPT_TOO_LONG"),
+        ({"failCode": "SOMETHING_NEW", "failMsg": "odd"}, "gateway_error", "SOMETHING_NEW: odd"),
+        ({"failCode": None, "failMsg": "content moderation"}, "content_violation", "content moderation"),
+        ({"failCode": 7}, "gateway_error", "no reason given"),
+        ({}, "gateway_error", "no reason given"),
+    ],
+)
+async def test_apixo_fails_under_http_200(failure: dict[str, Any], code: str, words: str) -> None:
+    seen, _ = await poll("apixo", envelope(state="failed", **failure))
+    assert seen.state is State.FAILED
+    assert seen.error
+    assert (seen.error.code, seen.error.charged, seen.error.safe_to_retry) == (code, "unknown", False)
+    assert seen.error.message == f"APIXO failed the job: {words}"
+    assert seen.error.hint
+
+
+async def test_apixo_404_in_the_body_is_an_unknown_request() -> None:
+    with pytest.raises(UnknownRequest):
+        await poll("apixo", says(200, {"code": 404, "message": "no such task"}))
+
+
+async def test_apixo_a_passing_code_500_in_the_body_is_asked_again() -> None:
+    seen, script = await poll("apixo", says(200, {"code": 500}), says(200, {"code": 503}), envelope(state="pending"))
+    assert seen.state is State.QUEUED
+    assert len(script.requests) == 3
+
+
+# --- AI/ML API ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("queued", State.QUEUED),
+        ("waiting", State.QUEUED),
+        ("generating", State.PROCESSING),
+        ("active", State.PROCESSING),
+    ],
+)
+async def test_aimlapi_unfinished(word: str, state: State) -> None:
+    usage = {"usage": {"credits_used": 5}}
+    seen, script = await poll("aimlapi", says(200, {"id": "r1", "status": word, "video": None, "meta": usage}))
+    assert seen == Observation(state=state)
+    assert script.asked == ["GET /v2/generate/video/minimax/generation?generation_id=r1"]
+
+
+@pytest.mark.parametrize("word", ["completed", "complete", "COMPLETED"])
+async def test_aimlapi_completed(word: str) -> None:
+    usage = {"usage": {"credits_used": 500_000}}
+    body = {"id": "r1", "status": word, "video": {"url": CLIP}, "error": None, "meta": usage}
+    seen, _ = await poll("aimlapi", says(200, body))
+    assert seen == Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.25)
+
+
+async def test_aimlapi_completed_without_video_has_no_link() -> None:
+    seen, _ = await poll("aimlapi", says(200, {"status": "completed", "video": None}))
+    assert seen == Observation(state=State.COMPLETED)
+
+
+async def test_aimlapi_a_link_before_the_end_is_an_example_not_a_clip() -> None:
+    seen, _ = await poll("aimlapi", says(200, {"status": "queued", "video": {"url": "https://example.com"}}))
+    assert seen.video_url is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ({"name": "Error", "message": "broken"}, "gateway_error", "Error: broken"),
+        ({"name": "", "message": "sensitive content"}, "content_violation", "sensitive content"),
+        ("plain words", "gateway_error", "plain words"),
+        (None, "gateway_error", "no reason given"),
+    ],
+)
+@pytest.mark.parametrize("word", ["error", "failed"])
+async def test_aimlapi_failed(word: str, error: Any, code: str, words: str) -> None:
+    seen, _ = await poll("aimlapi", says(200, {"status": word, "error": error}))
+    assert seen.error
+    assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, code, "unknown")
+    assert words in seen.error.message
+
+
+# --- all ----------------------------------------------------------------------------------------------------------
+
+PROCESSING: dict[str, Any] = {"status": "active", "code": 200, "data": {"state": "processing"}}
+
+
+@pytest.mark.parametrize("word", ["PAUSED", "", None, 7, ["x"], f"state {KEY}"])
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_an_unknown_state_is_processing_with_a_warning_in_the_log(
+    name: str, word: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen, _ = await poll(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
+    assert seen.state is State.PROCESSING
+    assert "unknown state" in caplog.text
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_poll_outlives_passing_trouble(name: str, status: int) -> None:
+    seen, script = await poll(
+        name, says(status), breaks(httpx.ReadError), says_text(502, "<html>"), says(200, PROCESSING)
+    )
+    assert seen.state is State.PROCESSING
+    assert len(script.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "safe", "requests"),
+    [
+        (302, "gateway_error", True, 1),
+        (400, "invalid_input", False, 1),
+        (401, "unauthorized", False, 1),
+        (404, "unknown_request", False, 1),
+        (429, "rate_limited", True, ATTEMPTS),
+        (500, "gateway_error", True, ATTEMPTS),
+        (503, "gateway_error", True, ATTEMPTS),
+        (504, "gateway_timeout", True, ATTEMPTS),
+    ],
+)
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_poll_that_cannot_be_answered_says_nothing_of_the_job(
+    name: str, status: int, code: str, safe: bool, requests: int
+) -> None:
+    gateway, script = connect(name, says(status, {"error": "x"}))
+    with pytest.raises(HailuoError) as error:
+        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+    assert (error.value.problem.code, error.value.problem.safe_to_retry) == (code, safe)
+    assert len(script.requests) == requests
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_poll_that_meets_no_one_is_a_network_error(name: str) -> None:
+    gateway, script = connect(name, breaks(httpx.ConnectError))
+    with pytest.raises(NetworkError):
+        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+    assert len(script.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize("step", [says_text(200, "<html>"), says(200, []), says_text(200, "{"), says_text(204, "")])
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_poll_answered_with_no_object_is_the_gateways_error(name: str, step: Step) -> None:
+    with pytest.raises(GatewayError, match="not a JSON object"):
+        await poll(name, step)
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_the_marker_header_marks_what_was_seen(name: str) -> None:
+    seen, _ = await poll(name, says(200, PROCESSING, {"x-hailuo-sandbox": "1"}))
+    assert seen.sandbox

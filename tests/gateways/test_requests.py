@@ -1,0 +1,254 @@
+"""The exact requests, held against the samples that the gateways' own documents print."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.params import IMAGE_PARAMETERS
+from hailuo_mcp.sending import Sender
+from hailuo_mcp.settings import GatewaySettings
+from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, body_of, connect, says, spec
+
+TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1"})
+SEGMIND_KEY = ("x-api-key", KEY)
+BEARER = ("authorization", f"Bearer {KEY}")
+STILL = "https://segmind-resources.s3.amazonaws.com/input/still.jpeg"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A call, and the request that the documents print for it."""
+
+    name: str
+    model: str
+    arguments: dict[str, Any]
+    url: str
+    key: tuple[str, str]
+    body: dict[str, Any]
+
+
+SAMPLES = [
+    Sample(
+        "hailuo-02-fast as printed, with an integer duration",
+        "segmind/hailuo-02-fast",
+        {
+            "prompt": "A boy sings.",
+            "go_fast": True,
+            "duration": "6",
+            "prompt_optimizer": True,
+            "first_frame_image": STILL,
+        },
+        "https://api.segmind.com/v2/hailuo-02-fast",
+        SEGMIND_KEY,
+        {
+            "prompt": "A boy sings.",
+            "go_fast": True,
+            "duration": 6,
+            "prompt_optimizer": True,
+            "first_frame_image": STILL,
+            "last_frame_image": None,
+        },
+    ),
+    Sample(
+        "hailuo-02-fast with its defaults and a last frame",
+        "segmind/hailuo-02-fast",
+        {"prompt": "x", "first_frame_image": STILL, "last_frame_image": STILL + "?2", "duration": 10},
+        "https://api.segmind.com/v2/hailuo-02-fast",
+        SEGMIND_KEY,
+        {
+            "prompt": "x",
+            "go_fast": False,
+            "duration": 10,
+            "prompt_optimizer": True,
+            "first_frame_image": STILL,
+            "last_frame_image": STILL + "?2",
+        },
+    ),
+    Sample(
+        "hailuo-2.3-fast as printed",
+        "segmind/hailuo-2.3-fast",
+        {"prompt": "A woman, sweater’s pattern.", "first_frame_image": STILL},
+        "https://api.segmind.com/v2/hailuo-2.3-fast",
+        SEGMIND_KEY,
+        {
+            "prompt": "A woman, sweater’s pattern.",
+            "duration": 6,
+            "resolution": "1080p",
+            "prompt_optimizer": True,
+            "first_frame_image": STILL,
+        },
+    ),
+    Sample(
+        "minimax-hailuo-2 as printed",
+        "segmind/minimax-hailuo-2",
+        {"prompt": "Man wandered into a desert canyon.", "first_frame_image": STILL},
+        "https://api.segmind.com/v2/minimax-hailuo-2",
+        SEGMIND_KEY,
+        {
+            "prompt": "Man wandered into a desert canyon.",
+            "prompt_optimizer": True,
+            "image_url": STILL,
+            "mode": "standard",
+            "last_frame_image": None,
+        },
+    ),
+    Sample(
+        "minimax-hailuo-2 from text alone injects no example picture",
+        "segmind/minimax-hailuo-2",
+        {"prompt": "x", "mode": "PRO", "prompt_optimizer": False},
+        "https://api.segmind.com/v2/minimax-hailuo-2",
+        SEGMIND_KEY,
+        {"prompt": "x", "prompt_optimizer": False, "mode": "pro", "last_frame_image": None},
+    ),
+    Sample(
+        "APIXO standard",
+        "apixo/hailuo-2.3-fast",
+        {"prompt": "x", "first_frame_image": STILL, "routing": "auto"},
+        "https://api.apixo.ai/api/v1/generateTask/hailuo-2-3-fast",
+        BEARER,
+        {
+            "request_type": "async",
+            "provider": "auto",
+            "input": {"mode": "standard-image-to-video", "prompt": "x", "image_urls": [STILL], "duration": 6},
+        },
+    ),
+    Sample(
+        "APIXO pro sends no duration, and no provider unasked",
+        "apixo/hailuo-2.3-fast",
+        {"prompt": "x", "first_frame_image": STILL, "resolution": "1080p"},
+        "https://api.apixo.ai/api/v1/generateTask/hailuo-2-3-fast",
+        BEARER,
+        {
+            "request_type": "async",
+            "input": {"mode": "pro-image-to-video", "prompt": "x", "image_urls": [STILL]},
+        },
+    ),
+    Sample(
+        "APIXO with a callback",
+        "apixo/hailuo-2.3-fast",
+        {"prompt": "x", "first_frame_image": STILL, "duration": 10, "callback_url": "https://me.example/hook?a=1"},
+        "https://api.apixo.ai/api/v1/generateTask/hailuo-2-3-fast",
+        BEARER,
+        {
+            "request_type": "callback",
+            "callback_url": "https://me.example/hook?a=1",
+            "input": {"mode": "standard-image-to-video", "prompt": "x", "image_urls": [STILL], "duration": 10},
+        },
+    ),
+    Sample(
+        "AI/ML API as printed",
+        "aimlapi/hailuo-02",
+        {"prompt": "text", "first_frame_image": "https://example.com"},
+        "https://api.aimlapi.com/v2/generate/video/minimax/generation",
+        BEARER,
+        {
+            "model": "minimax/hailuo-02",
+            "prompt": "text",
+            "prompt_optimizer": True,
+            "first_frame_image": "https://example.com",
+            "duration": 6,
+            "resolution": "768P",
+        },
+    ),
+    Sample(
+        "AI/ML API from text, with a last frame inside the body",
+        "aimlapi/hailuo-02",
+        {"prompt": "text", "last_frame_image": "data:image/png;base64,AAAA", "resolution": "1080P"},
+        "https://api.aimlapi.com/v2/generate/video/minimax/generation",
+        BEARER,
+        {
+            "model": "minimax/hailuo-02",
+            "prompt": "text",
+            "prompt_optimizer": True,
+            "last_image_url": "data:image/png;base64,AAAA",
+            "duration": 6,
+            "resolution": "1080P",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_a_submission_is_exactly_what_the_documents_print(sample: Sample) -> None:
+    gateway, script = connect(sample.model.split("/")[0], TAKEN)
+    await gateway.submit(MODELS[sample.model].read(sample.arguments), 5)
+    (request,) = script.requests
+    assert request.method == "POST"
+    assert str(request.url) == sample.url
+    body = body_of(request)
+    assert body == sample.body
+    assert json.dumps(body, sort_keys=True) == json.dumps(sample.body, sort_keys=True), "6 is 6, and true is no 1"
+    name, value = sample.key
+    assert request.headers[name] == value
+    other = {"x-api-key", "authorization"} - {name}
+    assert not other & set(request.headers)
+    assert request.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> None:
+    gateway, _ = connect(sample.model.split("/")[0])
+    public = gateway.submit_request(MODELS[sample.model].read(sample.arguments)).public()
+    assert (public["method"], public["url"], public["body"]) == ("POST", sample.url, sample.body)
+    assert KEY not in repr(public)
+    assert "***" in public["headers"].values()
+
+
+@pytest.mark.parametrize("model_id", sorted(MODELS))
+def test_no_model_has_a_wire_name_for_a_picture_it_was_not_given(model_id: str) -> None:
+    body = spec(model_id).wire()
+    absent = [value for name, value in body.items() if "image" in name and name != "first_frame_image"]
+    assert not any(absent)
+
+
+def test_every_picture_parameter_is_known_by_its_canonical_name() -> None:
+    assert {n for model in MODELS.values() for n in model.model_fields if "image" in n} == set(IMAGE_PARAMETERS)
+
+
+REMOTE_ID = "a/b:c %2F+é?&#"
+ENCODED = "a%2Fb%3Ac%20%252F%2B%C3%A9%3F%26%23"
+POLLS = {
+    "segmind": [f"/v2/requests/{ENCODED}/status", f"/v2/requests/{ENCODED}"],
+    "apixo": [f"/api/v1/statusTask/hailuo-2-3-fast?taskId={ENCODED}"],
+    "aimlapi": [f"/v2/generate/video/minimax/generation?generation_id={ENCODED}"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(POLLS))
+async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segment_or_value(name: str) -> None:
+    lines: list[str] = []
+    state = {"segmind": "COMPLETED", "aimlapi": "completed"}.get(name)
+    answer = json.dumps({"status": state, "code": 200, "data": {"state": "success"}}).encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines.append(head.split(b"\r\n")[0].decode("ascii"))
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    kind = GATEWAYS[name]
+    sender = Sender(kind.title)
+    gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), sender)
+    async with server:
+        await gateway.poll(MODELS[A_MODEL_OF[name]], REMOTE_ID)
+        await sender.close()
+    assert lines == [f"GET {path} HTTP/1.1" for path in POLLS[name]]
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_the_key_goes_to_no_address_that_an_answer_names(name: str) -> None:
+    lure = "https://evil.example/steal"
+    taken = {"request_id": "r1", "generation_id": "r1", "data": {"taskId": "r1"}, "status_url": lure, "poll_url": lure}
+    moved = says(302, None, {"location": lure})
+    gateway, script = connect(name, says(200, taken), moved)
+    await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    with pytest.raises(HailuoError):
+        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+    assert {request.url.host for request in script.requests} == {f"api.{name}.{'ai' if name == 'apixo' else 'com'}"}

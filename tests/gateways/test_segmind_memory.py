@@ -1,0 +1,234 @@
+"""Segmind's other hosts: the upload, and the history in which a lost submission or an expired clip is found again."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
+from hailuo_mcp.gateways import segmind
+from hailuo_mcp.jobs import State
+from hailuo_mcp.sending import ATTEMPTS
+from tests.gateways.wire import KEY, Step, body_of, breaks, connect, hangs, lost_job, says, says_text, spec
+
+PICTURE = "data:image/png;base64,AAAA"
+UPLOADED = "https://images.segmind.com/assets/x.png"
+SENT = spec("segmind/hailuo-02-fast", go_fast=True)
+
+
+@pytest.mark.parametrize("name", ["file_urls", "urls"])
+async def test_an_upload_is_the_sdks_request_and_both_answers_are_understood(name: str) -> None:
+    gateway, script = connect("segmind", says(200, {name: [UPLOADED], "message": "ok"}))
+    assert await gateway.upload(PICTURE, 5) == UPLOADED
+    (request,) = script.requests
+    assert (request.method, str(request.url)) == ("POST", "https://workflows-api.segmind.com/upload-asset")
+    assert request.headers["x-api-key"] == KEY
+    assert body_of(request) == {"data_urls": [PICTURE]}
+
+
+async def test_an_upload_is_harmless_to_repeat() -> None:
+    gateway, script = connect("segmind", breaks(httpx.ReadError), says(503), says(200, {"file_urls": [UPLOADED]}))
+    assert await gateway.upload(PICTURE, 5) == UPLOADED
+    assert len(script.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        (says(400, {"error": "not a picture"}), "invalid_image"),
+        (says(413), "invalid_image"),
+        (says(401), "unauthorized"),
+        (says(404), "gateway_error"),
+        (says(406), "insufficient_credits"),
+        (says(500), "gateway_error"),
+        (says(302), "gateway_error"),
+        (says(200, {"message": "ok"}), "gateway_error"),
+        (says(200, {"file_urls": [PICTURE]}), "gateway_error"),
+        (says_text(200, "ok"), "gateway_error"),
+        (breaks(httpx.ReadError), "network_error"),
+    ],
+)
+async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, code: str) -> None:
+    gateway, _ = connect("segmind", step)
+    with pytest.raises(HailuoError) as failed:
+        await gateway.upload(PICTURE, 5)
+    assert (failed.value.problem.code, failed.value.problem.charged) == (code, "no")
+
+
+@pytest.mark.parametrize("name", ["apixo", "aimlapi"])
+async def test_a_gateway_without_upload_or_history_says_so(name: str) -> None:
+    gateway, script = connect(name, says())
+    with pytest.raises(InternalError):
+        await gateway.upload(PICTURE, 5)
+    job = lost_job(SENT, gateway)
+    assert await gateway.find(job, frozenset()) is None
+    assert await gateway.recall(job) is None
+    assert not script.requests
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    return {
+        "request_id": "r1",
+        "model_name": "hailuo-02-fast",
+        "model_status": "COMPLETED",
+        "credits_deduction": 0.125,
+        "request_body": SENT.wire(),
+        "generation_url": "https://cdn.example/clip.mp4",
+        "latency_ms": 73000,
+        "model_created": "2026-11-21T12:00:20Z",
+        **fields,
+    }
+
+
+async def test_a_lost_submission_is_found_by_model_body_and_time() -> None:
+    gateway, script = connect("segmind", says(200, {"data": [row()], "page": 1}, {"x-hailuo-sandbox": "1"}))
+    found = await gateway.find(lost_job(SENT, gateway), frozenset())
+    assert found is not None
+    remote_id, seen = found
+    assert remote_id == "r1"
+    assert (seen.state, seen.video_url, seen.cost_usd) == (State.COMPLETED, "https://cdn.example/clip.mp4", 0.125)
+    assert (seen.took_seconds, seen.sandbox) == (73, True)
+    (request,) = script.requests
+    assert request.url.host == "api.spotprod.segmind.com"
+    assert dict(request.url.params) == {
+        "model_name": "hailuo-02-fast",
+        "from_date": "2026-11-21",
+        "to_date": "2026-11-21",
+        "sort_by": "model_created",
+        "sort_order": "desc",
+        "per_page": "100",
+        "page": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(request_body=json.dumps(SENT.wire()))],
+        [row(request_body={k: v for k, v in SENT.wire().items() if v is not None})],
+        [row(model_created=None, created_at="2026-11-21 12:00:20")],
+        [row(generation_url=None), row(), row(generation_url=None)],
+        [row(request_id="other"), row()],
+        [row(model_name="hailuo-02-fast-2", request_id="x"), row()],
+        [row(request_body={"prompt": "a teammate's"}, request_id="x"), row()],
+    ],
+)
+async def test_the_one_row_is_told_from_its_neighbours(rows: list[Any]) -> None:
+    gateway, _ = connect("segmind", says(200, {"total": 1, "result": {"items": rows}}))
+    found = await gateway.find(lost_job(SENT, gateway), frozenset({"other"}))
+    assert found is not None
+    assert (found[0], found[1].video_url) == ("r1", "https://cdn.example/clip.mp4")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [row(), row(request_id="r2")],
+        [row(request_id="taken")],
+        [row(request_id=None)],
+        [row(request_id="..")],
+        [row(model_name="hailuo-02-fast-2")],
+        [row(request_body={**SENT.wire(), "duration": 10})],
+        [row(request_body={**SENT.wire(), "seed": 1})],
+        [row(request_body="{broken")],
+        [row(request_body=None)],
+        [row(model_created="2026-11-21T12:05:01Z")],
+        [row(model_created="2026-11-21T11:54:59+00:00")],
+        [row(model_created="yesterday")],
+        [row(model_created=None)],
+        ["row", None],
+    ],
+)
+async def test_what_is_not_certain_proves_nothing(rows: list[Any]) -> None:
+    gateway, _ = connect("segmind", says(200, {"data": rows}))
+    assert await gateway.find(lost_job(SENT, gateway), frozenset({"taken"})) is None
+
+
+async def test_a_job_whose_body_is_not_known_matches_no_row() -> None:
+    gateway, _ = connect("segmind", says(200, {"data": [row(request_body={})]}))
+    job = lost_job(SENT, gateway).model_copy(update={"body": {}})
+    assert await gateway.find(job, frozenset()) is None
+
+
+async def test_a_model_that_is_not_of_this_gateway_is_not_looked_for() -> None:
+    gateway, script = connect("segmind", says(200, {"data": [row()]}))
+    assert await gateway.find(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
+    assert not script.requests
+
+
+async def test_the_window_reaches_over_midnight() -> None:
+    gateway, script = connect("segmind", says(200, {"data": []}))
+    job = lost_job(SENT, gateway)
+    await gateway.find(job.model_copy(update={"created_at": job.created_at + timedelta(hours=11.99)}), frozenset())
+    assert script.requests[0].url.params["from_date"] == "2026-11-21"
+    assert script.requests[0].url.params["to_date"] == "2026-11-22"
+
+
+async def test_later_pages_are_read_until_the_window_is_passed() -> None:
+    newer = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
+    older = [row(request_id=f"o{i}", model_created="2026-11-21T09:00:00Z") for i in range(99)]
+    gateway, script = connect("segmind", says(200, {"data": newer}), says(200, {"data": [row(), *older]}))
+    found = await gateway.find(lost_job(SENT, gateway), frozenset())
+    assert found is not None
+    assert [request.url.params["page"] for request in script.requests] == ["1", "2"]
+
+
+async def test_a_history_too_long_to_read_proves_nothing() -> None:
+    page = [row(), *(row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(99))]
+    gateway, _ = connect("segmind", says(200, {"data": page}))
+    with pytest.raises(GatewayError, match="too many"):
+        await gateway.find(lost_job(SENT, gateway), frozenset())
+
+
+async def test_looking_through_the_history_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
+    gateway, _ = connect("segmind", says(200, {"data": page}), hangs)
+    monkeypatch.setattr(segmind, "POLL_SECONDS", 0.05)
+    with pytest.raises(GatewayTimeout):
+        await gateway.find(lost_job(SENT, gateway), frozenset())
+
+
+WRAPPINGS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
+    lambda found: found,
+    lambda found: {"data": found},
+    lambda found: {"data": [found]},
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+async def test_an_expired_job_is_recalled_by_its_id(wrap: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    gateway, script = connect("segmind", says(200, wrap(row(request_id="a/b:c")), {"x-hailuo-sandbox": "1"}))
+    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="a/b:c"))
+    assert seen is not None
+    assert (seen.state, seen.video_url, seen.sandbox) == (State.COMPLETED, "https://cdn.example/clip.mp4", True)
+    assert script.asked == ["GET /inference-request/request-history/a%2Fb%3Ac"]
+
+
+async def test_a_recalled_failure_is_told_as_one() -> None:
+    gateway, _ = connect("segmind", says(200, row(model_status="FAILED", error="GPU lost")))
+    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
+    assert seen is not None
+    assert (seen.state, seen.cost_usd, seen.error and seen.error.charged) == (State.FAILED, None, "no")
+
+
+@pytest.mark.parametrize("step", [says(404, {"error": "not found"}), says(200, row(request_id="other")), says(200, {})])
+async def test_no_trace_in_the_history_is_no_answer(step: Step) -> None:
+    gateway, _ = connect("segmind", step)
+    assert await gateway.recall(lost_job(SENT, gateway, remote_id="r1")) is None
+
+
+async def test_a_job_without_remote_id_cannot_be_recalled() -> None:
+    gateway, script = connect("segmind", says())
+    assert await gateway.recall(lost_job(SENT, gateway)) is None
+    assert not script.requests
+
+
+async def test_a_history_that_does_not_answer_is_an_error_not_an_absence() -> None:
+    gateway, script = connect("segmind", says(500))
+    with pytest.raises(GatewayError):
+        await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
+    assert len(script.requests) == ATTEMPTS

@@ -1,0 +1,304 @@
+"""What an answer to the paid POST means: taken, refused for certain, or open. And that it is sent once."""
+
+import json
+import logging
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.errors import HailuoError, InsufficientCredits, NetworkError, RateLimited, Unconfirmed
+from hailuo_mcp.sending import ATTEMPTS
+from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
+
+TAKEN: dict[str, list[tuple[Step, str]]] = {
+    "segmind": [
+        (
+            says(
+                200, {"request_id": "r1", "status": "QUEUED", "poll_url": "u", "status_url": "u", "response_url": "u"}
+            ),
+            "r1",
+        ),
+        (says(200, {"request_id": "r1"}), "r1"),
+        (says(201, {"request_id": "r/1:é"}), "r/1:é"),
+        (says(202, {"request_id": 17}), "17"),
+        (says(422, {"status": "FAILED", "request_id": "r1", "error": "blocked"}), "r1"),
+    ],
+    "apixo": [
+        (says(200, {"code": 200, "message": "success", "data": {"taskId": "task_1"}}), "task_1"),
+        (says(200, {"data": {"taskId": "task_1"}}), "task_1"),
+        (says(200, {"code": "200", "data": {"taskId": " task_1 "}}), "task_1"),
+        (says(200, {"code": 0, "data": {"taskId": "task_1"}}), "task_1"),
+    ],
+    "aimlapi": [
+        (says(200, {"generation_id": "222226666699999", "status": "text", "meta": {"usage": {}}}), "222226666699999"),
+        (says(201, {"generation_id": "a:b/c"}), "a:b/c"),
+        (says(200, {"id": "g1", "status": "queued"}), "g1"),
+        (says(200, {"id": 222226666699999}), "222226666699999"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "remote_id"), [(name, step, remote) for name, steps in TAKEN.items() for step, remote in steps]
+)
+async def test_a_job_is_taken_whatever_else_its_answer_holds(name: str, step: Step, remote_id: str) -> None:
+    gateway, script = connect(name, step)
+    submission = await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    assert (submission.remote_id, submission.sandbox) == (remote_id, False)
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_the_marker_header_says_that_nothing_real_was_asked(name: str) -> None:
+    body = {"request_id": "r", "generation_id": "r", "data": {"taskId": "r"}}
+    gateway, _ = connect(name, says(200, body, {"X-Hailuo-Sandbox": "1"}))
+    assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).sandbox
+
+
+REFUSALS = {
+    400: "invalid_input",
+    401: "unauthorized",
+    402: "insufficient_credits",
+    403: "forbidden",
+    404: "model_retired",
+    406: "insufficient_credits",
+    410: "model_retired",
+    413: "invalid_input",
+    415: "invalid_input",
+    422: "invalid_input",
+    429: "rate_limited",
+}
+BODIES: dict[str, Any] = {
+    "segmind": {"error": "Not so"},
+    "apixo": {"message": "error", "data": {"error": "Not so"}},
+    "aimlapi": {"message": "Not so", "path": "/v2", "requestId": "q", "statusCode": 400, "timestamp": "t"},
+}
+
+
+@pytest.mark.parametrize("status", sorted(REFUSALS))
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_refusal_is_definite_not_charged_and_in_the_gateways_words(name: str, status: int) -> None:
+    code = {("aimlapi", 403): "insufficient_credits", ("segmind", 406): "invalid_input"}.get(
+        (name, status), REFUSALS[status]
+    )
+    gateway, script = connect(name, says(status, BODIES[name]))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    problem = refused.value.problem
+    assert (problem.code, problem.charged) == (code, "no")
+    assert problem.safe_to_retry == (code == "rate_limited")
+    assert f"({status}: Not so)" in problem.message
+    assert problem.hint
+    assert script.posts == (ATTEMPTS if status == 429 else 1)
+
+
+@pytest.mark.parametrize("status", sorted(REFUSALS))
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_refusal_is_definite_without_any_json(name: str, status: int) -> None:
+    gateway, _ = connect(name, says_text(status, "<html>no</html>"))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    assert refused.value.problem.charged == "no"
+    assert "html" not in refused.value.problem.message
+
+
+@pytest.mark.parametrize("status", sorted(REFUSALS))
+async def test_the_code_in_apixos_body_is_the_status_also_under_http_200(status: int) -> None:
+    gateway, script = connect("apixo", says(200, {"code": status, **BODIES["apixo"]}))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
+    assert (refused.value.problem.code, refused.value.problem.charged) == (REFUSALS[status], "no")
+    assert script.posts == (ATTEMPTS if status == 429 else 1)
+
+
+async def test_apixos_body_code_500_under_http_200_leaves_the_job_open() -> None:
+    gateway, script = connect("apixo", says(200, {"code": 500, "message": "busy"}))
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body", "code"),
+    [
+        ("segmind", 406, {"error": "Insufficient credits"}, "insufficient_credits"),
+        ("segmind", 406, {}, "insufficient_credits"),
+        ("segmind", 406, {"error": "duration is not supported"}, "invalid_input"),
+        ("segmind", 406, {"error": "blocked by content policy"}, "content_violation"),
+        ("segmind", 400, {"error": "prompt violates the safety rules"}, "content_violation"),
+        ("segmind", 400, {"error": "the field is case sensitive"}, "invalid_input"),
+        ("segmind", 401, {"error": "x", "error_description": "bad key", "status_code": 401}, "unauthorized"),
+        ("segmind", 422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, "invalid_input"),
+        ("segmind", 422, {"status": None, "error": "x"}, "invalid_input"),
+        ("apixo", 400, {"code": 402, "message": "Insufficient credits"}, "insufficient_credits"),
+        ("apixo", 500, {"code": 400, "message": "Invalid mode type."}, "invalid_input"),
+        ("aimlapi", 403, {"message": "You've run out of credits"}, "insufficient_credits"),
+        ("aimlapi", 403, {"message": "content moderation"}, "content_violation"),
+        ("aimlapi", 400, {"error": {"message": "prompt is needed"}}, "invalid_input"),
+    ],
+)
+async def test_where_a_status_has_two_meanings_the_words_decide(name: str, status: int, body: Any, code: str) -> None:
+    gateway, _ = connect(name, says(status, body))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    assert (refused.value.problem.code, refused.value.problem.charged) == (code, "no")
+
+
+async def test_a_validation_body_is_told_in_its_own_words() -> None:
+    gateway, _ = connect("segmind", says(422, {"detail": [{"msg": "field required"}, {"msg": "bad uri"}]}))
+    with pytest.raises(HailuoError, match="field required; bad uri"):
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
+
+
+async def test_a_refused_key_names_its_variable_and_host() -> None:
+    gateway, _ = connect("apixo", says(401, {"code": 401, "message": "Invalid API Key"}))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
+    assert "APIXO_API_KEY" in refused.value.problem.hint
+    assert "api.apixo.ai" in refused.value.problem.hint
+
+
+OPEN: dict[str, Step] = {
+    **{f"status {status}": says(status, {"error": "x"}) for status in (408, 409, 418, 500, 501, 502, 503, 504, 520)},
+    **{f"redirect {s}": says(s, None, {"location": "https://evil.example/"}) for s in (301, 302, 303, 307, 308)},
+    "no id": says(200, {"status": "QUEUED"}),
+    "null id": says(200, {"request_id": None, "generation_id": None, "data": None}),
+    "boolean id": says(200, {"request_id": True, "generation_id": True, "data": {"taskId": True}}),
+    "float id": says(200, {"request_id": 1.5, "generation_id": 1.5, "data": {"taskId": 1.5}}),
+    "empty id": says(200, {"request_id": "", "generation_id": "", "data": {"taskId": ""}}),
+    "unusable id": says(200, {"request_id": "..", "generation_id": "..", "data": {"taskId": ".."}}),
+    "endless id": says(200, {"request_id": "x" * 257, "generation_id": "x" * 257, "data": {"taskId": "x" * 257}}),
+    "a list": says(200, [{"request_id": "r"}]),
+    "no content": says_text(204, ""),
+    "html": says_text(200, "<html>ok</html>"),
+    "broken json": says_text(200, '{"request_id": "r1', "application/json"),
+    "wrong bytes": says_text(200, "\xff", "application/json"),
+    "an id under 500": says(500, {"request_id": "r", "generation_id": "r"}),
+    "a failed job without id": says(422, {"status": "FAILED", "error": "x"}),
+    "read error": breaks(httpx.ReadError),
+    "read time-out": breaks(httpx.ReadTimeout),
+    "write error": breaks(httpx.WriteError),
+    "write time-out": breaks(httpx.WriteTimeout),
+    "disconnected": breaks(httpx.RemoteProtocolError),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@pytest.mark.parametrize("case", sorted(OPEN))
+async def test_an_answer_that_says_nothing_leaves_the_job_open_and_is_never_asked_for_twice(
+    name: str, case: str
+) -> None:
+    gateway, script = connect(name, OPEN[case])
+    with pytest.raises(Unconfirmed) as lost:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    problem = lost.value.problem
+    assert (problem.code, problem.charged, problem.safe_to_retry) == ("unconfirmed", "unknown", False)
+    assert KEY not in problem.message
+    assert script.posts == len(script.requests) == 1
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_silence_leaves_the_job_open(name: str) -> None:
+    gateway, script = connect(name, hangs)
+    with pytest.raises(Unconfirmed, match="did not answer"):
+        await gateway.submit(spec(A_MODEL_OF[name]), 0.05)
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_a_connection_that_is_never_made_costs_nothing(name: str, error: type[httpx.TransportError]) -> None:
+    gateway, script = connect(name, breaks(error))
+    with pytest.raises(NetworkError) as refused:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    assert (refused.value.problem.charged, refused.value.problem.safe_to_retry) == ("no", True)
+    assert len(script.requests) == ATTEMPTS
+
+
+async def test_a_submission_goes_out_once_the_connection_can_be_made() -> None:
+    gateway, script = connect(
+        "segmind", breaks(httpx.ConnectError), breaks(httpx.ConnectTimeout), says(200, {"request_id": "r1"})
+    )
+    assert (await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)).remote_id == "r1"
+    assert len(script.requests) == 3
+
+
+async def test_a_rate_limit_is_waited_out_as_long_as_the_gateway_says() -> None:
+    taken = says(200, {"request_id": "r1"})
+    gateway, script = connect("segmind", says(429, {"error": "slow"}, {"retry-after": "0.2"}), taken)
+    started = time.monotonic()
+    await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
+    assert 0.2 <= time.monotonic() - started < 2
+    assert script.posts == 2
+
+
+@pytest.mark.parametrize("headers", [{"retry-after": "11"}, {"x-rate-limit-reset-at-utc": "2999-01-01T00:00:00Z"}])
+async def test_a_longer_rate_limit_is_told_not_waited_for(headers: dict[str, str]) -> None:
+    gateway, script = connect("segmind", says(429, {"error": "slow"}, headers))
+    with pytest.raises(RateLimited) as limited:
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 30)
+    assert script.posts == 1
+    assert "Wait " in limited.value.problem.hint
+
+
+async def test_apixos_rate_limit_under_http_200_is_sent_again() -> None:
+    limited = says(200, {"code": 429, "message": "slow"}, {"retry-after": "0"})
+    gateway, script = connect("apixo", limited, says(200, {"code": 200, "data": {"taskId": "t"}}))
+    assert (await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)).remote_id == "t"
+    assert script.posts == 2
+
+
+async def test_a_lost_answer_after_a_rate_limit_is_open_not_refused() -> None:
+    gateway, script = connect("segmind", says(429, None, {"retry-after": "0"}), breaks(httpx.ReadError))
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
+    assert script.posts == 2
+
+
+async def test_silence_after_a_rate_limit_is_open_not_refused() -> None:
+    gateway, script = connect("segmind", says(429, None, {"retry-after": "0"}), hangs)
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 0.1)
+    assert script.posts == 2
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_no_key_is_in_any_text_that_leaves(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = {"error": f"bad key {KEY.upper()}", "message": f"bad key {KEY}", "data": {"error": f"no: {KEY}"}}
+    texts: list[str] = []
+    for step in (
+        says(401, echo),
+        says(500, echo),
+        says(400, echo),
+        breaks(httpx.ReadError),
+        breaks(httpx.ConnectError),
+    ):
+        gateway, _ = connect(name, step)
+        with pytest.raises(HailuoError) as error:
+            await gateway.submit(spec(A_MODEL_OF[name]), 5)
+        request = gateway.submit_request(spec(A_MODEL_OF[name]))
+        texts += [repr(error.value), repr(error.value.problem), repr(gateway.settings), repr(request)]
+        assert error.value.__cause__ is None
+    texts += [record.getMessage() for record in caplog.records]
+    assert not [text for text in texts if KEY.lower() in text.lower()]
+
+
+async def test_foreign_words_are_one_short_line() -> None:
+    said = json.dumps({"error": "a\nb\u202ec\ud800" + "x" * 1000})
+    gateway, _ = connect("segmind", says_text(400, said, "application/json"))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
+    message = refused.value.problem.message
+    assert "a b c x" in message
+    assert len(message) < 400
+    message.encode()
+
+
+async def test_a_refusal_for_credits_is_the_same_error_at_every_gateway() -> None:
+    for name, status in (("segmind", 406), ("apixo", 402), ("aimlapi", 403)):
+        gateway, _ = connect(name, says(status, {"error": "insufficient credits"}))
+        with pytest.raises(InsufficientCredits):
+            await gateway.submit(spec(A_MODEL_OF[name]), 5)

@@ -1,0 +1,102 @@
+"""A gateway whose network is a script: what it was asked is kept, what it answers is written in the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways.aimlapi import Aimlapi
+from hailuo_mcp.gateways.apixo import Apixo
+from hailuo_mcp.gateways.segmind import Segmind
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.params import ModelSpec
+from hailuo_mcp.sending import Sender
+from hailuo_mcp.settings import GatewaySettings
+
+KEY = "sk-Secret-0123456789"
+IMAGE = "https://example.com/first.png"
+GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi}
+MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+A_MODEL_OF = {"segmind": "segmind/hailuo-02-fast", "apixo": "apixo/hailuo-2.3-fast", "aimlapi": "aimlapi/hailuo-02"}
+
+Step = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+class Script:
+    """The far end: answers the requests in turn, the last step again and again."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = steps
+        self.requests: list[httpx.Request] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._steps[min(len(self.requests), len(self._steps)) - 1](request)
+        return answer if isinstance(answer, httpx.Response) else await answer
+
+    @property
+    def asked(self) -> list[str]:
+        """Each request as `METHOD path?query`, as it stands on the wire."""
+        return [f"{r.method} {r.url.raw_path.decode()}" for r in self.requests]
+
+    @property
+    def posts(self) -> int:
+        return sum(request.method == "POST" for request in self.requests)
+
+
+def says(status: int = 200, body: object = None, headers: Mapping[str, str] | None = None) -> Step:
+    """An answer with a JSON body."""
+    return lambda _: httpx.Response(status, json=body, headers=headers)
+
+
+def says_text(status: int, text: str, content_type: str = "text/html") -> Step:
+    return lambda _: httpx.Response(status, text=text, headers={"content-type": content_type})
+
+
+def breaks(error: type[httpx.TransportError]) -> Step:
+    def step(request: httpx.Request) -> httpx.Response:
+        raise error(f"{error.__name__} while talking with {KEY}", request=request)
+
+    return step
+
+
+async def hangs(_: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets the event")
+
+
+def connect(name: str, *steps: Step, key: str | None = KEY) -> tuple[Gateway, Script]:
+    """A gateway with its default hosts, and the script it talks to."""
+    kind = GATEWAYS[name]
+    script = Script(*steps)
+    sender = Sender(kind.title, transport=lambda: httpx.MockTransport(script), wait_of=kind.wait_of)
+    return kind(GatewaySettings(key=SecretStr(key) if key else None, urls=kind.hosts), sender), script
+
+
+def spec(model_id: str, **arguments: Any) -> ModelSpec:
+    """A spec that is valid with as few arguments as the model needs."""
+    model = MODELS[model_id]
+    needed = {"first_frame_image": IMAGE} if model.requires("first_frame_image") else {}
+    return model.read({"prompt": "a cat [Push in]", **needed, **arguments})
+
+
+def body_of(request: httpx.Request) -> Any:
+    return json.loads(request.content)
+
+
+def lost_job(submitted: ModelSpec, gateway: Gateway, **fields: Any) -> Job:
+    """A job that was sent and never answered."""
+    return Job(
+        model=submitted.id,
+        origin=gateway.origin,
+        body=submitted.wire(),
+        created_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
+        **fields,
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from hailuo_mcp.errors import GatewayError, GatewayTimeout, NetworkError, Unconfirmed
+from hailuo_mcp.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
 
 if TYPE_CHECKING:
     import httpx
@@ -164,6 +164,12 @@ class Sender:
         self._transport = transport
         self._wait_of = wait_of
         self._client: httpx.AsyncClient | None = None
+        self._quiet_until = 0.0
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long the gateway still wants to hear no questions, by its last 429."""
+        return max(0.0, self._quiet_until - anyio.current_time())
 
     async def close(self) -> None:
         if self._client:
@@ -218,18 +224,27 @@ class Sender:
         returned as it is.
 
         Raises:
+            RateLimited: the gateway asked to be left alone for longer than this; nothing was sent.
             NetworkError, GatewayTimeout: no answer came.
             GatewayError: the answer is larger than any honest one.
         """
+        if self.quiet_seconds > seconds:
+            raise RateLimited(
+                f"{self._title} asked for a pause of {self.quiet_seconds:.0f} s more.",
+                "Ask again after that; jobs go on by themselves.",
+            )
         last: Answer | None = None
         try:
             with anyio.fail_after(seconds):
+                await anyio.sleep(self.quiet_seconds)
                 async for attempt in _attempts(seconds, also=_LostError):
                     with attempt:
                         answer = await self._exchange(request, min(READ_SECONDS, seconds), _Passage())
-                        if status_of(answer) in RETRIED_STATUSES:
-                            last = answer
-                            raise _AgainError(answer, self._wait_of(answer.headers))
+                        if (status := status_of(answer)) in RETRIED_STATUSES:
+                            last, wait = answer, self._wait_of(answer.headers)
+                            if status == 429 and wait is not None:
+                                self._quiet_until = anyio.current_time() + wait
+                            raise _AgainError(answer, wait)
                         return answer
         except _AgainError as again:
             return again.answer

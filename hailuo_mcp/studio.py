@@ -245,7 +245,8 @@ class Studio:
             pace = max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 10)
         if job.state is State.UNCONFIRMED:
             pace = max(pace, POLL_HISTORY_SECONDS)
-        return max(self.settings.min_poll_seconds, pace)
+        gateway = self._tracker.gateway_of(job)
+        return max(self.settings.min_poll_seconds, pace, gateway.sender.quiet_seconds if gateway else 0.0)
 
     async def _with_clip(self, job: Job) -> Job:
         """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from hailuo_mcp import sending
-from hailuo_mcp.errors import GatewayError, GatewayTimeout, NetworkError, Unconfirmed
+from hailuo_mcp.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
 from hailuo_mcp.sending import ATTEMPTS, Answer, Sender, WireRequest, deadline, header_wait
 from tests.gateways.wire import Script, Step, breaks, hangs, says, says_text
 
@@ -384,3 +384,20 @@ def test_a_wait_is_read_from_a_moment_in_any_usual_form(write: Callable[[datetim
 def test_a_wait_of_no_known_form_is_none(value: str) -> None:
     assert header_wait({"retry-after": value, RESET: value}, RESET) is None
     assert header_wait({}, RESET) is None
+
+
+async def test_after_a_long_429_nothing_is_asked_until_the_pause_is_over() -> None:
+    asked: list[str] = []
+
+    def limited(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(429, headers={"retry-after": "60"}, json={"error": "slow down"})
+
+    sender = Sender("Segmind", lambda: httpx.MockTransport(limited))
+    request = WireRequest("GET", "https://api.segmind.com/v2/requests/1/status")
+    answer = await sender.patiently(request)
+    assert answer.status == 429
+    assert 50 < sender.quiet_seconds <= 60
+    with pytest.raises(RateLimited, match=r"pause of \d+ s more"):
+        await sender.patiently(request)
+    assert len(asked) == 1

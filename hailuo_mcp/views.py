@@ -92,6 +92,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _expiry(job: Job) -> str | None:
+    """When the link dies; nothing before there is one."""
+    return timestamp(job.expires_at) if job.expires_at and job.video_url else None
+
+
 def job_view(job: Job, *, duplicate: bool = False) -> JobView:
     now = utc_now()
     return JobView(
@@ -105,7 +110,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         poll_after_seconds=None if job.settled else round(job.patience_seconds(now)),
         video_url=job.video_url,
         video_path=job.video_path,
-        expires_at=timestamp(job.expires_at) if job.expires_at else None,
+        expires_at=_expiry(job),
         error=ErrorView(**job.error.model_dump()) if job.error else None,
         estimated_cost_usd=job.estimated_cost_usd,
         cost_usd=job.cost_usd,
@@ -193,7 +198,7 @@ def job_list(page: JobPage) -> JobList:
             prompt=job.excerpt,
             video_url=job.video_url,
             video_path=job.video_path,
-            expires_at=timestamp(job.expires_at) if job.expires_at else None,
+            expires_at=_expiry(job),
         )
         for job in page.jobs
     ]

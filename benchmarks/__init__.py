@@ -1,0 +1,1 @@
+"""Measurements. None of them asserts anything: figures depend on the machine."""

@@ -1,0 +1,17 @@
+"""Calls that every client is tried with: for each tool one that cannot be done, and what its error is called."""
+
+from typing import Any
+
+TOOLS = ("generate_video", "get_status", "list_models", "list_jobs", "download_video")
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("generate_video", {"prompt": "a lighthouse", "duration": 7}, "invalid_input"),
+    ("generate_video", {}, "invalid_input"),
+    ("generate_video", {"prompt": "a lighthouse sandbox:no_credits"}, "insufficient_credits"),
+    ("get_status", {"request_id": "no id at all"}, "invalid_input"),
+    ("get_status", {"request_id": "segmind/hailuo-02-fast/none-such"}, "unknown_request"),
+    ("list_models", {"model": "segmind/none-such"}, "unknown_model"),
+    ("list_jobs", {"limit": 0}, "invalid_input"),
+    ("download_video", {"request_id": "segmind/hailuo-02-fast/none-such"}, "unknown_request"),
+]
+"""Tool, arguments, and the code of its error."""

@@ -1,0 +1,220 @@
+"""What is shipped: the registry's `server.json`, the distributions, and the files a stranger looks for first.
+
+`uv run python -m tests.test_packaging` writes the versions and variables of `server.json` anew from the code.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.settings import PREFIX, Settings, variables
+
+ROOT = Path(__file__).parent.parent
+SERVER_JSON = ROOT / "server.json"
+REGISTRY_NAME = "io.github.hailuo-mcp/hailuo-mcp"
+REGISTRY_SCHEMA = ROOT.parent / "shared" / "data" / "server.schema.json"
+FIRST_SCREEN_LINES = 40
+COMMANDS = ("uv run hailuo-mcp demo", "uv run pytest")
+"""The two commands a stranger needs: to see it work, and to see that it does what it says."""
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp)/")
+SAMPLE_PATH = re.compile(r"/tmp/x\b")
+"""What tests call a path that is only an example."""
+BUILD_SECONDS = 300
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def server_json() -> dict[str, Any]:
+    return json.loads(SERVER_JSON.read_text())
+
+
+def registry_variables() -> list[dict[str, Any]]:
+    """Every variable of the environment as the registry describes it: the keys first, for most users set only one."""
+    keys: list[dict[str, Any]] = []
+    addresses: list[dict[str, Any]] = []
+    for gateway in discover():
+        keys.append(
+            {
+                "name": f"{gateway.name.upper()}_API_KEY",
+                "description": f"Key of {gateway.title}; without it, that gateway's models are not offered.",
+                "isSecret": True,
+            }
+        )
+        for purpose, default in gateway.hosts.items():
+            addresses.append(
+                {
+                    "name": f"{gateway.name.upper()}_{purpose.upper()}_URL",
+                    "description": f"Another address for {gateway.title}'s {purpose} host, as for a proxy.",
+                    # Not a default: a client may set that, and a base address that is set moves the other hosts along.
+                    "placeholder": default,
+                }
+            )
+    return [*keys, *addresses, *(_registry_setting(name, text) for name, text in variables().items())]
+
+
+def _registry_setting(name: str, description: str) -> dict[str, Any]:
+    field = Settings.model_fields[name.removeprefix(PREFIX).lower()]
+    entry: dict[str, Any] = {"name": name, "description": description}
+    kind = str(field.annotation)
+    if field.annotation is bool:
+        entry["format"] = "boolean"
+    elif "int" in kind or "float" in kind:
+        entry["format"] = "number"
+    elif field.annotation is Path:
+        entry["format"] = "filepath"
+    elif get_origin(field.annotation) is Literal:
+        entry["choices"] = list(get_args(field.annotation))
+    if "TOKEN" in name:
+        entry["isSecret"] = True
+    if isinstance(field.default, bool):
+        entry["default"] = str(field.default).lower()
+    elif isinstance(field.default, str | int | float) and field.default != "":
+        entry["default"] = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+    return entry
+
+
+def test_the_registry_entry_is_valid() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    if not REGISTRY_SCHEMA.exists():
+        pytest.skip("the registry's schema is not beside this checkout")
+    jsonschema.validate(server_json(), json.loads(REGISTRY_SCHEMA.read_text()))
+
+
+def test_the_registry_entry_names_this_package_and_how_to_start_it() -> None:
+    entry = server_json()
+    (package,) = entry["packages"]
+    assert entry["name"] == REGISTRY_NAME
+    assert 0 < len(entry["description"]) <= 100
+    assert package["registryType"] == "pypi"
+    assert package["identifier"] == project()["name"]
+    assert package["runtimeHint"] == "uvx"
+    assert package["transport"] == {"type": "stdio"}
+
+
+def test_the_registry_entry_describes_every_variable_as_the_code_does() -> None:
+    assert server_json()["packages"][0]["environmentVariables"] == registry_variables(), (
+        "server.json is behind the code: uv run python -m tests.test_packaging"
+    )
+
+
+def test_the_defaults_in_the_registry_entry_are_what_unset_variables_mean() -> None:
+    declared = {
+        entry["name"]: entry["default"]
+        for entry in server_json()["packages"][0]["environmentVariables"]
+        if "default" in entry
+    }
+    assert load_settings(declared) == load_settings({})
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    expected = project()["version"]
+    assert version("hailuo-mcp") == expected
+    assert server_json()["version"] == expected
+    assert server_json()["packages"][0]["version"] == expected
+    released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[:1] in ([], [expected])
+
+
+def test_the_readme_opens_with_the_two_commands_and_the_registry_name() -> None:
+    readme = (ROOT / "README.md").read_text()
+    first_screen = "\n".join(readme.splitlines()[:FIRST_SCREEN_LINES])
+    assert [command for command in COMMANDS if command not in first_screen] == []
+    assert re.search(rf"mcp-name: {re.escape(REGISTRY_NAME)}\s", readme)
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "ARCHITECTURE.md", "README.md", "uv.lock", ".ci/run"])
+def test_a_file_that_strangers_look_for_is_there(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 0
+
+
+def test_no_file_speaks_of_the_machine_it_was_written_on() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = _run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    found: list[str] = []
+    for name in listed:
+        try:
+            lines = (ROOT / name).read_text().splitlines()
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+        found += [
+            f"{name}:{number}" for number, line in enumerate(lines, 1) if MACHINE_PATH.search(SAMPLE_PATH.sub("", line))
+        ]
+    assert found == []
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the wheel and the source distribution, freshly built."""
+    directory = tmp_path_factory.mktemp("dist")
+    _run(_uv(), "build", "--quiet", "--out-dir", str(directory))
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "hailuo_mcp").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(wheel) as opened:
+        names = set(opened.namelist())
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        (entry_points,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
+        assert f"mcp-name: {REGISTRY_NAME}" in opened.read(metadata).decode()
+        assert "hailuo-mcp = hailuo_mcp.cli:main" in opened.read(entry_points).decode()
+    assert {name for name in names if ".dist-info/" not in name} == package
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert {"hailuo_mcp/py.typed", "hailuo_mcp/sandbox/preview-6s.mp4"} <= package
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_the_source_distribution_holds_what_its_tests_need(distributions: Path) -> None:
+    (archive,) = distributions.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.split("/", 1)[1] for name in opened.getnames() if "/" in name}
+    assert {"pyproject.toml", "server.json", "README.md", "CHANGELOG.md", "ARCHITECTURE.md", "LICENSE"} <= names
+    assert {"hailuo_mcp/app.py", "tests/conftest.py", "tests/interop/package-lock.json"} <= names
+    assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
+
+
+def _uv() -> str:
+    """uv tells the processes it runs where it is itself."""
+    found = os.environ.get("UV") or shutil.which("uv")
+    assert found, "uv is needed to build"
+    return found
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _rewrite_server_json() -> None:
+    entry = server_json()
+    entry["version"] = entry["packages"][0]["version"] = project()["version"]
+    entry["packages"][0]["environmentVariables"] = registry_variables()
+    SERVER_JSON.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    _rewrite_server_json()

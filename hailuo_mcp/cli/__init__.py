@@ -1,0 +1,54 @@
+"""The command line. Without arguments it is the MCP server on stdio, which hosts start many times a day: that way
+imports nothing that the server does not need, hence the imports inside of the functions.
+"""
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """The entry point of `hailuo-mcp` and of `python -m hailuo_mcp`."""
+    if len(sys.argv) == 1:
+        sys.exit(_serve_stdio())
+    from hailuo_mcp.cli.group import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def version() -> str:
+    from importlib.metadata import version as installed
+
+    return installed("hailuo-mcp")
+
+
+def _leave_at_once(_signal: int, _frame: object) -> None:
+    os._exit(130)
+
+
+def _serve_stdio() -> int:
+    """Serve until stdin closes. Returns the exit code; what the codes mean stands in `exits.py`."""
+    import anyio
+
+    from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+    from hailuo_mcp.server import serve_stdio
+    from hailuo_mcp.settings import SettingsError
+
+    try:
+        settings = load_settings()
+        set_up_logging(settings)
+        studio = build_studio(settings, watch=True)
+    except SettingsError as error:
+        sys.stderr.write(f"hailuo-mcp: {error}\n")
+        return 2
+    if sys.stdin.isatty():
+        sys.stderr.write(
+            "hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it, hailuo-mcp --help tells more.\n"
+        )
+        # A read from a terminal cannot be cancelled: without this, Ctrl-C would only take effect at the next line.
+        signal.signal(signal.SIGINT, _leave_at_once)
+    try:
+        anyio.run(serve_stdio, lambda: studio, version())
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,256 @@
+"""`hailuo-mcp demo`: the main job end to end, as an assistant does it, without a key.
+
+The one command that speaks MCP: a real client starts the real server and talks to it over stdio.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import click
+from mcp import Client, StdioServerParameters
+
+from hailuo_mcp.cli.exits import Exit, exit_of_problem
+from hailuo_mcp.cli.output import STYLES, command, remarks, results
+from hailuo_mcp.cli.output import print_json as print_document
+from hailuo_mcp.cli.session import read_environment
+from hailuo_mcp.errors import InvalidInput, Problem
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.jobs import State
+from hailuo_mcp.settings import PREFIX, Settings
+from hailuo_mcp.studio import WAIT_SECONDS_MAX
+
+PICTURE_NAME = "hailuo-demo-first-frame.png"
+FROM_PICTURE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"
+FROM_WORDS = "[Pan left] A paper boat drifts down a rainy street at dusk, lanterns mirrored in the water"
+PATIENCE_FACTOR, PATIENCE_SECONDS = 5, 60
+"""A job that takes this much longer than it should is given up."""
+_ENDED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED, State.UNCONFIRMED})
+_HEAD = "bold cyan"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the conversation as one JSON document.")
+def demo(as_json: bool) -> Exit:
+    """The whole job, played with a real client.
+
+    Starts the real MCP server, connects a real MCP client, submits a clip from a picture and one from words, polls both
+    by request id over several turns, and saves two MP4s. The sandbox answers, also where a key is set: the demo never
+    spends money.
+    """
+    settings = read_environment()
+    conversation = anyio.run(_converse, settings, as_json)
+    if as_json:
+        print_document(conversation.document())
+    elif conversation.exit is Exit.DONE:
+        _print_ending(conversation)
+    return conversation.exit
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One call, and what came back."""
+
+    tool: str
+    arguments: dict[str, Any]
+    is_error: bool
+    result: dict[str, Any]
+
+    @property
+    def exit(self) -> Exit:
+        return exit_of_problem(Problem.model_validate({k: self.result["error"][k] for k in Problem.model_fields}))
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The client's side: it calls tools, prints what is said, and keeps the transcript."""
+
+    client: Client
+    silent: bool
+    server: str = ""
+    tools: list[str] = field(default_factory=list[str])
+    turns: list[Turn] = field(default_factory=list[Turn])
+    clips: list[str] = field(default_factory=list[str])
+    exit: Exit = Exit.DONE
+    advice: dict[str, str] = field(default_factory=dict[str, str])
+    """Request id to the next step that was printed last: once is enough."""
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> Turn:
+        self.say(f"\n{len(self.turns) + 1:>2}  {tool}", style=_HEAD)
+        for name, value in arguments.items():
+            self.say(f"      {name}: ", style="dim", end="")
+            self.say(str(value))
+        answer = await self.client.call_tool(tool, arguments)
+        turn = Turn(tool, arguments, answer.is_error, dict(answer.structured_content or {}))
+        self.turns.append(turn)
+        if turn.is_error:
+            self.exit = turn.exit
+            self.say(f"    ← {turn.result['error']['message']}", style="red")
+        return turn
+
+    def say(self, text: str, style: str | None = None, end: str = "\n") -> None:
+        if not self.silent:
+            results().print(text, style=style, end=end)
+
+    def say_job(self, turn: Turn) -> None:
+        if turn.is_error:
+            return
+        job = turn.result
+        state = job["state"]
+        about = f" of about {job['estimated_seconds']:.0f} s" if job["estimated_seconds"] and not _ended(job) else ""
+        self.say(f"    ← {state}", style=STYLES.get(state, "bold"), end="")
+        self.say(f", {job['elapsed_seconds']:.1f} s{about}")
+        if turn.tool == "generate_video":
+            self.say(f"      request_id: {job['request_id']}")
+        if job["error"]:
+            self.say(f"      {job['error']['message']}", style="red")
+        if self.advice.get(job["request_id"]) != job["next_step"]:
+            self.advice[job["request_id"]] = job["next_step"]
+            self.say(f"      next_step: {job['next_step']}", style="dim")
+
+    def document(self) -> Mapping[str, Any]:
+        turns = [
+            {"tool": t.tool, "arguments": t.arguments, "is_error": t.is_error, "result": t.result} for t in self.turns
+        ]
+        return {"server": self.server, "tools": self.tools, "turns": turns, "clips": self.clips}
+
+
+async def _converse(settings: Settings, as_json: bool) -> Conversation:
+    """The whole conversation. It ends early where a call fails; `exit` says why."""
+    try:
+        picture = await anyio.to_thread.run_sync(_draw_picture, settings.output_dir.absolute() / PICTURE_NAME)
+    except OSError as error:
+        raise InvalidInput(
+            f"{settings.output_dir} cannot be written: {error.strerror}.",
+            f"Make it writable, or name another directory in {PREFIX}OUTPUT_DIR.",
+        ) from None
+    server = StdioServerParameters(command=sys.executable, args=["-m", "hailuo_mcp"], env=server_environment(settings))
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(server))
+        talk = Conversation(client, silent=as_json)
+        info = client.server_info
+        talk.server = f"{info.name} {info.version}" if info else ""
+        talk.say(
+            f"{talk.server} started; a real MCP client talks to it over stdio (protocol {client.protocol_version})."
+        )
+        talk.say("The sandbox answers in place of the gateways: nothing is charged, and the clips are previews.")
+        talk.tools = [tool.name for tool in (await client.list_tools()).tools]
+        talk.say("\n    tools/list", style=_HEAD)
+        talk.say(f"    ← {', '.join(talk.tools)}")
+        await _play(talk, str(picture), settings.sandbox_seconds)
+        return talk
+
+
+async def _play(talk: Conversation, picture: str, seconds: float) -> None:
+    open_jobs: list[str] = []
+    for arguments in ({"prompt": FROM_PICTURE, "first_frame_image": picture}, {"prompt": FROM_WORDS}):
+        turn = await talk.call("generate_video", dict(arguments))
+        talk.say_job(turn)
+        if turn.is_error:
+            return
+        open_jobs.append(turn.result["request_id"])
+    patience = anyio.current_time() + seconds * PATIENCE_FACTOR + PATIENCE_SECONDS
+    hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough that there are several turns to see
+    while open_jobs and anyio.current_time() < patience:
+        for request_id in tuple(open_jobs):
+            turn = await talk.call("get_status", {"request_id": request_id, "wait_seconds": hold})
+            talk.say_job(turn)
+            if turn.is_error:
+                return
+            if _ended(turn.result):
+                open_jobs.remove(request_id)
+                await _save(talk, turn.result)
+    if open_jobs:
+        talk.exit = Exit.NOT_ENDED
+
+
+async def _save(talk: Conversation, job: dict[str, Any]) -> None:
+    if job["state"] != State.COMPLETED:
+        talk.exit = Exit.FAILED
+        return
+    turn = await talk.call("download_video", {"request_id": job["request_id"]})
+    if not turn.is_error:
+        talk.clips.append(turn.result["video_path"])
+        talk.say(f"    ← saved, {turn.result['bytes'] / 1e6:.1f} MB", style="green")
+        talk.say(f"      video_path: {turn.result['video_path']}")
+
+
+def _ended(job: Mapping[str, Any]) -> bool:
+    return job["state"] in _ENDED
+
+
+def server_environment(settings: Settings) -> dict[str, str]:
+    """What the server is started with: the sandbox, and none of the user's keys, limits and addresses. Where jobs and
+    clips are kept stays the user's, so that the other commands show them."""
+    ours = (PREFIX, *(f"{gateway.name.upper()}_" for gateway in discover()))
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+    return environment | {
+        f"{PREFIX}SANDBOX": "1",
+        f"{PREFIX}SANDBOX_SECONDS": str(settings.sandbox_seconds),
+        f"{PREFIX}OUTPUT_DIR": str(settings.output_dir.absolute()),
+        f"{PREFIX}DATABASE_URL": f"sqlite:///{settings.database_path.absolute()}",
+        f"{PREFIX}DUPLICATE_WINDOW_SECONDS": "0",  # who plays it twice wants to see it twice
+        f"{PREFIX}MIN_POLL_SECONDS": "0.5",
+        f"{PREFIX}LOG_LEVEL": settings.log_level if "log_level" in settings.model_fields_set else "ERROR",
+    }
+
+
+def _draw_picture(path: Path) -> Path:
+    """An evening over a bay, with a kite: something to start a clip from."""
+    from PIL import Image, ImageDraw
+
+    width, height, horizon = 1280, 720, 470
+    picture = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(picture, "RGBA")
+    for y in range(height):
+        share = y / horizon if y < horizon else (y - horizon) / (height - horizon)
+        top, bottom = ((38, 70, 120), (250, 176, 110)) if y < horizon else ((196, 124, 104), (24, 48, 84))
+        colour = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
+        draw.line([(0, y), (width, y)], fill=(colour[0], colour[1], colour[2]))
+    for radius, alpha in ((150, 30), (110, 50), (70, 255)):
+        draw.ellipse([860 - radius, 400 - radius, 860 + radius, 400 + radius], fill=(255, 226, 160, alpha))
+    draw.rectangle([0, horizon, width, height], fill=(60, 74, 110, 90))
+    for step in range(14):
+        y, half = horizon + 12 + step * 17, 90 - step * 4 + (step % 3) * 14
+        draw.line([(860 - half, y), (860 + half, y)], fill=(255, 214, 150, 190 - step * 10), width=4)
+    draw.polygon([(0, 440), (180, 372), (330, 420), (470, 396), (640, horizon), (0, horizon)], fill=(44, 52, 84))
+    kite = [(430, 90), (510, 170), (400, 300), (350, 150)]
+    draw.line([(400, 300), (380, 440), (300, 560), (255, 690)], fill=(250, 240, 230), width=3, joint="curve")
+    draw.polygon(kite, fill=(206, 48, 52))
+    draw.polygon([kite[0], kite[1], kite[2]], fill=(236, 92, 72))
+    draw.line([(400, 300), (450, 330), (420, 366), (480, 392)], fill=(250, 206, 96), width=7, joint="curve")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+    return path
+
+
+def _print_ending(talk: Conversation) -> None:
+    show = results().print
+    show("\nTwo clips were saved:", style="bold")
+    for clip in talk.clips:
+        show(f"  {clip}")
+    variables = [f"{gateway.name.upper()}_API_KEY" for gateway in discover()]
+    show("\nThe same by hand, without a key:", style="bold")
+    show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
+    show("\nFor real clips, give your assistant's host the server and one key:", style="bold")
+    snippet = {"mcpServers": {"hailuo": {**_own_command(), "env": {variables[0]: "your key"}}}}
+    for line in json.dumps(snippet, indent=2).splitlines():
+        show(f"  {line}")
+    remarks().print(f"({' or '.join(variables)})", style="dim")
+
+
+def _own_command() -> dict[str, Any]:
+    """How a host starts this server. A desktop host has no shell's PATH, hence the full one."""
+    started = shutil.which(sys.argv[0]) or shutil.which("hailuo-mcp")
+    if started and Path(started).stem == "hailuo-mcp":
+        # uvx runs from its cache, which may be cleared
+        return {"command": "uvx", "args": ["hailuo-mcp"]} if "archive-v" in started else {"command": started}
+    return {"command": sys.executable, "args": ["-m", "hailuo_mcp"]}

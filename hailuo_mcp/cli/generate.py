@@ -1,0 +1,137 @@
+"""`hailuo-mcp generate`: submit a job, and perhaps wait for its clip."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from hailuo_mcp.cli.exits import Exit, exit_of_state
+from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, remarks, results
+from hailuo_mcp.cli.session import interrupt_held_back, with_studio
+from hailuo_mcp.cli.waiting import WaitOption, Watched, interrupted, wait_for_end, wait_option
+from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.params import CANONICAL, Canonical
+from hailuo_mcp.studio import Studio
+from hailuo_mcp.views import JobView, dry_run_view, job_view
+
+F = TypeVar("F", bound=Callable[..., Any])
+ARGUMENT = "prompt"
+"""The one parameter that is no option."""
+
+
+def parameter_options(command: F) -> F:
+    """An option for each canonical parameter. They carry text and flags; what a value may be is said by the model's
+    spec alone, so that the command line refuses in the same words as the tool."""
+    for name, canonical in reversed(list(CANONICAL.items())):
+        if name != ARGUMENT:
+            command = _option(name, canonical)(command)
+    return command
+
+
+def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
+    word = name.replace("_", "-")
+    if canonical.schema["type"] == "boolean":
+        return click.option(f"--{word}/--no-{word}", name, default=None, help=canonical.meaning)
+    choices = canonical.schema.get("enum")
+    metavar = f"[{'|'.join(choices)}]" if choices else {"integer": "NUMBER"}.get(canonical.schema["type"], "TEXT")
+    return click.option(f"--{word}", name, metavar=metavar, help=canonical.meaning)
+
+
+@click.command(cls=WaitOption)
+@click.argument(ARGUMENT)
+@click.option("--model", metavar="MODEL", help="Default: the cheapest that takes the arguments.")
+@parameter_options
+@click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
+@click.option("--force-new", is_flag=True, help="Submit although an identical job was submitted moments ago.")
+@wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: bool, **arguments: Any) -> Exit:
+    """Submit a video job.
+
+    PROMPT says what happens in the clip. Returns within seconds with a request id, by which `hailuo-mcp status` asks
+    for the job; with --wait it stays until the clip is saved.
+
+    \b
+    hailuo-mcp generate "[Push in] A red kite over the bay" --wait
+    hailuo-mcp generate "She turns and smiles" --first-frame-image ~/Pictures/ada.jpg --duration 10
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if dry_run:
+        view = with_studio(lambda studio: _preview(studio, given))
+        _print_dry_run(view, as_json=as_json)
+        return Exit.DONE
+    watched = Watched()
+    try:
+        return with_studio(lambda studio: _submit(studio, given, force_new, wait, watched, as_json))
+    except KeyboardInterrupt:
+        return interrupted(watched, as_json=as_json)
+
+
+async def _preview(studio: Studio, arguments: dict[str, Any]) -> JobView:
+    return dry_run_view(await studio.generate(arguments, dry_run=True))
+
+
+async def _submit(
+    studio: Studio, arguments: dict[str, Any], force_new: bool, wait: float | None, watched: Watched, as_json: bool
+) -> Exit:
+    with interrupt_held_back():
+        submitted = await studio.generate(arguments, force_new=force_new)
+        watched.see(submitted.job)
+    view = job_view(submitted.job, duplicate=submitted.duplicate)
+    if wait is None:
+        _print_job(view, as_json=as_json)
+        return exit_of_state(submitted.job.state, waited=False)
+    if not as_json:
+        print_warnings(view.warnings)
+        remarks().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
+    job = await wait_for_end(studio, watched, wait)
+    return await _finish(studio, job, duplicate=submitted.duplicate, as_json=as_json)
+
+
+async def _finish(studio: Studio, job: Job, *, duplicate: bool, as_json: bool) -> Exit:
+    """The end of a wait: the clip's path on stdout, everything else on stderr."""
+    if job.state is State.COMPLETED and job.has_clip and not job.video_path:
+        job, _ = await studio.download(job.request_id)
+    view = job_view(job, duplicate=duplicate)
+    if as_json:
+        print_json(view)
+    elif job.video_path:
+        print_fields([field for field in job_fields(view) if field[0] in ("state", "sandbox", "cost")], remarks())
+        results().print(job.video_path)
+    else:
+        print_fields(job_fields(view), remarks())
+    return exit_of_state(job.state, waited=True)
+
+
+def _print_job(view: JobView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+        return
+    print_warnings(view.warnings)
+    print_fields(job_fields(view), results())
+
+
+def _print_dry_run(view: JobView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+        return
+    print_warnings(view.warnings)
+    request = view.request or {}
+    cost = f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "not known"
+    time = f"about {view.estimated_seconds:.0f} s" if view.estimated_seconds else "not known"
+    headers: Mapping[str, str] = request.get("headers") or {}
+    wire = "\n".join(
+        [f"{request.get('method')} {request.get('url')}", *(f"{name}: {value}" for name, value in headers.items())]
+    )
+    print_fields(
+        [
+            ("dry run", "nothing was sent"),
+            ("model", view.model),
+            ("price", cost + (" (here: nothing, the sandbox answers)" if view.sandbox else "")),
+            ("time", time),
+            ("request", wire),
+            ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),
+        ],
+        results(),
+    )

@@ -1,0 +1,132 @@
+"""`hailuo-mcp status`, `jobs` and `download`: the jobs that were submitted."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from hailuo_mcp import views
+from hailuo_mcp.cli.exits import Exit, exit_of_state
+from hailuo_mcp.cli.output import (
+    STYLES,
+    command,
+    job_fields,
+    print_fields,
+    print_json,
+    print_warnings,
+    remarks,
+    results,
+)
+from hailuo_mcp.cli.session import with_studio
+from hailuo_mcp.cli.waiting import WaitOption, Watched, interrupted, wait_for_end, wait_option
+from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.ledger import JobPage
+from hailuo_mcp.studio import Studio
+
+LIMIT, LIMIT_MAX = 10, 50
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.command(cls=WaitOption)
+@click.argument("request_id")
+@wait_option("Wait for the end, at most SECONDS.")
+@json_option
+def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
+    """How a job stands, and its clip once completed.
+
+    Exit code 0: completed, or without --wait under way; 3: failed or expired; 4: not ended within the wait.
+
+    \b
+    hailuo-mcp status segmind/hailuo-02-fast/1f2e3d4c --wait
+    """
+    watched = Watched(request_id)
+
+    async def ask(studio: Studio) -> Job:
+        return await (studio.status(request_id) if wait is None else wait_for_end(studio, watched, wait))
+
+    try:
+        job = with_studio(ask)
+    except KeyboardInterrupt:
+        return interrupted(watched, as_json=as_json)
+    view = views.job_view(job)
+    if as_json:
+        print_json(view)
+    else:
+        print_warnings(view.warnings)
+        print_fields(job_fields(view), results())
+    return exit_of_state(job.state, waited=wait is not None)
+
+
+@click.command()
+@click.argument("request_id")
+@json_option
+def download(request_id: str, as_json: bool) -> Exit:
+    """Save a completed job's clip, and print its path.
+
+    Called again, it prints the path of the same file.
+
+    \b
+    mpv "$(hailuo-mcp download segmind/hailuo-02-fast/1f2e3d4c)"
+    """
+
+    async def fetch(studio: Studio) -> views.Download:
+        return await views.download(*await studio.download(request_id))
+
+    view = with_studio(fetch)
+    if as_json:
+        print_json(view)
+    else:
+        results().print(view.video_path)
+        remarks().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
+    return Exit.DONE
+
+
+@click.command()
+@click.option(
+    "--state", type=click.Choice([s.value for s in State], case_sensitive=False), help="Only jobs in this state."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT, show_default=True, help="How many, newest first."
+)
+@json_option
+def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
+    """Recent jobs, newest first: where a lost request id is found.
+
+    The times are your own clock's; --json gives them in UTC.
+    """
+
+    async def look_up(studio: Studio) -> tuple[JobPage, bool]:
+        return await studio.jobs(State(state) if state else None, limit), studio.settings.in_sandbox
+
+    page, in_sandbox = with_studio(look_up)
+    view = views.job_list(page)
+    if as_json:
+        print_json(view)
+    else:
+        _print_jobs(page, view, in_sandbox=in_sandbox)
+    return Exit.DONE
+
+
+def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None:
+    if not page.jobs:
+        remarks().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
+        return
+    console = results()
+    state_width = max(len(row.state) for row in view.jobs)
+    id_width = max(len(row.request_id) for row in view.jobs)
+    for job, row in zip(page.jobs, view.jobs, strict=True):
+        console.print(f"{row.state:<{state_width}}", style=STYLES.get(row.state), end="  ")
+        console.print(_when(job.created_at), style="dim", end="  ")
+        console.print(f"{row.request_id:<{id_width}}", end="  ")
+        console.print(" ".join(row.prompt.split()) + ("…" if len(job.prompt) > len(row.prompt) else ""), style="dim")
+        if job.state is State.COMPLETED:
+            place = row.video_path or f"not saved: {command('download', row.request_id)}"
+            console.print(f"{'':<{state_width}}  {place}")
+    spent = "nothing spent: the sandbox answers" if in_sandbox else f"${view.spent_usd:.2f} spent in all"
+    remarks().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
+
+
+def _when(moment: datetime) -> str:
+    """The local time, with its date where that is not today; always as wide."""
+    local = moment.astimezone()
+    recent = utc_now() - moment < timedelta(days=1) and local.date() == utc_now().astimezone().date()
+    return f"{local:%H:%M:%S}" if recent else f"{local:%b %d} "[:8].ljust(8)

@@ -1,0 +1,101 @@
+"""`hailuo-mcp models`: what can be generated with, and what each model takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from hailuo_mcp import views
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, remarks, results
+from hailuo_mcp.cli.session import with_studio
+from hailuo_mcp.params import describe
+from hailuo_mcp.studio import Studio
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def models(model: str | None, as_json: bool) -> Exit:
+    """The usable models, with prices and times; with MODEL, all that is known of one.
+
+    A model is usable where its gateway's key is set, or in the sandbox. Every rule names the source it comes from.
+    """
+
+    async def look_up(studio: Studio) -> tuple[views.ModelList, str]:
+        catalog = studio.catalog
+        chosen = None if model is None else catalog.model(model)
+        return views.model_list(catalog, studio.settings.in_sandbox, chosen), catalog.how_to_get_keys()
+
+    view, how_to_get_keys = with_studio(look_up)
+    if as_json:
+        print_json(view)
+    elif not view.models:
+        remarks().print(f"No model is usable. {how_to_get_keys}")
+    elif model is not None:
+        print_fields(_details(view.models[0]), results())
+    else:
+        _print_summaries(view)
+    return Exit.DONE
+
+
+def _print_summaries(view: views.ModelList) -> None:
+    rows = [(m["model"], _price(m), _time(m), m["makes"]) for m in view.models]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row, model in zip(rows, view.models, strict=True):
+        name, *middle, makes = (cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+        results().print(name, style="bold", end="  ")
+        results().print(*middle, makes, sep="  ")
+        takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
+        results().print(f"  takes {', '.join(takes)}", style="dim")
+    remarks().print(f"For a bare prompt: {view.default_model}", style="dim")
+    if view.sandbox:
+        remarks().print(
+            "The sandbox answers: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"
+        )
+
+
+def _details(model: Mapping[str, Any]) -> list[Field]:
+    prices = [f"${price['usd']:g}, {price['kind']} ({price['source']}, {price['as_of']})" for price in model["prices"]]
+    kept = model["clip_kept_seconds"]
+    fields: list[Field] = [
+        ("model", model["model"], "bold"),
+        ("makes", model["makes"]),
+        ("gateway", f"{model['gateway']}, where it is {model['remote_name']}"),
+        ("docs", model["documentation"]),
+        ("price", "\n".join(prices) or "not published"),
+        ("time", _time(model).removeprefix("time ")),
+        ("pictures", f"local ones are {model['local_pictures']}"),
+        ("clip kept", f"{kept / 3600:g} h" if kept else "not documented"),
+        ("takes", "\n".join(_parameter(name, model) for name in model["schema"]["properties"])),
+    ]
+    rules = [f"{rule['rule']} [{rule['source']}]" for rule in _labelled(model["constraints"])]
+    return [*fields, ("rules", "\n".join(rules))] if rules else fields
+
+
+def _parameter(name: str, model: Mapping[str, Any]) -> str:
+    schema: Mapping[str, Any] = model["schema"]["properties"][name]
+    default = schema.get("default")
+    shown = str(default).lower() if isinstance(default, bool) else default
+    what = "required" if name in model["required"] else f"default {shown}" if shown is not None else "optional"
+    return f"{name}: {describe(dict(schema))}; {what}"
+
+
+def _labelled(constraints: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [
+        {**rule, "rule": in_commands(f"{rule['parameter']}: {rule['rule']}" if rule["parameter"] else rule["rule"])}
+        for rule in constraints
+    ]
+
+
+def _price(model: Mapping[str, Any]) -> str:
+    return "$" + _range(model["price_usd"], ".3g") if model["price_usd"] else "price not published"
+
+
+def _time(model: Mapping[str, Any]) -> str:
+    return _range(model["typical_seconds"], ".0f") + " s" if model["typical_seconds"] else "time not known"
+
+
+def _range(ends: list[float], form: str) -> str:
+    least, most = (format(end, form) for end in ends)
+    return least if least == most else f"{least}–{most}"

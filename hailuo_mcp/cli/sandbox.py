@@ -1,0 +1,81 @@
+"""`hailuo-mcp sandbox`: the stand-in for all gateways, on a port."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.output import remarks, results
+from hailuo_mcp.cli.session import read_environment
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.sandbox import REHEARSALS, create_app
+
+PORT = 8765
+DUMMY_KEY = "sandbox-key"
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
+@click.option("--seconds", type=click.FloatRange(0, 3600), help="How long a job takes.")
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where its jobs and clips are kept. Default: in the user's state directory.",
+)
+def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None) -> Exit:
+    """Serve a stand-in for every gateway on a port.
+
+    It speaks the gateways' exact contracts, for rehearsals and for testing other clients; nothing is charged, and its
+    clips are previews. Once it listens, its URL is printed on stdout, alone on a line. Ctrl-C ends it.
+    """
+    settings = read_environment()
+    place = state_dir or settings.state_dir / "sandbox-server"
+    try:
+        app = create_app(place, seconds=settings.sandbox_seconds if seconds is None else seconds)
+    except OSError as error:
+        raise click.UsageError(f"cannot write in {place}: {error.strerror}; choose another --state-dir") from None
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise click.UsageError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"
+        ) from None
+    with listener:
+        bound: int = listener.getsockname()[1]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
+        try:
+            _Announced(config, url).run(sockets=[listener])
+        except KeyboardInterrupt:
+            remarks().print("The sandbox has stopped.")
+    return Exit.DONE
+
+
+class _Announced(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, *args: Any, **kwargs: Any) -> None:
+        await super().startup(*args, **kwargs)
+        if not self.started:
+            return
+        results().print(self._url)
+        results().file.flush()
+        remarks().print("The sandbox listens; it stands in for every gateway, and nothing is charged.\n")
+        remarks().print("To send hailuo-mcp there, in another terminal:\n")
+        for gateway in discover():
+            name = gateway.name.upper()
+            remarks().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
+        remarks().print("\nA word in the prompt asks for trouble:\n")
+        width = max(map(len, REHEARSALS))
+        for word, meaning in REHEARSALS.items():
+            remarks().print(f"  {word:<{width}}  ", end="", style="bold")
+            remarks().print(meaning)
+        remarks().print("\nCtrl-C ends it.")

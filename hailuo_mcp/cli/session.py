@@ -1,0 +1,68 @@
+"""Running one piece of work with an open studio."""
+
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import anyio
+
+from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.settings import Settings
+from hailuo_mcp.studio import Studio
+
+T = TypeVar("T")
+
+
+def read_environment() -> Settings:
+    """The settings, and the log as they say. What a command has to say it says itself: unless the user asked for a log,
+    only errors are in it.
+
+    Raises:
+        SettingsError: a value is wrong.
+    """
+    settings = load_settings()
+    set_up_logging(settings)
+    if "log_level" not in settings.model_fields_set:
+        logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)
+    return settings
+
+
+def with_studio(work: Callable[[Studio], Awaitable[T]]) -> T:
+    """Open the studio that the environment describes, do the work, close it.
+
+    Raises:
+        SettingsError, HailuoError: as they come; `group.run` prints them.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    settings = read_environment()
+
+    async def session() -> T:
+        async with build_studio(settings) as studio:
+            return await work(studio)
+
+    return anyio.run(session)
+
+
+@contextmanager
+def interrupt_held_back() -> Generator[None]:
+    """Ctrl-C takes effect once the block is done: a submission that is cut is a job without an id. Pressed twice, it
+    takes effect at once."""
+    pressed = False
+
+    def hold(_signal: int, _frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        remarks().print("Waiting for the answer to the submission, so that its id is not lost…")
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,100 @@
+"""The command line as a real process, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "hailuo_mcp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """Runs `hailuo-mcp` as a fresh process for each call, all with the same state."""
+
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def output_dir(self) -> Path:
+        return self.home / "clips"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "HAILUO_MCP_OUTPUT_DIR": str(self.output_dir),
+            "HAILUO_MCP_SANDBOX_SECONDS": "0.5",
+            "HAILUO_MCP_MIN_POLL_SECONDS": "0",
+            **self.extra,
+        }
+
+    def __call__(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PROGRAM, *args],
+            env={**self.environment, **environment},
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    def json(self, *args: str, code: int = 0) -> dict[str, Any]:
+        """The one document on stdout, of a call that must end with `code`."""
+        done = self(*args, "--json")
+        assert done.returncode == code, done
+        return json.loads(done.stdout)
+
+    def start(self, *args: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*PROGRAM, *args],
+            env=self.environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def clip_of(self, request_id: str) -> dict[str, Any]:
+        """Ask until the job has ended, each time from a new process."""
+        for _ in range(60):
+            job = self.json("status", request_id)
+            if job["state"] not in ("queued", "processing"):
+                return job
+        raise AssertionError(f"{request_id} does not end")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(shared_cli: Cli) -> dict[str, Any]:
+    """A completed job of `shared_cli`, its clip saved."""
+    return shared_cli.json("generate", "A finished kite", "--wait")
+
+
+@pytest.fixture(scope="session")
+def shared_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """For tests that leave nothing behind which another could trip over."""
+    return Cli(tmp_path_factory.mktemp("home"))
+
+
+def facts_of_clip(path: str | Path) -> tuple[str, float]:
+    """Codec and length in seconds."""
+    import av
+
+    with av.open(str(path)) as clip:
+        stream = clip.streams.video[0]
+        assert clip.duration is not None
+        return stream.codec_context.name, clip.duration / 1_000_000

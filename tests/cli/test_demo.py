@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.cli import demo
+from tests.cli.conftest import Cli, facts_of_clip
+
+
+def test_the_demo_leaves_two_h264_clips_of_six_seconds_with_a_key_set_or_not(cli: Cli) -> None:
+    done = cli("demo", "--json", SEGMIND_API_KEY="real-key", SEGMIND_BASE_URL="http://127.0.0.1:9")
+    assert done.returncode == 0, done
+    told = json.loads(done.stdout)
+    assert [facts_of_clip(path) for path in told["clips"]] == [("h264", 6.0)] * 2
+    assert all(Path(path).parent == cli.output_dir for path in told["clips"])
+    tools = [turn["tool"] for turn in told["turns"]]
+    assert tools[:2] == ["generate_video", "generate_video"]
+    assert tools.count("download_video") == 2
+    assert tools.count("get_status") >= 2
+    assert "first_frame_image" in told["turns"][0]["arguments"]
+    assert all(turn["result"]["sandbox"] for turn in told["turns"] if turn["tool"] != "download_video")
+    assert "real-key" not in done.stdout + done.stderr
+
+
+def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")
+    assert done.returncode == 0, done
+    clips = sorted((tmp_path / "Videos" / "hailuo").glob("*.mp4"))
+    assert len(clips) == 2
+    assert all(f"\n  {clip}\n" in done.stdout for clip in clips)
+    for said in ("generate_video", "get_status", "wait_seconds", "request_id", "next_step", "mcpServers", "API_KEY"):
+        assert said in done.stdout
+    assert cli("jobs").stdout.count("completed") == 2
+    assert "\x1b" not in done.stdout
+
+
+def test_the_demo_can_be_played_again_at_once() -> None:
+    settings = load_settings({"HAILUO_MCP_OUTPUT_DIR": "/nowhere"})
+    assert demo.server_environment(settings)["HAILUO_MCP_DUPLICATE_WINDOW_SECONDS"] == "0"

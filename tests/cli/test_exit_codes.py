@@ -1,0 +1,103 @@
+import json
+from typing import get_args
+
+import pytest
+
+from hailuo_mcp.cli.exits import Exit, exit_of_problem, exit_of_state
+from hailuo_mcp.errors import ErrorCode, Problem
+from hailuo_mcp.jobs import State
+from tests.cli.conftest import Cli
+
+REFUSED = {
+    "a duration that no model has": (2, ["generate", "kite", "--duration", "7"], "invalid_input"),
+    "an unknown model": (2, ["generate", "kite", "--model", "segmind/nope"], "unknown_model"),
+    "a picture out of bounds": (
+        2,
+        ["generate", "kite", "--model", "segmind/hailuo-02-fast", "--first-frame-image", "/etc/passwd"],
+        "invalid_image",
+    ),
+    "no request id": (2, ["status", "nonsense"], "invalid_input"),
+    "an unknown request id": (2, ["status", "segmind/hailuo-02-fast/nope"], "unknown_request"),
+    "a download of an unknown id": (2, ["download", "segmind/hailuo-02-fast/nope"], "unknown_request"),
+    "a call without its argument": (2, ["generate"], "invalid_input"),
+    "an unknown option": (2, ["jobs", "--colour"], "invalid_input"),
+    "a wait that is no number": (2, ["status", "segmind/hailuo-02-fast/x", "--wait=nan"], "invalid_input"),
+    "no credits": (5, ["generate", "sandbox:no_credits kite"], "insufficient_credits"),
+    "too many requests": (6, ["generate", "sandbox:rate_limit kite"], "rate_limited"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_has_its_code_one_document_and_two_lines(shared_cli: Cli, case: str) -> None:
+    code, args, error_code = REFUSED[case]
+    done = shared_cli(*args, "--json")
+    assert done.returncode == code
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == error_code
+    assert error["charged"] == "no"
+    assert "Traceback" not in done.stderr
+    if "--json" not in done.stderr and not done.stderr.startswith("Usage:"):
+        assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
+
+
+def test_a_failed_job_ends_with_3(cli: Cli) -> None:
+    submitted = cli.json("generate", "sandbox:fail kite")
+    assert cli.json("status", submitted["request_id"], "--wait", code=3)["state"] == "failed"
+    assert cli.json("download", submitted["request_id"], code=3)["error"]["code"] == "not_ready"
+    waited = cli("generate", "sandbox:fail kite", "--wait")
+    assert waited.returncode == 3
+    assert waited.stdout == ""
+
+
+def test_a_job_that_has_not_ended_is_4_to_one_who_waited_and_0_to_one_who_asked(cli: Cli) -> None:
+    request_id = cli.json("generate", "sandbox:never kite")["request_id"]
+    assert cli("status", request_id).returncode == 0
+    assert cli("status", request_id, "--wait", "0.3").returncode == 4
+    assert cli("generate", "sandbox:never kite", "--wait", "0.3").returncode == 4
+    assert cli.json("download", request_id, code=4)["error"]["code"] == "not_ready"
+
+
+def test_a_lost_answer_is_7_and_says_that_money_may_have_moved(cli: Cli) -> None:
+    shown = cli("generate", "sandbox:lost_answer kite")
+    assert shown.returncode == 7
+    assert "charged   unknown" in shown.stdout
+    again = cli.json("generate", "sandbox:lost_answer kite", code=7)
+    assert again["duplicate"] is True
+    assert again["state"] == "unconfirmed"
+
+
+def test_without_a_key_and_without_the_sandbox_the_refusal_names_the_keys(shared_cli: Cli) -> None:
+    done = shared_cli("generate", "kite", HAILUO_MCP_SANDBOX="0")
+    assert done.returncode == 2
+    assert "SEGMIND_API_KEY" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["jobs", "--json"], ["demo", "--json"]])
+def test_a_wrong_setting_is_one_document_too(shared_cli: Cli, args: list[str]) -> None:
+    done = shared_cli(*args, HAILUO_MCP_LOG_LEVEL="LOUD")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "invalid_input"
+
+
+def test_every_error_and_every_state_has_a_code() -> None:
+    for code in get_args(ErrorCode):
+        for safe in (True, False):
+            assert exit_of_problem(Problem(code=code, message="x", safe_to_retry=safe)) is not Exit.DONE
+    for state in State:
+        assert isinstance(exit_of_state(state, waited=True), Exit)
+
+
+def test_code_6_promises_that_repeating_is_safe() -> None:
+    for code in get_args(ErrorCode):
+        assert exit_of_problem(Problem(code=code, message="x", safe_to_retry=False)) is not Exit.TROUBLE
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "generate"])
+def test_a_place_that_cannot_be_written_is_named_with_its_setting(cli: Cli, command: str) -> None:
+    (cli.home / "clips").write_text("in the way")
+    (cli.home / "state").write_text("in the way")
+    done = cli(command, *(["kite"] if command == "generate" else []))
+    assert done.returncode in (Exit.WRONG_CALL, Exit.UNFORESEEN)
+    assert done.stdout == ""
+    assert str(cli.home) in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,41 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Cli, facts_of_clip
+
+
+@pytest.fixture
+def over_port(cli: Cli) -> Iterator[Cli]:
+    """The command line with a key for every gateway, all of them the sandbox on a port."""
+    with cli.start("sandbox", "--port", "0", "--seconds", "0.3") as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        url = server.stdout.readline().strip()
+        names = ("SEGMIND", "APIXO", "AIMLAPI")
+        variables = {f"{name}_BASE_URL": url for name in names} | {f"{name}_API_KEY": "sandbox-key" for name in names}
+        yield Cli(cli.home, variables)
+        server.send_signal(signal.SIGINT)
+        said = server.stderr.read()
+    assert server.returncode == 0
+    assert all(f"{name}_BASE_URL={url} {name}_API_KEY=" in said for name in names)
+    assert "sandbox:lost_answer" in said
+    assert "Traceback" not in said
+
+
+def test_a_whole_job_runs_over_a_real_port(over_port: Cli) -> None:
+    submitted = over_port.json("generate", "A red kite")
+    assert submitted["sandbox"] is True
+    ended = over_port.clip_of(submitted["request_id"])
+    assert ended["state"] == "completed"
+    assert facts_of_clip(ended["video_path"]) == ("h264", 6.0)
+    # The stand-in tears the connection; its server must not spill a traceback, which the fixture looks for.
+    assert over_port.json("generate", "sandbox:lost_answer kite", code=7)["state"] == "unconfirmed"
+
+
+def test_a_port_that_is_taken_is_a_wrong_call(over_port: Cli) -> None:
+    port = over_port.extra["SEGMIND_BASE_URL"].rsplit(":", 1)[1]
+    done = over_port("sandbox", "--port", port)
+    assert done.returncode == 2
+    assert "choose another --port" in done.stderr

@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+
+from hailuo_mcp.cli.output import in_commands
+from tests.cli.conftest import PROGRAM, Cli
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+HEAVY = ("rich", "PIL", "httpx", "stamina", "hailuo_mcp.sandbox", "hailuo_mcp.cli.group")
+
+
+def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli) -> None:
+    messages = [
+        INITIALIZE,
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+    ]
+    with subprocess.Popen(
+        PROGRAM,
+        env=cli.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stderr is not None
+        server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
+        server.stdin.flush()
+        answers = [json.loads(server.stdout.readline()) for _ in range(2)]
+        server.stdin.close()
+        rest = server.stdout.read()
+        said = server.stderr.read()
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert len(answers[1]["result"]["tools"]) == 5
+    assert (rest, server.returncode) == ("", 0)
+    assert "waiting for an MCP client" not in said
+
+
+def test_a_wrong_setting_is_one_line_on_stderr_and_code_2(cli: Cli) -> None:
+    for variable, value in (("HAILUO_MCP_MIN_POLL_SECONDS", "soon"), ("HAILUO_MCP_MODELS", "segmind/nope")):
+        done = cli(**{variable: value})
+        assert done.returncode == 2
+        assert done.stdout == ""
+        (line,) = done.stderr.splitlines()
+        assert variable in line
+
+
+def test_the_way_that_hosts_take_imports_nothing_that_only_the_commands_need(cli: Cli) -> None:
+    # click and uvicorn come with the SDK's server; the command line must not add to what that brings.
+    program = (
+        "import sys; from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "import json; print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=cli.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = json.loads(done.stdout)
+    assert not [name for name in loaded if f"{name}.".startswith(tuple(f"{heavy}." for heavy in HEAVY))]
+    ours = {name for name in loaded if name.startswith("hailuo_mcp.cli")}
+    assert ours == {"hailuo_mcp.cli"}
+
+
+def test_hints_speak_of_commands_where_a_person_reads_them() -> None:
+    assert in_commands("Call get_status with wait_seconds until it ends.") == (
+        "Run hailuo-mcp status with --wait until it ends."
+    )
+    assert in_commands("list_jobs shows it; force_new submits another.") == (
+        "hailuo-mcp jobs shows it; --force-new submits another."
+    )

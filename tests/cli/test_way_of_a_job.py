@@ -1,0 +1,127 @@
+import shlex
+import signal
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hailuo_mcp.params import CANONICAL
+from tests.cli.conftest import Cli, facts_of_clip
+
+
+def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) -> None:
+    submitted = cli.json("generate", "A red kite over the bay")
+    assert submitted["state"] == "queued"
+    assert submitted["sandbox"] is True
+
+    ended = cli.clip_of(submitted["request_id"])
+    assert ended["state"] == "completed"
+
+    saved = cli.json("download", submitted["request_id"])
+    assert saved["video_path"] == ended["video_path"]
+    assert Path(saved["video_path"]).parent == cli.output_dir
+    assert Path(saved["video_path"]).stat().st_size == saved["bytes"]
+
+    listed = cli.json("jobs")
+    assert [job["request_id"] for job in listed["jobs"]] == [submitted["request_id"]]
+
+
+def test_generate_names_the_id_and_the_command_that_asks_for_it(cli: Cli) -> None:
+    done = cli("generate", "sandbox:never kite")
+    assert done.returncode == 0
+    request_id = cli.json("jobs")["jobs"][0]["request_id"]
+    fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert fields["job"] == request_id
+    assert shlex.split(fields["next"]) == ["hailuo-mcp", "status", request_id, "--wait"]
+
+
+def test_wait_prints_nothing_but_the_clips_path_on_stdout(cli: Cli) -> None:
+    done = cli("generate", "--wait", "A red kite", HAILUO_MCP_AUTO_DOWNLOAD="0")
+    assert done.returncode == 0
+    path = Path(done.stdout.removesuffix("\n"))
+    assert facts_of_clip(path) == ("h264", 6.0)
+    assert "completed" in done.stderr
+
+
+def test_status_shows_the_link_and_the_command_that_saves_it(cli: Cli) -> None:
+    unsaved = Cli(cli.home, {"HAILUO_MCP_AUTO_DOWNLOAD": "0"})
+    request_id = unsaved.json("generate", "A red kite")["request_id"]
+    done = unsaved("status", request_id, "--wait")
+    assert done.returncode == 0
+    assert "\nlink      https://" in done.stdout
+    assert f"hailuo-mcp download {request_id}" in done.stdout
+    assert f"not saved: hailuo-mcp download {request_id}" in unsaved("jobs").stdout
+
+
+def test_download_prints_the_path_alone_so_that_it_can_be_passed_on(shared_cli: Cli, finished: dict[str, Any]) -> None:
+    done = shared_cli("download", finished["request_id"])
+    assert done.stdout == finished["video_path"] + "\n"
+
+
+def test_every_parameter_arrives_as_the_tool_would_take_it(cli: Cli) -> None:
+    Image.new("RGB", (640, 480), "teal").save(cli.home / "start.png")
+    job = cli.json(
+        *("generate", "A red kite", "--model", "segmind/hailuo-02-fast", "--first-frame-image", "start.png"),
+        *("--duration", "10", "--go-fast", "--no-prompt-optimizer", "--dry-run"),
+    )
+    assert job["state"] == "dry_run"
+    assert job["parameters"]["duration"] == 10
+    assert job["parameters"]["go_fast"] is True
+    assert job["parameters"]["prompt_optimizer"] is False
+    assert job["request"]["body"]["first_frame_image"].startswith("<upload:sha256:")
+    assert cli.json("jobs")["total"] == 0
+
+
+def test_every_canonical_parameter_is_an_option(shared_cli: Cli) -> None:
+    text = shared_cli("generate", "--help").stdout
+    missing = [name for name in CANONICAL if name != "prompt" and f"--{name.replace('_', '-')}" not in text]
+    assert not missing
+    assert "PROMPT" in text
+
+
+def test_an_identical_job_is_returned_and_force_new_submits_another(cli: Cli) -> None:
+    first = cli.json("generate", "A red kite")
+    again = cli.json("generate", "A red kite")
+    anew = cli.json("generate", "A red kite", "--force-new")
+    assert (again["duplicate"], again["request_id"]) == (True, first["request_id"])
+    assert (anew["duplicate"], anew["request_id"] != first["request_id"]) == (False, True)
+
+
+def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(shared_cli: Cli, finished: dict[str, Any]) -> None:
+    text = shared_cli("jobs", "--state", "completed").stdout
+    assert all(fact in text for fact in (finished["request_id"], finished["video_path"], "A finished kite"))
+    assert finished["request_id"] not in shared_cli("jobs", "--state", "failed").stdout
+
+
+def test_models_shows_each_usable_model_and_one_in_full(shared_cli: Cli) -> None:
+    listed = shared_cli.json("models")["models"]
+    text = shared_cli("models").stdout
+    assert len(listed) == 5
+    assert all(model["model"] in text for model in listed)
+    details = shared_cli("models", "apixo/hailuo-2.3-fast").stdout
+    assert "routing: auto or value or official; optional" in details
+    assert "documented: APIXO page" in details
+
+
+def test_ctrl_c_while_waiting_says_that_the_job_goes_on_and_how_to_ask(cli: Cli) -> None:
+    process = cli.start("generate", "sandbox:never kite", "--wait")
+    assert process.stderr is not None
+    with process:
+        request_id = next(line for line in process.stderr if line.endswith(": processing\n")).removesuffix(
+            ": processing\n"
+        )
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert f"hailuo-mcp status {request_id} --wait" in said
+    assert "Traceback" not in said
+    assert cli.json("status", request_id)["state"] == "processing"
+
+
+def test_a_reader_that_goes_away_causes_no_traceback(shared_cli: Cli) -> None:
+    process = shared_cli.start("models", "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        process.stdout.close()
+        assert process.stderr.read() == ""

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from hailuo_mcp.errors import InvalidInput
 
 PROMPT_MAX = 2000
-CALLBACK_URL_MAX = 2048
+URL_MAX = 2048
 JsonSchema = dict[str, Any]
 
 
@@ -75,12 +75,13 @@ Prompt = Annotated[
     Says(MINIMAX, f"1–{PROMPT_MAX} characters, not only spaces"),
 ]
 Image = Annotated[str, Field(min_length=1)]
-ImageUrl = Annotated[str, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/]\S*(?!\s)$")]
+_HOST = r"[^\s/?#@\[\]\\]+"
+ImageUrl = Annotated[str, Field(pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}([/?#]\S*)?(?!\s)$", max_length=URL_MAX)]
 Duration = Annotated[Literal[6, 10], BeforeValidator(_whole_number)]
 Resolution = Annotated[Literal["768p", "1080p"], BeforeValidator(_lower)]
 Mode = Annotated[Literal["standard", "pro"], BeforeValidator(_lower)]
 Routing = Annotated[Literal["auto", "value", "official"], BeforeValidator(_lower)]
-CallbackUrl = Annotated[str, Field(pattern=r"^https://[^\s/@\\]+(/\S*)?(?!\s)$", max_length=CALLBACK_URL_MAX)]
+CallbackUrl = Annotated[str, Field(pattern=rf"^https://{_HOST}(/\S*)?(?!\s)$", max_length=URL_MAX)]
 Flag = StrictBool
 
 

@@ -29,7 +29,7 @@ from hailuo_mcp.ledger import Budget, Guard, Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import Picture, PictureRules, picture_from_still, read_picture
 from hailuo_mcp.media.stills import last_frame
-from hailuo_mcp.params import IMAGE_PARAMETERS, ModelSpec
+from hailuo_mcp.params import IMAGE_PARAMETERS, ModelSpec, shown
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.settings import Settings
 
@@ -257,7 +257,12 @@ class Submitter:
     def _check_callback(self, url: str | None) -> None:
         if url is None:
             return
-        host = (urlsplit(url).hostname or "").lower()
+        try:
+            host = (urlsplit(url).hostname or "").lower()
+        except ValueError:
+            host = ""
+        if not host:
+            raise InvalidInput(f"callback_url names no host: {shown(url)}.", "Pass callback_url as https://host/path.")
         allowed = {name.lower() for name in self._settings.callback_hosts}
         if "*" not in allowed and host not in allowed:
             raise InvalidInput(

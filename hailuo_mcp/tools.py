@@ -1,6 +1,7 @@
 """The tools: their definitions, derived from the specs, and what each does with its arguments."""
 
 import base64
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,16 @@ from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import HailuoError, InvalidInput
 from hailuo_mcp.jobs import Job, State
 from hailuo_mcp.media.stills import poster
-from hailuo_mcp.params import JsonSchema, shown
+from hailuo_mcp.params import JsonSchema, shown, shown_name
 from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
 
 Arguments = Mapping[str, Any]
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 LIST_LIMIT, LIST_LIMIT_MAX = 10, 50
+NAMED_MAX = 5
+"""How many unknown arguments a refusal repeats."""
+DIGITS_MAX = 20
+"""A number in a string is no longer than this: Python refuses to read the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +242,8 @@ def _annotations(*, read_only: bool, idempotent: bool = True, open_world: bool =
 
 def _only(arguments: Arguments, *names: str) -> None:
     if extra := [name for name in arguments if name not in names]:
-        raise InvalidInput(f"There is no argument {', '.join(extra)}.", f"This tool takes {', '.join(names)}.")
+        unknown = ", ".join(shown_name(name) for name in extra[:NAMED_MAX])
+        raise InvalidInput(f"There is no argument {unknown}.", f"This tool takes {', '.join(names)}.")
 
 
 def _request_id(arguments: Arguments) -> object:
@@ -260,7 +266,9 @@ def _flag(arguments: dict[str, Any], name: str) -> bool:
 def _whole(arguments: Arguments, name: str, default: int, least: int, most: int) -> int:
     """A whole number; models send numbers as strings, and these are taken."""
     value = arguments.get(name, default)
-    number = int(value) if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() else value
+    number = value
+    if isinstance(value, str) and re.fullmatch(rf"\s*[0-9]{{1,{DIGITS_MAX}}}\s*", value):
+        number = int(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:

@@ -19,8 +19,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+OnChange = Callable[[Job], Awaitable[None]]
+
 UNDOCUMENTED_RETENTION = timedelta(days=7)
 """A gateway that does not say how long it keeps results is believed to have dropped a job only after this."""
+TWINS_MAX = 200
+"""More submissions than this are never on their way at once."""
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
 
@@ -71,6 +75,19 @@ class Tracker:
         self._clips = clips
         self._polls = Shared[Job]()
         self._saves = Shared[Job]()
+        self.on_change: list[OnChange] = []
+        """Told of every job that was seen to change here: its state, its link, its file, its error."""
+
+    async def tell(self, job: Job) -> None:
+        """Tell those who listen that this job is new or changed."""
+        for listener in self.on_change:
+            await listener(job)
+
+    async def _telling(self, before: Job, work: Awaitable[Job]) -> Job:
+        after = await work
+        if _news(after) != _news(before):
+            await self.tell(after)
+        return after
 
     def gateway_of(self, job: Job) -> Gateway | None:
         """The gateway that this job was sent to, if that is still the one configured."""
@@ -83,7 +100,7 @@ class Tracker:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(tasks, job.key, lambda: self._refresh(job))
+        return await self._polls.run(tasks, job.key, lambda: self._telling(job, self._refresh(job)))
 
     async def _refresh(self, job: Job) -> Job:
         gateway = self.gateway_of(job)
@@ -159,8 +176,9 @@ class Tracker:
         if not gateway.has_history or is_being_sent(job) or now - job.created_at > FIND_WINDOW:
             return job
         try:
-            taken = await self._ledger.remote_ids(job.model, job.origin)
-            found = await gateway.find(job, taken)
+            found = None
+            if not await self._twin_on_its_way(job):
+                found = await gateway.find(job, await self._ledger.remote_ids(job.model, job.origin))
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
@@ -185,13 +203,18 @@ class Tracker:
             job = await self.save(tasks, job)
         return job
 
+    async def _twin_on_its_way(self, job: Job) -> bool:
+        """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
+        unconfirmed = await self._ledger.page(job.tenant, State.UNCONFIRMED, TWINS_MAX, frozenset({job.origin}))
+        return any(is_being_sent(other) and other.fingerprint == job.fingerprint for other in unconfirmed.jobs)
+
     async def save(self, tasks: TaskGroup, job: Job) -> Job:
         """Put the clip of a completed job in the output directory, once for all who ask at this moment.
 
         Raises:
             HailuoError: as `ClipStore.save`; the job is untouched.
         """
-        return await self._saves.run(tasks, job.key, lambda: self._save(job))
+        return await self._saves.run(tasks, job.key, lambda: self._telling(job, self._save(job)))
 
     async def _save(self, job: Job) -> Job:
         try:
@@ -220,3 +243,8 @@ class Tracker:
             if seen and seen.state is State.COMPLETED and seen.video_url and seen.video_url != job.video_url:
                 return await self._write(job, seen, from_history=True)
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
+
+
+def _news(job: Job) -> tuple[object, ...]:
+    """What somebody who follows the job wants to be told of."""
+    return job.state, job.video_url, job.video_path, job.error

@@ -217,7 +217,7 @@ class Gateway(ABC):
             if not isinstance(answer.body, dict):
                 raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
             return status, body, answer
-        if status == 404:
+        if status in (404, 410):  # to a question, 410 speaks of the request, not of the model
             raise UnknownRequest(f"{self.title} does not know this request id, or no longer keeps it.")
         raise self.refusal(status, answer)
 

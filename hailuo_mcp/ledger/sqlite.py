@@ -1,6 +1,7 @@
 """The ledger in one SQLite file: WAL, every write an immediate transaction, any number of processes on it."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -249,7 +250,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     cut.
     """
     db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    db.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(db)
     db.execute("PRAGMA synchronous = FULL")
     with _begun(db, "IMMEDIATE"):
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -262,6 +263,22 @@ def _prepare(db: sqlite3.Connection) -> None:
             for statement in filter(str.strip, script.split(";")):  # executescript would end the transaction
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _switch_to_wal(db: sqlite3.Connection) -> None:
+    """The busy timeout does not cover this switch: while another process makes it on a new file, SQLite refuses at
+    once.
+    """
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _write(db: sqlite3.Connection, job: Job) -> None:

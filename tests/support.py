@@ -1,0 +1,214 @@
+"""What several test files share: settings that touch nothing of the user's, studios over a scripted network, calls that
+each model takes, and the server and the sandbox as processes of their own."""
+
+import inspect
+import json
+import sys
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import httpx
+import uvicorn
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp_types import CallToolResult, TextContent
+
+from hailuo_mcp.app import build_studio, load_settings, sandbox_transport
+from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.sending import Sender
+from hailuo_mcp.settings import Settings
+from hailuo_mcp.studio import Studio
+
+PICTURE = "https://pictures.example/first.png"
+MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)
+KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in discover()}
+
+Era = Literal["legacy", "auto"]
+Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+def settings_for(directory: Path, **variables: str) -> Settings:
+    """Settings from these variables alone, with everything kept below `directory`; every call asks its gateway."""
+    environ = {
+        "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
+        "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),
+        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
+        "HAILUO_MCP_SANDBOX_SECONDS": "0",
+        **variables,
+    }
+    return load_settings(environ).model_copy(update={"state_dir": directory / "state"})
+
+
+def environment(directory: Path, **variables: str) -> dict[str, str]:
+    """The same, as the environment of a process of its own."""
+    return {
+        "XDG_STATE_HOME": str(directory / "state"),
+        "HOME": str(directory),
+        "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
+        "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),
+        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
+        "HAILUO_MCP_SANDBOX_SECONDS": "0",
+        **variables,
+    }
+
+
+def catalog_for(**variables: str) -> Catalog:
+    return Catalog(discover(), load_settings(variables))
+
+
+def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:
+    """A call that names the model and gives it no more than it needs."""
+    model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
+    needed = {"first_frame_image": PICTURE} if model.requires("first_frame_image") else {}
+    return {"model": model_id, "prompt": "a red kite rises [Push in]", **needed, **more}
+
+
+class Wire:
+    """The far end of every gateway: what was asked is kept, what it answers is the test's."""
+
+    def __init__(self, answer: Answerer) -> None:
+        self.answer = answer
+        self.requests: list[httpx.Request] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answer(request)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    @property
+    def posts(self) -> list[httpx.Request]:
+        return [request for request in self.requests if request.method == "POST"]
+
+    @property
+    def asked(self) -> list[str]:
+        """Each request as `METHOD path`."""
+        return [f"{request.method} {request.url.path}" for request in self.requests]
+
+
+class Turns:
+    """Answers in turn, the last one again and again."""
+
+    def __init__(self, *answers: Answerer) -> None:
+        self._answers = list(answers)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return answer(request)
+
+
+def says(status: int = 200, body: object = None) -> Answerer:
+    return lambda _: httpx.Response(status, json=body)
+
+
+def breaks(request: httpx.Request) -> httpx.Response:
+    """The connection is lost after the request went out."""
+    raise httpx.ReadError("cut", request=request)
+
+
+def wired(settings: Settings, answer: Answerer) -> tuple[Studio, Wire]:
+    """A studio, not yet open, whose gateways talk to the test."""
+    studio, wire = build_studio(settings), Wire(answer)
+    _connect(studio, httpx.MockTransport(wire))
+    return studio, wire
+
+
+def listened_to(settings: Settings) -> tuple[Studio, Wire]:
+    """A studio over the sandbox in this process, whose requests are kept."""
+    studio, sandbox = build_studio(settings), sandbox_transport(settings)()
+    wire = Wire(sandbox.handle_async_request)
+    _connect(studio, httpx.MockTransport(wire))
+    return studio, wire
+
+
+def _connect(studio: Studio, transport: httpx.AsyncBaseTransport) -> None:
+    for gateway in studio.gateways.values():
+        gateway.sender = Sender(gateway.title, lambda: transport, gateway.wait_of)
+
+
+def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answerer | None = None) -> Answerer:
+    """Segmind's two-step poll and its submission, each answered by its own script."""
+
+    def answer(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        if request.method == "POST":
+            return (submit or says(200, {"request_id": "r-1"}))(request)
+        return status(request) if request.url.path.endswith("/status") or result is None else result(request)
+
+    return answer
+
+
+async def age(studio: Studio, job: Job, by: timedelta) -> None:
+    """Let the ledger believe that the job was submitted, and last asked for, so much earlier."""
+
+    def earlier(known: Job) -> Job:
+        polled_at = known.polled_at - by if known.polled_at else None
+        return known.model_copy(update={"created_at": known.created_at - by, "polled_at": polled_at})
+
+    await studio.ledger.change(job.key, earlier)
+
+
+def body_of(request: httpx.Request) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(request.content))
+
+
+def facts_of(result: CallToolResult) -> Mapping[str, Any]:
+    assert result.structured_content is not None
+    return result.structured_content
+
+
+def text_of(result: CallToolResult) -> str:
+    text = result.content[0]
+    assert isinstance(text, TextContent)
+    return text.text
+
+
+def jobs_in(directory: Path) -> Mapping[str, Path]:
+    """The clips saved below `directory`, by name."""
+    return {path.name: path for path in (directory / "clips").glob("*.mp4")}
+
+
+# --- processes ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def server(directory: Path, era: Era = "auto", /, **variables: str) -> AsyncGenerator[Client]:
+    """The real server in a process of its own, and a client connected to it. Its log is appended to `log` in the
+    directory."""
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(directory, **variables), cwd=directory
+    )
+    with log_of(directory).open("a") as log:
+        async with Client(stdio_client(parameters, errlog=log), mode=era) as client:
+            yield client
+
+
+def log_of(directory: Path) -> Path:
+    return directory / "log"
+
+
+@contextmanager
+def sandbox_on_a_port(directory: Path, seconds: float = 0) -> Generator[dict[str, str]]:
+    """The sandbox on a free port of this machine; yields the variables that send every gateway there."""
+    config = uvicorn.Config(
+        create_app(directory / "sandbox", seconds=seconds), port=0, log_level="error", ws="none", log_config=None
+    )
+    listening = config.bind_socket()
+    listening.listen()  # it accepts from here on: nobody has to wait for the server
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, args=([listening],))
+    thread.start()
+    try:
+        yield {**KEYS, **sent_to(listening.getsockname()[1])}
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+def sent_to(port: int) -> dict[str, str]:
+    return {name.replace("_API_KEY", "_BASE_URL"): f"http://127.0.0.1:{port}" for name in KEYS}

@@ -1,0 +1,203 @@
+"""The lists of ARCHITECTURE.md, “Add a model” and “Add a gateway”, followed in a copy of the package: they are enough.
+
+The copy is a process of its own, so that nothing of what is added here is seen by another test.
+"""
+
+import shutil
+from pathlib import Path
+
+import hailuo_mcp
+
+from .support import PICTURE, facts_of, server, text_of
+
+PACKAGE = Path(hailuo_mcp.__file__).parent
+
+
+def _copy(directory: Path) -> Path:
+    copy = directory / "hailuo_mcp"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def _edit(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1, f"{file.name} no longer has {before!r} once"
+    file.write_text(text.replace(before, after))
+
+
+SPEC = """
+class Hailuo9(ModelSpec):
+    id = "segmind/hailuo-9"
+    remote_name = "hailuo-9"
+    makes = "text to video"
+    documented_at = "https://www.segmind.com/models/hailuo-9"
+    rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
+
+    duration: Annotated[Duration, Says(_INFERRED, "6 or 10 seconds")] = 6
+    mode: Annotated[Mode, Field(serialization_alias="tier"), Says(_INFERRED, "standard or pro")] = "standard"
+
+    def price(self) -> Price:
+        return Price(0.01, "exact", "a guess", _PRICED)
+
+
+class Segmind(Gateway):
+"""
+STAND_IN_MODEL = """
+    "hailuo-9": Model(
+        fields={
+            "prompt": _REQUIRED_PROMPT,
+            "duration": _DURATION,
+            "tier": Field(body.one_of("standard", "pro"), required=True),
+        },
+        seconds=_seconds,
+        short_side=lambda _: 512,
+        cost=lambda _: 0.01,
+    ),
+"""
+
+
+async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_in(tmp_path: Path) -> None:
+    copy = _copy(tmp_path)
+    _edit(copy / "gateways" / "segmind.py", "\nclass Segmind(Gateway):\n", SPEC)
+    _edit(copy / "gateways" / "segmind.py", "    models = (", "    models = (Hailuo9, ")
+    opening = "MODELS: Mapping[str, Model] = {"
+    _edit(copy / "sandbox" / "segmind.py", opening, opening + STAND_IN_MODEL)
+
+    async with server(tmp_path) as client:
+        (generate, *_) = (await client.list_tools()).tools
+        properties = generate.input_schema["properties"]
+        assert "segmind/hailuo-9" in properties["model"]["enum"]
+        assert "segmind/hailuo-9" in properties["duration"]["description"]
+        assert "segmind/hailuo-9" in properties["mode"]["description"]
+
+        wrong = {"model": "segmind/hailuo-9", "prompt": "a kite", "mode": "pro", "duration": 10}
+        refused = await client.call_tool("generate_video", wrong)
+        assert 'For 10 s pass mode "standard"' in text_of(refused)
+        (listed,) = facts_of(await client.call_tool("list_models", {"model": "segmind/hailuo-9"}))["models"]
+        assert listed["price_usd"] == [0.01, 0.01]
+        assert listed["schema"]["allOf"]
+
+        job = facts_of(await client.call_tool("generate_video", {"prompt": "a kite", "mode": "PRO"}))
+        assert job["model"] == "segmind/hailuo-9"  # the cheapest now
+        assert job["parameters"] == {"prompt": "a kite", "duration": 6, "mode": "pro"}
+        asked = {"request_id": job["request_id"], "wait_seconds": 30}
+        done = facts_of(await client.call_tool("get_status", asked))
+        assert (done["state"], done["cost_usd"]) == ("completed", 0.01)
+        assert Path(done["video_path"]).name.split("-hailuo-9-")[1].startswith("a-kite")
+
+
+GATEWAY = '''
+"""Skylark, a gateway that does not exist."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import Field
+
+from hailuo_mcp.gateways.base import Gateway, link_in
+from hailuo_mcp.jobs import Observation, State
+from hailuo_mcp.params import ImageUrl, ModelSpec, Says, Source
+from hailuo_mcp.sending import WireRequest
+
+_PAGE = Source("documented", "Skylark page")
+_STATES = {"waiting": State.QUEUED, "flying": State.PROCESSING, "landed": State.COMPLETED, "crashed": State.FAILED}
+
+
+class Lark(ModelSpec):
+    id = "skylark/lark"
+    remote_name = "lark-1"
+    makes = "image to video"
+    documented_at = "https://skylark.example/docs"
+
+    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Says(_PAGE, "required")]
+
+
+class Skylark(Gateway):
+    name = "skylark"
+    title = "Skylark"
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.skylark.example"}
+    models = (Lark,)
+    pictures = "url"
+    retention = timedelta(hours=2)
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"x-skylark-key": key}
+
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        return self.post(f"/flights/{spec.remote_name}", spec.wire())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("flight")
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        _, body, answer = await self.ask(self.get(f"/flights?flight={quote(remote_id, safe='')}"))
+        state = self.state(_STATES, body.get("state"))
+        link = link_in(body.get("film")) if state is State.COMPLETED else None
+        return Observation(state=state, video_url=link, sandbox=answer.sandbox)
+'''
+STAND_IN = '''
+"""Stand-in for Skylark."""
+
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox.desk import Desk
+from hailuo_mcp.sandbox.jobs import Phase, Shot
+
+_STATES = {Phase.QUEUED: "waiting", Phase.PROCESSING: "flying", Phase.COMPLETED: "landed", Phase.FAILED: "crashed"}
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def submit(request: Request) -> Response:
+        values = await request.json()
+        assert set(values) == {"prompt", "picture"}
+        shot = Shot(prompt=values["prompt"], seconds=6, short_side=512, first=values["picture"])
+        key = request.headers["x-skylark-key"]
+        job = await desk.take("skylark", f"eu/{uuid.uuid4()}", key, "lark-1", values, shot)
+        return JSONResponse({"flight": job.remote_id})
+
+    async def poll(request: Request) -> Response:
+        job = await desk.find("skylark", request.query_params["flight"], request.headers["x-skylark-key"])
+        if job is None:
+            return JSONResponse({"error": "no such flight"}, 404)
+        return JSONResponse({"state": _STATES[job.phase(desk.clock())], "film": [desk.clip_link(request, job)]})
+
+    return [Route("/flights/lark-1", submit, methods=["POST"]), Route("/flights", poll, methods=["GET"])]
+'''
+
+
+async def test_a_gateway_is_one_file_and_one_for_its_stand_in(tmp_path: Path) -> None:
+    copy = _copy(tmp_path)
+    (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
+    (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
+
+    async with server(tmp_path) as client:
+        call = {"model": "skylark/lark", "prompt": "a lark", "first_frame_image": PICTURE}
+        refused = await client.call_tool("generate_video", {**call, "duration": 6})
+        assert "skylark/lark does not take duration" in text_of(refused)
+        refused = await client.call_tool("generate_video", {**call, "first_frame_image": "/home/me/x.png"})
+        assert "must be an http(s) URL" in text_of(refused)
+
+        job = facts_of(await client.call_tool("generate_video", call))
+        assert job["request_id"].startswith("skylark/lark/eu/")
+        asked = {"request_id": job["request_id"], "wait_seconds": 30}
+        done = facts_of(await client.call_tool("get_status", asked))
+        assert (done["state"], done["sandbox"]) == ("completed", True)
+        assert done["expires_at"]
+        assert Path(done["video_path"]).is_file()
+
+    async with server(tmp_path, SKYLARK_API_KEY="k", SKYLARK_BASE_URL="http://127.0.0.1:9") as client:
+        (generate, *_) = (await client.list_tools()).tools
+        assert set(generate.input_schema["properties"]) == {
+            *("model", "prompt", "first_frame_image", "dry_run", "force_new")
+        }
+        dry = facts_of(await client.call_tool("generate_video", {**call, "dry_run": True}))
+        assert dry["request"]["url"] == "http://127.0.0.1:9/flights/lark-1"
+        assert dry["request"]["headers"]["x-skylark-key"] == "***"
+    async with server(tmp_path, HAILUO_MCP_SANDBOX="0") as client:
+        assert "SKYLARK_API_KEY" in text_of(await client.call_tool("list_models"))

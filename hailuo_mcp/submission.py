@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 
 from hailuo_mcp.catalog import Catalog, Choice
 from hailuo_mcp.errors import (
@@ -137,7 +138,8 @@ class Submitter:
                 f"{name} asks for the last frame of {wanted}, whose clip is not saved here.",
                 f'Call download_video with request_id "{wanted}" first.',
             )
-        return picture_from_still(name, await last_frame(Path(job.video_path)), f"last frame of {wanted}")
+        still = await last_frame(Path(job.video_path))
+        return await anyio.to_thread.run_sync(picture_from_still, name, still, f"last frame of {wanted}")
 
     async def estimate(self, prepared: Prepared) -> Job:
         """The job that this call would be, not yet written anywhere."""

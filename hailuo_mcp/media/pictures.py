@@ -2,57 +2,47 @@
 not.
 
 A local or inline picture is decoded before anything is sent. A file that is no picture is read no further than its
-first bytes.
+first bytes. A URL is the gateway's to fetch; nothing is fetched here.
 """
 
 import base64
 import binascii
 import hashlib
 import io
-import os
 import re
-import stat
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import anyio.to_thread
 
 from hailuo_mcp.errors import InvalidImage
+from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
+from hailuo_mcp.media.formats import HEADER_BYTES, SENDABLE, WANTED, no_picture, picture_format, png_end
+from hailuo_mcp.media.mending import mended
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 # The rules of APIXO, AI/ML API and MiniMax alike; Segmind prints none, and hands the picture to the same model.
 SHORT_SIDE_OVER = 300
-RATIO_OVER, RATIO_UNDER = 2 / 5, 5 / 2
+RATIO_OVER, RATIO_UNDER = (2, 5), (5, 2)
 BYTES_MAX = 20 * 1024 * 1024
 BYTES_WARN = 10 * 1024 * 1024
 """APIXO's general page says 10 MB, all others 20."""
 
 PIXELS_MAX = 100_000_000
-"""More than any camera makes: a small file that unpacks to gigabytes."""
-FILE_BYTES_MAX = 200 * 1024 * 1024
-"""A file larger than this is not read even to be shrunk."""
+"""400 MB once unpacked. A small file can claim far more."""
 URL_MAX = 2048
-_HEADER_BYTES = 32
-_SIGNATURES = (
-    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
-    (re.compile(rb"GIF8[79]a"), "GIF"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebP"),
-    (re.compile(rb"BM"), "BMP"),
-    (re.compile(rb"(II\*\x00|MM\x00\*)"), "TIFF"),
-    (re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", re.DOTALL), "HEIC"),
-    (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), "AVIF"),
-)
-_SENDABLE = {"JPEG": "image/jpeg", "PNG": "image/png"}
-_WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
 _FIX = "Convert it, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it."
+_BY_HAND = "Save it as JPG or PNG first."
 _EXIF_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
+"""The orientations that swap width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +88,7 @@ async def read_picture(parameter: str, given: str, rules: PictureRules) -> Pictu
     text = given.strip()
     if text[:7].lower() in ("http://", "https:/"):
         return _from_url(parameter, text)
-    if text[:5].lower() == "data:":
-        content = _from_data_uri(parameter, text)
-        label = "data URI"
-    else:
-        path = _path_in(parameter, text, rules)
-        content = await anyio.to_thread.run_sync(_read_file, parameter, path, text)
-        label = path.name
-    return await anyio.to_thread.run_sync(_checked, parameter, content, label, rules.fix)
+    return await anyio.to_thread.run_sync(_from_here, parameter, text, rules)
 
 
 def picture_from_still(parameter: str, content: bytes, label: str) -> Picture:
@@ -118,19 +101,33 @@ def _from_url(parameter: str, text: str) -> Picture:
         host = urlsplit(text).hostname
     except ValueError:
         host = None
-    if not host or any(c.isspace() or not c.isprintable() for c in text) or len(text) > URL_MAX:
+    if not host or any(c.isspace() or not c.isprintable() for c in text):
         raise InvalidImage(
             f"{parameter} is not a usable URL: {text[:80]!r}.", "Give a full http(s) URL without spaces."
         )
+    if len(text) > URL_MAX:
+        raise InvalidImage(f"{parameter} is a URL of {len(text)} characters; at most {URL_MAX} are taken.", WANTED)
     return Picture(shown=text, digest=hashlib.sha256(text.encode()).hexdigest(), url=text)
+
+
+def _from_here(parameter: str, text: str, rules: PictureRules) -> Picture:
+    if text[:5].lower() == "data:":
+        content, label = _from_data_uri(parameter, text), "data URI"
+    elif not rules.local_files:
+        raise InvalidImage(
+            f"{parameter} names a local file, which this server cannot see.", "Give a URL or a data: URI."
+        )
+    else:
+        content, label = read_local(parameter, text, rules.directories, rules.output_dir)
+    return _checked(parameter, content, label, rules.fix)
 
 
 def _from_data_uri(parameter: str, text: str) -> bytes:
     head, comma, payload = text.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
+    if not comma or not head.lower().rstrip().endswith(";base64"):
         raise InvalidImage(f"{parameter} is a data: URI without base64 content.", "Use data:image/png;base64,….")
     if len(payload) > FILE_BYTES_MAX * 4 // 3:
-        raise InvalidImage(f"{parameter} is a data: URI of {_megabytes(len(payload))}.", _WANTED)
+        raise InvalidImage(f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are taken.", WANTED)
     try:
         return base64.b64decode(re.sub(r"\s+", "", unquote(payload)), validate=True)
     except (binascii.Error, ValueError):
@@ -139,128 +136,105 @@ def _from_data_uri(parameter: str, text: str) -> bytes:
         ) from None
 
 
-def _path_in(parameter: str, text: str, rules: PictureRules) -> Path:
-    """The real path of a local picture, where it may be read. Whether it exists is said only of allowed places."""
-    if not rules.local_files:
-        raise InvalidImage(
-            f"{parameter} names a local file, which this server cannot see.", "Give a URL or a data: URI."
-        )
-    if text[:7].lower() == "file://":
-        text = unquote(text[7:])
-    elif "://" in text:
-        raise InvalidImage(
-            f"{parameter} has a scheme that is not taken: {text[:80]!r}.", "Give an http(s) URL or a path."
-        )
-    try:
-        path = Path(text).expanduser()
-        real = (path if path.is_absolute() else Path.cwd() / path).resolve()
-    except (OSError, RuntimeError, ValueError):
-        raise InvalidImage(f"{parameter} is not a usable path: {text[:80]!r}.", "Give the absolute path.") from None
-    if not _allowed(real, rules):
-        raise InvalidImage(
-            f"{parameter}: {text[:120]!r} is outside the directories that pictures may come from.",
-            "Move the picture to a folder of the home directory, or name its folder in HAILUO_MCP_INPUT_DIRS.",
-        )
-    return real
-
-
-def _allowed(real: Path, rules: PictureRules) -> bool:
-    if rules.output_dir and real.is_relative_to(rules.output_dir.resolve()):
-        return True
-    if rules.directories:
-        return any(real.is_relative_to(directory.resolve()) for directory in rules.directories)
-    home = Path.home().resolve()
-    return real.is_relative_to(home) and not any(part.startswith(".") for part in real.relative_to(home).parts)
-
-
-def _read_file(parameter: str, real: Path, given: str) -> bytes:
-    try:
-        # The path is resolved by now: a link put in its place since then is not followed, a pipe does not block.
-        handle = os.open(real, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        why = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise InvalidImage(f"{parameter}: {given[:120]!r} {why}.", "Check the path; it must be absolute.") from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidImage(f"{parameter}: {given[:120]!r} is not a regular file.", _WANTED)
-        if status.st_size > FILE_BYTES_MAX:
-            raise InvalidImage(f"{parameter}: {given[:120]!r} has {_megabytes(status.st_size)}.", _WANTED)
-        header = file.read(_HEADER_BYTES)
-        if not signature(header):
-            raise InvalidImage(f"{parameter}: {given[:120]!r} is not a picture.", _WANTED)
-        return header + file.read(FILE_BYTES_MAX)
-
-
-def signature(header: bytes) -> str | None:
-    """The picture format that a file's first bytes tell, whatever it is called."""
-    return next((name for pattern, name in _SIGNATURES if pattern.match(header)), None)
-
-
 def _checked(parameter: str, content: bytes, label: str, fix: bool) -> Picture:
-    kind = signature(content[:_HEADER_BYTES])
+    header = content[:HEADER_BYTES]
+    kind = picture_format(header)
     if kind is None:
-        raise InvalidImage(f"{parameter} ({label}) is not a picture.", _WANTED)
-    image = _decode(parameter, label, kind, content)
-    turned = image.getexif().get(_EXIF_ORIENTATION, 1) not in (0, 1)
-    width, height = image.size
-    if image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8):
-        width, height = height, width
-    warnings: list[str] = []
-    curable = _curable(kind, turned, len(content))
-    _check_shape(parameter, label, width, height)
-    if curable and fix:
-        content, kind = _mended(image, len(content))
-        warnings.append(f"{parameter} was mended before sending: {curable}.")
-    elif kind not in _SENDABLE:
-        raise InvalidImage(f"{parameter} ({label}) is a {kind} file; only JPG and PNG are taken.", _FIX)
-    elif turned:
-        warnings.append(
-            f"{parameter} is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it."
+        raise no_picture(parameter, label, header)
+    if kind not in SENDABLE and not (fix and _readable(kind)):
+        raise InvalidImage(
+            f"{parameter} ({label}) is a {kind} file; only JPG and PNG are taken.",
+            _FIX if _readable(kind) else _BY_HAND,
         )
+    image = _decoded(parameter, label, kind, content)
+    orientation = _orientation(image)
+    width, height = reversed(image.size) if orientation in _SIDEWAYS else image.size
+    _check_shape(parameter, label, width, height)
+    done: list[str] = []
+    notes: list[str] = []
+    if kind == "PNG":
+        content, left_out = _without_tail(parameter, label, content, fix)
+        done += [f"{left_out} bytes after the picture's end were left out"] if left_out else []
+    turned = orientation != 1
+    if fix and (kind not in SENDABLE or turned or image.mode == "CMYK" or len(content) > BYTES_MAX):
+        content, became, how = _mended(parameter, label, image, turned)
+        done += [f"{kind} became {became}"] if became != kind else []
+        done += [*_first_of_several(kind, image), *how]
+        kind = became
+    else:
+        notes += _oddities(parameter, kind, image, turned)
     if len(content) > BYTES_MAX:
-        raise InvalidImage(f"{parameter} ({label}) has {_megabytes(len(content))}; at most 20 MB are taken.", _FIX)
+        raise InvalidImage(
+            f"{parameter} ({label}) has {megabytes(len(content))}; at most 20 MB are taken.",
+            WANTED if fix else "Make it smaller, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it.",
+        )
     if len(content) > BYTES_WARN:
-        warnings.append(f"{parameter} has {_megabytes(len(content))}; some gateways take no more than 10 MB.")
+        notes.append(f"{parameter} has {megabytes(len(content))}; some gateways take no more than 10 MB.")
+    if done:
+        notes.insert(0, f"{parameter} was mended before sending: {', '.join(done)}.")
     digest = hashlib.sha256(content).hexdigest()
     return Picture(
         shown=f"{label} (sha256:{digest[:12]})",
         digest=digest,
         content=content,
-        media_type=_SENDABLE[kind],
-        warnings=tuple(warnings),
+        media_type=SENDABLE[kind],
+        warnings=tuple(notes),
     )
 
 
-def _decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
+def _decoded(parameter: str, label: str, kind: str, content: bytes) -> "Image":
     """The picture, whole: a cut file is found here, not by a gateway that was paid."""
     from PIL import Image  # start-up time: only pictures need it
 
-    if kind == "HEIC" and not _heic_readable():
-        raise InvalidImage(
-            f"{parameter} ({label}) is a HEIC file; only JPG and PNG are taken.", "Save it as JPG or PNG first."
-        )
+    # What Pillow remarks on odd files would go to stderr; what matters of it is checked here.
+    warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
-        image = Image.open(io.BytesIO(content))
+        # No other decoder is let near the bytes than the one their signature calls for.
+        image = Image.open(io.BytesIO(content), formats=["HEIF" if kind == "HEIC" else kind.upper()])
         if image.width * image.height > PIXELS_MAX:
-            raise InvalidImage(f"{parameter} ({label}) has {image.width} x {image.height} pixels.", "Make it smaller.")
+            raise _too_many_pixels(parameter, label, f"{image.width} x {image.height}")
         image.load()
+        if kind == "PNG" and png_end(content) is None:
+            raise ValueError("no IEND")
     except InvalidImage:
         raise
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(parameter, label, "more than 170 million") from None
     except Exception:  # Pillow's decoders raise many kinds for broken files; all mean the same here
         raise InvalidImage(
-            f"{parameter} ({label}) is a broken or cut {kind} file.", "Save the picture again."
+            f"{parameter} ({label}) is a broken or cut {kind} file of {len(content)} bytes.", "Save the picture again."
         ) from None
     return image
 
 
-def _heic_readable() -> bool:
+def _too_many_pixels(parameter: str, label: str, measured: str) -> InvalidImage:
+    return InvalidImage(
+        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are taken.",
+        "Make it smaller.",
+    )
+
+
+def _readable(kind: str) -> bool:
+    """Whether a picture of this kind can be read here, and so be mended."""
+    from PIL import features  # start-up time, as above
+
+    if kind == "HEIC":
+        try:
+            heif = import_module("pillow_heif")  # no dependency of ours; used where the user has it
+        except ImportError:
+            return False
+        heif.register_heif_opener()
+        return True
+    return bool(features.check(kind.lower())) if kind in ("WebP", "AVIF") else True
+
+
+def _orientation(image: "Image") -> int:
+    """As EXIF numbers it; 1, upright, where it says nothing that can be understood."""
     try:
-        heif = import_module("pillow_heif")  # no dependency of ours; used where the user has it
-    except ImportError:
-        return False
-    heif.register_heif_opener()
-    return True
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # Pillow's readers raise many kinds; broken EXIF data does not make a broken picture
+        return 1
+    return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
 
 def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
@@ -269,50 +243,52 @@ def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
             f"{parameter} ({label}) is {width} x {height} px; the shorter side must be over {SHORT_SIDE_OVER} px.",
             "Give a larger picture.",
         )
-    if not RATIO_OVER < width / height < RATIO_UNDER:
+    if not (width * RATIO_OVER[1] > height * RATIO_OVER[0] and width * RATIO_UNDER[1] < height * RATIO_UNDER[0]):
         raise InvalidImage(
-            f"{parameter} ({label}) is {width} x {height} px, a ratio of {width / height:.2f}; "
-            "it must be between 0.40 (2:5) and 2.50 (5:2).",
+            f"{parameter} ({label}) is {width} x {height} px, a ratio of {width / height:.3g}; "
+            "it must be between 0.4 (2:5) and 2.5 (5:2), both excluded.",
             "Crop the picture.",
         )
 
 
-def _curable(kind: str, turned: bool, size: int) -> str:
-    """What can be mended without loss of meaning, in words; empty where nothing needs it."""
-    reasons = [f"{kind} became JPG or PNG"] if kind not in _SENDABLE else []
-    reasons += ["turned as its EXIF data says"] if turned else []
-    reasons += [f"shrunk from {_megabytes(size)}"] if size > BYTES_MAX else []
-    return ", ".join(reasons)
+def _without_tail(parameter: str, label: str, content: bytes, fix: bool) -> tuple[bytes, int]:
+    """A PNG without what follows its end: the rest of a picture that was cropped, or another file altogether. No
+    camera appends anything to a PNG, while many do to a JPEG."""
+    end = png_end(content) or len(content)
+    tail = len(content) - end
+    if not content[end:].strip(b"\x00\r\n "):
+        return content, 0
+    if not fix:
+        raise InvalidImage(
+            f"{parameter} ({label}) has {tail} bytes of something else after the end of its picture.",
+            "Save the picture again, or set HAILUO_MCP_FIX_IMAGES=1 to leave them out.",
+        )
+    return content[:end], tail
 
 
-def _mended(image: "Image", size: int) -> tuple[bytes, Literal["JPEG", "PNG"]]:
-    from PIL import ImageOps  # start-up time, as above
-
-    image = ImageOps.exif_transpose(image)
-    transparent = image.has_transparency_data
-    if transparent and size <= BYTES_MAX:
-        content = _encoded(image.convert("RGBA"), "PNG")
-        if len(content) <= BYTES_MAX:
-            return content, "PNG"
-    if transparent:
-        from PIL import Image  # start-up time, as above
-
-        rgba = image.convert("RGBA")
-        image = Image.new("RGB", rgba.size, "white")
-        image.paste(rgba, mask=rgba.getchannel("A"))
-    image = image.convert("RGB")
-    content = _encoded(image, "JPEG")
-    while len(content) > BYTES_MAX and min(image.size) // 2 > SHORT_SIDE_OVER:
-        image = image.reduce(2)
-        content = _encoded(image, "JPEG")
-    return content, "JPEG"
+def _mended(parameter: str, label: str, image: "Image", turned: bool) -> tuple[bytes, str, list[str]]:
+    try:
+        content, kind, done = mended(image, turned=turned, bytes_max=BYTES_MAX, side_over=SHORT_SIDE_OVER)
+    except Exception:  # as in `_decoded`
+        raise InvalidImage(f"{parameter} ({label}) could not be converted.", _BY_HAND) from None
+    _check_shape(parameter, label, *_decoded(parameter, label, kind, content).size)
+    return content, kind, done
 
 
-def _encoded(image: "Image", kind: Literal["JPEG", "PNG"]) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, quality=92) if kind == "JPEG" else image.save(buffer, kind)
-    return buffer.getvalue()
+def _oddities(parameter: str, kind: str, image: "Image", turned: bool) -> list[str]:
+    """What a gateway may take amiss, though it breaks no rule."""
+    found: list[str] = []
+    if turned:
+        found.append(
+            f"{parameter} is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it."
+        )
+    if image.mode == "CMYK":
+        found.append(f"{parameter} has CMYK colours, which may look wrong; HAILUO_MCP_FIX_IMAGES=1 makes them RGB.")
+    if kind == "PNG" and getattr(image, "is_animated", False):
+        found.append(f"{parameter} is animated; only its first picture can count.")
+    return found
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:.1f} MB"
+def _first_of_several(kind: str, image: "Image") -> list[str]:
+    frames = getattr(image, "n_frames", 1) if kind not in SENDABLE else 1
+    return [f"the first of its {frames} pictures was taken"] if frames > 1 else []

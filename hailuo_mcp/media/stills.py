@@ -31,10 +31,10 @@ async def last_frame(path: Path) -> bytes:
 def _poster(path: Path) -> bytes | None:
     try:
         image = _frame(path, at=0.5)
-    except (ImportError, OSError, ValueError):
+        image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
+        return _png(image)
+    except Exception:  # PyAV raises many kinds for broken files, and a poster is only an ornament
         return None
-    image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
-    return _png(image)
 
 
 def _last_frame(path: Path) -> bytes:
@@ -44,27 +44,29 @@ def _last_frame(path: Path) -> bytes:
         raise InvalidImage(
             "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
         ) from None
-    except (OSError, ValueError):
+    except Exception:  # as above
         raise InvalidImage(f"The clip {path.name} cannot be read.", "Call download_video again.") from None
 
 
 def _frame(path: Path, *, at: float) -> "Image":
-    """The frame at this share of the clip; decoding starts at the key frame before it."""
+    """The frame at this share of the clip; decoding starts at the key frame before it. At 1, the very last."""
     import av  # optional, and slow to import
 
-    with av.open(str(path)) as container:
+    # The format is named, so that a file cannot pass for a playlist, which would have others opened.
+    with av.open(str(path), format="mp4") as container:
         stream = container.streams.video[0]
-        duration = stream.duration or 0
-        wanted = int(duration * at)
-        container.seek(max(0, wanted - 1), stream=stream)
-        last = None
-        for frame in container.decode(stream):
-            last = frame
-            if frame.pts is not None and frame.pts >= wanted:
-                break
-        if last is None:
-            raise ValueError("no frame")
-        return last.to_image()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  PyAV leaves it untyped
+        begin = stream.start_time or 0
+        wanted = begin + int((stream.duration or 0) * at)
+        found = None
+        for target in (wanted - 1, begin):  # from the very beginning, where nothing lies behind the later mark
+            container.seek(max(begin, target), stream=stream)
+            for frame in container.decode(stream):
+                found = frame
+                if at < 1 and frame.pts is not None and frame.pts >= wanted:
+                    break
+            if found is not None:
+                return found.to_image()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  PyAV leaves it untyped
+        raise ValueError("no frame")
 
 
 def _png(image: "Image") -> bytes:

@@ -1,0 +1,60 @@
+"""What a file is by its first bytes, whatever it is called."""
+
+import re
+
+from hailuo_mcp.errors import InvalidImage
+
+HEADER_BYTES = 32
+"""All that is read of a file which turns out to be no picture."""
+SENDABLE = {"JPEG": "image/jpeg", "PNG": "image/png"}
+"""The formats that gateways take, and their media types."""
+WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
+
+_PICTURES = (
+    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
+    (re.compile(rb"GIF8[79]a"), "GIF"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebP"),
+    # "BM" alone also begins many a text; the reserved zeros and the sizes of known headers do not.
+    (re.compile(rb"BM....\x00{4}....[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL), "BMP"),
+    (re.compile(rb"(II\*\x00|MM\x00\*)"), "TIFF"),
+    (re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", re.DOTALL), "HEIC"),
+    (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), "AVIF"),
+)
+_OTHERS = (
+    (re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", re.IGNORECASE), "an SVG or other XML file"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)", re.IGNORECASE), "a web page"),
+    (re.compile(rb"%PDF-"), "a PDF"),
+    (re.compile(rb"....ftyp", re.DOTALL), "a video"),
+    (re.compile(rb"(\xff\x0a|\x00\x00\x00\x0cJXL )"), "a JPEG XL file"),
+    (re.compile(rb"(\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  )"), "a JPEG 2000 file"),
+    (re.compile(rb"8BPS"), "a Photoshop file"),
+    (re.compile(rb"\x00\x00[\x01\x02]\x00"), "an icon"),
+)
+
+
+def picture_format(header: bytes) -> str | None:
+    """The picture format, None where it is none that Pillow might be asked to read."""
+    return next((name for pattern, name in _PICTURES if pattern.match(header)), None)
+
+
+def no_picture(parameter: str, label: str, header: bytes) -> InvalidImage:
+    """The refusal of something that is no picture. Never quotes what is in it."""
+    if not header:
+        return InvalidImage(f"{parameter} ({label}) is empty: 0 bytes.", WANTED)
+    name = next((name for pattern, name in _OTHERS if pattern.match(header)), None)
+    return InvalidImage(
+        f"{parameter} ({label}) is not a picture that can be sent{f', but {name}' if name else ''}.", WANTED
+    )
+
+
+def png_end(content: bytes) -> int | None:
+    """Where a PNG ends by its own account; None where its last chunk is missing."""
+    position = 8
+    while position + 12 <= len(content):
+        length = int.from_bytes(content[position : position + 4])
+        kind = content[position + 4 : position + 8]
+        position += 12 + length
+        if kind == b"IEND":
+            return position if position <= len(content) else None
+    return None

@@ -1,0 +1,108 @@
+"""A server on loopback that does exactly what a test wants of it, down to the bytes on the wire."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+Step = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+"""Answers one request, whose head it is given."""
+
+
+class FarEnd:
+    """Answers the requests in turn, the last step again and again; one request a connection."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = steps
+        self.port = 0
+        self.heads: list[str] = []
+
+    def url(self, path: str = "/clip.mp4", host: str = "127.0.0.1", scheme: str = "http") -> str:
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    @property
+    def ranges(self) -> list[str]:
+        """The range each request asked for; empty where it asked for the whole."""
+        found = [re.search(r"^range: bytes=(\d+-)\r$", head, re.IGNORECASE | re.MULTILINE) for head in self.heads]
+        return [match[1] if match else "" for match in found]
+
+    def header(self, name: str) -> list[str]:
+        """This header of each request."""
+        found = [re.search(rf"^{name}: (.*)\r$", head, re.IGNORECASE | re.MULTILINE) for head in self.heads]
+        return [match[1] if match else "" for match in found]
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            self.heads.append(head)
+            await self._steps[min(len(self.heads), len(self._steps)) - 1](head, writer)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the other side had enough
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(*steps: Step, tls: ssl.SSLContext | None = None) -> AsyncGenerator[FarEnd]:
+    far_end = FarEnd(*steps)
+    server = await asyncio.start_server(far_end.answer, "127.0.0.1", 0, ssl=tls)
+    far_end.port = server.sockets[0].getsockname()[1]
+    try:
+        yield far_end
+    finally:
+        server.close()
+
+
+def says(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> Step:
+    """An answer with a length; one that is not true cuts the connection before the end."""
+
+    async def step(_: str, writer: asyncio.StreamWriter) -> None:
+        told = len(body) if length is None else length
+        lines = [f"HTTP/1.1 {status} Said", f"content-length: {told}", *headers]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    return step
+
+
+def raw(*parts: bytes) -> Step:
+    async def step(_: str, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return step
+
+
+def redirects(location: str, status: int = 302) -> Step:
+    return says(status, b"", f"location: {location}")
+
+
+def ranged(content: bytes, *, cut_after: int | None = None, etag: str = "") -> Step:
+    """A server of ranges, like those of any storage; with `cut_after` it sends no more bytes than that."""
+
+    async def step(head: str, writer: asyncio.StreamWriter) -> None:
+        match = re.search(r"^range: bytes=(\d+)-\r$", head, re.IGNORECASE | re.MULTILINE)
+        start = int(match[1]) if match else 0
+        part = content[start:]
+        headers = [f"etag: {etag}"] if etag else []
+        if match:
+            headers.append(f"content-range: bytes {start}-{len(content) - 1}/{len(content)}")
+        sent = part if cut_after is None else part[:cut_after]
+        await says(206 if match else 200, sent, *headers, length=len(part))(head, writer)
+
+    return step
+
+
+async def hangs(_: str, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def drips(_: str, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.02)

@@ -1,0 +1,120 @@
+"""Pictures and clips made on the spot, good and bad."""
+
+# pyright: reportUnknownMemberType=false
+# numpy's part of Pillow's types is unknown.
+
+import base64
+import io
+import os
+import struct
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.media.pictures import PictureRules
+
+ORIENTATION = 0x0112
+BOX = struct.Struct(">I4s")
+
+
+def picture(width: int = 400, height: int = 320, mode: str = "RGB") -> Image.Image:
+    """Something with content in every corner, so that a turn or a cut shows."""
+    image = Image.linear_gradient("L").resize((width, height))
+    if mode in ("RGBA", "LA"):
+        image = image.convert(mode)
+        image.putalpha(Image.radial_gradient("L").resize((width, height)))
+        return image
+    return image.convert("RGB").convert(mode) if mode != "I;16" else image.convert("I").point(_deeper).convert("I;16")
+
+
+def _deeper(value: Any) -> Any:
+    return value * 257
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(width: int = 400, height: int = 320, mode: str = "RGB", **options: Any) -> bytes:
+    return encoded(picture(width, height, mode), "PNG", **options)
+
+
+def jpeg(width: int = 400, height: int = 320, *, orientation: int | None = None, mode: str = "RGB") -> bytes:
+    exif = Image.Exif()
+    if orientation:
+        exif[ORIENTATION] = orientation
+    return encoded(picture(width, height, mode), "JPEG", exif=exif)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def with_chunk(content: bytes, kind: bytes, payload: bytes) -> bytes:
+    """A PNG with one chunk more, right after its header."""
+    return content[:33] + chunk(kind, payload) + content[33:]
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A small PNG whose header claims to be this large."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(100_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def data_uri(content: bytes, media_type: str = "image/png") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def opened(content: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
+
+
+def rules_for(*directories: Path, fix: bool = False) -> PictureRules:
+    return PictureRules(directories=directories, fix=fix)
+
+
+def clip(size: int = 300_000, seed: int = 0) -> bytes:
+    """Something with the boxes of an MP4, and with content that differs from place to place."""
+    index = BOX.pack(24, b"moov") + bytes(16)
+    head = BOX.pack(24, b"ftyp") + b"isom\x00\x00\x02\x00isommp41"
+    rest = size - len(head) - len(index) - 8
+    content = b"".join((seed + i).to_bytes(4) for i in range(rest // 4 + 1))[:rest]
+    return head + index + BOX.pack(rest + 8, b"mdat") + content
+
+
+def completed(url: str | None, **fields: Any) -> Job:
+    defaults: dict[str, Any] = {
+        "model": "segmind/hailuo-02-fast",
+        "origin": "https://api.segmind.com",
+        "remote_id": "abc-1f2e3d4c",
+        "state": State.COMPLETED,
+        "parameters": {"prompt": "A red kite rises [Push in]"},
+        "video_url": url,
+    }
+    return Job(**{**defaults, **fields})
+
+
+@contextmanager
+def without_privileges() -> Generator[None]:
+    """As somebody to whom permissions mean something: root may do everything."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are another matter on this system")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

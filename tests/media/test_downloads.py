@@ -1,0 +1,250 @@
+"""A clip on its way: cut, resumed, refused, too large, too slow. Every server here is a real one, on loopback."""
+
+import asyncio
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.errors import Expired, GatewayError, HailuoError, NetworkError
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.downloads import Patience
+from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving
+from tests.media.samples import clip, completed
+
+CLIP = clip(300_000)
+OTHER = clip(300_000, seed=7)
+QUICK = Patience(attempts=3, wait_initial=0.001, wait_max=0.001)
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+async def _save(
+    directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9
+) -> tuple[bytes, FarEnd]:
+    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=patience, max_bytes=max_bytes)
+    async with serving(*steps) as far_end:
+        path = await store.save(completed(far_end.url()))
+    assert [file.name for file in directory.iterdir()] == [path.name]
+    return path.read_bytes(), far_end
+
+
+async def _fails(directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9) -> HailuoError:
+    with pytest.raises(HailuoError) as failed:
+        await _save(directory, *steps, patience=patience, max_bytes=max_bytes)
+    assert not list(directory.iterdir())
+    assert failed.value.problem.charged == "no"
+    return failed.value
+
+
+async def test_a_clip_that_comes_whole_is_asked_for_once(tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, ranged(CLIP))
+    assert content == CLIP
+    assert far_end.ranges == [""]
+    assert far_end.header("accept-encoding") == ["identity"]
+
+
+@pytest.mark.parametrize("offset", [0, 1, 8, 1000, 65_536, 150_000, len(CLIP) - 1])
+async def test_after_a_cut_only_the_rest_is_asked_for(offset: int, tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=offset), ranged(CLIP))
+    assert content == CLIP
+    assert far_end.ranges == ["", f"{offset}-" if offset else ""]
+
+
+async def test_any_number_of_cuts_is_overcome_as_long_as_the_clip_grows(tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, ranged(clip(2_000_000), cut_after=70_000))
+    assert content == clip(2_000_000)
+    assert len(far_end.heads) == 29
+
+
+async def test_cuts_without_progress_end_in_an_error_and_leave_nothing_behind(tmp_path: Path) -> None:
+    error = await _fails(tmp_path, ranged(CLIP, cut_after=100), ranged(CLIP, cut_after=0))
+    assert isinstance(error, NetworkError)
+    assert error.problem.safe_to_retry
+    assert "after 100 bytes" in error.problem.message
+
+
+async def test_a_server_that_ignores_ranges_is_read_from_the_beginning(tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, says(200, CLIP[:90_000], length=len(CLIP)), says(200, CLIP))
+    assert content == CLIP
+    assert far_end.ranges == ["", "90000-"]
+
+
+async def test_nothing_of_a_longer_beginning_stays_behind_a_shorter_clip(tmp_path: Path) -> None:
+    short = clip(50_000)
+    assert (await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(200, short)))[0] == short
+
+
+async def test_a_range_that_begins_earlier_than_asked_is_put_where_it_belongs(tmp_path: Path) -> None:
+    told = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
+    content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], told))
+    assert content == CLIP
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "content-range: bytes 100000-299999/300000",
+        "content-range: bytes 90000-299999/400000",
+        "content-range: nonsense",
+        "content-range: bytes */300000",
+        "x-nothing: told",
+    ],
+)
+async def test_a_range_that_does_not_fit_is_thrown_away_and_the_whole_asked_for(told: str, tmp_path: Path) -> None:
+    content, far_end = await _save(
+        tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], told), ranged(CLIP)
+    )
+    assert content == CLIP
+    assert far_end.ranges == ["", "90000-", ""]
+
+
+async def test_a_part_that_nobody_asked_for_is_completed(tmp_path: Path) -> None:
+    part = says(206, CLIP[:80_000], f"content-range: bytes 0-79999/{len(CLIP)}")
+    content, far_end = await _save(tmp_path, part, ranged(CLIP))
+    assert content == CLIP
+    assert far_end.ranges == ["", "80000-"]
+
+
+async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
+    content, far_end = await _save(
+        tmp_path, ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"'), ranged(OTHER, etag='"two"')
+    )
+    assert content == OTHER
+    assert far_end.header("if-range") == ["", '"one"', ""]
+    assert far_end.ranges == ["", "90000-", ""]
+
+
+async def test_a_weak_etag_is_no_proof(tmp_path: Path) -> None:
+    _, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000, etag='W/"one"'), ranged(CLIP))
+    assert far_end.header("if-range") == ["", ""]
+
+
+async def test_nothing_left_to_ask_for_is_the_end(tmp_path: Path) -> None:
+    unframed = raw(OK + b"\r\n" + CLIP[:-10])
+    rest = says(206, CLIP[-10:], f"content-range: bytes {len(CLIP) - 10}-{len(CLIP) - 1}/{len(CLIP) + 5}")
+    content, _ = await _save(tmp_path, unframed, rest, says(416, b"", f"content-range: bytes */{len(CLIP)}"))
+    assert content == CLIP
+
+
+async def test_a_range_refused_otherwise_begins_anew(tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
+    assert content == CLIP
+    assert far_end.ranges == ["", "90000-", ""]
+
+
+async def test_without_a_length_the_clips_own_boxes_tell_whether_it_is_whole(tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, raw(OK + b"\r\n" + CLIP[:200_000]), ranged(CLIP))
+    assert content == CLIP
+    assert far_end.ranges == ["", "200000-"]
+    (tmp_path / "other").mkdir()
+    content, far_end = await _save(tmp_path / "other", raw(OK + b"\r\n" + CLIP))
+    assert (content, far_end.ranges) == (CLIP, [""])
+
+
+async def test_a_clip_in_chunks_is_taken_and_one_without_its_last_chunk_is_not_whole(tmp_path: Path) -> None:
+    def chunks(content: bytes) -> bytes:
+        return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in re.findall(b".{1,9999}", content, re.DOTALL))
+
+    head = OK + b"transfer-encoding: chunked\r\n\r\n"
+    cut, whole = raw(head + chunks(CLIP)[:-100_000]), raw(head + chunks(CLIP) + b"0\r\n\r\n")
+    assert (await _save(tmp_path, cut, whole))[0] == CLIP
+
+
+async def test_a_packed_clip_is_unpacked_and_never_resumed(tmp_path: Path) -> None:
+    packed = gzip.compress(CLIP)
+    cut = says(200, packed[: len(packed) // 2], "content-encoding: gzip", length=len(packed))
+    content, far_end = await _save(tmp_path, cut, says(200, packed, "content-encoding: gzip"))
+    assert content == CLIP
+    assert far_end.ranges == ["", ""]
+
+
+async def test_a_small_answer_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
+    bomb = gzip.compress(CLIP + bytes(40_000_000))
+    error = await _fails(tmp_path, says(200, bomb, "content-encoding: gzip"), max_bytes=2_000_000)
+    assert "larger than 1 MB" in error.problem.message
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        says(200, CLIP, length=3 * 1024 * 1024),
+        raw(OK + b"\r\n" + clip(3 * 1024 * 1024)),
+        says(206, CLIP, f"content-range: bytes 0-{len(CLIP) - 1}/{3 * 1024 * 1024}"),
+        raw(OK + b"transfer-encoding: chunked\r\n\r\n", b"300000\r\n" + clip(3 * 1024 * 1024)),
+    ],
+)
+async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, tmp_path: Path) -> None:
+    error = await _fails(tmp_path, step, max_bytes=2 * 1024 * 1024)
+    assert error.problem.message == "The clip is larger than 2 MB."
+    assert "HAILUO_MCP_MAX_VIDEO_MB" in error.problem.hint
+    assert not error.problem.safe_to_retry
+
+
+async def test_a_clip_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
+    assert (await _save(tmp_path, ranged(CLIP), max_bytes=len(CLIP)))[0] == CLIP
+
+
+@pytest.mark.parametrize("step", [drips, hangs])
+async def test_a_download_ends_at_its_deadline_however_slow_the_server(step: Step, tmp_path: Path) -> None:
+    began = asyncio.get_running_loop().time()
+    error = await _fails(tmp_path, step, patience=Patience(total=0.3))
+    assert isinstance(error, NetworkError)
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None:
+    async def stalls(head: str, writer: asyncio.StreamWriter) -> None:
+        await ranged(CLIP, cut_after=100_000)(head, writer)
+        await hangs(head, writer)
+
+    patience = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, silence=0.2)
+    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), patience=patience)
+    assert content == CLIP
+    assert far_end.ranges == ["", "100000-"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+async def test_a_link_that_is_gone_is_told_as_expired_at_once(status: int, tmp_path: Path) -> None:
+    assert isinstance(await _fails(tmp_path, says(status)), Expired)
+
+
+async def test_a_link_that_dies_half_way_is_told_as_expired(tmp_path: Path) -> None:
+    assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), Expired)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+async def test_passing_trouble_is_waited_out(status: int, tmp_path: Path) -> None:
+    content, far_end = await _save(tmp_path, says(status), says(status), ranged(CLIP))
+    assert content == CLIP
+    assert len(far_end.heads) == 3
+
+
+async def test_lasting_trouble_is_given_up(tmp_path: Path) -> None:
+    assert isinstance(await _fails(tmp_path, says(503)), NetworkError)
+
+
+@pytest.mark.parametrize(
+    "step", [says(200, b"<html>not yet</html>"), says(200), raw(OK + b"\r\n<html></html>"), says(200, CLIP[4:])]
+)
+async def test_what_is_no_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
+    error = await _fails(tmp_path, step)
+    assert isinstance(error, GatewayError)
+    assert "no MP4" in error.problem.message
+
+
+@pytest.mark.parametrize("step", [says(204), says(418), says(416)])
+async def test_any_other_answer_is_an_error(step: Step, tmp_path: Path) -> None:
+    assert "answered with status" in (await _fails(tmp_path, step)).problem.message
+
+
+@pytest.mark.parametrize("step", [raw(b"nonsense\r\n\r\n"), raw(b""), raw(OK + b"content-length: many\r\n\r\nx")])
+async def test_a_server_that_speaks_no_http_is_a_network_error(step: Step, tmp_path: Path) -> None:
+    assert isinstance(await _fails(tmp_path, step), NetworkError)
+
+
+async def test_a_port_where_nobody_listens_is_a_network_error(tmp_path: Path) -> None:
+    async with serving(says(200)) as far_end:
+        pass
+    with pytest.raises(NetworkError):
+        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK).save(completed(far_end.url()))

@@ -1,0 +1,159 @@
+"""Where local pictures may come from, and how much of a file is read to find out that it is none."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.errors import InvalidImage
+from hailuo_mcp.media.files import read_local
+from hailuo_mcp.media.formats import HEADER_BYTES
+from hailuo_mcp.media.pictures import PictureRules, read_picture
+from tests.media.samples import png, rules_for, without_privileges
+
+COUNTERS = Path("/proc/thread-self/io")
+
+
+async def _read(given: Path | str, rules: PictureRules) -> bytes:
+    return (await read_picture("first_frame_image", str(given), rules)).content
+
+
+async def _refusal(given: Path | str, rules: PictureRules) -> str:
+    with pytest.raises(InvalidImage) as refused:
+        await _read(given, rules)
+    return refused.value.problem.message
+
+
+def _bytes_read() -> int:
+    return int(COUNTERS.read_text().split()[1])
+
+
+@pytest.mark.skipif(not COUNTERS.exists(), reason="this system does not count what a thread reads")
+@pytest.mark.parametrize("size", [10, 31, 32, 33, 8192, 100 * 1024 * 1024])
+def test_a_file_that_is_no_picture_is_read_no_further_than_its_header(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "notes.png"
+    path.write_bytes(b"not a pict")
+    os.truncate(path, size)
+    idle = -_bytes_read() + _bytes_read()
+    before = _bytes_read()
+    with pytest.raises(InvalidImage):
+        read_local("first_frame_image", str(path), [tmp_path], None)
+    assert _bytes_read() - before - idle <= HEADER_BYTES
+
+
+async def test_a_picture_is_taken_by_its_content_and_not_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "picture.txt"
+    path.write_bytes(png())
+    assert await _read(path, rules_for(tmp_path)) == png()
+
+
+@pytest.mark.parametrize("form", ["{}", " {}\n", "file://{}", "file://localhost{}", "file:{}", "FILE://{}"])
+async def test_a_path_may_be_written_as_a_file_url(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "one picture.png"
+    path.write_bytes(png())
+    given = form.format(str(path).replace(" ", "%20") if "file" in form.lower() else path)
+    assert await _read(given, rules_for(tmp_path)) == png()
+
+
+async def test_without_a_setting_pictures_come_from_the_home_directory_but_no_hidden_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("Pictures/a.png", ".ssh/x.png", "Pictures/.cache/a.png", ".a.png"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(png())
+    (tmp_path / "a.png").write_bytes(png())
+    for given in (home / "Pictures/a.png", "~/Pictures/a.png", "file://~/Pictures/a.png", "~/.ssh/../Pictures/a.png"):
+        assert await _read(given, PictureRules())
+    for given in ("~/.ssh/x.png", home / "Pictures/.cache/a.png", "~/.a.png", "~/../a.png", "~/Pictures/../.ssh/x.png"):
+        assert "outside the directories" in await _refusal(given, PictureRules())
+
+
+@pytest.mark.parametrize("home", ["/", ""])
+async def test_an_account_without_a_home_of_its_own_opens_nothing(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home or "/")
+    assert "outside the directories" in await _refusal("/etc/hostname", PictureRules())
+
+
+async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
+    for name in ("clips", "pictures", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(png())
+    rules = PictureRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
+    assert await _read(tmp_path / "clips/a.png", rules)
+    assert await _read(tmp_path / "pictures/a.png", rules)
+    assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
+
+
+async def test_a_neighbour_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
+    (tmp_path / "pictures-of-others").mkdir()
+    (tmp_path / "pictures-of-others/a.png").write_bytes(png())
+    assert "outside" in await _refusal(tmp_path / "pictures-of-others/a.png", rules_for(tmp_path / "pictures"))
+
+
+async def test_links_are_resolved_before_it_is_decided(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for directory in (inside, outside):
+        directory.mkdir()
+        (directory / "a.png").write_bytes(png())
+    (inside / "to-passwd.png").symlink_to("/etc/passwd")
+    (inside / "to-outside.png").symlink_to(outside / "a.png")
+    (inside / "folder").symlink_to(outside)
+    (outside / "to-inside.png").symlink_to(inside / "a.png")
+    (inside / "round.png").symlink_to(inside / "round.png")
+    rules = rules_for(inside)
+    for name in ("to-passwd.png", "to-outside.png", "folder/a.png", "round.png"):
+        assert "outside" in await _refusal(inside / name, rules)
+    assert await _read(outside / "to-inside.png", rules) == png()
+
+
+async def test_an_allowed_directory_may_itself_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.png").write_bytes(png())
+    (tmp_path / "pictures").symlink_to(tmp_path / "real")
+    assert await _read(tmp_path / "pictures/a.png", rules_for(tmp_path / "pictures")) == png()
+
+
+async def test_a_refusal_does_not_tell_whether_a_file_outside_exists(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "there.png").write_bytes(png())
+    (outside / "text.png").write_text("text")
+    os.mkfifo(outside / "pipe.png")
+    said = {
+        (await _refusal(outside / name, rules_for(inside))).replace(name, "NAME")
+        for name in ("there.png", "text.png", "pipe.png", "missing.png", "no/such/folder.png", "there.png/below.png")
+    }
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("where", ["~root/a.png", "~nobody-of-that-name/a.png"])
+async def test_a_refusal_does_not_tell_which_users_there_are(where: str, tmp_path: Path) -> None:
+    assert "outside the directories" in await _refusal(where, rules_for(tmp_path))
+
+
+async def test_a_file_that_may_not_be_read_is_told_from_one_that_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "locked.png"
+    path.write_bytes(png())
+    path.chmod(0)
+    with without_privileges(), pytest.raises(InvalidImage, match="cannot be read"):
+        read_local("first_frame_image", str(path), [tmp_path], None)
+    assert "does not exist" in await _refusal(tmp_path / "missing.png", rules_for(tmp_path))
+
+
+async def test_over_http_a_path_is_refused_and_inline_pictures_are_not(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    rules = PictureRules(directories=[tmp_path], local_files=False)
+    for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
+        assert "cannot see" in await _refusal(given, rules)
+
+
+async def test_a_name_that_cannot_be_shown_is_shown_otherwise(tmp_path: Path) -> None:
+    target = os.fsencode(tmp_path) + b"/odd\xff\nname.png"
+    Path(os.fsdecode(target)).write_bytes(png())
+    (tmp_path / "plain.png").symlink_to(os.fsdecode(target))
+    picture = await read_picture("first_frame_image", str(tmp_path / "plain.png"), rules_for(tmp_path))
+    assert picture.shown.startswith("odd??name.png (sha256:")
+    picture.shown.encode()

@@ -1,0 +1,355 @@
+"""The output directory: names, what is there already, what is left behind, what cannot be written."""
+
+import base64
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hailuo_mcp.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
+from hailuo_mcp.media.downloads import Patience
+from tests.media.far_end import FarEnd, ranged, says, serving
+from tests.media.samples import clip, completed, without_privileges
+
+CLIP = clip(200_000)
+OTHER = clip(200_000, seed=3)
+DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
+QUICK = Patience(attempts=2, wait_initial=0.001, wait_max=0.001)
+
+
+def _store(directory: Path) -> ClipStore:
+    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK)
+
+
+def _inline(content: bytes = CLIP) -> str:
+    return "data:video/mp4;base64," + base64.b64encode(content).decode()
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_tells_day_model_prompt_and_id() -> None:
+    assert file_stem(completed(None, created_at=DAY)) == "2026-11-21-hailuo-02-fast-a-red-kite-rises-1f2e3d4c"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("../../etc/passwd", "etc-passwd"),
+        ("C:\\Windows\\system32", "c-windows-system32"),
+        ("🪁🪁🪁", ""),
+        ("!!! ... ///", ""),
+        ("", ""),
+        ("[Push in] [Shake] sandbox:slow", ""),
+        ("nul con prn", "nul-con-prn"),
+        ("name.with.dots. ", "name-with-dots"),
+        ("snake_case --dashes--", "snake-case-dashes"),
+        ("x" * 2000, "x" * 48),
+        ("der rote Drache über München", "der-rote-drache-über-münchen"),
+        ("紅い凧が空に昇る " * 50, "紅い凧が空に昇る-紅い凧が空に昇"),
+        ("a\x00b\nc\u202ed\ud800e", "a-b-c-d-e"),
+    ],
+)
+def test_a_name_is_safe_whatever_the_prompt(prompt: str, words: str) -> None:
+    stem = file_stem(completed(None, created_at=DAY, parameters={"prompt": prompt}))
+    assert stem == "-".join(part for part in ("2026-11-21-hailuo-02-fast", words[:48], "1f2e3d4c") if part)
+    assert len(f"{stem}-999.mp4".encode()) < 143  # what an encrypted home directory takes
+
+
+@settings(max_examples=200)
+@given(prompt=st.text(max_size=300), remote_id=st.text(max_size=50), model=st.text(max_size=50))
+def test_no_job_has_a_name_that_leaves_the_directory(prompt: str, remote_id: str, model: str) -> None:
+    stem = file_stem(completed(None, parameters={"prompt": prompt}, remote_id=remote_id, model=model))
+    path = Path("/clips") / f"{stem}.mp4"
+    assert path.parent == Path("/clips")
+    assert path.name == f"{stem}.mp4"
+    assert not stem.startswith((".", "-"))
+    assert stem.isprintable()
+
+
+async def test_no_job_is_saved_outside_the_output_directory(tmp_path: Path) -> None:
+    job = completed(_inline(), model="x/../../etc", remote_id="../../../up", parameters={"prompt": "../up"}, key="../k")
+    path = await _store(tmp_path / "clips").save(job)
+    assert path.resolve().parent == tmp_path / "clips"
+    assert _names(tmp_path) == ["clips"]
+
+
+# --- what is there already --------------------------------------------------------------------------------------------
+
+
+async def test_the_same_clip_is_the_same_file(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    first = await store.save(completed(_inline()))
+    assert await store.save(completed(_inline())) == first
+    assert len(_names(tmp_path)) == 1
+
+
+async def test_a_saved_clip_is_not_fetched_again_and_a_lost_one_is(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        job = completed(far_end.url())
+        job = job.saved(str(await _store(tmp_path).save(job)))
+        assert await _store(tmp_path).save(job) == Path(job.video_path or "")
+        assert len(far_end.heads) == 1
+        Path(job.video_path or "").unlink()
+        assert (await _store(tmp_path).save(job)).read_bytes() == CLIP
+
+
+async def test_another_file_of_the_same_name_is_never_replaced(tmp_path: Path) -> None:
+    name = f"{file_stem(completed(None))}.mp4"
+    (tmp_path / name).write_text("a diary")
+    path = await _store(tmp_path).save(completed(_inline()))
+    assert (tmp_path / name).read_text() == "a diary"
+    assert path.read_bytes() == CLIP
+    other = await _store(tmp_path).save(completed(_inline(OTHER)))
+    assert [p.name.removeprefix(name[:-4]) for p in (path, other)] == ["-2.mp4", "-3.mp4"]
+
+
+async def test_nothing_that_bears_the_name_confuses_a_save(tmp_path: Path) -> None:
+    stem = file_stem(completed(None))
+    (tmp_path / f"{stem}.mp4").mkdir()
+    (tmp_path / f"{stem}-2.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"{stem}-3.mp4").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / f"{stem}-4.mp4")
+    with anyio.fail_after(5):
+        path = await _store(tmp_path).save(completed(_inline()))
+    assert path.name == f"{stem}-5.mp4"
+    assert not (tmp_path / "nowhere").exists()
+
+
+async def test_without_hard_links_nothing_is_replaced_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "no links on this file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    stem = file_stem(completed(None))
+    (tmp_path / f"{stem}.mp4").write_text("a diary")
+    path = await _store(tmp_path).save(completed(_inline()))
+    assert path.read_bytes() == CLIP
+    assert await _store(tmp_path).save(completed(_inline())) == path
+    assert _names(tmp_path) == [f"{stem}-2.mp4", f"{stem}.mp4"]
+    assert (tmp_path / f"{stem}.mp4").read_text() == "a diary"
+
+
+async def test_several_savers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        job = completed(far_end.url())
+        found: list[Path] = []
+
+        async def save() -> None:
+            found.append(await _store(tmp_path).save(job))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(save)
+    assert len(set(found)) == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [CLIP]
+
+
+SAVER = """
+import sys, anyio
+from pathlib import Path
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.media.clips import ClipStore
+async def main():
+    job = Job.model_validate_json(sys.argv[2])
+    print(await ClipStore(Path(sys.argv[1]), own_hosts=frozenset({"127.0.0.1"})).save(job))
+anyio.run(main)
+"""
+
+
+def _saver(directory: Path, job: Job) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SAVER, str(directory), job.model_dump_json()]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+async def test_two_processes_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        savers = [_saver(tmp_path, completed(far_end.url())) for _ in range(2)]
+        found = {(await anyio.to_thread.run_sync(saver.communicate))[0] for saver in savers}
+    assert len(found) == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [CLIP]
+
+
+# --- what is left behind ----------------------------------------------------------------------------------------------
+
+
+async def test_a_killed_process_leaves_no_half_clip_and_its_remains_are_removed_in_time(tmp_path: Path) -> None:
+    started = anyio.Event()
+
+    async def endless(head: str, writer: "object") -> None:
+        await ranged(CLIP, cut_after=100_000)(head, writer)  # pyright: ignore[reportArgumentType]  a StreamWriter
+        started.set()
+        await anyio.sleep(30)
+
+    async with serving(endless, ranged(CLIP)) as far_end:
+        job = completed(far_end.url())
+        saver = _saver(tmp_path, job)
+        with anyio.fail_after(20):
+            await started.wait()
+            while not any(path.stat().st_size for path in tmp_path.iterdir()):  # noqa: ASYNC110  another process writes
+                await anyio.sleep(0.01)
+        saver.kill()
+        await anyio.to_thread.run_sync(saver.communicate)
+        (left,) = tmp_path.iterdir()
+        assert left.name.startswith(".")
+        assert left.name.endswith(".part")
+
+        path = await _store(tmp_path).save(job)
+        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be somebody's
+        past = time.time() - STALE_SECONDS - 1
+        os.utime(left, (past, past))
+        (tmp_path / ".of-somebody-else.part").touch()
+        os.utime(tmp_path / ".of-somebody-else.part", (past, past))
+        await _store(tmp_path).save(completed(far_end.url(), remote_id="another"))
+        assert not left.exists()
+        assert (tmp_path / ".of-somebody-else.part").exists()
+
+
+async def test_a_save_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    from tests.media.far_end import drips
+
+    async with serving(drips) as far_end:
+        with anyio.move_on_after(0.3):
+            await _store(tmp_path).save(completed(far_end.url()))
+    assert not _names(tmp_path)
+
+
+# --- clips inside the answer ------------------------------------------------------------------------------------------
+
+
+async def test_a_clip_inside_the_answer_is_unpacked(tmp_path: Path) -> None:
+    for url in (_inline(), _inline().replace("data:", "DATA:"), _inline().replace("+", "%2B")):
+        assert (await _store(tmp_path).save(completed(url))).read_bytes() == CLIP
+
+
+@pytest.mark.parametrize("url", ["data:video/mp4;base64,", "data:video/mp4;base64,AAA", "data:,", _inline(b"<html>")])
+async def test_a_clip_inside_the_answer_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(GatewayError):
+        await _store(tmp_path).save(completed(url))
+    assert not _names(tmp_path)
+
+
+async def test_a_clip_inside_the_answer_is_held_to_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(GatewayError, match="larger than 0 MB"):
+        await ClipStore(tmp_path, max_bytes=100_000).save(completed(_inline()))
+
+
+async def test_a_job_without_a_link_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(GatewayError) as failed:
+        await _store(tmp_path).save(completed(None))
+    assert "get_status" in failed.value.problem.hint
+
+
+# --- what cannot be written -------------------------------------------------------------------------------------------
+
+
+async def _trouble(directory: Path, far_end: FarEnd) -> HailuoError:
+    with pytest.raises(InternalError) as failed:
+        await _store(directory).save(completed(far_end.url()))
+    problem = failed.value.problem
+    assert (problem.charged, problem.safe_to_retry) == ("no", True)
+    assert "untouched" in problem.message
+    assert "HAILUO_MCP_OUTPUT_DIR" in problem.hint
+    return failed.value
+
+
+async def test_a_directory_that_does_not_exist_is_made(tmp_path: Path) -> None:
+    store = _store(tmp_path / "videos" / "hailuo")
+    await store.check()
+    assert not _names(store.directory)
+    assert (await store.save(completed(_inline()))).is_file()
+
+
+async def test_a_file_in_place_of_the_directory_is_told_before_money_is_spent(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("")
+    for directory in (tmp_path / "clips", tmp_path / "clips" / "below"):
+        with pytest.raises(InvalidInput, match=r"Nothing was submitted\.") as refused:
+            await _store(directory).check()
+        assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
+        async with serving(ranged(CLIP)) as far_end:
+            await _trouble(directory, far_end)
+        assert not far_end.heads
+
+
+async def test_a_read_only_directory_is_told_before_money_is_spent(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    async with serving(ranged(CLIP)) as far_end:
+        with without_privileges():
+            with pytest.raises(InvalidInput, match="Permission denied"):
+                await _store(tmp_path / "clips").check()
+            assert "Permission denied" in (await _trouble(tmp_path / "clips", far_end)).problem.message
+    tmp_path.chmod(0o700)
+
+
+@contextmanager
+def _files_no_larger_than(size: int) -> Generator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_write_that_fails_half_way_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        with _files_no_larger_than(100_000):
+            assert "File too large" in (await _trouble(tmp_path, far_end)).problem.message
+        assert not _names(tmp_path)
+        assert (await _store(tmp_path).save(completed(far_end.url()))).read_bytes() == CLIP
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
+    if made.returncode:
+        pytest.skip("a file system can only be mounted by root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+async def test_a_full_disk_is_told_before_money_is_spent_and_costs_no_job(tiny_disk: Path) -> None:
+    with pytest.raises(InvalidInput, match="No space left"):
+        await _store(tiny_disk).check()
+    async with serving(ranged(CLIP)) as far_end:
+        assert "No space left" in (await _trouble(tiny_disk, far_end)).problem.message
+    assert not _names(tiny_disk)
+
+
+async def test_a_check_does_not_disturb_another_at_the_same_moment(tmp_path: Path) -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(_store(tmp_path).check)
+    assert not _names(tmp_path)
+
+
+async def test_no_failure_of_a_download_leaves_anything_behind(tmp_path: Path) -> None:
+    for step, kind in (
+        (says(404), Expired),
+        (says(500), NetworkError),
+        (says(200, b"<html>"), GatewayError),
+        (ranged(CLIP, cut_after=0), NetworkError),
+    ):
+        async with serving(step) as far_end:
+            with pytest.raises(kind):
+                await _store(tmp_path).save(completed(far_end.url()))
+    assert not _names(tmp_path)

@@ -120,15 +120,20 @@ class Tracker:
         return await self._write(job, seen)
 
     async def ask_unknown(self, gateway: Gateway, job: Job) -> Job:
-        """Ask about an id that the ledger does not have, and enter what comes back.
+        """Ask about an id that the ledger does not have, and enter what comes back: from the gateway, or its history.
 
         Raises:
-            UnknownRequest: the gateway does not know it either.
+            UnknownRequest: neither knows it.
         """
         model = gateway.model(job.model)
         if model is None or job.remote_id is None:
             raise UnknownRequest(f"There is no job {job.request_id}.")
-        seen = await gateway.poll(model, job.remote_id)
+        try:
+            seen = await gateway.poll(model, job.remote_id)
+        except UnknownRequest:
+            seen = await self._recall(gateway, job)
+            if seen is None:
+                raise
         return await self._write(await self._ledger.adopt(job), seen)
 
     async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:

@@ -1,0 +1,139 @@
+"""A real server on stdio, and a client small enough to lose it at any moment."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+_INITIALIZE = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "endurance", "version": "1"},
+}
+_LINE_MAX = 16 * 1024 * 1024
+
+
+class ServerGoneError(Exception):
+    """The server died before it answered."""
+
+
+class StdioServer:
+    """`python -m hailuo_mcp` and the calls under way."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._number = 0
+        self._reading = asyncio.create_task(self._read())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured content of a tool's answer.
+
+        Raises:
+            ServerGoneError: there is none, and will be none.
+        """
+        answer = await self._request("tools/call", {"name": tool, "arguments": arguments})
+        return answer["result"]["structuredContent"]
+
+    async def initialize(self) -> None:
+        await self._request("initialize", _INITIALIZE)
+        self._send({"method": "notifications/initialized"})
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    async def gone(self) -> int:
+        """Wait for the process to end, and for all it said. Returns its exit code."""
+        code = await self._process.wait()
+        await self._reading
+        return code
+
+    async def close(self) -> int:
+        """As hosts do: close stdin and wait."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(10):
+                return await self.gone()
+        except TimeoutError:
+            self.kill()
+            return await self.gone()
+
+    async def _request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if self._reading.done():
+            raise ServerGoneError
+        self._number += 1
+        answered = self._waiting[self._number] = asyncio.get_running_loop().create_future()
+        self._send({"id": self._number, "method": method, "params": params})
+        return await answered
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    async def _read(self) -> None:
+        assert self._process.stdout
+        async for line in self._process.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:  # cut by a kill
+                continue
+            waiting = self._waiting.pop(message.get("id"), None)
+            if waiting and not waiting.done():
+                waiting.set_result(message)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ServerGoneError())
+                waiting.exception()  # nobody may be left to fetch it
+
+
+@asynccontextmanager
+async def stdio_server(home: Path, **variables: str) -> AsyncGenerator[StdioServer]:
+    """A server whose ledger, clips and log are below `home`."""
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        "HOME": str(home),
+        "HAILUO_MCP_DATABASE_URL": f"sqlite:///{ledger_of(home)}",
+        "HAILUO_MCP_OUTPUT_DIR": str(clips_of(home)),
+        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
+        **variables,
+    }
+    with (home / "server.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hailuo_mcp"),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            limit=_LINE_MAX,
+        )
+    server = StdioServer(process)
+    try:
+        yield server
+    finally:
+        if process.returncode is None:
+            server.kill()
+        await server.gone()
+        assert process.stdin
+        process.stdin.close()
+        with contextlib.suppress(ConnectionError):
+            await process.stdin.wait_closed()
+
+
+def ledger_of(home: Path) -> Path:
+    return home / "jobs.sqlite3"
+
+
+def clips_of(home: Path) -> Path:
+    return home / "clips"

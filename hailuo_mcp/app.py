@@ -27,13 +27,14 @@ SANDBOX_HOST = "hailuo-sandbox.invalid"
 Transport = Callable[[], "httpx.AsyncBaseTransport"]
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process.
+def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = False) -> Settings:
+    """The settings of this process; `http` where callers come over HTTP, which has other defaults.
 
     Raises:
         SettingsError: a value is wrong.
     """
-    return read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
+    settings = read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
+    return settings.over_http() if http else settings
 
 
 def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Studio:

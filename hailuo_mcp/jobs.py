@@ -17,7 +17,7 @@ UNCONFIRMED_PREFIX = "unconfirmed-"
 EXCERPT_LENGTH = 80
 IN_PROCESS = "sandbox"
 """The origin of jobs that the sandbox in this process took."""
-PATIENCE_MIN, PATIENCE_MAX, PATIENCE_UNKNOWN, PATIENCE_SANDBOX = 5.0, 60.0, 15.0, 2.0
+PATIENCE_MIN, PATIENCE_MAX, PATIENCE_UNKNOWN, PATIENCE_SANDBOX = 5.0, 30.0, 15.0, 2.0
 FRESH_POLL = timedelta(seconds=15)
 """A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
 nothing."""

@@ -1,16 +1,39 @@
-"""The MCP server: the tools over the SDK's lowlevel server, with one boundary that no exception text passes."""
+"""The MCP server over a studio: its handlers, with one boundary that no exception text passes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
-from mcp.server.lowlevel import Server
+from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    GetPromptRequestParams,
+    GetPromptResult,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    ServerCapabilities,
+    TextResourceContents,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from hailuo_mcp import tools
+from hailuo_mcp import player, prompts, resources, tasks, tools
+from hailuo_mcp.boundary import guarded, note
 from hailuo_mcp.errors import InternalError
+from hailuo_mcp.jobs import State
+from hailuo_mcp.listening import Listening
 from hailuo_mcp.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -21,35 +44,155 @@ INSTRUCTIONS = (
     "wait that runs out is not a failure. dry_run shows the price first. Lost the id? list_jobs. Links expire: give "
     "the user video_path or video_url at once."
 )
+SAME_FOR_ALL = CacheHint(ttl_ms=60_000, scope="public")
+"""What follows from the version, the keys and the models alone: the same for every caller and for as long as the server
+runs. A minute, because the next start may have other keys, and what a stale list offers is refused with its cure."""
+OWN_AND_MOVING = CacheHint(ttl_ms=0, scope="private")
+"""Jobs: they move by themselves, and are nobody else's. What does not move says so itself."""
+CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
+    "server/discover": SAME_FOR_ALL,
+    "tools/list": SAME_FOR_ALL,
+    "prompts/list": SAME_FOR_ALL,
+    "resources/list": SAME_FOR_ALL,
+    "resources/templates/list": SAME_FOR_ALL,
+    "resources/read": OWN_AND_MOVING,
+}
+
+CLIPS_LOOKED_AT = 50
+"""So many of the newest clips tell the player's policy which hosts they come from."""
+
+Context = ServerRequestContext[Any, Any]
 
 
-def build_server(studio: Studio, version: str) -> Server[Any]:
-    """The server over an open studio."""
-    listed = ListToolsResult(tools=tools.definitions(studio.catalog))
+class VideoServer(Server[Any]):
+    """The SDK's server, with what it announces made exact."""
 
-    async def list_tools(_ctx: Any, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return listed
+    def __init__(self, studio: Studio, version: str) -> None:
+        self.listening = Listening(studio)
+        face = _Face(studio)
+        # Every handler stands here, save those of the tasks extension, which adds its own.
+        super().__init__(
+            "hailuo-mcp",
+            version=version,
+            title="Hailuo video",
+            instructions=INSTRUCTIONS,
+            cache_hints=CACHE_HINTS,
+            on_list_tools=face.list_tools,
+            on_call_tool=face.call_tool,
+            on_list_resources=face.list_resources,
+            on_list_resource_templates=face.list_resource_templates,
+            on_read_resource=guarded("resources/read", face.read_resource),
+            on_list_prompts=face.list_prompts,
+            on_get_prompt=guarded("prompts/get", face.get_prompt),
+            on_completion=guarded("completion/complete", face.complete),
+            on_subscriptions_listen=guarded("subscriptions/listen", self.listening),
+        )
+        tasks.add_tasks(self, studio)
+        self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
 
-    async def call_tool(ctx: Any, params: CallToolRequestParams) -> CallToolResult:
+    def get_capabilities(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+        *,
+        protocol_version: str | None = None,
+    ) -> ServerCapabilities:
+        """What this server can, in the given protocol version; None stands for the versions with a handshake.
+
+        Keys and models are read at the start: no list ever changes while it runs, and it does not say one might. Tasks
+        exist in the stateless protocol only.
+        """
+        announced = self.extensions if extensions is None else extensions
+        if protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            announced = {name: own for name, own in announced.items() if name != tasks.EXTENSION}
+        capabilities = super().get_capabilities(
+            notification_options, experimental_capabilities, announced, protocol_version=protocol_version
+        )
+        for fixed in (capabilities.tools, capabilities.prompts, capabilities.resources):
+            if fixed:
+                fixed.list_changed = False
+        return capabilities
+
+
+class _Face:
+    """The handlers: what the protocol asks for, put to the modules that know it."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._listed = ListToolsResult(tools=tools.definitions(studio.catalog))
+
+    async def list_tools(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
+        return self._listed
+
+    async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
+        return ListResourcesResult(resources=resources.listed())
+
+    async def list_resource_templates(
+        self, _ctx: Context, _params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
+        return ListResourceTemplatesResult(resource_templates=resources.templates())
+
+    async def read_resource(self, _ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        if params.uri == player.PLAYER_URI:
+            return await self._read_player()
+        return await resources.read(self._studio, params.uri)
+
+    async def _read_player(self) -> ReadResourceResult:
+        """The view; its policy lets it load clips from where the newest ones came from, and from nowhere else."""
+        page = await self._studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+        view = TextResourceContents(
+            uri=player.PLAYER_URI,
+            mime_type=player.MIME_TYPE,
+            text=player.player_html(),
+            _meta=player.resource_meta(player.origins(job.video_url for job in page.jobs if job.video_url)),
+        )
+        return ReadResourceResult(contents=[view])
+
+    async def list_prompts(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
+        return ListPromptsResult(prompts=prompts.definitions())
+
+    async def get_prompt(self, _ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
+        return await prompts.get(self._studio, params.name, params.arguments)
+
+    async def complete(self, _ctx: Context, params: CompleteRequestParams) -> CompleteResult:
+        return CompleteResult(
+            completion=await resources.complete(self._studio, params.ref, params.argument, params.context)
+        )
+
+    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
         if params.name not in tools.HANDLERS:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}")
-        call = tools.Call(studio, params.arguments or {}, ctx.session.report_progress)
+        call = tools.Call(self._studio, params.arguments or {}, _Paced(ctx.session.report_progress))
         try:
             return await tools.call(params.name, call)
+        except anyio.get_cancelled_exc_class():
+            log.info("%s was cancelled", params.name)
+            raise
         except Exception as error:
-            # The boundary: what we did not foresee is told to the operator, not to the client. A foreign message may
-            # quote a key.
-            log.error("%s failed: %s", params.name, type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
+            note(params.name, error)
             return tools.failed(_unforeseen(params.name))
 
-    return Server(
-        "hailuo-mcp",
-        version=version,
-        title="Hailuo video",
-        instructions=INSTRUCTIONS,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-    )
+
+class _Paced:
+    """Progress at a humane rate: what comes sooner after the last is left out, for more is to come."""
+
+    GAP_SECONDS = 2.0
+
+    def __init__(self, report: tools.Progress) -> None:
+        self._report = report
+        self._next = float("-inf")
+
+    async def __call__(self, progress: float, total: float | None, message: str) -> None:
+        if anyio.current_time() < self._next:
+            return
+        self._next = anyio.current_time() + self.GAP_SECONDS
+        await self._report(progress, total, message)
+
+
+def build_server(studio: Studio, version: str) -> VideoServer:
+    """The server over an open studio."""
+    return VideoServer(studio, version)
 
 
 def _unforeseen(tool: str) -> InternalError:

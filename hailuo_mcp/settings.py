@@ -63,7 +63,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     sandbox: Switch = "auto"
-    """Unset: the sandbox serves when no key is set; `1` forces it, `0` forbids it."""
+    """Unset: the sandbox serves when no key is set, but never over HTTP; `1` forces it, `0` forbids it."""
     sandbox_seconds: float = Field(6.0, ge=0, le=3600)
     """How long a sandbox job takes, in seconds."""
     models: Names = ()
@@ -90,7 +90,7 @@ class Settings(BaseModel):
     fix_images: bool = False
     """`1` lets the server convert, rotate or shrink a picture that would be refused."""
     auto_download: bool = True
-    """Save a clip as soon as it is seen completed."""
+    """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the log on stderr."""
 
@@ -102,6 +102,16 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    def over_http(self) -> "Settings":
+        """The same, as it is meant where callers come over HTTP: the sandbox never serves merely because no key is
+        set, and clips are saved by themselves only where that is asked for."""
+        return self.model_copy(
+            update={
+                "sandbox": "0" if self.sandbox == "auto" else self.sandbox,
+                "auto_download": self.auto_download and "auto_download" in self.model_fields_set,
+            }
+        )
 
     @property
     def in_sandbox(self) -> bool:

@@ -31,7 +31,7 @@ from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
 from hailuo_mcp.submission import Submitter, is_being_sent
-from hailuo_mcp.tracking import Tracker
+from hailuo_mcp.tracking import OnChange, Tracker
 from hailuo_mcp.watching import Watcher
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
 FIRST_POLL_SECONDS, POLL_EVERY_SECONDS, POLL_SANDBOX_SECONDS = 8.0, 3.0, 0.5
 POLL_HISTORY_SECONDS = 5.0
+REPORT_EVERY_SECONDS = 5.0
+"""While a call waits, its caller hears of the job this often, and of a new state at once."""
 
 Report = Callable[[Job], Awaitable[None]]
 
@@ -53,6 +55,30 @@ class Submitted:
     job: Job
     duplicate: bool = False
     request: WireRequest | None = None
+
+
+class _Wait:
+    """The job that a call waits for, as it is known by now."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._moved = anyio.Event()
+
+    def see(self, job: Job) -> None:
+        if job.state is not self.job.state and not job.settled:  # of its end, the answer tells
+            self._moved.set()
+        self.job = job
+
+    async def tell(self, report: Report) -> None:
+        """Report until cancelled, also while a poll takes long. One who cannot be told still gets the answer."""
+        try:
+            while True:
+                self._moved = anyio.Event()
+                await report(self.job)
+                with anyio.move_on_after(REPORT_EVERY_SECONDS):
+                    await self._moved.wait()
+        except Exception as error:
+            log.debug("progress could not be told: %s", type(error).__name__)
 
 
 class Studio:
@@ -79,10 +105,12 @@ class Studio:
         self._tracker = Tracker(gateways, ledger, clips)
         self._resources = resources
         self._tasks: TaskGroup | None = None
+        self._stopping: anyio.Event | None = None
         self._watch = watch
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
+        self._stopping = anyio.Event()
         if self._watch and self.settings.auto_download:
             self._tasks.start_soon(Watcher(self.ledger, self._tracker, self._submitter.origins).run, self._tasks)
         return self
@@ -91,6 +119,16 @@ class Studio:
         if self._tasks:
             self._tasks.cancel_scope.cancel()
         await self._resources.aclose()
+
+    @property
+    def on_change(self) -> list[OnChange]:
+        """Whoever wants to hear of new and changed jobs adds itself here. A listener raises nothing, and is quick."""
+        return self._tracker.on_change
+
+    def end_waits(self) -> None:
+        """Let every call that waits answer with what is known, now and from now on: the server is about to stop."""
+        if self._stopping:
+            self._stopping.set()
 
     async def generate(
         self, arguments: Mapping[str, Any], *, dry_run: bool = False, force_new: bool = False
@@ -105,11 +143,13 @@ class Studio:
         parameters = {name: value for name, value in arguments.items() if name != "model"}
         prepared = await self._submitter.prepare(arguments.get("model"), parameters)
         if dry_run:
-            job = (await self._submitter.estimate(prepared)).warned(*prepared.choice)
+            job = (await self._submitter.estimate(prepared)).warned(*prepared.choice, prepared.price_in_words)
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
         job, duplicate = await self._submitter.submit(prepared, force_new=force_new)
+        if not duplicate:
+            await self._tracker.tell(job)
         job = job.warned(*prepared.choice)  # told once, not kept with the job
         if duplicate:
             job = job.warned(
@@ -125,19 +165,59 @@ class Studio:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
         deadline = anyio.current_time() + min(wait_seconds, WAIT_SECONDS_MAX)
-        job = await self._look_up(request_id)
+        wait = _Wait(await self._look_up(request_id))
+        if not wait_seconds:
+            await self._follow(wait, None)
+        elif report is None or wait.job.settled:
+            await self._follow(wait, deadline)
+        else:
+            failure: Exception | None = None
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(wait.tell, report)
+                try:
+                    await self._follow(wait, deadline)
+                except Exception as error:  # raised outside of the group, which would wrap it
+                    failure = error
+                beside.cancel_scope.cancel()
+            if failure:
+                raise failure
+        return await self._with_clip(wait.job)
+
+    async def _follow(self, wait: _Wait, deadline: float | None) -> None:
+        """Ask until the job ends or the time is up; without a deadline, once.
+
+        Raises:
+            HailuoError: the gateway could not be asked, at last; trouble that may pass is outlived until then.
+        """
         while True:
-            job, trouble = await self._asked(job, deadline - anyio.current_time() if wait_seconds else None)
-            remaining = deadline - anyio.current_time()
-            if job.settled or remaining <= 0 or not self._worth_waiting(job):
+            job, trouble = await self._asked(wait.job, deadline - anyio.current_time() if deadline else None)
+            wait.see(job)
+            remaining = deadline - anyio.current_time() if deadline else 0.0
+            if remaining <= 0 or not self.may_move(job) or await self._stopped(remaining, job):
                 break
-            if report:
-                await report(job)
-            await anyio.sleep(min(remaining, self._pace(job)))
-            job = await self.ledger.get(job.key) or job  # somebody else may have asked meanwhile
+            wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
         if trouble:
             raise trouble
-        return await self._with_clip(job)
+
+    async def _stopped(self, remaining: float, job: Job) -> bool:
+        """Pause until the next poll is due. Returns at once, and true, where the server is about to stop."""
+        if self._stopping is None:
+            raise InternalError("The studio is not open.")
+        with anyio.move_on_after(min(remaining, self._pace(job))):
+            await self._stopping.wait()
+        return self._stopping.is_set()
+
+    async def known(self, request_id: object) -> Job | None:
+        """The job as the ledger has it; no gateway is asked.
+
+        Raises:
+            InvalidInput: this is no request id.
+        """
+        parsed = RequestId.parse(request_id)
+        job = await self.ledger.find(parsed.model, parsed.remote_id, "", self._origin_of(parsed.model))
+        if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+            job = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
+        return job if job and job.model == parsed.model else None
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
@@ -174,14 +254,11 @@ class Studio:
 
     async def _look_up(self, request_id: object) -> Job:
         """The job of this id: from the ledger, or entered anew after its gateway was asked."""
-        parsed = RequestId.parse(request_id)
-        known = await self.ledger.find(parsed.model, parsed.remote_id, "", self._origin_of(parsed.model))
-        if known is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
-            known = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
-            if known is None or known.model != parsed.model:
-                raise UnknownRequest(f"There is no job {parsed}.")
-        if known:
+        if known := await self.known(request_id):
             return known
+        parsed = RequestId.parse(request_id)
+        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+            raise UnknownRequest(f"There is no job {parsed}.")
         model = self.catalog.known_model(parsed.model)
         if model is None:
             raise UnknownRequest(f"There is no job {parsed}: {parsed.model!r} is no model.")
@@ -228,10 +305,11 @@ class Studio:
             return job, error
         return job, None
 
-    def _worth_waiting(self, job: Job) -> bool:
-        """Whether time can bring news: a job at another origin is not asked, a lost one only has a history to tell."""
+    def may_move(self, job: Job) -> bool:
+        """Whether time can bring news: an ended job stays as it is, one at another origin is not asked, a lost one only
+        has a history to tell."""
         gateway = self._tracker.gateway_of(job)
-        if gateway is None:
+        if job.settled or gateway is None:
             return False
         return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
 
@@ -253,7 +331,7 @@ class Studio:
         wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
         if not wanted:
             return job
-        saved = job
+        saved = job.warned("The clip is still being saved; the next get_status tells its path.")
         with anyio.move_on_after(SAVE_GRACE_SECONDS):
             try:
                 saved = await self._tracker.save(self._running, job)

@@ -61,6 +61,14 @@ class Prepared:
         return (*self.spec.advice(), *(w for picture in self.pictures.values() for w in picture.warnings))
 
     @property
+    def price_in_words(self) -> str:
+        """The estimate with its source and date, or that there is none."""
+        price = self.spec.price()
+        if price is None:
+            return f"Nobody publishes a price for {self.spec.id}."
+        return f"Estimate: ${price.usd:g} ({price.kind}; {price.source}, {price.as_of:%Y-%m-%d})."
+
+    @property
     def record(self) -> dict[str, Any]:
         return self.with_pictures({name: picture.shown for name, picture in self.pictures.items()}).record()
 

@@ -15,6 +15,8 @@ from hailuo_mcp.errors import HailuoError, InvalidInput
 from hailuo_mcp.jobs import Job, State
 from hailuo_mcp.media.stills import poster
 from hailuo_mcp.params import JsonSchema, shown, shown_name
+from hailuo_mcp.player import tool_meta
+from hailuo_mcp.resources import video_link
 from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
 
 Arguments = Mapping[str, Any]
@@ -63,6 +65,7 @@ def definitions(catalog: Catalog) -> list[Tool]:
             ),
             output_schema=views.output_schema(views.JobView),
             annotations=_annotations(read_only=False, idempotent=False),
+            _meta=tool_meta(),
         ),
         Tool(
             name="get_status",
@@ -82,6 +85,7 @@ def definitions(catalog: Catalog) -> list[Tool]:
             ),
             output_schema=views.output_schema(views.JobView),
             annotations=_annotations(read_only=True),
+            _meta=tool_meta(),
         ),
         Tool(
             name="list_models",
@@ -167,8 +171,9 @@ async def _get_status(call: Call) -> CallToolResult:
         )
         await call.progress(view.elapsed_seconds, total, f"{job.state}, {view.elapsed_seconds:.0f} s")
 
-    view = views.job_view(await call.studio.status(_request_id(call.arguments), wait, report))
-    return _answer(view, views.job_text(view))
+    job = await call.studio.status(_request_id(call.arguments), wait, report)
+    view = views.job_view(job)
+    return await _with_link(_answer(view, views.job_text(view)), job)
 
 
 async def _list_models(call: Call) -> CallToolResult:
@@ -202,6 +207,13 @@ async def _download_video(call: Call) -> CallToolResult:
     answer = _answer(view, f"Saved at {view.video_path} ({view.bytes / 1e6:.1f} MB).")
     if still := await poster(path):
         answer.content.append(ImageContent(type="image", data=base64.b64encode(still).decode(), mime_type="image/png"))
+    return await _with_link(answer, job)
+
+
+async def _with_link(answer: CallToolResult, job: Job) -> CallToolResult:
+    """The answer with a link to the saved clip's resource, where there is one."""
+    if link := await video_link(job):
+        answer.content.append(link)
     return answer
 
 

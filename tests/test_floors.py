@@ -16,7 +16,7 @@ FLOORS = (
     ("gateways",),
     ("catalog",),
     ("submission", "tracking", "watching", "studio"),
-    ("views", "tools", "server"),
+    ("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server", "http"),
     ("app",),
     ("cli",),
     ("__main__",),

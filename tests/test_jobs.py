@@ -212,7 +212,7 @@ def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
 def test_it_pays_to_ask_again_after_half_of_what_is_left() -> None:
     running = job(estimated_seconds=100)
     waits = [running.patience_seconds(running.created_at + timedelta(seconds=s)) for s in (0, 60, 96, 400, 10_000)]
-    assert waits == [50, 20, pytest.approx(9.6), 40, 60]
+    assert waits == [30, 20, pytest.approx(9.6), 30, 30]
     assert job().patience_seconds(utc_now()) == job(State.UNCONFIRMED).patience_seconds(utc_now()) > 0
     assert job(origin=IN_PROCESS).patience_seconds(utc_now()) < job().patience_seconds(utc_now())
 

@@ -373,7 +373,7 @@ async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
             await studio.generate(call)
             assert body_of(wire.posts[0])["callback_url"] == url
         else:
-            with pytest.raises(InvalidInput, match="callback_url (names|must be)"):
+            with pytest.raises(InvalidInput, match=r"callback_url (names|must be)"):
                 await studio.generate(call)
             assert wire.requests == []
 

@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "download": "jobs",
         "jobs": "jobs",
     },
+    "Serve assistants over HTTP": {"serve": "serve"},
     "Rehearse": {"sandbox": "sandbox"},
 }
 """Heading to the commands below it, each with its module in this package. A command is imported when it is used."""

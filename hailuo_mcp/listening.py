@@ -1,0 +1,87 @@
+"""`subscriptions/listen`: news of jobs for clients that keep a stream open (2026-07-28).
+
+A job is the resource `hailuo://jobs/<request id>`, its id as it is or percent-encoded. Whoever subscribes to one is
+told when its state, its link or its file changes; the job is followed for as long as somebody listens. `hailuo://jobs`
+changes with each of them.
+"""
+
+import logging
+from typing import Any
+from urllib.parse import quote, unquote
+
+import anyio
+from mcp.server.context import ServerRequestContext
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, SubscriptionsListenRequestParams, SubscriptionsListenResult
+
+from hailuo_mcp import tasks
+from hailuo_mcp.boundary import note
+from hailuo_mcp.errors import GatewayTrouble, HailuoError
+from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, utc_now
+from hailuo_mcp.resources import JOBS
+from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+
+log = logging.getLogger(__name__)
+
+FOLLOWED_MAX = 20
+"""So many jobs are followed for one stream; news of more are passed on as they come."""
+
+
+class Listening:
+    """Serves `subscriptions/listen` over a studio. One for all connections of a server."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._bus = InMemorySubscriptionBus()
+        self._streams = ListenHandler(self._bus)
+        studio.on_change.append(self._publish)
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        if (params.notifications.model_extra or {}).get("taskIds"):
+            tasks.require(ctx)  # news of tasks are not pushed, and the acknowledgement leaves them out
+        uris = params.notifications.resource_subscriptions or []
+        wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
+        ended: SubscriptionsListenResult | MCPError | None = None
+        async with anyio.create_task_group() as beside:
+            for request_id in sorted(wanted)[:FOLLOWED_MAX]:
+                beside.start_soon(self._follow, request_id)
+            try:
+                ended = await self._streams(ctx, params)
+            except MCPError as error:  # raised outside of the group, which would wrap it
+                ended = error
+            beside.cancel_scope.cancel()
+        if not isinstance(ended, SubscriptionsListenResult):
+            raise ended or MCPError(INTERNAL_ERROR, "The stream has ended")
+        return ended
+
+    def close(self) -> None:
+        """End all streams in the way that tells clients it was meant."""
+        self._streams.close()
+
+    async def _publish(self, job: Job) -> None:
+        uris = {JOBS}
+        for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.key}"):
+            uris |= {f"{JOBS}/{request_id}", f"{JOBS}/{quote(request_id, safe='')}"}
+        for uri in uris:
+            await self._bus.publish(ResourceUpdated(uri))
+
+    async def _follow(self, request_id: str) -> None:
+        """Ask until the job has ended; what is learned is published on the way."""
+        while True:
+            pause = float(WAIT_SECONDS_MAX)
+            try:
+                job = await self._studio.status(request_id, WAIT_SECONDS_MAX)
+                if not self._studio.may_move(job):
+                    return
+                pause = job.patience_seconds(utc_now())
+            except GatewayTrouble as error:
+                log.info("a job that somebody listens to could not be asked for: %s", error.problem.code)
+            except HailuoError:
+                return
+            except Exception as error:
+                note("following a job", error)
+                return
+            await anyio.sleep(pause)

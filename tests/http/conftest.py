@@ -1,0 +1,10 @@
+"""Both transports, for what must hold on each."""
+
+import pytest
+
+from tests.http.servers import TRANSPORTS, Transport
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    return TRANSPORTS[request.param]

@@ -1,0 +1,60 @@
+"""`subscriptions/listen`: news of jobs, without anybody asking for them meanwhile."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import anyio
+import httpx
+import pytest
+from mcp.client.subscriptions import ResourceUpdated
+
+from tests.http.servers import SANDBOX, Transport, serving
+from tests.http.test_who_may_come import META, MODERN
+from tests.support import facts_of
+
+
+@pytest.mark.parametrize("encoded", [True, False], ids=["encoded", "as it is"])
+async def test_who_listens_to_a_job_is_told_of_its_end(encoded: bool, transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX, HAILUO_MCP_AUTO_DOWNLOAD="0") as connect, connect() as client:
+        submitted = facts_of(await client.call_tool("generate_video", {"prompt": "a kite"}))
+        other = facts_of(await client.call_tool("generate_video", {"prompt": "another kite"}))
+        request_id = submitted["request_id"]
+        states: dict[str, str] = {}
+        uri = f"hailuo://jobs/{quote(request_id, safe='') if encoded else request_id}"
+        with anyio.fail_after(30):
+            async with client.listen(resource_subscriptions=[uri]) as events:
+                async for event in events:
+                    assert event == ResourceUpdated(uri)
+                    known = facts_of(await client.call_tool("list_jobs"))["jobs"]
+                    states = {job["request_id"]: job["state"] for job in known}
+                    if states[request_id] == "completed":
+                        break
+        assert states[other["request_id"]] == "queued"  # nobody follows that one
+
+
+async def test_who_listens_to_the_jobs_is_told_of_a_new_one(transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect() as client:
+        with anyio.fail_after(20):
+            async with client.listen(resource_subscriptions=["hailuo://jobs"]) as events:
+                await client.call_tool("generate_video", {"prompt": "a kite"})
+                assert await anext(aiter(events)) == ResourceUpdated("hailuo://jobs")
+
+
+async def test_a_job_that_does_not_exist_is_listened_to_in_vain(transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect() as client:
+        async with client.listen(resource_subscriptions=["hailuo://jobs/nonsense", "hailuo://jobs/%FF", "x:y"]) as one:
+            assert len(one.honored.resource_subscriptions or ()) == 3
+        assert (await client.list_tools()).tools
+
+
+async def test_news_of_tasks_need_the_extension_and_are_not_promised(tmp_path: Path) -> None:
+    body = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {"_meta": META, "notifications": {"taskIds": ["segmind/hailuo-02-fast/x"]}},
+    }
+    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+        answer = await web.post(running.url, json=body, headers={**MODERN, "Mcp-Method": "subscriptions/listen"})
+    assert answer.json()["error"]["code"] == -32021
+    assert "io.modelcontextprotocol/tasks" in answer.text

@@ -1,0 +1,97 @@
+"""A stop in good order: submissions get their answers, waits end at once, streams are closed as meant."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+import uvicorn
+from mcp import Client
+
+from tests.http.servers import SANDBOX, serving
+from tests.support import KEYS, Era, facts_of, sent_to
+
+ERAS = ["legacy", "auto"]
+
+
+class SlowGateway:
+    """Segmind, which thinks before it takes a job: until `go` is set."""
+
+    def __init__(self) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        self.asked.set()
+        await asyncio.to_thread(self.go.wait, 20)
+        body = json.dumps({"request_id": "r-1", "status": "QUEUED"}).encode()
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def on_a_port(gateway: SlowGateway) -> Generator[dict[str, str]]:
+    config = uvicorn.Config(gateway, port=0, log_level="error", ws="none", lifespan="off", log_config=None)
+    listening = config.bind_socket()
+    listening.listen()
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, args=([listening],))
+    thread.start()
+    try:
+        yield {**KEYS, **sent_to(listening.getsockname()[1])}
+    finally:
+        gateway.go.set()
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_submission_in_flight_gets_its_answer(era: Era, tmp_path: Path) -> None:
+    gateway, answers = SlowGateway(), list[dict[str, Any]]()
+    with on_a_port(gateway) as variables:
+        async with serving(tmp_path, **variables) as running, Client(running.url, mode=era) as client:
+
+            async def submit() -> None:
+                await client.list_tools()  # or the client asks for them after the call, to check its answer
+                call = {"prompt": "a kite", "model": "segmind/minimax-hailuo-2"}
+                answers.append(dict(facts_of(await client.call_tool("generate_video", call))))
+
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(submit)
+                assert await anyio.to_thread.run_sync(gateway.asked.wait, 20)
+                running.signal()
+                await anyio.sleep(0.5)  # the stop has begun
+                gateway.go.set()
+            assert [(answer["state"], answer["request_id"]) for answer in answers] == [
+                ("queued", "segmind/minimax-hailuo-2/r-1")
+            ]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_wait_answers_at_once_with_what_is_known(era: Era, tmp_path: Path) -> None:
+    async with serving(tmp_path, **SANDBOX) as running, Client(running.url, mode=era) as client:
+        submitted = facts_of(await client.call_tool("generate_video", {"prompt": "a kite sandbox:never"}))
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            running.signal()
+
+        asked = {"request_id": submitted["request_id"], "wait_seconds": 45}
+        with anyio.fail_after(10):
+            answer = facts_of(await client.call_tool("get_status", asked, progress_callback=told))
+        assert answer["state"] in ("queued", "processing")
+
+
+async def test_streams_are_closed_as_meant(tmp_path: Path) -> None:
+    async with serving(tmp_path, **SANDBOX) as running, Client(running.url) as client:
+        with anyio.fail_after(10):
+            async with client.listen(resource_subscriptions=["hailuo://jobs"]) as events:
+                running.signal()
+                assert [event async for event in events] == []  # a stream that merely drops would raise

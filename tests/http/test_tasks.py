@@ -1,0 +1,202 @@
+"""The tasks extension with the SDK's client, over both transports; and that nobody else notices it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    CallToolResult,
+    Request,
+    RequestParams,
+    Result,
+)
+
+from hailuo_mcp import tasks
+from tests.http.servers import SANDBOX, Transport
+from tests.support import Era, facts_of, text_of
+
+KITE = {"prompt": "a red kite rises", "model": "segmind/minimax-hailuo-2"}
+
+
+class Created(Result):
+    result_type: Literal["task"] = "task"
+    task_id: str
+    status: str
+    status_message: str
+    created_at: str
+    last_updated_at: str
+    ttl_ms: int | None
+    poll_interval_ms: int
+
+
+class Params(RequestParams):
+    task_id: str
+    input_responses: dict[str, Any] | None = None
+
+
+class TaskRequest(Request[Params, str]):
+    name_param = "taskId"
+    method: str
+    params: Params
+
+
+class Task(Result):
+    task_id: str
+    status: str
+    status_message: str
+    ttl_ms: int | None
+    poll_interval_ms: int | None = None
+    result: dict[str, Any] | None = None
+
+
+class Ack(Result):
+    pass
+
+
+class Tasks(ClientExtension):
+    """Polls a task to its end, as a host does it, and keeps what it saw."""
+
+    identifier = tasks.EXTENSION
+
+    def __init__(self, before_polling: Callable[[ClaimContext, Created], Any] | None = None) -> None:
+        self.created: list[Created] = []
+        self.polls: list[Task] = []
+        self._before_polling = before_polling
+
+    def claims(self) -> list[ResultClaim[Any]]:
+        return [ResultClaim(result_type="task", model=Created, resolve=self._resolve)]
+
+    async def _resolve(self, created: Created, ctx: ClaimContext) -> CallToolResult:
+        self.created.append(created)
+        if self._before_polling:
+            await self._before_polling(ctx, created)
+        while True:
+            request = TaskRequest(method="tasks/get", params=Params(task_id=created.task_id))
+            task = await ctx.session.send_request(request, Task)
+            self.polls.append(task)
+            if task.status != "working":
+                assert task.status == "completed"
+                return CallToolResult.model_validate(task.result)
+            assert task.poll_interval_ms
+            await anyio.sleep(task.poll_interval_ms / 1000)
+
+
+async def _ask(client: Client, method: str, task_id: str) -> Ack:
+    params = Params(task_id=task_id, input_responses={} if method == "tasks/update" else None)
+    return await client.session.send_request(TaskRequest(method=method, params=params), Ack)
+
+
+async def test_a_declaring_client_gets_the_clip_from_the_one_call(transport: Transport, tmp_path: Path) -> None:
+    extension = Tasks()
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
+        result = await client.call_tool("generate_video", KITE)
+        job = facts_of(result)
+        assert (result.is_error, job["state"], job["sandbox"]) == (False, "completed", True)
+        (created,) = extension.created
+        assert created.task_id == job["request_id"]
+        assert (created.status, created.poll_interval_ms) == ("working", 2000)
+        assert created.ttl_ms is None or created.ttl_ms > 0
+        assert created.created_at == job["created_at"]
+        assert "no gateway can cancel" in created.status_message
+        assert {task.task_id for task in extension.polls} == {job["request_id"]}
+        ordinary = await client.call_tool("get_status", {"request_id": job["request_id"]})
+        assert facts_of(ordinary)["video_url"] == job["video_url"]
+
+
+async def test_a_job_that_fails_is_a_completed_task_with_the_tools_error(transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
+        result = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:fail"})
+        assert result.is_error
+        assert facts_of(result)["state"] == "failed"
+        assert facts_of(result)["error"]["code"] in text_of(result)
+
+
+async def test_a_cancelled_task_is_acknowledged_and_goes_on(transport: Transport, tmp_path: Path) -> None:
+    acks: list[Ack] = []
+
+    async def cancel(ctx: ClaimContext, created: Created) -> None:
+        for method in ("tasks/cancel", "tasks/update"):
+            request = TaskRequest(method=method, params=Params(task_id=created.task_id, input_responses={"x": {}}))
+            acks.append(await ctx.session.send_request(request, Ack))
+
+    extension = Tasks(cancel)
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
+        result = await client.call_tool("generate_video", KITE)
+        assert facts_of(result)["state"] == "completed"
+        assert "goes on" in str((acks[0].meta or {})[tasks.NOTICE])
+        again = await _ask(client, "tasks/cancel", extension.created[0].task_id)
+        assert tasks.NOTICE not in (again.meta or {})
+
+
+async def test_a_submission_whose_answer_was_lost_is_a_task_that_finds_it(transport: Transport, tmp_path: Path) -> None:
+    extension = Tasks()
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
+        result = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:lost_answer"})
+        assert facts_of(result)["state"] == "completed"
+        (created,) = extension.created
+        assert "/unconfirmed-" in created.task_id
+        assert {task.task_id for task in extension.polls} == {created.task_id}
+        assert "/unconfirmed-" not in facts_of(result)["request_id"]
+
+
+async def test_what_leaves_nothing_to_wait_for_is_answered_ordinarily(transport: Transport, tmp_path: Path) -> None:
+    extension = Tasks()
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
+        rehearsed = await client.call_tool("generate_video", {**KITE, "dry_run": True})
+        assert facts_of(rehearsed)["state"] == "dry_run"
+        refused = await client.call_tool("generate_video", {**KITE, "prompt": ""})
+        assert refused.is_error
+        broke = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:no_credits"})
+        assert facts_of(broke)["error"]["code"] == "insufficient_credits"
+        assert extension.created == []
+        await client.call_tool("generate_video", KITE)
+        again = await client.call_tool("generate_video", KITE)
+        assert facts_of(again)["duplicate"] is True
+        assert len(extension.created) == 1
+
+
+async def test_a_task_outlives_the_server_that_made_it(transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
+        task = await client.session.call_tool("generate_video", KITE, allow_claimed=True)
+        assert isinstance(task, Created)
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
+        request = TaskRequest(method="tasks/get", params=Params(task_id=task.task_id))
+        with anyio.fail_after(20):
+            known = await client.session.send_request(request, Task)
+            while known.status == "working":
+                await anyio.sleep(0.5)
+                known = await client.session.send_request(request, Task)
+        assert known.result
+        assert known.result["structuredContent"]["request_id"] == task.task_id
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+async def test_an_unknown_task_is_an_invalid_parameter(method: str, transport: Transport, tmp_path: Path) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
+        for task_id in ("nonsense", "segmind/hailuo-02-fast/none-such", "nobody/nothing/x"):
+            with pytest.raises(MCPError, match="Task not found") as refused:
+                await _ask(client, method, task_id)
+            assert refused.value.code == INVALID_PARAMS
+
+
+@pytest.mark.parametrize(
+    ("era", "code"), [("auto", MISSING_REQUIRED_CLIENT_CAPABILITY), ("legacy", METHOD_NOT_FOUND)], ids=["new", "old"]
+)
+async def test_a_client_that_does_not_declare_it_never_meets_a_task(
+    era: Era, code: int, transport: Transport, tmp_path: Path
+) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect(era) as client:
+        submitted = facts_of(await client.call_tool("generate_video", KITE))
+        assert submitted["state"] == "queued"
+        for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+            with pytest.raises(MCPError) as refused:
+                await _ask(client, method, submitted["request_id"])
+            assert refused.value.code == code

@@ -1,0 +1,108 @@
+"""Waiting for a job: progress at a humane rate, and a cancelled wait that frees everything but the job."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from hailuo_mcp import studio as studio_module
+from hailuo_mcp.jobs import Job, State
+from tests.http.servers import SANDBOX, Transport, over_http
+from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, settings_for, wired
+
+NEVER = {"prompt": "a kite sandbox:never"}
+FREED_WITHIN_SECONDS = 3.0
+
+
+async def _submitted(client: Client) -> str:
+    return facts_of(await client.call_tool("generate_video", NEVER))["request_id"]
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_a_cancelled_wait_frees_its_call_at_once_and_the_job_goes_on(
+    era: Era, transport: Transport, tmp_path: Path
+) -> None:
+    async with transport(tmp_path, **SANDBOX) as connect, connect(era) as client:
+        request_id = await _submitted(client)
+
+        async with anyio.create_task_group() as waiting:
+
+            async def give_up(progress: float, total: float | None, message: str | None) -> None:
+                waiting.cancel_scope.cancel()
+
+            waiting.start_soon(_wait, client, request_id, give_up)
+
+        with anyio.fail_after(FREED_WITHIN_SECONDS):  # the client is still connected: nothing but the cancel frees it
+            while "get_status was cancelled" not in log_of(tmp_path).read_text():  # noqa: ASYNC110  another process
+                await anyio.sleep(0.05)
+        alive = facts_of(await client.call_tool("get_status", {"request_id": request_id}))
+        assert alive["state"] in ("queued", "processing")
+        jobs = facts_of(await client.call_tool("list_jobs"))["jobs"]
+        assert [job["request_id"] for job in jobs] == [request_id]
+
+
+async def _wait(client: Client, request_id: str, told: object) -> None:
+    asked = {"request_id": request_id, "wait_seconds": 45}
+    await client.call_tool("get_status", asked, progress_callback=told)  # pyright: ignore[reportArgumentType]
+
+
+async def test_progress_comes_at_a_humane_rate_and_says_state_seconds_and_estimate(tmp_path: Path) -> None:
+    heard: list[tuple[float, float, float | None, str | None]] = []
+
+    async def told(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((anyio.current_time(), progress, total, message))
+
+    async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
+        asked = {"request_id": await _submitted(client), "wait_seconds": 9}
+        began = anyio.current_time()
+        answer = facts_of(await client.call_tool("get_status", asked, progress_callback=told))
+        ended = anyio.current_time()
+    assert answer["state"] == "processing"
+    times = [began, *(time for time, _, _, _ in heard), ended]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps[0] < 1
+    assert all(1.9 <= gap <= 8 for gap in gaps[1:-1])
+    seconds = [progress for _, progress, _, _ in heard]
+    assert seconds == sorted(set(seconds))
+    assert all(total and total > progress for _, progress, total, _ in heard)
+    assert all(
+        message and "s" in message and message.split(",")[0] in ("queued", "processing") for _, _, _, message in heard
+    )
+
+
+async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio_module, "REPORT_EVERY_SECONDS", 0.05)
+    told: list[Job] = []
+    enough = anyio.Event()
+
+    async def report(job: Job) -> None:
+        told.append(job)
+        if len(told) == 5:
+            enough.set()
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        await enough.wait()
+        return httpx.Response(200, json={"status": "FAILED", "error": "no"})
+
+    studio, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=slow))
+    async with studio:
+        job = (await studio.generate(arguments_for("segmind/hailuo-02-fast"))).job
+        with anyio.fail_after(10):
+            ended = await studio.status(job.request_id, 9, report)
+    assert ended.state is State.FAILED
+    assert {job.state for job in told} == {State.QUEUED}
+
+
+async def test_a_caller_who_cannot_be_told_still_gets_the_answer(tmp_path: Path) -> None:
+    async def gone(_: Job) -> None:
+        raise anyio.BrokenResourceError
+
+    done = {"status": "COMPLETED", "output": "https://x.example/clip.mp4"}
+    settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0")
+    studio, _ = wired(settings, segmind(status=lambda _: httpx.Response(200, json=done)))
+    async with studio:
+        job = (await studio.generate(arguments_for("segmind/hailuo-02-fast"))).job
+        assert (await studio.status(job.request_id, 9, gone)).state is State.COMPLETED

@@ -1,0 +1,116 @@
+"""What the HTTP server refuses: other machines, other names, local files, a sandbox that nobody asked for."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.servers import SANDBOX, SERVE, over_http, serving
+from tests.support import KEYS, environment, facts_of, text_of
+
+INITIALIZE: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "0"}},
+}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "0"},
+}
+DISCOVER: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": META}}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+MODERN = {**ACCEPT, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "server/discover"}
+
+
+@pytest.mark.parametrize(("body", "headers"), [(INITIALIZE, ACCEPT), (DISCOVER, MODERN)], ids=["old", "new"])
+async def test_only_requests_that_name_this_machine_are_answered(
+    body: dict[str, Any], headers: dict[str, str], tmp_path: Path
+) -> None:
+    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+
+        async def status(**more: str) -> int:
+            return (await web.post(running.url, json=body, headers={**headers, **more})).status_code
+
+        port = httpx.URL(running.url).port
+        assert await status() == 200
+        for name in ("127.0.0.1", "localhost", "[::1]"):
+            assert await status(Host=f"{name}:{port}", Origin=f"http://{name}:5173") == 200
+        for name in ("evil.example", f"evil.example:{port}", f"127.0.0.1.evil.example:{port}", f"10.0.0.1:{port}"):
+            assert await status(Host=name) == 421
+        for origin in ("http://evil.example", "https://localhost.evil.example", "null", "file://"):
+            assert await status(Origin=origin) == 403
+
+
+async def test_no_file_of_this_machine_is_read(tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "first.png"
+    picture.parent.mkdir()
+    picture.write_bytes(b"\x89PNG")
+    async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
+        for given in (str(picture), picture.as_uri(), "first.png", "~/pictures/first.png", "/etc/passwd"):
+            refused = await client.call_tool("generate_video", {"prompt": "a kite", "first_frame_image": given})
+            assert refused.is_error
+            assert facts_of(refused)["error"]["code"] == "invalid_image"
+            assert facts_of(refused)["error"]["charged"] == "no"
+        assert facts_of(await client.call_tool("list_jobs"))["total"] == 0
+
+
+async def test_without_a_key_the_sandbox_does_not_step_in_unasked(tmp_path: Path) -> None:
+    async with over_http(tmp_path) as connect, connect() as client:
+        assert facts_of(await client.call_tool("list_models"))["sandbox"] is False
+        refused = await client.call_tool("generate_video", {"prompt": "a kite"})
+        assert refused.is_error
+        assert all(variable in text_of(refused) for variable in KEYS)
+
+
+def run(directory: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SERVE, *options],
+        env=environment(directory, **variables),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+OPEN_HOSTS = ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com", ""]  # noqa: S104  refused
+
+
+@pytest.mark.parametrize("host", OPEN_HOSTS)
+def test_a_host_that_others_could_reach_is_refused_in_one_line(host: str, tmp_path: Path) -> None:
+    refused = run(tmp_path, "--host", host)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"Error: --host {host} is refused")
+    assert "tokens" in line
+
+
+def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path) -> None:
+    without_http = subprocess.run(SERVE[:-1], env=environment(tmp_path), capture_output=True, text=True, timeout=30)
+    assert (without_http.returncode, len(without_http.stderr.splitlines())) == (2, 1)
+    assert "serve --http" in without_http.stderr
+    wrong_setting = run(tmp_path, HAILUO_MCP_SANDBOX="perhaps")
+    assert wrong_setting.returncode == 2
+    assert "HAILUO_MCP_SANDBOX" in wrong_setting.stderr
+
+
+async def test_a_port_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
+    async with serving(tmp_path, **SANDBOX) as running:
+        refused = run(tmp_path, "--port", str(httpx.URL(running.url).port))
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "cannot listen on 127.0.0.1" in line
+
+
+async def test_it_serves_at_mcp_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+        assert running.url.endswith("/mcp")
+        answer = await web.post(httpx.URL(running.url).join("/"), content=json.dumps(INITIALIZE), headers=ACCEPT)
+        assert answer.status_code == 404

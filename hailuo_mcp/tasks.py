@@ -29,7 +29,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from hailuo_mcp import views
 from hailuo_mcp.boundary import guarded
 from hailuo_mcp.errors import CallerError, HailuoError
-from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.jobs import Job
 from hailuo_mcp.studio import Studio
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import jsonschema
 import pytest
 from mcp import Client
-from mcp_types import CallToolResult, ImageContent, ListToolsResult
+from mcp_types import CallToolResult, ImageContent, ListToolsResult, ResourceLink
 
 from hailuo_mcp import tools
 from hailuo_mcp.errors import ErrorCode
@@ -171,7 +171,7 @@ def held_to_its_promises(tool: str, result: CallToolResult) -> None:
     else:
         properties = schema["properties"]
         assert set(facts) == {name for name in properties if name != "error"} | ({"error"} & set(facts))
-        assert all(isinstance(part, ImageContent) for part in more)
+        assert all(isinstance(part, ImageContent | ResourceLink) for part in more)
         if tool in ("generate_video", "get_status"):
             assert set(facts) == FIELDS
 
@@ -232,7 +232,9 @@ async def test_a_saved_clip_is_answered_with_its_path_and_a_still(settings: Sett
                 "media_type": "video/mp4",
             }
             assert Path(facts["video_path"]).is_relative_to(tmp_path / "clips")
-            _, still = result.content
+            _, still, link = result.content
+            assert isinstance(link, ResourceLink)
+            assert link.uri.startswith("hailuo://videos/")
             assert isinstance(still, ImageContent)
             assert base64.b64decode(still.data).startswith(b"\x89PNG")
 

@@ -12,6 +12,8 @@ from tests.http.servers import SANDBOX, Transport, serving
 from tests.http.test_who_may_come import META, MODERN
 from tests.support import facts_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("encoded", [True, False], ids=["encoded", "as it is"])
 async def test_who_listens_to_a_job_is_told_of_its_end(encoded: bool, transport: Transport, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from mcp import Client
 from tests.http.servers import SANDBOX, serving
 from tests.support import KEYS, Era, facts_of, sent_to
 
+pytestmark = pytest.mark.slow
+
 ERAS = ["legacy", "auto"]
 
 

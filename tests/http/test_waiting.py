@@ -13,6 +13,8 @@ from hailuo_mcp.jobs import Job, State
 from tests.http.servers import SANDBOX, Transport, over_http
 from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, settings_for, wired
 
+pytestmark = pytest.mark.slow
+
 NEVER = {"prompt": "a kite sandbox:never"}
 FREED_WITHIN_SECONDS = 3.0
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.player import player_html, resource_meta
+from hailuo_mcp.player import PLAYER_URI, player_html, resource_meta
 from tests.player.jobs import CLIP, Result, clip
 
 if TYPE_CHECKING:
@@ -82,28 +82,28 @@ class Real:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._saved: Path | None = None
 
     async def player(self, origins: Iterable[str]) -> tuple[str, Result]:
-        # Once the server lists the resource: `await self._read(PLAYER_URI)`, its text and its `_meta`.
-        return player_html(), resource_meta(origins)
+        """The resource as the server gives it. `origins` come on top: the server names those of clips that it has
+        seen, and a job that is only just submitted has none yet."""
+        content = (await self.read_resource(PLAYER_URI))["contents"][0]
+        own = content["_meta"]["ui"]["csp"]["resourceDomains"]
+        return content["text"], resource_meta([*own, *origins])
 
     async def call_tool(self, name: str, arguments: Result) -> Result:
         answer = await self._client.call_tool(name, arguments)
-        facts: Result = answer.structured_content or {}
-        if path := facts.get("video_path"):
-            self._saved = Path(path)
         return {
             "content": [part.model_dump(by_alias=True, exclude_none=True, mode="json") for part in answer.content],
-            "structuredContent": facts,
+            "structuredContent": answer.structured_content or {},
             "isError": answer.is_error,
         }
 
     async def read_resource(self, uri: str) -> Result:
-        # Once the server serves clips: `(await self._client.read_resource(uri)).model_dump(by_alias=True)`.
-        if not self._saved:
-            raise Refused(-32002, "Resource not found")
-        return clip(uri, self._saved)
+        try:
+            read = await self._client.read_resource(uri)
+        except MCPError as error:
+            raise Refused(error.error.code, error.error.message) from None
+        return read.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 @dataclass

@@ -136,6 +136,8 @@ class Job(BaseModel):
     fingerprint: str = ""
     """Equal for equal requests, pictures compared by content."""
     estimated_seconds: float | None = None
+    estimate_learned: bool = False
+    """The estimate comes from finished jobs like this one, not from what is published."""
     estimated_cost_usd: float | None = None
     budget_cost_usd: float = 0.0
     """What a budget counts while the real cost is not known."""

@@ -40,8 +40,10 @@ WAIT_SECONDS_MAX = 45
 """The longest a call is held: hosts end calls after 60 s."""
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
-FIRST_POLL_SECONDS, POLL_EVERY_SECONDS, POLL_SANDBOX_SECONDS = 8.0, 3.0, 0.5
-POLL_HISTORY_SECONDS = 5.0
+FIRST_POLL_SECONDS, POLL_EVERY_SECONDS = 8.4, 3.0
+POLL_SANDBOX_SECONDS, POLL_HISTORY_SECONDS = 0.5, 5.0
+PUNCTUAL_SECONDS, LATE_SECONDS, POLL_LATE_SECONDS = 0.3, 6.0, 1.0
+"""A job whose usual time is known is asked this much after it, and then this often for this long."""
 REPORT_EVERY_SECONDS = 5.0
 """While a call waits, its caller hears of the job this often, and of a new state at once."""
 
@@ -314,15 +316,14 @@ class Studio:
         return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
 
     def _pace(self, job: Job) -> float:
-        """Seconds to the next poll while a caller waits: no clip is done in the first moments, and later a tenth of
-        the time passed is soon enough. The sandbox in this process costs nothing to ask."""
-        elapsed = job.elapsed_seconds(utc_now())
+        """Seconds to the next poll while a caller waits. The sandbox in this process costs nothing to ask."""
         if job.origin == IN_PROCESS:
             pace = POLL_SANDBOX_SECONDS
+        elif job.state is State.UNCONFIRMED:
+            pace = POLL_HISTORY_SECONDS
         else:
-            pace = max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 10)
-        if job.state is State.UNCONFIRMED:
-            pace = max(pace, POLL_HISTORY_SECONDS)
+            usual = job.estimated_seconds if job.estimate_learned else None
+            pace = seconds_to_next_poll(job.elapsed_seconds(utc_now()), usual)
         gateway = self._tracker.gateway_of(job)
         return max(self.settings.min_poll_seconds, pace, gateway.sender.quiet_seconds if gateway else 0.0)
 
@@ -339,3 +340,17 @@ class Studio:
                 log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
                 saved = job.warned(f"The clip is not saved yet: {error.problem.message} {error.problem.hint}")
         return saved
+
+
+def seconds_to_next_poll(elapsed: float, usual: float | None) -> float:
+    """When to ask again, this long after the submission. Free plans allow few requests: where the usual time is
+    learned, it is asked once halfway, for a job that fails early, and again just when it should be done. Where it is
+    not, no clip is done in the first moments, and later a small share of the time passed is soon enough."""
+    if usual is not None:
+        if elapsed < usual / 2:
+            return usual / 2 - elapsed
+        if elapsed < usual + PUNCTUAL_SECONDS:
+            return usual + PUNCTUAL_SECONDS - elapsed
+        if elapsed < usual + LATE_SECONDS:
+            return POLL_LATE_SECONDS
+    return max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 12)

@@ -162,6 +162,7 @@ class Submitter:
             body=gateway.submit_request(prepared.preview()).body or {},
             fingerprint=prepared.fingerprint,
             estimated_seconds=usual or spec.typical_seconds(),
+            estimate_learned=usual is not None,
             estimated_cost_usd=price.usd if price else None,
             budget_cost_usd=price.usd if price else self._catalog.dearest_usd(gateway.name),
             warnings=prepared.warnings,

@@ -1,0 +1,121 @@
+"""How soon a waiting assistant knows of a job's end, and how many requests that takes.
+
+    uv run python benchmarks/waiting.py
+
+Jobs of 20, 27 and 34 s run at the sandbox on a port; the assistant repeats `get_status` with `wait_seconds` 45 and does
+nothing else. First with jobs of a length never seen before, then after three finished jobs of that length. Prints, and
+asserts nothing.
+"""
+
+import argparse
+import json
+import logging
+import socket
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+
+LENGTHS = (20.0, 27.0, 34.0)
+FINISHED_BEFORE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One job, as the assistant met it."""
+
+    length: float
+    seen_before: int
+    late_seconds: float
+    calls: int
+    requests: int
+
+
+class Counted:
+    """The sandbox, with its requests counted; those for pictures and clips apart."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and "/requests/" in scope["path"]:
+            self.requests += 1
+        await self._app(scope, receive, send)
+
+
+@asynccontextmanager
+async def sandbox(directory: Path, seconds: float) -> AsyncGenerator[tuple[Counted, str]]:
+    """The sandbox on a free port."""
+    counted = Counted(create_app(directory / "sandbox", seconds=seconds))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(counted, log_level="error"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve, [listener])
+        yield counted, f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+
+
+async def one_job(studio: Studio, counted: Counted, length: float, seen_before: int) -> Figures:
+    """Submit, and wait as an assistant does."""
+    before, calls = counted.requests, 0
+    job = (await studio.generate({"prompt": f"a kite, take {seen_before}", "model": "segmind/minimax-hailuo-2"})).job
+    done_at = time.monotonic() + length
+    while not job.state.ended:
+        job = await studio.status(job.request_id, WAIT_SECONDS_MAX)
+        calls += 1
+    return Figures(length, seen_before, time.monotonic() - done_at, calls, counted.requests - before)
+
+
+async def measure(length: float, into: list[Figures]) -> None:
+    """A job of this length as the first of its kind, and again after a few more."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        async with sandbox(directory, length) as (counted, url):
+            variables = {
+                "SEGMIND_API_KEY": "benchmark",
+                "SEGMIND_BASE_URL": url,
+                "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
+                "HAILUO_MCP_AUTO_DOWNLOAD": "0",
+            }
+            settings = load_settings(variables).model_copy(update={"state_dir": directory})
+            async with build_studio(settings) as studio:
+                into.append(await one_job(studio, counted, length, 0))
+                async with anyio.create_task_group() as others:
+                    for number in range(1, FINISHED_BEFORE):
+                        others.start_soon(one_job, studio, counted, length, number)
+                into.append(await one_job(studio, counted, length, FINISHED_BEFORE))
+
+
+async def main(as_json: bool) -> None:
+    figures: list[Figures] = []
+    async with anyio.create_task_group() as tasks:
+        for length in LENGTHS:
+            tasks.start_soon(measure, length, figures)
+    figures.sort(key=lambda f: (f.seen_before, f.length))
+    if as_json:
+        print(json.dumps([asdict(f) for f in figures]))
+        return
+    print(f"{'job':>6} {'seen before':>12} {'late':>8} {'calls':>6} {'requests':>9}")
+    for f in figures:
+        print(f"{f.length:>5.0f}s {f.seen_before:>12} {f.late_seconds:>7.2f}s {f.calls:>6} {f.requests:>9}")
+    for seen, aim in ((0, "late ≤ 2 s on average, ≤ 2 calls, ≤ 12 requests"), (FINISHED_BEFORE, "≤ 1 s, ≤ 8 requests")):
+        late = [f.late_seconds for f in figures if f.seen_before == seen]
+        print(f"seen before {seen}: {sum(late) / len(late):.2f} s late on average (aim: {aim})")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    logging.disable(logging.INFO)
+    anyio.run(main, parser.parse_args().json)

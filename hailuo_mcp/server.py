@@ -17,6 +17,7 @@ from mcp_types import (
     CompleteResult,
     GetPromptRequestParams,
     GetPromptResult,
+    Icon,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -31,7 +32,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp import player, prompts, resources, tasks, tools
 from hailuo_mcp.boundary import guarded, note
-from hailuo_mcp.errors import InternalError
+from hailuo_mcp.errors import HailuoError, InternalError
 from hailuo_mcp.jobs import State
 from hailuo_mcp.listening import Listening
 from hailuo_mcp.studio import Studio
@@ -76,6 +77,7 @@ class VideoServer(Server[Any]):
             version=version,
             title="Hailuo video",
             instructions=INSTRUCTIONS,
+            icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
             cache_hints=CACHE_HINTS,
             on_list_tools=face.list_tools,
             on_call_tool=face.call_tool,
@@ -140,12 +142,17 @@ class _Face:
 
     async def _read_player(self) -> ReadResourceResult:
         """The view; its policy lets it load clips from where the newest ones came from, and from nowhere else."""
-        page = await self._studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+        links: list[str] = []
+        try:
+            page = await self._studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+            links = [job.video_url for job in page.jobs if job.video_url]
+        except HailuoError as error:  # the view also tells of trouble, and reads its clip from here
+            note("the player's policy", error)
         view = TextResourceContents(
             uri=player.PLAYER_URI,
             mime_type=player.MIME_TYPE,
             text=player.player_html(),
-            _meta=player.resource_meta(player.origins(job.video_url for job in page.jobs if job.video_url)),
+            _meta=player.resource_meta(player.origins(links)),
         )
         return ReadResourceResult(contents=[view])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 PLAYER_URI = "ui://hailuo/player.html"
+ICON_TYPE = "image/svg+xml"
 EXTENSION = "io.modelcontextprotocol/ui"
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 MIME_TYPE = "text/html;profile=mcp-app"
@@ -16,6 +17,14 @@ def player_html() -> str:
     from importlib.resources import files  # start-up time
 
     return (files(__name__) / "player.html").read_text(encoding="utf-8")
+
+
+def icon_uri() -> str:
+    """The icon as a `data:` URI: hosts take it without asking any other server."""
+    from base64 import b64encode  # start-up time
+    from importlib.resources import files
+
+    return f"data:{ICON_TYPE};base64,{b64encode((files(__name__) / 'icon.svg').read_bytes()).decode()}"
 
 
 def tool_meta() -> dict[str, Any]:

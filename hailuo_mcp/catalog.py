@@ -6,7 +6,7 @@ from typing import Any
 
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.params import CANONICAL, JsonSchema, ModelSpec, Price, shown
+from hailuo_mcp.params import CANONICAL, IMAGE_PARAMETERS, JsonSchema, ModelSpec, Price, shown
 from hailuo_mcp.settings import PREFIX, Settings, SettingsError
 
 Model = type[ModelSpec]
@@ -94,14 +94,16 @@ class Catalog:
         return Choice(spec, (f"No model was named: {spec.id} was chosen, {why} these arguments ({cost}).",))
 
     def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
-        """No model takes the arguments: the model that knows most of the names, and complains least, says most."""
+        """No model takes the arguments: the model for which least must change says most. A picture that is missing
+        weighs more than an argument too many: who gave none may want none."""
         refusals: list[tuple[tuple[int, int], InvalidInput]] = []
         for model in self.usable:
             try:
                 model.read(arguments)
             except InvalidInput as refusal:
                 strange = sum(not model.takes(name) for name in arguments)
-                refusals.append(((strange, refusal.problem.message.count(";")), refusal))
+                missing = sum(model.requires(name) and name not in arguments for name in IMAGE_PARAMETERS)
+                refusals.append(((refusal.problem.message.count(";") + missing, strange), refusal))
         _, closest = min(refusals, key=lambda pair: pair[0])
         problem = closest.problem
         if not any(model.id in problem.message for model in self.usable):

@@ -169,7 +169,8 @@ class _Face:
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
         if params.name not in tools.HANDLERS:
-            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}")
+            known = ", ".join(tools.HANDLERS)
+            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}; there are {known}.")
         call = tools.Call(self._studio, params.arguments or {}, _Paced(ctx.session.report_progress))
         try:
             return await tools.call(params.name, call)

@@ -197,7 +197,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
     view = views.job_list(page)
-    return _answer(view, views.job_list_text(view, page))
+    return _answer(view, views.job_list_text(view, page, sandbox=call.studio.settings.in_sandbox))
 
 
 async def _download_video(call: Call) -> CallToolResult:
@@ -255,7 +255,8 @@ def _annotations(*, read_only: bool, idempotent: bool = True, open_world: bool =
 def _only(arguments: Arguments, *names: str) -> None:
     if extra := [name for name in arguments if name not in names]:
         unknown = ", ".join(shown_name(name) for name in extra[:NAMED_MAX])
-        raise InvalidInput(f"There is no argument {unknown}.", f"This tool takes {', '.join(names)}.")
+        missing = " request_id is missing." if "request_id" in names and "request_id" not in arguments else ""
+        raise InvalidInput(f"There is no argument {unknown}.{missing}", f"This tool takes {', '.join(names)}.")
 
 
 def _request_id(arguments: Arguments) -> object:

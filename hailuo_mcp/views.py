@@ -205,10 +205,11 @@ def job_list(page: JobPage) -> JobList:
     return JobList(jobs=rows, total=page.total, spent_usd=round(page.spent_usd, 4))
 
 
-def job_list_text(view: JobList, page: JobPage) -> str:
+def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
     if not view.jobs:
         return "No jobs. Call generate_video to submit one."
-    lines = [f"{len(view.jobs)} of {view.total} jobs, newest first; spent ${view.spent_usd:.2f}."]
+    spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")
+    lines = [f"{len(view.jobs)} of {view.total} jobs, newest first; spent {spent}."]
     now = utc_now()
     for row, job in zip(view.jobs, page.jobs, strict=True):
         line = f'{row.request_id}: {row.state}, {row.created_at}, "{row.prompt}"'

@@ -17,6 +17,7 @@ from hailuo_mcp import tools
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.gateways import discover
 from hailuo_mcp.params import CANONICAL, ModelSpec
 from hailuo_mcp.settings import SettingsError
 from hailuo_mcp.studio import Studio
@@ -340,3 +341,13 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
 
     agree()
     assert min(seen.values()) > 10, seen
+
+
+def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
+    catalog = Catalog(discover(), settings_for(tmp_path))
+    with pytest.raises(InvalidInput) as too_many:
+        catalog.read(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
+    assert "first_frame_image" not in too_many.value.problem.message
+    with pytest.raises(InvalidInput) as wrong:
+        catalog.read(None, {"prompt": "a kite", "resolution": "720p"})
+    assert '"720p"' in wrong.value.problem.message

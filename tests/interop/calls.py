@@ -15,3 +15,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("download_video", {"request_id": "segmind/hailuo-02-fast/none-such"}, "unknown_request"),
 ]
 """Tool, arguments, and the code of its error."""
+
+PROMPTS: dict[str, dict[str, str]] = {
+    "animate_picture": {
+        "picture": "https://pictures.example/kite.png",
+        "action": "the kite rises",
+        "model": "segmind/hailuo-02-fast",
+        "duration": "6",
+    },
+    "storyboard": {"story": "a kite rises, tears loose, and lands on a roof", "shots": "3"},
+    "compare_models": {"prompt": "a red kite rises"},
+    "rescue_clips": {},
+}
+"""Prompt to arguments for it."""

@@ -41,7 +41,8 @@ class Inspector:
         server_variables = [part for name, value in self.variables.items() for part in ("-e", f"{name}={value}")]
         command = ["node", INSPECTOR, "--cli", "--protocol-era", self.era, "--format", "json", *server_variables]
         done = subprocess.run(
-            [*command, "--method", method, *options, *self.server],
+            # The method stands last: an option that takes several values would take the server's command for one.
+            [*command, *options, "--method", method, *self.server],
             cwd=self.directory,
             env=self.variables,
             capture_output=True,
@@ -53,6 +54,13 @@ class Inspector:
 
     def call(self, tool: str, arguments: Answer) -> Ran:
         return self.run("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
+
+    def read(self, uri: str) -> Ran:
+        return self.run("resources/read", "--uri", uri)
+
+    def prompt(self, name: str, arguments: Mapping[str, str]) -> Ran:
+        pairs = [part for argument, value in arguments.items() for part in ("--prompt-args", f"{argument}={value}")]
+        return self.run("prompts/get", "--prompt-name", name, *pairs)
 
 
 class Bridge:

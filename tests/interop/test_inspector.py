@@ -1,15 +1,19 @@
 """The Inspector's command line against the server over stdio, in both eras of the protocol."""
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.interop.calls import REFUSED, TOOLS
+from tests.interop.calls import PROMPTS, REFUSED, TOOLS
 from tests.interop.clients import Inspector
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
+FAILED = 1
 TOOL_ERROR = 5
 """The exit code that the Inspector documents for a result with `isError`."""
 
@@ -19,6 +23,13 @@ def test_it_speaks_the_era_it_was_told_to(inspector: Inspector) -> None:
     assert ran.exit_code == 0, ran.complaints
     assert (ran.result["protocolVersion"] >= "2026") is (inspector.era == "modern")
     assert ran.result["serverInfo"]["name"] == "hailuo-mcp"
+
+
+def test_plain_listing_finds_the_same_tools_and_counts_no_error(inspector: Inspector) -> None:
+    ran = inspector.run("tools/list")
+    assert ran.exit_code == 0, ran.complaints
+    assert [tool["name"] for tool in ran.result["tools"]] == list(TOOLS)
+    assert ": 0 errors" in ran.complaints
 
 
 def test_strict_listing_finds_no_schema_error(inspector: Inspector) -> None:
@@ -62,6 +73,76 @@ def test_a_refusal_exits_as_a_tool_error_with_its_code(
     assert ran.result["isError"] is True
     assert ran.result["structuredContent"]["error"]["code"] == code
     assert ran.result["content"][0]["text"]
+
+
+def test_resources_are_listed_and_read(inspector: Inspector) -> None:
+    listed = _listed(inspector, "resources/list")["resources"]
+    assert [resource["uri"] for resource in listed] == ["hailuo://models", "hailuo://jobs"]
+    facts = [json.loads(_contents(inspector, resource["uri"])["text"]) for resource in listed]
+    assert len(facts[0]["models"]) == 5
+    assert facts[1]["jobs"] == []
+
+
+def test_templates_are_listed_and_each_is_read(inspector: Inspector) -> None:
+    templates = _listed(inspector, "resources/templates/list")["resourceTemplates"]
+    submitted = _good(inspector, "generate_video", {"prompt": "a lighthouse"})
+    request_id = submitted["request_id"]
+    _good(inspector, "get_status", {"request_id": request_id, "wait_seconds": 20})
+    path = _good(inspector, "download_video", {"request_id": request_id})["video_path"]
+
+    values = {"{model}": submitted["model"], "{request_id}": request_id}
+    read: dict[str, dict[str, Any]] = {}
+    for template in templates:
+        address = template["uriTemplate"]
+        for variable, value in values.items():
+            address = address.replace(variable, quote(value, safe=""))
+        read[template["name"]] = _contents(inspector, address)
+        assert read[template["name"]]["mimeType"] == template["mimeType"]
+    assert json.loads(read["model"]["text"])["model"] == submitted["model"]
+    assert json.loads(read["job"]["text"])["state"] == "completed"
+    assert base64.b64decode(read["video"]["blob"]) == Path(path).read_bytes()
+
+
+def test_the_player_is_read_as_a_view(inspector: Inspector) -> None:
+    tools = _listed(inspector, "tools/list")["tools"]
+    (address,) = {tool["_meta"]["ui"]["resourceUri"] for tool in tools if "_meta" in tool}
+    assert address == "ui://hailuo/player.html"
+    view = _contents(inspector, address)
+    assert view["mimeType"] == "text/html;profile=mcp-app"
+    assert view["text"].lstrip().lower().startswith("<!doctype html>")
+
+
+def test_an_address_where_nothing_is_fails_with_a_reason(inspector: Inspector) -> None:
+    ran = inspector.read("hailuo://jobs/segmind%2Fhailuo-02-fast%2Fnone-such")
+    assert (ran.exit_code, ran.output) == (FAILED, {})
+    assert "list_jobs" in ran.complaints
+
+
+def test_prompts_are_listed(inspector: Inspector) -> None:
+    assert [prompt["name"] for prompt in _listed(inspector, "prompts/list")["prompts"]] == list(PROMPTS)
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_a_prompt_is_written_with_its_arguments(inspector: Inspector, name: str) -> None:
+    ran = inspector.prompt(name, PROMPTS[name])
+    assert ran.exit_code == 0, ran.complaints
+    (message,) = ran.result["messages"]
+    assert message["role"] == "user"
+    assert all(value in message["content"]["text"] for value in PROMPTS[name].values())
+
+
+def _listed(inspector: Inspector, method: str) -> dict[str, Any]:
+    ran = inspector.run(method)
+    assert ran.exit_code == 0, ran.complaints
+    return ran.result
+
+
+def _contents(inspector: Inspector, uri: str) -> dict[str, Any]:
+    ran = inspector.read(uri)
+    assert ran.exit_code == 0, ran.complaints
+    (contents,) = ran.result["contents"]
+    assert contents["uri"] == uri
+    return contents
 
 
 def _good(inspector: Inspector, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,28 @@
-"""What all tests share. The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml)."""
+"""What all tests share: figures that a test measured are printed at the end of the run, also where output is captured.
+
+The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml).
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+FIGURES = "figures"
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Puts lines into the summary of the run."""
+    return lambda text: record_property(FIGURES, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            # Only reports of test calls: a failed set-up has nothing to tell, and collection errors have no properties.
+            if not isinstance(report, pytest.TestReport) or report.when != "call":
+                continue
+            for name, text in report.user_properties:
+                if name == FIGURES:
+                    terminalreporter.write_sep("-", f"{report.nodeid.split('::')[-1]} ({report.duration:.0f} s)")
+                    terminalreporter.write_line(str(text))

@@ -16,7 +16,7 @@ PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circl
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, printed: Callable[[str], None]) -> None:
+async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, figures: Callable[[str], None]) -> None:
     async with server(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2") as client:
         tools = (await client.list_tools()).tools
         assistant = Assistant(client)
@@ -29,13 +29,13 @@ async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, pr
     defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
     answered = [tokens(_read(answer.result)) for answer in (submitted, waiting, done)]
     whole = defined + sum(answered)
-    printed(f"a whole job: {whole} tokens (tools {defined}, answers {' + '.join(map(str, answered))})")
+    figures(f"a whole job: {whole} tokens (tools {defined}, answers {' + '.join(map(str, answered))})")
     assert whole < WHOLE_JOB_TOKENS
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
 async def test_it_costs_no_more_where_the_host_shows_structured_content(
-    tmp_path: Path, printed: Callable[[str], None]
+    tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
     """Some hosts give the model the facts instead of the text."""
     async with server(tmp_path) as client:
@@ -46,7 +46,7 @@ async def test_it_costs_no_more_where_the_host_shows_structured_content(
     defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
     first, last = (tokens(json.dumps(facts_of(answer.result))) for answer in (submitted, done))
     whole = defined + first + 2 * last
-    printed(f"a whole job, as facts instead of text: {whole} tokens")
+    figures(f"a whole job, as facts instead of text: {whole} tokens")
     assert whole < WHOLE_JOB_TOKENS
 
 

@@ -45,6 +45,10 @@ class Catalog:
             if model.id.split("/")[0] in reachable and (not settings.models or model.id in settings.models)
         )
 
+    def under(self, settings: Settings) -> "Catalog":
+        """The same models, as they are usable under other settings."""
+        return Catalog(self._gateways, settings)
+
     def model(self, model_id: object) -> Model:
         """The usable model of this id.
 

@@ -4,6 +4,7 @@ A paid POST is sent again only where no connection was ever made, or on 429: not
 harmless. Everything that only asks is retried with backoff.
 """
 
+import copy
 import json
 import logging
 import math
@@ -170,6 +171,12 @@ class Sender:
     def quiet_seconds(self) -> float:
         """How long the gateway still wants to hear no questions, by its last 429."""
         return max(0.0, self._quiet_until - anyio.current_time())
+
+    def for_another_account(self) -> "Sender":
+        """The same connections, for a key whose limits are its own."""
+        other = copy.copy(self)
+        other._quiet_until = 0.0
+        return other
 
     async def close(self) -> None:
         if self._client:

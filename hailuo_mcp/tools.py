@@ -156,7 +156,11 @@ async def _generate_video(call: Call) -> CallToolResult:
     dry_run = _flag(arguments, "dry_run")
     force_new = _flag(arguments, "force_new")
     submitted = await call.studio.generate(arguments, dry_run=dry_run, force_new=force_new)
-    view = views.dry_run_view(submitted) if dry_run else views.job_view(submitted.job, duplicate=submitted.duplicate)
+    view = (
+        views.dry_run_view(submitted)
+        if dry_run
+        else views.job_view(call.studio.shown(submitted.job), duplicate=submitted.duplicate)
+    )
     return _answer(view, views.job_text(view))
 
 
@@ -172,7 +176,7 @@ async def _get_status(call: Call) -> CallToolResult:
         await call.progress(view.elapsed_seconds, total, f"{job.state}, {view.elapsed_seconds:.0f} s")
 
     job = await call.studio.status(_request_id(call.arguments), wait, report)
-    view = views.job_view(job)
+    view = views.job_view(call.studio.shown(job))
     return await _with_link(_answer(view, views.job_text(view)), job)
 
 
@@ -196,6 +200,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
     page = await call.studio.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
+    page = call.studio.shown_page(page)
     view = views.job_list(page)
     return _answer(view, views.job_list_text(view, page, sandbox=call.studio.settings.in_sandbox))
 
@@ -203,8 +208,9 @@ async def _list_jobs(call: Call) -> CallToolResult:
 async def _download_video(call: Call) -> CallToolResult:
     _only(call.arguments, "request_id")
     job, path = await call.studio.download(_request_id(call.arguments))
-    view = await views.download(job, path)
-    answer = _answer(view, f"Saved at {view.video_path} ({view.bytes / 1e6:.1f} MB).")
+    view = await views.download(call.studio.shown(job), path)
+    where = f"Saved at {view.video_path}" if view.video_path else f"Saved; it is at {view.video_url}"
+    answer = _answer(view, f"{where} ({view.bytes / 1e6:.1f} MB).")
     if still := await poster(path):
         answer.content.append(ImageContent(type="image", data=base64.b64encode(still).decode(), mime_type="image/png"))
     return await _with_link(answer, job)

@@ -2,14 +2,17 @@
 its requests look and what its answers mean. Sending, errors and states are the same for all, and stand here.
 """
 
+import copy
 import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from hailuo_mcp.errors import (
     Charged,
@@ -92,6 +95,8 @@ class Gateway(ABC):
     """Whether a job that the gateway took and failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
+    callbacks: ClassVar[bool] = False
+    """Whether it calls `callback_url` when a job has moved."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where a person can look for a submission whose answer was lost."""
 
@@ -99,6 +104,13 @@ class Gateway(ABC):
         self.settings = settings
         self.sender = sender
         self.in_process_sandbox = in_process_sandbox
+
+    def with_key(self, key: SecretStr | None) -> Self:
+        """The same gateway for another account: its own key and its own pauses, over the same connections."""
+        other = copy.copy(self)
+        other.settings = self.settings.model_copy(update={"key": key})
+        other.sender = self.sender.for_another_account()
+        return other
 
     # --- what a gateway says of itself ----------------------------------------------------------------------------
 
@@ -150,6 +162,10 @@ class Gateway(ABC):
         """Look for a submission whose answer was lost; `taken` are ids that other jobs have. None where nothing is
         certain."""
         return None
+
+    def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a callback is answered with. Nothing in it is believed: it only makes the job be asked for."""
+        return {}
 
     async def recall(self, job: Job) -> Observation | None:
         """Look up a job that the gateway no longer answers for; None where there is no trace of it."""

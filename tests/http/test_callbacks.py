@@ -19,8 +19,8 @@ from tests.support import Wire, arguments_for, body_of, facts_of, sandbox_on_a_p
 
 SECRET = b"s" * 32
 HERE = "https://video.example"
-RUNNING = {"code": 200, "data": {"taskId": "task_1", "state": "processing"}}
-DONE = {
+RUNNING: dict[str, object] = {"code": 200, "data": {"taskId": "task_1", "state": "processing"}}
+DONE: dict[str, object] = {
     "code": 200,
     "data": {"taskId": "task_1", "state": "success", "resultJson": '{"resultUrls": ["https://clips.example/1.mp4"]}'},
 }

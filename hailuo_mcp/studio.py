@@ -133,11 +133,17 @@ class Studio:
             self._stopping.set()
 
     async def generate(
-        self, arguments: Mapping[str, Any], *, dry_run: bool = False, force_new: bool = False
+        self,
+        arguments: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        force_new: bool = False,
+        key: str | None = None,
     ) -> Submitted:
         """Submit a job, and return without waiting for its video.
 
-        `arguments` are canonical parameters, and optionally `model`.
+        `arguments` are canonical parameters, and optionally `model`. `key` names the job beforehand: called with it
+        again, however much later, the same job is returned and nothing is sent.
 
         Raises:
             HailuoError: nothing was taken by a gateway; `charged` is "no".
@@ -149,7 +155,7 @@ class Studio:
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
-        job, duplicate = await self._submitter.submit(prepared, force_new=force_new)
+        job, duplicate = await self._submitter.submit(prepared, force_new=force_new, key=key)
         if not duplicate:
             await self._tracker.tell(job)
         job = job.warned(*prepared.choice)  # told once, not kept with the job

@@ -257,7 +257,7 @@ async def _video(uri: str, job: Job, shown: Job) -> ReadResourceResult:
         raise MCPError(
             INTERNAL_ERROR,
             f"The clip has {size / 1024 / 1024:.1f} MB, and a resource at most {VIDEO_MB_MAX} MB. Open {where}",
-            {"uri": uri, "video_path": shown.video_path, "video_url": shown.video_url, "bytes": size},
+            {"uri": uri, "video_path": shown.video_path, "bytes": size},
         )
     contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
     return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_KEPT_MS, cache_scope="private")

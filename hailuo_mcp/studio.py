@@ -227,11 +227,17 @@ class Studio:
             self._waking.discard(key)
 
     async def generate(
-        self, arguments: Mapping[str, Any], *, dry_run: bool = False, force_new: bool = False
+        self,
+        arguments: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        force_new: bool = False,
+        key: str | None = None,
     ) -> Submitted:
         """Submit a job, and return without waiting for its video.
 
-        `arguments` are canonical parameters, and optionally `model`.
+        `arguments` are canonical parameters, and optionally `model`. `key` names the job beforehand: called with it
+        again, however much later, the same job is returned and nothing is sent.
 
         Raises:
             HailuoError: nothing was taken by a gateway; `charged` is "no".
@@ -249,7 +255,7 @@ class Studio:
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
-        job, duplicate = await submitter.submit(prepared, force_new=force_new)
+        job, duplicate = await submitter.submit(prepared, force_new=force_new, key=key)
         job = job.warned(*prepared.choice)  # told once, not kept with the job
         if duplicate:
             job = job.warned(

@@ -179,8 +179,10 @@ class Submitter:
             error=lost_answer(gateway),
         )
 
-    async def submit(self, prepared: Prepared, *, force_new: bool) -> tuple[Job, bool]:
+    async def submit(self, prepared: Prepared, *, force_new: bool, key: str | None = None) -> tuple[Job, bool]:
         """Enter the job in the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
+
+        `key`: the caller's own key for the job. One that the ledger has is never sent again, whatever became of it.
 
         Raises:
             BudgetExceeded, InvalidInput: nothing was written or sent.
@@ -196,13 +198,14 @@ class Submitter:
         waiting_ends = anyio.current_time() + SUBMIT_SECONDS
         while True:
             job = await self.estimate(prepared)
+            job = job.model_copy(update={"key": key}) if key else job
             entered = await self._ledger.enter(job, guard)
-            if entered.key == job.key:
+            if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
                 with anyio.CancelScope(shield=True):
                     return await self._send(prepared, job), False
             outcome = await self._outcome_of(entered, waiting_ends)
-            if not outcome.uncharged:
+            if not outcome.uncharged or outcome.key == key:
                 return outcome, True
             # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
 

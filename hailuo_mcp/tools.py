@@ -210,7 +210,7 @@ async def _download_video(call: Call) -> CallToolResult:
     job, path = await call.studio.download(_request_id(call.arguments))
     view = await views.download(call.studio.shown(job), path)
     where = f"Saved at {view.video_path}" if view.video_path else f"Saved; it is at {view.video_url}"
-    answer = _answer(view, f"{where} ({view.bytes / 1e6:.1f} MB).")
+    answer = _answer(view, f"{where} ({view.bytes / 1e6:.1f} MB).", exclude_none=True)
     if still := await poster(path):
         answer.content.append(ImageContent(type="image", data=base64.b64encode(still).decode(), mime_type="image/png"))
     return await _with_link(answer, job)
@@ -232,10 +232,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def _answer(view: BaseModel, text: str) -> CallToolResult:
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=view.model_dump(mode="json"), is_error=False
-    )
+def _answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToolResult:
+    facts = view.model_dump(mode="json", exclude_none=exclude_none)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
 
 
 def _object(properties: JsonSchema, required: list[str] | None = None) -> JsonSchema:

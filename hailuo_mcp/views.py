@@ -78,8 +78,8 @@ class JobList(View):
 class Download(View):
     request_id: str
     video_path: str | None
-    """Null where the caller is on another machine, and gets `video_url`."""
     video_url: str | None
+    """In place of the path, where the caller is on another machine."""
     bytes: int
     media_type: str
 

@@ -41,7 +41,8 @@ class Running:
 
 @asynccontextmanager
 async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncGenerator[Running]:
-    """The HTTP server, on a free port where none is named. Its log is appended to `log` in the directory; it must end in good order."""
+    """The HTTP server, on a free port where none is named. Its log is appended to `log` in the directory; it must end
+    in good order."""
     with (
         log_of(directory).open("a") as log,
         subprocess.Popen(  # noqa: ASYNC220  it starts at once

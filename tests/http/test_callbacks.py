@@ -38,7 +38,9 @@ class Apixo:
 
 
 @asynccontextmanager
-async def called_back(directory: Path, **variables: str) -> AsyncGenerator[tuple[Studio, Wire, Apixo, httpx.AsyncClient]]:
+async def called_back(
+    directory: Path, **variables: str
+) -> AsyncGenerator[tuple[Studio, Wire, Apixo, httpx.AsyncClient]]:
     """A studio whose gateways can call it, and a client for its routes."""
     apixo = Apixo()
     settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)

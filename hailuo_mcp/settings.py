@@ -68,6 +68,9 @@ class Settings(BaseModel):
     """How long a sandbox job takes, in seconds."""
     models: Names = ()
     """Comma-separated model ids to offer; unset: all usable ones."""
+    catalogue: Directory = Path()
+    """A TOML file with models of your own, or a directory of such files; unset: `models.toml` and `models.d/*.toml` in
+    the user's configuration directory."""
     database_url: str = ""
     """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`; unset: SQLite in the user's state directory."""
     output_dir: Directory = Path()
@@ -96,6 +99,8 @@ class Settings(BaseModel):
 
     state_dir: Path = Path()
     """The user's state directory; not a variable of its own."""
+    config_dir: Path = Path()
+    """The user's configuration directory; not a variable of its own."""
     gateways: Mapping[str, GatewaySettings] = {}
 
     @field_validator("log_level", mode="before")
@@ -127,7 +132,7 @@ class Settings(BaseModel):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
-INTERNAL_FIELDS = frozenset({"state_dir", "gateways"})
+INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways"})
 
 
 def variables() -> dict[str, str]:
@@ -157,6 +162,7 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     _check_database(values.get("database_url", ""))
     values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
+    values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
     values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}
     try:
         return Settings.model_validate(values)

@@ -14,7 +14,7 @@ FLOORS = (
     ("jobs", "params", "sending"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
-    ("catalog",),
+    ("modelfiles", "catalog"),
     ("submission", "tracking", "watching", "studio"),
     ("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server", "http"),
     ("app",),
@@ -27,7 +27,7 @@ LEFT_TO_RIGHT = 5, 6
 package; gateways not even that."""
 SANDBOX = "sandbox"
 SANDBOX_USERS = ("app", "cli")
-LAZY = {"app": ("sandbox",), "cli": ("",)}
+LAZY = {"app": ("sandbox",), "cli": ("",), "modelfiles": ("modelfiles",)}
 """Who imports modules of the package inside functions, for start-up time, and from where."""
 
 

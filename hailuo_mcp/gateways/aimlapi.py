@@ -21,7 +21,18 @@ _CREDITS_PER_USD = 2_000_000
 _ROUTE = "/v2/generate/video/minimax/generation"
 
 
-class Hailuo02(ModelSpec):
+class AimlapiModel(ModelSpec):
+    """A body as this route takes it: with the model's name, and the resolution in capitals."""
+
+    wire_names: ClassVar[Mapping[str, str]] = {"last_frame_image": "last_image_url"}
+
+    def wire(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().wire()}
+        resolution = self.wire_name("resolution")
+        return {name: value.upper() if name == resolution else value for name, value in body.items()}
+
+
+class Hailuo02(AimlapiModel):
     id = "aimlapi/hailuo-02"
     remote_name = "minimax/hailuo-02"
     makes = "text or image (+ last frame) to video"
@@ -37,9 +48,6 @@ class Hailuo02(ModelSpec):
         Resolution, Says(_PAGE, "768p (default)"), Says(_CONTRADICTORY, "1080p may not be there yet")
     ] = "768p"
     prompt_optimizer: Annotated[Flag, Says(_PAGE, "default true")] = True
-
-    def wire(self) -> dict[str, Any]:
-        return {"model": self.remote_name, **super().wire(), "resolution": self.resolution.upper()}
 
     def typical_seconds(self) -> float:
         return 300.0 if self.duration == 6 else 540.0
@@ -66,6 +74,7 @@ class Aimlapi(Gateway):
     rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02,)
+    shape = AimlapiModel
     pictures = "data"
     retention = None
     check_hint = (

@@ -20,9 +20,11 @@ _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)
 class WrongEntry(Exception):
     """What is wrong at a place of the file, and the cure."""
 
-    def __init__(self, place: Place, message: str) -> None:
+    def __init__(self, place: Place, message: str, *, is_gap: bool = False) -> None:
         super().__init__(message)
         self.place = place
+        self.is_gap = is_gap
+        """Whether something is not there, rather than wrong."""
 
 
 @dataclass(frozen=True, slots=True)

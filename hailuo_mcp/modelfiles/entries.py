@@ -126,12 +126,13 @@ _KINDS_OF_VALUE: Mapping[str, str] = {
 
 
 def read_entries(document: Document) -> list[ModelEntry]:
-    """Raises SettingsError: the first thing that is wrong, in the order of the lines."""
+    """Raises SettingsError: the first thing that is wrong, by the order of the lines."""
     try:
         return FileEntry.model_validate(document.values).models
     except ValidationError as error:
         wrong = [_wrong(one) for one in error.errors(include_url=False)]
-    raise document.refusal(min(wrong, key=lambda one: document.line_of(one.place)))
+    # What is missing comes last: it may be there, and only misspelt.
+    raise document.refusal(min(wrong, key=lambda one: (one.is_gap, document.line_of(one.place))))
 
 
 def _wrong(error: ErrorDetails) -> WrongEntry:
@@ -139,7 +140,7 @@ def _wrong(error: ErrorDetails) -> WrongEntry:
     name = shown_name(str(next((step for step in reversed(place) if isinstance(step, str)), "the file")))
     match error["type"]:
         case "missing":
-            return WrongEntry(place, f"{name} is missing; add it")
+            return WrongEntry(place, f"{name} is missing; add it", is_gap=True)
         case "extra_forbidden":
             known = _keys_at(place[:-1])
             return WrongEntry(place, f"there is no key {name}; known here are {', '.join(known)}")

@@ -9,9 +9,8 @@ from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.modelfiles import own_models
 from hailuo_mcp.settings import SettingsError
-
-from ..support import settings_for
-from .written import example, models_in
+from tests.catalogue.written import example, models_in
+from tests.support import settings_for
 
 GOOD = example()
 DURATION = """values = [6]
@@ -45,14 +44,24 @@ CASES = [
     ("typical_seconds = 80", "typical_seconds = true", "typical_seconds =", "must be a number"),
     ("typical_seconds = 80", "typical_seconds = -1", "typical_seconds =", "should be greater than or equal to 0"),
     ("typical_seconds = 80", "typical_seconds = inf", "typical_seconds =", "should be a finite number"),
-    ("parameters.go_fast", "parameters.seed", "[models.parameters.seed]", "there is no parameter seed; this server has"),
+    (
+        "parameters.go_fast",
+        "parameters.seed",
+        "[models.parameters.seed]",
+        "no parameter seed; this server has",
+    ),
     ("required = true", "require = true", "require =", "no key require; known here are wire, required, values"),
     ("required = true", 'required = "yes"', "required =", "must be true or false, without quotes"),
     ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
     ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
     ("required = true", 'values = ["x.png"]', "values =", "no set of values to choose from; remove this line"),
     ("required = true", 'wire = "prompt"', "[models.parameters.first_frame_image]", "sent as prompt, as prompt is"),
-    ("required = true", 'wire = "last_frame_image"', "[models.parameters.last_frame_image]", "give one of them another"),
+    (
+        "required = true",
+        'wire = "last_frame_image"',
+        "[models.parameters.last_frame_image]",
+        "give one of them",
+    ),
     ("required = true", 'wire = "a b"', "wire =", "is no name of a field"),
     ("null_sent = true", "null_sent = true\nrequired = true", "null_sent =", "null is never sent for last_frame_image"),
     ("values = [6]", "values = [6, 8]", "values =", "duration cannot have the value 8; take from [6, 10]"),
@@ -79,7 +88,12 @@ CASES = [
     ("go_fast = false, prompt_optimizer = true", "", "forbid =", "is empty; name at least one"),
     ("usd = 0.12\n", "usd = '0.12'\n", "usd =", "usd must be a number, without quotes"),
     ("usd = 0.12\n", "usd = nan\n", "usd =", "should be greater than or equal to 0"),
-    ('kind = "exact"', 'kind = "guess"', "kind =", "kind \"guess\" is unknown; take 'exact', 'upper bound' or 'average'"),
+    (
+        'kind = "exact"',
+        'kind = "guess"',
+        "kind =",
+        "kind \"guess\" is unknown; take 'exact', 'upper bound' or 'average'",
+    ),
     ("when = { go_fast = true }", "when = { mode = 'pro' }", "when =", "mode is no parameter of this model"),
     ("when = { go_fast = true }", "", "[[models.prices]]", "the price above holds always"),
     ('source = "Segmind pricing page"\n', "", "[[models.prices]]", "source is missing; add it"),

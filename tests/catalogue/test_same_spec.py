@@ -12,9 +12,8 @@ from hailuo_mcp.catalog import price_samples
 from hailuo_mcp.errors import InvalidInput
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.params import CANONICAL, CANONICAL_TYPES, ModelSpec
-
-from ..support import PICTURE
-from .written import models_in, written
+from tests.catalogue.written import models_in, written
+from tests.support import PICTURE
 
 BUILT_IN = {model.id: model for gateway in discover() for model in gateway.models}
 CALLS = st.fixed_dictionaries(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
@@ -133,27 +134,46 @@ IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image")
 # --- rules, prices ------------------------------------------------------------------------------------------------
 
 
+class Given(Enum):
+    """Stands in a rule for any value at all."""
+
+    ANY = "any value"
+
+
+GIVEN = Given.ANY
+
+
+def are(values: Mapping[str, Any], spec: "ModelSpec") -> bool:
+    """Whether a spec has all of these values."""
+    given = {name: getattr(spec, name) for name in values}
+    return all(given[name] is not None if value is GIVEN else given[name] == value for name, value in values.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Forbid:
-    """A combination of values that the model does not have; defaults count as given. `cure` says what to pass
-    instead."""
+    """A combination of values that the model does not have; defaults count as given. `GIVEN` means that the parameter
+    is there, None that it is not. `cure` says what to pass instead."""
 
     values: Mapping[str, Any]
     cure: str
     source: Source
 
     def __str__(self) -> str:
-        return " with ".join(f"{name}={value}" for name, value in self.values.items())
+        present = [n if v is GIVEN else f"{n}={str(v).lower()}" for n, v in self.values.items() if v is not None]
+        absent = [name for name, value in self.values.items() if value is None]
+        return " with ".join(present) + "".join(f" without {name}" for name in absent)
 
     def broken_by(self, spec: "ModelSpec") -> bool:
-        return all(getattr(spec, name) == value for name, value in self.values.items())
+        return are(self.values, spec)
 
     def as_schema(self, model: type["ModelSpec"]) -> JsonSchema:
         """The rule as JSON Schema: not all of these at once, where an absent property counts as its default."""
         clauses: list[JsonSchema] = []
         for name, value in self.values.items():
-            clause: JsonSchema = {"properties": {name: {"const": value}}}
-            if model.model_fields[name].default != value:
+            wanted: JsonSchema = {"not": {"const": None}} if value is GIVEN else {"const": value}
+            clause: JsonSchema = {"properties": {name: wanted}}
+            default = model.model_fields[name].default
+            if default is None if value is GIVEN else default != value:
                 clause["required"] = [name]
             clauses.append(clause)
         return {"not": {"allOf": clauses}}
@@ -177,7 +197,7 @@ class Tariff:
     when: Mapping[str, Any]
 
     def holds(self, spec: "ModelSpec") -> bool:
-        return all(getattr(spec, name) == value for name, value in self.when.items())
+        return are(self.when, spec)
 
 
 # --- the spec -----------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class Aimlapi(Gateway):
     rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02,)
-    shape = AimlapiModel
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"minimax": AimlapiModel}
     pictures = "data"
     retention = None
     check_hint = (

@@ -84,8 +84,9 @@ class Gateway(ABC):
     hosts: ClassVar[Mapping[str, str]]
     """Purpose to default address; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
-    shape: ClassVar[type[ModelSpec]] = ModelSpec
-    """What a model from a user's file is built on: its `wire` gives this gateway's shape of a body."""
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
+    """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
+    body. The first is the usual one."""
     pictures: ClassVar[Literal["upload", "data", "url"]]
     """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
     retention: ClassVar[timedelta | None]

@@ -11,6 +11,7 @@ from hailuo_mcp.modelfiles.document import Document, Place, WrongEntry
 from hailuo_mcp.modelfiles.entries import ModelEntry, ParameterEntry, read_entries
 from hailuo_mcp.params import (
     CANONICAL_TYPES,
+    GIVEN,
     IMAGE_PARAMETERS,
     Flag,
     Forbid,
@@ -25,6 +26,8 @@ from hailuo_mcp.params import (
 )
 
 Values = tuple[bool | int | str, ...]
+PRESENCE: Mapping[str, Any] = {"given": GIVEN, "absent": None}
+"""What a rule or a price may say of a parameter that has no closed set of values."""
 
 
 class Builder:
@@ -53,6 +56,7 @@ class Builder:
             raise WrongEntry((*place, "id"), f"id {shown(entry.id)} names no gateway; begin with one of {known}")
         if where := self._taken.get(entry.id):
             raise WrongEntry((*place, "id"), f"id {shown(entry.id)} {where}; choose another name")
+        shape = _shape(entry, place, gateway)
         facts = {
             "__module__": __name__,
             "id": entry.id,
@@ -61,17 +65,27 @@ class Builder:
             "documented_at": entry.documented_at,
             "usual_seconds": entry.typical_seconds,
         }
-        named = cast("type[ModelSpec]", new_class("OwnModel", (gateway.shape,), {}, lambda body: body.update(facts)))
-        model = create_model("OwnModel", __base__=named, __module__=__name__, **_fields(entry, place, gateway))
+        named = cast("type[ModelSpec]", new_class("OwnModel", (shape,), {}, lambda body: body.update(facts)))
+        fields = _fields(entry, place, shape, addresses_only=gateway.pictures == "url")
+        model = create_model("OwnModel", __base__=named, __module__=__name__, **fields)
         model.rules = tuple(_rules(entry, place, model))
         model.tariffs = tuple(_tariffs(entry, place, model))
         return model
 
 
+def _shape(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[ModelSpec]:
+    if entry.shape is None:
+        return next(iter(gateway.shapes.values()))
+    if entry.shape not in gateway.shapes:
+        known = " or ".join(f'"{name}"' for name in gateway.shapes)
+        raise WrongEntry((*place, "shape"), f"{gateway.title} has no shape {shown(entry.shape)}; take {known}")
+    return gateway.shapes[entry.shape]
+
+
 # --- parameters ---------------------------------------------------------------------------------------------------
 
 
-def _fields(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> dict[str, Any]:
+def _fields(entry: ModelEntry, place: Place, shape: type[ModelSpec], *, addresses_only: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     on_the_wire = {} if "prompt" in entry.parameters else {"prompt": "prompt"}
     for name, parameter in entry.parameters.items():
@@ -80,17 +94,17 @@ def _fields(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> dict[str
             raise WrongEntry(
                 here, f"there is no parameter {shown_name(name)}; this server has {', '.join(CANONICAL_TYPES)}"
             )
-        wire = parameter.wire or gateway.shape.wire_names.get(name, name)
+        wire = parameter.wire or shape.wire_names.get(name, name)
         if other := on_the_wire.get(wire):
             raise WrongEntry(here, f"{name} is sent as {wire}, as {other} is; give one of them another wire name")
         on_the_wire[wire] = name
-        fields[name] = _field(name, parameter, wire, here, gateway)
+        fields[name] = _field(name, parameter, wire, here, addresses_only=addresses_only)
     return fields
 
 
-def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, gateway: type[Gateway]) -> Any:
+def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, *, addresses_only: bool) -> Any:
     """Type and default, as `create_model` takes them."""
-    canonical, allowed = _narrowed(name, parameter, place, gateway)
+    canonical, allowed = _narrowed(name, parameter, place, addresses_only=addresses_only)
     _check_presence(name, parameter, allowed, place)
     metadata: list[Any] = [Says(parameter.source, parameter.says or _in_words(parameter))]
     if wire != name:
@@ -102,7 +116,7 @@ def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, gatewa
     return Annotated[(kind, *metadata)], ... if required else parameter.default
 
 
-def _narrowed(name: str, parameter: ParameterEntry, place: Place, gateway: type[Gateway]) -> tuple[Any, Values]:
+def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, addresses_only: bool) -> tuple[Any, Values]:
     """The canonical type with no more than the given values, and these; none where they are not a closed set."""
     canonical, given = CANONICAL_TYPES[name], parameter.values
     plain, *checks = get_args(canonical)
@@ -110,7 +124,7 @@ def _narrowed(name: str, parameter: ParameterEntry, place: Place, gateway: type[
     if not possible:
         if given is not None:
             raise WrongEntry((*place, "values"), f"{name} has no set of values to choose from; remove this line")
-        address = name in IMAGE_PARAMETERS and gateway.pictures == "url"
+        address = name in IMAGE_PARAMETERS and addresses_only
         return ImageUrl if address else canonical, (True, False) if canonical is Flag else ()
     if given is None:
         raise WrongEntry(
@@ -157,10 +171,10 @@ def _in_words(parameter: ParameterEntry) -> str:
 def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Forbid]:
     for index, rule in enumerate(entry.rules):
         here = (*place, "rules", index, "forbid")
-        _check_values(rule.forbid, here, model)
-        if all(model.model_fields[name].default == value for name, value in rule.forbid.items()):
+        values = _checked(rule.forbid, here, model)
+        if all(model.model_fields[name].default == value for name, value in values.items()):
             raise WrongEntry(here, "this forbids the defaults themselves; change a default, or the rule")
-        yield Forbid(rule.forbid, rule.cure, rule.source)
+        yield Forbid(values, rule.cure, rule.source)
 
 
 def _tariffs(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Tariff]:
@@ -170,22 +184,25 @@ def _tariffs(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterato
             raise WrongEntry(
                 here, "the price above holds always, so this one never does; put the one without when last"
             )
-        _check_values(price.when, (*here, "when"), model)
-        yield Tariff(Price(price.usd, price.kind, price.source, price.as_of), price.when)
+        when = _checked(price.when, (*here, "when"), model)
+        yield Tariff(Price(price.usd, price.kind, price.source, price.as_of), when)
 
 
-def _check_values(values: Mapping[str, bool | int | str], place: Place, model: type[ModelSpec]) -> None:
+def _checked(values: Mapping[str, bool | int | str], place: Place, model: type[ModelSpec]) -> dict[str, Any]:
+    """The values as a spec would have them: of a parameter that is open, a file says only whether it is there."""
     schemas = model.property_schemas()
+    checked: dict[str, Any] = {}
     for name, value in values.items():
-        closed = {n: _possible(schema) for n, schema in schemas.items() if _possible(schema)}
-        if name not in closed:
-            what = "has no set of values" if name in schemas else "is no parameter of this model"
-            choice = ", ".join(closed) or "none has; remove this"
+        if name not in schemas or name == "prompt":
+            choice = ", ".join(other for other in schemas if other != "prompt") or "none; remove this"
+            what = "is always there" if name == "prompt" else "is no parameter of this model"
             raise WrongEntry((*place, name), f"{shown_name(name)} {what}; take from {choice}")
-        if not _among(value, closed[name]):
-            raise WrongEntry(
-                (*place, name), f"{name} never has the value {shown(value)}; take from {_written(closed[name])}"
-            )
+        possible = _possible(schemas[name]) or tuple(PRESENCE)
+        if not _among(value, possible):
+            message = f"{name} never has the value {shown(value)}; take from {_written(possible)}"
+            raise WrongEntry((*place, name), message)
+        checked[name] = value if _possible(schemas[name]) else PRESENCE[str(value)]
+    return checked
 
 
 def _possible(schema: Mapping[str, Any]) -> Values:

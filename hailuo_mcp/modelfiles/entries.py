@@ -101,6 +101,7 @@ class ModelEntry(Entry):
     id: Annotated[str, _form(MODEL_ID, 'is no model id; write "<gateway>/<name>" in a-z, 0-9, . and -')]
     remote_name: Annotated[str, _form(_REMOTE_NAME, "is no name a gateway has; take letters, digits, . _ - and /")]
     makes: Words
+    shape: str | None = None
     documented_at: Annotated[str, _form(_LINK, 'is no web address; write "https://…"')]
     typical_seconds: Annotated[Amount, Field(gt=0)] | None = None
     parameters: Mapping[str, ParameterEntry] = {}

@@ -9,9 +9,13 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog import price_samples
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.modelfiles import own_models
-from hailuo_mcp.params import ModelSpec
+from hailuo_mcp.params import GIVEN, ModelSpec
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "catalogue.md"
+
+
+PRESENT: Mapping[Any, str] = {GIVEN: "given", None: "absent"}
+"""How a file says that a picture is there, or is not."""
 
 
 def example() -> str:
@@ -33,6 +37,7 @@ def written(model: type[ModelSpec], name: str) -> str:
         f"remote_name = {_value(model.remote_name)}",
         f"makes = {_value(model.makes)}",
         f"documented_at = {_value(model.documented_at)}",
+        f"shape = {_value(_shape(model))}",
     ]
     schemas = model.property_schemas()
     for parameter in (name for name in model.model_fields if name != "prompt"):
@@ -44,7 +49,11 @@ def written(model: type[ModelSpec], name: str) -> str:
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
     for rule in model.rules:
-        facts = {"forbid": dict(rule.values), "cure": rule.cure, "source": str(rule.source)}
+        facts = {
+            "forbid": {name: PRESENT.get(value, value) for name, value in rule.values.items()},
+            "cure": rule.cure,
+            "source": str(rule.source),
+        }
         lines += ["", "[[models.rules]]", *_lines(facts)]
     priced: dict[str, Any] = {}
     for spec in price_samples(model):
@@ -55,6 +64,11 @@ def written(model: type[ModelSpec], name: str) -> str:
         lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}", f"when = {when}"]
         lines += [f"source = {_value(price.source)}", f"as_of = {price.as_of.isoformat()}"]
     return "\n".join(lines) + "\n\n"
+
+
+def _shape(model: type[ModelSpec]) -> str:
+    gateway = next(gateway for gateway in discover() if gateway.name == model.id.split("/")[0])
+    return next(name for name, shape in gateway.shapes.items() if issubclass(model, shape))
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,8 @@
 """All models of all gateways, as the user may use them: the merged schema, reading arguments, and choosing a model."""
 
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
@@ -19,6 +19,10 @@ class Choice:
 
     spec: ModelSpec
     warnings: tuple[str, ...] = ()
+
+
+PICTURE = "https://example.com/x.png"
+"""Stands for any picture where only the other parameters matter."""
 
 
 class Catalog:
@@ -147,7 +151,7 @@ class Catalog:
     @property
     def default_model(self) -> str | None:
         """What a bare prompt would get; without such a model, what a prompt with a picture would."""
-        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
+        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": PICTURE}):
             if fitting := self._taking(arguments):
                 return min(fitting, key=_cheapness).id
         return None
@@ -162,14 +166,48 @@ class Catalog:
         """The parameters of all usable models as one flat set of properties; each says which models take it."""
         properties: dict[str, JsonSchema] = {}
         for name, canonical in CANONICAL.items():
-            takers = [model.id for model in self.usable if model.takes(name)]
+            takers = [model for model in self.usable if model.takes(name)]
             if not takers and name != "prompt":
                 continue
-            properties[name] = {**canonical.schema, "description": canonical.meaning + self._takers_in_words(takers)}
+            words = f"{canonical.meaning} {self._takers_in_words(takers)}."
+            properties[name] = {**canonical.schema, "description": words}
+            if "enum" in canonical.schema:
+                properties[name] |= self._values_in_words(name, takers, words)
         return properties
 
-    def _takers_in_words(self, takers: list[str]) -> str:
-        return " All models." if len(takers) == len(self.usable) else f" For {', '.join(takers)}."
+    def _values_in_words(self, name: str, takers: list[Model], words: str) -> JsonSchema:
+        """The values that some usable model has, and which of them only some have."""
+        offered = {model: model.property_schemas()[name].get("enum", ()) for model in takers}
+        values = {v: [m for m in takers if v in offered[m]] for v in CANONICAL[name].schema["enum"]}
+        values = {value: models for value, models in values.items() if models}
+        narrow = [f" {v}: {self._ids_in_words(m)}." for v, m in values.items() if len(m) < len(takers)]
+        return {"enum": list(values), "description": words + "".join(narrow)}
+
+    def _takers_in_words(self, takers: list[Model]) -> str:
+        """Which models these are, in as few words as are exact."""
+        others = [model for model in self.usable if model not in takers]
+        if not others:
+            return "All models"
+        named, left_out = self._ids_in_words(takers), self._ids_in_words(others)
+        return f"All but {left_out}" if len(left_out) < len(named) else f"For {named}"
+
+    def _ids_in_words(self, models: list[Model]) -> str:
+        """Their ids, or `gateway/*` where these are all that can be used of a gateway."""
+        words: list[str] = []
+        for gateway in dict.fromkeys(model.id.split("/")[0] for model in models):
+            all_of_it = [model for model in self.usable if model.id.startswith(f"{gateway}/")]
+            these = [model for model in models if model in all_of_it]
+            words += [f"{gateway}/*"] if 1 < len(these) == len(all_of_it) else [model.id for model in these]
+        return ", ".join(words)
+
+    def makes_in_words(self) -> str:
+        """Which of the usable models work from text alone."""
+        from_text = [model for model in self.usable if not model.requires("first_frame_image")]
+        if len(from_text) == len(self.usable):
+            return "All make clips from text."
+        if not from_text:
+            return "All need first_frame_image."
+        return f"Text alone: {self._ids_in_words(from_text)}; the others need first_frame_image."
 
     def _usable_ids(self) -> str:
         return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
@@ -204,12 +242,13 @@ def _dearest(model: Model) -> Price | None:
 
 
 def price_samples(model: Model) -> list[ModelSpec]:
-    """The model with every combination that its closed parameters can have: all of its prices and times."""
+    """The model with every combination that its closed parameters can have, and with a first picture where it takes
+    one: all of its prices and times."""
     schemas = model.property_schemas()
     closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.requires(name)))}
-    needed = {name: "https://example.com/x.png" for name in schemas if model.requires(name)}
+    needed = {name: PICTURE for name in schemas if model.requires(name) or name == "first_frame_image"}
     specs: list[ModelSpec] = []
-    for values in itertools.product(*closed.values()):
+    for values in product(*closed.values()):
         given = {name: value for name, value in zip(closed, values, strict=True) if value is not None}
         try:
             specs.append(model.read({**needed, "prompt": "x", **given}))

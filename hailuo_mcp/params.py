@@ -80,6 +80,7 @@ _HOST = r"[^\s/?#@\[\]\\]+"
 ImageUrl = Annotated[str, Field(pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}([/?#]\S*)?(?!\s)$", max_length=URL_MAX)]
 Duration = Annotated[Literal[6, 10], BeforeValidator(_whole_number)]
 Resolution = Annotated[Literal["768p", "1080p"], BeforeValidator(_lower)]
+AnyResolution = Annotated[Literal["512p", "768p", "1080p"], BeforeValidator(_lower)]
 Mode = Annotated[Literal["standard", "pro"], BeforeValidator(_lower)]
 Routing = Annotated[Literal["auto", "value", "official"], BeforeValidator(_lower)]
 CallbackUrl = Annotated[str, Field(pattern=rf"^https://{_HOST}(/\S*)?(?!\s)$", max_length=URL_MAX)]
@@ -106,12 +107,13 @@ CANONICAL: Mapping[str, Canonical] = {
     "first_frame_image": Canonical(_text(), "Picture the clip starts from: URL, data: URI or file path (JPG/PNG)."),
     "last_frame_image": Canonical(_text(), "Picture it ends on."),
     "duration": Canonical(
-        {"type": "integer", "minimum": 6, "maximum": 10}, "Seconds, 6 (default) or 10. 10 s only at 768p."
+        {"type": "integer", "minimum": 6, "maximum": 10}, "Seconds, 6 (default) or 10. 10 s not at 1080p."
     ),
-    "resolution": Canonical(_text(enum=["768p", "1080p"]), "Frame height."),
+    "resolution": Canonical(_text(enum=["512p", "768p", "1080p"]), "Frame height; defaults differ."),
     "mode": Canonical(_text(enum=["standard", "pro"]), "Quality tier."),
     "prompt_optimizer": Canonical({"type": "boolean"}, "Let the model rewrite the prompt (default true)."),
     "go_fast": Canonical({"type": "boolean"}, "Faster, slightly lower quality."),
+    "fast_pretreatment": Canonical({"type": "boolean"}, "Shorter prompt rewriting."),
     "routing": Canonical(_text(enum=["auto", "value", "official"]), "Routing strategy."),
     "callback_url": Canonical(_text(), "https webhook told of the end; its host must be allowed."),
 }
@@ -120,10 +122,11 @@ CANONICAL_TYPES: Mapping[str, Any] = {
     "first_frame_image": Image,
     "last_frame_image": Image,
     "duration": Duration,
-    "resolution": Resolution,
+    "resolution": AnyResolution,
     "mode": Mode,
     "prompt_optimizer": Flag,
     "go_fast": Flag,
+    "fast_pretreatment": Flag,
     "routing": Routing,
     "callback_url": CallbackUrl,
 }

@@ -241,8 +241,7 @@ def _model_property(catalog: Catalog) -> JsonSchema:
     schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
     if catalog.usable:
         schema["enum"] = [model.id for model in catalog.usable]
-        makes = "; ".join(f"{model.id}: {model.makes}" for model in catalog.usable)
-        schema["description"] = f"Default: the cheapest that fits. {makes}."
+        schema["description"] = f"Default: the cheapest that fits. {catalog.makes_in_words()}"
     return schema
 
 

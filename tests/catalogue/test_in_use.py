@@ -68,7 +68,8 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
         async with server(tmp_path, **variables) as client:
             done = facts_of(await client.call_tool("get_status", {"request_id": job["request_id"], "wait_seconds": 30}))
             assert done["state"] == "completed"
-    assert facts_of_clip(done["video_path"]) == ("h264", 6.0)
+            saved = facts_of(await client.call_tool("download_video", {"request_id": job["request_id"]}))
+    assert facts_of_clip(saved["video_path"]) == ("h264", 6.0)
 
 
 async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) -> None:

@@ -69,7 +69,8 @@ async def test_the_assistants_calls_of_the_page_make_three_shots_that_hold_toget
                     ids[f"<shot {len(ids) + 1}>"] = facts["request_id"]
                 elif tool == "get_status":
                     assert facts["state"] == "completed"
-                    clips.append(facts["video_path"])
+                    saved = await client.call_tool("download_video", {"request_id": facts["request_id"]})
+                    clips.append(facts_of(saved)["video_path"])
     assert len(clips) == 3
     _hold_together(clips)
 

@@ -45,6 +45,7 @@ def test_without_any_variable_everything_has_its_documented_default() -> None:
         ),
         "apixo": (None, {"base": "https://api.apixo.ai"}),
         "aimlapi": (None, {"base": "https://api.aimlapi.com"}),
+        "minimax": (None, {"base": "https://api.minimax.io"}),
     }
 
 

@@ -117,7 +117,11 @@ class Hailuo02(_Official):
         Forbid(
             {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
         ),
-        Forbid({"last_frame_image": GIVEN, "fast_pretreatment": True}, "with a last frame leave it out", MINIMAX),
+        Forbid(
+            {"last_frame_image": GIVEN, "fast_pretreatment": True},
+            "with a last frame leave fast_pretreatment out",
+            MINIMAX,
+        ),
     )
     prices: ClassVar[Mapping[tuple[str, int], float]] = {
         ("512p", 6): 0.10,

@@ -8,6 +8,7 @@ from PIL import Image
 
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.gateways import discover
 from hailuo_mcp.settings import Settings
 from tests.catalogue.written import PAGE, example
 from tests.cli.conftest import Cli, facts_of_clip
@@ -155,3 +156,8 @@ def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: 
         assert (done.returncode, done.stdout) == (Exit.WRONG_CALL, "")
         assert shown.strip().replace("/home/ada/.config/hailuo-mcp/models.toml", str(place)) in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_the_page_tells_every_shape_of_every_gateway() -> None:
+    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.shapes]
+    assert [row for row in rows if row not in PAGE.read_text()] == []

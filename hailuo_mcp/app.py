@@ -14,6 +14,8 @@ from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
+from hailuo_mcp.modelfiles import own_models
+from hailuo_mcp.params import ModelSpec
 from hailuo_mcp.sending import Sender
 from hailuo_mcp.settings import Settings, read_settings
 from hailuo_mcp.studio import Studio
@@ -44,13 +46,15 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
     that finish while nobody asks.
 
     Raises:
-        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or the ledger's client is not installed.
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, a file of the user's models is wrong, or
+            the ledger's client is not installed.
     """
     kinds = discover()
-    catalog = Catalog(kinds, settings)
+    own = own_models(settings, kinds)
+    catalog = Catalog(kinds, settings, own)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     resources = AsyncExitStack()
-    gateways = {kind.name: _gateway(kind, settings, sandbox, resources) for kind in kinds}
+    gateways = {kind.name: _gateway(kind, settings, sandbox, resources, own) for kind in kinds}
     ledger = open_ledger(settings)
     resources.push_async_callback(ledger.close)
     clips = ClipStore(
@@ -91,10 +95,17 @@ def sandbox_transport(settings: Settings) -> Transport:
     return transport
 
 
-def _gateway(kind: type[Gateway], settings: Settings, sandbox: Transport | None, resources: AsyncExitStack) -> Gateway:
+def _gateway(
+    kind: type[Gateway],
+    settings: Settings,
+    sandbox: Transport | None,
+    resources: AsyncExitStack,
+    own: tuple[type[ModelSpec], ...],
+) -> Gateway:
     sender = Sender(kind.title, sandbox, kind.wait_of)
     resources.push_async_callback(sender.close)
-    return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None)
+    its_own = tuple(model for model in own if model.id.split("/")[0] == kind.name)
+    return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None, own_models=its_own)
 
 
 def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:

@@ -26,15 +26,16 @@ PICTURE = "https://example.com/x.png"
 
 
 class Catalog:
-    """The models of the given gateways, and which of them are usable under the settings.
+    """The models of the given gateways, and the user's own; and which of them are usable under the settings.
 
     Raises:
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
     """
 
-    def __init__(self, gateways: Iterable[type[Gateway]], settings: Settings) -> None:
+    def __init__(self, gateways: Iterable[type[Gateway]], settings: Settings, own: tuple[Model, ...] = ()) -> None:
         self._gateways = tuple(gateways)
-        known = [model for gateway in self._gateways for model in gateway.models]
+        self._own = own
+        known = [*(model for gateway in self._gateways for model in gateway.models), *own]
         if strangers := [name for name in settings.models if name not in {model.id for model in known}]:
             raise SettingsError(
                 f"{PREFIX}MODELS: there is no model {', '.join(map(repr, strangers))}; "
@@ -52,7 +53,7 @@ class Catalog:
 
     def under(self, settings: Settings) -> "Catalog":
         """The same models, as they are usable under other settings."""
-        return Catalog(self._gateways, settings)
+        return Catalog(self._gateways, settings, self._own)
 
     def model(self, model_id: object) -> Model:
         """The usable model of this id.
@@ -74,7 +75,7 @@ class Catalog:
         return next((model for model in self.known if model.id == model_id), None)
 
     def gateway(self, model: Model) -> type[Gateway]:
-        return next(gateway for gateway in self._gateways if model in gateway.models)
+        return next(gateway for gateway in self._gateways if gateway.name == model.id.split("/")[0])
 
     def read(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
         """Validate a call; without a model id, choose the cheapest usable model that takes the arguments.
@@ -96,11 +97,17 @@ class Catalog:
         fitting = self._taking(arguments)
         if not fitting:
             raise self._closest_refusal(arguments)
-        spec = min(fitting, key=_cheapness)  # the first of equals: the order of the catalogue
-        price = spec.price()
-        cost = f"about ${price.usd:.3g}, {price.kind}" if price else "its price is not published"
-        why = "the only usable model that takes" if len(fitting) == 1 else "the cheapest usable model that takes"
-        return Choice(spec, (f"No model was named: {spec.id} was chosen, {why} these arguments ({cost}).",))
+        spec, *others = sorted(fitting, key=_cheapness)  # equals stay in the order of the catalogue
+        if not others:
+            why = "the only usable model that takes these arguments"
+        elif spec.price():
+            why = f"the cheapest of {len(fitting)} usable models that take these arguments"
+        else:
+            why = f"the first of {len(fitting)} usable models that take these arguments, none with a published price"
+        said = f"No model was named: {spec.id} was chosen, {why} ({_terms(spec)})."
+        if others:
+            said += f" Next: {others[0].id} ({_terms(others[0])})."
+        return Choice(spec, (said,))
 
     def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
         """No model takes the arguments: the model for which least must change says most. A picture that is missing
@@ -226,6 +233,13 @@ def _cheapness(spec: ModelSpec) -> float:
     return price.usd if price else float("inf")
 
 
+def _terms(spec: ModelSpec) -> str:
+    """Price and usual time, in a few words."""
+    price, seconds = spec.price(), spec.typical_seconds()
+    cost = f"about ${price.usd:.3g}, {price.kind}" if price else "its price is not published"
+    return f"{cost}; usually {seconds:.0f} s" if seconds else cost
+
+
 def _dearest(model: Model) -> Price | None:
     """The dearest price over the values its closed parameters can have."""
     prices = [price for spec in price_samples(model) if (price := spec.price())]
@@ -233,16 +247,25 @@ def _dearest(model: Model) -> Price | None:
 
 
 def price_samples(model: Model) -> list[ModelSpec]:
-    """The model with every combination of its closed parameters, and with a first picture where it takes one: enough
-    to know its range of prices and times."""
-    base: dict[str, Any] = {name: PICTURE for name in model.model_fields if model.requires(name)}
-    base |= {"prompt": "x"} | ({"first_frame_image": PICTURE} if model.takes("first_frame_image") else {})
-    closed = {name: schema["enum"] for name, schema in model.property_schemas().items() if "enum" in schema}
-    variants = [base, *({**base, **dict(zip(closed, values, strict=True))} for values in product(*closed.values()))]
+    """The model with every combination that its closed parameters can have, and with a first picture where it takes
+    one: all of its prices and times."""
+    schemas = model.property_schemas()
+    closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.requires(name)))}
+    needed = {name: PICTURE for name in schemas if model.requires(name) or name == "first_frame_image"}
     specs: list[ModelSpec] = []
-    for variant in variants:
+    for values in product(*closed.values()):
+        given = {name: value for name, value in zip(closed, values, strict=True) if value is not None}
         try:
-            specs.append(model.read(variant))
+            specs.append(model.read({**needed, "prompt": "x", **given}))
         except InvalidInput:
             continue
     return specs
+
+
+def _choices(schema: JsonSchema, required: bool) -> list[Any]:
+    """What a closed parameter may be, the default first; None stands for passing nothing."""
+    values: list[Any] = schema.get("enum", [True, False] if schema["type"] == "boolean" else [])
+    if not values or required:
+        return values
+    default = schema.get("default")
+    return [default, *(value for value in values if value != default)]

@@ -117,6 +117,20 @@ CANONICAL: Mapping[str, Canonical] = {
     "routing": Canonical(_text(enum=["auto", "value", "official"]), "Routing strategy."),
     "callback_url": Canonical(_text(), "https webhook told of the end; its host must be allowed."),
 }
+CANONICAL_TYPES: Mapping[str, Any] = {
+    "prompt": Prompt,
+    "first_frame_image": Image,
+    "last_frame_image": Image,
+    "duration": Duration,
+    "resolution": AnyResolution,
+    "mode": Mode,
+    "prompt_optimizer": Flag,
+    "go_fast": Flag,
+    "fast_pretreatment": Flag,
+    "routing": Routing,
+    "callback_url": CallbackUrl,
+}
+"""The widest type of each canonical parameter; a model may take less."""
 IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image")
 
 
@@ -130,6 +144,12 @@ class Given(Enum):
 
 
 GIVEN = Given.ANY
+
+
+def are(values: Mapping[str, Any], spec: "ModelSpec") -> bool:
+    """Whether a spec has all of these values."""
+    given = {name: getattr(spec, name) for name in values}
+    return all(given[name] is not None if value is GIVEN else given[name] == value for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +167,7 @@ class Forbid:
         return " with ".join(present) + "".join(f" without {name}" for name in absent)
 
     def broken_by(self, spec: "ModelSpec") -> bool:
-        given = {name: getattr(spec, name) for name in self.values}
-        return all(
-            given[name] is not None if value is GIVEN else given[name] == value for name, value in self.values.items()
-        )
+        return are(self.values, spec)
 
     def as_schema(self, model: type["ModelSpec"]) -> JsonSchema:
         """The rule as JSON Schema: not all of these at once, where an absent property counts as its default."""
@@ -175,6 +192,17 @@ class Price:
     as_of: date
 
 
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """A price, and the values it is for; defaults count as given."""
+
+    price: Price
+    when: Mapping[str, Any]
+
+    def holds(self, spec: "ModelSpec") -> bool:
+        return are(self.when, spec)
+
+
 # --- the spec -----------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +222,11 @@ class ModelSpec(BaseModel):
     rules: ClassVar[tuple[Forbid, ...]] = ()
     remarks: ClassVar[tuple[Says, ...]] = ()
     """Facts that bind no single parameter."""
+    tariffs: ClassVar[tuple[Tariff, ...]] = ()
+    """Published prices; the first that holds is the estimate."""
+    usual_seconds: ClassVar[float | None] = None
+    wire_names: ClassVar[Mapping[str, str]] = {}
+    """What the gateway calls canonical parameters, where it has other words; for models that come from a file."""
 
     prompt: Prompt
 
@@ -269,6 +302,11 @@ class ModelSpec(BaseModel):
         return name in cls.model_fields and cls.model_fields[name].is_required()
 
     @classmethod
+    def wire_name(cls, name: str) -> str:
+        """What a parameter is called in the body."""
+        return (cls.model_fields[name].serialization_alias if name in cls.model_fields else None) or name
+
+    @classmethod
     def takes_null(cls, name: str) -> bool:
         return any(isinstance(m, NullIsSent) for m in cls.model_fields[name].metadata)
 
@@ -299,6 +337,8 @@ class ModelSpec(BaseModel):
                     schema = {**branch, **schema}
             if schema.get("default", 0) is None:
                 del schema["default"]
+            if "const" in schema:  # a choice of one, said as every other choice is
+                schema["enum"] = [schema.pop("const")]
             if cls.takes_null(name):
                 schema |= {"type": [schema["type"], "null"], "default": None}
             schema["description"] = CANONICAL[name].meaning if name in CANONICAL else ""
@@ -321,11 +361,11 @@ class ModelSpec(BaseModel):
 
     def price(self) -> Price | None:
         """The estimate for these parameters; None where nobody publishes one."""
-        return None
+        return next((tariff.price for tariff in self.tariffs if tariff.holds(self)), None)
 
     def typical_seconds(self) -> float | None:
         """The published time for these parameters; None where there is none."""
-        return None
+        return self.usual_seconds
 
     def advice(self) -> list[str]:
         """Sentences worth telling with the result; nothing here refuses the call."""

@@ -100,6 +100,9 @@ class Settings(BaseModel):
     """How long a sandbox job takes, in seconds."""
     models: Names = ()
     """Comma-separated model ids to offer; unset: all usable ones."""
+    catalogue: Directory = Path()
+    """A TOML file with models of your own, or a directory of such files; unset: `models.toml` and `models.d/*.toml` in
+    the user's configuration directory."""
     database_url: str = Field("", repr=False)
     """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`, or for several servers
     `postgresql://user:password@host/database` (needs the `postgres` extra); unset: SQLite in the user's state
@@ -153,6 +156,8 @@ class Settings(BaseModel):
 
     state_dir: Path = Path()
     """The user's state directory; not a variable of its own."""
+    config_dir: Path = Path()
+    """The user's configuration directory; not a variable of its own."""
     gateways: Mapping[str, GatewaySettings] = {}
     tenants: Mapping[str, TenantSettings] = {}
     """What `tenants_file` says, by tenant."""
@@ -213,7 +218,7 @@ class Settings(BaseModel):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
-INTERNAL_FIELDS = frozenset({"state_dir", "gateways", "tenants"})
+INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
 SECRET_FIELDS = frozenset({"http_tokens"})
 """Their values are shown to nobody, not even in a refusal."""
 
@@ -245,6 +250,7 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     _check_database(values.get("database_url", ""))
     values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
+    values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
     values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}
     try:
         settings = Settings.model_validate(values)

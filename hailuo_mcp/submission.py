@@ -150,8 +150,7 @@ class Submitter:
         job = await self._ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
         if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
             raise InvalidImage(
-                f"{name} asks for the last frame of {wanted}, whose clip is not saved here.",
-                f'Call download_video with request_id "{wanted}" first.',
+                f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
             )
         still = await last_frame(Path(job.video_path))
         return await anyio.to_thread.run_sync(picture_from_still, name, still, f"last frame of {wanted}")
@@ -296,6 +295,17 @@ class Submitter:
                 "Leave callback_url out and poll with get_status, or let the user add the host to "
                 "HAILUO_MCP_CALLBACK_HOSTS.",
             )
+
+
+def _how_to_save(wanted: RequestId, job: Job | None) -> str:
+    """What to do for a clip that is not on disk."""
+    if job is None:
+        return f'Call list_jobs to see the ids there are, or download_video with "{wanted}" if it is from elsewhere.'
+    if job.state is State.COMPLETED:
+        return f'Call download_video with request_id "{wanted}" first.'
+    if job.state.ended:
+        return f"That job is {job.state} and has no clip: chain from another shot, or make this one anew."
+    return f'That job is {job.state}: call get_status with request_id "{wanted}" until it is completed.'
 
 
 def lost_answer(gateway: Gateway) -> Problem:

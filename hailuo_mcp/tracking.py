@@ -108,7 +108,7 @@ class Tracker:
             return await self._look_for(gateway, job)
         model = gateway.model(job.model)
         if model is None:
-            return job
+            return job.warned(f"{job.model} is in no catalogue now, so that nobody can be asked; put its entry back.")
         try:
             seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:

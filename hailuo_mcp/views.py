@@ -9,6 +9,7 @@ import anyio
 from pydantic import BaseModel, ConfigDict
 
 from hailuo_mcp.catalog import Catalog, price_samples
+from hailuo_mcp.comparing import best_for, in_words
 from hailuo_mcp.errors import HailuoError, Problem
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import Job, State, utc_now
@@ -87,6 +88,8 @@ class Download(View):
 class ModelList(View):
     models: list[dict[str, Any]]
     default_model: str | None
+    best_for: dict[str, list[str]]
+    """Of all usable models; empty where one is shown."""
     sandbox: bool
 
 
@@ -262,7 +265,8 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
 
 def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
-    return ModelList(models=models, default_model=catalog.default_model, sandbox=sandbox)
+    compared = {} if model else dict(best_for(catalog.usable))
+    return ModelList(models=models, default_model=catalog.default_model, best_for=compared, sandbox=sandbox)
 
 
 def model_list_text(view: ModelList, catalog: Catalog) -> str:
@@ -273,6 +277,7 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
     if len(view.models) == 1 and "schema" in view.models[0]:
         return json.dumps(view.models[0], ensure_ascii=False)
     lines = [_summary_line(summary) for summary in view.models]
+    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in in_words(view.best_for)]
     lines.append(f"Without a model, the cheapest that fits is taken (for a bare prompt {view.default_model}).")
     if view.sandbox:
         lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")

@@ -43,13 +43,16 @@ def settings_for(directory: Path, **variables: str) -> Settings:
         "HAILUO_MCP_SANDBOX_SECONDS": "0",
         **variables,
     }
-    return load_settings(environ).model_copy(update={"state_dir": directory / "state"})
+    return load_settings(environ).model_copy(
+        update={"state_dir": directory / "state", "config_dir": directory / "config" / "hailuo-mcp"}
+    )
 
 
 def environment(directory: Path, **variables: str) -> dict[str, str]:
     """The same, as the environment of a process of its own."""
     return {
         "XDG_STATE_HOME": str(directory / "state"),
+        "XDG_CONFIG_HOME": str(directory / "config"),
         "HOME": str(directory),
         "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
         "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),

@@ -8,6 +8,7 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.gateways import discover
+from hailuo_mcp.params import CANONICAL, CANONICAL_TYPES
 from hailuo_mcp.sandbox.trouble import REHEARSALS
 
 
@@ -43,6 +44,16 @@ def models() -> str:
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
         rows.append((f"`{model.id}`", model.makes, ", ".join(takes), price, seconds))
     return _table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
+
+
+def canonical_parameters() -> str:
+    """What a model from a file may take."""
+    rows: list[tuple[str, ...]] = []
+    for name, kind in CANONICAL_TYPES.items():
+        plain, *_ = get_args(kind)
+        values = " / ".join(f"`{value}`" for value in get_args(plain))
+        rows.append((f"`{name}`", values or {bool: "`true` / `false`"}.get(plain, "text"), CANONICAL[name].meaning))
+    return _table(("name", "values", "meaning"), rows)
 
 
 def tool_list() -> str:

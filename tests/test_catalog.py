@@ -123,6 +123,19 @@ def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_tol
     assert "cheapest" in warning or "only usable model" in warning
 
 
+def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named() -> None:
+    offered = "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast,aimlapi/hailuo-02"
+    (warning,) = catalog_for(HAILUO_MCP_MODELS=offered).read(None, {**SEEN, "duration": 10, "prompt": "x"}).warnings
+    assert warning == (
+        "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
+        "arguments (about $0.188, exact; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
+        "540 s)."
+    )
+    unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
+    (warning,) = unpriced.read(None, SEEN).warnings
+    assert "apixo/hailuo-2.3-fast was chosen, the first of 2 usable models that take these arguments, none " in warning
+
+
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
     (warning,) = catalog.read(None, {"prompt": "x", "resolution": "1080p"}).warnings

@@ -14,10 +14,10 @@ FLOORS = (
     ("jobs", "params", "links", "sending", "hosts"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
-    ("catalog",),
+    ("modelfiles", "catalog"),
     ("accounts", "submission", "tracking", "watching", "studio"),
     (
-        *("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
+        *("boundary", "comparing", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
         *("auth", "web", "http"),
     ),
     ("app",),
@@ -30,7 +30,7 @@ LEFT_TO_RIGHT = 0, 5, 6
 package; gateways not even that."""
 SANDBOX = "sandbox"
 SANDBOX_USERS = ("app", "cli")
-LAZY = {"app": ("sandbox",), "cli": ("",), "ledger.opening": ("ledger",)}
+LAZY = {"app": ("sandbox",), "cli": ("",), "modelfiles": ("modelfiles",), "ledger.opening": ("ledger",)}
 """Who imports modules of the package inside functions, for start-up time, and from where."""
 
 

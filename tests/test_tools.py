@@ -39,6 +39,7 @@ from .support import (
     wired,
 )
 from .test_bad_input import CASES, Case
+from .test_comparing import WANTS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 REWRITE = "SNAPSHOTS=write"
@@ -125,7 +126,7 @@ FIELDS = {
 }
 PROBLEM = {"code", "message", "hint", "charged", "safe_to_retry"}
 SHORT = 1200
-OF_A_MODEL = 180
+OF_A_MODEL = 260
 """How many characters a list may spend on each."""
 
 
@@ -330,7 +331,12 @@ async def test_one_model_is_listed_with_its_schema_and_the_sources_of_its_rules(
 async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: Path) -> None:
     async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500)) as call:
         result = await call("list_models")
-        assert result.structured_content == {"models": [], "default_model": None, "sandbox": False}
+        assert result.structured_content == {
+            "models": [],
+            "default_model": None,
+            "sandbox": False,
+            "best_for": {want: [] for want in WANTS},
+        }
         assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above
         for tool, arguments in (("generate_video", {"prompt": "x"}), ("list_models", {"model": FAST_02})):
             error = await call.error(tool, **arguments)

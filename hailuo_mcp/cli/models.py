@@ -9,6 +9,7 @@ from hailuo_mcp import views
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, remarks, results
 from hailuo_mcp.cli.session import with_studio
+from hailuo_mcp.comparing import in_words
 from hailuo_mcp.params import describe
 from hailuo_mcp.studio import Studio
 
@@ -48,6 +49,10 @@ def _print_summaries(view: views.ModelList) -> None:
         results().print(*middle, makes, sep="  ")
         takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
         results().print(f"  takes {', '.join(takes)}", style="dim")
+    width = max(len(want) for want in view.best_for)
+    for want, names in in_words(view.best_for):
+        results().print(want.ljust(width), end="  ", style="dim")
+        results().print(names)
     remarks().print(f"For a bare prompt: {view.default_model}", style="dim")
     if view.sandbox:
         remarks().print(

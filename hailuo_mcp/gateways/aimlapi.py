@@ -25,7 +25,32 @@ _UNIFIED_ROUTE = "/v2/video/generations"
 _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 
 
-class Hailuo02(ModelSpec):
+class _Model(ModelSpec):
+    """A body with the model's name, and the resolution in capitals."""
+
+    def wire(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().wire()}
+        resolution = self.wire_name("resolution")
+        return {name: value.upper() if name == resolution else value for name, value in body.items()}
+
+
+class _Older(_Model):
+    """The older route's names of fields."""
+
+    wire_names: ClassVar[Mapping[str, str]] = {"last_frame_image": "last_image_url"}
+
+
+class _Unified(_Model):
+    """The unified route's."""
+
+    wire_names: ClassVar[Mapping[str, str]] = {
+        "first_frame_image": "image_url",
+        "last_frame_image": "last_image_url",
+        "prompt_optimizer": "enhance_prompt",
+    }
+
+
+class Hailuo02(_Older):
     id = "aimlapi/hailuo-02"
     remote_name = "minimax/hailuo-02"
     makes = "text or image (+ last frame) to video"
@@ -42,9 +67,6 @@ class Hailuo02(ModelSpec):
     ] = "768p"
     prompt_optimizer: Annotated[Flag, Says(_PAGE, "default true")] = True
 
-    def wire(self) -> dict[str, Any]:
-        return {"model": self.remote_name, **super().wire(), "resolution": self.resolution.upper()}
-
     def typical_seconds(self) -> float:
         return 300.0 if self.duration == 6 else 540.0
 
@@ -52,21 +74,12 @@ class Hailuo02(ModelSpec):
         return ["AI/ML API's page calls 1080p “coming soon”; it may be refused."] if self.resolution == "1080p" else []
 
 
-class _Unified(ModelSpec):
-    """The wire of the unified route, which has field names of its own."""
-
-    rules = (_NOT_10_S_AT_1080P,)
-
-    def wire(self) -> dict[str, Any]:
-        body = super().wire()
-        return {"model": self.remote_name, **body, "resolution": body["resolution"].upper()}
-
-
 class Hailuo23(_Unified):
     id = "aimlapi/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
     makes = "text or image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3"
+    rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[
         Image | None, Field(serialization_alias="image_url"), Says(_UNIFIED, "optional; without it, text to video")
@@ -84,6 +97,7 @@ class Hailuo23Fast(_Unified):
     makes = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
     remarks = (Says(_UNIFIED, "a price is published for 6 s at 768p alone"),)
+    rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[
         Image, Field(serialization_alias="image_url"), Says(_UNIFIED, "required; image to video only")
@@ -118,6 +132,7 @@ class Aimlapi(Gateway):
     rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02, Hailuo23, Hailuo23Fast)
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
     pictures = "data"
     retention = None
     check_hint = (

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
+from pydantic import Field
+
 from hailuo_mcp.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
 from hailuo_mcp.jobs import Observation, State
@@ -28,7 +30,35 @@ _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
 _PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
 
 
-class Hailuo23Fast(ModelSpec):
+class ApixoModel(ModelSpec):
+    """A body as `generateTask` takes it: how to run the task outside, what to make inside `input`."""
+
+    wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_urls", "routing": "provider"}
+
+    @property
+    def tier(self) -> Mode:
+        """The quality asked for, by either name."""
+        pro = getattr(self, "resolution", None) == "1080p"
+        return getattr(self, "mode", None) or ("pro" if pro else "standard")
+
+    def wire(self) -> dict[str, Any]:
+        inner = super().wire()
+        callback = self.wire_name("callback_url")
+        outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
+        if (first := self.wire_name("first_frame_image")) in inner:
+            inner[first] = [inner[first]]
+        if self.takes("mode") or self.takes("resolution"):
+            inner.pop(self.wire_name("resolution"), None)
+            inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"
+            if self.tier == "pro":  # fixed at 6 s, and not to be said
+                inner.pop(self.wire_name("duration"), None)
+        return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
+
+    def record(self) -> dict[str, Any]:
+        return {**super().record(), **({"mode": self.tier} if self.takes("mode") else {})}
+
+
+class Hailuo23Fast(ApixoModel):
     id = "apixo/hailuo-2.3-fast"
     remote_name = "hailuo-2-3-fast"
     makes = "image to video"
@@ -43,37 +73,16 @@ class Hailuo23Fast(ModelSpec):
     )
     remarks = (Says(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
-    first_frame_image: Annotated[ImageUrl, Says(_PAGE, _PICTURE_RULES)]
+    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Says(_PAGE, _PICTURE_RULES)]
     mode: Annotated[Mode | None, Says(_PAGE, "standard (768p, default) or pro (1080p)")] = None
     resolution: Annotated[Resolution | None, Says(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")] = (
         None
     )
     duration: Annotated[Duration, Says(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
-    routing: Annotated[Routing | None, Says(_PAGE, "sent only when asked for")] = None
+    routing: Annotated[
+        Routing | None, Field(serialization_alias="provider"), Says(_PAGE, "sent only when asked for")
+    ] = None
     callback_url: Annotated[CallbackUrl | None, Says(_PAGE, "makes the request type callback")] = None
-
-    @property
-    def tier(self) -> Mode:
-        """The quality asked for, by either name."""
-        return self.mode or ("pro" if self.resolution == "1080p" else "standard")
-
-    def wire(self) -> dict[str, Any]:
-        inner: dict[str, Any] = {
-            "mode": f"{self.tier}-image-to-video",
-            "prompt": self.prompt,
-            "image_urls": [self.first_frame_image],
-        }
-        if self.tier == "standard":
-            inner["duration"] = self.duration
-        return {
-            "request_type": "callback" if self.callback_url else "async",
-            **({"callback_url": self.callback_url} if self.callback_url else {}),
-            **({"provider": self.routing} if self.routing else {}),
-            "input": inner,
-        }
-
-    def record(self) -> dict[str, Any]:
-        return {**super().record(), "mode": self.tier}
 
 
 _STATES = {
@@ -96,6 +105,7 @@ class Apixo(Gateway):
     rank = 20
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
     models = (Hailuo23Fast,)
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
     pictures = "url"
     retention = timedelta(hours=24)
     callbacks = True

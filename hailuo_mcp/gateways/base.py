@@ -87,6 +87,9 @@ class Gateway(ABC):
     hosts: ClassVar[Mapping[str, str]]
     """Purpose to default address; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
+    """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
+    body. The first is the usual one."""
     pictures: ClassVar[Literal["upload", "data", "url"]]
     """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
     retention: ClassVar[timedelta | None]
@@ -102,10 +105,19 @@ class Gateway(ABC):
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where a person can look for a submission whose answer was lost."""
 
-    def __init__(self, settings: GatewaySettings, sender: Sender, *, in_process_sandbox: bool = False) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        sender: Sender,
+        *,
+        in_process_sandbox: bool = False,
+        own_models: tuple[type[ModelSpec], ...] = (),
+    ) -> None:
         self.settings = settings
         self.sender = sender
         self.in_process_sandbox = in_process_sandbox
+        self.own_models = own_models
+        """The user's, from files."""
         if self.requests_a_minute and not in_process_sandbox:
             sender.keep_pace(self.requests_a_minute)
 
@@ -196,9 +208,8 @@ class Gateway(ABC):
         """Whether there is a key, or no need of one."""
         return self.in_process_sandbox or self.settings.key is not None
 
-    @classmethod
-    def model(cls, model_id: str) -> type[ModelSpec] | None:
-        return next((model for model in cls.models if model.id == model_id), None)
+    def model(self, model_id: str) -> type[ModelSpec] | None:
+        return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)
 
     def url(self, purpose: str, path: str) -> str:
         return self.settings.urls[purpose] + path

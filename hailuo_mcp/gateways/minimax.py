@@ -41,18 +41,23 @@ _PRETREATED = Says(MINIMAX, "default false; shortens the rewriting of the prompt
 _CALLED_BACK = Says(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
 
 
-class _Official(ModelSpec):
-    """What the vendor's models have in common on the wire."""
+class _Body(ModelSpec):
+    """A body as the vendor takes it."""
+
+    def wire(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().wire()}
+        if self.wire_name("last_frame_image") in body:
+            body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
+        resolution = self.wire_name("resolution")
+        return {name: value.upper() if name == resolution else value for name, value in body.items()}
+
+
+class _Official(_Body):
+    """What the vendor's own models have in common."""
 
     prices: ClassVar[Mapping[tuple[str, int], float]]
     """Resolution and duration to US dollars."""
     remarks = (Says(_OBSERVED, "prices are those that clients of the API reckon with"),)
-
-    def wire(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().wire()}
-        if "last_frame_image" in body:
-            body.pop("fast_pretreatment")  # not a parameter of the mode with a last frame
-        return {**body, "resolution": body["resolution"].upper()}
 
     def price(self) -> Price | None:
         facts = self.record()
@@ -162,6 +167,7 @@ class Minimax(Gateway):
     rank = 40
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
+    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     pictures = "data"
     retention = None  # a link dies after an hour, but the task goes on answering with a new one
     requests_a_minute = 20

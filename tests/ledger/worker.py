@@ -1,5 +1,5 @@
-"""One of several processes on one ledger: it reads lines `WHAT URL NUMBER`, does what they ask with a ledger of its own,
-and says what came of it in a line of JSON."""
+"""One of several processes on one ledger: it reads lines `WHAT URL NUMBER`, does what they ask with a ledger of its
+own, and says what came of it in a line of JSON."""
 
 import asyncio
 import json

@@ -17,7 +17,7 @@ from hailuo_mcp.ledger import ANY_JOB, Budget, Guard, Ledger
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
 from hailuo_mcp.settings import SettingsError
-from tests.ledger.shared import GUARD, MINUTE, ORIGINS, WINDOW, a_job, ledger_at
+from tests.ledger.shared import GUARD, MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
 from tests.postgres import Postgres
 
 
@@ -265,6 +265,16 @@ async def test_jobs_are_due_by_the_clock_of_the_database(
     assert not await there.lease("two", utc_now(), MINUTE, 1, ORIGINS)
     await db.execute("UPDATE hailuo_watches SET due_at = clock_timestamp()")
     assert await there.lease("two", utc_now(), MINUTE, 1, ORIGINS) == (job,)
+
+
+async def test_a_lease_passes_over_jobs_that_another_is_about_to_take(
+    here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    jobs = [await here.enter(a_job(str(n)), GUARD) for n in range(2)]
+    async with db.transaction():
+        await db.execute("UPDATE hailuo_watches SET owner = 'another' WHERE key = $1", jobs[0].key)
+        async with asyncio.timeout(5):
+            assert await here.lease("one", NOON + MINUTE, MINUTE, 2, ORIGINS) == (jobs[1],)
 
 
 async def test_prepared_statements_can_be_left_out_for_a_pooler(

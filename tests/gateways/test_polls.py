@@ -338,19 +338,12 @@ async def test_minimax_completed_is_told_in_time_also_where_the_file_is_not(monk
     assert (seen, len(script.requests)) == (Observation(state=State.COMPLETED), 2)
 
 
-<<<<<<< HEAD
-NO_FILES: tuple[dict[str, object], ...] = ({}, {"file_id": ""}, {"file_id": None}, {"file_id": True}, {"file_id": 1.5})
-
-
-@pytest.mark.parametrize("answer", NO_FILES)
-=======
 NO_FILE: tuple[dict[str, Any], ...] = (
     *({}, {"file_id": ""}, {"file_id": None}, {"file_id": True}, {"file_id": 1.5}, {"file_id": []}),
 )
 
 
 @pytest.mark.parametrize("answer", NO_FILE)
->>>>>>> minimax
 async def test_minimax_completed_without_a_file_asks_for_none(answer: dict[str, Any]) -> None:
     seen, script = await poll("minimax", task("Success", **answer))
     assert (seen, len(script.requests)) == (Observation(state=State.COMPLETED), 1)

@@ -15,7 +15,7 @@ FLOORS = (
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("catalog",),
-    ("submission", "tracking", "watching", "studio"),
+    ("submission", "tracking", "watching", "studio", "batching"),
     ("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server", "http"),
     ("app",),
     ("cli",),

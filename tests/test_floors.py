@@ -15,7 +15,7 @@ FLOORS = (
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("modelfiles", "catalog"),
-    ("accounts", "submission", "tracking", "watching", "studio"),
+    ("accounts", "submission", "tracking", "watching", "studio", "batching"),
     (
         *("boundary", "comparing", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
         *("auth", "web", "http"),

@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "status": "jobs",
         "download": "jobs",
         "jobs": "jobs",
+        "batch": "batch",
     },
     "Serve assistants over HTTP": {"serve": "serve"},
     "Rehearse": {"sandbox": "sandbox"},
@@ -136,7 +137,7 @@ def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
 
 def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
     """A foreign message may quote a key: it is shown to those alone who ask for it."""
-    submitting = "generate" in args[:1]
+    submitting = args[:1] in (["generate"], ["batch"])
     look_first = " Look at the jobs before submitting again: list_jobs." if submitting else ""
     problem = InternalError(
         f"Something unforeseen happened: {type(error).__name__}.",

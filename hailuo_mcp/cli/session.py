@@ -15,6 +15,8 @@ from hailuo_mcp.studio import Studio
 
 T = TypeVar("T")
 
+NOTICE_SECONDS = 0.1
+
 
 def read_environment() -> Settings:
     """The settings, and the log as they say. What a command has to say it says itself: unless the user asked for a log,
@@ -66,3 +68,35 @@ def interrupt_held_back() -> Generator[None]:
         signal.signal(signal.SIGINT, before)
     if pressed:
         signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def interrupt_at_once() -> Generator[None]:
+    """Ctrl-C ends a question: left to the event loop, it would wait for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
+    """Yields a wait for Ctrl-C, which then no longer interrupts by itself. Pressed twice, it takes effect at once."""
+    noted = False
+
+    def note(_signal: int, _frame: object) -> None:
+        nonlocal noted
+        if noted:
+            raise KeyboardInterrupt
+        noted = True
+
+    async def pressed() -> None:
+        while not noted:  # noqa: ASYNC110  a handler of signals cannot wake an event loop on every system
+            await anyio.sleep(NOTICE_SECONDS)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,2 +1,3 @@
-"""Pictures in (`pictures`), clips out (`clips`), clips joined (`films`), and the fetching that never reaches inside
-(`fetching`)."""
+"""Pictures in (`pictures`), clips out (`clips`) and joined (`films`), and the fetching that never reaches inside
+(`fetching`).
+"""

@@ -1,0 +1,140 @@
+"""How a batch is shown: a live table on a terminal, else a line for each news."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hailuo_mcp.batching.running import Batch, Row, Stand
+from hailuo_mcp.cli.output import in_commands, remarks
+from hailuo_mcp.jobs import EXCERPT_LENGTH, utc_now
+
+STYLES = {
+    Stand.SAVED: "green",
+    Stand.FAILED: "red",
+    Stand.BLOCKED: "red",
+    Stand.UNCONFIRMED: "yellow",
+    Stand.LEFT: "yellow",
+    Stand.UNDER_WAY: "bold",
+    Stand.SUBMITTING: "bold",
+}
+_SPARE_LINES = 5
+_PROMPT_WIDTH = 40
+
+
+def state_of(row: Row) -> str:
+    """The state in one word: of the job, where there is one that has not come to its clip."""
+    return row.job.state.value if row.job and row.stand in (Stand.UNDER_WAY, Stand.FAILED) else row.stand.value
+
+
+def summary(batch: Batch) -> str:
+    """`12 shots: 5 saved, 2 under way, 5 waiting`"""
+    counts = Counter(row.stand for row in batch.rows)
+    return f"{_many(len(batch.rows), 'shot')}: " + ", ".join(f"{counts[s]} {s}" for s in Stand if counts[s])
+
+
+def price(row: Row) -> str:
+    return "unknown" if row.usd is None else f"${row.usd:.3g}"
+
+
+def reason(row: Row) -> str:
+    """Why a shot stands so. What the gateway's hint says of calling again, a batch does in its own way."""
+    if row.problem is None:
+        return ""
+    message = row.problem.message + ("" if row.problem.message.endswith((".", "!", "?")) else ".")
+    return in_commands(message if row.job else f"{message} {row.problem.hint}".strip())
+
+
+def plan_table(batch: Batch) -> Table:
+    """Every shot with its price, before anything is sent."""
+    table = _table("line", "shot", "model", "length", "price", "stands")
+    for row in batch.rows:
+        length = row.checked.estimate.parameters.get("duration")
+        table.add_row(
+            str(row.shot.line),
+            _title(row),
+            row.model,
+            f"{length} s" if length else "",
+            price(row),
+            Text(state_of(row), STYLES.get(row.stand, "")),
+        )
+    return table
+
+
+@contextmanager
+def shown_live(batch: Batch) -> Generator[None]:
+    """A table that follows the batch while the block runs; nothing where nobody watches."""
+    if not remarks().is_terminal:
+        yield
+        return
+    with Live(
+        get_renderable=lambda: _picture(batch, remarks()), console=remarks(), transient=True, refresh_per_second=4
+    ):
+        yield
+
+
+class PlainLines:
+    """A line for each news of a shot, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, str] = {}
+
+    def __call__(self, row: Row) -> None:
+        if remarks().is_terminal:
+            return
+        job = f" {row.job.request_id}" if row.job else ""
+        news = f"{row.shot.label}: {state_of(row)}{job}" + (f": {reason(row)}" if row.problem else "")
+        if self._told.get(row.shot.line) != news:
+            self._told[row.shot.line] = news
+            remarks().print(news)
+
+
+def _picture(batch: Batch, console: Console) -> Group:
+    table = _table("line", "shot", "model", "state", "time", "price")
+    for row in _rows_that_fit(batch.rows, console.height - _SPARE_LINES):
+        table.add_row(
+            str(row.shot.line),
+            _title(row),
+            row.model.split("/", 1)[-1],
+            Text(state_of(row), STYLES.get(row.stand, "")),
+            _time(row),
+            price(row),
+        )
+    return Group(table, Text(f"{summary(batch)}; ${batch.spent_usd:.2f} spent or at stake", "dim"))
+
+
+def _rows_that_fit(rows: Sequence[Row], height: int) -> list[Row]:
+    """All rows, or those where something happens, in their order."""
+    if len(rows) <= height:
+        return list(rows)
+    rank = {Stand.UNDER_WAY: 0, Stand.SUBMITTING: 0, Stand.UNCONFIRMED: 1, Stand.FAILED: 1, Stand.WAITING: 2}
+    chosen = sorted(rows, key=lambda row: rank.get(row.stand, 3))[: max(1, height)]
+    return sorted(chosen, key=lambda row: row.shot.line)
+
+
+def _title(row: Row) -> str:
+    text = row.shot.name or " ".join(str(row.shot.arguments.get("prompt", ""))[:EXCERPT_LENGTH].split())
+    return text if len(text) <= _PROMPT_WIDTH else text[: _PROMPT_WIDTH - 1] + "…"
+
+
+def _time(row: Row) -> str:
+    if row.job is None:
+        return ""
+    about = row.job.estimated_seconds
+    elapsed = f"{row.job.elapsed_seconds(utc_now()):.0f} s"
+    return f"{elapsed} of ~{about:.0f} s" if about and row.stand is Stand.UNDER_WAY else elapsed
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

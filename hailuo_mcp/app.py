@@ -2,21 +2,22 @@
 builds these.
 """
 
-import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from typing import TYPE_CHECKING
 
+from hailuo_mcp import logs
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.ledger.traced import traced
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import Sender
 from hailuo_mcp.settings import Settings, read_settings
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.telemetry import exporting as telemetry
 
 if TYPE_CHECKING:
     import httpx
@@ -51,7 +52,7 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     resources = AsyncExitStack()
     gateways = {kind.name: _gateway(kind, settings, sandbox, resources) for kind in kinds}
-    ledger = SqliteLedger(settings.database_path)
+    ledger = traced(SqliteLedger(settings.database_path))
     resources.push_async_callback(ledger.close)
     clips = ClipStore(
         settings.output_dir,
@@ -104,8 +105,10 @@ def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Our log to stderr; stdout belongs to the protocol. Libraries speak up only when something is wrong."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("hailuo_mcp").setLevel(settings.log_level)
+    """The log of this process, on stderr."""
+    logs.set_up_logging(settings, os.environ)
+
+
+def exporting(version: str) -> AbstractContextManager[None]:
+    """While this process serves: its spans and figures go where OpenTelemetry's variables say, or nowhere."""
+    return telemetry.exporting(os.environ, version)

@@ -93,6 +93,8 @@ class Settings(BaseModel):
     """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the log on stderr."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log on stderr: `text`, or `json` for one object a line."""
 
     state_dir: Path = Path()
     """The user's state directory; not a variable of its own."""
@@ -102,6 +104,11 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     def over_http(self) -> "Settings":
         """The same, as it is meant where callers come over HTTP: the sandbox never serves merely because no key is

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import anyio
@@ -14,6 +15,7 @@ from hailuo_mcp.jobs import Job, Observation, State, utc_now
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.submission import is_being_sent
+from hailuo_mcp.telemetry import about, asking
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +86,8 @@ class Tracker:
             await listener(job)
 
     async def _telling(self, before: Job, work: Awaitable[Job]) -> Job:
-        after = await work
+        with about(request_id=before.request_id, tenant=before.tenant):
+            after = await work
         if _news(after) != _news(before):
             await self.tell(after)
         return after
@@ -114,7 +117,8 @@ class Tracker:
         if model is None:
             return job
         try:
-            seen = await gateway.poll(model, job.remote_id)
+            with asking(gateway.name, "poll", job.model):
+                seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             return await self._not_found(gateway, job)
         return await self._write(job, seen)
@@ -129,7 +133,8 @@ class Tracker:
         if model is None or job.remote_id is None:
             raise UnknownRequest(f"There is no job {job.request_id}.")
         try:
-            seen = await gateway.poll(model, job.remote_id)
+            with asking(gateway.name, "poll", job.model):
+                seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             seen = await self._recall(gateway, job)
             if seen is None:
@@ -169,8 +174,11 @@ class Tracker:
         return await self._ledger.change(job.key, lambda j: j.vanished(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
+        if not gateway.has_history:
+            return None
         try:
-            return await gateway.recall(job)
+            with asking(gateway.name, "history", job.model):
+                return await gateway.recall(job)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             return None
@@ -183,7 +191,9 @@ class Tracker:
         try:
             found = None
             if not await self._twin_on_its_way(job):
-                found = await gateway.find(job, await self._ledger.remote_ids(job.model, job.origin))
+                taken = await self._ledger.remote_ids(job.model, job.origin)
+                with asking(gateway.name, "history", job.model):
+                    found = await gateway.find(job, taken)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
@@ -223,11 +233,15 @@ class Tracker:
 
     async def _save(self, job: Job) -> Job:
         try:
-            path = await self._clips.save(job)
+            path = await self._fetched(job)
         except Expired:
             job = await self._fresh_link(job)
-            path = await self._clips.save(job)
+            path = await self._fetched(job)
         return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+
+    async def _fetched(self, job: Job) -> Path:
+        with asking(job.model.split("/")[0], "file", job.model):
+            return await self._clips.save(job)
 
     async def _fresh_link(self, job: Job) -> Job:
         """The job with a link that differs from the dead one, from the gateway or its history.
@@ -240,7 +254,8 @@ class Tracker:
         if gateway and model and job.remote_id:
             seen: Observation | None = None
             try:
-                seen = await gateway.poll(model, job.remote_id)
+                with asking(gateway.name, "poll", job.model):
+                    seen = await gateway.poll(model, job.remote_id)
             except HailuoError as error:
                 log.info("no fresh link from %s: %s", gateway.title, error.problem.code)
             if seen is None or seen.video_url in (None, job.video_url):

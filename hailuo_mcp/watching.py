@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.telemetry import about, span
 from hailuo_mcp.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,10 @@ class Watcher:
                 await anyio.sleep(LOOK_EVERY_SECONDS)
 
     async def _look(self, tasks: TaskGroup, job: Job) -> None:
+        with about(request_id=job.request_id, tenant=job.tenant), span("watch"):
+            await self._look_within(tasks, job)
+
+    async def _look_within(self, tasks: TaskGroup, job: Job) -> None:
         delay: timedelta | None = None
         try:
             with anyio.move_on_after(LEASE.total_seconds() * 0.8):  # whoever takes over finds nobody at it

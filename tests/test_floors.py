@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hailuo_mcp"
 NAME = PACKAGE.name
 FLOORS = (
-    ("errors", "settings"),
+    ("errors", "settings", "telemetry", "logs"),
     ("jobs", "params", "sending"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
@@ -22,12 +22,12 @@ FLOORS = (
     ("__main__",),
 )
 """A name stands for a module and for all that a package of that name holds."""
-LEFT_TO_RIGHT = 5, 6
+LEFT_TO_RIGHT = 0, 5, 6
 """The floors whose modules stand in an order. On the others, modules import none of their floor but of their own
 package; gateways not even that."""
 SANDBOX = "sandbox"
 SANDBOX_USERS = ("app", "cli")
-LAZY = {"app": ("sandbox",), "cli": ("",)}
+LAZY = {"app": ("sandbox",), "cli": ("",), "telemetry": ("telemetry",)}
 """Who imports modules of the package inside functions, for start-up time, and from where."""
 
 

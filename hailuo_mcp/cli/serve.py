@@ -5,7 +5,7 @@ import socket
 import anyio
 import click
 
-from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
@@ -39,7 +39,7 @@ def serve(http: bool, host: str, port: int) -> Exit:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
-    with listener:
+    with listener, exporting(version()):
         anyio.run(serve_http, studio, version(), listener, _announce)
     return Exit.DONE
 

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import TextIO
 from urllib.parse import quote, unquote, urlsplit
 
 from opentelemetry import trace
@@ -27,7 +28,7 @@ _SHAPES = (
     # what follows the name of a header, an argument or a field that carries a key; `Bearer` and the like belong to it
     (
         re.compile(
-            r"((?:authorization|[\w-]*api[_-]?key|[\w-]*token)\b[\"']*\s?[:=,]\s?b?[\"']*)"
+            r"((?:authorization|[\w-]*api[_-]?key|[\w-]*token)\b[\"']*\s?[:=,]\s?(?:b(?=[\"']))?[\"']*)"
             r"((?:bearer|basic)\s+)?[^\s\"',;)}\]]+",
             re.IGNORECASE,
         ),
@@ -42,12 +43,17 @@ _SHAPES = (
 
 def set_up_logging(settings: Settings, environ: Mapping[str, str]) -> None:
     """Our log to stderr; stdout belongs to the protocol. Libraries speak up only when something is wrong."""
-    handler = logging.StreamHandler(sys.stderr)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler_to(sys.stderr, settings, environ)])
+    logging.getLogger("hailuo_mcp").setLevel(settings.log_level)
+
+
+def handler_to(stream: TextIO, settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
+    """What writes log lines as the settings say."""
+    handler = logging.StreamHandler(stream)
     handler.addFilter(_add_context)
     inner = _json_formatter() if settings.log_format == "json" else _Text()
     handler.setFormatter(Masking(inner, (*secrets_in(settings), *_secrets_of(settings, environ))))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("hailuo_mcp").setLevel(settings.log_level)
+    return handler
 
 
 def secrets_in(value: object) -> Iterator[str]:
@@ -101,7 +107,8 @@ def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
         form
         for secret in secrets
         if len(secret) >= SECRET_MIN
-        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), repr(secret)[1:-1])
+        for shown in (secret, quote(secret, safe=""), repr(secret)[1:-1], repr(secret.encode())[2:-1])
+        for form in (shown, json.dumps(shown)[1:-1])
     }
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None

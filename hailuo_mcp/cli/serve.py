@@ -47,4 +47,5 @@ def serve(http: bool, host: str, port: int) -> Exit:
 def _announce(url: str) -> None:
     results().print(url)
     results().file.flush()
-    remarks().print("Give this URL to an MCP client on this machine. Ctrl-C ends it.")
+    if (people := remarks()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
+        people.print("Give this URL to an MCP client on this machine. Ctrl-C ends it.")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from hailuo_mcp.jobs import Job, State
 from hailuo_mcp.ledger.base import Guard, Ledger
-from hailuo_mcp.telemetry import figures, in_a_span, mark, span
+from hailuo_mcp.telemetry import Figures, figures, in_a_span, mark, span
 
 L = TypeVar("L", bound=Ledger)
 Call = Callable[..., Awaitable[Any]]
@@ -53,7 +53,7 @@ def _entering(enter: Callable[[Job, Guard], Awaitable[Job]]) -> Callable[[Job, G
     async def entering(job: Job, guard: Guard) -> Job:
         entered = await enter(job, guard)
         if entered.key == job.key:  # else it is an earlier one
-            moved(None, entered)
+            _seen(None, entered)
         return entered
 
     return entering
@@ -64,7 +64,7 @@ def _adopting(adopt: Callable[[Job], Awaitable[Job]]) -> Callable[[Job], Awaitab
     async def adopting(job: Job) -> Job:
         adopted = await adopt(job)
         if adopted.key == job.key:
-            moved(None, adopted)
+            _seen(None, adopted)
         return adopted
 
     return adopting
@@ -82,33 +82,35 @@ def _changing(change: Callable[[str, Change], Awaitable[Job]]) -> Callable[[str,
 
         after = await change(key, noted)
         if before is not None:
-            moved(before, after)
+            _seen(before, after)
         return after
 
     return changing
 
 
-def moved(before: Job | None, after: Job) -> None:
-    """Count a job that came into a new state, and once it ended, what it took."""
+def _seen(before: Job | None, after: Job) -> None:
     mark(facts(after))
+    moved(before, after, figures())
+
+
+def moved(before: Job | None, after: Job, to: Figures) -> None:
+    """Count a job that came into a new state, and once it ended, what it took."""
     if before is not None and before.state is after.state:
         return
     about = _labels(after)
-    figures().transitions.add(1, {**about, "hailuo_mcp.state": after.state.value})
+    to.transitions.add(1, {**about, "hailuo_mcp.state": after.state.value})
     if not after.state.ended or (before is not None and before.state.ended):
         return
     ended = {**about, "hailuo_mcp.state": after.state.value}
-    figures().polls.record(after.polls, ended)
-    figures().spend.add(
-        after.known_usd, {**about, "hailuo_mcp.price": "estimated" if after.cost_usd is None else "reported"}
-    )
+    to.polls.record(after.polls, ended)
+    to.spend.add(after.known_usd, {**about, "hailuo_mcp.price": "estimated" if after.cost_usd is None else "reported"})
     if after.ended_at is None:
         return
     seconds = (after.ended_at - after.created_at).total_seconds()
-    figures().job_duration.record(seconds, ended)
+    to.job_duration.record(seconds, ended)
     # A job whose time was taken here, for want of a report, took exactly until its end was seen: it has no lag to tell.
     if after.state is State.COMPLETED and after.took_seconds is not None and after.took_seconds < seconds:
-        figures().notice_lag.record(seconds - after.took_seconds, about)
+        to.notice_lag.record(seconds - after.took_seconds, about)
 
 
 def facts(job: Job) -> dict[str, str]:

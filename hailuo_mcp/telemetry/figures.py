@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Counter, Histogram
+    from opentelemetry.metrics import Counter, Histogram, Meter
 
 SCOPE = "hailuo_mcp"
 """The name under which spans and figures are filed."""
@@ -32,10 +32,13 @@ class Figures:
 
 @cache
 def figures() -> Figures:
+    """Those of this process."""
     from opentelemetry import metrics  # start-up time: before the first job, nothing is counted
 
-    meter = metrics.get_meter(SCOPE)
+    return made_by(metrics.get_meter(SCOPE))
 
+
+def made_by(meter: "Meter") -> Figures:
     def histogram(name: str, unit: str, description: str, buckets: tuple[float, ...]) -> "Histogram":
         return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=buckets)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hailuo_mcp import logs
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.traced import traced
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
@@ -45,14 +45,14 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
     that finish while nobody asks.
 
     Raises:
-        SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or the ledger's client is not installed.
     """
     kinds = discover()
     catalog = Catalog(kinds, settings)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     resources = AsyncExitStack()
     gateways = {kind.name: _gateway(kind, settings, sandbox, resources) for kind in kinds}
-    ledger = traced(SqliteLedger(settings.database_path))
+    ledger = traced(open_ledger(settings))
     resources.push_async_callback(ledger.close)
     clips = ClipStore(
         settings.output_dir,

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from opentelemetry import trace
 from pydantic import BaseModel, SecretStr
 
-from hailuo_mcp.settings import Settings
+from hailuo_mcp.settings import PREFIX, Settings
 from hailuo_mcp.telemetry import current
 
 MASK = "***"
@@ -75,9 +75,12 @@ def secrets_in(value: object) -> Iterator[str]:
 
 
 def _secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """The database's password, and what OpenTelemetry's collector is told."""
+    """What the settings do not keep as a secret: the database's password, the tokens of callers, of which the settings
+    know digests, and what OpenTelemetry's collector is told."""
     with suppress(ValueError):
         yield unquote(urlsplit(settings.database_url).password or "")
+    for entry in environ.get(f"{PREFIX}HTTP_TOKENS", "").split(","):
+        yield entry.partition(":")[2].strip()
     for name, value in environ.items():
         if _HEADERS_VARIABLE.fullmatch(name):
             for header in value.split(","):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 PREFIX = "HAILUO_MCP_"
+POSTGRES = ("postgresql://", "postgres://")
 
 
 class SettingsError(Exception):
@@ -68,8 +69,10 @@ class Settings(BaseModel):
     """How long a sandbox job takes, in seconds."""
     models: Names = ()
     """Comma-separated model ids to offer; unset: all usable ones."""
-    database_url: str = ""
-    """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`; unset: SQLite in the user's state directory."""
+    database_url: str = Field("", repr=False)
+    """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`, or for several servers
+    `postgresql://user:password@host/database` (needs the `postgres` extra); unset: SQLite in the user's state
+    directory."""
     output_dir: Directory = Path()
     """Where clips are saved; unset: the folder `hailuo` in the user's video directory."""
     input_dirs: Directories = ()
@@ -127,9 +130,14 @@ class Settings(BaseModel):
         return self.sandbox == "1" or (self.sandbox == "auto" and not has_key)
 
     @property
+    def on_postgres(self) -> bool:
+        """Whether jobs are kept in PostgreSQL."""
+        return self.database_url.startswith(POSTGRES)
+
+    @property
     def database_path(self) -> Path:
-        """The SQLite file of `database_url`, or the default one."""
-        if not self.database_url:
+        """The SQLite file of `database_url`; the default one where that names none."""
+        if not self.database_url or self.on_postgres:
             return self.state_dir / "jobs.sqlite3"
         return Path(self.database_url.removeprefix("sqlite:///"))
 
@@ -175,11 +183,22 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
 
 
 def _check_database(url: str) -> None:
-    if url.startswith(("postgresql://", "postgres://")):
-        raise SettingsError(f"{PREFIX}DATABASE_URL: PostgreSQL is not supported yet; use sqlite:////absolute/path")
-    if url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
+    """What is wrong with a PostgreSQL address is said without it: its password may stand anywhere in a wrong one."""
+    if url.startswith(POSTGRES):
+        try:
+            hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+            usable = all(urlsplit(f"//{host}").port != 0 for host in hosts)
+        except ValueError:
+            usable = False
+        if not usable or not url.isprintable() or " " in url:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL: this is no address; use postgresql://user:password@host:5432/database, with "
+                "special characters of the password percent-encoded"
+            )
+    elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
         raise SettingsError(
-            f"{PREFIX}DATABASE_URL{_shown(url)}: use sqlite:///relative/path or sqlite:////absolute/path"
+            f"{PREFIX}DATABASE_URL{_shown(url)}: use sqlite:///relative/path, sqlite:////absolute/path or "
+            "postgresql://user:password@host/database"
         )
 
 

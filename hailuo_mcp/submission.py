@@ -257,7 +257,7 @@ class Submitter:
         return prepared.with_pictures(values)
 
     async def _uploaded(self, gateway: Gateway, model: str, picture: Picture, deadline: float) -> str:
-        known = await self._ledger.upload(gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
+        known = await self._ledger.upload("", gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
         if known:
             return known
         seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
@@ -265,7 +265,7 @@ class Submitter:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
         with asking(gateway.name, "upload", model):
             url = await gateway.upload(picture.data_uri, seconds)
-        await self._ledger.remember_upload(gateway.origin, picture.digest, url)
+        await self._ledger.remember_upload("", gateway.origin, picture.digest, url)
         return url
 
     def _check_callback(self, url: str | None) -> None:

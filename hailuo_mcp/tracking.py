@@ -25,8 +25,6 @@ OnChange = Callable[[Job], Awaitable[None]]
 
 UNDOCUMENTED_RETENTION = timedelta(days=7)
 """A gateway that does not say how long it keeps results is believed to have dropped a job only after this."""
-TWINS_MAX = 200
-"""More submissions than this are never on their way at once."""
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
 
@@ -220,8 +218,7 @@ class Tracker:
 
     async def _twin_on_its_way(self, job: Job) -> bool:
         """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
-        unconfirmed = await self._ledger.page(job.tenant, State.UNCONFIRMED, TWINS_MAX, frozenset({job.origin}))
-        return any(is_being_sent(other) and other.fingerprint == job.fingerprint for other in unconfirmed.jobs)
+        return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
 
     async def save(self, tasks: TaskGroup, job: Job) -> Job:
         """Put the clip of a completed job in the output directory, once for all who ask at this moment.

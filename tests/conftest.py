@@ -1,11 +1,14 @@
-"""What all tests share: figures that a test measured are printed at the end of the run, also where output is captured.
+"""What all tests share: figures that a test measured are printed at the end of the run, also where output is captured;
+and a PostgreSQL server, started when the first test wants it.
 
 The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
+
+from tests.postgres import Postgres, shared_postgres
 
 FIGURES = "figures"
 
@@ -14,6 +17,20 @@ FIGURES = "figures"
 def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Puts lines into the summary of the run."""
     return lambda text: record_property(FIGURES, text)
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid: str) -> Generator[Postgres]:
+    """The server of this run. Where none can be had, the tests that want it fail."""
+    with shared_postgres(testrun_uid) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Generator[str]:
+    """A new database."""
+    with postgres.database() as url:
+        yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -27,7 +27,7 @@ LEFT_TO_RIGHT = 0, 5, 6
 package; gateways not even that."""
 SANDBOX = "sandbox"
 SANDBOX_USERS = ("app", "cli")
-LAZY = {"app": ("sandbox",), "cli": ("",), "telemetry": ("telemetry",)}
+LAZY = {"app": ("sandbox",), "cli": ("",), "ledger.opening": ("ledger",), "telemetry": ("telemetry",)}
 """Who imports modules of the package inside functions, for start-up time, and from where."""
 
 

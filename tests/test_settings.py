@@ -156,8 +156,9 @@ def test_a_wrong_address_is_refused_in_one_line_that_names_the_variable(name: st
         ("SEGMIND_BASE_URL", "https://user:hunter2@host"),
         ("SEGMIND_BASE_URL", "https://:hunter2@host"),
         ("APIXO_BASE_URL", "https://host/?api_key=hunter2"),
-        ("HAILUO_MCP_DATABASE_URL", "postgresql://user:hunter2@host/db"),
-        ("HAILUO_MCP_DATABASE_URL", "postgres://user:hunter2@host/db"),
+        ("HAILUO_MCP_DATABASE_URL", "postgresql://user:hunter2@host:port/db"),
+        ("HAILUO_MCP_DATABASE_URL", "postgres://user:hunter2/x@host/db"),
+        ("HAILUO_MCP_DATABASE_URL", "postgres://user:hunter2 x@host/db"),
         ("HAILUO_MCP_DATABASE_URL", "mysql://user:hunter2@host/db"),
         ("SEGMIND_API_KEY", "hunter2 hunter2"),
         ("SEGMIND_API_KEY", "hunter2…"),
@@ -209,6 +210,15 @@ def test_one_gateways_address_is_not_anothers() -> None:
 def test_the_database_may_lie_anywhere() -> None:
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:///a/b.db").database_path == Path("a/b.db")
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:////a/b.db").database_path == Path("/a/b.db")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_the_database_may_be_a_server_whose_password_is_never_shown(scheme: str) -> None:
+    url = f"{scheme}://user:hunter2@one:5432,two:5433/db?sslmode=require"
+    settings = read(HAILUO_MCP_DATABASE_URL=url)
+    assert settings.on_postgres
+    assert settings.database_url == url
+    assert "hunter2" not in f"{settings!r} {settings}"
 
 
 def test_a_very_long_wrong_value_is_shortened() -> None:

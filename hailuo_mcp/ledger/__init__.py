@@ -1,5 +1,8 @@
-"""The ledger: every job, from before its submission. `base` says what a ledger does, other modules are engines."""
+"""The ledger: every job, from before its submission. `base` says what a ledger does, `opening` picks the engine that a
+setting names, other modules are engines.
+"""
 
-from hailuo_mcp.ledger.base import Budget, Guard, JobPage, Ledger
+from hailuo_mcp.ledger.base import ANY_JOB, Budget, Guard, JobPage, Ledger
+from hailuo_mcp.ledger.opening import open_ledger
 
-__all__ = ["Budget", "Guard", "JobPage", "Ledger"]
+__all__ = ["ANY_JOB", "Budget", "Guard", "JobPage", "Ledger", "open_ledger"]

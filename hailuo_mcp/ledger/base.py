@@ -1,12 +1,23 @@
 """What a ledger does, whatever engine keeps it."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from anyio.abc import TaskGroup
+
 from hailuo_mcp.errors import BudgetExceeded
 from hailuo_mcp.jobs import Job, State
+
+log = logging.getLogger(__name__)
+
+OnNews = Callable[[str], None]
+
+ANY_JOB = ""
+"""The key that listeners get where any job may have changed."""
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,16 @@ class Ledger(ABC):
         InternalError: the ledger cannot be read or written.
     """
 
+    def __init__(self) -> None:
+        self.on_news: list[OnNews] = []
+        """Each is called in the event loop with the key of a job that was entered or changed; that it was asked for in
+        vain (`Job.polled`) is no news. The empty key means that any job may have changed. A listener raises nothing,
+        and is quick. Whether news of other processes comes too, the engine says."""
+
+    async def listen(self, tasks: TaskGroup) -> None:  # noqa: B027  not every engine can
+        """Begin to hear of what other processes do, until `tasks` are cancelled. Returns at once, also where the ledger
+        cannot be reached; nothing happens in an engine that hears of this process alone."""
+
     @abstractmethod
     async def enter(self, job: Job, guard: Guard) -> Job:
         """Write a new job, or return the earlier identical one that stands for it. Decided and written at once, so
@@ -104,24 +125,45 @@ class Ledger(ABC):
         """The remote ids that jobs of this model have."""
 
     @abstractmethod
-    async def upload(self, origin: str, digest: str, since: datetime) -> str | None:
-        """The address of a picture uploaded since then, by its content."""
+    async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
+        """The other unconfirmed jobs with the same fingerprint and origin, of any tenant: tenants may share an account
+        at a gateway, so that a row of its history may be another's."""
 
     @abstractmethod
-    async def remember_upload(self, origin: str, digest: str, url: str) -> None: ...
+    async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
+        """The address of a picture that this tenant uploaded since then, by its content."""
+
+    @abstractmethod
+    async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None: ...
 
     @abstractmethod
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
-        """Take charge of jobs that are due to be looked at and nobody else is looking at; a lease ends by itself."""
+        """Take charge of jobs that are due to be looked at and nobody else is looking at, the longest due first; a
+        lease ends by itself."""
 
     @abstractmethod
     async def rest(self, key: str, owner: str, until: datetime | None) -> None:
         """Give back a lease: the job is due again then, or never. Nothing happens where another has it by now."""
 
     @abstractmethod
+    async def secret(self) -> bytes:
+        """32 random bytes, made once and the same for everybody on this ledger: they sign links and addresses."""
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Raises InternalError where the ledger cannot be used now; cheap, and soon."""
+
+    @abstractmethod
     async def close(self) -> None: ...
+
+    def _tell(self, key: str) -> None:
+        for listener in self.on_news:
+            try:
+                listener(key)
+            except Exception as error:  # a listener's fault is no reason to fail who wrote
+                log.error("a listener to the ledger failed: %s", type(error).__name__)
 
 
 def day_start(moment: datetime) -> datetime:
@@ -136,6 +178,18 @@ def blocks(earlier: Job, job: Job, guard: Guard) -> bool:
     if earlier.state in (State.FAILED, State.EXPIRED):
         return False
     return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= guard.duplicate_window
+
+
+def is_news(before: Job, after: Job) -> bool:
+    """Whether a change is worth telling of."""
+    unnoticed = {"polled_at": None, "polls": 0, "updated_at": before.updated_at}
+    return before.model_copy(update=unnoticed) != after.model_copy(update=unnoticed)
+
+
+def duration_of(job: Job) -> int | None:
+    """What the job asked for, in seconds: by it, equal jobs are told from others."""
+    duration = job.parameters.get("duration")
+    return duration if isinstance(duration, int) else None
 
 
 MIN_SAMPLES = 3

@@ -1,5 +1,8 @@
-"""The ledger in one SQLite file: WAL, every write an immediate transaction, any number of processes on it."""
+"""The ledger in one SQLite file: WAL, every write an immediate transaction, any number of processes on it. Listeners
+hear of what their own process does.
+"""
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -14,7 +17,18 @@ import anyio.to_thread
 
 from hailuo_mcp.errors import InternalError
 from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.ledger.base import MIN_SAMPLES, SAMPLES, Guard, JobPage, Ledger, blocks, day_start
+from hailuo_mcp.ledger.base import (
+    MIN_SAMPLES,
+    SAMPLES,
+    SECRET_BYTES,
+    Guard,
+    JobPage,
+    Ledger,
+    blocks,
+    day_start,
+    duration_of,
+    is_news,
+)
 
 T = TypeVar("T")
 
@@ -60,6 +74,21 @@ MIGRATIONS = (
     INSERT INTO watches (key, origin, due_at)
         SELECT key, origin, 0 FROM jobs WHERE state NOT IN ('failed', 'expired');
     """,
+    """
+    DROP TABLE uploads;
+    CREATE TABLE uploads (
+        tenant TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        url TEXT NOT NULL,
+        uploaded_at REAL NOT NULL,
+        PRIMARY KEY (tenant, origin, digest)
+    );
+    CREATE TABLE secrets (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    );
+    """,
 )
 """Schema version n is reached by running the first n; a released one is never edited."""
 
@@ -73,9 +102,11 @@ class SqliteLedger(Ledger):
     """Opened at the first use, so that a server which is only asked for its tools touches no file."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._secret: bytes | None = None
 
     async def close(self) -> None:
         if self._connection:
@@ -105,7 +136,7 @@ class SqliteLedger(Ledger):
             _watch(db, job)
             return job
 
-        return await self._transaction(enter)
+        return self._told(job, await self._transaction(enter))
 
     async def adopt(self, job: Job) -> Job:
         def adopt(db: sqlite3.Connection) -> Job:
@@ -116,7 +147,12 @@ class SqliteLedger(Ledger):
             _watch(db, job)
             return job
 
-        return await self._transaction(adopt)
+        return self._told(job, await self._transaction(adopt))
+
+    def _told(self, job: Job, outcome: Job) -> Job:
+        if outcome.key == job.key:
+            self._tell(job.key)
+        return outcome
 
     async def get(self, key: str) -> Job | None:
         return await self._transaction(lambda db: _get(db, key), write=False)
@@ -125,16 +161,19 @@ class SqliteLedger(Ledger):
         return await self._transaction(lambda db: _find(db, model, remote_id, tenant, prefer_origin), write=False)
 
     async def change(self, key: str, change: Callable[[Job], Job]) -> Job:
-        def apply(db: sqlite3.Connection) -> Job:
+        def apply(db: sqlite3.Connection) -> tuple[Job, bool]:
             job = _get(db, key)
             if job is None:
                 raise InternalError(f"The ledger has lost the job {key}.")
             changed = change(job)
             if changed != job:
                 _write(db, changed)
-            return changed
+            return changed, is_news(job, changed)
 
-        return await self._transaction(apply)
+        changed, news = await self._transaction(apply)
+        if news:
+            self._tell(key)
+        return changed
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
         def page(db: sqlite3.Connection) -> JobPage:
@@ -170,17 +209,25 @@ class SqliteLedger(Ledger):
             lambda db: frozenset(remote_id for (remote_id,) in db.execute(query, (model, origin))), write=False
         )
 
-    async def upload(self, origin: str, digest: str, since: datetime) -> str | None:
+    async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
+        query = "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND state = ? AND key <> ?"
+        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.key)
+        return await self._transaction(
+            lambda db: tuple(Job.model_validate_json(document) for (document,) in db.execute(query, values)),
+            write=False,
+        )
+
+    async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
         def upload(db: sqlite3.Connection) -> str | None:
-            query = "SELECT url FROM uploads WHERE origin = ? AND digest = ? AND uploaded_at >= ?"
-            row = db.execute(query, (origin, digest, since.timestamp())).fetchone()
+            query = "SELECT url FROM uploads WHERE tenant = ? AND origin = ? AND digest = ? AND uploaded_at >= ?"
+            row = db.execute(query, (tenant, origin, digest, since.timestamp())).fetchone()
             return row[0] if row else None
 
         return await self._transaction(upload, write=False)
 
-    async def remember_upload(self, origin: str, digest: str, url: str) -> None:
-        values = (origin, digest, url, datetime.now(UTC).timestamp())
-        await self._transaction(lambda db: db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", values))
+    async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None:
+        values = (tenant, origin, digest, url, datetime.now(UTC).timestamp())
+        await self._transaction(lambda db: db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)", values))
 
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
@@ -207,6 +254,18 @@ class SqliteLedger(Ledger):
                 db.execute(query, (until.timestamp(), key, owner))
 
         await self._transaction(rest)
+
+    async def secret(self) -> bytes:
+        def secret(db: sqlite3.Connection) -> bytes:
+            db.execute("INSERT OR IGNORE INTO secrets VALUES ('signing', ?)", (secrets.token_bytes(SECRET_BYTES),))
+            return db.execute("SELECT value FROM secrets WHERE name = 'signing'").fetchone()[0]
+
+        if self._secret is None:
+            self._secret = await self._transaction(secret)
+        return self._secret
+
+    async def ready(self) -> None:
+        await self._transaction(lambda db: db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone(), write=False)
 
     async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
         def run() -> T:
@@ -282,16 +341,17 @@ def _switch_to_wal(db: sqlite3.Connection) -> None:
 
 
 def _write(db: sqlite3.Connection, job: Job) -> None:
-    duration = job.parameters.get("duration")
     values = (
         *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
-        *(job.fingerprint, duration if isinstance(duration, int) else None, job.took_seconds),
+        *(job.fingerprint, duration_of(job), job.took_seconds),
         *(not job.uncharged, job.counted_usd, job.known_usd, job.model_dump_json()),
     )
     db.execute(f"INSERT OR REPLACE INTO jobs ({_COLUMNS}) VALUES ({','.join('?' * len(values))})", values)  # noqa: S608  marks
 
 
 def _watch(db: sqlite3.Connection, job: Job) -> None:
+    if job.own_key:
+        return
     due_at = job.created_at.timestamp() + job.patience_seconds(job.created_at)
     db.execute("INSERT OR REPLACE INTO watches (key, origin, due_at) VALUES (?, ?, ?)", (job.key, job.origin, due_at))
 

@@ -4,7 +4,7 @@ OpenTelemetry ask for it.
 Nothing here holds a prompt, a picture, a key or a link: jobs are named by their ids, requests by method and host.
 """
 
-from hailuo_mcp.telemetry.context import About, about, current
+from hailuo_mcp.telemetry.context import About, about, called_by, current
 from hailuo_mcp.telemetry.figures import Figures, figures, made_by
 from hailuo_mcp.telemetry.spans import Operation, asking, in_a_span, mark, requesting, span
 
@@ -14,6 +14,7 @@ __all__ = [
     "Operation",
     "about",
     "asking",
+    "called_by",
     "current",
     "figures",
     "in_a_span",

@@ -43,3 +43,8 @@ def about(
         yield
     finally:
         _ABOUT.reset(token)
+
+
+def called_by(tenant: str, secrets: tuple[str, ...] = ()) -> None:
+    """For the rest of this task, which serves one call: who calls, and the keys that came along."""
+    _ABOUT.set(replace(_ABOUT.get(), tenant=tenant, secrets=secrets))

@@ -10,10 +10,10 @@ import pytest
 
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.ledger.sqlite import SqliteLedger
 from tests.endurance.gateway import Moment, WatchedGateway, clip_of, watched_gateway
-from tests.endurance.passing import let_pass
+from tests.endurance.passing import let_pass, let_pass_in_postgres
 from tests.endurance.stdio import clips_of, ledger_of, stdio_server
+from tests.ledger.shared import ledger_at
 from tests.support import settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -27,21 +27,24 @@ def gateway(tmp_path: Path) -> Generator[WatchedGateway]:
         yield gateway
 
 
-async def submitted(gateway: WatchedGateway, home: Path, *prompts: str) -> None:
-    """Jobs of a process that watches nothing, and is gone."""
-    settings = settings_for(
-        home,
-        **gateway.environment,
-        HAILUO_MCP_AUTO_DOWNLOAD="0",
-        HAILUO_MCP_DATABASE_URL=f"sqlite:///{ledger_of(home)}",
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the ledger of all servers is."""
+    return (
+        request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{ledger_of(tmp_path)}"
     )
+
+
+async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
+    """Jobs of a process that watches nothing, and is gone."""
+    settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
     async with build_studio(settings) as studio:
         for prompt in prompts:
             await studio.generate({"model": MODEL, "prompt": prompt})
 
 
-async def jobs_in(home: Path) -> tuple[Job, ...]:
-    ledger = SqliteLedger(ledger_of(home))
+async def jobs_in(url: str) -> tuple[Job, ...]:
+    ledger = ledger_at(url)
     try:
         return (await ledger.page("", None, 100, frozenset({"none"}))).jobs
     finally:
@@ -52,12 +55,12 @@ def over(job: Job) -> bool:
     return bool(job.video_path) or job.state in (State.FAILED, State.EXPIRED)
 
 
-async def all_ended(home: Path, seconds: float) -> float:
+async def all_ended(url: str, seconds: float) -> float:
     """Waits until every job is saved or has ended without a clip; answers how long that took."""
     clock = asyncio.get_running_loop().time
     began = clock()
     async with asyncio.timeout(seconds):
-        while not all(over(job) for job in await jobs_in(home)):  # noqa: ASYNC110  another process does it
+        while not all(over(job) for job in await jobs_in(url)):  # noqa: ASYNC110  another process does it
             await asyncio.sleep(0.2)
     return clock() - began
 
@@ -67,24 +70,27 @@ def saved_whole(gateway: WatchedGateway, home: Path) -> bool:
     return saved == sorted(clip_of(job.id) for job in gateway.paid())
 
 
-def age(gateway: WatchedGateway, home: Path, time: timedelta) -> None:
+async def age(gateway: WatchedGateway, url: str, time: timedelta) -> None:
     gateway.let_pass(time)
-    let_pass(ledger_of(home), time)
+    if url.startswith("sqlite:///"):
+        let_pass(Path(url.removeprefix("sqlite:///")), time)
+    else:
+        await let_pass_in_postgres(url, time)
 
 
 async def test_two_servers_that_nobody_asks_save_each_clip_once(
-    gateway: WatchedGateway, tmp_path: Path, figures: Callable[[str], None]
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
     async with (
-        stdio_server(tmp_path, **gateway.environment) as one,
-        stdio_server(tmp_path, **gateway.environment) as other,
+        stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as one,
+        stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as other,
     ):
         await one.initialize()
         await other.initialize()
         for number in range(10):
             server = (one, other)[number % 2]
             await server.call("generate_video", model=MODEL, prompt=f"kite number {number}")
-        took = await all_ended(tmp_path, 60)
+        took = await all_ended(url, 60)
         await asyncio.sleep(2.5)  # another round of both: whoever saves twice does it now
     figures(f"10 clips saved {took:.0f} s after their submission by {sum(gateway.clips_asked.values())} downloads")
     assert saved_whole(gateway, tmp_path)
@@ -93,23 +99,23 @@ async def test_two_servers_that_nobody_asks_save_each_clip_once(
 
 
 async def test_a_server_that_starts_after_jobs_have_finished_saves_them_at_once(
-    gateway: WatchedGateway, tmp_path: Path, figures: Callable[[str], None]
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, "a kite", "a boat", "a dog", "a cat", "a tree", "a hill")
-    age(gateway, tmp_path, timedelta(minutes=10))
-    async with stdio_server(tmp_path, **gateway.environment) as server:
+    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat", "a tree", "a hill")
+    await age(gateway, url, timedelta(minutes=10))
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
         await server.initialize()
-        took = await all_ended(tmp_path, 15)
+        took = await all_ended(url, 15)
     figures(f"6 clips saved {took:.1f} s after the start")
     assert saved_whole(gateway, tmp_path)
     assert set(gateway.clips_asked.values()) == {1}
 
 
 async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_is_over(
-    gateway: WatchedGateway, tmp_path: Path, figures: Callable[[str], None]
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, "a kite", "a boat", "a dog", "a cat")
-    age(gateway, tmp_path, timedelta(minutes=10))
+    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat")
+    await age(gateway, url, timedelta(minutes=10))
     loop, halfway, killed = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
 
     async def hold(moment: Moment, _path: str) -> None:
@@ -118,30 +124,30 @@ async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_i
             await asyncio.to_thread(killed.wait, 20)
 
     gateway.on_moment = hold
-    async with stdio_server(tmp_path, **gateway.environment) as doomed:
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as doomed:
         async with asyncio.timeout(15):
             for _ in range(4):
                 await halfway.acquire()
-        async with stdio_server(tmp_path, **gateway.environment) as other:
+        async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as other:
             await other.initialize()
             doomed.kill()
             await doomed.gone()
             killed.set()
-            took = await all_ended(tmp_path, 75)
+            took = await all_ended(url, 75)
     figures(f"4 clips saved {took:.0f} s after the kill")
     assert saved_whole(gateway, tmp_path)
     assert set(gateway.clips_asked.values()) == {2}
 
 
 async def test_after_its_hour_a_job_is_saved_by_its_history_and_expires_only_without_one(
-    gateway: WatchedGateway, tmp_path: Path, figures: Callable[[str], None]
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, "a kite", "a boat sandbox:expire")
-    age(gateway, tmp_path, timedelta(hours=2))
-    async with stdio_server(tmp_path, **gateway.environment) as server:
+    await submitted(gateway, tmp_path, url, "a kite", "a boat sandbox:expire")
+    await age(gateway, url, timedelta(hours=2))
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
         await server.initialize()
-        took = await all_ended(tmp_path, 15)
-    states = {job.prompt: job.state for job in await jobs_in(tmp_path)}
+        took = await all_ended(url, 15)
+    states = {job.prompt: job.state for job in await jobs_in(url)}
     asked = gateway.moments[Moment.HISTORY_ASKED]
     figures(f"both ended {took:.1f} s after the start, by {asked} questions to the history")
     assert states == {"a kite": State.COMPLETED, "a boat sandbox:expire": State.EXPIRED}

@@ -1,5 +1,6 @@
 """What is counted as a job moves, in numbers: on a meter of the test's own, and on a real ledger."""
 
+import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_an_end_is_counted_once(meter: Meter) -> None:
 async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
     plain = SqliteLedger(tmp_path / "jobs.sqlite3")
     calls: dict[str, Callable[..., object]] = {
-        name: getattr(plain, name) for name in dir(plain) if not name.startswith("_")
+        name: call
+        for name in dir(plain)
+        if not name.startswith("_") and inspect.iscoroutinefunction(call := getattr(plain, name))
     }
     ledger = traced(plain)
     try:

@@ -67,7 +67,11 @@ def test_no_known_secret_is_ever_logged(tmp_path: Path, form: str) -> None:
     """A key on purpose: in the words, in an argument, in an exception, and in what was extra."""
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_LOG_FORMAT=form)
     quoted = "sk%2Dcollector%3D1"
-    with _logging(settings, OTEL_EXPORTER_OTLP_TRACES_HEADERS=f"x-team={quoted},b=c") as (logger, stream):
+    told = {
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"x-team={quoted},b=c",
+        "HAILUO_MCP_HTTP_TOKENS": "a:tok-of-a,b:tok-of-b",
+    }
+    with _logging(settings, **told) as (logger, stream):
         logger.info("the key is %s", KEY)
         logger.info(f"lower {KEY.lower()}", extra={"asked": {"header": KEY}})
         try:
@@ -75,12 +79,14 @@ def test_no_known_secret_is_ever_logged(tmp_path: Path, form: str) -> None:
         except ValueError:
             logger.exception("failed")
         logger.info("collector %s", "sk-collector=1")
+        logger.info("tokens tok-of-a and tok-of-b")
         with about(secrets=("one-of-the-callers",)):
             logger.info("their %s", "one-of-the-callers")
     written = stream.getvalue()
     assert KEY.lower() not in written.lower()
     assert "sk-collector" not in written
     assert "one-of" not in written
+    assert "tok-of" not in written
     assert "ValueError: Illegal header value" in written
     assert written.count(MASK) >= 4
 

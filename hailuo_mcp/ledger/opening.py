@@ -1,0 +1,26 @@
+"""Which engine keeps the ledger: the one place that reads the scheme of `HAILUO_MCP_DATABASE_URL`."""
+
+from importlib.util import find_spec
+
+from hailuo_mcp.ledger.base import Ledger
+from hailuo_mcp.settings import PREFIX, Settings, SettingsError
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger that the settings name; nothing is opened before its first use.
+
+    Raises:
+        SettingsError: PostgreSQL is named, and its client is not installed.
+    """
+    # start-up time: the engine that is not used is not loaded
+    if not settings.on_postgres:
+        from hailuo_mcp.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger(settings.database_path)
+    if find_spec("asyncpg") is None:
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL names PostgreSQL, whose client is not installed: pip install 'hailuo-mcp[postgres]'"
+        )
+    from hailuo_mcp.ledger.postgres import PostgresLedger
+
+    return PostgresLedger(settings.database_url)

@@ -1,0 +1,38 @@
+"""What the tests of the ledger share: jobs, guards, and both engines."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hailuo_mcp.errors import Charged, Problem
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.ledger import Budget, Guard, Ledger, open_ledger
+from hailuo_mcp.settings import Settings
+
+HERE = "https://api.example"
+ORIGINS = frozenset({HERE})
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+WINDOW = timedelta(minutes=10)
+FREE = Budget(ORIGINS)
+GUARD = Guard(FREE, WINDOW)
+
+
+def ledger_at(url: str) -> Ledger:
+    return open_ledger(Settings.model_validate({"database_url": url}))
+
+
+def a_job(fingerprint: str = "kite", **fields: Any) -> Job:
+    values: dict[str, Any] = {"model": "a/b", "origin": HERE, "fingerprint": fingerprint, "created_at": NOON, **fields}
+    return Job(**values)
+
+
+def a_problem(charged: Charged) -> Problem:
+    return Problem(code="gateway_error", message="It broke.", charged=charged)
+
+
+def jobs_a_day(limit: int) -> Guard:
+    return Guard(Budget(ORIGINS, max_jobs=limit), WINDOW)
+
+
+def usd_a_day(limit: float) -> Guard:
+    return Guard(Budget(ORIGINS, max_usd=limit), WINDOW)

@@ -1,0 +1,83 @@
+"""How long a look into the ledger takes with few and with many jobs in it. The figures are printed; nothing is asserted
+of them, for they are this machine's."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from statistics import median, quantiles
+
+import pytest
+
+from hailuo_mcp.jobs import State
+from hailuo_mcp.ledger import Guard, Ledger
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from tests.ledger.shared import FREE, HERE, NOON, a_job
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+FEW, MANY, LOOKS = 100, 100_000, 1_000
+
+
+async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
+    """One job entered as ever, and copies of it by the engine itself."""
+    pattern = a_job("many-0", key="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
+    if not begin:
+        await ledger.enter(pattern, Guard(FREE, timedelta(0), force_new=True))
+    columns = "tenant, origin, model, state, duration, took_seconds, counted, counted_usd, known_usd"
+    if isinstance(ledger, SqliteLedger):
+        import sqlite3
+
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+            db.execute(
+                f"WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?) "  # noqa: S608  fixed words
+                f"INSERT INTO jobs ({columns}, key, remote_id, fingerprint, created_at, document) "
+                f"SELECT {columns}, 'many-' || i, 'many-' || i, 'many-' || i, created_at + i, "
+                "replace(document, 'many-0', 'many-' || i) FROM jobs, n WHERE key = 'many-0'",
+                (max(begin, 1), end - 1),
+            )
+        db.close()
+    else:
+        import asyncpg
+
+        connection = await asyncpg.connect(url)
+        await connection.execute(
+            f"INSERT INTO hailuo_jobs ({columns}, key, remote_id, fingerprint, created_at, document) "  # noqa: S608  fixed words
+            f"SELECT {columns}, 'many-' || i, 'many-' || i, 'many-' || i, created_at + i * interval '1 second', "
+            "replace(document::text, 'many-0', 'many-' || i)::json "
+            f"FROM hailuo_jobs, generate_series({max(begin, 1)}, {end - 1}) i WHERE key = 'many-0'",
+            timeout=120,
+        )
+        await connection.execute("ANALYZE")
+        await connection.close()
+
+
+async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
+    """Median and 99th percentile of each kind of look, over jobs from all of the ledger."""
+    told: dict[str, str] = {}
+    for name in ("find", "get", "enter"):
+        times: list[float] = []
+        for n in range(LOOKS if name != "enter" else LOOKS // 10):
+            wanted = f"many-{n * 7919 % jobs}"
+            new = a_job(f"{jobs} {n}", created_at=NOON + timedelta(days=9))
+            began = time.perf_counter()
+            if name == "find":
+                job = await ledger.find("a/b", wanted, "", HERE)
+            elif name == "get":
+                job = await ledger.get(wanted)
+            else:
+                job = await ledger.enter(new, Guard(FREE, timedelta(minutes=10)))
+            times.append((time.perf_counter() - began) * 1000)
+            assert job
+            assert job.key == (new.key if name == "enter" else wanted)
+        told[name] = f"{median(times):.2f}/{quantiles(times, n=100)[98]:.2f}"
+    return told
+
+
+async def test_a_look_into_a_large_ledger(ledger: Ledger, url: str, figures: Callable[[str], None]) -> None:
+    await fill(ledger, url, 0, FEW)
+    few = await milliseconds(ledger, FEW)
+    await fill(ledger, url, FEW, MANY)
+    many = await milliseconds(ledger, MANY)
+    engine = type(ledger).__name__
+    for name in few:
+        figures(f"{engine}.{name}, median/p99 in ms: {few[name]} with {FEW:,} jobs, {many[name]} with {MANY:,}")

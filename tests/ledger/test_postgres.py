@@ -1,0 +1,274 @@
+"""What is particular to PostgreSQL: its news, its schema, its clock, and how it is refused."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import anyio
+import asyncpg
+import pytest
+
+from hailuo_mcp.errors import InternalError
+from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.ledger import ANY_JOB, Budget, Guard, Ledger
+from hailuo_mcp.ledger.postgres import PostgresLedger
+from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
+from tests.ledger.shared import GUARD, MINUTE, ORIGINS, WINDOW, a_job
+from tests.postgres import Postgres
+
+
+@pytest.fixture
+async def here(postgres_url: str) -> AsyncGenerator[Ledger]:
+    ledger = PostgresLedger(postgres_url)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def there(postgres_url: str) -> AsyncGenerator[Ledger]:
+    """As another process has it."""
+    ledger = PostgresLedger(postgres_url)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def db(postgres_url: str) -> AsyncGenerator["asyncpg.Connection[asyncpg.Record]"]:
+    """The database itself."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+class Heard:
+    """The keys that a ledger told of, one after the other."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.keys: asyncio.Queue[str] = asyncio.Queue()
+        ledger.on_news.append(self.keys.put_nowait)
+
+    async def next(self) -> str:
+        async with asyncio.timeout(10):
+            return await self.keys.get()
+
+
+async def test_these_tests_ran_on_a_real_server(postgres: Postgres, figures: Callable[[str], None]) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    version = await connection.fetchval("SHOW server_version")
+    await connection.close()
+    assert int(version.split(".")[0]) >= 14
+    figures(f"PostgreSQL {version}, {postgres.origin}")
+
+
+# --- news ---------------------------------------------------------------------------------------------------------
+
+
+async def test_news_of_one_process_reach_the_others_and_itself_once(here: Ledger, there: Ledger) -> None:
+    ours, theirs = Heard(here), Heard(there)
+    async with anyio.create_task_group() as tasks:
+        for ledger, heard in ((here, ours), (there, theirs)):
+            await ledger.listen(tasks)
+            assert await heard.next() == ANY_JOB
+        job = await here.enter(a_job(), GUARD)
+        assert await ours.next() == await theirs.next() == job.key
+        await here.change(job.key, lambda j: j.polled())
+        adopted = await there.adopt(a_job(remote_id="r"))
+        assert await ours.next() == await theirs.next() == adopted.key
+        await there.change(job.key, lambda j: j.accepted("q", retention=None, sandbox=False))
+        assert await ours.next() == await theirs.next() == job.key
+        assert ours.keys.empty()
+        assert theirs.keys.empty()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_change_that_is_undone_is_no_news(here: Ledger, there: Ledger) -> None:
+    theirs = Heard(there)
+    job = await here.enter(a_job(), GUARD)
+    async with anyio.create_task_group() as tasks:
+        await there.listen(tasks)
+        assert await theirs.next() == ANY_JOB
+        with pytest.raises(ZeroDivisionError):
+            await here.change(job.key, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
+        await here.change(job.key, lambda j: j.warned("at last"))
+        assert await theirs.next() == job.key
+        assert theirs.keys.empty()
+        tasks.cancel_scope.cancel()
+
+
+async def test_after_a_lost_connection_anything_may_have_changed(
+    here: Ledger, there: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    theirs = Heard(there)
+    async with anyio.create_task_group() as tasks:
+        await there.listen(tasks)
+        assert await theirs.next() == ANY_JOB
+        await db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+            "pg_backend_pid()"
+        )
+        assert await theirs.next() == ANY_JOB
+        job = await here.enter(a_job(), GUARD)
+        assert await theirs.next() == job.key
+        tasks.cancel_scope.cancel()
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+
+async def test_lost_connections_fail_no_call(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Each call meets connections that were cut since the last."""
+    job = await here.enter(a_job(), GUARD)
+    for n in range(5):
+        await asyncio.gather(*(here.get(job.key) for _ in range(4)))  # several connections lie in the pool
+        await db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hailuo-mcp'")
+        changed = await here.change(job.key, lambda j, n=n: j.warned(str(n)))
+        assert changed.warnings[-1] == str(n)
+
+
+async def waiting_for_a_lock(db: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """The process of a connection to this database that waits for another's lock, once there is one."""
+    query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(10):
+        while not (pid := await db.fetchval(query)):
+            await db.execute("SELECT pg_stat_clear_snapshot()")
+    return pid
+
+
+async def test_a_call_that_is_cut_while_it_waits_is_done_again(
+    here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    job = await here.enter(a_job(), GUARD)
+
+    def finish(job: Job) -> Job:
+        return job.warned("done")
+
+    async with anyio.create_task_group() as tasks, db.transaction():
+        await db.execute("SELECT 1 FROM hailuo_jobs FOR UPDATE")
+        tasks.start_soon(here.change, job.key, finish)
+        await db.execute("SELECT pg_terminate_backend($1)", await waiting_for_a_lock(db))
+    changed = await here.get(job.key)
+    assert changed
+    assert changed.warnings == ("done",)
+
+
+async def test_what_was_begun_is_written_though_its_caller_is_gone(
+    here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """So that whoever enters a job knows that it did, and sends it."""
+    job = a_job()
+    entered: list[str] = []
+    caller = anyio.CancelScope()
+
+    async def enter() -> None:
+        with caller:
+            entered.append((await here.enter(job, GUARD)).key)
+
+    await here.ready()
+    async with anyio.create_task_group() as tasks, db.transaction():
+        await db.execute("LOCK TABLE hailuo_claims")
+        tasks.start_soon(enter)
+        await waiting_for_a_lock(db)
+        caller.cancel()
+    assert entered == [job.key]
+    assert await here.get(job.key) == job
+
+
+async def test_a_job_entered_again_after_a_lost_answer_is_its_own(here: Ledger) -> None:
+    """Neither the guard nor the budget, which it has used up itself, stands in its way."""
+    guard = Guard(Budget(ORIGINS, max_jobs=1), WINDOW, force_new=True)
+    job = await here.enter(a_job(), guard)
+    assert await here.enter(job, guard) == job
+    assert (await here.page("", None, 10, ORIGINS)).total == 1
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"path": "/nowhere"}, "InvalidCatalogNameError"),
+        ({"netloc": f"stranger:{SECRET}@", "query": "host=/nowhere"}, "FileNotFoundError"),
+        ({"netloc": f"postgres:{SECRET}@127.0.0.1:1", "query": ""}, "ConnectionRefusedError"),
+        ({"query": f"host={{host}}&password={SECRET}&no_such_setting={SECRET}"}, "UndefinedObjectError"),
+        ({"query": f"host={{host}}&password={SECRET}&sslmode={SECRET}"}, "no address"),
+        ({"query": f"host={{host}}&password={SECRET}&{SECRET}"}, "no address"),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_an_error_with_a_cure_and_without_its_password(
+    postgres: Postgres, caplog: pytest.LogCaptureFixture, change: dict[str, str], says: str
+) -> None:
+    parts = urlsplit(postgres.url)
+    host = parts.query.removeprefix("host=") or parts.hostname or ""
+    change = {name: value.replace("{host}", host) for name, value in change.items()}
+    ledger = PostgresLedger(parts._replace(**change).geturl(), patience=0.1)
+    for call in (ledger.get("nothing"), ledger.ready(), ledger.enter(a_job(), GUARD)):
+        with pytest.raises(InternalError) as refused:
+            await call
+        problem = refused.value.problem
+        assert says in problem.message
+        assert "HAILUO_MCP_DATABASE_URL" in problem.hint + problem.message
+        assert problem.charged == "no"
+        assert SECRET not in f"{problem!r} {refused.getrepr(chain=True)} {caplog.text}".replace(repr(change), "")
+    await ledger.close()
+
+
+# --- schema and clock ---------------------------------------------------------------------------------------------
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(
+    here: Ledger, there: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await here.ready()
+    await db.execute("INSERT INTO hailuo_schema VALUES ($1, now())", len(MIGRATIONS) + 1)
+    with pytest.raises(InternalError, match=f"schema version {len(MIGRATIONS) + 1}") as refused:
+        await there.get("nothing")
+    assert "Update hailuo-mcp" in refused.value.problem.hint
+    with pytest.raises(InternalError):
+        await there.ready()
+
+
+async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
+    here: Ledger, postgres_url: str, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await here.ready()
+    role = urlsplit(postgres_url).path.removeprefix("/")
+    await db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'pw'")
+    try:
+        await db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        parts = urlsplit(postgres_url)
+        limited = PostgresLedger(parts._replace(netloc=f"{role}:pw@{parts.netloc.rpartition('@')[2]}").geturl())
+        job = await limited.enter(a_job(), GUARD)
+        assert await limited.change(job.key, lambda j: j.warned("w")) != job
+        assert len(await limited.lease("one", utc_now() + timedelta(days=99), MINUTE, 1, ORIGINS)) == 1
+        await limited.rest(job.key, "one", None)
+        await limited.remember_upload("", "o", "d", "u")
+        assert await limited.secret() == await here.secret()
+        await limited.close()
+    finally:
+        await db.execute(f"DROP OWNED BY {role}")
+        await db.execute(f"DROP ROLE {role}")
+
+
+async def test_jobs_are_due_by_the_clock_of_the_database(
+    here: Ledger, there: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    job = await here.enter(a_job(created_at=utc_now(), remote_id="r", state=State.QUEUED), GUARD)
+    await here.lease("one", utc_now() + MINUTE, MINUTE, 1, ORIGINS)
+    await here.rest(job.key, "one", utc_now() + timedelta(hours=1))
+    left = await db.fetchval("SELECT due_at - clock_timestamp() FROM hailuo_watches")
+    assert timedelta(minutes=59) < left < timedelta(minutes=61)
+    assert not await there.lease("two", utc_now(), MINUTE, 1, ORIGINS)
+    await db.execute("UPDATE hailuo_watches SET due_at = clock_timestamp()")
+    assert await there.lease("two", utc_now(), MINUTE, 1, ORIGINS) == (job,)
+
+
+async def test_prepared_statements_can_be_left_out_for_a_pooler(
+    postgres_url: str, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    mark = "&" if "?" in postgres_url else "?"
+    ledger = PostgresLedger(f"{postgres_url}{mark}statement_cache_size=0&application_name=ours")
+    job = await ledger.enter(a_job(), GUARD)
+    assert await ledger.get(job.key) == job
+    await ledger.close()

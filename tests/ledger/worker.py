@@ -1,0 +1,67 @@
+"""One of several processes on one ledger: `python -m tests.ledger.worker WHAT URL NUMBER`. It says `ready`, waits for a
+line, does what it was asked, and says what came of it."""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from hailuo_mcp.errors import BudgetExceeded
+from hailuo_mcp.jobs import Job, Observation, State
+from hailuo_mcp.ledger import Budget, Guard, Ledger
+from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
+
+JOBS_A_DAY = 50
+CALLS = 20
+"""Calls of each process at once, where a budget is at stake."""
+
+
+async def enter(ledger: Ledger, fingerprint: str, guard: Guard) -> str:
+    job = a_job(fingerprint)
+    try:
+        entered = await ledger.enter(job, guard)
+    except BudgetExceeded:
+        return "refused"
+    return "entered" if entered.key == job.key else "duplicate"
+
+
+async def duplicate(ledger: Ledger, _: str) -> list[str]:
+    guard = Guard(Budget(ORIGINS), WINDOW)
+    return await asyncio.gather(*(enter(ledger, f"kite {n}", guard) for n in range(CALLS)))
+
+
+async def budget(ledger: Ledger, number: str) -> list[str]:
+    guard = Guard(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
+    return await asyncio.gather(*(enter(ledger, f"{number} {n}", guard) for n in range(CALLS)))
+
+
+async def change(ledger: Ledger, number: str) -> list[str]:
+    def observe(job: Job) -> Job:
+        state = State.COMPLETED if number == "0" else State.PROCESSING
+        return job.observed(Observation(state=state, cost_usd=1.0)).warned(number + str(len(job.warnings)))
+
+    return [(await ledger.change("shared", observe)).state.value for _ in range(10)][-1:]
+
+
+async def secret(ledger: Ledger, _: str) -> list[str]:
+    """The first use, by which the ledger is made."""
+    return [(await ledger.secret()).hex()]
+
+
+async def lease(ledger: Ledger, number: str) -> list[str]:
+    leased: list[str] = []
+    while due := await ledger.lease(number, NOON + MINUTE, timedelta(hours=1), 3, ORIGINS):
+        leased += [job.key for job in due]
+    return leased
+
+
+async def main(what: str, url: str, number: str) -> None:
+    ledger = ledger_at(url)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    doings = {"duplicate": duplicate, "budget": budget, "change": change, "secret": secret, "lease": lease}
+    print(*await doings[what](ledger, number), sep="\n")
+    await ledger.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:4]))

@@ -15,7 +15,7 @@ from hailuo_mcp.ledger.traced import traced
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import Settings, read_settings
+from hailuo_mcp.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.studio import Studio
 from hailuo_mcp.telemetry import exporting as telemetry
 
@@ -34,8 +34,13 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
     Raises:
         SettingsError: a value is wrong.
     """
-    settings = read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
+    environ = _environment(os.environ if environ is None else environ)
+    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in discover()})
     return settings.over_http() if http else settings
+
+
+def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
+    return with_secret_files(environ, [gateway.name for gateway in discover()])
 
 
 def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Studio:
@@ -106,7 +111,7 @@ def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
 
 def set_up_logging(settings: Settings) -> None:
     """The log of this process, on stderr."""
-    logs.set_up_logging(settings, os.environ)
+    logs.set_up_logging(settings, _environment(os.environ))
 
 
 def exporting(version: str) -> AbstractContextManager[None]:

@@ -66,6 +66,7 @@ GIVEN: list[tuple[str, str, object]] = [
     ("FIX_IMAGES", "1", True),
     ("AUTO_DOWNLOAD", "0", False),
     ("LOG_LEVEL", "debug", "DEBUG"),
+    ("LOG_FORMAT", "JSON", "json"),
 ]
 
 

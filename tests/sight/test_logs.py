@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp.logs import MASK, SECRET_MIN, Masking, handler_to, secrets_in
 from hailuo_mcp.settings import GatewaySettings, Settings, SettingsError
-from hailuo_mcp.telemetry import about
+from hailuo_mcp.telemetry import about, called_by, current
 from tests.http.servers import SANDBOX, TRANSPORTS
 from tests.support import KEYS, facts_of, log_of, sandbox_on_a_port, settings_for
 
@@ -161,3 +163,18 @@ async def test_a_server_that_logs_everything_logs_no_key_no_prompt_and_no_signed
 async def test_a_wrong_form_is_refused_at_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="HAILUO_MCP_LOG_FORMAT='yaml'"):
         settings_for(tmp_path, **SANDBOX, HAILUO_MCP_LOG_FORMAT="yaml")
+
+
+async def test_each_call_has_its_own_caller() -> None:
+    seen: dict[str, str] = {}
+
+    async def call(tenant: str) -> None:
+        called_by(tenant, (f"key-of-{tenant}",))
+        await anyio.lowlevel.checkpoint()
+        seen[tenant] = f"{current().tenant} {current().secrets}"
+
+    async with anyio.create_task_group() as calls:
+        for tenant in ("a", "b"):
+            calls.start_soon(call, tenant)
+    assert seen == {"a": "a ('key-of-a',)", "b": "b ('key-of-b',)"}
+    assert current().tenant == ""

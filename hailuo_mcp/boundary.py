@@ -1,19 +1,25 @@
-"""The boundary that no foreign exception passes. Its text may quote a key, and on connections with a handshake the SDK
-would send it to the client.
+"""The boundary between the protocol and the studio: whose studio a request works with, and that no foreign exception
+passes. Its text may quote a key, and on connections with a handshake the SDK would send it to the client.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
+
+from hailuo_mcp.studio import Studio
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+StudioFor = Callable[[ServerRequestContext[Any, Any]], Studio]
+"""The studio as the caller of this request may use it."""
 
 
 def note(what: str, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
@@ -18,6 +19,10 @@ class Choice:
 
     spec: ModelSpec
     warnings: tuple[str, ...] = ()
+
+
+PICTURE = "https://example.com/x.png"
+"""Stands for any picture where only the other parameters matter."""
 
 
 class Catalog:
@@ -44,6 +49,10 @@ class Catalog:
             for model in known
             if model.id.split("/")[0] in reachable and (not settings.models or model.id in settings.models)
         )
+
+    def under(self, settings: Settings) -> "Catalog":
+        """The same models, as they are usable under other settings."""
+        return Catalog(self._gateways, settings)
 
     def model(self, model_id: object) -> Model:
         """The usable model of this id.
@@ -140,7 +149,7 @@ class Catalog:
     @property
     def default_model(self) -> str | None:
         """What a bare prompt would get; without such a model, what a prompt with a picture would."""
-        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
+        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": PICTURE}):
             if fitting := self._taking(arguments):
                 return min(fitting, key=_cheapness).id
         return None
@@ -155,14 +164,48 @@ class Catalog:
         """The parameters of all usable models as one flat set of properties; each says which models take it."""
         properties: dict[str, JsonSchema] = {}
         for name, canonical in CANONICAL.items():
-            takers = [model.id for model in self.usable if model.takes(name)]
+            takers = [model for model in self.usable if model.takes(name)]
             if not takers and name != "prompt":
                 continue
-            properties[name] = {**canonical.schema, "description": canonical.meaning + self._takers_in_words(takers)}
+            words = f"{canonical.meaning} {self._takers_in_words(takers)}."
+            properties[name] = {**canonical.schema, "description": words}
+            if "enum" in canonical.schema:
+                properties[name] |= self._values_in_words(name, takers, words)
         return properties
 
-    def _takers_in_words(self, takers: list[str]) -> str:
-        return " All models." if len(takers) == len(self.usable) else f" For {', '.join(takers)}."
+    def _values_in_words(self, name: str, takers: list[Model], words: str) -> JsonSchema:
+        """The values that some usable model has, and which of them only some have."""
+        offered = {model: model.property_schemas()[name].get("enum", ()) for model in takers}
+        values = {v: [m for m in takers if v in offered[m]] for v in CANONICAL[name].schema["enum"]}
+        values = {value: models for value, models in values.items() if models}
+        narrow = [f" {v}: {self._ids_in_words(m)}." for v, m in values.items() if len(m) < len(takers)]
+        return {"enum": list(values), "description": words + "".join(narrow)}
+
+    def _takers_in_words(self, takers: list[Model]) -> str:
+        """Which models these are, in as few words as are exact."""
+        others = [model for model in self.usable if model not in takers]
+        if not others:
+            return "All models"
+        named, left_out = self._ids_in_words(takers), self._ids_in_words(others)
+        return f"All but {left_out}" if len(left_out) < len(named) else f"For {named}"
+
+    def _ids_in_words(self, models: list[Model]) -> str:
+        """Their ids, or `gateway/*` where these are all that can be used of a gateway."""
+        words: list[str] = []
+        for gateway in dict.fromkeys(model.id.split("/")[0] for model in models):
+            all_of_it = [model for model in self.usable if model.id.startswith(f"{gateway}/")]
+            these = [model for model in models if model in all_of_it]
+            words += [f"{gateway}/*"] if 1 < len(these) == len(all_of_it) else [model.id for model in these]
+        return ", ".join(words)
+
+    def makes_in_words(self) -> str:
+        """Which of the usable models work from text alone."""
+        from_text = [model for model in self.usable if not model.requires("first_frame_image")]
+        if len(from_text) == len(self.usable):
+            return "All make clips from text."
+        if not from_text:
+            return "All need first_frame_image."
+        return f"Text alone: {self._ids_in_words(from_text)}; the others need first_frame_image."
 
     def _usable_ids(self) -> str:
         return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
@@ -190,13 +233,12 @@ def _dearest(model: Model) -> Price | None:
 
 
 def price_samples(model: Model) -> list[ModelSpec]:
-    """The model with each value of its closed parameters in turn: enough to know its range of prices and times."""
-    base: dict[str, Any] = {name: "https://example.com/x.png" for name in model.model_fields if model.requires(name)}
-    base["prompt"] = "x"
-    variants: list[dict[str, Any]] = [base]
-    for name, schema in model.property_schemas().items():
-        variants += [{**base, name: value} for value in schema.get("enum", ())]
-    variants += [{**v, "resolution": "768p"} for v in variants if "resolution" in model.model_fields]
+    """The model with every combination of its closed parameters, and with a first picture where it takes one: enough
+    to know its range of prices and times."""
+    base: dict[str, Any] = {name: PICTURE for name in model.model_fields if model.requires(name)}
+    base |= {"prompt": "x"} | ({"first_frame_image": PICTURE} if model.takes("first_frame_image") else {})
+    closed = {name: schema["enum"] for name, schema in model.property_schemas().items() if "enum" in schema}
+    variants = [base, *({**base, **dict(zip(closed, values, strict=True))} for values in product(*closed.values()))]
     specs: list[ModelSpec] = []
     for variant in variants:
         try:

@@ -1,20 +1,34 @@
-"""Streamable HTTP at `/mcp`, on loopback: whoever can reach it is a user of this machine."""
+"""Streamable HTTP at `/mcp`: on loopback for the person on this machine, elsewhere for those who have a token."""
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from types import FrameType
 from typing import Any
 
 import anyio
 import uvicorn
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hailuo_mcp import web
+from hailuo_mcp.auth import READ, SCOPES, caller_of, verifier_of
+from hailuo_mcp.callers import Caller
+from hailuo_mcp.links import Links
 from hailuo_mcp.sending import SUBMIT_SECONDS
-from hailuo_mcp.server import VideoServer, build_server
+from hailuo_mcp.server import Context, VideoServer, build_server
+from hailuo_mcp.settings import PREFIX, Settings, SettingsError
 from hailuo_mcp.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -46,36 +60,122 @@ def authority(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def create_app(server: VideoServer, host: str, port: int) -> Starlette:
-    """The ASGI application. Host and Origin must name this machine, so that no web page reaches the server by a name
-    of its own (DNS rebinding).
+def check_exposure(settings: Settings, host: str) -> None:
+    """Raises SettingsError: others could reach the server, and nothing says who they may be or how they call it."""
+    if is_loopback(host):
+        return
+    missing: list[str] = []
+    if not (settings.http_tokens or settings.oauth_issuer):
+        missing.append(f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), which says who may call")
+    if not (settings.allowed_hosts or settings.public_url):
+        missing.append(
+            f"{PREFIX}ALLOWED_HOSTS=video.example.com (or {PREFIX}PUBLIC_URL), the names under which it may be called; "
+            f"web pages also need {PREFIX}ALLOWED_ORIGINS"
+        )
+    if missing:
+        raise SettingsError(f"--host {host} is refused, for others can reach it: set {', and '.join(missing)}")
 
-    Clients of 2026-07-28 are served without any session. Those with a handshake get one: only by it does a
-    cancellation, which they send as a message of its own, find the call that it is about.
-    """
-    names = {*LOOPBACK_NAMES, authority(host)}
+
+def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySettings:
+    """Host and Origin must be ones of ours, so that no web page reaches the server by a name of its own (DNS
+    rebinding)."""
+    names = {authority(host), *(LOOPBACK_NAMES if is_loopback(host) else ())}
     hosts = {f"{name}:*" for name in names}
     if port == HTTP_PORT:
         hosts |= names
-    security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=sorted(hosts),
-        allowed_origins=sorted(f"http://{name}" for name in hosts),
+    origins = {f"http://{name}" for name in hosts}
+    hosts |= {variant for name in settings.allowed_hosts for variant in (name, f"{name}:*")}
+    origins |= {origin.rstrip("/") for origin in settings.allowed_origins}
+    if settings.public_url:
+        hosts.add(settings.public_url.split("://", 1)[1].split("/")[0])
+        origins.add("/".join(settings.public_url.split("/")[:3]))
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True, allowed_hosts=sorted(hosts), allowed_origins=sorted(origins)
     )
-    return server.streamable_http_app(
-        streamable_http_path=PATH, host=host, max_request_body_size=BODY_BYTES_MAX, transport_security=security
+
+
+def create_app(
+    server: VideoServer, security: TransportSecuritySettings, beside: Sequence[Route], gate: "Gate | None"
+) -> Starlette:
+    """The ASGI application: MCP at `/mcp`, and the routes beside it.
+
+    It keeps no session, so that any of several servers answers any call. What a client with a handshake loses by that
+    is a cancellation by a message of its own: a call that it gives up runs out by itself.
+    """
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,
+        max_request_body_size=BODY_BYTES_MAX,
+        transport_security=security,
     )
+    routes: list[BaseRoute] = list(beside)
+    middleware: list[Middleware] = []
+    if gate:
+        routes += gate.metadata
+        middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
+        routes.append(Mount("/", RequireAuthMiddleware(mcp, [READ], gate.metadata_url)))
+    else:
+        routes.append(Mount("/", _NoProxy(mcp)))
+    return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
+
+
+class Gate:
+    """Who may call, and where a client learns how to get a token."""
+
+    def __init__(self, verifier: TokenVerifier, issuer: str, resource: str) -> None:
+        self.verifier = verifier
+        self.metadata: list[Route] = []
+        self.metadata_url: AnyHttpUrl | None = None
+        if issuer:
+            # These settings keep an address as it is given: issuers are compared letter by letter (RFC 8414). The
+            # audience is the verifier's to check.
+            named = AuthSettings.model_validate(
+                {"issuer_url": issuer, "resource_server_url": resource, "validate_token_resource": False}
+            )
+            here = AnyHttpUrl(resource)
+            self.metadata_url = build_resource_metadata_url(here)
+            self.metadata = create_protected_resource_routes(
+                here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
+            )
+
+
+class _NoProxy:
+    """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
+    says that somebody else may be behind it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope.get("headers", ()))
+        message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
+        app = JSONResponse({"error": message}, 403) if forwarded else self._app
+        await app(scope, receive, send)
 
 
 async def serve_http(studio: Studio, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve on a listening socket until a signal ends it; `announce` gets the URL once it answers.
 
     One studio serves all. A stop lets calls that wait answer at once, and a submission have its answer.
+
+    Raises:
+        InternalError: the ledger cannot be used.
     """
     host, port = listener.getsockname()[:2]
+    settings = studio.settings
+    address = f"http://{authority(host)}:{port}"
+    base = settings.public_url or address
+
+    def caller(ctx: Context) -> Caller:
+        return caller_of(ctx.request, studio.gateways, settings)
+
     async with studio:
-        server = build_server(studio, version)
-        in_flight = _InFlight(create_app(server, host, port))
+        studio.links = Links(base, await studio.ledger.secret(), called_back=bool(settings.public_url))
+        server = build_server(studio, version, caller)
+        verifier = verifier_of(settings, base + PATH)
+        gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
+        beside = web.routes(studio, lambda: running.stopping)
+        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate))
         config = uvicorn.Config(
             in_flight,
             log_level="warning",
@@ -92,7 +192,7 @@ async def serve_http(studio: Studio, version: str, listener: socket.socket, anno
             server.listening.close()
 
         running = _Uvicorn(config, in_flight, stop)
-        running.listening = lambda: announce(f"http://{authority(host)}:{port}{PATH}")
+        running.listening = lambda: announce(address + PATH)
         await running.serve(sockets=[listener])
 
 
@@ -128,6 +228,10 @@ class _Uvicorn(uvicorn.Server):
         await super().startup(*args, **kwargs)
         if self.started:
             self.listening()
+
+    @property
+    def stopping(self) -> bool:
+        return self._asked
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal. What it asks for is done at the next tick; it is not raised again in the end."""

@@ -120,9 +120,9 @@ class Job(BaseModel):
     origin: str
     """Where it was sent: scheme and host of the gateway, or `sandbox`. A job never stands for one of another origin."""
     tenant: str = ""
+    """Whose it is; empty for the person whose machine this is."""
     own_key: bool = False
-    """It was submitted with a key that its tenant sent along with the call, which is kept nowhere: nobody else can ask
-    for it, so that it is not watched."""
+    """Submitted with a key that its tenant sent along with the call, which is kept nowhere."""
     remote_id: str | None = None
     state: State = State.UNCONFIRMED
     created_at: datetime = Field(default_factory=utc_now)

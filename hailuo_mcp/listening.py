@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, SubscriptionsListenRequestParams, SubscriptionsListenResult
 
 from hailuo_mcp import tasks
-from hailuo_mcp.boundary import note
+from hailuo_mcp.boundary import StudioFor, note
 from hailuo_mcp.errors import GatewayTrouble, HailuoError
 from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, utc_now
 from hailuo_mcp.resources import JOBS
@@ -28,14 +28,22 @@ FOLLOWED_MAX = 20
 """So many jobs are followed for one stream; news of more are passed on as they come."""
 
 
+class _Channel:
+    """The streams of one tenant: what is put here reaches nobody else."""
+
+    def __init__(self) -> None:
+        self.bus = InMemorySubscriptionBus()
+        self.streams = ListenHandler(self.bus)
+        self.open = 0
+
+
 class Listening:
     """Serves `subscriptions/listen` over a studio. One for all connections of a server."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._bus = InMemorySubscriptionBus()
-        self._streams = ListenHandler(self._bus)
-        studio.on_change.append(self._publish)
+    def __init__(self, studio: Studio, studio_for: StudioFor) -> None:
+        self._studio_for = studio_for
+        self._on_change = studio.on_change
+        self._channels: dict[str, _Channel] = {}
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
@@ -43,45 +51,62 @@ class Listening:
         if (params.notifications.model_extra or {}).get("taskIds"):
             tasks.require(ctx)  # news of tasks are not pushed, and the acknowledgement leaves them out
         uris = params.notifications.resource_subscriptions or []
+        studio = self._studio_for(ctx)
         wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
         ended: SubscriptionsListenResult | MCPError | None = None
-        async with anyio.create_task_group() as beside:
-            for request_id in sorted(wanted)[:FOLLOWED_MAX]:
-                beside.start_soon(self._follow, request_id)
-            try:
-                ended = await self._streams(ctx, params)
-            except MCPError as error:  # raised outside of the group, which would wrap it
-                ended = error
-            beside.cancel_scope.cancel()
+        if not self._channels:
+            self._on_change.append(self._publish)
+        channel = self._channels.setdefault(studio.tenant, _Channel())
+        channel.open += 1
+        try:
+            async with anyio.create_task_group() as beside:
+                for request_id in sorted(wanted)[:FOLLOWED_MAX]:
+                    beside.start_soon(_follow, studio, request_id)
+                try:
+                    ended = await channel.streams(ctx, params)
+                except MCPError as error:  # raised outside of the group, which would wrap it
+                    ended = error
+                beside.cancel_scope.cancel()
+        finally:
+            channel.open -= 1
+            if not channel.open:
+                self._channels.pop(studio.tenant, None)
+            if not self._channels:
+                self._on_change.remove(self._publish)
         if not isinstance(ended, SubscriptionsListenResult):
             raise ended or MCPError(INTERNAL_ERROR, "The stream has ended")
         return ended
 
     def close(self) -> None:
         """End all streams in the way that tells clients it was meant."""
-        self._streams.close()
+        for channel in self._channels.values():
+            channel.streams.close()
 
     async def _publish(self, job: Job) -> None:
+        channel = self._channels.get(job.tenant)
+        if channel is None:
+            return
         uris = {JOBS}
         for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.key}"):
             uris |= {f"{JOBS}/{request_id}", f"{JOBS}/{quote(request_id, safe='')}"}
         for uri in uris:
-            await self._bus.publish(ResourceUpdated(uri))
+            await channel.bus.publish(ResourceUpdated(uri))
 
-    async def _follow(self, request_id: str) -> None:
-        """Ask until the job has ended; what is learned is published on the way."""
-        while True:
-            pause = float(WAIT_SECONDS_MAX)
-            try:
-                job = await self._studio.status(request_id, WAIT_SECONDS_MAX)
-                if not self._studio.may_move(job):
-                    return
-                pause = job.patience_seconds(utc_now())
-            except GatewayTrouble as error:
-                log.info("%s, which somebody listens to, could not be asked for: %s", request_id, error.problem.code)
-            except HailuoError:
+
+async def _follow(studio: Studio, request_id: str) -> None:
+    """Ask until the job has ended; what is learned is published on the way."""
+    while True:
+        pause = float(WAIT_SECONDS_MAX)
+        try:
+            job = await studio.status(request_id, WAIT_SECONDS_MAX)
+            if not studio.may_move(job):
                 return
-            except Exception as error:
-                note("following a job", error)
-                return
-            await anyio.sleep(pause)
+            pause = job.patience_seconds(utc_now())
+        except GatewayTrouble as error:
+            log.info("%s, which somebody listens to, could not be asked for: %s", request_id, error.problem.code)
+        except HailuoError:
+            return
+        except Exception as error:
+            note("following a job", error)
+            return
+        await anyio.sleep(pause)

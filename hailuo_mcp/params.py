@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
@@ -79,6 +80,7 @@ _HOST = r"[^\s/?#@\[\]\\]+"
 ImageUrl = Annotated[str, Field(pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}([/?#]\S*)?(?!\s)$", max_length=URL_MAX)]
 Duration = Annotated[Literal[6, 10], BeforeValidator(_whole_number)]
 Resolution = Annotated[Literal["768p", "1080p"], BeforeValidator(_lower)]
+AnyResolution = Annotated[Literal["512p", "768p", "1080p"], BeforeValidator(_lower)]
 Mode = Annotated[Literal["standard", "pro"], BeforeValidator(_lower)]
 Routing = Annotated[Literal["auto", "value", "official"], BeforeValidator(_lower)]
 CallbackUrl = Annotated[str, Field(pattern=rf"^https://{_HOST}(/\S*)?(?!\s)$", max_length=URL_MAX)]
@@ -105,12 +107,13 @@ CANONICAL: Mapping[str, Canonical] = {
     "first_frame_image": Canonical(_text(), "Picture the clip starts from: URL, data: URI or file path (JPG/PNG)."),
     "last_frame_image": Canonical(_text(), "Picture it ends on."),
     "duration": Canonical(
-        {"type": "integer", "minimum": 6, "maximum": 10}, "Seconds, 6 (default) or 10. 10 s only at 768p."
+        {"type": "integer", "minimum": 6, "maximum": 10}, "Seconds, 6 (default) or 10. 10 s not at 1080p."
     ),
-    "resolution": Canonical(_text(enum=["768p", "1080p"]), "Frame height."),
+    "resolution": Canonical(_text(enum=["512p", "768p", "1080p"]), "Frame height; defaults differ."),
     "mode": Canonical(_text(enum=["standard", "pro"]), "Quality tier."),
     "prompt_optimizer": Canonical({"type": "boolean"}, "Let the model rewrite the prompt (default true)."),
     "go_fast": Canonical({"type": "boolean"}, "Faster, slightly lower quality."),
+    "fast_pretreatment": Canonical({"type": "boolean"}, "Shorter prompt rewriting."),
     "routing": Canonical(_text(enum=["auto", "value", "official"]), "Routing strategy."),
     "callback_url": Canonical(_text(), "https webhook told of the end; its host must be allowed."),
 }
@@ -120,27 +123,43 @@ IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image")
 # --- rules, prices ------------------------------------------------------------------------------------------------
 
 
+class Given(Enum):
+    """Stands in a rule for any value at all."""
+
+    ANY = "any value"
+
+
+GIVEN = Given.ANY
+
+
 @dataclass(frozen=True, slots=True)
 class Forbid:
-    """A combination of values that the model does not have; defaults count as given. `cure` says what to pass
-    instead."""
+    """A combination of values that the model does not have; defaults count as given. `GIVEN` means that the parameter
+    is there, None that it is not. `cure` says what to pass instead."""
 
     values: Mapping[str, Any]
     cure: str
     source: Source
 
     def __str__(self) -> str:
-        return " with ".join(f"{name}={value}" for name, value in self.values.items())
+        present = [n if v is GIVEN else f"{n}={str(v).lower()}" for n, v in self.values.items() if v is not None]
+        absent = [name for name, value in self.values.items() if value is None]
+        return " with ".join(present) + "".join(f" without {name}" for name in absent)
 
     def broken_by(self, spec: "ModelSpec") -> bool:
-        return all(getattr(spec, name) == value for name, value in self.values.items())
+        given = {name: getattr(spec, name) for name in self.values}
+        return all(
+            given[name] is not None if value is GIVEN else given[name] == value for name, value in self.values.items()
+        )
 
     def as_schema(self, model: type["ModelSpec"]) -> JsonSchema:
         """The rule as JSON Schema: not all of these at once, where an absent property counts as its default."""
         clauses: list[JsonSchema] = []
         for name, value in self.values.items():
-            clause: JsonSchema = {"properties": {name: {"const": value}}}
-            if model.model_fields[name].default != value:
+            wanted: JsonSchema = {"not": {"const": None}} if value is GIVEN else {"const": value}
+            clause: JsonSchema = {"properties": {name: wanted}}
+            default = model.model_fields[name].default
+            if default is None if value is GIVEN else default != value:
                 clause["required"] = [name]
             clauses.append(clause)
         return {"not": {"allOf": clauses}}

@@ -152,11 +152,12 @@ async def read(studio: Studio, uri: str) -> ReadResourceResult:
                 model = studio.catalog.model(_decoded(encoded))
                 return _kept(_json(uri, views.model_details(model, studio.catalog.gateway(model))))
             case "jobs", "":
-                return _json(uri, views.job_list(await studio.jobs(limit=JOBS_MAX)))
+                return _json(uri, views.job_list(studio.shown_page(await studio.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
-                return _json(uri, views.job_view(await studio.status(_decoded(encoded))))
+                return _json(uri, views.job_view(studio.shown(await studio.status(_decoded(encoded)))))
             case "videos", "/":
-                return await _video(uri, await studio.status(_decoded(encoded)))
+                job = await studio.status(_decoded(encoded))
+                return await _video(uri, job, studio.shown(job))
             case _:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
     except HailuoError as error:
@@ -234,8 +235,8 @@ def _kept(models: ReadResourceResult) -> ReadResourceResult:
     return models.model_copy(update={"ttl_ms": MODELS_KEPT_MS, "cache_scope": "public"})
 
 
-async def _video(uri: str, job: Job) -> ReadResourceResult:
-    """The saved file, and nothing else: a link is never followed from here.
+async def _video(uri: str, job: Job, shown: Job) -> ReadResourceResult:
+    """The saved file, and nothing else: a link is never followed from here. `shown` is the job as its caller sees it.
 
     Raises:
         NotReady, Expired: there is no file.
@@ -247,16 +248,16 @@ async def _video(uri: str, job: Job) -> ReadResourceResult:
         blob, size = await anyio.to_thread.run_sync(_blob, Path(job.video_path))
     except OSError:
         raise NotReady(
-            f"The clip of {job.request_id} is no longer at {job.video_path}.",
+            f"The clip of {job.request_id} is no longer where it was saved.",
             "Call download_video to save it again.",
             request_id=job.request_id,
         ) from None
     if blob is None:
+        where = shown.video_path or shown.video_url
         raise MCPError(
             INTERNAL_ERROR,
-            f"The clip has {size / 1024 / 1024:.1f} MB, and a resource at most {VIDEO_MB_MAX} MB. Open the saved file: "
-            f"{job.video_path}",
-            {"uri": uri, "video_path": job.video_path, "bytes": size},
+            f"The clip has {size / 1024 / 1024:.1f} MB, and a resource at most {VIDEO_MB_MAX} MB. Open {where}",
+            {"uri": uri, "video_path": shown.video_path, "bytes": size},
         )
     contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
     return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_KEPT_MS, cache_scope="private")

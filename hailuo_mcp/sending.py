@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -149,6 +150,34 @@ class _Passage:
             self.left = True
 
 
+class _Pool:
+    """The connections to one gateway, opened when they are first needed."""
+
+    def __init__(self, transport: Callable[[], "httpx.AsyncBaseTransport"] | None) -> None:
+        self.transport = transport
+        self._client: httpx.AsyncClient | None = None
+
+    def client(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+            import httpx  # start-up time: the first `tools/list` needs no client
+
+            limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+            transport = self.transport() if self.transport else None
+            # One account's cookies must never go with another's requests: none is kept.
+            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+            self._client = httpx.AsyncClient(
+                transport=transport, limits=limits, cookies=no_cookies, follow_redirects=False
+            )
+        return self._client
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.aclose()
+            self._client = None
+
+
 class Sender:
     """The requests to one gateway: one connection pool, one set of rules.
 
@@ -162,20 +191,47 @@ class Sender:
         wait_of: Callable[[Mapping[str, str]], float | None] = header_wait,
     ) -> None:
         self._title = title
-        self._transport = transport
+        self._pool = _Pool(transport)
+        self._owns_pool = True
         self._wait_of = wait_of
-        self._client: httpx.AsyncClient | None = None
         self._quiet_until = 0.0
+        self._booked_until = 0.0
+        self._at_once, self._interval = 1, 0.0
+
+    def keep_pace(self, a_minute: int) -> None:
+        """Hold questions to a documented number of requests a minute: half of them may come at once, and the rest
+        evenly. Submissions count, but are not held: they have their own way with a 429."""
+        self._at_once = max(1, a_minute // 2)
+        self._interval = 60 / max(1, a_minute - self._at_once)
+
+    def for_another_account(self) -> "Sender":
+        """The same connections, for requests with another key: pauses and paces are an account's own. Closing the
+        original closes the connections."""
+        other = copy(self)
+        other._owns_pool = False
+        other._quiet_until = other._booked_until = 0.0
+        return other
 
     @property
     def quiet_seconds(self) -> float:
-        """How long the gateway still wants to hear no questions, by its last 429."""
-        return max(0.0, self._quiet_until - anyio.current_time())
+        """How long the gateway still wants to hear no questions, by its last 429 and its documented pace."""
+        allowance = (self._at_once - 1) * self._interval
+        return max(0.0, max(self._quiet_until, self._booked_until - allowance) - anyio.current_time())
+
+    def _book(self) -> float:
+        """Count a request, and return how long it should wait."""
+        pause = self.quiet_seconds
+        self._booked_until = max(self._booked_until, anyio.current_time()) + self._interval
+        return pause
+
+    def _be_quiet(self, wait: float | None) -> None:
+        """The gateway had too many requests; where it does not say for how long, its documented pace does."""
+        now = anyio.current_time()
+        self._quiet_until = max(self._quiet_until, now + self._interval) if wait is None else now + wait
 
     async def close(self) -> None:
-        if self._client:
-            await self._client.aclose()
-            self._client = None
+        if self._owns_pool:
+            await self._pool.close()
 
     async def once(
         self, request: WireRequest, seconds: float, status_of: Callable[[Answer], int] = _http_status
@@ -188,6 +244,7 @@ class Sender:
         """
         passage = _Passage()
         limited: Answer | None = None
+        self._book()
         try:
             with anyio.fail_after(seconds):
                 async for attempt in _attempts(seconds):
@@ -237,14 +294,14 @@ class Sender:
         last: Answer | None = None
         try:
             with anyio.fail_after(seconds):
-                await anyio.sleep(self.quiet_seconds)
+                await anyio.sleep(self._book())
                 async for attempt in _attempts(seconds, also=_LostError):
                     with attempt:
                         answer = await self._exchange(request, min(READ_SECONDS, seconds), _Passage())
                         if (status := status_of(answer)) in RETRIED_STATUSES:
                             last, wait = answer, self._wait_of(answer.headers)
-                            if status == 429 and wait is not None:
-                                self._quiet_until = anyio.current_time() + wait
+                            if status == 429:
+                                self._be_quiet(wait)
                             raise _AgainError(answer, wait)
                         return answer
         except _AgainError as again:
@@ -268,10 +325,12 @@ class Sender:
         headers = {**request.headers, **request.secrets}
         content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         timeout = httpx.Timeout(read_seconds, connect=min(CONNECT_SECONDS, read_seconds))
-        passage.left = self._transport is not None  # only httpx's own transport tells when the first byte is written
+        passage.left = (
+            self._pool.transport is not None
+        )  # only httpx's own transport tells when the first byte is written
         try:
             with requesting(request.method, request.url) as answered:
-                async with self._http().stream(
+                async with self._pool.client().stream(
                     request.method,
                     request.url,
                     headers=headers,
@@ -296,15 +355,6 @@ class Sender:
             if passage.left:
                 raise _LostError from None
             raise _NeverConnectedError from None
-
-    def _http(self) -> "httpx.AsyncClient":
-        if self._client is None:
-            import httpx  # start-up time, as above
-
-            limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
-            transport = self._transport() if self._transport else None
-            self._client = httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False)
-        return self._client
 
 
 def _parsed(raw: bytes) -> Any:

@@ -31,11 +31,13 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp import player, prompts, resources, tasks, tools
-from hailuo_mcp.boundary import guarded, note
+from hailuo_mcp.boundary import StudioFor, guarded, note
+from hailuo_mcp.callers import LOCAL, Caller
 from hailuo_mcp.errors import HailuoError, InternalError
 from hailuo_mcp.jobs import State
 from hailuo_mcp.listening import Listening
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.telemetry import called_by
 
 log = logging.getLogger(__name__)
 
@@ -46,31 +48,50 @@ INSTRUCTIONS = (
     "the user video_path or video_url at once."
 )
 SAME_FOR_ALL = CacheHint(ttl_ms=60_000, scope="public")
-"""What follows from the version, the keys and the models alone: the same for every caller and for as long as the server
-runs. A minute, because the next start may have other keys, and what a stale list offers is refused with its cure."""
+"""What follows from the version, the keys and the models alone: the same for every caller, unless some bring keys of
+their own, and for as long as the server runs. A minute, because the next start may have other keys, and what a stale
+list offers is refused with its cure."""
 OWN_AND_MOVING = CacheHint(ttl_ms=0, scope="private")
 """Jobs: they move by themselves, and are nobody else's. What does not move says so itself."""
-CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
-    "server/discover": SAME_FOR_ALL,
-    "tools/list": SAME_FOR_ALL,
-    "prompts/list": SAME_FOR_ALL,
-    "resources/list": SAME_FOR_ALL,
-    "resources/templates/list": SAME_FOR_ALL,
-    "resources/read": OWN_AND_MOVING,
-}
+SAME_FOR_ONE = CacheHint(ttl_ms=SAME_FOR_ALL.ttl_ms, scope="private")
+
+
+def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
+    """What a client may keep; `own_models` where callers may have keys, and so models, of their own."""
+    return {
+        "server/discover": SAME_FOR_ALL,
+        "tools/list": SAME_FOR_ONE if own_models else SAME_FOR_ALL,
+        "prompts/list": SAME_FOR_ALL,
+        "resources/list": SAME_FOR_ALL,
+        "resources/templates/list": SAME_FOR_ALL,
+        "resources/read": OWN_AND_MOVING,
+    }
+
 
 CLIPS_LOOKED_AT = 50
 """So many of the newest clips tell the player's policy which hosts they come from."""
 
 Context = ServerRequestContext[Any, Any]
+CallerOf = Callable[[Context], Caller]
+
+
+def on_this_machine(_ctx: Context) -> Caller:
+    """Whoever can reach the server is the person whose machine it is on."""
+    return LOCAL
 
 
 class VideoServer(Server[Any]):
     """The SDK's server, with what it announces made exact."""
 
-    def __init__(self, studio: Studio, version: str) -> None:
-        self.listening = Listening(studio)
-        face = _Face(studio)
+    def __init__(self, studio: Studio, version: str, caller_of: CallerOf) -> None:
+        def studio_for(ctx: Context) -> Studio:
+            caller = caller_of(ctx)
+            called_by(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
+            return studio if caller == LOCAL else studio.as_caller(caller)
+
+        self.listening = Listening(studio, studio_for)
+        face = _Face(studio, studio_for)
+        own_models = bool(studio.settings.tenants) or studio.settings.keys_from_headers
         # Every handler stands here, save those of the tasks extension, which adds its own.
         super().__init__(
             "hailuo-mcp",
@@ -78,7 +99,7 @@ class VideoServer(Server[Any]):
             title="Hailuo video",
             instructions=INSTRUCTIONS,
             icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
-            cache_hints=CACHE_HINTS,
+            cache_hints=cache_hints(own_models=own_models),
             on_list_tools=face.list_tools,
             on_call_tool=face.call_tool,
             on_list_resources=face.list_resources,
@@ -89,7 +110,7 @@ class VideoServer(Server[Any]):
             on_completion=guarded("completion/complete", face.complete),
             on_subscriptions_listen=guarded("subscriptions/listen", self.listening),
         )
-        tasks.add_tasks(self, studio)
+        tasks.add_tasks(self, studio_for)
         self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
 
     def get_capabilities(
@@ -120,12 +141,14 @@ class VideoServer(Server[Any]):
 class _Face:
     """The handlers: what the protocol asks for, put to the modules that know it."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, studio_for: StudioFor) -> None:
+        self._studio_for = studio_for
+        self._catalog = studio.catalog
         self._listed = ListToolsResult(tools=tools.definitions(studio.catalog))
 
-    async def list_tools(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return self._listed
+    async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
+        catalog = self._studio_for(ctx).catalog
+        return self._listed if catalog is self._catalog else ListToolsResult(tools=tools.definitions(catalog))
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         return ListResourcesResult(resources=resources.listed())
@@ -135,17 +158,18 @@ class _Face:
     ) -> ListResourceTemplatesResult:
         return ListResourceTemplatesResult(resource_templates=resources.templates())
 
-    async def read_resource(self, _ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+    async def read_resource(self, ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        studio = self._studio_for(ctx)
         if params.uri == player.PLAYER_URI:
-            return await self._read_player()
-        return await resources.read(self._studio, params.uri)
+            return await self._read_player(studio)
+        return await resources.read(studio, params.uri)
 
-    async def _read_player(self) -> ReadResourceResult:
+    async def _read_player(self, studio: Studio) -> ReadResourceResult:
         """The view; its policy lets it load clips from where the newest ones came from, and from nowhere else."""
         links: list[str] = []
         try:
-            page = await self._studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
-            links = [job.video_url for job in page.jobs if job.video_url]
+            page = await studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+            links = [link for job in page.jobs for link in (job.video_url, studio.shown(job).video_url) if link]
         except HailuoError as error:  # the view also tells of trouble, and reads its clip from here
             note("the player's policy", error)
         view = TextResourceContents(
@@ -159,19 +183,19 @@ class _Face:
     async def list_prompts(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
         return ListPromptsResult(prompts=prompts.definitions())
 
-    async def get_prompt(self, _ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
-        return await prompts.get(self._studio, params.name, params.arguments)
+    async def get_prompt(self, ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
+        return await prompts.get(self._studio_for(ctx), params.name, params.arguments)
 
-    async def complete(self, _ctx: Context, params: CompleteRequestParams) -> CompleteResult:
+    async def complete(self, ctx: Context, params: CompleteRequestParams) -> CompleteResult:
         return CompleteResult(
-            completion=await resources.complete(self._studio, params.ref, params.argument, params.context)
+            completion=await resources.complete(self._studio_for(ctx), params.ref, params.argument, params.context)
         )
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
         if params.name not in tools.HANDLERS:
             known = ", ".join(tools.HANDLERS)
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}; there are {known}.")
-        call = tools.Call(self._studio, params.arguments or {}, _Paced(ctx.session.report_progress))
+        call = tools.Call(self._studio_for(ctx), params.arguments or {}, _Paced(ctx.session.report_progress))
         try:
             return await tools.call(params.name, call)
         except anyio.get_cancelled_exc_class():
@@ -198,9 +222,9 @@ class _Paced:
         await self._report(progress, total, message)
 
 
-def build_server(studio: Studio, version: str) -> VideoServer:
-    """The server over an open studio."""
-    return VideoServer(studio, version)
+def build_server(studio: Studio, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
+    """The server over an open studio; `caller_of` says who makes a request."""
+    return VideoServer(studio, version, caller_of)
 
 
 def _unforeseen(tool: str) -> InternalError:

@@ -4,13 +4,17 @@ A gateway declares its hosts; `<GATEWAY>_API_KEY` and `<GATEWAY>_<HOST>_URL` fol
 none.
 """
 
+import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from hailuo_mcp.tenants import TenantSettings, read_tenants
 
 PREFIX = "HAILUO_MCP_"
 POSTGRES = ("postgresql://", "postgres://")
@@ -41,7 +45,34 @@ def _directories(value: Any) -> Any:
     return tuple(_expanded(part.strip()) for part in value.split(os.pathsep) if part.strip())
 
 
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
+
+
+def _tokens(value: Any) -> Any:
+    """`name:token,…` as name to SHA-256 digest: what is not kept cannot leak."""
+    if not isinstance(value, str):
+        return value
+    digests: dict[str, str] = {}
+    parts = [stripped for part in value.split(",") if (stripped := part.strip())]
+    for number, part in enumerate(parts, start=1):
+        name, _, token = part.partition(":")
+        if not _TOKEN_NAME.fullmatch(name) or not token.strip():
+            raise ValueError(f"entry {number} is not of the form name:token, or name:sha256:<64 hex digits>")
+        if name in digests:
+            raise ValueError(f"entry {number} has the same name as an earlier one")
+        hashed = _DIGEST.fullmatch(token)
+        digests[name] = hashed[1].lower() if hashed else hashlib.sha256(token.strip().encode()).hexdigest()
+    return digests
+
+
+def _address(value: Any) -> Any:
+    return checked_address(value) if isinstance(value, str) else value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
+Address = Annotated[str, BeforeValidator(_address)]
 Directory = Annotated[Path, BeforeValidator(_directory)]
 Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]
 Switch = Literal["auto", "1", "0"]
@@ -94,6 +125,29 @@ class Settings(BaseModel):
     """`1` lets the server convert, rotate or shrink a picture that would be refused."""
     auto_download: bool = True
     """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
+    http_tokens: Tokens = Field({}, repr=False)
+    """Bearer tokens that HTTP accepts, `name:token,…`, or their digests, `name:sha256:<hex>,…`. Each name sees only its
+    own jobs."""
+    allowed_hosts: Names = ()
+    """Comma-separated hosts that requests over HTTP may name, `host` or `host:port`; on loopback its own names are
+    enough."""
+    allowed_origins: Names = ()
+    """Comma-separated origins of web pages that may call over HTTP, like `https://app.example.com`; unset: none but the
+    server's own."""
+    public_url: Address = ""
+    """Where the server is reached from outside, like `https://video.example.com`: links to clips and the callbacks of
+    gateways lead there."""
+    oauth_issuer: str = ""
+    """Issuer of the OAuth access tokens (JWT) that HTTP accepts, with the scopes `video:read` and `video:generate`."""
+    oauth_audience: str = ""
+    """The audience that such a token must have; unset: the address of the server's `/mcp`."""
+    oauth_jwks_url: Address = ""
+    """Where the issuer's signing keys are."""
+    tenants_file: Directory | None = None
+    """A TOML file with limits and gateway keys of single tenants: `[tenants.NAME]`, `max_jobs_per_day`,
+    `max_usd_per_day`, `keys.segmind`."""
+    keys_from_headers: bool = False
+    """`1` lets callers over HTTP send a gateway's key along, as `X-Segmind-Api-Key` and so on; it is kept nowhere."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the log on stderr."""
     log_format: Literal["text", "json"] = "text"
@@ -102,6 +156,8 @@ class Settings(BaseModel):
     state_dir: Path = Path()
     """The user's state directory; not a variable of its own."""
     gateways: Mapping[str, GatewaySettings] = {}
+    tenants: Mapping[str, TenantSettings] = {}
+    """What `tenants_file` says, by tenant."""
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -124,6 +180,28 @@ class Settings(BaseModel):
         )
 
     @property
+    def asks_for_tokens(self) -> bool:
+        """Whether callers over HTTP must say who they are."""
+        return bool(self.http_tokens or self.oauth_issuer)
+
+    def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
+        """The same, as it is meant for one tenant: its own limits, and its own gateway keys; `keys` came with the call,
+        and count before those of the file. Whoever has keys of its own never uses the server's."""
+        own = self.tenants.get(name, TenantSettings())
+        update: dict[str, Any] = {
+            limit: value
+            for limit in ("max_jobs_per_day", "max_usd_per_day")
+            if (value := getattr(own, limit)) is not None
+        }
+        if keys := keys or own.keys:
+            update["gateways"] = {
+                gateway: settings.model_copy(update={"key": keys.get(gateway)})
+                for gateway, settings in self.gateways.items()
+            }
+            update["sandbox"] = self.sandbox if self.sandbox == "1" else "0"
+        return self.model_copy(update=update) if update else self
+
+    @property
     def in_sandbox(self) -> bool:
         """Whether the in-process sandbox stands in for every gateway."""
         has_key = any(gateway.key for gateway in self.gateways.values())
@@ -142,7 +220,9 @@ class Settings(BaseModel):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
-INTERNAL_FIELDS = frozenset({"state_dir", "gateways"})
+INTERNAL_FIELDS = frozenset({"state_dir", "gateways", "tenants"})
+SECRET_FIELDS = frozenset({"http_tokens"})
+"""Their values are shown to nobody, not even in a refusal."""
 
 
 def variables() -> dict[str, str]:
@@ -197,12 +277,33 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
     values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        given = _shown(str(values.get(str(first["loc"][0]))))
-        raise SettingsError(f"{name}{given}: {first['msg'].removeprefix('Value error, ')}") from None
+        field = str(first["loc"][0])
+        given = "" if field in SECRET_FIELDS else _shown(str(values.get(field)))
+        raise SettingsError(f"{PREFIX}{field.upper()}{given}: {first['msg'].removeprefix('Value error, ')}") from None
+    _check_oauth(settings)
+    try:
+        tenants: Mapping[str, TenantSettings] = (
+            read_tenants(settings.tenants_file, gateways) if settings.tenants_file else {}
+        )
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}TENANTS_FILE: {error}") from None
+    return settings.model_copy(update={"tenants": tenants})
+
+
+def _check_oauth(settings: Settings) -> None:
+    if bool(settings.oauth_issuer) != bool(settings.oauth_jwks_url):
+        raise SettingsError(
+            f"{PREFIX}OAUTH_ISSUER and {PREFIX}OAUTH_JWKS_URL belong together: who issues the tokens, and where the "
+            "keys that they are signed with are"
+        )
+    if settings.oauth_issuer and not (settings.oauth_audience or settings.public_url):
+        raise SettingsError(
+            f"{PREFIX}OAUTH_ISSUER needs {PREFIX}OAUTH_AUDIENCE or {PREFIX}PUBLIC_URL: a token for another service "
+            "must not be taken"
+        )
 
 
 def _check_database(url: str) -> None:
@@ -241,16 +342,23 @@ def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str
 
 
 def _read_url(environ: Mapping[str, str], variable: str) -> str | None:
-    value = environ.get(variable, "").strip().rstrip("/")
-    if not value:
-        return None
+    value = environ.get(variable, "").strip()
+    try:
+        return checked_address(value) if value else None
+    except ValueError as error:
+        raise SettingsError(f"{variable}{_shown(value)}: {error}") from None
+
+
+def checked_address(value: str) -> str:
+    """A web address without a slash at its end. Raises ValueError."""
+    value = value.strip().rstrip("/")
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable or not value.isprintable() or any(mark in value for mark in " @?#\\"):
-        raise SettingsError(f"{variable}{_shown(value)}: an address looks like https://host or http://127.0.0.1:8080")
+        raise ValueError("an address looks like https://host or http://127.0.0.1:8080")
     return value
 
 

@@ -2,10 +2,11 @@
 faces of it.
 """
 
+import copy
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -13,9 +14,12 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from hailuo_mcp.accounts import Accounts, origins
+from hailuo_mcp.callers import LOCAL, Caller
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import (
     Expired,
+    Forbidden,
     GatewayTrouble,
     HailuoError,
     InternalError,
@@ -26,12 +30,13 @@ from hailuo_mcp.errors import (
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import IN_PROCESS, UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import JobPage, Ledger
+from hailuo_mcp.links import Links
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
 from hailuo_mcp.submission import Submitter, is_being_sent
-from hailuo_mcp.tracking import OnChange, Tracker
+from hailuo_mcp.tracking import Tracker
 from hailuo_mcp.watching import Watcher
 
 log = logging.getLogger(__name__)
@@ -48,6 +53,7 @@ REPORT_EVERY_SECONDS = 5.0
 """While a call waits, its caller hears of the job this often, and of a new state at once."""
 
 Report = Callable[[Job], Awaitable[None]]
+OnChange = Callable[[Job], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class _Wait:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.news = anyio.Event()
+        """Set when the ledger has news of the job, or the server is about to stop."""
         self._moved = anyio.Event()
 
     def see(self, job: Job) -> None:
@@ -103,18 +111,28 @@ class Studio:
         self.gateways = gateways
         self.ledger = ledger
         self.clips = clips
-        self._submitter = Submitter(settings, catalog, gateways, ledger, clips, picture_rules)
-        self._tracker = Tracker(gateways, ledger, clips)
+        self.links: Links | None = None
+        """Set where callers come over HTTP: where they fetch clips, and gateways call back."""
+        self._waking: set[str] = set()
+        self._caller = LOCAL
+        self._accounts = Accounts(settings, gateways)
+        self._picture_rules = picture_rules
+        self._tracker = Tracker(self._accounts, ledger, clips)
         self._resources = resources
         self._tasks: TaskGroup | None = None
-        self._stopping: anyio.Event | None = None
+        self._ending = anyio.Event()
+        self._waits: dict[str, set[_Wait]] = {}
+        self.on_change: list[OnChange] = []
+        """Told of every new and changed job that the ledger hears of. A listener raises nothing, and is quick."""
         self._watch = watch
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
-        self._stopping = anyio.Event()
-        if self._watch and self.settings.auto_download:
-            self._tasks.start_soon(Watcher(self.ledger, self._tracker, self._submitter.origins).run, self._tasks)
+        self.ledger.on_news.append(self._hear)
+        await self.ledger.listen(self._tasks)
+        if self._watch:
+            watcher = Watcher(self.ledger, self._tracker, origins(self.gateways), save=self.settings.auto_download)
+            self._tasks.start_soon(watcher.run, self._tasks)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -122,36 +140,122 @@ class Studio:
             self._tasks.cancel_scope.cancel()
         await self._resources.aclose()
 
+    def as_caller(self, caller: Caller) -> "Studio":
+        """The same open studio as this caller may use it: its own jobs, its own limits, its own keys where it has some.
+        What is bound so cannot see another's."""
+        own = copy.copy(self)
+        own._caller = caller
+        own.settings = self._accounts.settings_of(caller)
+        if own.settings.gateways is not self.settings.gateways:
+            own.gateways = self._accounts.of_caller(caller)
+            own.catalog = self.catalog.under(own.settings)
+        own._tracker = self._tracker.for_caller(caller)
+        return own
+
     @property
-    def on_change(self) -> list[OnChange]:
-        """Whoever wants to hear of new and changed jobs adds itself here. A listener raises nothing, and is quick."""
-        return self._tracker.on_change
+    def tenant(self) -> str:
+        """Whose studio this is; empty for the person whose machine it is on."""
+        return self._caller.tenant
+
+    def shown(self, job: Job) -> Job:
+        """The job as its caller may see it: a path is of use only on this machine, others get a link to the same
+        clip."""
+        if not (self.links and self.tenant and job.video_path):
+            return job
+        link, until = self.links.clip(job.key, utc_now())
+        return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
+
+    def shown_page(self, page: JobPage) -> JobPage:
+        """The same for several jobs."""
+        return replace(page, jobs=tuple(map(self.shown, page.jobs)))
+
+    @property
+    def _submitter(self) -> Submitter:
+        return Submitter(
+            self._caller,
+            self.settings,
+            self.catalog,
+            self.gateways,
+            self.ledger,
+            self.clips,
+            self._picture_rules,
+            self.links,
+        )
+
+    def _hear(self, key: str) -> None:
+        """The ledger has news of a job; the empty key stands for any."""
+        for waits in [self._waits.get(key, ())] if key else list(self._waits.values()):
+            for wait in waits:
+                wait.news.set()
+        if key and self.on_change:
+            self._running.start_soon(self._tell, key)
+
+    async def _tell(self, key: str) -> None:
+        try:
+            job = await self.ledger.get(key)
+        except HailuoError as error:
+            log.info("news of a job could not be read: %s", error.problem.code)
+            return
+        for listener in list(self.on_change):
+            if job:
+                await listener(job)
 
     def end_waits(self) -> None:
         """Let every call that waits answer with what is known, now and from now on: the server is about to stop."""
-        if self._stopping:
-            self._stopping.set()
+        self._ending.set()
+        self._hear("")
+
+    def wake(self, key: str) -> None:
+        """A gateway says that this job has moved: it is asked for as soon as it may be; if told often, once."""
+        if key not in self._waking:
+            self._waking.add(key)
+            self._running.start_soon(self._woken, key)
+
+    async def _woken(self, key: str) -> None:
+        try:
+            job = await self.ledger.get(key)
+            if job is None or job.settled or job.remote_id is None:
+                return
+            if job.polled_at:
+                soonest = job.polled_at + timedelta(seconds=self.settings.min_poll_seconds)
+                await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
+            job = await self._tracker.refresh(self._running, job)
+            await self._with_clip(job)
+        except HailuoError as error:
+            log.info("a job that was called back for could not be asked for: %s", error.problem.code)
+        finally:
+            self._waking.discard(key)
 
     async def generate(
-        self, arguments: Mapping[str, Any], *, dry_run: bool = False, force_new: bool = False
+        self,
+        arguments: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        force_new: bool = False,
+        key: str | None = None,
     ) -> Submitted:
         """Submit a job, and return without waiting for its video.
 
-        `arguments` are canonical parameters, and optionally `model`.
+        `arguments` are canonical parameters, and optionally `model`. `key` names the job beforehand: called with it
+        again, however much later, the same job is returned and nothing is sent.
 
         Raises:
             HailuoError: nothing was taken by a gateway; `charged` is "no".
         """
+        if not (dry_run or self._caller.may_generate):
+            raise Forbidden(
+                "This token may look at jobs, and submit none.",
+                "Use one with the scope video:generate; dry_run, get_status and the lists work with this one.",
+            )
+        submitter = self._submitter
         parameters = {name: value for name, value in arguments.items() if name != "model"}
-        prepared = await self._submitter.prepare(arguments.get("model"), parameters)
+        prepared = await submitter.prepare(arguments.get("model"), parameters)
         if dry_run:
-            job = (await self._submitter.estimate(prepared)).warned(*prepared.choice, prepared.price_in_words)
+            job = (await submitter.estimate(prepared)).warned(*prepared.choice, prepared.price_in_words)
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
-        job, duplicate = await self._submitter.submit(prepared, force_new=force_new)
-        if not duplicate:
-            await self._tracker.tell(job)
+        job, duplicate = await submitter.submit(prepared, force_new=force_new, key=key)
         job = job.warned(*prepared.choice)  # told once, not kept with the job
         if duplicate:
             job = job.warned(
@@ -191,23 +295,31 @@ class Studio:
         Raises:
             HailuoError: the gateway could not be asked, at last; trouble that may pass is outlived until then.
         """
-        while True:
-            job, trouble = await self._asked(wait.job, deadline - anyio.current_time() if deadline else None)
-            wait.see(job)
-            remaining = deadline - anyio.current_time() if deadline else 0.0
-            if remaining <= 0 or not self.may_move(job) or await self._stopped(remaining, job):
-                break
-            wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
+        waits = self._waits.setdefault(wait.job.key, set())
+        waits.add(wait)
+        try:
+            while True:
+                wait.news = anyio.Event()
+                job, trouble = await self._asked(wait.job, deadline - anyio.current_time() if deadline else None)
+                wait.see(job)
+                remaining = deadline - anyio.current_time() if deadline else 0.0
+                if remaining <= 0 or not self.may_move(job) or await self._stopped(remaining, wait):
+                    break
+                wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
+        finally:
+            waits.discard(wait)
+            if not waits:
+                self._waits.pop(wait.job.key, None)
         if trouble:
             raise trouble
 
-    async def _stopped(self, remaining: float, job: Job) -> bool:
-        """Pause until the next poll is due. Returns at once, and true, where the server is about to stop."""
-        if self._stopping is None:
-            raise InternalError("The studio is not open.")
-        with anyio.move_on_after(min(remaining, self._pace(job))):
-            await self._stopping.wait()
-        return self._stopping.is_set()
+    async def _stopped(self, remaining: float, wait: _Wait) -> bool:
+        """Pause until the next poll is due, or somebody else has learned more. Returns at once, and true, where the
+        server is about to stop."""
+        if not self._ending.is_set():
+            with anyio.move_on_after(min(remaining, self._pace(wait.job))):
+                await wait.news.wait()
+        return self._ending.is_set()
 
     async def known(self, request_id: object) -> Job | None:
         """The job as the ledger has it; no gateway is asked.
@@ -215,15 +327,15 @@ class Studio:
         Raises:
             InvalidInput: this is no request id.
         """
-        parsed = RequestId.parse(request_id)
-        job = await self.ledger.find(parsed.model, parsed.remote_id, "", self._origin_of(parsed.model))
+        parsed, tenant = RequestId.parse(request_id), self._caller.tenant
+        job = await self.ledger.find(parsed.model, parsed.remote_id, tenant, self._origin_of(parsed.model))
         if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
             job = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
-        return job if job and job.model == parsed.model else None
+        return job if job and (job.model, job.tenant) == (parsed.model, tenant) else None
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
-        return await self.ledger.page("", state, limit, self._submitter.origins)
+        return await self.ledger.page(self._caller.tenant, state, limit, origins(self.gateways))
 
     async def download(self, request_id: object) -> tuple[Job, Path]:
         """The finished clip's file in the output directory, fetched if it is not there yet.
@@ -255,11 +367,12 @@ class Studio:
         return self._tasks
 
     async def _look_up(self, request_id: object) -> Job:
-        """The job of this id: from the ledger, or entered anew after its gateway was asked."""
+        """The job of this id: from the ledger, or entered anew after its gateway was asked. For a tenant only the
+        ledger counts: at a gateway the jobs of all tenants are one account's."""
         if known := await self.known(request_id):
             return known
         parsed = RequestId.parse(request_id)
-        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX) or not self._caller.local:
             raise UnknownRequest(f"There is no job {parsed}.")
         model = self.catalog.known_model(parsed.model)
         if model is None:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
+from hailuo_mcp.accounts import origins
+from hailuo_mcp.callers import Caller
 from hailuo_mcp.catalog import Catalog, Choice
 from hailuo_mcp.errors import (
     GatewayTimeout,
@@ -27,6 +29,7 @@ from hailuo_mcp.errors import (
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import Budget, Guard, Ledger
+from hailuo_mcp.links import Links
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import Picture, PictureRules, picture_from_still, read_picture
 from hailuo_mcp.media.stills import last_frame
@@ -94,17 +97,21 @@ class Prepared:
 
 
 class Submitter:
-    """Prepares calls and submits jobs. One for all gateways."""
+    """Prepares calls and submits jobs for one caller. One for all gateways."""
 
     def __init__(
         self,
+        caller: Caller,
         settings: Settings,
         catalog: Catalog,
         gateways: Mapping[str, Gateway],
         ledger: Ledger,
         clips: ClipStore,
         picture_rules: PictureRules,
+        links: Links | None,
     ) -> None:
+        self._caller = caller
+        self._links = links
         self._settings = settings
         self._catalog = catalog
         self._gateways = gateways
@@ -141,7 +148,7 @@ class Submitter:
         origin = (
             self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
         )
-        job = await self._ledger.find(wanted.model, wanted.remote_id, "", origin)
+        job = await self._ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
         if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
             raise InvalidImage(
                 f"{name} asks for the last frame of {wanted}, whose clip is not saved here.",
@@ -159,6 +166,8 @@ class Submitter:
         return Job(
             model=spec.id,
             origin=gateway.origin,
+            tenant=self._caller.tenant,
+            own_key=bool(self._caller.keys),
             parameters=prepared.record,
             body=gateway.submit_request(prepared.preview()).body or {},
             fingerprint=prepared.fingerprint,
@@ -171,8 +180,10 @@ class Submitter:
             error=lost_answer(gateway),
         )
 
-    async def submit(self, prepared: Prepared, *, force_new: bool) -> tuple[Job, bool]:
+    async def submit(self, prepared: Prepared, *, force_new: bool, key: str | None = None) -> tuple[Job, bool]:
         """Enter the job in the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
+
+        `key`: the caller's own key for the job. One that the ledger has is never sent again, whatever became of it.
 
         Raises:
             BudgetExceeded, InvalidInput: nothing was written or sent.
@@ -181,27 +192,23 @@ class Submitter:
         if self._settings.auto_download:
             await self._clips.check()
         guard = Guard(
-            Budget(self.origins, self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
+            Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
             force_new,
         )
         waiting_ends = anyio.current_time() + SUBMIT_SECONDS
         while True:
             job = await self.estimate(prepared)
+            job = job.model_copy(update={"key": key}) if key else job
             entered = await self._ledger.enter(job, guard)
-            if entered.key == job.key:
+            if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
                 with anyio.CancelScope(shield=True), about(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
             outcome = await self._outcome_of(entered, waiting_ends)
-            if not outcome.uncharged:
+            if not outcome.uncharged or outcome.key == key:
                 return outcome, True
             # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
-
-    @property
-    def origins(self) -> frozenset[str]:
-        """Where jobs go now: what budgets and sums count."""
-        return frozenset(gateway.origin for gateway in self._gateways.values())
 
     async def _outcome_of(self, earlier: Job, waiting_ends: float) -> Job:
         """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
@@ -214,7 +221,7 @@ class Submitter:
         gateway = prepared.gateway
         deadline = anyio.current_time() + SUBMIT_SECONDS
         try:
-            spec = await self._with_uploads(prepared, deadline)
+            spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
                 job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
@@ -240,6 +247,14 @@ class Submitter:
             # The id is worth more than the ledger: it answers also without it.
             return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
 
+    def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
+        """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
+        named."""
+        ours = self._links.callback(gateway.name, job.key) if self._links and gateway.callbacks else None
+        if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
+            return spec
+        return spec.model_copy(update={"callback_url": ours})
+
     async def _with_uploads(self, prepared: Prepared, deadline: float) -> ModelSpec:
         """The spec with every local picture as this gateway takes it.
 
@@ -257,7 +272,7 @@ class Submitter:
         return prepared.with_pictures(values)
 
     async def _uploaded(self, gateway: Gateway, model: str, picture: Picture, deadline: float) -> str:
-        known = await self._ledger.upload("", gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
+        known = await self._ledger.upload(self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
         if known:
             return known
         seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
@@ -265,7 +280,7 @@ class Submitter:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
         with asking(gateway.name, "upload", model):
             url = await gateway.upload(picture.data_uri, seconds)
-        await self._ledger.remember_upload("", gateway.origin, picture.digest, url)
+        await self._ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
         return url
 
     def _check_callback(self, url: str | None) -> None:

@@ -27,7 +27,7 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp import views
-from hailuo_mcp.boundary import guarded
+from hailuo_mcp.boundary import StudioFor, guarded
 from hailuo_mcp.errors import CallerError, HailuoError
 from hailuo_mcp.jobs import Job
 from hailuo_mcp.studio import Studio
@@ -55,7 +55,7 @@ class UpdateParams(TaskParams):
     input_responses: Mapping[str, Any] = {}
 
 
-def add_tasks(server: Server[Any], studio: Studio) -> None:
+def add_tasks(server: Server[Any], studio_for: StudioFor) -> None:
     """Serve the extension on a server that has `tools/call`."""
     ordinary = server.get_request_handler("tools/call")
     if ordinary is None:
@@ -65,11 +65,13 @@ def add_tasks(server: Server[Any], studio: Studio) -> None:
         result = await ordinary.handler(ctx, params)
         if params.name != "generate_video" or not isinstance(result, CallToolResult) or not is_declared(ctx):
             return result
+        studio = studio_for(ctx)
         job = await _new_job(studio, result)
-        return {**_task(job, job.request_id), "resultType": "task"} if job else result
+        return {**_task(studio.shown(job), job.request_id), "resultType": "task"} if job else result
 
     async def get(ctx: Context, params: TaskParams) -> Wire:
         require(ctx)
+        studio = studio_for(ctx)
         try:
             job = await studio.status(params.task_id)
         except CallerError as error:
@@ -79,15 +81,15 @@ def add_tasks(server: Server[Any], studio: Studio) -> None:
             if job is None:
                 raise MCPError(INTERNAL_ERROR, views.error_text(error.problem)) from None
             # A poll that fails ends no job. The client goes on asking, and is told why there is no news.
-            return _task(job.warned(views.error_text(error.problem)), params.task_id)
-        return _task(job, params.task_id, moving=studio.may_move(job))
+            return _task(studio.shown(job).warned(views.error_text(error.problem)), params.task_id)
+        return _task(studio.shown(job), params.task_id, moving=studio.may_move(job))
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
-        await _known(ctx, studio, params.task_id)
+        await _known(ctx, studio_for(ctx), params.task_id)
         return {}
 
     async def cancel(ctx: Context, params: TaskParams) -> Wire:
-        job = await _known(ctx, studio, params.task_id)
+        job = await _known(ctx, studio_for(ctx), params.task_id)
         if job.settled:
             return {}
         log.info("%s was asked to be cancelled; it goes on", job.request_id)

@@ -171,7 +171,11 @@ async def _generate_video(call: Call) -> CallToolResult:
     dry_run = _flag(arguments, "dry_run")
     force_new = _flag(arguments, "force_new")
     submitted = await call.studio.generate(arguments, dry_run=dry_run, force_new=force_new)
-    view = views.dry_run_view(submitted) if dry_run else views.job_view(submitted.job, duplicate=submitted.duplicate)
+    view = (
+        views.dry_run_view(submitted)
+        if dry_run
+        else views.job_view(call.studio.shown(submitted.job), duplicate=submitted.duplicate)
+    )
     return _answer(view, views.job_text(view))
 
 
@@ -187,7 +191,7 @@ async def _get_status(call: Call) -> CallToolResult:
         await call.progress(view.elapsed_seconds, total, f"{job.state}, {view.elapsed_seconds:.0f} s")
 
     job = await call.studio.status(_request_id(call.arguments), wait, report)
-    view = views.job_view(job)
+    view = views.job_view(call.studio.shown(job))
     return await _with_link(_answer(view, views.job_text(view)), job)
 
 
@@ -211,6 +215,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
     page = await call.studio.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
+    page = call.studio.shown_page(page)
     view = views.job_list(page)
     return _answer(view, views.job_list_text(view, page, sandbox=call.studio.settings.in_sandbox))
 
@@ -218,8 +223,9 @@ async def _list_jobs(call: Call) -> CallToolResult:
 async def _download_video(call: Call) -> CallToolResult:
     _only(call.arguments, "request_id")
     job, path = await call.studio.download(_request_id(call.arguments))
-    view = await views.download(job, path)
-    answer = _answer(view, f"Saved at {view.video_path} ({view.bytes / 1e6:.1f} MB).")
+    view = await views.download(call.studio.shown(job), path)
+    where = f"Saved at {view.video_path}" if view.video_path else f"Saved; it is at {view.video_url}"
+    answer = _answer(view, f"{where} ({view.bytes / 1e6:.1f} MB).", exclude_none=True)
     if still := await poster(path):
         answer.content.append(ImageContent(type="image", data=base64.b64encode(still).decode(), mime_type="image/png"))
     return await _with_link(answer, job)
@@ -241,10 +247,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def _answer(view: BaseModel, text: str) -> CallToolResult:
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=view.model_dump(mode="json"), is_error=False
-    )
+def _answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToolResult:
+    facts = view.model_dump(mode="json", exclude_none=exclude_none)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
 
 
 def _object(properties: JsonSchema, required: list[str] | None = None) -> JsonSchema:
@@ -256,8 +261,7 @@ def _model_property(catalog: Catalog) -> JsonSchema:
     schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
     if catalog.usable:
         schema["enum"] = [model.id for model in catalog.usable]
-        makes = "; ".join(f"{model.id}: {model.makes}" for model in catalog.usable)
-        schema["description"] = f"Default: the cheapest that fits. {makes}."
+        schema["description"] = f"Default: the cheapest that fits. {catalog.makes_in_words()}"
     return schema
 
 

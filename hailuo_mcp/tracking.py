@@ -1,7 +1,8 @@
 """Following a job to its end: polling, telling a vanished job from a slow one, finding a lost one, saving its clip."""
 
+import copy
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -9,6 +10,8 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from hailuo_mcp.accounts import Accounts
+from hailuo_mcp.callers import LOCAL, Caller
 from hailuo_mcp.errors import Expired, HailuoError, InternalError, Problem, UnknownRequest
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import Job, Observation, State, utc_now
@@ -20,8 +23,6 @@ from hailuo_mcp.telemetry import about, asking
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-OnChange = Callable[[Job], Awaitable[None]]
 
 UNDOCUMENTED_RETENTION = timedelta(days=7)
 """A gateway that does not say how long it keeps results is believed to have dropped a job only after this."""
@@ -69,31 +70,25 @@ class Shared(Generic[T]):
 class Tracker:
     """Asks the gateways about jobs, and writes down what they say."""
 
-    def __init__(self, gateways: Mapping[str, Gateway], ledger: Ledger, clips: ClipStore) -> None:
-        self._gateways = gateways
+    def __init__(self, accounts: Accounts, ledger: Ledger, clips: ClipStore) -> None:
+        self._accounts = accounts
+        self._caller = LOCAL
         self._ledger = ledger
         self._clips = clips
         self._polls = Shared[Job]()
         self._saves = Shared[Job]()
-        self.on_change: list[OnChange] = []
-        """Told of every job that was seen to change here: its state, its link, its file, its error."""
 
-    async def tell(self, job: Job) -> None:
-        """Tell those who listen that this job is new or changed."""
-        for listener in self.on_change:
-            await listener(job)
-
-    async def _telling(self, before: Job, work: Awaitable[Job]) -> Job:
-        with about(request_id=before.request_id, tenant=before.tenant):
-            after = await work
-        if _news(after) != _news(before):
-            await self.tell(after)
-        return after
+    def for_caller(self, caller: Caller) -> "Tracker":
+        """The same tracker, which can also use the keys that this caller sent along. Work on a job is shared by all."""
+        if not caller.keys:
+            return self
+        other = copy.copy(self)
+        other._caller = caller
+        return other
 
     def gateway_of(self, job: Job) -> Gateway | None:
-        """The gateway that this job was sent to, if that is still the one configured."""
-        gateway = self._gateways.get(job.model.split("/")[0])
-        return gateway if gateway and gateway.usable and gateway.origin == job.origin else None
+        """The gateway that this job was sent to, if that is still the one configured, and its key is at hand."""
+        return self._accounts.of_job(job, self._caller)
 
     async def refresh(self, tasks: TaskGroup, job: Job) -> Job:
         """Ask the gateway, once for all who ask at this moment.
@@ -101,13 +96,15 @@ class Tracker:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(tasks, job.key, lambda: self._telling(job, self._refresh(job)))
+        return await self._polls.run(tasks, job.key, lambda: _for(job, self._refresh(job)))
 
     async def _refresh(self, job: Job) -> Job:
         gateway = self.gateway_of(job)
         if gateway is None:
             return job.warned(
-                f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
+                "This job was submitted with a key sent along with the call; send it again to learn more than this."
+                if job.own_key
+                else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )
         if job.remote_id is None:
             return await self._look_for(gateway, job)
@@ -226,7 +223,7 @@ class Tracker:
         Raises:
             HailuoError: as `ClipStore.save`; the job is untouched.
         """
-        return await self._saves.run(tasks, job.key, lambda: self._telling(job, self._save(job)))
+        return await self._saves.run(tasks, job.key, lambda: _for(job, self._save(job)))
 
     async def _save(self, job: Job) -> Job:
         try:
@@ -262,6 +259,7 @@ class Tracker:
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
 
 
-def _news(job: Job) -> tuple[object, ...]:
-    """What somebody who follows the job wants to be told of."""
-    return job.state, job.video_url, job.video_path, job.error
+async def _for(job: Job, work: Awaitable[Job]) -> Job:
+    """The same work, its log lines and spans under the name of the job."""
+    with about(request_id=job.request_id, tenant=job.tenant):
+        return await work

@@ -77,7 +77,9 @@ class JobList(View):
 
 class Download(View):
     request_id: str
-    video_path: str
+    video_path: str | None
+    video_url: str | None
+    """In place of the path, where the caller is on another machine."""
     bytes: int
     media_type: str
 
@@ -320,4 +322,10 @@ def output_schema(view: type[View]) -> JsonSchema:
 
 async def download(job: Job, path: Path) -> Download:
     status = await anyio.Path(path).stat()
-    return Download(request_id=job.request_id, video_path=str(path), bytes=status.st_size, media_type=MEDIA_TYPE)
+    return Download(
+        request_id=job.request_id,
+        video_path=job.video_path,
+        video_url=None if job.video_path else job.video_url,
+        bytes=status.st_size,
+        media_type=MEDIA_TYPE,
+    )

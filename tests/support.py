@@ -193,10 +193,14 @@ def log_of(directory: Path) -> Path:
 
 
 @contextmanager
-def sandbox_on_a_port(directory: Path, seconds: float = 0) -> Generator[dict[str, str]]:
+def sandbox_on_a_port(directory: Path, seconds: float = 0, *, callbacks: bool = False) -> Generator[dict[str, str]]:
     """The sandbox on a free port of this machine; yields the variables that send every gateway there."""
     config = uvicorn.Config(
-        create_app(directory / "sandbox", seconds=seconds), port=0, log_level="error", ws="none", log_config=None
+        create_app(directory / "sandbox", seconds=seconds, callbacks=callbacks),
+        port=0,
+        log_level="error",
+        ws="none",
+        log_config=None,
     )
     listening = config.bind_socket()
     listening.listen()  # it accepts from here on: nobody has to wait for the server

@@ -14,6 +14,8 @@ FAST_23 = "segmind/hailuo-2.3-fast"
 HAILUO_2 = "segmind/minimax-hailuo-2"
 APIXO = "apixo/hailuo-2.3-fast"
 AIMLAPI = "aimlapi/hailuo-02"
+AIMLAPI_23, AIMLAPI_23_FAST = "aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"
+MINIMAX_23, MINIMAX_23_FAST, MINIMAX_02 = "minimax/hailuo-2.3", "minimax/hailuo-2.3-fast", "minimax/hailuo-02"
 PICTURE = "https://example.com/first.png"
 SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
@@ -183,6 +185,47 @@ CASES: list[Case] = [
     ),
     Case("standard at 1080p", APIXO, _with(mode="standard", resolution="1080p"), ("mode=standard",), ('mode "pro"',)),
     Case("pro at 768p", APIXO, _with(mode="pro", resolution="768p"), ("mode=pro", "768p"), ('mode "standard"',)),
+    Case("10 s at 1080p on the unified route", AIMLAPI_23, _with(duration=10, resolution="1080p"), (), ('"768p"',)),
+    Case(
+        "unified wire name", AIMLAPI_23, {"prompt": "x", "image_url": PICTURE}, ("take image_url",), ("image_url out",)
+    ),
+    Case("last frame on unified", AIMLAPI_23_FAST, _with(last_frame_image=PICTURE), ("last_frame_image",), ("leave",)),
+    Case(
+        "unified fast from text", AIMLAPI_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)
+    ),
+    Case(
+        "MiniMax fast from text", MINIMAX_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)
+    ),
+    Case("10 s at 1080p, MiniMax", MINIMAX_23, _with(duration=10, resolution="1080p"), ("1080p",), ('"768p"',)),
+    Case("512p on MiniMax 2.3", MINIMAX_23, _with(resolution="512p"), ("512p", "768p or 1080p"), ("768p or 1080p",)),
+    Case("last frame on MiniMax 2.3", MINIMAX_23, _with(last_frame_image=PICTURE), ("last_frame_image",), ("leave",)),
+    Case(
+        "512p from text", MINIMAX_02, {"prompt": "x", "resolution": "512p"}, ("512p", "without"), ("first_frame_image",)
+    ),
+    Case(
+        "512p with a last frame",
+        MINIMAX_02,
+        _with(resolution="512p", last_frame_image=PICTURE),
+        ("resolution=512p with last_frame_image",),
+        ('resolution "768p"',),
+    ),
+    Case(
+        "only a last frame",
+        MINIMAX_02,
+        {"prompt": "x", "last_frame_image": PICTURE},
+        ("without first_frame_image",),
+        ("first_frame_image",),
+    ),
+    Case(
+        "pretreatment with a last frame",
+        MINIMAX_02,
+        _with(fast_pretreatment=True, last_frame_image=PICTURE),
+        ("fast_pretreatment=true",),
+        ("leave fast_pretreatment out",),
+    ),
+    Case("pretreatment as a word", MINIMAX_23, _with(fast_pretreatment="no"), ("true or false", '"no"'), ("true or",)),
+    Case("pretreatment on Segmind", FAST_02, _with(fast_pretreatment=True), ("fast_pretreatment",), ("leave",)),
+    Case("MiniMax callback over http", MINIMAX_23, _with(callback_url="http://h/x"), ("https URL",), ("https://host",)),
     # names nobody knows
     Case("an invented parameter", FAST_02, _with(seed=42), ("does not take seed", "42"), ("leave seed out",)),
     Case("a null of no known name", AIMLAPI, _with(seed=None), ("does not take seed", "null"), ("leave seed out",)),

@@ -15,7 +15,7 @@ from mcp_types import CallToolResult
 
 from hailuo_mcp import tools
 from hailuo_mcp.app import build_studio
-from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.catalog import Catalog, price_samples
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.params import CANONICAL, ModelSpec
@@ -103,10 +103,12 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
     ("arguments", "chosen"),
     [
         (SEEN, "segmind/hailuo-02-fast"),
-        ({"prompt": "x"}, "segmind/minimax-hailuo-2"),
+        ({"prompt": "x"}, "minimax/hailuo-2.3"),
         ({**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
-        ({**SEEN, "resolution": "768p"}, "segmind/hailuo-2.3-fast"),
-        ({"prompt": "x", "duration": 10}, "aimlapi/hailuo-02"),
+        ({**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
+        ({**SEEN, "resolution": "768p"}, "minimax/hailuo-2.3-fast"),
+        ({"prompt": "x", "duration": 10}, "minimax/hailuo-2.3"),
+        ({**SEEN, "last_frame_image": PICTURE, "resolution": "1080p"}, "minimax/hailuo-02"),
         ({**SEEN, "routing": "auto"}, "apixo/hailuo-2.3-fast"),
         ({**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
     ],
@@ -122,7 +124,8 @@ def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_tol
 
 
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
-    (warning,) = ALL.read(None, {"prompt": "x", "resolution": "1080p"}).warnings
+    catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
+    (warning,) = catalog.read(None, {"prompt": "x", "resolution": "1080p"}).warnings
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
 
@@ -137,7 +140,9 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
 @pytest.mark.parametrize(
     ("variables", "default"),
     [
-        ({}, "segmind/minimax-hailuo-2"),
+        ({}, "minimax/hailuo-2.3"),
+        ({"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])}, "segmind/minimax-hailuo-2"),
+        ({"MINIMAX_API_KEY": "k"}, "minimax/hailuo-2.3"),
         ({"APIXO_API_KEY": "k"}, "apixo/hailuo-2.3-fast"),
         ({"AIMLAPI_API_KEY": "k"}, "aimlapi/hailuo-02"),
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
@@ -160,6 +165,8 @@ def test_the_default_model_is_what_a_bare_prompt_gets_else_what_a_picture_gets(
         ("segmind/hailuo-02-fast", {"prompt": "x"}, "segmind/minimax-hailuo-2 or aimlapi/hailuo-02"),
         ("apixo/hailuo-2.3-fast", {**SEEN, "last_frame_image": PICTURE}, "segmind/hailuo-02-fast"),
         ("aimlapi/hailuo-02", {**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
+        ("minimax/hailuo-2.3", {**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
+        ("aimlapi/hailuo-2.3", {**SEEN, "last_frame_image": PICTURE, "duration": 6}, "segmind/hailuo-02-fast"),
         ("segmind/hailuo-2.3-fast", {**SEEN, "callback_url": "https://a.example"}, "apixo/hailuo-2.3-fast"),
     ],
 )
@@ -190,7 +197,11 @@ def test_where_no_model_fits_and_none_is_named_the_closest_one_explains_why() ->
 # --- one schema for all -------------------------------------------------------------------------------------------
 
 FORBIDDEN = {"$ref", "oneOf", "anyOf", "allOf", "not", "const", "exclusiveMinimum", "if", "$defs"}
-SOME_SETTINGS = [{}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}]
+SOME_SETTINGS = [
+    *({}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"MINIMAX_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}),
+    {"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])},
+    {"HAILUO_MCP_MODELS": "minimax/hailuo-2.3,minimax/hailuo-02,apixo/hailuo-2.3-fast"},
+]
 
 
 def _all_keys(schema: object) -> Iterator[str]:
@@ -221,13 +232,58 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
     for name, prop in catalog.merged_properties().items():
-        takers = [model.id for model in catalog.usable if model.takes(name)]
-        said = [model_id for model_id in MODEL_IDS if model_id in prop["description"]]
-        if len(takers) == len(catalog.usable):
-            assert said == []
-            assert prop["description"].endswith("All models.")
-        else:
-            assert said == takers
+        takers = {model.id for model in catalog.usable if model.takes(name)}
+        words = re.fullmatch(rf".*(All models|All but {IDS}|For {IDS})\.(?: \w+: {IDS}\.)*", prop["description"])
+        assert words, prop["description"]
+        assert _meant(words[1], catalog) == takers
+        for value in prop.get("enum", ()):
+            having = {m.id for m in catalog.usable if m.takes(name) and value in m.property_schemas()[name]["enum"]}
+            narrow = re.search(rf" {value}: ({IDS})\.", prop["description"])
+            assert (_meant(f"For {narrow[1]}", catalog) if narrow else takers) == having != set()
+            assert (narrow is None) == (having == takers)
+
+
+IDS = r"[a-z]+/[\w.*-]*[\w*](?:, [a-z]+/[\w.*-]*[\w*])*"
+
+
+def _meant(words: str, catalog: Catalog) -> set[str]:
+    """The models that a description means by these words."""
+    usable = {model.id for model in catalog.usable}
+    named = {word.removesuffix("*") for word in words.split(" ", 1)[1].removeprefix("but ").split(", ")}
+    whole = {model_id for model_id in usable for word in named if word.endswith("/") and model_id.startswith(word)}
+    listed = whole | (named & usable)
+    return usable if words == "All models" else usable - listed if words.startswith("All but") else listed
+
+
+def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
+    said = {name: prop["description"] for name, prop in ALL.merged_properties().items()}
+    assert said["fast_pretreatment"].endswith("For minimax/*.")
+    assert said["prompt_optimizer"].endswith("All but apixo/hailuo-2.3-fast.")
+    assert said["resolution"].endswith("512p: minimax/hailuo-02.")
+    assert "512p" not in catalog_for(AIMLAPI_API_KEY="k").merged_properties()["resolution"]["enum"]
+
+
+def test_which_models_need_no_picture_is_said() -> None:
+    assert ALL.makes_in_words().startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
+    assert catalog_for(APIXO_API_KEY="k").makes_in_words() == "All need first_frame_image."
+    only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
+    assert only.makes_in_words() == "All make clips from text."
+
+
+@pytest.mark.parametrize(
+    ("model_id", "usd"),
+    [
+        ("minimax/hailuo-2.3", {0.28, 0.56, 0.49}),
+        ("minimax/hailuo-2.3-fast", {0.19, 0.32, 0.33}),
+        ("minimax/hailuo-02", {0.10, 0.15, 0.28, 0.56, 0.49}),
+        ("aimlapi/hailuo-2.3-fast", {0.1995}),
+        ("aimlapi/hailuo-2.3", set[float]()),
+        ("segmind/hailuo-02-fast", {0.125, 0.188}),
+    ],
+)
+def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
+    model = ALL.model(model_id)
+    assert {price.usd for spec in price_samples(model) if (price := spec.price())} == usd
 
 
 def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
@@ -288,10 +344,11 @@ SOUND: Mapping[str, st.SearchStrategy[Any]] = {
     "first_frame_image": URLS,
     "last_frame_image": URLS,
     "duration": st.sampled_from([6, 10, 6.0]),
-    "resolution": st.sampled_from(["768p", "1080p"]),
+    "resolution": st.sampled_from(["512p", "768p", "1080p"]),
     "mode": st.sampled_from(["standard", "pro"]),
     "prompt_optimizer": st.booleans(),
     "go_fast": st.booleans(),
+    "fast_pretreatment": st.booleans(),
     "routing": st.sampled_from(["auto", "value", "official"]),
     "callback_url": CALLBACKS,
 }

@@ -67,7 +67,7 @@ async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_
         (generate, *_) = (await client.list_tools()).tools
         properties = generate.input_schema["properties"]
         assert "segmind/hailuo-9" in properties["model"]["enum"]
-        assert "segmind/hailuo-9" in properties["duration"]["description"]
+        assert "All but segmind/minimax-hailuo-2." in properties["duration"]["description"]
         assert "segmind/hailuo-9" in properties["mode"]["description"]
 
         wrong = {"model": "segmind/hailuo-9", "prompt": "a kite", "mode": "pro", "duration": 10}

@@ -10,13 +10,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hailuo_mcp"
 NAME = PACKAGE.name
 FLOORS = (
-    ("errors", "settings", "telemetry", "logs"),
-    ("jobs", "params", "sending"),
+    ("errors", "callers", "tenants", "settings", "telemetry", "logs"),
+    ("jobs", "params", "links", "sending", "hosts"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("catalog",),
-    ("submission", "tracking", "watching", "studio"),
-    ("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server", "http"),
+    ("accounts", "submission", "tracking", "watching", "studio"),
+    (
+        *("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
+        *("auth", "web", "http"),
+    ),
     ("app",),
     ("cli",),
     ("__main__",),

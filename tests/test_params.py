@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import product
 from typing import Any
 
 import jsonschema
@@ -24,10 +25,11 @@ VALID: dict[str, tuple[Any, ...]] = {
     "first_frame_image": (PICTURE, "HTTP://h", "data:image/png;base64,AAAA", "/tmp/x.png", "last-frame:a/b/c"),
     "last_frame_image": (PICTURE, None, "~/x.png"),
     "duration": (6, 10),
-    "resolution": ("768p", "1080p"),
+    "resolution": ("512p", "768p", "1080p"),
     "mode": ("standard", "pro"),
     "prompt_optimizer": (True, False),
     "go_fast": (True, False),
+    "fast_pretreatment": (True, False),
     "routing": ("auto", "value", "official"),
     "callback_url": ("https://h", "https://me.example/x?a=b", "https://h:8443/é"),
 }
@@ -118,6 +120,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
             "prompt": str,
             "go_fast": bool,
             "prompt_optimizer": bool,
+            "fast_pretreatment": bool,
             "mode": str,
             "resolution": str,
         }
@@ -165,22 +168,33 @@ def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelS
 # --- what the specs say of themselves -----------------------------------------------------------------------------
 
 
-def test_the_models_are_those_of_the_sources_in_order() -> None:
+def test_the_models_are_those_of_the_sources_and_then_the_newer_ones_in_order() -> None:
     assert list(MODELS) == [
         "segmind/hailuo-02-fast",
         "segmind/hailuo-2.3-fast",
         "segmind/minimax-hailuo-2",
         "apixo/hailuo-2.3-fast",
         "aimlapi/hailuo-02",
+        "aimlapi/hailuo-2.3",
+        "aimlapi/hailuo-2.3-fast",
+        "minimax/hailuo-2.3",
+        "minimax/hailuo-2.3-fast",
+        "minimax/hailuo-02",
     ]
 
 
+OFFICIAL = "duration resolution prompt_optimizer fast_pretreatment callback_url"
 TAKEN = {
     "segmind/hailuo-02-fast": "prompt! first_frame_image! last_frame_image duration go_fast prompt_optimizer",
     "segmind/hailuo-2.3-fast": "prompt! first_frame_image! duration resolution prompt_optimizer",
     "segmind/minimax-hailuo-2": "prompt! first_frame_image last_frame_image mode prompt_optimizer",
     "apixo/hailuo-2.3-fast": "prompt! first_frame_image! mode resolution duration routing callback_url",
     "aimlapi/hailuo-02": "prompt! first_frame_image last_frame_image duration resolution prompt_optimizer",
+    "aimlapi/hailuo-2.3": "prompt! first_frame_image duration resolution prompt_optimizer",
+    "aimlapi/hailuo-2.3-fast": "prompt! first_frame_image! duration resolution prompt_optimizer",
+    "minimax/hailuo-2.3": f"prompt! first_frame_image {OFFICIAL}",
+    "minimax/hailuo-2.3-fast": f"prompt! first_frame_image! {OFFICIAL}",
+    "minimax/hailuo-02": f"prompt! first_frame_image last_frame_image {OFFICIAL}",
 }
 
 
@@ -190,12 +204,17 @@ def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelS
     assert model.id.split("/")[0] in {gateway.name for gateway in discover() if model in gateway.models}
 
 
+AIMLAPI, OFFICIALS = ([model_id for model_id in MODELS if model_id.startswith(g)] for g in ("aimlapi/", "minimax/"))
 DEFAULTS: dict[str, dict[str, Any]] = {
     "segmind/hailuo-02-fast": {"last_frame_image": None, "duration": 6, "go_fast": False, "prompt_optimizer": True},
     "segmind/hailuo-2.3-fast": {"duration": 6, "resolution": "1080p", "prompt_optimizer": True},
     "segmind/minimax-hailuo-2": {"last_frame_image": None, "mode": "standard", "prompt_optimizer": True},
     "apixo/hailuo-2.3-fast": {"duration": 6},
-    "aimlapi/hailuo-02": {"duration": 6, "resolution": "768p", "prompt_optimizer": True},
+    **{model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True} for model_id in AIMLAPI},
+    **{
+        model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True, "fast_pretreatment": False}
+        for model_id in OFFICIALS
+    },
 }
 
 
@@ -235,6 +254,16 @@ def test_a_merged_parameter_is_one_flat_type() -> None:
         ("segmind/hailuo-02-fast", {"duration": 10}, 0.188, "exact"),
         ("segmind/hailuo-2.3-fast", {}, 0.41, "upper bound"),
         ("segmind/minimax-hailuo-2", {}, 0.3875, "average"),
+        ("aimlapi/hailuo-2.3-fast", {}, 0.1995, "exact"),
+        ("minimax/hailuo-2.3", {}, 0.28, "exact"),
+        ("minimax/hailuo-2.3", {"duration": 10}, 0.56, "exact"),
+        ("minimax/hailuo-2.3", {"resolution": "1080p"}, 0.49, "exact"),
+        ("minimax/hailuo-2.3-fast", {}, 0.19, "exact"),
+        ("minimax/hailuo-2.3-fast", {"duration": 10}, 0.32, "exact"),
+        ("minimax/hailuo-2.3-fast", {"resolution": "1080p"}, 0.33, "exact"),
+        ("minimax/hailuo-02", {"resolution": "512p"}, 0.10, "exact"),
+        ("minimax/hailuo-02", {"resolution": "512p", "duration": 10}, 0.15, "exact"),
+        ("minimax/hailuo-02", {"resolution": "1080p"}, 0.49, "exact"),
     ],
 )
 def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, Any], usd: float, kind: str) -> None:
@@ -244,9 +273,18 @@ def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, A
     assert price.source
 
 
-@pytest.mark.parametrize("model_id", ["apixo/hailuo-2.3-fast", "aimlapi/hailuo-02"])
-def test_a_price_that_nobody_publishes_is_none(model_id: str) -> None:
-    assert MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE}).price() is None
+@pytest.mark.parametrize(
+    ("model_id", "more"),
+    [
+        ("apixo/hailuo-2.3-fast", {}),
+        ("aimlapi/hailuo-02", {}),
+        ("aimlapi/hailuo-2.3", {}),
+        ("aimlapi/hailuo-2.3-fast", {"duration": 10}),
+        ("aimlapi/hailuo-2.3-fast", {"resolution": "1080p"}),
+    ],
+)
+def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, Any]) -> None:
+    assert MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
 
 
 @pytest.mark.parametrize(
@@ -281,6 +319,44 @@ def test_apixos_resolution_is_another_way_to_say_mode() -> None:
 
     assert mode() == mode(resolution="768p") == mode(mode="standard", resolution="768p") == "standard-image-to-video"
     assert mode(resolution="1080p") == mode(mode="pro") == mode(mode="pro", resolution="1080p") == "pro-image-to-video"
+
+
+LAST = {"last_frame_image": PICTURE + "?2"}
+MATRIX = [
+    # model, resolution and seconds: what it is made from, by the vendor's page
+    ("minimax/hailuo-2.3", {("768p", 6), ("768p", 10), ("1080p", 6)}, "text first"),
+    ("minimax/hailuo-2.3-fast", {("768p", 6), ("768p", 10), ("1080p", 6)}, "first"),
+    ("minimax/hailuo-02", {("768p", 6), ("768p", 10), ("1080p", 6)}, "text first both"),
+    ("minimax/hailuo-02", {("512p", 6), ("512p", 10)}, "first"),
+]
+
+
+@pytest.mark.parametrize("model_id", sorted(OFFICIALS))
+def test_the_vendors_matrix_of_models_resolutions_and_lengths_is_kept(model_id: str) -> None:
+    pictures: dict[str, dict[str, Any]] = {
+        "text": {},
+        "first": {"first_frame_image": PICTURE},
+        "last": LAST,
+        "both": {"first_frame_image": PICTURE, **LAST},
+    }
+    for resolution, seconds, what in product(("512p", "768p", "1080p"), (6, 10), pictures):
+        call = {"prompt": "x", "resolution": resolution, "duration": seconds, **pictures[what]}
+        made = any(model_id == m and (resolution, seconds) in sizes and what in w.split() for m, sizes, w in MATRIX)
+        assert _accepts(MODELS[model_id], call) == made, call
+
+
+def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> None:
+    model, both = MODELS["minimax/hailuo-02"], {"prompt": "x", "first_frame_image": PICTURE, **LAST}
+    assert model.read({"prompt": "x"}).wire()["fast_pretreatment"] is False
+    assert "fast_pretreatment" not in model.read({**both, "fast_pretreatment": False}).wire()
+    with pytest.raises(InvalidInput, match="last_frame_image with fast_pretreatment=true is not available"):
+        model.read({**both, "fast_pretreatment": True})
+
+
+def test_a_rule_of_absence_reads_as_one() -> None:
+    with pytest.raises(InvalidInput, match="resolution=512p without first_frame_image is not available on") as refused:
+        MODELS["minimax/hailuo-02"].read({"prompt": "x", "resolution": "512P"})
+    assert "first_frame_image" in refused.value.problem.hint
 
 
 def test_an_unknown_combination_of_camera_commands_is_nobodys_business() -> None:

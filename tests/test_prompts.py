@@ -261,10 +261,10 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
     async with build_studio(settings_for(tmp_path)) as studio:
         text = await written(studio, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
-    assert first == {"model": "segmind/minimax-hailuo-2", "prompt": "<shot 1>"}
+    assert first == {"model": "minimax/hailuo-2.3", "prompt": "<shot 1>"}
     assert second["first_frame_image"] == "last-frame:<request_id of shot 1>"
     assert "3 shots" in text
-    assert "Estimate for 3 such shots: $1.16" in text
+    assert "Estimate for 3 such shots: $0.84" in text
 
 
 async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_says_the_sum_first(
@@ -325,7 +325,7 @@ async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(t
     taken, others = text.split("Models that do not:")
     assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; $0.3875" in taken
     assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in taken
-    assert "Together about $0.39, and 1 of unknown price." in taken
+    assert "Together about $0.95, and 2 of unknown price." in taken
     assert f"- {FAST_02}: first_frame_image is missing" in others
 
 
@@ -334,7 +334,7 @@ async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_pat
         text = await written(studio, "compare_models", prompt="a kite", picture=PICTURE)
     assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
     assert "Models that do not" not in text
-    assert "and 2 of unknown price" in text
+    assert "and 3 of unknown price" in text
 
 
 async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
         ("animate_picture", "duration", {}, ["6", "10"]),
         ("animate_picture", "duration", {"model": "segmind/minimax-hailuo-2"}, []),
         ("animate_picture", "duration", {"model": "sora"}, ["6", "10"]),
-        ("animate_picture", "resolution", {}, ["768p", "1080p"]),
+        ("animate_picture", "resolution", {}, ["768p", "1080p", "512p"]),
         ("animate_picture", "resolution", {"model": FAST_02}, []),
         ("animate_picture", "resolution", {"model": APIXO}, ["768p", "1080p"]),
         ("storyboard", "model", {}, [model_id for model_id in MODEL_IDS if model_id != APIXO]),

@@ -34,13 +34,14 @@ from .support import (
     wired,
 )
 
-ONE_OF_EACH = ("segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "aimlapi/hailuo-02")
+ONE_OF_EACH = ("segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "aimlapi/hailuo-02", "minimax/hailuo-02")
 TAKEN = {
     "segmind": {"request_id": "r-1", "status": "QUEUED"},
     "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
     "aimlapi": {"generation_id": "r-1", "status": "queued"},
+    "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
 }
-RETENTION = {"segmind": timedelta(hours=1), "apixo": timedelta(hours=24), "aimlapi": None}
+RETENTION = {"segmind": timedelta(hours=1), "apixo": timedelta(hours=24), "aimlapi": None, "minimax": None}
 
 
 @pytest.fixture(autouse=True)
@@ -295,11 +296,11 @@ async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Pat
 
 
 async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.5"), says(200, TAKEN["apixo"]))
+    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
     async with studio:
         job = (await studio.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
-        assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 0.41)
-        with pytest.raises(HailuoError, match=r"\$0\.41 spent today, this one counts as \$0\.12"):
+        assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 0.56)
+        with pytest.raises(HailuoError, match=r"\$0\.56 spent today, this one counts as \$0\.12"):
             await studio.generate(arguments_for("segmind/hailuo-02-fast"))
         assert len(wire.posts) == 1
         assert (await studio.jobs()).spent_usd == 0

@@ -30,12 +30,13 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
     """Serve a stand-in for every gateway on a port.
 
     It speaks the gateways' exact contracts, for rehearsals and for testing other clients; nothing is charged, and its
-    clips are previews. Once it listens, its URL is printed on stdout, alone on a line. Ctrl-C ends it.
+    clips are previews. Jobs that end call their webhooks, on this machine alone. Once it listens, its URL is printed on
+    stdout, alone on a line. Ctrl-C ends it.
     """
     settings = read_environment()
     place = state_dir or settings.state_dir / "sandbox-server"
     try:
-        app = create_app(place, seconds=settings.sandbox_seconds if seconds is None else seconds)
+        app = create_app(place, seconds=settings.sandbox_seconds if seconds is None else seconds, callbacks=True)
     except OSError as error:
         raise click.UsageError(f"cannot write in {place}: {error.strerror}; choose another --state-dir") from None
     try:

@@ -1,5 +1,6 @@
-"""`hailuo-mcp serve --http`: the MCP server on a port of this machine."""
+"""`hailuo-mcp serve --http`: the MCP server on a port."""
 
+import os
 import socket
 
 import anyio
@@ -9,17 +10,24 @@ from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_loggin
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
-from hailuo_mcp.http import is_loopback, serve_http
+from hailuo_mcp.http import check_exposure, serve_http
+from hailuo_mcp.settings import PREFIX
 
 PORT = 8000
 
 
 @click.command()
 @click.option("--http", is_flag=True, help="Speak streamable HTTP; stdio needs no command at all.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
-def serve(http: bool, host: str, port: int) -> Exit:
-    """Serve MCP over HTTP at /mcp, for clients on this machine.
+@click.option(
+    "--public-url", metavar="URL", help="Where it is reached from outside; HAILUO_MCP_PUBLIC_URL says it too."
+)
+def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
+    """Serve MCP over HTTP at /mcp.
+
+    Without tokens it serves clients on this machine alone. On another address than loopback it starts only with
+    HAILUO_MCP_HTTP_TOKENS or HAILUO_MCP_OAUTH_ISSUER, and with HAILUO_MCP_ALLOWED_HOSTS or a public URL.
 
     Once it listens, its URL is printed on stdout, alone on a line. Ctrl-C ends it, after the calls in flight have their
     answers. Unlike on stdio, no local files are read, the sandbox only serves where HAILUO_MCP_SANDBOX=1 asks for it,
@@ -27,12 +35,8 @@ def serve(http: bool, host: str, port: int) -> Exit:
     """
     if not http:
         raise click.ClickException(f"say `{PROGRAM} serve --http`; on stdio, `{PROGRAM}` serves without any argument")
-    if not is_loopback(host):
-        raise click.ClickException(
-            f"--host {host} is refused: serving others needs tokens, which this version does not have; "
-            "use 127.0.0.1, localhost or ::1"
-        )
-    settings = load_settings(http=True)
+    settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)
+    check_exposure(settings, host)
     set_up_logging(settings)
     studio = build_studio(settings, local_files=False, watch=True)
     try:
@@ -48,4 +52,4 @@ def _announce(url: str) -> None:
     results().print(url)
     results().file.flush()
     if (people := remarks()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
-        people.print("Give this URL to an MCP client on this machine. Ctrl-C ends it.")
+        people.print("Give this URL to an MCP client. Ctrl-C ends it.")

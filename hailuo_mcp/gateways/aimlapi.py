@@ -1,6 +1,7 @@
-"""AI/ML API, by its route for MiniMax models."""
+"""AI/ML API, by its older route for MiniMax models and by its unified one for the newer of them."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ from pydantic import Field
 from hailuo_mcp.errors import ContentViolation, HailuoError, InsufficientCredits
 from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
 from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.params import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Resolution, Says, Source
+from hailuo_mcp.params import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Price, Resolution, Says, Source
 from hailuo_mcp.sending import WireRequest
 
 _PAGE = Source("documented", "AI/ML API page hailuo-02")
@@ -17,8 +18,11 @@ _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
 _CONTRADICTORY = Source(
     "documented", "AI/ML API page hailuo-02, contradictory: “1080p coming soon”, and its pixel size"
 )
+_UNIFIED = Source("documented", "AI/ML API, unified video route")
 _CREDITS_PER_USD = 2_000_000
 _ROUTE = "/v2/generate/video/minimax/generation"
+_UNIFIED_ROUTE = "/v2/video/generations"
+_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 
 
 class Hailuo02(ModelSpec):
@@ -26,7 +30,7 @@ class Hailuo02(ModelSpec):
     remote_name = "minimax/hailuo-02"
     makes = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
-    rules = (Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX),)
+    rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[Image | None, Says(_PAGE, "optional; without it, text to video")] = None
     last_frame_image: Annotated[
@@ -48,6 +52,54 @@ class Hailuo02(ModelSpec):
         return ["AI/ML API's page calls 1080p “coming soon”; it may be refused."] if self.resolution == "1080p" else []
 
 
+class _Unified(ModelSpec):
+    """The wire of the unified route, which has field names of its own."""
+
+    rules = (_NOT_10_S_AT_1080P,)
+
+    def wire(self) -> dict[str, Any]:
+        body = super().wire()
+        return {"model": self.remote_name, **body, "resolution": body["resolution"].upper()}
+
+
+class Hailuo23(_Unified):
+    id = "aimlapi/hailuo-2.3"
+    remote_name = "minimax/hailuo-2.3"
+    makes = "text or image to video"
+    documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3"
+
+    first_frame_image: Annotated[
+        Image | None, Field(serialization_alias="image_url"), Says(_UNIFIED, "optional; without it, text to video")
+    ] = None
+    duration: Annotated[Duration, Says(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Says(_UNIFIED, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, Field(serialization_alias="enhance_prompt"), Says(_UNIFIED, "default true")] = (
+        True
+    )
+
+
+class Hailuo23Fast(_Unified):
+    id = "aimlapi/hailuo-2.3-fast"
+    remote_name = "minimax/hailuo-2.3-fast"
+    makes = "image to video"
+    documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
+    remarks = (Says(_UNIFIED, "a price is published for 6 s at 768p alone"),)
+
+    first_frame_image: Annotated[
+        Image, Field(serialization_alias="image_url"), Says(_UNIFIED, "required; image to video only")
+    ]
+    duration: Annotated[Duration, Says(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Says(_UNIFIED, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, Field(serialization_alias="enhance_prompt"), Says(_UNIFIED, "default true")] = (
+        True
+    )
+
+    def price(self) -> Price | None:
+        if (self.duration, self.resolution) != (6, "768p"):
+            return None
+        return Price(0.1995, "exact", "AI/ML API pricing page", date(2026, 11, 1))
+
+
 _STATES = {
     "queued": State.QUEUED,
     "waiting": State.QUEUED,
@@ -65,7 +117,7 @@ class Aimlapi(Gateway):
     title = "AI/ML API"
     rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
-    models = (Hailuo02,)
+    models = (Hailuo02, Hailuo23, Hailuo23Fast)
     pictures = "data"
     retention = None
     check_hint = (
@@ -76,7 +128,7 @@ class Aimlapi(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> WireRequest:
-        return self.post(_ROUTE, spec.wire())
+        return self.post(_route(type(spec)), spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("generation_id") or body.get("id")
@@ -84,13 +136,13 @@ class Aimlapi(Gateway):
     def message_in(self, body: Mapping[str, Any]) -> object:
         return body.get("message") or mapping(body.get("error")).get("message") or body.get("error")
 
-    def error_class(self, status: int, message: str) -> type[HailuoError]:
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
         if status == 403:  # documented as out of credits; a content block may hide under it
             return ContentViolation if is_content_block(message) else InsufficientCredits
-        return super().error_class(status, message)
+        return super().error_class(status, message, body)
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        _, body, answer = await self.ask(self.get(f"{_ROUTE}?generation_id={quote(remote_id, safe='')}"))
+        _, body, answer = await self.ask(self.get(f"{_route(model)}?generation_id={quote(remote_id, safe='')}"))
         state = self.state(_STATES, body.get("status"))
         error = mapping(body.get("error"))
         reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
@@ -103,3 +155,7 @@ class Aimlapi(Gateway):
             cost_usd=credits_used / _CREDITS_PER_USD if completed and credits_used is not None else None,
             sandbox=answer.sandbox,
         )
+
+
+def _route(model: type[ModelSpec]) -> str:
+    return _UNIFIED_ROUTE if issubclass(model, _Unified) else _ROUTE

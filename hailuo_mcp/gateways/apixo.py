@@ -98,6 +98,7 @@ class Apixo(Gateway):
     models = (Hailuo23Fast,)
     pictures = "url"
     retention = timedelta(hours=24)
+    callbacks = True
     check_hint = (
         "APIXO has no history to ask; look at the usage page of the APIXO console to see whether the job was taken."
     )

@@ -6,10 +6,13 @@ import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from hailuo_mcp.errors import (
     Charged,
@@ -92,6 +95,10 @@ class Gateway(ABC):
     """Whether a job that the gateway took and failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
+    requests_a_minute: ClassVar[int | None] = None
+    """How many requests an account may make, where the gateway says so; held to in every process by itself."""
+    callbacks: ClassVar[bool] = False
+    """Whether it calls `callback_url` when a job has moved."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where a person can look for a submission whose answer was lost."""
 
@@ -99,6 +106,16 @@ class Gateway(ABC):
         self.settings = settings
         self.sender = sender
         self.in_process_sandbox = in_process_sandbox
+        if self.requests_a_minute and not in_process_sandbox:
+            sender.keep_pace(self.requests_a_minute)
+
+    def with_key(self, key: SecretStr | None) -> Self:
+        """The same gateway for another account, over the same connections. Closing the original's sender closes
+        them."""
+        other = copy(self)
+        other.settings = self.settings.model_copy(update={"key": key})
+        other.sender = self.sender.for_another_account()
+        return other
 
     # --- what a gateway says of itself ----------------------------------------------------------------------------
 
@@ -128,16 +145,21 @@ class Gateway(ABC):
         return body.get("error") or body.get("message")
 
     def status_of(self, answer: Answer) -> int:
-        """The status that counts."""
+        """The status that counts, of an answer to a question."""
         return answer.status
+
+    def submitted_status_of(self, answer: Answer) -> int:
+        """The status that counts, of an answer to a submission: it decides whether the job was taken, was refused for
+        certain, or is unconfirmed."""
+        return self.status_of(answer)
 
     @staticmethod
     def wait_of(headers: Mapping[str, str]) -> float | None:
         """How long a 429 asks to wait, in seconds."""
         return header_wait(headers)
 
-    def error_class(self, status: int, message: str) -> type[HailuoError]:
-        """The error that a refusal with this status means here."""
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
+        """The error that a refusal with this status means here; `message` is what `body` says, made fit to show."""
         if status in (400, 422) and is_content_block(message):
             return ContentViolation
         return _ERRORS.get(status, GatewayError)
@@ -150,6 +172,10 @@ class Gateway(ABC):
         """Look for a submission whose answer was lost; `taken` are ids that other jobs have. None where nothing is
         certain."""
         return None
+
+    def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a callback is answered with. Nothing in it is believed: it only makes the job be asked for."""
+        return {}
 
     async def recall(self, job: Job) -> Observation | None:
         """Look up a job that the gateway no longer answers for; None where there is no trace of it."""
@@ -191,8 +217,8 @@ class Gateway(ABC):
             HailuoError: refused for certain, or never sent: `charged` is "no".
             Unconfirmed: it may have been taken.
         """
-        answer = await self.sender.once(self.submit_request(spec), seconds, self.status_of)
-        status = self.status_of(answer)
+        answer = await self.sender.once(self.submit_request(spec), seconds, self.submitted_status_of)
+        status = self.submitted_status_of(answer)
         body = mapping(answer.body)
         if status in REFUSALS and not _is_failed_job(status, body):
             raise self.refusal(status, answer)
@@ -223,8 +249,9 @@ class Gateway(ABC):
 
     def refusal(self, status: int, answer: Answer) -> HailuoError:
         """The error that an answer means, in our words and the gateway's."""
-        said = self.clean(self.message_in(mapping(answer.body)))
-        kind = self.error_class(status, said)
+        body = mapping(answer.body)
+        said = self.clean(self.message_in(body))
+        kind = self.error_class(status, said, body)
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
         message = f"{self.title} {what} ({status}{': ' + said if said else ''})."
         if issubclass(kind, Unauthorized):

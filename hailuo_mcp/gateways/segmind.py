@@ -168,7 +168,7 @@ class Segmind(Gateway):
     def message_in(self, body: Mapping[str, Any]) -> object:
         return body.get("error_description") or body.get("error") or body.get("message") or body.get("detail")
 
-    def error_class(self, status: int, message: str) -> type[HailuoError]:
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
         # 406 means no credits, and is also used for some rejected parameters: only the message tells them apart.
         if (
             status == 406
@@ -176,7 +176,7 @@ class Segmind(Gateway):
             and not any(word in message.lower() for word in ("credit", "balance", "fund", "payment", "insufficient"))
         ):
             return ContentViolation if is_content_block(message) else InvalidInput
-        return InsufficientCredits if status == 406 else super().error_class(status, message)
+        return InsufficientCredits if status == 406 else super().error_class(status, message, body)
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = f"/v2/requests/{quote(remote_id, safe='')}"

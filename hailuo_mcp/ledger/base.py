@@ -87,8 +87,9 @@ class Ledger(ABC):
 
     @abstractmethod
     async def enter(self, job: Job, guard: Guard) -> Job:
-        """Write a new job, or return the earlier identical one that stands for it. Decided and written at once, so
-        that of two equal calls one is entered, and the last place of a budget is given once.
+        """Write a new job and return that very object, or the one with its key, or the earlier identical one that
+        stands for it. Decided and written at once, so that of two equal calls one is entered, and the last place of a
+        budget is given once.
 
         Raises:
             BudgetExceeded: nothing was written.

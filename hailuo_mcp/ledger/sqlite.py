@@ -115,6 +115,8 @@ class SqliteLedger(Ledger):
 
     async def enter(self, job: Job, guard: Guard) -> Job:
         def enter(db: sqlite3.Connection) -> Job:
+            if known := _get(db, job.key):
+                return known
             rows = db.execute(
                 "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
                 " ORDER BY created_at DESC",

@@ -52,7 +52,7 @@ def _entering(enter: Callable[[Job, Guard], Awaitable[Job]]) -> Callable[[Job, G
     @wraps(enter)
     async def entering(job: Job, guard: Guard) -> Job:
         entered = await enter(job, guard)
-        if entered.key == job.key:  # else it is an earlier one
+        if entered is job:  # else it is an earlier one
             _seen(None, entered)
         return entered
 
@@ -63,7 +63,7 @@ def _adopting(adopt: Callable[[Job], Awaitable[Job]]) -> Callable[[Job], Awaitab
     @wraps(adopt)
     async def adopting(job: Job) -> Job:
         adopted = await adopt(job)
-        if adopted.key == job.key:
+        if adopted is job:
             _seen(None, adopted)
         return adopted
 

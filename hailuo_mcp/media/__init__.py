@@ -1,1 +1,2 @@
-"""Pictures in (`pictures`), clips out (`clips`), and the fetching that never reaches inside (`fetching`)."""
+"""Pictures in (`pictures`), clips out (`clips`), clips joined (`films`), and the fetching that never reaches inside
+(`fetching`)."""

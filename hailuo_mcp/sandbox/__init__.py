@@ -1,7 +1,8 @@
 """A stand-in for every gateway, for tests, rehearsals and the demo without a key.
 
 One ASGI application that speaks the gateways' wire contracts, written from their documents. It imports nothing from the
-rest of the package, so that a misreading of a document is not made twice. It makes no request of its own.
+rest of the package, so that a misreading of a document is not made twice. On a port it calls the webhooks that jobs
+were submitted with, on this machine alone; else it makes no request of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from hailuo_mcp.sandbox.assets import Assets, asset_route
+from hailuo_mcp.sandbox.callbacks import Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
 from hailuo_mcp.sandbox.desk import Desk
 from hailuo_mcp.sandbox.quiet import quiet_cuts
@@ -41,6 +44,7 @@ def create_app(
     public_url: str | None = None,
     retention_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
+    callbacks: bool = False,
 ) -> Starlette:
     """The sandbox, with its jobs, uploads and clips in `state_dir`, which several processes may share.
 
@@ -48,18 +52,35 @@ def create_app(
     `public_url`: the base of the links in answers; None takes the base URL of each request.
     `retention_seconds`: how long Segmind keeps a result, counted from its submission.
     `clock`: the present as a Unix time, for tests that travel in it.
+    `callbacks`: whether ended jobs call their webhooks. It needs a server that runs the application's lifespan.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     store = Store(state_dir / "sandbox.sqlite3")
+    calls = _callbacks(state_dir / "sandbox.sqlite3", store, clock) if callbacks else None
     assets = Assets(state_dir / "assets")
     clips = Clips(state_dir / "clips", assets)
-    desk = Desk(store, assets, clips, clock, seconds, retention_seconds, public_url)
+    desk = Desk(store, assets, clips, clock, seconds, retention_seconds, public_url, calls)
     routes = [route for stand_in in stand_ins() for route in stand_in.routes(desk)]
     return _Sandbox(
         routes=[*routes, asset_route(assets), clip_route(clips, store, clock)],
         exception_handlers={HTTPException: _refused_by_router},
-        lifespan=quiet_cuts,
+        lifespan=_lifespan(calls),
     )
+
+
+def _callbacks(path: Path, store: Store, clock: Callable[[], float]) -> Callbacks:
+    """What calls webhooks, for every stand-in that has a `callback`."""
+    envelopes = {module.GATEWAY: module.callback for module in stand_ins() if hasattr(module, "callback")}
+    return Callbacks(path, store, envelopes, clock)
+
+
+def _lifespan(calls: Callbacks | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        async with quiet_cuts(app), calls.running() if calls else nullcontext():
+            yield
+
+    return lifespan
 
 
 def stand_ins() -> Iterator[ModuleType]:

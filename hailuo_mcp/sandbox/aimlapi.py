@@ -1,4 +1,6 @@
-"""Stand-in for the AI/ML API's video route of minimax/hailuo-02."""
+"""Stand-in for the AI/ML API's two video routes: the older one of minimax/hailuo-02, and the unified one of the newer
+models, which has other field names.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,15 @@ from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 GATEWAY = "aimlapi"
 MODEL = "minimax/hailuo-02"
 PATH = "/v2/generate/video/minimax/generation"
+HAILUO_23, HAILUO_23_FAST = "minimax/hailuo-2.3", "minimax/hailuo-2.3-fast"
+UNIFIED_PATH = "/v2/video/generations"
+
+CREDITS_PER_USD = 2_000_000
+_USD = {
+    # One of these is published: 6 s of 2.3-fast at 768P. The others have the same 5 % on top of what MiniMax takes.
+    HAILUO_23: {(768, 6): 0.294, (768, 10): 0.588, (1080, 6): 0.5145},
+    HAILUO_23_FAST: {(768, 6): 0.1995, (768, 10): 0.336, (1080, 6): 0.3465},
+}
 
 _STATUSES = {
     Phase.QUEUED: "queued",
@@ -31,7 +42,8 @@ _ERROR_NAMES = {
     Fault.IMAGE: "InvalidImage",
     Fault.OTHER: "GenerationError",
 }
-_FRAMES = ("first_frame_image", "last_image_url")
+_FIRST_FRAMES = ("first_frame_image", "image_url")
+_FRAMES = (*_FIRST_FRAMES, "last_image_url")
 
 
 def _picture(value: object) -> None:
@@ -50,6 +62,14 @@ _FIELDS: Mapping[str, Field] = {
     "duration": Field(body.whole(6, 10)),
     "resolution": Field(body.one_of("768P", "1080P")),
 }
+_UNIFIED_FIELDS: Mapping[str, Field] = {
+    "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST), required=True),
+    "prompt": Field(body.prompt, required=True),
+    "image_url": Field(_picture),
+    "enhance_prompt": Field(body.boolean),
+    "duration": Field(body.whole(6, 10)),
+    "resolution": Field(body.one_of("768P", "1080P")),
+}
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -58,9 +78,12 @@ def routes(desk: Desk) -> list[Route]:
         if isinstance(key, Response):
             return key
         try:
-            values = body.read_fields(await body.read_json(request), _FIELDS)
+            fields = _UNIFIED_FIELDS if request.url.path == UNIFIED_PATH else _FIELDS
+            values = body.read_fields(await body.read_json(request), fields)
             if values.get("duration") == 10 and values.get("resolution") == "1080P":
                 raise Invalid("duration 10 is available at 768P only")
+            if values["model"] == HAILUO_23_FAST and "image_url" not in values:
+                raise Invalid(f"image_url is required by {HAILUO_23_FAST}")
             pictures = await to_thread.run_sync(_keep_pictures, desk, values)
         except Invalid as refusal:
             return _error(desk, request, 400, str(refusal))
@@ -68,7 +91,7 @@ def routes(desk: Desk) -> list[Route]:
             prompt=str(values["prompt"]),
             seconds=10 if values.get("duration") == 10 else 6,
             short_side=1080 if values.get("resolution") == "1080P" else 768,
-            first=pictures.get("first_frame_image"),
+            first=next((pictures[name] for name in _FIRST_FRAMES if name in pictures), None),
             last=pictures.get("last_image_url"),
         )
         words = trouble.asked_for(shot.prompt)
@@ -76,8 +99,10 @@ def routes(desk: Desk) -> list[Route]:
             return _error(desk, request, 403, "You've run out of credits. Please top up your balance to continue.")
         if trouble.RATE_LIMIT in words:
             return _error(desk, request, 429, "Too many requests")
-        generation_id = f"{uuid.uuid4().hex}:{MODEL}"
-        job = await desk.take(GATEWAY, generation_id, key, MODEL, values | pictures, shot)
+        model = str(values["model"])
+        generation_id = f"{uuid.uuid4().hex}:{model}"
+        cost = _USD.get(model, {}).get((shot.short_side, shot.seconds), 0.0)
+        job = await desk.take(GATEWAY, generation_id, key, model, values | pictures, shot, cost=cost)
         return trouble.CutResponse() if trouble.LOST_ANSWER in words else _submitted(job)
 
     async def poll(request: Request) -> Response:
@@ -87,8 +112,9 @@ def routes(desk: Desk) -> list[Route]:
         generation_id = request.query_params.get("generation_id")
         if not generation_id:
             return _error(desk, request, 400, "generation_id is required")
+        unified = request.url.path == UNIFIED_PATH
         job = await desk.find(GATEWAY, generation_id, key)
-        phase = job.phase(desk.clock()) if job else Phase.GONE
+        phase = job.phase(desk.clock()) if job and (job.model != MODEL) == unified else Phase.GONE
         if job is None or phase is Phase.GONE:
             return _error(desk, request, 404, f"Generation {generation_id} not found")
         return JSONResponse(
@@ -97,16 +123,25 @@ def routes(desk: Desk) -> list[Route]:
                 "status": _STATUSES[phase],
                 "video": {"url": desk.clip_link(request, job)} if phase is Phase.COMPLETED else None,
                 "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
+                **(_used(job) if unified and phase is Phase.COMPLETED else {}),
             }
         )
 
-    return [Route(PATH, generate, methods=["POST"]), Route(PATH, poll, methods=["GET"])]
+    return [
+        Route(path, answer, methods=[method])
+        for path in (PATH, UNIFIED_PATH)
+        for answer, method in ((generate, "POST"), (poll, "GET"))
+    ]
 
 
 def _submitted(job: Job) -> Response:
     # `tokens_used` as in the printed sample; prices are published nowhere, so the figure means nothing.
     usage = {"usage": {"tokens_used": 1}}
     return JSONResponse({"generation_id": job.remote_id, "status": "queued", "meta": usage}, 201)
+
+
+def _used(job: Job) -> dict[str, object]:
+    return {"meta": {"usage": {"credits_used": round(job.cost * CREDITS_PER_USD)}}}
 
 
 def _fault(failure: Failure) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Stand-in for APIXO's `generateTask` and `statusTask` of hailuo-2-3-fast.
 
-A request of the type `callback` is taken like any other, and NO callback is ever sent: the sandbox makes no request
-of its own. Whoever submits one polls `statusTask`, as the documents advise anyway.
+A request of the type `callback` is taken like any other. When its job has ended, the answer that `statusTask` would
+give is POSTed to its `callback_url`, as `callbacks.py` says where.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body, trouble
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
-from hailuo_mcp.sandbox.jobs import Fault, Phase, Shot
+from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, clip_link
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
 MODEL = "hailuo-2-3-fast"
@@ -90,7 +90,8 @@ def routes(desk: Desk) -> list[Route]:
         if trouble.RATE_LIMIT in words:
             return _error(429, "Too many requests, try again later")
         task_id = f"task_{uuid.uuid4().hex[:24]}"
-        await desk.take(GATEWAY, task_id, key, MODEL, values, shot)
+        call = cast("str | None", values.get("callback_url"))
+        await desk.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=call, request=request)
         if trouble.LOST_ANSWER in words:
             return trouble.CutResponse()
         return _success({"taskId": task_id})
@@ -106,25 +107,34 @@ def routes(desk: Desk) -> list[Route]:
         phase = job.phase(desk.clock()) if job else Phase.GONE
         if job is None or phase is Phase.GONE:
             return _error(404, f"Task {task_id} not found")
-        data: dict[str, object] = {
-            "taskId": task_id,
-            "state": _STATES[phase],
-            "createTime": _milliseconds(job.submitted_at),
-        }
-        if phase is Phase.COMPLETED:
-            data |= {
-                "resultJson": json.dumps({"resultUrls": [desk.clip_link(request, job)]}),
-                "costTime": _milliseconds(job.takes),
-                "completeTime": _milliseconds(job.ended_at),
-            }
-        if phase is Phase.FAILED and job.failure:
-            data |= {"failCode": _FAIL_CODES[job.failure.fault], "failMsg": job.failure.message}
-        return _success(data)
+        return JSONResponse(_status(desk.base(request), job, phase))
 
     return [
         Route(f"/api/v1/generateTask/{MODEL}", generate, methods=["POST"]),
         Route(f"/api/v1/statusTask/{MODEL}", status, methods=["GET"]),
     ]
+
+
+def callback(base: str, job: Job) -> Mapping[str, object]:
+    """The status envelope of an ended job."""
+    return _status(base, job, job.phase(job.ended_at + 1))  # a sum of floats may fall a hair short
+
+
+def _status(base: str, job: Job, phase: Phase) -> Mapping[str, object]:
+    data: dict[str, object] = {
+        "taskId": job.remote_id,
+        "state": _STATES[phase],
+        "createTime": _milliseconds(job.submitted_at),
+    }
+    if phase is Phase.COMPLETED:
+        data |= {
+            "resultJson": json.dumps({"resultUrls": [clip_link(base, job)]}),
+            "costTime": _milliseconds(job.takes),
+            "completeTime": _milliseconds(job.ended_at),
+        }
+    if phase is Phase.FAILED and job.failure:
+        data |= {"failCode": _FAIL_CODES[job.failure.fault], "failMsg": job.failure.message}
+    return _envelope(data)
 
 
 def _read(value: object) -> tuple[dict[str, object], Shot]:
@@ -157,7 +167,11 @@ def _authorize(request: Request) -> str | Response:
 
 
 def _success(data: Mapping[str, object]) -> Response:
-    return JSONResponse({"code": 200, "message": "success", "data": data})
+    return JSONResponse(_envelope(data))
+
+
+def _envelope(data: Mapping[str, object]) -> Mapping[str, object]:
+    return {"code": 200, "message": "success", "data": data}
 
 
 def _error(code: int, detail: str) -> Response:

@@ -88,8 +88,8 @@ class Assets:
 
     def trouble(self, source: str | None) -> Failure | None:
         """What the gateway would hold against a picture, as far as the sandbox can know without fetching it."""
-        if source is None or _own_name(source) is None:
-            return None
+        if source is None or source.startswith(STORED) or _own_name(source) is None:
+            return None  # what came inside a request was looked at when it came
         data = self.read(source)
         if data is None:
             return Failure(Fault.IMAGE, "Cannot access the provided image URL")

@@ -1,4 +1,4 @@
-"""The clips of completed jobs: rendered when first asked for, kept, and served with ranges."""
+"""The clips of completed jobs: rendered when first asked for, kept, and served with ranges. A link may end."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from hailuo_mcp.sandbox.store import Store
 
 ROUTE = "/sandbox/clips/"
 MEDIA_TYPE = "video/mp4"
+ENDS = "Expires"
+"""In a link's query: the Unix time after which it is answered with 403, as stores of files do."""
 
 
 class Clips:
@@ -73,6 +75,9 @@ def clip_route(clips: Clips, store: Store, clock: Callable[[], float]) -> Route:
         job = await to_thread.run_sync(store.get, request.path_params["id"])
         if job is None or job.phase(clock()) is not Phase.COMPLETED:
             return JSONResponse({"error": "No such clip"}, 404)
+        ends = request.query_params.get(ENDS)
+        if ends is not None and not (ends.isascii() and ends.isdigit() and clock() < int(ends)):
+            return JSONResponse({"error": "Request has expired"}, 403)
         return FileResponse(await clips.path(job), media_type=MEDIA_TYPE)
 
     return Route(ROUTE + "{id}.mp4", serve, methods=["GET"])

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from hailuo_mcp.sandbox import trouble
 from hailuo_mcp.sandbox.assets import ROUTE as ASSET_ROUTE
 from hailuo_mcp.sandbox.assets import Assets
+from hailuo_mcp.sandbox.callbacks import Callback, Callbacks
 from hailuo_mcp.sandbox.clips import ROUTE as CLIP_ROUTE
 from hailuo_mcp.sandbox.clips import Clips
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Shot
@@ -41,6 +42,10 @@ def timestamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def clip_link(base: str, job: Job) -> str:
+    return f"{base}{CLIP_ROUTE}{job.id}.mp4"
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     store: Store
@@ -52,6 +57,8 @@ class Desk:
     retention_seconds: float
     """How long Segmind keeps a result, counted from its submission."""
     public_url: str | None
+    callbacks: Callbacks | None = None
+    """None: nobody is ever called."""
 
     async def take(
         self,
@@ -64,12 +71,16 @@ class Desk:
         *,
         cost: float = 0.0,
         rejected: str | None = None,
+        callback_url: str | None = None,
+        request: Request | None = None,
     ) -> Job:
         """Records a job that will run as the rehearsal words of its prompt ask.
 
         `rejected`: why the model behind the gateway will not make it, if the stand-in knows already.
+        `callback_url`: who is called when it has ended; the links in the call are based like the answers to `request`.
         """
         words = trouble.asked_for(shot.prompt)
+        callback = Callback(callback_url, self.base(request)) if callback_url and request else None
 
         def record() -> Job:
             job = Job(
@@ -87,10 +98,13 @@ class Desk:
                 failure=self._failure(shot, words) or (Failure(Fault.OTHER, rejected) if rejected else None),
                 cost=cost,
             )
-            self.store.add(job)
+            self.store.add(job, *(self.callbacks.note(job, callback) if self.callbacks and callback else ()))
             return job
 
-        return await to_thread.run_sync(record)
+        job = await to_thread.run_sync(record)
+        if self.callbacks and callback:
+            self.callbacks.wake()
+        return job
 
     async def find(self, gateway: str, remote_id: str, key: str) -> Job | None:
         return await to_thread.run_sync(self.store.find, gateway, remote_id, owner_of(key))
@@ -99,13 +113,17 @@ class Desk:
         return await to_thread.run_sync(self.store.of, gateway, owner_of(key))
 
     def clip_link(self, request: Request, job: Job) -> str:
-        return self.link(request, f"{CLIP_ROUTE}{job.id}.mp4")
+        return clip_link(self.base(request), job)
 
     def asset_link(self, request: Request, name: str) -> str:
         return self.link(request, ASSET_ROUTE + name)
 
     def link(self, request: Request, path: str) -> str:
-        return (self.public_url or str(request.base_url)).rstrip("/") + path
+        return self.base(request) + path
+
+    def base(self, request: Request) -> str:
+        """What links begin with."""
+        return (self.public_url or str(request.base_url)).rstrip("/")
 
     def _failure(self, shot: Shot, words: frozenset[str]) -> Failure | None:
         if trouble.CONTENT_VIOLATION in words:

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (gateway, owner, submitted_at);
 """
 
+Statement = tuple[str, tuple[object, ...]]
+
 
 class Store:
     """Blocking: call it from a worker thread. A job is written once and never changed.
@@ -37,10 +39,13 @@ class Store:
         with closing(self._connect()) as connection:
             connection.executescript(_SCHEMA)
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, *also: Statement) -> None:
+        """Write a job, and what belongs to it in one transaction."""
         row = (job.id, job.gateway, job.remote_id, job.owner, job.submitted_at, json.dumps(asdict(job)))
         with closing(self._connect()) as connection, connection:
             connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
+            for sql, values in also:
+                connection.execute(sql, values)
 
     def get(self, job_id: str) -> Job | None:
         """The job with this id of the sandbox's own, whoever's it is."""

@@ -7,6 +7,7 @@ from PIL import Image
 
 from hailuo_mcp.params import CANONICAL
 from tests.cli.conftest import Cli, facts_of_clip
+from tests.support import MODEL_IDS
 
 
 def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) -> None:
@@ -96,7 +97,7 @@ def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(shared_cli: Cli, fi
 def test_models_shows_each_usable_model_and_one_in_full(shared_cli: Cli) -> None:
     listed = shared_cli.json("models")["models"]
     text = shared_cli("models").stdout
-    assert len(listed) == 5
+    assert [model["model"] for model in listed] == list(MODEL_IDS)
     assert all(model["model"] in text for model in listed)
     details = shared_cli("models", "apixo/hailuo-2.3-fast").stdout
     assert "routing: auto or value or official; optional" in details

@@ -139,6 +139,8 @@ EXPECTED: Mapping[Step, Mapping[Fault, Outcome]] = {
 }
 EXCEPTIONS: Mapping[tuple[str, Step, Fault], Outcome] = {
     ("aimlapi", Step.DOWNLOAD, Fault.NO_CREDITS): refused("expired"),  # 403, as above
+    ("minimax", Step.POLL, Fault.BAD_REQUEST): ordinary("queued"),  # its one parameter is wrong: as not found
+    **{("minimax", Step.RESULT, fault): ordinary("completed") for fault in Fault},  # the link is asked for again
 }
 
 

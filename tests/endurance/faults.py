@@ -24,6 +24,7 @@ CLIP = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes(
 HUGE_ANSWER = 66 * 1024 * 1024
 HUGE_CLIP = 3 * 1024 * 1024
 BLOCK = b" " * (1024 * 1024)
+WELL = {"status_code": 0, "status_msg": "success"}
 
 
 class Step(StrEnum):
@@ -59,7 +60,9 @@ class Fault(StrEnum):
     DRIP = "slow drip"
 
 
-NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403}
+NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403, "minimax": 402}
+MINIMAX_CODES = {400: 2013, 401: 2049, 402: 1008, 429: 1002}
+"""What MiniMax says under HTTP 200 instead."""
 REFUSALS = frozenset(
     {
         Fault.BAD_REQUEST,
@@ -77,6 +80,8 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("segmind", Step.DOWNLOAD): Step.RESULT,
     ("apixo", Step.DOWNLOAD): Step.POLL,
     ("aimlapi", Step.DOWNLOAD): Step.POLL,
+    ("minimax", Step.RESULT): Step.POLL,
+    ("minimax", Step.DOWNLOAD): Step.RESULT,
 }
 """The step whose answer is the last before a host that goes away is gone."""
 
@@ -101,6 +106,7 @@ class Request:
         if "request-history" in self.path:
             return Step.HISTORY
         in_two = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
+        in_two = in_two or self.path == "/v1/files/retrieve"
         return Step.RESULT if in_two else Step.POLL
 
 
@@ -209,6 +215,7 @@ class FaultyGateway:
             "segmind": str(uuid4()),
             "apixo": f"task_{uuid4().hex}",
             "aimlapi": f"{uuid4()}:minimax/hailuo-02",
+            "minimax": str(uuid4().int % 10**18),
         }[self.name]
         self.taken.append(Taken(remote_id, request.path.rpartition("/")[2], body))
 
@@ -227,9 +234,12 @@ class FaultyGateway:
                 return 200, _json({"data": [self._row(taken, link) for taken in self.taken]})
             case Step.POLL | Step.RESULT:
                 asked = request.path.removesuffix("/status").rpartition("/")[2]
-                ids = [*request.query.get("taskId", []), *request.query.get("generation_id", []), asked]
+                names = ("taskId", "generation_id", "task_id", "file_id")
+                ids = [*(value for name in names for value in request.query.get(name, [])), asked]
                 if not any(taken.remote_id in ids for taken in self.taken):
                     return 404, _json({"error": "not found"})
+                if request.path == "/v1/files/retrieve":
+                    return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": WELL})
                 return 200, _json(self._finished(ids[0], link))
 
     def _submitted(self, remote_id: str) -> Mapping[str, Any]:
@@ -237,6 +247,7 @@ class FaultyGateway:
             "segmind": {"request_id": remote_id, "status": "QUEUED"},
             "apixo": {"code": 200, "message": "success", "data": {"taskId": remote_id}},
             "aimlapi": {"generation_id": remote_id, "status": "queued"},
+            "minimax": {"task_id": remote_id, "base_resp": WELL},
         }[self.name]
 
     def _finished(self, remote_id: str, link: str) -> Mapping[str, Any]:
@@ -245,6 +256,7 @@ class FaultyGateway:
             "segmind": {"request_id": remote_id, "status": "COMPLETED", "error": None, "output": link},
             "apixo": {"code": 200, "message": "success", "data": done},
             "aimlapi": {"id": remote_id, "status": "completed", "video": {"url": link}, "error": None},
+            "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": WELL},
         }
         return answers[self.name]
 
@@ -293,8 +305,10 @@ class FaultyGateway:
             "segmind": {"error": said},
             "apixo": {"code": status, "message": said, "data": {"error": said}},
             "aimlapi": {"message": said, "statusCode": status, "path": request.path},
+            "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": said}},
         }[self.name]
-        http = 200 if self.name == "apixo" and status < 410 and request.step is not Step.DOWNLOAD else status
+        in_the_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
+        http = 200 if in_the_body and request.step is not Step.DOWNLOAD else status
         await self._say(writer, http, _page(said) if status in (502, 504) else _json(body))
 
     async def _flood(self, writer: asyncio.StreamWriter, size: int) -> None:

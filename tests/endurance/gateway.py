@@ -162,5 +162,5 @@ def _moments_of(method: str, path: str) -> tuple[Moment | None, Moment | None, M
         return Moment.CLIP_ASKED, Moment.CLIP_HALF, Moment.CLIP_SENT
     if "request-history" in path:
         return Moment.HISTORY_ASKED, None, None
-    in_two = path.startswith("/v2/requests/") and not path.endswith("/status")
+    in_two = (path.startswith("/v2/requests/") and not path.endswith("/status")) or path == "/v1/files/retrieve"
     return Moment.RESULT_ASKED if in_two else Moment.STATUS_ASKED, None, None

@@ -22,11 +22,17 @@ from tests.support import KEYS, PICTURE, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-MODELS = {"segmind": "segmind/hailuo-02-fast", "apixo": "apixo/hailuo-2.3-fast", "aimlapi": "aimlapi/hailuo-02"}
+MODELS = {
+    "segmind": "segmind/hailuo-02-fast",
+    "apixo": "apixo/hailuo-2.3-fast",
+    "aimlapi": "aimlapi/hailuo-02",
+    "minimax": "minimax/hailuo-02",
+}
 STEPS = (
     *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
     *(("apixo", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
     *(("aimlapi", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
+    *(("minimax", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
 )
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
 AT_ONCE = 24

@@ -133,7 +133,7 @@ async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_i
             doomed.kill()
             await doomed.gone()
             killed.set()
-            took = await all_ended(url, 75)
+            took = await all_ended(url, 60)
     figures(f"4 clips saved {took:.0f} s after the kill")
     assert saved_whole(gateway, tmp_path)
     assert set(gateway.clips_asked.values()) == {2}

@@ -11,9 +11,9 @@ from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.params import IMAGE_PARAMETERS
 from hailuo_mcp.sending import Sender
 from hailuo_mcp.settings import GatewaySettings
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, body_of, connect, says, spec
+from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 
-TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1"})
+TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})
 SEGMIND_KEY = ("x-api-key", KEY)
 BEARER = ("authorization", f"Bearer {KEY}")
 STILL = "https://segmind-resources.s3.amazonaws.com/input/still.jpeg"
@@ -169,6 +169,99 @@ SAMPLES = [
             "resolution": "1080P",
         },
     ),
+    Sample(
+        "AI/ML API, unified route, from text",
+        "aimlapi/hailuo-2.3",
+        {"prompt": "text"},
+        "https://api.aimlapi.com/v2/video/generations",
+        BEARER,
+        {
+            "model": "minimax/hailuo-2.3",
+            "prompt": "text",
+            "enhance_prompt": True,
+            "duration": 6,
+            "resolution": "768P",
+        },
+    ),
+    Sample(
+        "AI/ML API, unified route, from a picture",
+        "aimlapi/hailuo-2.3-fast",
+        {"prompt": "text", "first_frame_image": STILL, "resolution": "1080p", "prompt_optimizer": False},
+        "https://api.aimlapi.com/v2/video/generations",
+        BEARER,
+        {
+            "model": "minimax/hailuo-2.3-fast",
+            "prompt": "text",
+            "image_url": STILL,
+            "enhance_prompt": False,
+            "duration": 6,
+            "resolution": "1080P",
+        },
+    ),
+    Sample(
+        "MiniMax from text, told of the end",
+        "minimax/hailuo-2.3",
+        {"prompt": "x", "resolution": "1080P", "callback_url": "https://me.example/hook"},
+        "https://api.minimax.io/v1/video_generation",
+        BEARER,
+        {
+            "model": "MiniMax-Hailuo-2.3",
+            "prompt": "x",
+            "prompt_optimizer": True,
+            "fast_pretreatment": False,
+            "duration": 6,
+            "resolution": "1080P",
+            "callback_url": "https://me.example/hook",
+        },
+    ),
+    Sample(
+        "MiniMax fast, its picture inside the body",
+        "minimax/hailuo-2.3-fast",
+        {"prompt": "x", "first_frame_image": "data:image/png;base64,AAAA", "duration": 10, "fast_pretreatment": True},
+        "https://api.minimax.io/v1/video_generation",
+        BEARER,
+        {
+            "model": "MiniMax-Hailuo-2.3-Fast",
+            "prompt": "x",
+            "first_frame_image": "data:image/png;base64,AAAA",
+            "prompt_optimizer": True,
+            "fast_pretreatment": True,
+            "duration": 10,
+            "resolution": "768P",
+        },
+    ),
+    Sample(
+        "MiniMax from a picture at 512p",
+        "minimax/hailuo-02",
+        {"prompt": "x", "first_frame_image": STILL, "resolution": "512p"},
+        "https://api.minimax.io/v1/video_generation",
+        BEARER,
+        {
+            "model": "MiniMax-Hailuo-02",
+            "prompt": "x",
+            "first_frame_image": STILL,
+            "prompt_optimizer": True,
+            "fast_pretreatment": False,
+            "duration": 6,
+            "resolution": "512P",
+        },
+    ),
+    Sample(
+        "MiniMax between two pictures",
+        "minimax/hailuo-02",
+        {"prompt": "x", "first_frame_image": STILL, "last_frame_image": STILL + "?2"},
+        "https://api.minimax.io/v1/video_generation",
+        BEARER,
+        {
+            "model": "MiniMax-Hailuo-02",
+            "prompt": "x",
+            "first_frame_image": STILL,
+            "last_frame_image": STILL + "?2",
+            "prompt_optimizer": True,
+            "duration": 6,
+            "resolution": "768P",
+        },
+    ),
 ]
 
 
@@ -201,8 +294,7 @@ def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> Non
 @pytest.mark.parametrize("model_id", sorted(MODELS))
 def test_no_model_has_a_wire_name_for_a_picture_it_was_not_given(model_id: str) -> None:
     body = spec(model_id).wire()
-    absent = [value for name, value in body.items() if "image" in name and name != "first_frame_image"]
-    assert not any(absent)
+    assert {value for name, value in body.items() if "image" in name} <= {None, IMAGE}
 
 
 def test_every_picture_parameter_is_known_by_its_canonical_name() -> None:
@@ -215,14 +307,15 @@ POLLS = {
     "segmind": [f"/v2/requests/{ENCODED}/status", f"/v2/requests/{ENCODED}"],
     "apixo": [f"/api/v1/statusTask/hailuo-2-3-fast?taskId={ENCODED}"],
     "aimlapi": [f"/v2/generate/video/minimax/generation?generation_id={ENCODED}"],
+    "minimax": [f"/v1/query/video_generation?task_id={ENCODED}", f"/v1/files/retrieve?file_id={ENCODED}"],
 }
 
 
 @pytest.mark.parametrize("name", sorted(POLLS))
 async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segment_or_value(name: str) -> None:
     lines: list[str] = []
-    state = {"segmind": "COMPLETED", "aimlapi": "completed"}.get(name)
-    answer = json.dumps({"status": state, "code": 200, "data": {"state": "success"}}).encode()
+    state = {"segmind": "COMPLETED", "aimlapi": "completed", "minimax": "Success"}.get(name)
+    answer = json.dumps({"status": state, "code": 200, "data": {"state": "success"}, "file_id": REMOTE_ID}).encode()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -242,13 +335,17 @@ async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segmen
     assert lines == [f"GET {path} HTTP/1.1" for path in POLLS[name]]
 
 
+ENDING = {"apixo": "ai", "minimax": "io"}
+
+
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 async def test_the_key_goes_to_no_address_that_an_answer_names(name: str) -> None:
     lure = "https://evil.example/steal"
-    taken = {"request_id": "r1", "generation_id": "r1", "data": {"taskId": "r1"}, "status_url": lure, "poll_url": lure}
+    ids = {"request_id": "r1", "generation_id": "r1", "data": {"taskId": "r1"}, "task_id": "r1"}
+    taken = {**ids, "status_url": lure, "poll_url": lure}
     moved = says(302, None, {"location": lure})
     gateway, script = connect(name, says(200, taken), moved)
     await gateway.submit(spec(A_MODEL_OF[name]), 5)
     with pytest.raises(HailuoError):
         await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
-    assert {request.url.host for request in script.requests} == {f"api.{name}.{'ai' if name == 'apixo' else 'com'}"}
+    assert {request.url.host for request in script.requests} == {f"api.{name}.{ENDING.get(name, 'com')}"}

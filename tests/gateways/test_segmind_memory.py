@@ -58,7 +58,7 @@ async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, code:
     assert (failed.value.problem.code, failed.value.problem.charged) == (code, "no")
 
 
-@pytest.mark.parametrize("name", ["apixo", "aimlapi"])
+@pytest.mark.parametrize("name", ["apixo", "aimlapi", "minimax"])
 async def test_a_gateway_without_upload_or_history_says_so(name: str) -> None:
     gateway, script = connect(name, says())
     with pytest.raises(InternalError):

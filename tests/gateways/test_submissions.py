@@ -12,6 +12,7 @@ from hailuo_mcp.errors import HailuoError, InsufficientCredits, NetworkError, Ra
 from hailuo_mcp.sending import ATTEMPTS
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
 
+TASK = "106916112212032"
 TAKEN: dict[str, list[tuple[Step, str]]] = {
     "segmind": [
         (
@@ -37,6 +38,13 @@ TAKEN: dict[str, list[tuple[Step, str]]] = {
         (says(200, {"id": "g1", "status": "queued"}), "g1"),
         (says(200, {"id": 222226666699999}), "222226666699999"),
     ],
+    "minimax": [
+        (says(200, {"task_id": "106916112212032", "base_resp": {"status_code": 0, "status_msg": "success"}}), TASK),
+        (says(200, {"task_id": int(TASK)}), TASK),
+        (says(200, {"task_id": TASK, "base_resp": None}), TASK),
+        (says_text(200, '{"task_id": 9223372036854775807}', "application/json"), "9223372036854775807"),
+        *((says(200, {"task_id": TASK, "base_resp": {"status_code": code}}), TASK) for code in (1002, 1008, 1027, 9)),
+    ],
 }
 
 
@@ -52,7 +60,7 @@ async def test_a_job_is_taken_whatever_else_its_answer_holds(name: str, step: St
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 async def test_the_marker_header_says_that_nothing_real_was_asked(name: str) -> None:
-    body = {"request_id": "r", "generation_id": "r", "data": {"taskId": "r"}}
+    body = {"request_id": "r", "generation_id": "r", "data": {"taskId": "r"}, "task_id": "r"}
     gateway, _ = connect(name, says(200, body, {"X-Hailuo-Sandbox": "1"}))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).sandbox
 
@@ -73,6 +81,7 @@ REFUSALS = {
 BODIES: dict[str, Any] = {
     "segmind": {"error": "Not so"},
     "apixo": {"message": "error", "data": {"error": "Not so"}},
+    "minimax": {"base_resp": {"status_code": 0, "status_msg": "Not so"}},
     "aimlapi": {"message": "Not so", "path": "/v2", "requestId": "q", "statusCode": 400, "timestamp": "t"},
 }
 
@@ -92,6 +101,59 @@ async def test_a_refusal_is_definite_not_charged_and_in_the_gateways_words(name:
     assert f"({status}: Not so)" in problem.message
     assert problem.hint
     assert script.posts == (ATTEMPTS if status == 429 else 1)
+
+
+MINIMAX_CODES = {
+    1002: "rate_limited",
+    1004: "unauthorized",
+    1008: "insufficient_credits",
+    1026: "content_violation",
+    2013: "invalid_input",
+    2049: "unauthorized",
+}
+
+
+@pytest.mark.parametrize("http", [200, 400])
+@pytest.mark.parametrize("code", sorted(MINIMAX_CODES))
+@pytest.mark.parametrize("task_id", [None, "", "absent"])
+async def test_minimax_refuses_for_certain_by_a_code_that_its_documents_print(
+    code: int, http: int, task_id: str | None
+) -> None:
+    body = {"base_resp": {"status_code": code, "status_msg": "Not so"}}
+    body = body if task_id == "absent" else {"task_id": task_id, **body}
+    gateway, script = connect("minimax", says(http, body))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
+    problem = refused.value.problem
+    assert (problem.code, problem.charged) == (MINIMAX_CODES[code], "no")
+    assert problem.safe_to_retry == (code == 1002)
+    assert f"{code}; Not so)" in problem.message
+    assert script.posts == (ATTEMPTS if code == 1002 else 1)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1013, 1024, 1027, 1033, 1039, 2056, 9999, "1013"])
+async def test_minimax_leaves_the_job_open_by_any_other_code(code: object) -> None:
+    gateway, script = connect("minimax", says(200, {"task_id": "", "base_resp": {"status_code": code}}))
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize("http", [302, 500, 503])
+async def test_a_code_of_minimax_makes_no_refusal_of_a_servers_error(http: int) -> None:
+    gateway, script = connect("minimax", says(http, {"base_resp": {"status_code": 1002, "status_msg": "slow"}}))
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize("code", [1004, 2049])
+async def test_a_key_that_minimax_refuses_may_be_of_the_other_region(code: int) -> None:
+    gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "invalid api key"}}))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
+    for word in ("MINIMAX_API_KEY", "MINIMAX_BASE_URL=https://api.minimaxi.com", "https://api.minimax.io", "region"):
+        assert word in refused.value.problem.hint
 
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
@@ -164,18 +226,20 @@ OPEN: dict[str, Step] = {
     **{f"status {status}": says(status, {"error": "x"}) for status in (408, 409, 418, 500, 501, 502, 503, 504, 520)},
     **{f"redirect {s}": says(s, None, {"location": "https://evil.example/"}) for s in (301, 302, 303, 307, 308)},
     "no id": says(200, {"status": "QUEUED"}),
-    "null id": says(200, {"request_id": None, "generation_id": None, "data": None}),
-    "boolean id": says(200, {"request_id": True, "generation_id": True, "data": {"taskId": True}}),
-    "float id": says(200, {"request_id": 1.5, "generation_id": 1.5, "data": {"taskId": 1.5}}),
-    "empty id": says(200, {"request_id": "", "generation_id": "", "data": {"taskId": ""}}),
-    "unusable id": says(200, {"request_id": "..", "generation_id": "..", "data": {"taskId": ".."}}),
-    "endless id": says(200, {"request_id": "x" * 257, "generation_id": "x" * 257, "data": {"taskId": "x" * 257}}),
+    "null id": says(200, {"request_id": None, "generation_id": None, "data": None, "task_id": None}),
+    "boolean id": says(200, {"request_id": True, "generation_id": True, "data": {"taskId": True}, "task_id": True}),
+    "float id": says(200, {"request_id": 1.5, "generation_id": 1.5, "data": {"taskId": 1.5}, "task_id": 1.5}),
+    "empty id": says(200, {"request_id": "", "generation_id": "", "data": {"taskId": ""}, "task_id": ""}),
+    "unusable id": says(200, {"request_id": "..", "generation_id": "..", "data": {"taskId": ".."}, "task_id": ".."}),
+    "endless id": says(
+        200, dict.fromkeys(("request_id", "generation_id", "task_id"), "x" * 257) | {"data": {"taskId": "x" * 257}}
+    ),
     "a list": says(200, [{"request_id": "r"}]),
     "no content": says_text(204, ""),
     "html": says_text(200, "<html>ok</html>"),
     "broken json": says_text(200, '{"request_id": "r1', "application/json"),
     "wrong bytes": says_text(200, "\xff", "application/json"),
-    "an id under 500": says(500, {"request_id": "r", "generation_id": "r"}),
+    "an id under 500": says(500, {"request_id": "r", "generation_id": "r", "task_id": "r"}),
     "a failed job without id": says(422, {"status": "FAILED", "error": "x"}),
     "read error": breaks(httpx.ReadError),
     "read time-out": breaks(httpx.ReadTimeout),
@@ -298,7 +362,8 @@ async def test_foreign_words_are_one_short_line() -> None:
 
 
 async def test_a_refusal_for_credits_is_the_same_error_at_every_gateway() -> None:
-    for name, status in (("segmind", 406), ("apixo", 402), ("aimlapi", 403)):
-        gateway, _ = connect(name, says(status, {"error": "insufficient credits"}))
+    broke = {"error": "insufficient credits", "base_resp": {"status_code": 1008}}
+    for name, status in (("segmind", 406), ("apixo", 402), ("aimlapi", 403), ("minimax", 200)):
+        gateway, _ = connect(name, says(status, broke))
         with pytest.raises(InsufficientCredits):
             await gateway.submit(spec(A_MODEL_OF[name]), 5)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
+from hailuo_mcp.gateways.minimax import Minimax
 from hailuo_mcp.gateways.segmind import Segmind
 from hailuo_mcp.jobs import Job
 from hailuo_mcp.params import ModelSpec
@@ -22,9 +23,14 @@ from hailuo_mcp.settings import GatewaySettings
 
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
-GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi}
+GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi, "minimax": Minimax}
 MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
-A_MODEL_OF = {"segmind": "segmind/hailuo-02-fast", "apixo": "apixo/hailuo-2.3-fast", "aimlapi": "aimlapi/hailuo-02"}
+A_MODEL_OF = {
+    "segmind": "segmind/hailuo-02-fast",
+    "apixo": "apixo/hailuo-2.3-fast",
+    "aimlapi": "aimlapi/hailuo-02",
+    "minimax": "minimax/hailuo-02",
+}
 
 Step = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 

@@ -40,12 +40,13 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(directory: Path, **variables: str) -> AsyncGenerator[Running]:
-    """The HTTP server on a free port. Its log is appended to `log` in the directory; it must end in good order."""
+async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncGenerator[Running]:
+    """The HTTP server, on a free port where none is named. Its log is appended to `log` in the directory; it must end
+    in good order."""
     with (
         log_of(directory).open("a") as log,
         subprocess.Popen(  # noqa: ASYNC220  it starts at once
-            [*SERVE, "--port", "0"],
+            [*SERVE, "--port", str(port)],
             env=environment(directory, **variables),
             cwd=directory,
             stdout=subprocess.PIPE,

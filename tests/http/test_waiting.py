@@ -10,7 +10,7 @@ from mcp import Client
 
 from hailuo_mcp import studio as studio_module
 from hailuo_mcp.jobs import Job, State
-from tests.http.servers import SANDBOX, Transport, over_http
+from tests.http.servers import SANDBOX, TRANSPORTS, over_http
 from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, settings_for, wired
 
 pytestmark = pytest.mark.slow
@@ -23,10 +23,12 @@ async def _submitted(client: Client) -> str:
     return facts_of(await client.call_tool("generate_video", NEVER))["request_id"]
 
 
-@pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_a_cancelled_wait_frees_its_call_at_once_and_the_job_goes_on(
-    era: Era, transport: Transport, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    ("over", "era"),
+    [("stdio", "legacy"), ("stdio", "auto"), ("http", "auto")],  # over HTTP, a legacy cancel has no session to find
+)
+async def test_a_cancelled_wait_frees_its_call_at_once_and_the_job_goes_on(over: str, era: Era, tmp_path: Path) -> None:
+    transport = TRANSPORTS[over]
     async with transport(tmp_path, **SANDBOX) as connect, connect(era) as client:
         request_id = await _submitted(client)
 

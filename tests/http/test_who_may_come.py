@@ -88,8 +88,25 @@ def test_a_host_that_others_could_reach_is_refused_in_one_line(host: str, tmp_pa
     assert refused.returncode == 2
     assert refused.stdout == ""
     (line,) = refused.stderr.splitlines()
-    assert line.startswith(f"Error: --host {host} is refused")
-    assert "tokens" in line
+    assert line.startswith(f"error: --host {host} is refused")
+    for variable in ("HTTP_TOKENS", "OAUTH_ISSUER", "ALLOWED_HOSTS", "PUBLIC_URL", "ALLOWED_ORIGINS"):
+        assert f"HAILUO_MCP_{variable}" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"HAILUO_MCP_HTTP_TOKENS": "ann:a-secret-token"}, "HAILUO_MCP_ALLOWED_HOSTS"),
+        ({"HAILUO_MCP_ALLOWED_HOSTS": "video.example"}, "HAILUO_MCP_HTTP_TOKENS"),
+    ],
+    ids=["tokens alone", "hosts alone"],
+)
+def test_such_a_host_needs_both_tokens_and_names(given: dict[str, str], missing: str, tmp_path: Path) -> None:
+    refused = run(tmp_path, "--host", "0.0.0.0", **given)  # noqa: S104  refused
+    assert refused.returncode == 2
+    assert missing in refused.stderr
+    assert not any(name in refused.stderr for name in given)
+    assert "a-secret-token" not in refused.stderr
 
 
 def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path) -> None:

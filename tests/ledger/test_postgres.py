@@ -1,6 +1,8 @@
 """What is particular to PostgreSQL: its news, its schema, its clock, and how it is refused."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -14,7 +16,8 @@ from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import ANY_JOB, Budget, Guard, Ledger
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
-from tests.ledger.shared import GUARD, MINUTE, ORIGINS, WINDOW, a_job
+from hailuo_mcp.settings import SettingsError
+from tests.ledger.shared import GUARD, MINUTE, ORIGINS, WINDOW, a_job, ledger_at
 from tests.postgres import Postgres
 
 
@@ -272,3 +275,21 @@ async def test_prepared_statements_can_be_left_out_for_a_pooler(
     job = await ledger.enter(a_job(), GUARD)
     assert await ledger.get(job.key) == job
     await ledger.close()
+
+
+def test_a_missing_client_is_said_in_one_line_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(SettingsError) as refused:
+        ledger_at(f"postgresql://user:{SECRET}@host/db")
+    assert "pip install 'hailuo-mcp[postgres]'" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_sqlite_needs_no_client_of_postgres() -> None:
+    """Nor its time to load."""
+    program = (
+        "import sys; sys.modules['asyncpg'] = None; from hailuo_mcp.app import build_studio, load_settings; "
+        "build_studio(load_settings({})); assert 'hailuo_mcp.ledger.postgres' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

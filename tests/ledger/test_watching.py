@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pytest
 
+from hailuo_mcp.accounts import Accounts
 from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import Budget, Guard
 from hailuo_mcp.studio import Studio
@@ -46,7 +47,7 @@ async def entered(studio: Studio, *jobs: Job) -> None:
 @asynccontextmanager
 async def watching(studio: Studio, *, save: bool = False) -> AsyncGenerator[None]:
     """A watcher over an open studio. In the end it is cut off like one whose process dies: it gives nothing back."""
-    tracker = Tracker(studio.gateways, studio.ledger, studio.clips)
+    tracker = Tracker(Accounts(studio.settings, studio.gateways), studio.ledger, studio.clips)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Watcher(studio.ledger, tracker, frozenset({ORIGIN}), save=save).run, tasks)
         async with asyncio.timeout(30):

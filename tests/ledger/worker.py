@@ -1,7 +1,8 @@
-"""One of several processes on one ledger: `python -m tests.ledger.worker WHAT URL NUMBER`. It says `ready`, waits for a
-line, does what it was asked, and says what came of it."""
+"""One of several processes on one ledger: it reads lines `WHAT URL NUMBER`, does what they ask with a ledger of its
+own, and says what came of it in a line of JSON."""
 
 import asyncio
+import json
 import sys
 from datetime import timedelta
 
@@ -54,14 +55,14 @@ async def lease(ledger: Ledger, number: str) -> list[str]:
     return leased
 
 
-async def main(what: str, url: str, number: str) -> None:
-    ledger = ledger_at(url)
-    print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+async def main() -> None:
     doings = {"duplicate": duplicate, "budget": budget, "change": change, "secret": secret, "lease": lease}
-    print(*await doings[what](ledger, number), sep="\n")
-    await ledger.close()
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        what, url, number = line.split()
+        ledger = ledger_at(url)
+        print(json.dumps(await doings[what](ledger, number)), flush=True)
+        await ledger.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main())

@@ -19,22 +19,30 @@ from .wire import (
     APIXO_GATEWAY,
     GATEWAYS,
     HISTORY,
+    MINIMAX,
+    MINIMAX_BODY,
+    MINIMAX_FILE,
+    MINIMAX_GATEWAY,
     SEGMIND,
     SEGMIND_23_BODY,
     SEGMIND_BODY,
     SEGMIND_TEXT_BODY,
+    UNIFIED,
+    UNIFIED_BODY,
+    UNIFIED_GATEWAY,
     Clock,
     bearer,
     data_url,
     in_process,
     picture,
     segmind_key,
+    status_of,
 )
 
 
 def test_the_stand_ins_are_found_by_their_routes() -> None:
     names = {module.__name__.rpartition(".")[2] for module in stand_ins()}
-    assert names == {"aimlapi", "apixo", "segmind", "segmind_history", "segmind_upload"}
+    assert names == {"aimlapi", "apixo", "minimax", "segmind", "segmind_history", "segmind_upload"}
 
 
 async def test_segmind_answers_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
@@ -282,12 +290,100 @@ async def test_aimlapi_takes_a_picture_as_base64_with_and_without_its_type(tmp_p
     assert answer.status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("model", "more", "credits_used"),
+    [
+        ("minimax/hailuo-2.3-fast", {}, 399_000),
+        ("minimax/hailuo-2.3-fast", {"duration": 10}, 672_000),
+        ("minimax/hailuo-2.3", {"resolution": "1080P"}, 1_029_000),
+    ],
+)
+async def test_aimlapis_unified_route_tells_at_the_end_what_it_took(
+    tmp_path: Path, clock: Clock, model: str, more: dict[str, object], credits_used: int
+) -> None:
+    async with in_process(tmp_path, seconds=100, clock=clock) as client:
+        submitted = await client.post(UNIFIED, json=UNIFIED_BODY | {"model": model} | more, headers=bearer())
+        assert submitted.status_code == 201
+        assert submitted.json()["generation_id"].endswith(f":{model}")
+        assert "meta" not in (await UNIFIED_GATEWAY.poll(client, submitted)).json()
+        clock.now += 100
+        poll = (await UNIFIED_GATEWAY.poll(client, submitted)).json()
+        assert poll["meta"] == {"usage": {"credits_used": credits_used}}
+        assert "/sandbox/clips/" in poll["video"]["url"]
+
+
+async def test_aimlapis_routes_know_nothing_of_each_others_jobs(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as client:
+        old, new = await AIMLAPI_GATEWAY.submit(client), await UNIFIED_GATEWAY.submit(client)
+        assert (await UNIFIED_GATEWAY.poll(client, old)).status_code == 404
+        assert (await AIMLAPI_GATEWAY.poll(client, new)).status_code == 404
+
+
+async def test_minimax_answers_a_job_from_submission_to_the_link_of_its_file(tmp_path: Path, clock: Clock) -> None:
+    well = {"status_code": 0, "status_msg": "success"}
+    async with in_process(tmp_path, seconds=100, clock=clock) as client:
+        submitted = await MINIMAX_GATEWAY.submit(client)
+        task_id = submitted.json()["task_id"]
+        assert submitted.json() == {"task_id": task_id, "base_resp": well}
+        for wait, status in ((1, "Preparing"), (10, "Queueing"), (40, "Processing")):
+            clock.now += wait
+            poll = (await MINIMAX_GATEWAY.poll(client, submitted)).json()
+            assert (poll["task_id"], poll["status"], poll["file_id"], poll["base_resp"]) == (task_id, status, "", well)
+        clock.now += 100
+        poll = (await MINIMAX_GATEWAY.poll(client, submitted)).json()
+        assert (poll["status"], poll["video_height"], poll["base_resp"]) == ("Success", 768, well)
+        assert isinstance(poll["file_id"], str)
+        assert int(poll["file_id"]) > 2**53
+        where = f"{MINIMAX_FILE}?file_id={poll['file_id']}"
+        found = (await client.get(where, headers=bearer())).json()
+        assert set(found) == {"file", "base_resp"}
+        assert set(found["file"]) == {"file_id", "bytes", "created_at", "filename", "purpose", "download_url"}
+        assert found["file"]["file_id"] == int(poll["file_id"])
+        link = found["file"]["download_url"]
+        assert (await client.head(link)).headers["content-type"] == "video/mp4"
+        clock.now += 3600
+        assert (await client.head(link)).status_code == 403
+        fresh = (await client.get(where, headers=bearer())).json()["file"]["download_url"]
+        assert fresh != link
+        assert (await client.head(fresh)).status_code == 200
+
+
+@pytest.mark.parametrize(("word", "code"), [("content_violation", 1027), ("fail", 0)])
+async def test_minimax_reports_a_failed_job_under_200(tmp_path: Path, word: str, code: int) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        answer = await MINIMAX_GATEWAY.poll(client, await MINIMAX_GATEWAY.submit(client, f"sandbox:{word}"))
+    assert (answer.status_code, answer.json()["status"], answer.json()["base_resp"]["status_code"]) == (
+        200,
+        "Fail",
+        code,
+    )
+
+
+@pytest.mark.parametrize("file_id", ["", "x", "1", "9" * 40, "3" + "0" * 18])
+async def test_minimax_knows_no_file_of_another_number_and_none_of_another_account(
+    tmp_path: Path, file_id: str
+) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        poll = (await MINIMAX_GATEWAY.poll(client, await MINIMAX_GATEWAY.submit(client))).json()
+        for asked, key in ((file_id, "key"), (poll["file_id"], "another")):
+            answer = await client.get(MINIMAX_FILE, params={"file_id": asked}, headers=bearer(key))
+            assert (answer.status_code, answer.json()["base_resp"]["status_code"]) == (200, 2013)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_minimax_takes_a_picture_inside_the_request(tmp_path: Path, kind: str) -> None:
+    inside = data_url(picture(kind=kind), f"image/{kind.lower()}")
+    async with in_process(tmp_path, seconds=0) as client:
+        submitted = await client.post(MINIMAX, json=MINIMAX_BODY | {"first_frame_image": inside}, headers=bearer())
+        assert (await MINIMAX_GATEWAY.poll(client, submitted)).json()["status"] == "Success"
+
+
 @pytest.mark.parametrize("name", GATEWAYS)
 async def test_a_job_belongs_to_the_key_that_submitted_it(tmp_path: Path, name: str) -> None:
     async with in_process(tmp_path) as client:
         submitted = await GATEWAYS[name].submit(client)
-        assert (await GATEWAYS[name].poll(client, submitted)).status_code == 200
-        assert (await GATEWAYS[name].poll(client, submitted, key="another")).status_code == 404
+        assert status_of(await GATEWAYS[name].poll(client, submitted)) == 200
+        assert status_of(await GATEWAYS[name].poll(client, submitted, key="another")) == 404
 
 
 @pytest.mark.parametrize("name", GATEWAYS)
@@ -295,8 +391,8 @@ async def test_a_job_belongs_to_the_key_that_submitted_it(tmp_path: Path, name: 
 async def test_a_key_that_may_not_is_refused_on_every_route(tmp_path: Path, name: str, key: str, status: int) -> None:
     async with in_process(tmp_path) as client:
         submitted = await GATEWAYS[name].submit(client)
-        assert (await GATEWAYS[name].submit(client, key=key)).status_code == status
-        assert (await GATEWAYS[name].poll(client, submitted, key=key)).status_code == status
+        assert status_of(await GATEWAYS[name].submit(client, key=key)) == status
+        assert status_of(await GATEWAYS[name].poll(client, submitted, key=key)) == status
 
 
 async def test_every_answer_carries_the_marker_header(tmp_path: Path) -> None:

@@ -11,20 +11,25 @@ import pytest
 from .wire import (
     AIMLAPI,
     AIMLAPI_BODY,
-    AIMLAPI_GATEWAY,
     APIXO_BODY,
     APIXO_GATEWAY,
     GATEWAYS,
+    MINIMAX,
+    MINIMAX_BODY,
+    MINIMAX_FILE,
+    MINIMAX_QUERY,
     REMOTE_PICTURE,
-    SEGMIND,
     SEGMIND_23_BODY,
     SEGMIND_BODY,
     SEGMIND_TEXT_BODY,
+    UNIFIED,
+    UNIFIED_BODY,
     bearer,
     data_url,
     in_process,
     picture,
     segmind_key,
+    status_of,
 )
 
 LEFT_OUT = object()
@@ -109,6 +114,46 @@ AIMLAPI_REFUSED: list[tuple[Any, str]] = [
     (changed(AIMLAPI_BODY, last_image_url="data:text/plain;base64,YQ=="), "image type"),
     (changed(AIMLAPI_BODY, image_url=REMOTE_PICTURE), "image_url is not a parameter"),
 ]
+UNIFIED_REFUSED: list[tuple[Any, str]] = [
+    (changed(UNIFIED_BODY, model="minimax/hailuo-02"), "model must be one of"),
+    (changed(UNIFIED_BODY, image_url=LEFT_OUT), "image_url is required"),
+    (changed(UNIFIED_BODY, prompt=LEFT_OUT), "prompt is required"),
+    (changed(UNIFIED_BODY, duration=10, resolution="1080P"), "768P only"),
+    (changed(UNIFIED_BODY, first_frame_image=REMOTE_PICTURE), "first_frame_image is not a parameter"),
+    (changed(UNIFIED_BODY, prompt_optimizer=True), "prompt_optimizer is not a parameter"),
+    (changed(UNIFIED_BODY, last_image_url=REMOTE_PICTURE), "last_image_url is not a parameter"),
+    (changed(UNIFIED_BODY, enhance_prompt="yes"), "enhance_prompt must be a boolean"),
+]
+
+OF_23 = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3")
+FAST = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3-Fast")
+BOTH = changed(MINIMAX_BODY, last_frame_image=REMOTE_PICTURE, fast_pretreatment=LEFT_OUT)
+MINIMAX_REFUSED: list[tuple[Any, str]] = [
+    (changed(MINIMAX_BODY, model=LEFT_OUT), "model is required"),
+    (changed(MINIMAX_BODY, model="hailuo-02"), "model must be one of"),
+    (changed(MINIMAX_BODY, prompt=LEFT_OUT, first_frame_image=LEFT_OUT), "prompt is required"),
+    (changed(MINIMAX_BODY, prompt="x" * 2001), "2000"),
+    (changed(MINIMAX_BODY, duration="6"), "duration must be an integer"),
+    (changed(MINIMAX_BODY, duration=8), "duration must be one of"),
+    (changed(MINIMAX_BODY, resolution="768p"), "resolution must be one of"),
+    (changed(MINIMAX_BODY, resolution="720P"), "resolution must be one of"),
+    (changed(MINIMAX_BODY, fast_pretreatment="no"), "fast_pretreatment must be a boolean"),
+    (changed(MINIMAX_BODY, callback_url="hook"), "callback_url must be a URL"),
+    (changed(MINIMAX_BODY, first_frame_image=None), "first_frame_image must be a string"),
+    (changed(MINIMAX_BODY, first_frame_image=""), "first_frame_image must be a URL"),
+    (changed(MINIMAX_BODY, first_frame_image="data:image/png;base64,"), "is empty"),
+    (changed(MINIMAX_BODY, first_frame_image=data_url(picture((200, 200)))), "300 pixels"),
+    (changed(MINIMAX_BODY, first_frame_image=data_url(picture(kind="GIF"), "image/gif")), "format"),
+    (changed(MINIMAX_BODY, go_fast=True), "go_fast is not a parameter"),
+    (changed(MINIMAX_BODY, duration=10, resolution="1080P"), "not available at 1080P"),
+    (changed(MINIMAX_BODY, first_frame_image=LEFT_OUT, resolution="512P"), "512P"),
+    (changed(OF_23, resolution="512P"), "512P"),
+    (changed(OF_23, last_frame_image=REMOTE_PICTURE), "last_frame_image is available on MiniMax-Hailuo-02 only"),
+    (changed(FAST, first_frame_image=LEFT_OUT), "first_frame_image is required"),
+    (changed(BOTH, resolution="512P"), "last_frame_image is not available at 512P"),
+    (changed(BOTH, fast_pretreatment=False), "fast_pretreatment is not a parameter"),
+    (changed(BOTH, first_frame_image=LEFT_OUT), "first_frame_image is required"),
+]
 
 
 def named(cases: list[Any]) -> list[Any]:
@@ -142,6 +187,43 @@ async def test_aimlapi_refuses(tmp_path: Path, body: Any, message: str) -> None:
     assert set(answer.json()) == {"message", "path", "requestId", "statusCode", "timestamp"}
     assert (answer.json()["path"], answer.json()["statusCode"]) == (AIMLAPI, 400)
     assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize(("body", "message"), named(UNIFIED_REFUSED))
+async def test_aimlapis_unified_route_refuses(tmp_path: Path, body: Any, message: str) -> None:
+    async with in_process(tmp_path) as client:
+        answer = await client.post(UNIFIED, json=body, headers=bearer())
+    assert answer.status_code == 400
+    assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize(("body", "message"), named(MINIMAX_REFUSED))
+async def test_minimax_refuses_under_http_200(tmp_path: Path, body: Any, message: str) -> None:
+    async with in_process(tmp_path) as client:
+        answer = await client.post(MINIMAX, json=body, headers=bearer())
+    assert (answer.status_code, answer.json()["task_id"]) == (200, "")
+    assert answer.json()["base_resp"]["status_code"] == 2013
+    assert message in answer.json()["base_resp"]["status_msg"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        changed(MINIMAX_BODY, first_frame_image=LEFT_OUT),
+        changed(MINIMAX_BODY, prompt=LEFT_OUT),
+        changed(MINIMAX_BODY, resolution="512P", duration=10),
+        changed(MINIMAX_BODY, resolution="1080P", callback_url="https://a.example/hook"),
+        BOTH,
+        changed(BOTH, resolution="1080P"),
+        FAST,
+        {"model": "MiniMax-Hailuo-2.3", "prompt": "x"},
+    ],
+)
+async def test_minimax_takes_what_its_matrix_has(tmp_path: Path, body: Any) -> None:
+    async with in_process(tmp_path) as client:
+        answer = await client.post(MINIMAX, json=body, headers=bearer())
+    assert answer.json()["base_resp"] == {"status_code": 0, "status_msg": "success"}
+    assert answer.json()["task_id"].isdigit()
 
 
 async def test_apixo_ignores_a_duration_in_pro_mode_and_does_not_need_one(tmp_path: Path) -> None:
@@ -180,7 +262,7 @@ async def test_a_body_that_is_no_sound_json_is_refused(
     headers = {**gateway.credentials("key"), "content-type": content_type}
     async with in_process(tmp_path) as client:
         answer = await client.post(gateway.submit_path, content=content, headers=headers)
-    assert answer.status_code == 400
+    assert status_of(answer) == 400
 
 
 @pytest.mark.parametrize("name", GATEWAYS)
@@ -205,8 +287,11 @@ async def test_what_nobody_knows_is_not_found(tmp_path: Path) -> None:
             ("/inference-request/request-history/nobody", segmind_key()),
             ("/api/v1/statusTask/hailuo-2-3-fast?taskId=nobody", bearer()),
             (f"{AIMLAPI}?generation_id=nobody", bearer()),
+            (f"{UNIFIED}?generation_id=nobody", bearer()),
+            (f"{MINIMAX_QUERY}?task_id=nobody", bearer()),
+            (f"{MINIMAX_FILE}?file_id=nobody", bearer()),
         ):
-            assert (await client.get(path, headers=headers)).status_code == 404, path
+            assert status_of(await client.get(path, headers=headers)) == 404, path
 
 
 async def test_a_poll_without_an_id_is_refused(tmp_path: Path) -> None:
@@ -215,7 +300,7 @@ async def test_a_poll_without_an_id_is_refused(tmp_path: Path) -> None:
             assert (await client.get(path, headers=bearer())).status_code == 400
 
 
-@pytest.mark.parametrize("path", [SEGMIND.submit_path, APIXO_GATEWAY.submit_path, AIMLAPI_GATEWAY.submit_path])
+@pytest.mark.parametrize("path", [gateway.submit_path for gateway in GATEWAYS.values()])
 async def test_a_wrong_method_is_refused(tmp_path: Path, path: str) -> None:
     async with in_process(tmp_path) as client:
         answer: httpx.Response = await client.put(path, json={})

@@ -11,14 +11,20 @@ import pytest
 from hailuo_mcp.sandbox import REHEARSALS, ConnectionCut
 from hailuo_mcp.sandbox.trouble import asked_for, without_rehearsals
 
-from .wire import GATEWAYS, HISTORY, SEGMIND, Clock, Gateway, in_process, segmind_key
+from .wire import GATEWAYS, HISTORY, SEGMIND, Clock, Gateway, in_process, segmind_key, status_of
 
 
 def state(answer: httpx.Response) -> str:
     """How the job stands, in the words of Segmind."""
     body = answer.json()
-    word: str = body["data"]["state"] if "data" in body else body["status"]
-    words = {"pending": "QUEUED", "success": "COMPLETED", "generating": "PROCESSING", "error": "FAILED"}
+    word: str = (body["data"]["state"] if "data" in body else body["status"]).lower()
+    words = {
+        "pending": "QUEUED",
+        "success": "COMPLETED",
+        "generating": "PROCESSING",
+        "error": "FAILED",
+        "fail": "FAILED",
+    }
     return words.get(word, word).upper()
 
 
@@ -66,23 +72,23 @@ async def test_a_job_that_expires_is_forgotten_once_it_would_be_completed(
         clock.now += 59
         assert state(await gateway.poll(client, submitted)) == "PROCESSING"
         clock.now += 1
-        assert (await gateway.poll(client, submitted)).status_code == 404
+        assert status_of(await gateway.poll(client, submitted)) == 404
         assert (await client.get(HISTORY, headers=segmind_key())).json()["data"] == []
 
 
-@pytest.mark.parametrize(("name", "status"), [("segmind", 406), ("apixo", 402), ("aimlapi", 403)])
+@pytest.mark.parametrize(("name", "status"), [("segmind", 406), ("apixo", 402), ("aimlapi", 403), ("minimax", 402)])
 async def test_an_account_without_credits_gets_the_status_its_gateway_documents(
     tmp_path: Path, name: str, status: int
 ) -> None:
     async with in_process(tmp_path) as client:
-        assert (await GATEWAYS[name].submit(client, "sandbox:no_credits")).status_code == status
-        assert (await GATEWAYS[name].submit(client, key="no-credits")).status_code == status
+        assert status_of(await GATEWAYS[name].submit(client, "sandbox:no_credits")) == status
+        assert status_of(await GATEWAYS[name].submit(client, key="no-credits")) == status
 
 
 async def test_a_rate_limited_submission_is_refused_every_time(gateway: Gateway, tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         for _ in range(3):
-            assert (await gateway.submit(client, "sandbox:rate_limit")).status_code == 429
+            assert status_of(await gateway.submit(client, "sandbox:rate_limit")) == 429
 
 
 async def test_a_lost_answer_cuts_the_connection_in_process(gateway: Gateway, tmp_path: Path) -> None:

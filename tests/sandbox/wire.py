@@ -18,6 +18,8 @@ from hailuo_mcp.sandbox import create_app
 REMOTE_PICTURE = "https://pictures.example/harbour.jpg"
 HISTORY = "/inference-request/request-history"
 AIMLAPI = "/v2/generate/video/minimax/generation"
+UNIFIED = "/v2/video/generations"
+MINIMAX, MINIMAX_QUERY, MINIMAX_FILE = "/v1/video_generation", "/v1/query/video_generation", "/v1/files/retrieve"
 
 SEGMIND_BODY: dict[str, Any] = {
     "prompt": "Waves roll in",
@@ -49,6 +51,23 @@ AIMLAPI_BODY: dict[str, Any] = {
     "model": "minimax/hailuo-02",
     "prompt": "Waves roll in",
     "prompt_optimizer": True,
+    "duration": 6,
+    "resolution": "768P",
+}
+UNIFIED_BODY: dict[str, Any] = {
+    "model": "minimax/hailuo-2.3-fast",
+    "prompt": "Waves roll in",
+    "image_url": REMOTE_PICTURE,
+    "enhance_prompt": True,
+    "duration": 6,
+    "resolution": "768P",
+}
+MINIMAX_BODY: dict[str, Any] = {
+    "model": "MiniMax-Hailuo-02",
+    "prompt": "Waves roll in",
+    "first_frame_image": REMOTE_PICTURE,
+    "prompt_optimizer": True,
+    "fast_pretreatment": False,
     "duration": 6,
     "resolution": "768P",
 }
@@ -86,15 +105,37 @@ class Gateway:
         if "data" in answer:
             query = {"taskId": answer["data"]["taskId"]}
             return await client.get("/api/v1/statusTask/hailuo-2-3-fast", params=query, headers=headers)
+        if "task_id" in answer:
+            return await client.get(MINIMAX_QUERY, params={"task_id": answer["task_id"]}, headers=headers)
         if "generation_id" in answer:
-            return await client.get(AIMLAPI, params={"generation_id": answer["generation_id"]}, headers=headers)
+            query = {"generation_id": answer["generation_id"]}
+            return await client.get(self.submit_path, params=query, headers=headers)
         return await client.get(f"/v2/requests/{answer['request_id']}/status", headers=headers)
 
 
 SEGMIND = Gateway("/v2/hailuo-02-fast", SEGMIND_BODY, segmind_key)
 APIXO_GATEWAY = Gateway("/api/v1/generateTask/hailuo-2-3-fast", APIXO_BODY, bearer)
 AIMLAPI_GATEWAY = Gateway(AIMLAPI, AIMLAPI_BODY, bearer)
-GATEWAYS = {"segmind": SEGMIND, "apixo": APIXO_GATEWAY, "aimlapi": AIMLAPI_GATEWAY}
+UNIFIED_GATEWAY = Gateway(UNIFIED, UNIFIED_BODY, bearer)
+MINIMAX_GATEWAY = Gateway(MINIMAX, MINIMAX_BODY, bearer)
+GATEWAYS = {
+    "segmind": SEGMIND,
+    "apixo": APIXO_GATEWAY,
+    "aimlapi": AIMLAPI_GATEWAY,
+    "aimlapi unified": UNIFIED_GATEWAY,
+    "minimax": MINIMAX_GATEWAY,
+}
+
+_MINIMAX_STATUSES = {1002: 429, 1004: 401, 1008: 402, 2049: 401}
+
+
+def status_of(answer: httpx.Response) -> int:
+    """The status that counts: MiniMax refuses under HTTP 200, by a code. Of a question, a wrong parameter means that
+    the task is not known."""
+    code = answer.json().get("base_resp", {}).get("status_code", 0)
+    if code == 2013:
+        return 400 if answer.request.method == "POST" else 404
+    return _MINIMAX_STATUSES.get(code, answer.status_code)
 
 
 class Clock:

@@ -173,7 +173,7 @@ class Database:
     def _note(self, error: Exception) -> None:
         if not self._away and not isinstance(error, asyncpg.TransactionRollbackError):
             self._away = True
-            log.warning("the ledger's database is away (%s); trying again", type(error).__name__)
+            log.warning("the ledger's database does not answer (%s); trying again", type(error).__name__)
 
     def _note_answer(self) -> None:
         if self._away:

@@ -36,8 +36,9 @@ _CLAIM = """
     INSERT INTO hailuo_claims VALUES ($1, $2, $3, now())
     ON CONFLICT (tenant, origin, claim) DO UPDATE SET claimed_at = now()
 """
+_GET = "SELECT document FROM hailuo_jobs WHERE key = $1"
 _EQUAL = """
-    SELECT key, document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND tenant = $3
+    SELECT document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND tenant = $3
     ORDER BY created_at DESC
 """
 _CLAIM_DAY = """
@@ -137,10 +138,10 @@ class PostgresLedger(Ledger):
     async def enter(self, job: Job, guard: Guard) -> Job:
         async def enter(db: Session) -> Job:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
-            equal = await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant)
-            if any(row["key"] == job.key for row in equal):  # entered before, by a commit whose answer was lost
-                return job
-            for row in equal:
+            if row := await db.fetchrow(_GET, job.key):
+                known = _job(row)  # of the same moment: entered by this very call, in a commit whose answer was lost
+                return job if known.created_at == job.created_at else known
+            for row in await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant):
                 if blocks(earlier := _job(row), job, guard):
                     return earlier
             if guard.budget.limited:
@@ -167,7 +168,7 @@ class PostgresLedger(Ledger):
         return self._told(job, await self._database.transact(adopt))
 
     async def get(self, key: str) -> Job | None:
-        return await self._one("SELECT document FROM hailuo_jobs WHERE key = $1", key)
+        return await self._one(_GET, key)
 
     async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
         return await self._one(_FIND, remote_id, model, tenant, prefer_origin)

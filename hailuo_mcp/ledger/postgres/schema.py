@@ -25,7 +25,8 @@ MIGRATIONS = (
         known_usd double precision NOT NULL,
         document json NOT NULL
     );
-    CREATE INDEX hailuo_jobs_by_time ON hailuo_jobs (tenant, created_at);
+    CREATE INDEX hailuo_jobs_by_time ON hailuo_jobs (tenant, created_at)
+        INCLUDE (origin, state, known_usd, counted, counted_usd);  -- sums need not read the documents
     CREATE INDEX hailuo_jobs_by_remote_id ON hailuo_jobs (remote_id, model);
     CREATE INDEX hailuo_jobs_by_fingerprint ON hailuo_jobs (fingerprint, origin, tenant);
     CREATE INDEX hailuo_jobs_by_speed ON hailuo_jobs (model, origin, created_at) WHERE took_seconds IS NOT NULL;

@@ -15,15 +15,15 @@ _ACCEPTED = ("JPEG", "PNG")
 _LARGEST = 4096
 
 
-def broken_rule(data: bytes) -> str | None:
-    """The documented rule that a picture breaks, None when it is sound."""
+def broken_rule(data: bytes, *, webp: bool = False) -> str | None:
+    """The documented rule that a picture breaks, None when it is sound; `webp` where that format is taken too."""
     if len(data) > MAX_BYTES:
         return "file size must not exceed 20MB"
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             kind, (width, height) = picture.format, picture.size
             # Dimensions first: a huge picture is refused before it is unpacked.
-            if kind not in _ACCEPTED:
+            if kind not in _ACCEPTED and not (webp and kind == "WEBP"):
                 return "format must be JPG, JPEG, or PNG"
             if min(width, height) <= MIN_SHORT_SIDE:
                 return f"the shorter side must exceed 300 pixels, this picture has {width}x{height}"

@@ -1,0 +1,254 @@
+"""MiniMax itself, the vendor behind the other gateways. https://platform.minimax.io/docs
+
+It fails under HTTP 200: `base_resp.status_code` counts, and a finished job names a file whose link is asked for apart.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
+
+import anyio
+
+from hailuo_mcp.errors import ContentViolation, HailuoError
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.jobs import Observation, State
+from hailuo_mcp.params import (
+    GIVEN,
+    MINIMAX,
+    AnyResolution,
+    CallbackUrl,
+    Duration,
+    Flag,
+    Forbid,
+    Image,
+    ModelSpec,
+    Price,
+    Resolution,
+    Says,
+    Source,
+)
+from hailuo_mcp.sending import POLL_SECONDS, Answer, WireRequest
+
+log = logging.getLogger(__name__)
+
+_OBSERVED = Source("observed", "public client code")
+_PRICED = date(2026, 11, 1)
+_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
+_OPTIMIZED = Says(MINIMAX, "default true")
+_PRETREATED = Says(MINIMAX, "default false; shortens the rewriting of the prompt")
+_CALLED_BACK = Says(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
+
+
+class _Official(ModelSpec):
+    """What the vendor's models have in common on the wire."""
+
+    prices: ClassVar[Mapping[tuple[str, int], float]]
+    """Resolution and duration to US dollars."""
+    remarks = (Says(_OBSERVED, "prices are those that clients of the API reckon with"),)
+
+    def wire(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().wire()}
+        if "last_frame_image" in body:
+            body.pop("fast_pretreatment")  # not a parameter of the mode with a last frame
+        return {**body, "resolution": body["resolution"].upper()}
+
+    def price(self) -> Price | None:
+        facts = self.record()
+        usd = self.prices[facts["resolution"], facts["duration"]]
+        return Price(usd, "exact", "MiniMax prices as public client code has them", _PRICED)
+
+
+class Hailuo23(_Official):
+    id = "minimax/hailuo-2.3"
+    remote_name = "MiniMax-Hailuo-2.3"
+    makes = "text or image to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-t2v"
+    rules = (_NOT_10_S_AT_1080P,)
+    prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.28, ("768p", 10): 0.56, ("1080p", 6): 0.49}
+
+    first_frame_image: Annotated[Image | None, Says(MINIMAX, "optional; without it, text to video")] = None
+    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Says(MINIMAX, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo23Fast(_Official):
+    id = "minimax/hailuo-2.3-fast"
+    remote_name = "MiniMax-Hailuo-2.3-Fast"
+    makes = "image to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-i2v"
+    rules = (_NOT_10_S_AT_1080P,)
+    prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.19, ("768p", 10): 0.32, ("1080p", 6): 0.33}
+
+    first_frame_image: Annotated[Image, Says(MINIMAX, "required; image to video only")]
+    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Says(MINIMAX, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo02(_Official):
+    id = "minimax/hailuo-02"
+    remote_name = "MiniMax-Hailuo-02"
+    makes = "text or image (+ last frame) to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-fl2v"
+    rules = (
+        Forbid(
+            {"duration": 10, "resolution": "1080p"},
+            'for 10 s pass resolution "768p", or "512p" from a picture',
+            MINIMAX,
+        ),
+        Forbid({"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", MINIMAX),
+        Forbid(
+            {"resolution": "512p", "last_frame_image": GIVEN},
+            'for a last frame pass resolution "768p" or "1080p"',
+            MINIMAX,
+        ),
+        Forbid(
+            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
+        ),
+        Forbid(
+            {"last_frame_image": GIVEN, "fast_pretreatment": True},
+            "with a last frame leave fast_pretreatment out",
+            MINIMAX,
+        ),
+    )
+    prices: ClassVar[Mapping[tuple[str, int], float]] = {
+        ("512p", 6): 0.10,
+        ("512p", 10): 0.15,
+        ("768p", 6): 0.28,
+        ("768p", 10): 0.56,
+        ("1080p", 6): 0.49,
+    }
+
+    first_frame_image: Annotated[Image | None, Says(MINIMAX, "optional; without it, text to video")] = None
+    last_frame_image: Annotated[Image | None, Says(MINIMAX, "the frame the clip ends on; not at 512p")] = None
+    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
+    resolution: Annotated[AnyResolution, Says(MINIMAX, "512p (from a picture), 768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+_STATES = {
+    "preparing": State.QUEUED,
+    "queueing": State.QUEUED,
+    "processing": State.PROCESSING,
+    "success": State.COMPLETED,
+    "fail": State.FAILED,
+    "failed": State.FAILED,
+}
+_INPUT_SENSITIVE, _OUTPUT_SENSITIVE = 1026, 1027
+_EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401}
+# Each of these says that the request was turned away as it came in: nothing was started. 1027 is missing: it speaks of
+# an output, so something had been made and may be billed. So is every code not documented for a submission, such as
+# the vendor's internal errors and time-outs: without a task id, these leave open whether the job runs.
+_SUBMISSION = {**_EITHER, _INPUT_SENSITIVE: 400, 2013: 400}
+# A question has one parameter: where that is wrong, the task is not known. Sensitive content is said of a task, which
+# failed for it.
+_QUESTION = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
+_CODE_UNKNOWN = 500
+"""Read as the gateway's own trouble: a question is asked again, a submission is unconfirmed."""
+
+
+class Minimax(Gateway):
+    name = "minimax"
+    title = "MiniMax"
+    rank = 40
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
+    models = (Hailuo23, Hailuo23Fast, Hailuo02)
+    pictures = "data"
+    retention = None  # a link dies after an hour, but the task goes on answering with a new one
+    requests_a_minute = 20
+    callbacks = True
+    check_hint = (
+        "MiniMax has no history to ask; look at the billing page of the MiniMax platform to see whether the job was "
+        "taken."
+    )
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    def submit_request(self, spec: ModelSpec) -> WireRequest:
+        return self.post("/v1/video_generation", spec.wire())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("task_id")
+
+    def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"challenge": body["challenge"]} if "challenge" in body else {}
+
+    def submitted_status_of(self, answer: Answer) -> int:
+        if _id_in(mapping(answer.body), "task_id"):
+            return answer.status  # a task that can be asked for is worth more than a code that speaks against it
+        return _status(answer, _SUBMISSION)
+
+    def status_of(self, answer: Answer) -> int:
+        body = mapping(answer.body)
+        if _STATES.get(str(body.get("status")).lower()) is State.FAILED:
+            return answer.status  # the code is then why the task failed
+        return _status(answer, _QUESTION)
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        said = mapping(body.get("base_resp")).get("status_msg") or body.get("message") or body.get("error")
+        return [str(code), said] if (code := _code(body)) else said
+
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
+        return ContentViolation if _code(body) == _INPUT_SENSITIVE else super().error_class(status, message, body)
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        ends = anyio.current_time() + POLL_SECONDS
+        query = f"task_id={quote(remote_id, safe='')}"
+        _, body, answer = await self.ask(self.get(f"/v1/query/video_generation?{query}"))
+        sensitive = _code(body) in (_INPUT_SENSITIVE, _OUTPUT_SENSITIVE)
+        state = State.FAILED if sensitive else self.state(_STATES, body.get("status"))
+        if state is State.FAILED:
+            reason = self.message_in(body) if _code(body) else None  # without a code it says “success”
+            problem = self.failure(reason, ContentViolation if sensitive else None)
+            return Observation(state=state, error=problem, sandbox=answer.sandbox)
+        link = await self._link(body, ends) if state is State.COMPLETED else None
+        return Observation(state=state, video_url=link, sandbox=answer.sandbox)
+
+    async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
+        """Where the clip can be fetched, for an hour. None where that cannot be had now: the job is completed all the
+        same, and is asked for again."""
+        file_id = _id_in(body, "file_id")
+        if file_id is None:
+            return None
+        with anyio.move_on_after(max(0.0, ends - anyio.current_time())):
+            try:
+                _, found, _ = await self.ask(self.get(f"/v1/files/retrieve?file_id={quote(file_id, safe='')}"))
+                return link_in(mapping(found.get("file")).get("download_url"))
+            except HailuoError as error:
+                log.info("%s: no link to a finished clip yet: %s", self.title, error.problem.code)
+        return None
+
+    def _key_hint(self) -> str:
+        return (
+            f"{super()._key_hint()} Keys are bound to a region: for one from China set "
+            "MINIMAX_BASE_URL=https://api.minimaxi.com, for all others https://api.minimax.io."
+        )
+
+
+def _code(body: Mapping[str, Any]) -> int:
+    """The code that counts; 0 where all is well, or nothing is said."""
+    return int(number(mapping(body.get("base_resp")).get("status_code")) or 0)
+
+
+def _status(answer: Answer, meanings: Mapping[int, int]) -> int:
+    """The code as an HTTP status. A redirect or a server's error outranks it, and a refusal by HTTP is made clearer."""
+    code = _code(mapping(answer.body))
+    if not code or not (answer.ok or 400 <= answer.status < 500):
+        return answer.status
+    return meanings.get(code, _CODE_UNKNOWN if answer.ok else answer.status)
+
+
+def _id_in(body: Mapping[str, Any], name: str) -> str | None:
+    """An id that comes as a string here and as a number there, with every digit."""
+    value = body.get(name)
+    return (str(value).strip() or None) if isinstance(value, (str, int)) and not isinstance(value, bool) else None

@@ -1,0 +1,233 @@
+"""Stand-in for MiniMax's own API: submission, question and file.
+
+Refusals come under HTTP 200, with a code in `base_resp`. A finished job names a file; its link is given anew at each
+question and ends after an hour. A `callback_url` must echo a challenge at once, and is told of the end.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import cast
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_data_url
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.callbacks import echoes_challenge
+from hailuo_mcp.sandbox.clips import ENDS
+from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
+from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
+
+GATEWAY = "minimax"
+SUBMIT = "/v1/video_generation"
+QUERY = "/v1/query/video_generation"
+RETRIEVE = "/v1/files/retrieve"
+
+HAILUO_23, HAILUO_23_FAST, HAILUO_02 = "MiniMax-Hailuo-2.3", "MiniMax-Hailuo-2.3-Fast", "MiniMax-Hailuo-02"
+LINK_SECONDS = 3600
+RATE_LIMIT, NO_LOGIN, NO_BALANCE, OUTPUT_SENSITIVE, BAD_PARAMETERS, BAD_API_KEY = 1002, 1004, 1008, 1027, 2013, 2049
+
+_SHORT_SIDES = {"512P": 512, "768P": 768, "1080P": 1080}
+_WIDTHS = {512: 910, 768: 1366, 1080: 1920}
+_STATUSES = {
+    Phase.QUEUED: "Queueing",
+    Phase.PROCESSING: "Processing",
+    Phase.COMPLETED: "Success",
+    Phase.FAILED: "Fail",
+}
+_PREPARING_SHARE = 0.05
+"""The share of a job's time in which it is not even in the queue."""
+_FRAMES = ("first_frame_image", "last_frame_image")
+_TASKS_FROM, _FILES_FROM = 10**17, 3 * 10**18
+"""Ids as long as the real ones: 18 and 19 digits, more than a floating-point number holds."""
+
+_FIELDS: Mapping[str, Field] = {
+    "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST, HAILUO_02), required=True),
+    "prompt": Field(body.prompt),
+    "first_frame_image": Field(body.text),
+    "last_frame_image": Field(body.text),
+    "prompt_optimizer": Field(body.boolean),
+    "fast_pretreatment": Field(body.boolean),
+    "duration": Field(body.whole(6, 10)),
+    "resolution": Field(body.one_of(*_SHORT_SIDES)),
+    "callback_url": Field(body.web_url),
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    async def submit(request: Request) -> Response:
+        key = _authorize(request)
+        if isinstance(key, Response):
+            return key
+        try:
+            values = body.read_fields(await body.read_json(request), _FIELDS)
+            _check_matrix(values)
+            pictures = await to_thread.run_sync(_keep_pictures, desk, values)
+        except Invalid as refusal:
+            return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
+        shot = Shot(
+            prompt=str(values.get("prompt", "")),
+            seconds=10 if values.get("duration") == 10 else 6,
+            short_side=_SHORT_SIDES[str(values.get("resolution", "768P"))],
+            first=pictures.get("first_frame_image"),
+            last=pictures.get("last_frame_image"),
+        )
+        words = trouble.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+            return _refused(NO_BALANCE, "insufficient balance", task_id="")
+        if trouble.RATE_LIMIT in words:
+            return _refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id="")
+        call = cast("str | None", values.get("callback_url"))
+        if call and desk.callbacks and not await echoes_challenge(call):
+            return _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
+        task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
+        facts = values | pictures
+        await desk.take(GATEWAY, task_id, key, str(values["model"]), facts, shot, callback_url=call, request=request)
+        return trouble.CutResponse() if trouble.LOST_ANSWER in words else _answered(task_id=task_id)
+
+    async def query(request: Request) -> Response:
+        key = _authorize(request)
+        if isinstance(key, Response):
+            return key
+        job = await desk.find(GATEWAY, request.query_params.get("task_id", ""), key)
+        phase = job.phase(desk.clock()) if job else Phase.GONE
+        if job is None or phase is Phase.GONE:
+            # Of the codes documented for this question, the one that can be meant.
+            return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
+        return JSONResponse(_status(job, phase, prepares=_prepares(job, desk.clock())))
+
+    async def retrieve(request: Request) -> Response:
+        key = _authorize(request)
+        if isinstance(key, Response):
+            return key
+        asked = request.query_params.get("file_id", "")
+        task_id = str(int(asked) - _FILES_FROM) if asked.isascii() and asked.isdigit() and len(asked) == 19 else ""
+        job = await desk.find(GATEWAY, task_id, key)
+        if job is None or job.phase(desk.clock()) is not Phase.COMPLETED:
+            return _refused(BAD_PARAMETERS, "invalid params, file_id is not known")
+        ends = int(desk.clock()) + LINK_SECONDS
+        file = {
+            "file_id": _file_id(job),  # a number here, a string in the question's answer
+            "bytes": 0,  # not known: the clip is drawn when it is first fetched
+            "created_at": int(job.ended_at),
+            "filename": "output.mp4",
+            "purpose": "video_generation",
+            "download_url": f"{desk.clip_link(request, job)}?{ENDS}={ends}",
+        }
+        return _answered(file=file)
+
+    return [
+        Route(SUBMIT, submit, methods=["POST"]),
+        Route(QUERY, query, methods=["GET"]),
+        Route(RETRIEVE, retrieve, methods=["GET"]),
+    ]
+
+
+def callback(_base: str, job: Job) -> Mapping[str, object]:
+    """What an ended job tells: the answer to a question about it. The documents print no link in it."""
+    return _status(job, job.phase(job.ended_at + 1))  # a sum of floats may fall a hair short
+
+
+def _status(job: Job, phase: Phase, *, prepares: bool = False) -> Mapping[str, object]:
+    if phase is Phase.FAILED and job.failure:
+        code, message = _reason(job.failure)
+        return _envelope(code, message, task_id=job.remote_id, status="Fail", file_id="")
+    done = phase is Phase.COMPLETED
+    return _envelope(
+        0,
+        "success",
+        task_id=job.remote_id,
+        status="Preparing" if prepares else _STATUSES[phase],
+        file_id=str(_file_id(job)) if done else "",
+        video_width=_WIDTHS[job.shot.short_side] if done else 0,
+        video_height=job.shot.short_side if done else 0,
+    )
+
+
+def _check_matrix(values: Mapping[str, object]) -> None:
+    """Which model makes what from what, at which resolution and length."""
+    model, resolution = values["model"], values.get("resolution", "768P")
+    first, last = "first_frame_image" in values, "last_frame_image" in values
+    if model == HAILUO_23_FAST and not first:
+        raise Invalid(f"first_frame_image is required by {model}")
+    if not first and "prompt" not in values:
+        raise Invalid("prompt is required without first_frame_image")
+    if resolution == "1080P" and values.get("duration") == 10:
+        raise Invalid("duration 10 is not available at 1080P")
+    if resolution == "512P" and (model != HAILUO_02 or not first):
+        raise Invalid(f"resolution 512P is available from a first frame on {HAILUO_02} only")
+    if last:
+        if model != HAILUO_02:
+            raise Invalid(f"last_frame_image is available on {HAILUO_02} only")
+        if not first:
+            raise Invalid("first_frame_image is required with last_frame_image")
+        if resolution == "512P":
+            raise Invalid("last_frame_image is not available at 512P")
+        if "fast_pretreatment" in values:
+            raise Invalid("fast_pretreatment is not a parameter with last_frame_image")
+
+
+def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
+    """The frames by name, those that came inside the request checked and stored."""
+    return {name: _kept(desk, name, str(values[name])) for name in _FRAMES if name in values}
+
+
+def _kept(desk: Desk, name: str, value: str) -> str:
+    # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
+    from hailuo_mcp.sandbox.render.pictures import broken_rule
+
+    if not value.startswith("data:"):
+        try:
+            body.web_url(value)
+        except Invalid as refusal:
+            raise Invalid(f"{name} {refusal}") from None
+        return value
+    try:
+        data, suffix = read_data_url(value)
+    except BadDataUrl as refusal:
+        raise Invalid(f"{name} {refusal}") from None
+    if rule := broken_rule(data, webp=True):
+        raise Invalid(f"{name}: {rule}")
+    return STORED + desk.assets.keep(data, suffix)
+
+
+def _prepares(job: Job, now: float) -> bool:
+    return now - job.submitted_at < job.takes * _PREPARING_SHARE
+
+
+def _file_id(job: Job) -> int:
+    return _FILES_FROM + int(job.remote_id)
+
+
+def _reason(failure: Failure) -> tuple[int, str]:
+    """Why a task failed. Of faults of the vendor's own, the documents name no code."""
+    if failure.fault is Fault.CONTENT:
+        return OUTPUT_SENSITIVE, "output new_sensitive"
+    return (BAD_PARAMETERS, f"invalid params, {failure.message}") if failure.fault is Fault.IMAGE else (0, "success")
+
+
+def _authorize(request: Request) -> str | Response:
+    key = bearer_key(request)
+    if not key:
+        return _refused(NO_LOGIN, "login fail: Please carry the API secret key in the 'Authorization' field")
+    if key == BAD_KEY:
+        return _refused(BAD_API_KEY, "invalid api key")
+    # No code is documented for it: what stands before the API may refuse a key too.
+    return JSONResponse({"message": "This key may not use this API"}, 403) if key == FORBIDDEN_KEY else key
+
+
+def _answered(**values: object) -> Response:
+    return _refused(0, "success", **values)
+
+
+def _refused(code: int, message: str, **values: object) -> Response:
+    return JSONResponse(_envelope(code, message, **values))
+
+
+def _envelope(code: int, message: str, **values: object) -> Mapping[str, object]:
+    return {**values, "base_resp": {"status_code": code, "status_msg": message}}

@@ -1,0 +1,53 @@
+"""The tenants of a server that serves several people, as the operator's file names them."""
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+class TenantSettings(BaseModel):
+    """What is different for one tenant. Keys of its own replace all of the server's: a gateway it has none for is not
+    offered to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    max_jobs_per_day: Annotated[int, Field(ge=0)] | None = None
+    max_usd_per_day: Annotated[float, Field(ge=0)] | None = None
+    keys: Mapping[str, SecretStr] = {}
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tenants: dict[str, TenantSettings]
+
+
+def read_tenants(file: Path, gateways: Collection[str]) -> Mapping[str, TenantSettings]:
+    """The tables `[tenants.NAME]` of a TOML file; `gateways` are the names that `keys` may have.
+
+    Raises:
+        ValueError: the message names the place. No value is repeated: the file holds keys.
+    """
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        position = re.search(r"\(at [^()]*\)$", str(error))
+        raise ValueError(f"{file} is not TOML {position[0] if position else 'in UTF-8'}") from None
+    try:
+        tenants = _File.model_validate(document).tenants
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for name, tenant in tenants.items():
+        if strangers := tenant.keys.keys() - set(gateways):
+            raise ValueError(
+                f"{file}: tenants.{name}.keys: there is no gateway {', '.join(sorted(strangers))}; "
+                f"known are {', '.join(gateways)}"
+            )
+    return tenants

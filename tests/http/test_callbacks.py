@@ -1,0 +1,127 @@
+"""Callbacks: a gateway that calls makes the job be asked for at once, and nothing it says is believed."""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from hailuo_mcp import web
+from hailuo_mcp.jobs import Job
+from hailuo_mcp.links import Links
+from hailuo_mcp.studio import Studio
+from tests.http.servers import serving
+from tests.http.test_tokens import as_one
+from tests.support import Wire, arguments_for, body_of, facts_of, sandbox_on_a_port, settings_for, wired
+
+SECRET = b"s" * 32
+HERE = "https://video.example"
+RUNNING: dict[str, object] = {"code": 200, "data": {"taskId": "task_1", "state": "processing"}}
+DONE: dict[str, object] = {
+    "code": 200,
+    "data": {"taskId": "task_1", "state": "success", "resultJson": '{"resultUrls": ["https://clips.example/1.mp4"]}'},
+}
+
+
+class Apixo:
+    """Takes every job, and answers what it is set to."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, object] = RUNNING
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        taken = {"code": 200, "message": "success", "data": {"taskId": "task_1"}}
+        return httpx.Response(200, json=taken if request.method == "POST" else self.status)
+
+
+@asynccontextmanager
+async def called_back(
+    directory: Path, **variables: str
+) -> AsyncGenerator[tuple[Studio, Wire, Apixo, httpx.AsyncClient]]:
+    """A studio whose gateways can call it, and a client for its routes."""
+    apixo = Apixo()
+    settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)
+    studio, wire = wired(settings, apixo)
+    async with studio:
+        studio.links = Links(HERE, SECRET, called_back=True)
+        app = Starlette(routes=web.routes(studio, lambda: False))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+            yield studio, wire, apixo, client
+
+
+async def submit(studio: Studio) -> Job:
+    return (await studio.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
+
+
+async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> None:
+    async with called_back(tmp_path) as (studio, wire, _, _):
+        job = await submit(studio)
+        sent = body_of(wire.posts[0])
+        assert sent["request_type"] == "callback"
+        assert sent["callback_url"] == Links(HERE, SECRET, called_back=True).callback("apixo", job.key)
+        assert "callback_url" not in job.parameters
+        assert "callback" not in str((await studio.jobs()).jobs)
+
+
+async def test_an_address_that_the_caller_names_stays(tmp_path: Path) -> None:
+    async with called_back(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (studio, wire, _, _):
+        await studio.generate(arguments_for("apixo/hailuo-2.3-fast", callback_url="https://hooks.example/x"))
+        assert body_of(wire.posts[0])["callback_url"] == "https://hooks.example/x"
+
+
+async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) -> None:
+    async with called_back(tmp_path) as (studio, wire, apixo, client):
+        job = await submit(studio)
+        address = body_of(wire.posts[0])["callback_url"]
+        assert (await client.post(address, json=DONE)).status_code == 200  # a lie: it is still running
+        assert (await studio.status(job.request_id)).state == "processing"
+        apixo.status = DONE
+        assert (await client.post(address, content=b"no json")).status_code == 200
+        assert (await studio.status(job.request_id, 20)).state == "completed"
+
+
+async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
+    async with called_back(tmp_path) as (studio, wire, apixo, client):
+        job = await submit(studio)
+        address = body_of(wire.posts[0])["callback_url"]
+        before = len(wire.requests)
+        forged = [address[:-1], address + "0", address.replace(job.key, "0" * 32), address.replace("apixo", "segmind")]
+        for wrong in forged:
+            assert (await client.post(wrong, json=DONE)).status_code == 404
+        assert (await client.get(address)).status_code == 405
+        assert len(wire.requests) == before
+        apixo.status = DONE
+        assert (await studio.status(job.request_id)).state == "completed"
+        asked = len(wire.requests)
+        for _ in range(20):
+            assert (await client.post(address, json=DONE)).status_code == 200
+        await studio.status(job.request_id)
+        assert len(wire.requests) == asked
+
+
+async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
+    async with called_back(tmp_path) as (studio, wire, _, client):
+        await submit(studio)
+        address = body_of(wire.posts[0])["callback_url"]
+        assert (await client.post(address, content=b"x" * (web.CALLBACK_BYTES_MAX + 1))).status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast"])  # the second asks us first
+async def test_the_sandbox_calls_and_a_waiting_call_is_answered(model: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with sandbox_on_a_port(tmp_path / "far", seconds=3, callbacks=True) as far:
+        variables = {
+            **far,
+            "HAILUO_MCP_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "HAILUO_MCP_HTTP_TOKENS": "ann:ann-static-token",
+        }
+        async with serving(tmp_path, port, **variables) as running, as_one(running.url, "ann-static-token") as ann:
+            job = facts_of(await ann.call_tool("generate_video", arguments_for(model)))
+            # Without the call nobody would ask before 8 s have passed.
+            asked = {"request_id": job["request_id"], "wait_seconds": 7}
+            assert facts_of(await ann.call_tool("get_status", asked))["state"] == "completed"

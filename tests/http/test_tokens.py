@@ -1,0 +1,102 @@
+"""Bearer tokens over HTTP: who gets in, whose jobs they see, and where their clips are."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.http.servers import SANDBOX, serving
+from tests.http.test_who_may_come import ACCEPT, INITIALIZE
+from tests.support import Era, facts_of, text_of
+
+pytestmark = pytest.mark.slow
+
+ANN, BEN = "ann-token-0123456789", "ben-token-0123456789"
+TOKENS = f"ann:{ANN},ben:sha256:{hashlib.sha256(BEN.encode()).hexdigest()}"
+TWO = {**SANDBOX, "HAILUO_MCP_HTTP_TOKENS": TOKENS}
+
+
+@asynccontextmanager
+async def as_one(url: str, token: str, era: Era = "auto", **headers: str) -> AsyncGenerator[Client]:
+    """A client that sends this token."""
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}", **headers}, timeout=60) as web,
+        Client(streamable_http_client(url, http_client=web), mode=era) as client,
+    ):
+        yield client
+
+
+async def submitted(client: Client, **more: Any) -> str:
+    answer = await client.call_tool(
+        "generate_video", {"prompt": "a red kite", "model": "segmind/minimax-hailuo-2", **more}
+    )
+    assert not answer.is_error, text_of(answer)
+    return facts_of(answer)["request_id"]
+
+
+async def test_without_a_token_or_with_a_wrong_one_nobody_gets_in(tmp_path: Path) -> None:
+    async with serving(tmp_path, **TWO) as running, httpx.AsyncClient() as web:
+        for given in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": f"Basic {ANN}"},
+            {"Authorization": f"Bearer ann:{ANN}"},
+        ):
+            answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, **given})
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        entered = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Authorization": f"Bearer {BEN}"})
+        assert entered.status_code == 200
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_another_tenants_job_is_as_unknown_as_one_that_never_was(era: Era, tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, **TWO) as running,
+        as_one(running.url, ANN, era) as ann,
+        as_one(running.url, BEN, era) as ben,
+    ):
+        mine = await submitted(ann)
+        never = "segmind/minimax-hailuo-2/" + "0" * 32
+        for tool in ("get_status", "download_video"):
+            others, unknown = [await ben.call_tool(tool, {"request_id": asked}) for asked in (mine, never)]
+            assert others.is_error
+            assert text_of(others).replace(mine, "ID") == text_of(unknown).replace(never, "ID")
+            assert facts_of(others)["error"]["code"] == "unknown_request"
+        assert facts_of(await ben.call_tool("list_jobs"))["total"] == 0
+        assert facts_of(await ann.call_tool("list_jobs"))["total"] == 1
+        assert await submitted(ben) != mine  # an equal job of another tenant stands for nothing
+
+
+async def test_a_finished_clip_is_a_link_that_its_owner_can_open_and_seek_in(tmp_path: Path) -> None:
+    async with serving(tmp_path, **TWO) as running, as_one(running.url, ANN) as ann, httpx.AsyncClient() as web:
+        request_id = await submitted(ann)
+        status = facts_of(await ann.call_tool("get_status", {"request_id": request_id, "wait_seconds": 20}))
+        assert status["state"] == "completed"
+        saved = facts_of(await ann.call_tool("download_video", {"request_id": request_id}))
+        link = saved["video_url"]
+        assert "video_path" not in saved
+        assert link.startswith(running.url.removesuffix("/mcp") + "/clips/")
+        whole = await web.get(link)
+        assert (whole.status_code, whole.headers["content-type"], len(whole.content)) == (
+            200,
+            "video/mp4",
+            saved["bytes"],
+        )
+        part = await web.get(link, headers={"Range": "bytes=4-7"})
+        assert (part.status_code, part.content) == (206, b"ftyp")
+        bare = link.partition("?")[0]
+        assert (await web.get(bare)).status_code == 404
+        assert (await web.get(bare, headers={"Authorization": f"Bearer {ANN}"})).status_code == 200
+        assert (await web.get(bare, headers={"Authorization": f"Bearer {BEN}"})).status_code == 404
+        assert (await web.get(link[:-1] + ("0" if link[-1] != "0" else "1"))).status_code == 404
+        later = facts_of(await ann.call_tool("get_status", {"request_id": request_id}))
+        assert later["video_path"] is None
+        assert later["video_url"].startswith(bare)

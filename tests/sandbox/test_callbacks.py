@@ -1,0 +1,249 @@
+"""Ended jobs call their webhooks: once, again where that fails, on this machine alone, and only from a port."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.sandbox import callbacks, create_app
+from hailuo_mcp.sandbox.callbacks import echoes_challenge, is_this_machine
+from tests.cli.conftest import Cli
+
+from .wire import APIXO_BODY, bearer
+
+SUBMIT = "/api/v1/generateTask/hailuo-2-3-fast"
+STATUS = "/api/v1/statusTask/hailuo-2-3-fast"
+SOON = 10.0
+"""What is expected comes within this many seconds."""
+
+
+class Receiver:
+    """A webhook on this machine: keeps what it is told, and answers with the given statuses in turn."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.statuses: list[int] = [200]
+        self.answer: Callable[[bytes], bytes] = lambda _: b""
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                said = self.rfile.read(int(self.headers["content-length"]))
+                answer = receiver.answer(said)
+                self.send_response(receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0])
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                receiver.told.put(json.loads(said))
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    thread.join()
+    receiver.server.server_close()
+
+
+def called_back(url: str, prompt: str = "Waves roll in") -> dict[str, Any]:
+    return {**APIXO_BODY, "request_type": "callback", "callback_url": url} | {
+        "input": {**APIXO_BODY["input"], "prompt": prompt}
+    }
+
+
+def submit(base: str, url: str, prompt: str = "Waves roll in") -> str:
+    answer = httpx.post(f"{base}{SUBMIT}", json=called_back(url, prompt), headers=bearer())
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]["taskId"]
+
+
+def noted(state_dir: Path) -> list[tuple[int, float | None]]:
+    """Attempts made and the time of the next, of every callback that is known."""
+    with closing(sqlite3.connect(state_dir / "sandbox.sqlite3")) as connection:
+        return connection.execute("SELECT attempts, due_at FROM callbacks").fetchall()
+
+
+def settled(state_dir: Path) -> list[tuple[int, float | None]]:
+    """The same, once nothing is left to be sent."""
+    end = time.monotonic() + SOON
+    while any(due_at is not None for _, due_at in noted(state_dir)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return noted(state_dir)
+
+
+def test_an_ended_job_tells_its_webhook_what_a_poll_is_told(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
+) -> None:
+    base = serve(tmp_path, seconds=0.2, callbacks=True)
+    task_id = submit(base, receiver.url)
+    told = receiver.told.get(timeout=SOON)
+    polled = httpx.get(f"{base}{STATUS}", params={"taskId": task_id}, headers=bearer()).json()
+    assert told == polled
+    assert told["data"]["state"] == "success"
+    assert json.loads(told["data"]["resultJson"])["resultUrls"][0].startswith(base)
+    assert settled(tmp_path) == [(1, None)]
+    assert receiver.told.empty()
+
+
+def test_a_failed_job_tells_why(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
+    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, "sandbox:content_violation waves")
+    assert receiver.told.get(timeout=SOON)["data"]["failCode"] == "CONTENT_VIOLATION"
+
+
+def test_a_webhook_in_trouble_is_called_again_until_it_answers_200(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.05, 0.05, 0.05))
+    receiver.statuses = [500, 202, 200]
+    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
+    calls = [receiver.told.get(timeout=SOON) for _ in range(3)]
+    assert calls == [calls[0]] * 3
+    assert settled(tmp_path) == [(3, None)]
+
+
+def test_after_three_retries_a_webhook_is_given_up(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
+    receiver.statuses = [500]
+    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
+    for _ in range(4):
+        receiver.told.get(timeout=SOON)
+    assert settled(tmp_path) == [(4, None)]
+    assert receiver.told.empty()
+
+
+def test_nobody_listening_ends_nothing(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
+    base = serve(tmp_path, seconds=0, callbacks=True)
+    submit(base, "https://127.0.0.1:1/hook")
+    assert settled(tmp_path) == [(4, None)]
+    submit(base, receiver.url)
+    assert receiver.told.get(timeout=SOON)["code"] == 200
+
+
+def test_another_machine_is_never_called(
+    tmp_path: Path, serve: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    submit(serve(tmp_path, seconds=0, callbacks=True), "https://hook.example/x")
+    assert noted(tmp_path) == []
+    assert "hook.example will not be called" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "is_ours"),
+    [
+        ("http://127.0.0.1:9/x", True),
+        ("https://127.8.8.8/x", True),
+        ("http://[::1]:9/x", True),
+        ("http://LocalHost/x", True),
+        ("http://127.0.0.1.nip.io/x", False),
+        ("http://localhost.example/x", False),
+        ("http://127.0.0.1@hook.example/x", False),
+        ("http://10.0.0.1/x", False),
+        ("http://0.0.0.0/x", False),
+        ("http://[::ffff:10.0.0.1]/x", False),
+    ],
+)
+def test_only_loopback_addresses_are_of_this_machine(url: str, is_ours: bool) -> None:
+    assert is_this_machine(url) is is_ours
+
+
+@pytest.mark.parametrize("prompt", ["sandbox:never waves", "sandbox:expire waves"])
+def test_a_job_without_an_end_to_tell_of_does_not_call(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, prompt: str
+) -> None:
+    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, prompt)
+    assert noted(tmp_path) == []
+
+
+async def test_what_one_process_left_is_delivered_by_the_next(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
+) -> None:
+    dead = create_app(tmp_path, seconds=0, callbacks=True)  # its lifespan never runs, so that it delivers nothing
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(dead), base_url="http://127.0.0.1:8765") as client:
+        await client.post(SUBMIT, json=called_back(receiver.url), headers=bearer())
+    assert [attempts for attempts, _ in noted(tmp_path)] == [0]
+    serve(tmp_path, callbacks=True)
+    assert receiver.told.get(timeout=SOON)["data"]["state"] == "success"
+
+
+async def test_in_process_nothing_is_even_noted(tmp_path: Path, receiver: Receiver) -> None:
+    app = create_app(tmp_path, seconds=0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        assert (await client.post(SUBMIT, json=called_back(receiver.url), headers=bearer())).status_code == 200
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        noted(tmp_path)
+
+
+def test_the_command_calls_back(cli: Cli, receiver: Receiver) -> None:
+    with cli.start("sandbox", "--port", "0", "--seconds", "0.2") as server:
+        assert server.stdout is not None
+        submit(server.stdout.readline().strip(), receiver.url)
+        assert receiver.told.get(timeout=SOON)["data"]["state"] == "success"
+        server.send_signal(signal.SIGINT)
+        server.communicate()
+    assert server.returncode == 0
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+# --- challenges ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_receiver_that_echoes_the_challenge_passes(receiver: Receiver) -> None:
+    receiver.answer = lambda said: said
+    assert await echoes_challenge(receiver.url)
+    assert receiver.told.get(timeout=SOON)["challenge"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b'"challenge"', b"{}", b'{"challenge": "another"}'])
+async def test_one_that_does_not_echo_it_fails(receiver: Receiver, answer: bytes) -> None:
+    receiver.answer = lambda _: answer
+    assert not await echoes_challenge(receiver.url)
+
+
+async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "CHALLENGE_SECONDS", 0.1)
+    released = threading.Event()
+
+    def slow(said: bytes) -> bytes:
+        released.wait(SOON)
+        return said
+
+    receiver.answer = slow
+    assert not await echoes_challenge(receiver.url)
+    released.set()
+    assert not await echoes_challenge("http://127.0.0.1:1/hook")
+
+
+async def test_another_machine_is_never_challenged(caplog: pytest.LogCaptureFixture) -> None:
+    assert await echoes_challenge("https://hook.example/x")
+    assert "no challenge is sent to hook.example" in caplog.text

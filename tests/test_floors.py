@@ -18,6 +18,7 @@ FLOORS = (
     ("submission", "tracking", "watching", "studio"),
     ("boundary", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server", "http"),
     ("app",),
+    ("checkup",),
     ("cli",),
     ("__main__",),
 )

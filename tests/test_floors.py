@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "hailuo_mcp"
 NAME = PACKAGE.name
 FLOORS = (
     ("errors", "settings"),
-    ("jobs", "params", "sending"),
+    ("jobs", "params", "sending", "hosts"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("catalog",),

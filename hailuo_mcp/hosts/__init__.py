@@ -1,0 +1,36 @@
+"""The hosts that this server can be installed in: where each keeps its configuration, what our entry in it looks like,
+and how it is put there and taken away without touching anything else.
+
+    for found in hosts.survey():    # every host, every place on this machine
+        found.host.title, found.place.path, found.exists, found.entries, found.problem
+"""
+
+from hailuo_mcp.hosts.editing import ConfigError, Edited, install, uninstall
+from hailuo_mcp.hosts.entries import Entry, Found, look, survey
+from hailuo_mcp.hosts.host import Host, Keys, Place, Scope
+from hailuo_mcp.hosts.known import all, find
+from hailuo_mcp.hosts.launcher import Launcher, launcher
+from hailuo_mcp.hosts.machine import Machine
+from hailuo_mcp.hosts.shape import NAME, Wanted
+
+__all__ = [
+    "NAME",
+    "ConfigError",
+    "Edited",
+    "Entry",
+    "Found",
+    "Host",
+    "Keys",
+    "Launcher",
+    "Machine",
+    "Place",
+    "Scope",
+    "Wanted",
+    "all",
+    "find",
+    "install",
+    "launcher",
+    "look",
+    "survey",
+    "uninstall",
+]

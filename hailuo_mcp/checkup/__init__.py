@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
-from hailuo_mcp.checkup import database, environment, gateways, packages, places
+from hailuo_mcp.checkup import configurations, database, environment, gateways, packages, places
 from hailuo_mcp.checkup.finding import Finding, Level, Report, ok
 from hailuo_mcp.gateways import discover
 
@@ -33,6 +33,7 @@ async def examine(environ: Mapping[str, str], *, offline: bool = False) -> Repor
             found.append(ok("gateways", "not asked: --offline"))
         else:
             found += await gateways.look(discover(), studio.settings)
+    found += configurations.look()
     secrets = tuple(_secrets(environ))
     return Report.of(version(packages.PACKAGE), tuple(_without(secrets, finding) for finding in found))
 

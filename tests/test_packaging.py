@@ -1,6 +1,7 @@
 """What is shipped: the registry's `server.json`, the distributions, and the files a stranger looks for first.
 
-`uv run python -m tests.test_packaging` writes the versions and variables of `server.json` anew from the code.
+`uv run python -m tests.test_packaging` writes the variables and versions of `server.json`, and the manifest of the bundle,
+anew from the code.
 """
 
 import json
@@ -17,12 +18,14 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
+from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.settings import PREFIX, Settings, variables
 
 ROOT = Path(__file__).parent.parent
 SERVER_JSON = ROOT / "server.json"
+MANIFEST_JSON = ROOT / "bundle" / "manifest.json"
 REGISTRY_NAME = "io.github.hailuo-mcp/hailuo-mcp"
 REGISTRY_SCHEMA = ROOT.parent / "shared" / "data" / "server.schema.json"
 FIRST_SCREEN_LINES = 40
@@ -125,6 +128,9 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert version("hailuo-mcp") == expected
     assert server_json()["version"] == expected
     assert server_json()["packages"][0]["version"] == expected
+    assert json.loads(MANIFEST_JSON.read_text())["version"] == expected
+    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    assert [package["version"] for package in locked if package["name"] == "hailuo-mcp"] == [expected]
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert released[:1] in ([], [expected])
 
@@ -218,3 +224,4 @@ def _rewrite_server_json() -> None:
 
 if __name__ == "__main__":
     _rewrite_server_json()
+    MANIFEST_JSON.write_text(json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n")

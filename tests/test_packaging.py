@@ -1,7 +1,7 @@
 """What is shipped: the registry's `server.json`, the distributions, and the files a stranger looks for first.
 
-`uv run python -m tests.test_packaging` writes the variables and versions of `server.json`, and the manifest of the bundle,
-anew from the code.
+`uv run python -m tests.test_packaging` writes anew from the code: `server.json`'s variables and versions, and the
+bundle's manifest.
 """
 
 import json

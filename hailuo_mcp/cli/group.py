@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "See it work, without a key": {"demo": "demo"},
+    "Put it into a host": {"install": "install", "uninstall": "install"},
     "The way of a job": {
         "models": "models",
         "generate": "generate",

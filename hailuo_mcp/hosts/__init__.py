@@ -5,13 +5,14 @@ and how it is put there and taken away without touching anything else.
         found.host.title, found.place.path, found.exists, found.entries, found.problem
 """
 
-from hailuo_mcp.hosts.editing import ConfigError, Edited, install, uninstall
+from hailuo_mcp.hosts.editing import Edited, install, printed, uninstall
 from hailuo_mcp.hosts.entries import Entry, Found, look, survey
+from hailuo_mcp.hosts.files import ConfigError
 from hailuo_mcp.hosts.host import Host, Keys, Place, Scope
 from hailuo_mcp.hosts.known import all, find
 from hailuo_mcp.hosts.launcher import Launcher, launcher
 from hailuo_mcp.hosts.machine import Machine
-from hailuo_mcp.hosts.shape import NAME, Wanted
+from hailuo_mcp.hosts.shape import NAME, Wanted, may_be_shown
 
 __all__ = [
     "NAME",
@@ -31,6 +32,8 @@ __all__ = [
     "install",
     "launcher",
     "look",
+    "may_be_shown",
+    "printed",
     "survey",
     "uninstall",
 ]

@@ -273,7 +273,8 @@ def _remove(document: _Document, container: _Container, member: _Member) -> str:
     """Without the item, the comma that it needed, and the white space before it."""
     text, plain = document.text, document.plain
     index = container.members.index(member)
-    start, end = len(text[: member.start].rstrip()), member.end
+    remarks_end = max((e for e in document.comments.values() if e <= member.start), default=0)
+    start, end = max(len(text[: member.start].rstrip()), remarks_end), member.end
     before = text[:start]
     if index < len(container.members) - 1:
         end = plain.index(",", member.end) + 1

@@ -9,6 +9,7 @@ from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.sandbox.trouble import REHEARSALS
+from tests import links
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -82,3 +83,14 @@ def error_codes() -> str:
         acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "nobody yet")
         rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", kind.default_hint or "Says which."))
     return _table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)
+
+
+def one_click() -> str:
+    choices: list[tuple[str, list[str]]] = [("none: the sandbox", [])]
+    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in discover()]
+    choices += [(f"{title} (`{variable}`)", [variable]) for title, variable in keys]
+    rows = [
+        (key, f"[install in VS Code]({links.vscode(variables)})", f"[install in Cursor]({links.cursor(variables)})")
+        for key, variables in choices
+    ]
+    return _table(("with the key of", "VS Code asks for the key", "Cursor takes it from its environment"), rows)

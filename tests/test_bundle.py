@@ -19,7 +19,7 @@ from bundle.build import install_tool, uv
 from bundle.manifest import TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.settings import Settings
+from hailuo_mcp.settings import PREFIX, Settings
 from tests.support import facts_of
 
 ROOT = Path(__file__).parent.parent
@@ -131,14 +131,8 @@ async def test_the_unpacked_bundle_serves_a_sandbox_job_without_a_key(
     given = {} if left == "untouched" else dict.fromkeys(user_config(), "")
     started = _as_the_host(tool, unpacked, given | {"output_dir": str(tmp_path / "clips"), "fix_images": False})
     assert started["command"] == "uv"
-    home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "HAILUO_MCP_SANDBOX_SECONDS": "0.5"}
-    caches = {"UV_CACHE_DIR": _said(uv(), "cache", "dir"), "UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON": sys.executable}
-    parameters = StdioServerParameters(
-        command=uv(),
-        args=started["args"],
-        env={"PATH": os.environ["PATH"], **home, **caches, **started["env"]},
-        cwd=tmp_path,
-    )
+    environ = {**for_uv(tmp_path), "HAILUO_MCP_SANDBOX_SECONDS": "0.5", **started["env"]}
+    parameters = StdioServerParameters(command=uv(), args=started["args"], env=environ, cwd=tmp_path)
     with (tmp_path / "log").open("w") as log:
         async with Client(stdio_client(parameters, errlog=log), read_timeout_seconds=BUILD_SECONDS) as client:
             tools = (await client.list_tools()).tools
@@ -160,5 +154,15 @@ def _as_the_host(tool: Path, directory: Path, given: dict[str, Any]) -> dict[str
     return json.loads(done.stdout)
 
 
-def _said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+def for_uv(home: Path) -> dict[str, str]:
+    """The environment of this process, for its ways to the index, without its settings and its virtual environment, and
+    with another home."""
+    prefixes = (PREFIX, "XDG_", "VIRTUAL_ENV", *(f"{kind.name.upper()}_" for kind in discover()))
+    cache = subprocess.run([uv(), "cache", "dir"], capture_output=True, text=True, timeout=60, check=True)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(prefixes)},
+        "HOME": str(home),
+        "UV_CACHE_DIR": cache.stdout.strip(),
+        "UV_PYTHON": sys.executable,
+        "UV_PYTHON_DOWNLOADS": "never",
+    }

@@ -22,17 +22,17 @@ _SECRET_LENGTH_MIN = 5
 async def examine(environ: Mapping[str, str], *, offline: bool = False) -> Report:
     """Look at everything that these variables set up; `offline` asks no gateway."""
     found = list(packages.look())
-    studio, wrong = environment.open_studio(environ)
-    found += wrong
-    if studio:
-        found += environment.look(environ, studio.settings)
-        found += places.look(studio.settings)
-        found += await database.look(studio)
-        await studio.ledger.close()
-        if offline:
-            found.append(ok("gateways", "not asked: --offline"))
-        else:
-            found += await gateways.look(discover(), studio.settings)
+    opened = environment.open_studio(environ)
+    found += opened.wrong
+    found += environment.look(environ, opened.settings)
+    found += places.look(opened.settings)
+    found += await database.look(opened.settings, opened.studio)
+    if opened.studio:
+        await opened.studio.ledger.close()
+    if offline:
+        found.append(ok("gateways", "not asked: --offline"))
+    else:
+        found += await gateways.look(discover(), opened.settings)
     found += configurations.look()
     secrets = tuple(_secrets(environ))
     return Report.of(version(packages.PACKAGE), tuple(_without(secrets, finding) for finding in found))

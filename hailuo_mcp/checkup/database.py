@@ -12,7 +12,7 @@ from hailuo_mcp.checkup.finding import Finding, ok, problem, warning
 from hailuo_mcp.checkup.places import unwritable
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.ledger.sqlite import MIGRATIONS
-from hailuo_mcp.settings import PREFIX
+from hailuo_mcp.settings import PREFIX, Settings
 from hailuo_mcp.studio import Studio
 
 ABOUT = "database"
@@ -20,11 +20,11 @@ VARIABLE = f"{PREFIX}DATABASE_URL"
 _BUSY_SECONDS = 2.0
 
 
-async def look(studio: Studio) -> list[Finding]:
-    url = studio.settings.database_url
-    if url and not url.startswith("sqlite:"):
-        return [await _ask(studio)]
-    return await to_thread.run_sync(lambda: list(_file(studio.settings.database_path)))
+async def look(settings: Settings, studio: Studio | None) -> list[Finding]:
+    """Look at the database of these settings; without a studio, no engine but SQLite can be asked."""
+    if settings.database_url and not settings.database_url.startswith("sqlite:"):
+        return [await _ask(studio)] if studio else []
+    return await to_thread.run_sync(lambda: list(_file(settings.database_path)))
 
 
 async def _ask(studio: Studio) -> Finding:

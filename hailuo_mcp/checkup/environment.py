@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hailuo_mcp.app import build_studio, load_settings
@@ -13,22 +14,36 @@ from hailuo_mcp.studio import Studio
 SHOWN_FROM_LENGTH = 20
 """A key of at least this length is known by its last characters without being given away."""
 SHOWN_LENGTH = 4
+_UNTIL_THEN = "Until then the server does not start."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def open_studio(environ: Mapping[str, str]) -> tuple[Studio | None, list[Finding]]:
-    """A studio over these variables without the wrong ones, and a finding for each of those: one wrong value shall not
-    hide what else there is. No studio where something other than a variable is wrong."""
-    left, found = dict(environ), list[Finding]()
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What can be had of an environment. `studio` is None where something other than a variable is wrong, as a file
+    that one names."""
+
+    settings: Settings
+    studio: Studio | None
+    wrong: tuple[Finding, ...]
+
+
+def open_studio(environ: Mapping[str, str]) -> Opened:
+    """Settings and a studio over these variables without the wrong ones, and a finding for each of those: one wrong
+    value shall not hide what else there is."""
+    left, wrong = dict(environ), list[Finding]()
+    settings = None
     while True:
         try:
-            return build_studio(load_settings(left)), found
+            settings = load_settings(left)
+            return Opened(settings, build_studio(settings), tuple(wrong))
         except SettingsError as error:
             name = error.variable
-            cure = f"Correct or remove {name}; until then the server does not start." if name else "Correct it."
-            found.append(problem("settings", _told(error, left.get(name, "")), cure))
+            cure = f"Correct or remove {name}." if name in left else "Correct it."
+            wrong.append(problem("settings", _told(error, left.get(name, "")), f"{cure} {_UNTIL_THEN}"))
             if left.pop(name, None) is None:
-                return None, found
+                # Nothing to leave out. Settings without any variable are always to be had.
+                return Opened(settings or load_settings({}), None, tuple(wrong))
 
 
 def _told(error: SettingsError, value: str) -> str:

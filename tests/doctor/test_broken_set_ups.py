@@ -119,7 +119,7 @@ def test_each_wrong_setting_is_one_finding_and_hides_no_other(doctor: Doctor) ->
         SEGMIND_BASE_URL="nowhere",
     )
     assert found.problems == ["settings"] * 4
-    wrong = {finding["cure"].split()[3].rstrip(";") for finding in found.findings if finding["level"] == "problem"}
+    wrong = {finding["cure"].split()[3].rstrip(".") for finding in found.findings if finding["level"] == "problem"}
     assert wrong == {"HAILUO_MCP_LOG_LEVEL", "HAILUO_MCP_SANDBOX_SECONDS", "HAILUO_MCP_MODELS", "SEGMIND_BASE_URL"}
     assert found.about("output directory")["level"] == "ok"
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hailuo_mcp.checkup import environment
 from hailuo_mcp.hosts import launcher
+from hailuo_mcp.settings import Settings, SettingsError
+from hailuo_mcp.studio import Studio
 from tests.doctor.conftest import KEY, Examined, configure
 
 
@@ -91,3 +94,17 @@ async def test_a_host_that_starts_this_installation_is_sound(examined: Examined,
     assert found.about("host cursor")["level"] == "ok"
     assert "this installation, with SEGMIND_API_KEY" in found.about("host cursor")["what"]
     assert KEY not in found.output
+
+
+async def test_a_file_that_keeps_the_server_from_starting_hides_nothing_else(
+    examined: Examined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Settings) -> Studio:
+        raise SettingsError("/models.toml:3: this is not TOML")
+
+    monkeypatch.setattr(environment, "build_studio", refuse)
+    found = await examined(SEGMIND_API_KEY=KEY, HAILUO_MCP_SANDBOX_SECONDS="soon")
+    assert found.problems == ["settings", "settings"]
+    assert "/models.toml:3: this is not TOML" in found.output
+    for about in ("segmind key", "output directory", "database", "hosts"):
+        assert found.about(about)["level"] == "ok"

@@ -40,9 +40,14 @@ async def examine(environ: Mapping[str, str], *, offline: bool = False) -> Repor
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
     """Everything in the environment that may be a secret, longest first: what a foreign message quotes is hidden."""
-    keys = {value.strip() for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_TOKENS", "_SECRET"))}
+    keys = {value.strip() for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))}
+    # `name:token,…`: the names are no secret, and words that other sentences hold.
+    pairs = [pair for name, value in environ.items() if name.endswith("_TOKENS") for pair in value.split(",")]
+    tokens = {pair.rpartition(":")[2].strip() for pair in pairs}
     passwords = {password for value in environ.values() for password in _passwords_in(value)}
-    yield from sorted((word for word in keys | passwords if len(word) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
+    yield from sorted(
+        (word for word in keys | tokens | passwords if len(word) >= _SECRET_LENGTH_MIN), key=len, reverse=True
+    )
 
 
 def _passwords_in(value: str) -> Iterator[str]:

@@ -209,10 +209,12 @@ def test_no_run_gives_a_key_away(doctor: Doctor) -> None:
             APIXO_BASE_URL=f"{url}/short-key-1",
             AIMLAPI_BASE_URL="sk-pasted-into-the-wrong-field",
             HAILUO_MCP_DATABASE_URL="mysql://me:pass-word-9@db.example/x",
-            HAILUO_MCP_INPUT_DIRS=f"/gone/{KEY}",
+            HAILUO_MCP_INPUT_DIRS=f"/gone/{KEY}:/gone/token-of-alice",
+            OTHER_TOKENS="bob:token-of-bob,alice:token-of-alice",
         )
     assert KEY not in found.output
     assert "short-key-1" not in found.output
+    assert "token-of-alice" not in found.output
     assert "sk-pasted" not in found.output
     assert "pass-word-9" not in found.output
     assert f"ending in {KEY[-4:]}" in found.about("segmind key")["what"]

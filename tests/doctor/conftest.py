@@ -68,7 +68,7 @@ class Doctor:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 

@@ -7,24 +7,17 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from hailuo_mcp.hosts import entries, files, jsonc, shape, toml
-from hailuo_mcp.hosts.diffs import MASK, masked_diff
+from hailuo_mcp.hosts.diffs import masked_diff
+from hailuo_mcp.hosts.edits import Edit, Key, apply_to, in_words, new_inputs, our_inputs, updates
 from hailuo_mcp.hosts.files import PRIVATE, ConfigError, ConfigFile
 from hailuo_mcp.hosts.host import Host, Keys, Place
 from hailuo_mcp.hosts.shape import Wanted
-from hailuo_mcp.hosts.values import as_list, as_object
+from hailuo_mcp.hosts.values import as_object
 
 Action = Literal["created", "added", "updated", "unchanged", "removed", "restored", "absent"]
-Key = str | int
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    path: tuple[Key, ...]
-    value: Any = None
-    drops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +74,11 @@ def install(host: Host, place: Place, wanted: Wanted) -> Edited:
     held = _ours(host, data, wanted.name)
     entry = shape.entry(host, place, wanted)
     asked = shape.inputs(place, wanted)
-    edits = _new_inputs(data, asked)
-    edits += [_Edit((host.servers, wanted.name), entry)] if held is None else _updates(host, place, wanted, held, entry)
+    edits = new_inputs(data, asked)
+    edits += [Edit((host.servers, wanted.name), entry)] if held is None else updates(host, place, wanted, held, entry)
     text = _edited(host, file, data, edits)
     mode = _mode(file, place, wanted, held)
-    changes = tuple(_in_words(host, wanted.name, data, edit) for edit in edits)
+    changes = tuple(in_words(host, wanted.name, data, edit) for edit in edits)
     if file.mode is not None and mode not in (None, file.mode):
         changes += ("the file is made readable by you alone",)
     action: Action = "unchanged"
@@ -115,7 +108,7 @@ def uninstall(host: Host, place: Place, name: str) -> Edited:
     held = _ours(host, data, name)
     if held is None:
         return Edited(host, file, "absent", file.raw, None, (), "")
-    asked = _our_inputs(host, data, name, held)
+    asked = our_inputs(host, data, name, held)
     ours = [data["inputs"][index] for index in asked]
     before, shown = _before(host, file, name, held, ours), [held, *ours]
     changes = (f"{host.servers}.{name} is removed",)
@@ -131,8 +124,8 @@ def uninstall(host: Host, place: Place, name: str) -> Edited:
             ends_backup=True,
         )
     # From the last to the first, so that the places of the others stay.
-    edits = [_Edit(("inputs", index), drops=True) for index in reversed(asked)]
-    text = _edited(host, file, data, [*edits, _Edit((host.servers, name), drops=True)])
+    edits = [Edit(("inputs", index), drops=True) for index in reversed(asked)]
+    text = _edited(host, file, data, [*edits, Edit((host.servers, name), drops=True)])
     return Edited(host, file, "removed", file.encoded(text), None, changes, masked_diff(file, text, host.format, shown))
 
 
@@ -143,7 +136,7 @@ def printed(host: Host, place: Place, wanted: Wanted) -> str:
 
 def _fresh(host: Host, text: str, name: str, entry: dict[str, Any], asked: Sequence[Any]) -> str:
     """The text with an entry that was not there."""
-    for edit in [*_new_inputs(_parsed(host, text), asked), _Edit((host.servers, name), entry)]:
+    for edit in [*new_inputs(_parsed(host, text), asked), Edit((host.servers, name), entry)]:
         text = _put(host)(text, edit.path, edit.value)
     return text
 
@@ -156,48 +149,6 @@ def _ours(host: Host, data: dict[str, Any], name: str) -> dict[str, Any] | None:
             "Choose another name with --name, or remove it there.",
         )
     return held
-
-
-def _updates(host: Host, place: Place, wanted: Wanted, held: dict[str, Any], entry: dict[str, Any]) -> list[_Edit]:
-    here = (host.servers, wanted.name)
-    edits: list[_Edit] = []
-    env = as_object(held.get("env")) or {}
-    for key, value in entry.items():
-        now = held.get(key)
-        if key == "env" and env:
-            edits += [_Edit((*here, key, v), value[v]) for v in value if env.get(v) != value[v]]
-        elif key == "env_vars" and (listed := as_list(now)) is not None:
-            if missing := [v for v in value if v not in listed and {"name": v} not in listed]:
-                edits.append(_Edit((*here, key), [*listed, *missing]))
-        elif now != value and not (key in host.when_fetched and key in held):
-            edits.append(_Edit((*here, key), value))
-    unwanted = wanted.without | (wanted.keys.keys() if place.keys is Keys.FORWARDED else frozenset[str]())
-    return [*edits, *(_Edit((*here, "env", v), drops=True) for v in sorted(unwanted) if v in env)]
-
-
-def _new_inputs(data: dict[str, Any], asked: Sequence[Any]) -> list[_Edit]:
-    if not asked:
-        return []
-    if "inputs" not in data:
-        return [_Edit(("inputs",), list(asked))]
-    listed = as_list(data["inputs"])
-    if listed is None:
-        raise ConfigError('"inputs" is no array in the configuration', "Correct it by hand.")
-    there = [(as_object(item) or {}).get("id") for item in listed]
-    missing = [item for item in asked if item["id"] not in there]
-    return [_Edit(("inputs", len(listed) + index), item) for index, item in enumerate(missing)]
-
-
-def _our_inputs(host: Host, data: dict[str, Any], name: str, held: dict[str, Any]) -> list[int]:
-    """Where the inputs stand that our entry alone refers to, and that we put there."""
-    others = str([entry for other, entry in data[host.servers].items() if other != name])
-    found: list[int] = []
-    for index, item in enumerate(as_list(data.get("inputs")) or ()):
-        identity = str((as_object(item) or {}).get("id", ""))
-        reference = f"${{input:{identity}}}"
-        if identity.startswith(f"{name}-") and reference in str(held) and reference not in others:
-            found.append(index)
-    return found
 
 
 def _before(host: Host, file: ConfigFile, name: str, held: dict[str, Any], asked: Sequence[Any]) -> ConfigFile | None:
@@ -233,12 +184,12 @@ def _parsed(host: Host, text: str) -> dict[str, Any]:
     return toml.parse(text) if host.format == "toml" else jsonc.parse(text, comments=host.format == "jsonc")
 
 
-def _edited(host: Host, file: ConfigFile, data: dict[str, Any], edits: Sequence[_Edit]) -> str:
+def _edited(host: Host, file: ConfigFile, data: dict[str, Any], edits: Sequence[Edit]) -> str:
     text, expected = file.text, deepcopy(data)
     try:
         for edit in edits:
             text = _drop(host)(text, edit.path) if edit.drops else _put(host)(text, edit.path, edit.value)
-            _apply(expected, edit)
+            apply_to(expected, edit)
         # A table of TOML that only holds others is gone with the last of them.
         if edits and {host.servers: {}, **_parsed(host, text)} != {host.servers: {}, **expected}:
             raise ValueError("its layout is one that this program does not know how to change")
@@ -248,36 +199,3 @@ def _edited(host: Host, file: ConfigFile, data: dict[str, Any], edits: Sequence[
             "It was left as it is. Make the change by hand; --print prints the entry.",
         ) from None
     return text
-
-
-def _apply(data: Any, edit: _Edit) -> None:
-    *way, last = edit.path
-    for key in way:
-        data = data.setdefault(key, {}) if as_object(data) is not None else data[key]
-    listed = as_list(data)
-    if edit.drops:
-        del data[last]
-    elif listed is not None:
-        listed.insert(cast(int, last), edit.value)
-    else:
-        data[last] = edit.value
-
-
-def _in_words(host: Host, name: str, data: dict[str, Any], edit: _Edit) -> str:
-    if edit.path == (host.servers, name):
-        return f"{host.servers}.{name} is added"
-    if edit.path[0] == "inputs":
-        return "an input is added, for the host to ask for the key"
-    where = ".".join(str(part) for part in edit.path[1:])
-    if edit.drops:
-        return f"{where} is removed"
-    now: Any = data
-    for key in edit.path:
-        now = (as_object(now) or {}).get(str(key))
-    if now is None:
-        return f"{where} is added"
-    if edit.path[-2] != "env":
-        return f"{where} was {now} and becomes {edit.value}"
-    variable = str(edit.path[-1])
-    was, becomes = (str(value) if shape.may_be_shown(variable, str(value)) else MASK for value in (now, edit.value))
-    return f"{where} was {was} and becomes {becomes}"

@@ -68,11 +68,10 @@ def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
     """Put `raw` in the place of what was read, in one step: whoever reads sees the one or the other.
 
     Raises:
-        ConfigError: the file is read-only or cannot be written, or somebody changed it since it was read.
+        ConfigError: the file cannot be written, or somebody changed it since it was read.
     """
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(file)
         handle, name = tempfile.mkstemp(dir=file.path.parent, prefix=f".{file.path.name}.")
         temporary = Path(name)
         try:
@@ -95,7 +94,6 @@ def remove(file: ConfigFile) -> None:
     Raises:
         ConfigError: as `replace`.
     """
-    check_writable(file)
     if read(file.path).raw != file.raw:
         raise ConfigError(f"{file.path} was changed by somebody else just now", "Run the command again.")
     try:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from hailuo_mcp import hosts
 from hailuo_mcp.hosts import ConfigError, Host, Machine, Place, jsonc, toml
 from hailuo_mcp.hosts.entries import is_ours
-from tests.hosts.support import KEY, LAUNCHER, PLACES, REAL, VSCODE, WANTED, place_of
+from tests.hosts.support import DESKTOP, KEY, LAUNCHER, PLACES, REAL, VSCODE, WANTED, place_of
 from tests.hosts.test_jsonc import written
 
 FILES_EXAMPLES = 25
@@ -343,6 +343,29 @@ def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) ->
     ids = [item["id"] for item in jsonc.parse(place.path.read_text())["inputs"]]
     assert ids == ["github", "hailuo-two-segmind-api-key"]
     assert "// asks" in place.path.read_text()
+
+
+def test_an_input_that_another_server_uses_too_stays(machine: Machine) -> None:
+    host, place = place_of("vscode", "user", machine)
+    hosts.install(host, place, WANTED).apply()
+    other = {"command": "x", "env": {"K": "${input:hailuo-segmind-api-key}"}}
+    place.path.write_text(jsonc.put(place.path.read_text(), ("servers", "other"), other))
+    hosts.uninstall(host, place, "hailuo").apply()
+    left = jsonc.parse(place.path.read_text())
+    assert [item["id"] for item in left["inputs"]] == ["hailuo-segmind-api-key"]
+    assert left["servers"] == {"other": other}
+
+
+@pytest.mark.parametrize("wrong", ['{"mcpServers": {"hailuo": {}}}', '{"mcpServers": {', ""])
+def test_a_change_that_would_harm_is_not_made(machine: Machine, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    def harmful(*_: object) -> str:
+        return wrong
+
+    host, place = place_of("claude-desktop", "user", machine)
+    save(place, DESKTOP)
+    monkeypatch.setattr(jsonc, "put", harmful)
+    with pytest.raises(ConfigError, match="without harm"):
+        hosts.install(host, place, WANTED)
 
 
 def test_only_hosts_that_left_a_trace_are_said_to_be_here(machine: Machine) -> None:

@@ -51,8 +51,9 @@ def test_out_of_a_cache_uvx_is_named_by_its_absolute_path(tmp_path: Path, monkey
 
 def test_an_environment_of_uv_is_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "CACHEDIR.TAG").touch()
+    (tmp_path / "uvx").touch(0o755)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert not launcher({}).fetches
+    assert not launcher({"PATH": str(tmp_path)}).fetches
 
 
 def test_without_the_command_python_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

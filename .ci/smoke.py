@@ -3,7 +3,7 @@
     python .ci/smoke.py PATH-OF-THE-INSTALLED-hailuo-mcp
 
 Asks for the version, then speaks JSON-RPC with the stdio server: lists the tools, submits a sandbox job, waits for it
-and saves its clip. Standard library alone, so that it runs under any Python.
+and saves its clip. Then the doctor must find nothing wrong. Standard library alone, so that it runs under any Python.
 """
 
 # ruff: noqa: S101, S603, T201 - a check run by hand or by CI: it asserts, starts what it is told to, and prints
@@ -86,6 +86,16 @@ def main(command: str) -> None:
         assert clip.read_bytes()[4:8] == b"ftyp", clip
         print(f"hailuo-mcp {version}: {len(tools)} tools, saved a clip of {clip.stat().st_size} bytes")
         assert server.close() == 0
+
+        # Not `check=True`: of a failure, the findings tell more than the exit code.
+        looked = subprocess.run(
+            [command, "doctor", "--offline", "--json"], env=environ, cwd=home, capture_output=True, text=True
+        )
+        found = {finding["about"]: finding for finding in json.loads(looked.stdout)["findings"]}
+        assert looked.returncode == 0, looked.stdout
+        assert found["packages"]["level"] == "ok", found["packages"]
+        assert "sound" in found["database"]["what"], found["database"]
+        print("the doctor finds nothing wrong")
 
 
 if __name__ == "__main__":

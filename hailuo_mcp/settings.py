@@ -21,7 +21,25 @@ POSTGRES = ("postgresql://", "postgres://")
 
 
 class SettingsError(Exception):
-    """A wrong value in the environment: one line, naming the variable and what it takes."""
+    """A wrong value in the environment: one line, which begins with the variable's name and says what it takes."""
+
+    @property
+    def variable(self) -> str:
+        """The variable that the line begins with; empty where it begins with none."""
+        found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
+        return found[0] if found else ""
+
+
+def is_unfilled(value: str) -> bool:
+    """Whether a value is a placeholder of the host's that nothing was put in for, as `${user_config.key}` in a bundle:
+    it counts as unset."""
+    return re.fullmatch(r"\$\{[^${}]*\}", value.strip()) is not None
+
+
+def _given(environ: Mapping[str, str], variable: str) -> str:
+    """What the user set, or nothing."""
+    value = environ.get(variable, "").strip()
+    return "" if is_unfilled(value) else value
 
 
 def _comma_separated(value: Any) -> Any:
@@ -265,8 +283,8 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
 def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str, str]]) -> Settings:
     """Read and check the environment.
 
-    `gateways` maps each gateway's name to the default address of each of its hosts. An empty value counts as unset:
-    hosts pass on empty fields of their settings pages.
+    `gateways` maps each gateway's name to the default address of each of its hosts. An empty value counts as unset,
+    and so does a placeholder: hosts pass on empty fields of their settings pages.
 
     Raises:
         SettingsError: a value is wrong; the message is one line that names the variable.
@@ -275,7 +293,7 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
 
     values: dict[str, Any] = {}
     for name in Settings.model_fields.keys() - INTERNAL_FIELDS:
-        if value := environ.get(PREFIX + name.upper(), "").strip():
+        if value := _given(environ, PREFIX + name.upper()):
             values[name] = value
     _check_database(values.get("database_url", ""))
     values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
@@ -336,7 +354,7 @@ def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str
     """A base address of the user's own becomes the default of the gateway's other hosts too, so that no picture or key
     goes to production from a rehearsal."""
     prefix = name.upper()
-    key = environ.get(f"{prefix}_API_KEY", "").strip()
+    key = _given(environ, f"{prefix}_API_KEY")
     if not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
         raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; this one was copied wrongly")
     own_base = _read_url(environ, f"{prefix}_BASE_URL")
@@ -348,7 +366,7 @@ def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str
 
 
 def _read_url(environ: Mapping[str, str], variable: str) -> str | None:
-    value = environ.get(variable, "").strip()
+    value = _given(environ, variable)
     try:
         return checked_address(value) if value else None
     except ValueError as error:

@@ -15,6 +15,7 @@ from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.params import CANONICAL, CANONICAL_TYPES, Price
 from hailuo_mcp.sandbox.trouble import REHEARSALS
+from tests import links
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -131,3 +132,14 @@ def figures() -> str:
     return table(
         ("figure", "unit", "what it is"), ((f"`{m.name}`", m.unit or "", m.description or "") for m in metrics)
     )
+
+
+def one_click() -> str:
+    choices: list[tuple[str, list[str]]] = [("none: the sandbox", [])]
+    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in discover()]
+    choices += [(f"{title} (`{variable}`)", [variable]) for title, variable in keys]
+    rows = [
+        (key, f"[install in VS Code]({links.vscode(variables)})", f"[install in Cursor]({links.cursor(variables)})")
+        for key, variables in choices
+    ]
+    return table(("with the key of", "VS Code asks for the key", "Cursor takes it from its environment"), rows)

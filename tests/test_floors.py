@@ -21,6 +21,7 @@ FLOORS = (
         *("auth", "web", "http"),
     ),
     ("app",),
+    ("checkup",),
     ("cli",),
     ("__main__",),
 )

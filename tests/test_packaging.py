@@ -1,6 +1,7 @@
 """What is shipped: the registry's `server.json`, the distributions, and the files a stranger looks for first.
 
-`uv run python -m tests.test_packaging` writes the versions and variables of `server.json` anew from the code.
+`uv run python -m tests.test_packaging` writes anew from the code: `server.json`'s variables and versions, and the
+bundle's manifest.
 """
 
 import json
@@ -8,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
@@ -16,15 +18,26 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 
+from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.settings import PREFIX, Settings, variables
+from tests import links
+from tests.support import facts_of
+from tests.test_bundle import for_uv
+from tests.test_one_click_links import decoded
 
 ROOT = Path(__file__).parent.parent
 SERVER_JSON = ROOT / "server.json"
+MANIFEST_JSON = ROOT / "bundle" / "manifest.json"
 REGISTRY_NAME = "io.github.hailuo-mcp/hailuo-mcp"
 REGISTRY_SCHEMA = ROOT.parent / "shared" / "data" / "server.schema.json"
+SECRET_ENDINGS = "_API_KEY", "_TOKEN", "_TOKENS", "_DATABASE_URL"
+"""Variables that hold a secret, or an address that may have a password in it."""
+SCHEMA_SECONDS = 10
 FIRST_SCREEN_LINES = 40
 COMMANDS = ("uv run hailuo-mcp demo", "uv run pytest")
 """The two commands a stranger needs: to see it work, and to see that it does what it says."""
@@ -78,7 +91,7 @@ def _registry_setting(name: str, description: str) -> dict[str, Any]:
         entry["format"] = "filepath"
     elif get_origin(field.annotation) is Literal:
         entry["choices"] = list(get_args(field.annotation))
-    if "TOKEN" in name:
+    if name.endswith(SECRET_ENDINGS):
         entry["isSecret"] = True
     if isinstance(field.default, bool):
         entry["default"] = str(field.default).lower()
@@ -89,9 +102,38 @@ def _registry_setting(name: str, description: str) -> dict[str, Any]:
 
 def test_the_registry_entry_is_valid() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    if not REGISTRY_SCHEMA.exists():
-        pytest.skip("the registry's schema is not beside this checkout")
-    jsonschema.validate(server_json(), json.loads(REGISTRY_SCHEMA.read_text()))
+    entry = server_json()
+    assert "/2025-12-11/" in entry["$schema"]
+    schema = _registry_schema(entry["$schema"])
+    if schema is None:
+        pytest.skip("the registry's schema is neither beside this checkout nor to be had over the network")
+    jsonschema.validate(entry, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**entry, "description": "x" * 101}, schema)
+
+
+def _registry_schema(url: str) -> dict[str, Any] | None:
+    """The copy beside the checkout, or the registry's own: fetched by a process of its own, for tests reach nothing but
+    this machine."""
+    if REGISTRY_SCHEMA.exists():
+        return json.loads(REGISTRY_SCHEMA.read_text())
+    fetch = f"import urllib.request as r; print(r.urlopen({url!r}, timeout={SCHEMA_SECONDS / 2}).read().decode())"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", fetch], capture_output=True, text=True, timeout=SCHEMA_SECONDS, check=True
+        )
+    except subprocess.SubprocessError:
+        return None
+    return json.loads(done.stdout)
+
+
+def test_the_registry_entry_describes_every_variable_and_marks_every_secret() -> None:
+    entries = server_json()["packages"][0]["environmentVariables"]
+    assert [entry["name"] for entry in entries if not entry["description"].strip()] == []
+    secret = {entry["name"] for entry in entries if entry.get("isSecret")}
+    assert secret == {entry["name"] for entry in entries if entry["name"].endswith(SECRET_ENDINGS)}
+    assert {f"{kind.name.upper()}_API_KEY" for kind in discover()} <= secret
+    assert [entry["name"] for entry in entries if entry.get("isSecret") and "default" in entry] == []
 
 
 def test_the_registry_entry_names_this_package_and_how_to_start_it() -> None:
@@ -125,6 +167,9 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert version("hailuo-mcp") == expected
     assert server_json()["version"] == expected
     assert server_json()["packages"][0]["version"] == expected
+    assert json.loads(MANIFEST_JSON.read_text())["version"] == expected
+    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    assert [package["version"] for package in locked if package["name"] == "hailuo-mcp"] == [expected]
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert released[:1] in ([], [expected])
 
@@ -196,6 +241,40 @@ def test_the_source_distribution_holds_what_its_tests_need(distributions: Path) 
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_the_wheel_is_the_same_from_the_checkout_and_from_the_source_distribution(
+    distributions: Path, tmp_path: Path
+) -> None:
+    (archive,) = distributions.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    contents: list[dict[str, bytes]] = []
+    for name, tree in (("from-checkout", ROOT), ("from-sdist", source)):
+        _run(_uv(), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / name), str(tree))
+        (wheel,) = (tmp_path / name).glob("*.whl")
+        with zipfile.ZipFile(wheel) as opened:
+            contents.append({entry: opened.read(entry) for entry in opened.namelist()})
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(BUILD_SECONDS)
+@pytest.mark.parametrize("link", [links.cursor(()), links.vscode(["SEGMIND_API_KEY"])], ids=["cursor", "vscode"])
+async def test_what_a_one_click_link_holds_runs(distributions: Path, tmp_path: Path, link: str) -> None:
+    """The package is taken from the wheel, as it will be from the index; a key that was not typed in arrives empty."""
+    held = decoded(link)["config"]
+    assert held["command"] == "uvx"
+    uvx = Path(_uv()).with_name("uvx")
+    environ = {**for_uv(tmp_path), "UV_FIND_LINKS": str(distributions), **dict.fromkeys(held.get("env", {}), "")}
+    parameters = StdioServerParameters(command=str(uvx), args=held["args"], env=environ, cwd=tmp_path)
+    with (tmp_path / "log").open("w") as log:
+        async with Client(stdio_client(parameters, errlog=log), read_timeout_seconds=BUILD_SECONDS) as client:
+            listed = facts_of(await client.call_tool("list_models", {}))
+    assert listed["sandbox"] is True
+
+
 def _uv() -> str:
     """uv tells the processes it runs where it is itself."""
     found = os.environ.get("UV") or shutil.which("uv")
@@ -218,3 +297,4 @@ def _rewrite_server_json() -> None:
 
 if __name__ == "__main__":
     _rewrite_server_json()
+    MANIFEST_JSON.write_text(json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n")

@@ -26,6 +26,7 @@ class Exit(IntEnum):
     ACCOUNT = 5, "the account or the budget: key, permission, credits, a retired model"
     TROUBLE = 6, "the gateway or the network is in trouble; the same call is safe to repeat"
     UNCONFIRMED = 7, "the submission got no answer: the job may exist and be charged; do not submit again"
+    UNSOUND = 8, "doctor found a problem"
     INTERRUPTED = 130, "interrupted; a job that was submitted goes on"
 
 

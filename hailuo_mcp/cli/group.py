@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Serve assistants over HTTP": {"serve": "serve"},
     "Rehearse": {"sandbox": "sandbox"},
+    "When something is wrong": {"doctor": "doctor"},
 }
 """Heading to the commands below it, each with its module in this package. A command is imported when it is used."""
 EXAMPLES = (

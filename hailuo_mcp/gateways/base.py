@@ -6,6 +6,7 @@ import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -64,6 +65,8 @@ _CONTENT_WORDS = re.compile(
 )
 _MESSAGE_MAX = 300
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
+NOBODYS_JOB = "00000000-0000-0000-0000-000000000000"
+"""A remote id of the usual form that no job has."""
 NESTING_MAX = 5
 """How deep an answer is looked into: none is known that needs more than three levels."""
 
@@ -257,6 +260,16 @@ class Gateway(ABC):
         if status in (404, 410):  # to a question, 410 speaks of the request, not of the model
             raise UnknownRequest(f"{self.title} does not know this request id, or no longer keeps it.")
         raise self.refusal(status, answer)
+
+    async def check_key(self) -> None:
+        """Ask for a job that nobody has: it costs nothing, and only one whose key is taken is told that there is none.
+
+        Raises:
+            Unauthorized, Forbidden: the key is not taken here.
+            HailuoError: the question was not answered; nothing is said of the key.
+        """
+        with suppress(UnknownRequest):
+            await self.poll(self.models[0], NOBODYS_JOB)
 
     def refusal(self, status: int, answer: Answer) -> HailuoError:
         """The error that an answer means, in our words and the gateway's."""

@@ -6,7 +6,7 @@ from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.group import run
 from hailuo_mcp.settings import variables
 
-COMMANDS = ("demo", "models", "generate", "status", "download", "jobs", "sandbox")
+COMMANDS = ("demo", "models", "generate", "status", "download", "jobs", "sandbox", "doctor")
 
 
 def test_help_names_every_command_variable_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,123 @@
+"""What the bundle says of itself, made from what the code says: models, settings, tools and version are written down
+nowhere else. The format: https://github.com/modelcontextprotocol/mcpb/blob/main/MANIFEST.md
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.settings import PREFIX, Settings, variables
+from hailuo_mcp.tools import definitions
+
+ROOT = Path(__file__).parent.parent
+ENTRY_POINT = "server.py"
+COMMAND = ("run", "--frozen", "--directory", "${__dirname}", ENTRY_POINT)
+"""What the host calls uv with: the locked versions, whatever directory the host stands in."""
+TITLES = {
+    "output_dir": "Folder for clips",
+    "max_jobs_per_day": "Jobs a day, at most",
+    "max_usd_per_day": "US dollars a day, at most",
+    "fix_images": "Mend pictures that would be refused",
+}
+"""The settings that the host's page offers, with what it calls them. All others keep their defaults in a bundle."""
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def manifest() -> dict[str, Any]:
+    about = project()
+    source = about["urls"]["Source"]
+    fields = user_config()
+    return {
+        "manifest_version": "0.4",
+        "name": about["name"],
+        "display_name": "Hailuo video",
+        "version": about["version"],
+        "description": about["description"],
+        "long_description": (
+            "Submits a video job in one turn and polls it over later ones; the clip is saved as soon as it is done. "
+            "Without any key the built-in sandbox answers: previews that cost nothing."
+        ),
+        "author": {"name": "The hailuo-mcp authors", "url": source},
+        "repository": {"type": "git", "url": f"{source}.git"},
+        "homepage": source,
+        "documentation": f"{source}#readme",
+        "support": f"{source}/issues",
+        "icon": "icon.png",
+        "server": {
+            "type": "uv",
+            "entry_point": ENTRY_POINT,
+            "mcp_config": {
+                "command": "uv",
+                "args": list(COMMAND),
+                "env": {variable_of(field): f"${{user_config.{field}}}" for field in fields},
+            },
+        },
+        "tools": [
+            {"name": tool.name, "description": tool.description} for tool in definitions(Catalog(discover(), _plain()))
+        ],
+        "prompts_generated": True,
+        "keywords": about["keywords"],
+        "license": about["license"],
+        "compatibility": {
+            "platforms": ["darwin", "win32", "linux"],
+            "runtimes": {"python": about["requires-python"]},
+        },
+        "user_config": fields,
+    }
+
+
+def user_config() -> dict[str, dict[str, Any]]:
+    """The fields of the host's settings page: keys first, for most users need nothing else. None is required, and none
+    has a default but switches: an empty one is an unset variable."""
+    keys = {
+        f"{kind.name}_api_key": {
+            "type": "string",
+            "title": f"{kind.title} API key",
+            "description": f"Without it, the models of {kind.title} are not offered; without any, the sandbox answers.",
+            "sensitive": True,
+            "required": False,
+        }
+        for kind in discover()
+    }
+    addresses = {
+        f"{kind.name}_base_url": {
+            "type": "string",
+            "title": f"{kind.title} address",
+            "description": f"Only for another region or a proxy; empty: {kind.hosts['base']}",
+            "required": False,
+        }
+        for kind in discover()
+    }
+    return {**keys, **{name: _field(name) for name in TITLES}, **addresses}
+
+
+def variable_of(field: str) -> str:
+    """The variable that a field of the page becomes."""
+    return (PREFIX if field in TITLES else "") + field.upper()
+
+
+def _field(setting: str) -> dict[str, Any]:
+    declared = Settings.model_fields[setting]
+    kind = str(declared.annotation)
+    field: dict[str, Any] = {
+        "type": "string",
+        "title": TITLES[setting],
+        "description": variables()[PREFIX + setting.upper()],
+        "required": False,
+    }
+    if declared.annotation is bool:
+        return {**field, "type": "boolean", "default": declared.default}
+    if "int" in kind or "float" in kind:
+        return {**field, "type": "number", "min": 0}
+    return {**field, "type": "directory"} if declared.annotation is Path else field
+
+
+def _plain() -> Settings:
+    """The settings of an empty environment, in which every model is there."""
+    return load_settings({})

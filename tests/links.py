@@ -1,0 +1,51 @@
+"""The links that add the server to a host with one click. What they hold is what `hailuo-mcp install HOST --portable`
+writes; the README's table of them is generated.
+
+VS Code: https://code.visualstudio.com/api/extension-guides/ai/mcp#create-an-mcp-installation-url
+Cursor: https://cursor.com/docs/context/mcp/install-links
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pydantic import SecretStr
+
+from hailuo_mcp.cli.install import PORTABLE
+from hailuo_mcp.hosts import NAME, Machine, Place, Wanted, find
+from hailuo_mcp.hosts.shape import entry, inputs
+
+VSCODE = "https://insiders.vscode.dev/redirect/mcp/install"
+CURSOR = "https://cursor.com/en/install-mcp"
+"""Pages of the hosts' makers that open the host: many sites, GitHub among them, make no link of `vscode:` and
+`cursor:`."""
+_ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
+
+
+def vscode(variables: Sequence[str]) -> str:
+    """The host asks for each of these variables, and keeps what it is told in its secret store."""
+    place, wanted = _wanted("vscode", variables)
+    fields = {"name": NAME, "config": _compact(entry(find("vscode"), place, wanted))}
+    if asked := inputs(place, wanted):
+        fields["inputs"] = _compact(asked)
+    return f"{VSCODE}?{urlencode(fields, quote_via=quote)}"
+
+
+def cursor(variables: Sequence[str]) -> str:
+    """The host takes these variables from its own environment."""
+    place, wanted = _wanted("cursor", variables)
+    config = base64.b64encode(_compact(entry(find("cursor"), place, wanted)).encode()).decode()
+    return f"{CURSOR}?{urlencode({'name': NAME, 'config': config}, quote_via=quote)}"
+
+
+def _wanted(host: str, variables: Sequence[str]) -> tuple[Place, Wanted]:
+    place = find(host).place("user", _ANYWHERE)
+    assert place
+    return place, Wanted(PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables})
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

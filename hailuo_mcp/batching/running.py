@@ -30,8 +30,9 @@ from hailuo_mcp.errors import (
     UnknownRequest,
 )
 from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
 from hailuo_mcp.submission import LAST_FRAME
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 log = logging.getLogger(__name__)
 

@@ -216,6 +216,8 @@ class Batch:
                 self._spending.counted[link.key] = row.checked.estimate.budget_cost_usd
                 job = await self._ask_for(row, link)
                 row.attempt = attempt
+            elif job and link and job.state is State.UNCONFIRMED:  # the answer came, and the ledger could not take it
+                job = await self._studio.known(link.request_id) or job
             if job and job.origin in self._origins:
                 row.attempt, row.job, row.problem = attempt, job, job.error
                 row.stand = _stand_of(job)

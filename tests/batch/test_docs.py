@@ -27,7 +27,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
         assert kind == "sh", "a block is a file with its name, or commands"
         for line in content.splitlines():
             done = subprocess.run(
-                ["sh", "-c", line], env=cli.environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+                ["sh", "-c", line], env=cli.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
             )
             assert done.returncode == 0, (line, done.stderr)
             ran += 1

@@ -10,8 +10,10 @@ import pytest
 
 from hailuo_mcp.batching import running
 from hailuo_mcp.batching.checking import check_shots
+from hailuo_mcp.batching.limits import Limits
 from hailuo_mcp.batching.progress import Progress
-from hailuo_mcp.batching.running import Batch, Limits, Stand
+from hailuo_mcp.batching.rows import Stand
+from hailuo_mcp.batching.running import Batch
 from hailuo_mcp.batching.shots import read_shots
 from hailuo_mcp.errors import HailuoError, InternalError
 from hailuo_mcp.ledger import Budget, Guard

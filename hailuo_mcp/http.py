@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
 from types import FrameType
 from typing import Any
@@ -24,12 +24,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp import web
 from hailuo_mcp.auth import READ, SCOPES, caller_of, verifier_of
-from hailuo_mcp.callers import Caller
+from hailuo_mcp.callers import Caller, key_header
 from hailuo_mcp.links import Links
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.server import Context, VideoServer, build_server
 from hailuo_mcp.settings import PREFIX, Settings, SettingsError
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.tenants import is_sendable
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ CLOSE_SECONDS = 5
 """How long it then waits for connections to close."""
 HTTP_PORT = 80
 """The port that a URL, and so the Host header, leaves out."""
+PROXY_HEADERS = frozenset(
+    (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via")
+)
+"""What proxies add to a request, each in its own way."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -95,9 +100,14 @@ def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySe
 
 
 def create_app(
-    server: VideoServer, security: TransportSecuritySettings, beside: Sequence[Route], gate: "Gate | None"
+    server: VideoServer,
+    security: TransportSecuritySettings,
+    beside: Sequence[Route],
+    gate: "Gate | None",
+    keys_for: Collection[str] = (),
 ) -> Starlette:
-    """The ASGI application: MCP at `/mcp`, and the routes beside it.
+    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` are the gateways whose keys callers may
+    send along.
 
     It keeps no session, so that any of several servers answers any call. What a client with a handshake loses by that
     is a cancellation by a message of its own: a call that it gives up runs out by itself.
@@ -108,14 +118,15 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
+    inner: ASGIApp = _KeyHeaders(mcp, keys_for) if keys_for else mcp
     routes: list[BaseRoute] = list(beside)
     middleware: list[Middleware] = []
     if gate:
         routes += gate.metadata
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
-        routes.append(Mount("/", RequireAuthMiddleware(mcp, [READ], gate.metadata_url)))
+        routes.append(Mount("/", RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Mount("/", _NoProxy(mcp)))
+        routes.append(Mount("/", _NoProxy(inner)))
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 
@@ -147,9 +158,27 @@ class _NoProxy:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope.get("headers", ()))
+        forwarded = any(name in PROXY_HEADERS for name, _ in scope.get("headers", ()))
         message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
         app = JSONResponse({"error": message}, 403) if forwarded else self._app
+        await app(scope, receive, send)
+
+
+class _KeyHeaders:
+    """Refuses keys of callers that no gateway could be sent: copied with something around them."""
+
+    def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
+        self._app = app
+        self._names = {key_header(gateway).lower().encode(): key_header(gateway) for gateway in gateways}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wrong = [
+            self._names[name]
+            for name, value in scope.get("headers", ())
+            if name in self._names and not is_sendable(value.decode("latin-1").strip())
+        ]
+        message = f"{', '.join(wrong)}: a key is printable ASCII without spaces; this one was copied wrongly."
+        app = JSONResponse({"error": message}, 400) if wrong else self._app
         await app(scope, receive, send)
 
 
@@ -175,7 +204,8 @@ async def serve_http(studio: Studio, version: str, listener: socket.socket, anno
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
         beside = web.routes(studio, lambda: running.stopping)
-        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate))
+        keys_for = tuple(studio.gateways) if settings.keys_from_headers else ()
+        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
         config = uvicorn.Config(
             in_flight,
             log_level="warning",

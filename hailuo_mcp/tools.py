@@ -138,7 +138,7 @@ async def call(name: str, call: Call) -> CallToolResult:
     try:
         return await handler(call)
     except HailuoError as error:
-        return failed(error)
+        return failed(call.studio.told(error))
 
 
 def failed(error: HailuoError) -> CallToolResult:

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 from types import FrameType
 from typing import Any
@@ -18,19 +18,18 @@ from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp import web
 from hailuo_mcp.auth import READ, SCOPES, caller_of, verifier_of
-from hailuo_mcp.callers import Caller, key_header
+from hailuo_mcp.callers import Caller
+from hailuo_mcp.guards import NoProxy, SendableKeys, WholeBodies
 from hailuo_mcp.links import Links
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.server import Context, VideoServer, build_server
 from hailuo_mcp.settings import PREFIX, Settings, SettingsError
 from hailuo_mcp.studio import Studio
-from hailuo_mcp.tenants import is_sendable
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +42,6 @@ CLOSE_SECONDS = 5
 """How long it then waits for connections to close."""
 HTTP_PORT = 80
 """The port that a URL, and so the Host header, leaves out."""
-PROXY_HEADERS = frozenset(
-    (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via")
-)
-"""What proxies add to a request, each in its own way."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -118,7 +113,8 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
-    inner: ASGIApp = _KeyHeaders(mcp, keys_for) if keys_for else mcp
+    inner: ASGIApp = WholeBodies(mcp, BODY_BYTES_MAX)
+    inner = SendableKeys(inner, keys_for) if keys_for else inner
     routes: list[BaseRoute] = list(beside)
     middleware: list[Middleware] = []
     if gate:
@@ -126,7 +122,7 @@ def create_app(
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
         routes.append(Mount("/", RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Mount("/", _NoProxy(inner)))
+        routes.append(Mount("/", NoProxy(inner)))
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 
@@ -148,38 +144,6 @@ class Gate:
             self.metadata = create_protected_resource_routes(
                 here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
             )
-
-
-class _NoProxy:
-    """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
-    says that somebody else may be behind it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        forwarded = any(name in PROXY_HEADERS for name, _ in scope.get("headers", ()))
-        message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
-        app = JSONResponse({"error": message}, 403) if forwarded else self._app
-        await app(scope, receive, send)
-
-
-class _KeyHeaders:
-    """Refuses keys of callers that no gateway could be sent: copied with something around them."""
-
-    def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
-        self._app = app
-        self._names = {key_header(gateway).lower().encode(): key_header(gateway) for gateway in gateways}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wrong = [
-            self._names[name]
-            for name, value in scope.get("headers", ())
-            if name in self._names and not is_sendable(value.decode("latin-1").strip())
-        ]
-        message = f"{', '.join(wrong)}: a key is printable ASCII without spaces; this one was copied wrongly."
-        app = JSONResponse({"error": message}, 400) if wrong else self._app
-        await app(scope, receive, send)
 
 
 async def serve_http(studio: Studio, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:

@@ -37,7 +37,7 @@ class Accounts:
 
     def of_tenant(self, tenant: str) -> Mapping[str, Gateway]:
         """The gateways with the keys that are kept for a tenant."""
-        if tenant not in self._settings.tenants or not self._settings.tenants[tenant].keys:
+        if tenant not in self._settings.tenants or self._settings.tenants[tenant].keys is None:
             return self.servers_own
         if tenant not in self._of_tenants:
             self._of_tenants[tenant] = self._with_keys(self._settings.for_tenant(tenant))

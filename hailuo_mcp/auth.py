@@ -15,17 +15,14 @@ from mcp.server.auth.provider import AccessToken, TokenVerifier
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from hailuo_mcp.callers import LOCAL, Caller
+from hailuo_mcp.callers import LOCAL, Caller, key_header
 from hailuo_mcp.gateways.base import sequence
-from hailuo_mcp.settings import Settings
+from hailuo_mcp.settings import BY_OAUTH, Settings
 
 log = logging.getLogger(__name__)
 
 READ, GENERATE = "video:read", "video:generate"
 SCOPES = (READ, GENERATE)
-BY_OAUTH = "oauth:"
-"""Begins the tenant of a subject that an issuer names: no token's name can hold a colon, so that none stands for
-both."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by key pairs only: with a shared secret, the published key would be the secret."""
 LEEWAY_SECONDS = 30
@@ -72,7 +69,7 @@ class OAuthTokens(TokenVerifier):
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
             log.info("an access token was refused: %s", type(error).__name__)
             return None
         subject = claims["sub"]
@@ -100,15 +97,24 @@ class _Keys:
 
     async def find(self, key_id: object) -> jwt.PyJWK:
         """Raises jwt.PyJWTError: there is no such key, or the issuer could not be asked."""
-        async with self._one_at_a_time:
-            age = time.monotonic() - self._asked_at
-            key = self._pick(key_id) if age < KEYS_KEPT_SECONDS else None
-            if key is None and age > KEYS_ASKED_AGAIN_SECONDS:
-                await self._ask()
-                key = self._pick(key_id)
+        key = self._fresh(key_id)  # whose key is known waits for nobody: tokens with unknown keys are made by anybody
+        if key is None:
+            async with self._one_at_a_time:
+                key = self._fresh(key_id)
+                if key is None:
+                    if self._age > KEYS_ASKED_AGAIN_SECONDS:
+                        await self._ask()
+                    key = self._pick(key_id)
         if key is None:
             raise jwt.InvalidKeyError("no such key")
         return key
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._asked_at
+
+    def _fresh(self, key_id: object) -> jwt.PyJWK | None:
+        return self._pick(key_id) if self._age < KEYS_KEPT_SECONDS else None
 
     def _pick(self, key_id: object) -> jwt.PyJWK | None:
         keys = self._known.keys if self._known else []
@@ -118,18 +124,28 @@ class _Keys:
 
     async def _ask(self) -> None:
         """What was known stays, where the issuer cannot be asked."""
-        import httpx  # start-up time: stdio needs none of this
-
         self._asked_at = time.monotonic()
         try:
-            async with httpx.AsyncClient(timeout=ASK_SECONDS, follow_redirects=False) as client:
-                answer = await client.get(self._url, headers={"Accept": "application/json"})
-            answer.raise_for_status()
-            if len(answer.content) > KEYS_BYTES_MAX:
-                raise ValueError("too large")
-            self._known = jwt.PyJWKSet.from_dict(answer.json())
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError, AttributeError, TypeError) as error:
+            with anyio.fail_after(ASK_SECONDS):
+                self._known = jwt.PyJWKSet.from_json(await self._fetched())
+        except Exception as error:  # whatever an issuer answers, a token that cannot be checked is refused
             log.warning("the signing keys could not be fetched from %s: %s", self._url, type(error).__name__)
+
+    async def _fetched(self) -> str:
+        """What the issuer publishes. Raises ValueError, httpx.HTTPError."""
+        import httpx  # start-up time: stdio needs none of this
+
+        raw = bytearray()
+        async with (
+            httpx.AsyncClient(timeout=ASK_SECONDS, follow_redirects=False) as client,
+            client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer,
+        ):
+            answer.raise_for_status()
+            async for chunk in answer.aiter_bytes():
+                raw += chunk
+                if len(raw) > KEYS_BYTES_MAX:
+                    raise ValueError("too large")
+        return raw.decode()
 
 
 class AnyOf(TokenVerifier):
@@ -165,7 +181,7 @@ def caller_of(request: Request | None, gateways: Iterable[str], settings: Settin
     user = request.scope.get("user") if request else None
     keys: dict[str, SecretStr] = {}
     if settings.keys_from_headers and request:
-        sent = {name: request.headers.get(f"x-{name}-api-key", "").strip() for name in gateways}
+        sent = {name: request.headers.get(key_header(name), "").strip() for name in gateways}
         keys = {name: SecretStr(key) for name, key in sent.items() if key}
     if isinstance(user, AuthenticatedUser):
         token = user.access_token

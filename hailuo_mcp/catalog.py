@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from hailuo_mcp.callers import key_header
 from hailuo_mcp.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.params import CANONICAL, IMAGE_PARAMETERS, JsonSchema, ModelSpec, Price, shown
@@ -34,6 +35,7 @@ class Catalog:
 
     def __init__(self, gateways: Iterable[type[Gateway]], settings: Settings, own: tuple[Model, ...] = ()) -> None:
         self._gateways = tuple(gateways)
+        self._keys_from_headers = settings.keys_from_headers
         self._own = own
         known = [*(model for gateway in self._gateways for model in gateway.models), *own]
         if strangers := [name for name in settings.models if name not in {model.id for model in known}]:
@@ -219,13 +221,18 @@ class Catalog:
 
     def how_to_get_keys(self) -> str:
         variables = ", ".join(f"{gateway.name.upper()}_API_KEY" for gateway in self._gateways)
-        return f"Set one of {variables} in the server's environment, or {PREFIX}SANDBOX=1 to rehearse without a key."
+        headers = ", ".join(key_header(gateway.name) for gateway in self._gateways)
+        send = f", send a key along with the call in one of the headers {headers}" if self._keys_from_headers else ""
+        return (
+            f"Set one of {variables} in the server's environment{send}, or {PREFIX}SANDBOX=1 to rehearse without a key."
+        )
 
     def _how_to_enable(self, model: Model) -> str:
-        variable = f"{model.id.split('/')[0].upper()}_API_KEY"
-        return (
-            f"It needs {variable}, and a place in {PREFIX}MODELS where that is set. Usable now: {self._usable_ids()}."
-        )
+        gateway = model.id.split("/")[0]
+        variable = f"{gateway.upper()}_API_KEY"
+        header = f" (or a key in the header {key_header(gateway)} of the call)" if self._keys_from_headers else ""
+        where = f"a place in {PREFIX}MODELS where that is set"
+        return f"It needs {variable}{header}, and {where}. Usable now: {self._usable_ids()}."
 
 
 def _cheapness(spec: ModelSpec) -> float:

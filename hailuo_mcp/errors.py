@@ -27,7 +27,8 @@ Errors are raised with a message and a hint; one place (`tools.py`) turns them i
 happened and which value; the hint says the next step. Neither ever holds a key, nor the text of a foreign exception.
 """
 
-from typing import ClassVar, Literal
+from copy import copy
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,6 +55,9 @@ ErrorCode = Literal[
 ]
 
 
+OPERATORS_HINT = "Tell whoever runs this server; its log has the details."
+
+
 class Problem(BaseModel):
     """What went wrong, as a job carries it and as a tool error answers it."""
 
@@ -69,7 +73,8 @@ class Problem(BaseModel):
 
 
 class HailuoError(Exception):
-    """Base of all. `request_id` is set when there is a job to ask about."""
+    """Base of all. `request_id` is set when there is a job to ask about; `abroad` is the message for callers on other
+    machines, where the ordinary one names a place of this one."""
 
     code: ClassVar[ErrorCode] = "internal_error"
     default_hint: ClassVar[str] = ""
@@ -83,9 +88,11 @@ class HailuoError(Exception):
         charged: Charged = "no",
         safe_to_retry: bool | None = None,
         request_id: str | None = None,
+        abroad: str | None = None,
     ) -> None:
         super().__init__(message)
         self.request_id = request_id
+        self._abroad = abroad
         self.problem = Problem(
             code=self.code,
             message=message,
@@ -93,6 +100,14 @@ class HailuoError(Exception):
             charged=charged,
             safe_to_retry=self.retryable if safe_to_retry is None else safe_to_retry,
         )
+
+    def for_callers_abroad(self) -> Self:
+        """The same, naming no place of this machine."""
+        if self._abroad is None:
+            return self
+        other = copy(self)
+        other.problem = self.problem.model_copy(update={"message": self._abroad, "hint": OPERATORS_HINT})
+        return other
 
 
 class CallerError(HailuoError):

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 from types import FrameType
 from typing import Any
@@ -18,13 +18,13 @@ from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp import web
 from hailuo_mcp.auth import READ, SCOPES, caller_of, verifier_of
 from hailuo_mcp.callers import Caller
+from hailuo_mcp.guards import NoProxy, SendableKeys, WholeBodies
 from hailuo_mcp.links import Links
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.server import Context, VideoServer, build_server
@@ -95,9 +95,14 @@ def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySe
 
 
 def create_app(
-    server: VideoServer, security: TransportSecuritySettings, beside: Sequence[Route], gate: "Gate | None"
+    server: VideoServer,
+    security: TransportSecuritySettings,
+    beside: Sequence[Route],
+    gate: "Gate | None",
+    keys_for: Collection[str] = (),
 ) -> Starlette:
-    """The ASGI application: MCP at `/mcp`, and the routes beside it.
+    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` are the gateways whose keys callers may
+    send along.
 
     It keeps no session, so that any of several servers answers any call. What a client with a handshake loses by that
     is a cancellation by a message of its own: a call that it gives up runs out by itself.
@@ -108,14 +113,16 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
+    inner: ASGIApp = WholeBodies(mcp, BODY_BYTES_MAX)
+    inner = SendableKeys(inner, keys_for) if keys_for else inner
     routes: list[BaseRoute] = list(beside)
     middleware: list[Middleware] = []
     if gate:
         routes += gate.metadata
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
-        routes.append(Mount("/", RequireAuthMiddleware(mcp, [READ], gate.metadata_url)))
+        routes.append(Mount("/", RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Mount("/", _NoProxy(mcp)))
+        routes.append(Mount("/", NoProxy(inner)))
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 
@@ -137,20 +144,6 @@ class Gate:
             self.metadata = create_protected_resource_routes(
                 here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
             )
-
-
-class _NoProxy:
-    """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
-    says that somebody else may be behind it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope.get("headers", ()))
-        message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
-        app = JSONResponse({"error": message}, 403) if forwarded else self._app
-        await app(scope, receive, send)
 
 
 async def serve_http(studio: Studio, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
@@ -175,7 +168,8 @@ async def serve_http(studio: Studio, version: str, listener: socket.socket, anno
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
         beside = web.routes(studio, lambda: running.stopping)
-        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate))
+        keys_for = tuple(studio.gateways) if settings.keys_from_headers else ()
+        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
         config = uvicorn.Config(
             in_flight,
             log_level="warning",

@@ -74,7 +74,7 @@ class RequestId(BaseModel):
         if not isinstance(text, str):
             raise InvalidInput(f"request_id must be a string like {example!r}, got {type(text).__name__}", _FIND_ID)
         parts = text.strip().split("/", 2)
-        if len(parts) < 3 or not all(parts):
+        if len(parts) < 3 or not all(parts) or _UNSENDABLE.search(parts[0] + parts[1]):
             raise InvalidInput(
                 f"request_id {text!r:.120} is not of the form <model id>/<id>, like {example!r}", _FIND_ID
             )

@@ -147,10 +147,11 @@ async def read(studio: Studio, uri: str) -> ReadResourceResult:
     try:
         match kind, slash:
             case "models", "":
-                return _kept(_json(uri, views.model_list(studio.catalog, studio.settings.in_sandbox)))
+                models = views.model_list(studio.catalog, studio.settings.in_sandbox)
+                return _kept(studio, _json(uri, models))
             case "models", "/":
                 model = studio.catalog.model(_decoded(encoded))
-                return _kept(_json(uri, views.model_details(model, studio.catalog.gateway(model))))
+                return _kept(studio, _json(uri, views.model_details(model, studio.catalog.gateway(model))))
             case "jobs", "":
                 return _json(uri, views.job_list(studio.shown_page(await studio.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
@@ -162,8 +163,9 @@ async def read(studio: Studio, uri: str) -> ReadResourceResult:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
     except HailuoError as error:
         code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
-        data = {"uri": uri, "error": views.error_view(error)}
-        raise MCPError(code, views.error_text(error.problem), data) from None
+        told = studio.told(error)
+        data = {"uri": uri, "error": views.error_view(told)}
+        raise MCPError(code, views.error_text(told.problem), data) from None
 
 
 async def complete(
@@ -189,7 +191,7 @@ async def complete(
                 raise MCPError(INVALID_PARAMS, f"{shown(ref.uri)} has no variable {shown(argument.name)}.")
             values = await suggest(studio)
     except HailuoError as error:
-        raise MCPError(INTERNAL_ERROR, views.error_text(error.problem)) from None
+        raise MCPError(INTERNAL_ERROR, views.error_text(studio.told(error).problem)) from None
     typed = argument.value.strip().lower()
     fitting = sorted(
         (value for value in values if typed in value.lower()), key=lambda value: not value.lower().startswith(typed)
@@ -230,9 +232,10 @@ def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResu
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=JSON, text=text)])
 
 
-def _kept(models: ReadResourceResult) -> ReadResourceResult:
-    """What follows from the settings alone is the same for every caller."""
-    return models.model_copy(update={"ttl_ms": MODELS_KEPT_MS, "cache_scope": "public"})
+def _kept(studio: Studio, models: ReadResourceResult) -> ReadResourceResult:
+    """What follows from the settings alone is the same for every caller, unless some have keys of their own."""
+    scope = "private" if studio.settings.callers_have_keys else "public"
+    return models.model_copy(update={"ttl_ms": MODELS_KEPT_MS, "cache_scope": scope})
 
 
 async def _video(uri: str, job: Job, shown: Job) -> ReadResourceResult:

@@ -91,7 +91,6 @@ class VideoServer(Server[Any]):
 
         self.listening = Listening(studio, studio_for)
         face = _Face(studio, studio_for)
-        own_models = bool(studio.settings.tenants) or studio.settings.keys_from_headers
         # Every handler stands here, save those of the tasks extension, which adds its own.
         super().__init__(
             "hailuo-mcp",
@@ -99,7 +98,7 @@ class VideoServer(Server[Any]):
             title="Hailuo video",
             instructions=INSTRUCTIONS,
             icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
-            cache_hints=cache_hints(own_models=own_models),
+            cache_hints=cache_hints(own_models=studio.settings.callers_have_keys),
             on_list_tools=face.list_tools,
             on_call_tool=face.call_tool,
             on_list_resources=face.list_resources,

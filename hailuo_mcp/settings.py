@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from hailuo_mcp.tenants import TenantSettings, read_tenants
+from hailuo_mcp.tenants import TenantSettings, is_sendable, read_tenants
 
 PREFIX = "HAILUO_MCP_"
 POSTGRES = ("postgresql://", "postgres://")
+BY_OAUTH = "oauth:"
+"""Begins the tenant of a subject that an issuer names: no token's name can hold a colon, so that none stands for
+both."""
 
 
 class SettingsError(Exception):
@@ -64,7 +67,7 @@ def _directories(value: Any) -> Any:
 
 
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
 
 
 def _tokens(value: Any) -> Any:
@@ -75,12 +78,20 @@ def _tokens(value: Any) -> Any:
     parts = [stripped for part in value.split(",") if (stripped := part.strip())]
     for number, part in enumerate(parts, start=1):
         name, _, token = part.partition(":")
-        if not _TOKEN_NAME.fullmatch(name) or not token.strip():
+        token = token.strip()
+        if not _TOKEN_NAME.fullmatch(name) or not token:
             raise ValueError(f"entry {number} is not of the form name:token, or name:sha256:<64 hex digits>")
         if name in digests:
             raise ValueError(f"entry {number} has the same name as an earlier one")
         hashed = _DIGEST.fullmatch(token)
-        digests[name] = hashed[1].lower() if hashed else hashlib.sha256(token.strip().encode()).hexdigest()
+        if token.lower().startswith("sha256:") and not hashed:  # a digest cut short must not become a token
+            raise ValueError(f"entry {number} is no digest: sha256: is followed by 64 hex digits")
+        if not is_sendable(token):
+            raise ValueError(f"entry {number} cannot be sent in a header: a token is printable ASCII without spaces")
+        digest = hashed[1].lower() if hashed else hashlib.sha256(token.encode()).hexdigest()
+        if digest in digests.values():
+            raise ValueError(f"entry {number} has the same token as an earlier one: whose jobs would it see?")
+        digests[name] = digest
     return digests
 
 
@@ -207,6 +218,11 @@ class Settings(BaseModel):
         """Whether callers over HTTP must say who they are."""
         return bool(self.http_tokens or self.oauth_issuer)
 
+    @property
+    def callers_have_keys(self) -> bool:
+        """Whether some callers over HTTP may have gateway keys, and so models, of their own."""
+        return bool(self.tenants) or self.keys_from_headers
+
     def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
         """The same, as it is meant for one tenant: its own limits, and its own gateway keys; `keys` came with the call,
         and count before those of the file. Whoever has keys of its own never uses the server's."""
@@ -216,7 +232,8 @@ class Settings(BaseModel):
             for limit in ("max_jobs_per_day", "max_usd_per_day")
             if (value := getattr(own, limit)) is not None
         }
-        if keys := keys or own.keys:
+        keys = keys or own.keys
+        if keys is not None:
             update["gateways"] = {
                 gateway: settings.model_copy(update={"key": keys.get(gateway)})
                 for gateway, settings in self.gateways.items()
@@ -314,6 +331,12 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
         )
     except ValueError as error:
         raise SettingsError(f"{PREFIX}TENANTS_FILE: {error}") from None
+    for name in tenants:
+        if name not in settings.http_tokens and not name.startswith(BY_OAUTH):
+            raise SettingsError(
+                f"{PREFIX}TENANTS_FILE: {settings.tenants_file}: tenants.{name}: no token of {PREFIX}HTTP_TOKENS has "
+                f'this name; a subject of the OAuth issuer is written [tenants."{BY_OAUTH}SUBJECT"]'
+            )
     return settings.model_copy(update={"tenants": tenants})
 
 
@@ -355,7 +378,7 @@ def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str
     goes to production from a rehearsal."""
     prefix = name.upper()
     key = _given(environ, f"{prefix}_API_KEY")
-    if not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+    if not is_sendable(key):
         raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; this one was copied wrongly")
     own_base = _read_url(environ, f"{prefix}_BASE_URL")
     urls = {

@@ -130,6 +130,10 @@ class Studio:
         link, until = self.links.clip(job.key, utc_now())
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
+    def told(self, error: HailuoError) -> HailuoError:
+        """The error as its caller may hear it."""
+        return self._caller.told(error)
+
     def shown_page(self, page: JobPage) -> JobPage:
         """The same for several jobs."""
         return replace(page, jobs=tuple(map(self.shown, page.jobs)))
@@ -335,6 +339,7 @@ class Studio:
         stranger = Job(
             model=parsed.model,
             origin=gateway.origin,
+            own_key=bool(self._caller.keys),
             remote_id=parsed.remote_id,
             state=State.QUEUED,
             warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
@@ -395,5 +400,6 @@ class Studio:
                 saved = await self._tracker.save(self._running, job)
             except HailuoError as error:
                 log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
-                saved = job.warned(f"The clip is not saved yet: {error.problem.message} {error.problem.hint}")
+                problem = self.told(error).problem
+                saved = job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
         return saved

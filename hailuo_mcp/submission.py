@@ -231,7 +231,7 @@ class Submitter:
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
             return await self._ledger.change(job.key, lambda j: j.unanswered(problem))
         except HailuoError as refusal:
-            problem = refusal.problem
+            problem = self._caller.told(refusal).problem
             await self._ledger.change(job.key, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise

@@ -77,11 +77,12 @@ def add_tasks(server: Server[Any], studio_for: StudioFor) -> None:
         except CallerError as error:
             raise _unknown(error) from None
         except HailuoError as error:
-            job = await studio.known(params.task_id)
+            trouble = views.error_text(studio.told(error).problem)
+            job = await _kept(studio, params.task_id)
             if job is None:
-                raise MCPError(INTERNAL_ERROR, views.error_text(error.problem)) from None
+                raise MCPError(INTERNAL_ERROR, trouble) from None
             # A poll that fails ends no job. The client goes on asking, and is told why there is no news.
-            return _task(studio.shown(job).warned(views.error_text(error.problem)), params.task_id)
+            return _task(studio.shown(job).warned(trouble), params.task_id)
         return _task(studio.shown(job), params.task_id, moving=studio.may_move(job))
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
@@ -131,8 +132,17 @@ async def _new_job(studio: Studio, result: CallToolResult) -> Job | None:
     answer: Mapping[str, Any] = result.structured_content or {}
     if result.is_error or answer.get("duplicate") or not answer.get("request_id"):
         return None
-    job = await studio.known(answer["request_id"])
+    job = await _kept(studio, answer["request_id"])
     return job.warned(*answer.get("warnings", ())) if job and studio.may_move(job) else None
+
+
+async def _kept(studio: Studio, request_id: str) -> Job | None:
+    """The job as the ledger has it, if it can be read now."""
+    try:
+        return await studio.known(request_id)
+    except HailuoError as error:
+        log.warning("a task could not be read: %s", error.problem.code)
+        return None
 
 
 async def _known(ctx: Context, studio: Studio, task_id: str) -> Job:
@@ -141,6 +151,8 @@ async def _known(ctx: Context, studio: Studio, task_id: str) -> Job:
         job = await studio.known(task_id)
     except CallerError as error:
         raise _unknown(error) from None
+    except HailuoError as error:
+        raise MCPError(INTERNAL_ERROR, views.error_text(studio.told(error).problem)) from None
     if job is None:
         raise MCPError(INVALID_PARAMS, "Task not found")
     return job

@@ -6,18 +6,33 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+def is_sendable(secret: str) -> bool:
+    """Whether a key or token can be sent in a header, and was not copied with something else around it."""
+    return secret.isascii() and secret.isprintable() and " " not in secret
+
+
+def _checked(key: SecretStr) -> SecretStr:
+    value = key.get_secret_value()
+    if not value or not is_sendable(value):
+        raise ValueError("a key is printable ASCII without spaces")
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(_checked)]
 
 
 class TenantSettings(BaseModel):
     """What is different for one tenant. Keys of its own replace all of the server's: a gateway it has none for is not
-    offered to it."""
+    offered to it, and with an empty table none is, but those whose keys it sends along."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     max_jobs_per_day: Annotated[int, Field(ge=0)] | None = None
     max_usd_per_day: Annotated[float, Field(ge=0)] | None = None
-    keys: Mapping[str, SecretStr] = {}
+    keys: Mapping[str, Key] | None = None
 
 
 class _File(BaseModel):
@@ -45,7 +60,7 @@ def read_tenants(file: Path, gateways: Collection[str]) -> Mapping[str, TenantSe
         first = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     for name, tenant in tenants.items():
-        if strangers := tenant.keys.keys() - set(gateways):
+        if strangers := (tenant.keys or {}).keys() - set(gateways):
             raise ValueError(
                 f"{file}: tenants.{name}.keys: there is no gateway {', '.join(sorted(strangers))}; "
                 f"known are {', '.join(gateways)}"

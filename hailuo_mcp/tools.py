@@ -140,7 +140,7 @@ async def call(name: str, call: Call) -> CallToolResult:
     try:
         answer = await handler(call)
     except HailuoError as error:
-        answer = failed(error)
+        answer = failed(call.studio.told(error))
     _mark(answer.structured_content or {})
     return answer
 

@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.accounts import Accounts
-from hailuo_mcp.callers import LOCAL, Caller
+from hailuo_mcp.callers import LOCAL, Caller, key_header
 from hailuo_mcp.errors import Expired, HailuoError, InternalError, Problem, UnknownRequest
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.jobs import Job, Observation, State, utc_now
@@ -102,7 +102,8 @@ class Tracker:
         gateway = self.gateway_of(job)
         if gateway is None:
             return job.warned(
-                "This job was submitted with a key sent along with the call; send it again to learn more than this."
+                f"This job was submitted with a key sent along with the call; send it again, in the header "
+                f"{key_header(job.model.split('/')[0])}, to learn more than this."
                 if job.own_key
                 else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )

@@ -11,12 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.auth import caller_of
+from hailuo_mcp.auth import READ, caller_of
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.gateways.base import mapping
 from hailuo_mcp.jobs import Job, utc_now
 from hailuo_mcp.links import CALLBACKS, CLIPS
 from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.settings import Settings
 from hailuo_mcp.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -42,16 +43,13 @@ def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
         key = request.path_params["key"]
         query = request.query_params
         signed = links.is_clip(key, query.get("until", ""), query.get("signature", ""), utc_now())
-        try:
-            tenant = caller_of(request, (), studio.settings).tenant
-        except PermissionError:
-            tenant = None
+        tenant = _tenant_of(request, studio.settings)
         if not signed and not tenant:
             return _not_found()
         try:
             job = await studio.ledger.get(key)
         except HailuoError as error:
-            return JSONResponse({"error": error.problem.message}, 503)
+            return JSONResponse({"error": error.for_callers_abroad().problem.message}, 503)
         if job is None or not (signed or job.tenant == tenant):
             return _not_found()
         path = await anyio.to_thread.run_sync(_saved_file, studio.settings.output_dir, job)
@@ -89,6 +87,12 @@ def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
         Route(HEALTH, health, methods=["GET"]),
         Route(READY, ready, methods=["GET"]),
     ]
+
+
+def _tenant_of(request: Request, settings: Settings) -> str:
+    """Whose token came along, if it is one to look at jobs with; empty without."""
+    credentials = request.scope.get("auth")
+    return caller_of(request, (), settings).tenant if credentials and READ in credentials.scopes else ""
 
 
 def _not_found() -> Response:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -195,11 +196,32 @@ def log_of(directory: Path) -> Path:
     return directory / "log"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that came to the sandbox on a port, and the key it came with."""
+
+    method: str
+    path: str
+    key: str
+
+
 @contextmanager
-def sandbox_on_a_port(directory: Path, seconds: float = 0, *, callbacks: bool = False) -> Generator[dict[str, str]]:
-    """The sandbox on a free port of this machine; yields the variables that send every gateway there."""
+def sandbox_on_a_port(
+    directory: Path, seconds: float = 0, *, callbacks: bool = False, asked: list[Asked] | None = None
+) -> Generator[dict[str, str]]:
+    """The sandbox on a free port of this machine; yields the variables that send every gateway there. What it is asked
+    is appended to `asked`."""
+    sandbox = create_app(directory / "sandbox", seconds=seconds, callbacks=callbacks)
+
+    async def listened_to(scope: Any, receive: Any, send: Any) -> None:
+        if asked is not None and scope["type"] == "http":
+            headers = {name: value.decode() for name, value in scope["headers"]}
+            key = headers.get(b"x-api-key") or headers.get(b"authorization", "").removeprefix("Bearer ")
+            asked.append(Asked(scope["method"], scope["path"], key))
+        await sandbox(scope, receive, send)
+
     config = uvicorn.Config(
-        create_app(directory / "sandbox", seconds=seconds, callbacks=callbacks),
+        listened_to,
         port=0,
         log_level="error",
         ws="none",

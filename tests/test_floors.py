@@ -18,7 +18,7 @@ FLOORS = (
     ("accounts", "submission", "tracking", "watching", "waiting", "studio", "batching"),
     (
         *("boundary", "comparing", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
-        *("auth", "web", "http"),
+        *("auth", "guards", "web", "http"),
     ),
     ("app",),
     ("checkup",),

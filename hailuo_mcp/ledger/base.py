@@ -18,6 +18,8 @@ OnNews = Callable[[str], None]
 ANY_JOB = ""
 """The key that listeners get where any job may have changed."""
 SECRET_BYTES = 32
+UNUSABLE = "The server's job ledger cannot be used now."
+"""What a caller on another machine is told; where it is kept is not for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hailuo_mcp.ledger.base import (
     MIN_SAMPLES,
     SAMPLES,
     SECRET_BYTES,
+    UNUSABLE,
     Guard,
     JobPage,
     Ledger,
@@ -278,6 +279,7 @@ class SqliteLedger(Ledger):
                 raise InternalError(
                     f"The job ledger at {self._path} cannot be used ({type(error).__name__}).",
                     "Make its directory writable and free some space, or name another file in HAILUO_MCP_DATABASE_URL.",
+                    abroad=UNUSABLE,
                 ) from error
 
         return await anyio.to_thread.run_sync(run, limiter=self._one_at_a_time)

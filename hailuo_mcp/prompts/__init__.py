@@ -47,7 +47,8 @@ async def get(studio: Studio, name: str, arguments: Mapping[str, str] | None) ->
     try:
         lines = await recipe.write(studio, given)
     except HailuoError as error:
-        message = f"{error.problem.message} {error.problem.hint}".replace("first_frame_image", "the picture")
+        problem = studio.told(error).problem
+        message = f"{problem.message} {problem.hint}".replace("first_frame_image", "the picture")
         code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
         raise MCPError(code, f"{recipe.name}: {message}") from None
     text = TextContent(type="text", text="\n".join(lines))

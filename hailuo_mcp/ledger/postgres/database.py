@@ -14,6 +14,7 @@ from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from hailuo_mcp.errors import InternalError
+from hailuo_mcp.ledger.base import UNUSABLE
 from hailuo_mcp.ledger.postgres.schema import migrate
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class Database:
                 f"The job ledger in {self._place} cannot be used ({type(error).__name__}).",
                 "Check that the server named in HAILUO_MCP_DATABASE_URL is up, lets this user in, and lets it create "
                 "tables.",
+                abroad=UNUSABLE,
             ) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 

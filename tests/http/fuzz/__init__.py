@@ -1,0 +1,1 @@
+"""The HTTP server under what no honest client sends."""

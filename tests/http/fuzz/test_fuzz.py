@@ -1,0 +1,348 @@
+"""Whatever comes over HTTP, the server answers soon and in good order: no 5xx, no traceback, nothing of the machine,
+nothing left open.
+
+`FUZZ_SCALE=20 uv run pytest tests/http/fuzz -m slow -n 0` runs twenty times as many examples as CI does.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from hailuo_mcp.http import BODY_BYTES_MAX
+from tests.http.fuzz import strategies
+from tests.http.servers import SANDBOX, SERVE
+from tests.http.test_who_may_come import ACCEPT, INITIALIZE
+from tests.http.wire import answer_in, headers_of, message
+from tests.support import Era, environment, log_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+SCALE = float(os.environ.get("FUZZ_SCALE", "1"))
+ANSWERED_WITHIN_SECONDS = 10.0
+TOKEN = "ann-token-0123456789"
+TELLING = re.compile(r'Traceback|File "|/site-packages/|line \d+, in |sqlite3?\.|asyncpg')
+
+
+def examples(number: int) -> Callable[..., Any]:
+    """So many, the same in each run; a failing one is made small."""
+    return settings(
+        max_examples=max(5, int(number * SCALE)),
+        deadline=None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@dataclass
+class Target:
+    """A server in a process of its own, and what came back from it."""
+
+    url: str
+    process: subprocess.Popen[str]
+    directory: Path
+    statuses: Counter[int] = field(default_factory=Counter[int])
+    slowest: float = 0.0
+
+    @property
+    def base(self) -> str:
+        return self.url.removesuffix("/mcp")
+
+    @property
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def send(self, web: httpx.Client, verb: str, url: str, **request: Any) -> tuple[int, str]:
+        """The status and the text of an answer; of a stream that stays open, its beginning."""
+        began = time.monotonic()
+        text = ""
+        try:
+            with web.stream(verb, url, **request) as answer:
+                streams = answer.headers.get("content-type", "").startswith("text/event-stream")
+                for part in answer.iter_raw():
+                    text += part.decode(errors="replace")
+                    if streams and ("acknowledged" in text or len(text) > 100_000):
+                        break
+                status = answer.status_code
+        except httpx.RemoteProtocolError:
+            status = 0  # closed without a word, as for what is no HTTP
+        self.note(status, text, time.monotonic() - began)
+        return status, text
+
+    def note(self, status: int, text: str, seconds: float) -> None:
+        self.statuses[status] += 1
+        self.slowest = max(self.slowest, seconds)
+        assert status < 500, text
+        assert not TELLING.search(text), text
+        assert str(self.directory) not in text, text
+        assert seconds < ANSWERED_WITHIN_SECONDS
+
+    def told(self) -> str:
+        total = sum(self.statuses.values())
+        return f"{total} requests, slowest {self.slowest:.2f} s; statuses {dict(sorted(self.statuses.items()))}"
+
+
+@pytest.fixture
+def target(tmp_path: Path, figures: Callable[[str], None]) -> Generator[Target]:
+    """After the test the server lives, has nothing open that it had not before, and logged nothing unforeseen."""
+    variables = {
+        **SANDBOX,
+        "HAILUO_MCP_HTTP_TOKENS": f"ann:{TOKEN}",
+        "HAILUO_MCP_KEYS_FROM_HEADERS": "1",
+        "HAILUO_MCP_OAUTH_ISSUER": "http://127.0.0.1:9",
+        "HAILUO_MCP_OAUTH_JWKS_URL": "http://127.0.0.1:9/jwks",
+        "HAILUO_MCP_OAUTH_AUDIENCE": "https://video.example/mcp",
+    }
+    with (
+        log_of(tmp_path).open("w") as log,
+        subprocess.Popen(
+            [*SERVE, "--port", "0"],
+            env=environment(tmp_path, **variables),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout
+            target = Target(process.stdout.readline().strip(), process, tmp_path)
+            warm(target)
+            before = target.open_files
+            yield target
+            figures(target.told())
+            assert process.poll() is None
+            deadline = time.monotonic() + 20
+            while target.open_files > before + 2 and time.monotonic() < deadline:
+                time.sleep(0.2)
+            assert target.open_files <= before + 2, "connections or files were left open"
+            warm(target)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            noted = log_of(tmp_path).read_text()
+            assert "Traceback" not in noted
+            assert [line for line in noted.splitlines() if " ERROR " in line] == []
+        finally:
+            process.kill()
+
+
+def warm(target: Target) -> None:
+    """An honest client gets what it asks for."""
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+        for era in ("legacy", "auto"):
+            body = message("tools/call", {"name": "list_jobs", "arguments": {}}, era)
+            answer = web.post(target.url, json=body, headers=headers_of(body, era, TOKEN))
+            assert "result" in answer_in(answer)
+            dry = message("tools/call", {"name": "generate_video", "arguments": {"prompt": "x", "dry_run": True}}, era)
+            assert web.post(target.url, json=dry, headers=headers_of(dry, era, TOKEN)).status_code == 200
+
+
+def encoded(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in header.items()]
+
+
+def test_requests_that_are_nearly_right(target: Target) -> None:
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        @seed(0)
+        @examples(700)
+        @given(body=strategies.requests(), era=st.sampled_from(("legacy", "auto")))
+        def fuzz(body: dict[str, Any], era: Era) -> None:
+            header = {**ACCEPT, "Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+            if era == "auto":
+                method = str(body.get("method"))
+                params: object = body.get("params")
+                name = next(
+                    (str(params[one]) for one in ("name", "uri") if isinstance(params, dict) and one in params),  # pyright: ignore[reportUnknownArgumentType]
+                    "",
+                )
+                header |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, "Mcp-Name": name}
+            header = {name: re.sub(r"[\x00-\x1f\x7f]", "", value).strip() for name, value in header.items()}
+            content = json.dumps(body).encode()
+            status, text = target.send(web, "POST", target.url, content=content, headers=encoded(header))
+            assert status
+            assert "internal_error" not in text, text
+            assert "unforeseen" not in text, text
+
+        fuzz()
+
+
+def test_bodies_and_headers_that_are_not(target: Target) -> None:
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        @seed(0)
+        @examples(300)
+        @given(body=strategies.odd_bodies, header=strategies.headers, verb=st.just("POST") | strategies.verbs)
+        def fuzz(body: bytes, header: dict[str, str], verb: str) -> None:
+            honest = {"Authorization": f"Bearer {TOKEN}", **ACCEPT, "Content-Type": "application/json"}
+            sent = {name: value.strip() for name, value in {**honest, **header}.items()}
+            if verb == "GET":
+                return  # a stream for news, which stays open: see below
+            target.send(web, verb, target.url, content=body, headers=encoded(sent))
+
+        fuzz()
+
+
+def test_everything_beside_mcp(target: Target) -> None:
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        @seed(0)
+        @examples(250)
+        @given(
+            path=strategies.paths,
+            verb=strategies.verbs,
+            header=strategies.headers,
+            span=strategies.ranges,
+            body=st.binary(max_size=100),
+        )
+        def fuzz(path: str, verb: str, header: dict[str, str], span: str, body: bytes) -> None:
+            sent = {name: value.strip() for name, value in {**header, "Range": span}.items()}
+            if verb == "GET" and path.startswith("/mcp"):
+                return
+            target.send(web, verb, target.base + path, content=body, headers=encoded(sent))
+
+        fuzz()
+
+
+def test_parts_of_a_clip(target: Target) -> None:
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            body = message("tools/call", {"name": tool, "arguments": arguments}, "legacy")
+            answer = web.post(target.url, json=body, headers=headers_of(body, "legacy", TOKEN), timeout=60)
+            return answer_in(answer)["result"]["structuredContent"]
+
+        job = call("generate_video", prompt="a kite", model="segmind/minimax-hailuo-2")["request_id"]
+        assert call("get_status", request_id=job, wait_seconds=20)["state"] == "completed"
+        link = call("download_video", request_id=job)["video_url"]
+        whole = web.get(link)
+        assert whole.status_code == 200
+
+        @seed(0)
+        @examples(60)
+        @given(
+            span=strategies.ranges | st.text("bytes=-,0123456789 ", max_size=30), verb=st.sampled_from(("GET", "HEAD"))
+        )
+        def fuzz(span: str, verb: str) -> None:
+            status, text = target.send(web, verb, link, headers={"Range": span.strip()})
+            assert status in (200, 206, 400, 416, 431), (status, span)
+            assert len(text) <= 2 * len(whole.content) + 100_000
+
+        fuzz()
+        for name, value in (("if-range", "x"), ("if-none-match", whole.headers["etag"]), ("if-modified-since", "x")):
+            assert target.send(web, "GET", link, headers={name: value})[0] in (200, 304)
+
+
+def spoken(target: Target, raw: bytes, *, wait: float = ANSWERED_WITHIN_SECONDS) -> bytes:
+    """What comes back for bytes, after which nothing more is said."""
+    place = urlsplit(target.url)
+    answer = b""
+    with socket.create_connection((place.hostname, place.port), timeout=wait) as line, suppress(OSError):
+        line.sendall(raw)
+        line.shutdown(socket.SHUT_WR)
+        while part := line.recv(65536):
+            answer += part
+    return answer
+
+
+def head(length: str, *more: str, verb: str = "POST", token: str = TOKEN) -> bytes:
+    lines = (
+        f"{verb} /mcp HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {token}",
+        "Accept: application/json, text/event-stream",
+        "Content-Type: application/json",
+        length,
+        *more,
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def test_connections_that_break_stall_or_say_too_much(target: Target) -> None:
+    honest = json.dumps(INITIALIZE).encode()
+    place = urlsplit(target.url)
+    address = (place.hostname, place.port)
+    host = f"Host: 127.0.0.1:{place.port}"
+
+    def opening(length: str, *more: str) -> bytes:
+        return head(length, *more).replace(b"Host: 127.0.0.1", host.encode(), 1)
+
+    broken = {
+        "nothing": b"",
+        "no HTTP": b"\x16\x03\x01" + bytes(range(256)),
+        "cut in the head": opening("Content-Length: 5")[:40],
+        "cut body": opening(f"Content-Length: {len(honest) + 10}") + honest,
+        "cut chunk": opening("Transfer-Encoding: chunked") + b"ff\r\n{",
+        "no last chunk": opening("Transfer-Encoding: chunked") + b"%x\r\n%s\r\n" % (len(honest), honest),
+        "chunk of no size": opening("Transfer-Encoding: chunked") + b"zz\r\n",
+        "negative length": opening("Content-Length: -1") + honest,
+        "two lengths": opening("Content-Length: 5", "Content-Length: 6") + honest,
+        "length and chunks": opening("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+        "too long by its word": opening(f"Content-Length: {BODY_BYTES_MAX + 1}") + honest,
+        "a head without an end": opening("X: " + "a" * 200_000),
+        "ten thousand headers": opening("Content-Length: 0", *("X: y" for _ in range(10_000))),
+        "an expectation": opening(f"Content-Length: {len(honest)}", "Expect: 100-continue") + honest,
+        "another protocol": opening("Content-Length: 0", "Connection: Upgrade", "Upgrade: websocket"),
+        "old": opening(f"Content-Length: {len(honest)}").replace(b"HTTP/1.1", b"HTTP/1.0", 1) + honest,
+    }
+    for name, raw in broken.items():
+        began = time.monotonic()
+        answer = spoken(target, raw)
+        status = int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 0
+        assert status < 500, (name, answer)
+        target.note(status, answer.decode(errors="replace"), time.monotonic() - began)
+    assert b" 413 " in spoken(target, broken["too long by its word"]).split(b"\r\n")[0]
+
+    over = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
+    with socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) as line:  # too long, in chunks
+        line.sendall(opening("Transfer-Encoding: chunked"))
+        with suppress(OSError):
+            for _ in range((BODY_BYTES_MAX >> 20) + 8):
+                line.sendall(over)
+        with suppress(ConnectionResetError):
+            assert b" 413 " in line.recv(65536).split(b"\r\n")[0]
+
+    stalled = [socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) for _ in range(100)]
+    streams = [socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) for _ in range(20)]
+    try:
+        for line in stalled:
+            line.sendall(opening("Content-Length: 1000") + b'{"')
+        for line in streams:
+            line.sendall(opening("Content-Length: 0").replace(b"POST", b"GET", 1))
+        warm(target)  # all these wait, and hold up nobody
+    finally:
+        for line in (*stalled, *streams):
+            line.close()
+
+
+def test_many_at_once(target: Target) -> None:
+    def client(number: int) -> None:
+        with httpx.Client(timeout=60) as web:
+            for turn in range(5):
+                era: Era = "auto" if (number + turn) % 2 else "legacy"
+                body = message("tools/call", {"name": "list_models", "arguments": {}}, era)
+                answer = web.post(
+                    target.url, json=body, headers=headers_of(body, era, TOKEN if number % 5 else "wrong")
+                )
+                target.statuses[answer.status_code] += 1
+                assert answer.status_code == (200 if number % 5 else 401)
+
+    with ThreadPoolExecutor(40) as clients:
+        list(clients.map(client, range(int(40 * max(1.0, SCALE)))))

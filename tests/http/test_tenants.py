@@ -1,0 +1,349 @@
+"""Nothing of one tenant is seen by another, whatever is asked with whichever id; what does not exist and what is
+another's are the same, in words, in structure and in what it takes to find out."""
+
+import base64
+import io
+import json
+import statistics
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+import httpx
+import pytest
+from PIL import Image
+
+from hailuo_mcp import resources
+from hailuo_mcp.callers import Caller
+from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.player import PLAYER_URI
+from hailuo_mcp.studio import Studio
+from tests.http.servers import serving
+from tests.http.test_tokens import ANN, BEN, TOKENS
+from tests.http.wire import Line, headers_of, message
+from tests.support import Asked, Era, arguments_for, sandbox_on_a_port, server, settings_for, wired
+
+MODEL = "segmind/minimax-hailuo-2"
+PROMPT = "annas secret lighthouse"
+ERAS: tuple[Era, ...] = ("legacy", "auto")
+NEVER = {
+    "remote": f"{MODEL}/00000000-0000-4000-8000-000000000000",
+    "unconfirmed": f"{MODEL}/unconfirmed-{'0' * 32}",
+}
+Probe = tuple[str, Mapping[str, Any]]
+
+
+def probes(request_id: str, era: Era) -> dict[str, Probe]:
+    """Everything that takes the id of a job."""
+    encoded = quote(request_id, safe="")
+    tools: dict[str, Mapping[str, Any]] = {
+        "get_status": {"request_id": request_id},
+        "download_video": {"request_id": request_id},
+        "generate_video": {"prompt": "on and on", "model": MODEL, "first_frame_image": f"last-frame:{request_id}"},
+    }
+    calls: dict[str, Probe] = {
+        name: ("tools/call", {"name": name, "arguments": given}) for name, given in tools.items()
+    }
+    waits = {"request_id": request_id, "wait_seconds": 5}
+    calls["waiting"] = ("tools/call", {"name": "get_status", "arguments": waits})
+    for kind in ("jobs", "videos"):
+        calls[f"{kind} encoded"] = ("resources/read", {"uri": f"hailuo://{kind}/{encoded}"})
+        calls[f"{kind} plain"] = ("resources/read", {"uri": f"hailuo://{kind}/{request_id}"})
+    if era == "auto":
+        calls |= {f"tasks/{verb}": (f"tasks/{verb}", {"taskId": request_id}) for verb in ("get", "update", "cancel")}
+    return calls
+
+
+VIEWS: dict[str, Probe] = {
+    "list_jobs": ("tools/call", {"name": "list_jobs", "arguments": {"limit": 50}}),
+    "hailuo://jobs": ("resources/read", {"uri": "hailuo://jobs"}),
+    "the player": ("resources/read", {"uri": PLAYER_URI}),
+    "rescue_clips": ("prompts/get", {"name": "rescue_clips"}),
+    **{
+        f"completion of {template} by {typed!r}": (
+            "completion/complete",
+            {"ref": {"type": "ref/resource", "uri": template}, "argument": {"name": "request_id", "value": typed}},
+        )
+        for template in (resources.JOB_TEMPLATE, resources.VIDEO_TEMPLATE)
+        for typed in ("", "segmind")
+    },
+    "completion of a picture": (
+        "completion/complete",
+        {
+            "ref": {"type": "ref/prompt", "name": "animate_picture"},
+            "argument": {"name": "picture", "value": ""},
+        },
+    ),
+}
+"""What shows jobs without being given an id."""
+
+
+def told(answer: Mapping[str, Any], request_id: str) -> str:
+    """The answer without the id that was asked for."""
+    text = json.dumps(answer, sort_keys=True)
+    for written in (quote(request_id, safe=""), request_id):
+        text = text.replace(written, "ID")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A server with two tenants, of whom Ann has a finished job and one that goes on."""
+
+    ann: Line
+    ben: Line
+    asked: list[Asked]
+    ids: Mapping[str, str]
+    """Ann's finished job, by each form of its id."""
+    running: str
+
+
+@asynccontextmanager
+async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene]:
+    asked: list[Asked] = []
+    with sandbox_on_a_port(directory / "far", asked=asked) as far:
+        async with (
+            serving(directory, **far, HAILUO_MCP_HTTP_TOKENS=TOKENS, **variables) as running,
+            httpx.AsyncClient(timeout=30) as web,
+        ):
+            ann, ben = (Line(web, running.url, token) for token in (ANN, BEN))
+            job = (await ann.call("generate_video", prompt=PROMPT, model=MODEL))["structuredContent"]
+            await ann.call("get_status", request_id=job["request_id"], wait_seconds=20)
+            saved = (await ann.call("download_video", request_id=job["request_id"]))["structuredContent"]
+            key = saved["video_url"].rpartition("/")[2].partition(".")[0]
+            going_on = await ann.call("generate_video", prompt=f"{PROMPT} sandbox:never", model=MODEL)
+            ids = {"remote": job["request_id"], "unconfirmed": f"{MODEL}/unconfirmed-{key}"}
+            yield Scene(ann, ben, asked, ids, going_on["structuredContent"]["request_id"])
+
+
+@pytest.mark.slow
+async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_path: Path) -> None:
+    async with two_tenants(tmp_path) as scene:
+        before = list(scene.asked)
+        differing: list[str] = []
+        found = 0
+        for era in ERAS:
+            ben, ann = replace(scene.ben, era=era), replace(scene.ann, era=era)
+            for form, mine in [*scene.ids.items(), ("remote", scene.running)]:
+                never = NEVER[form]
+                for name, (method, params) in probes(mine, era).items():
+                    others = await ben.ask(method, params)
+                    unknown = await ben.ask(*probes(never, era)[name])
+                    if told(others, mine) != told(unknown, never):
+                        differing.append(f"{era}, {form}, {name}: {others} and not {unknown}")
+                    if mine != scene.running and name not in ("generate_video",):
+                        own = await ann.ask(method, params)
+                        found += "error" not in own and not own["result"].get("isError")
+        assert differing == []
+        assert found == 2 * 7 * len(ERAS) + 2 * 3, "each of these shows the job to its owner"
+        assert [one for one in scene.asked[len(before) :] if one.method == "POST"] == []
+        assert scene.asked == before, "nothing was asked of a gateway for the stranger, and of the finished job nothing"
+
+
+@pytest.mark.slow
+async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path) -> None:
+    async with two_tenants(tmp_path) as scene:
+        for era in ERAS:
+            for name, (method, params) in VIEWS.items():
+                text = json.dumps(await replace(scene.ben, era=era).ask(method, params))
+                assert '"error"' not in text, f"{name}: {text}"
+                for mark in ("lighthouse", "clips/", *(part.rpartition("/")[2] for part in scene.ids.values())):
+                    assert mark not in text, f"{name}, {era}: {mark}"
+        listed = (await scene.ben.call("list_jobs"))["structuredContent"]
+        assert (listed["total"], listed["spent_usd"]) == (0, 0)
+        own = json.dumps(await scene.ann.ask(*VIEWS["hailuo://jobs"]))
+        assert "lighthouse" in own  # the marks are such that they would be found
+
+
+@pytest.mark.slow
+async def test_guard_and_uploads_are_each_tenants_own_and_so_is_the_budget(tmp_path: Path) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_MAX_JOBS_PER_DAY="3") as scene:
+        picture = io.BytesIO()
+        Image.effect_noise((400, 400), 60).convert("RGB").save(picture, "JPEG")
+        frame = f"data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()}"
+        equal: dict[str, Any] = {"prompt": "a kite", "model": "segmind/hailuo-2.3-fast", "first_frame_image": frame}
+
+        def uploads() -> int:
+            return sum(one.method == "POST" and "upload" in one.path for one in scene.asked)
+
+        first = (await scene.ann.call("generate_video", **equal))["structuredContent"]
+        assert uploads() == 1
+        used_up = (await scene.ann.call("generate_video", **{**equal, "prompt": "one too many"}))["structuredContent"]
+        assert used_up["error"]["code"] == "budget_exceeded"
+        second = (await scene.ben.call("generate_video", **equal))["structuredContent"]
+        assert uploads() == 2, "a picture that somebody uploaded is nobody else's"
+        assert not second["duplicate"]
+        assert second["request_id"] != first["request_id"]
+        again = (await scene.ben.call("generate_video", **equal))["structuredContent"]
+        assert (again["duplicate"], again["request_id"]) == (True, second["request_id"])
+        for line, total in ((scene.ann, 3), (scene.ben, 1)):
+            assert (await line.call("list_jobs"))["structuredContent"]["total"] == total
+
+
+@pytest.mark.slow
+async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
+    asked: list[Asked] = []
+    with sandbox_on_a_port(tmp_path / "far", asked=asked) as far:
+        tokens = {"HAILUO_MCP_HTTP_TOKENS": TOKENS}
+        async with (
+            serving(tmp_path, **far, **tokens) as running,
+            server(tmp_path, **far) as local,
+            httpx.AsyncClient(timeout=30) as web,
+        ):
+            ann = Line(web, running.url, ANN)
+            at_home = (
+                await local.call_tool("generate_video", {"prompt": "at home", "model": MODEL})
+            ).structured_content
+            abroad = (await ann.call("generate_video", prompt="abroad", model=MODEL))["structuredContent"]
+            assert at_home
+            before = len(asked)
+            refused = await ann.call("get_status", request_id=at_home["request_id"])
+            assert refused["structuredContent"]["error"]["code"] == "unknown_request"
+            assert len(asked) == before
+            assert (await ann.call("list_jobs"))["structuredContent"]["total"] == 1
+            listed = (await local.call_tool("list_jobs")).structured_content
+            assert listed
+            assert [job["request_id"] for job in listed["jobs"]] == [at_home["request_id"]]
+            unsaved = f"last-frame:{abroad['request_id']}"
+            call = {"prompt": "on", "model": MODEL, "first_frame_image": unsaved}
+            assert (await local.call_tool("generate_video", call)).is_error
+
+
+@pytest.mark.slow
+async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path) -> None:
+    async with two_tenants(tmp_path) as scene:
+        mine = scene.running
+        uris = ["hailuo://jobs", f"hailuo://jobs/{mine}", f"hailuo://jobs/{quote(mine, safe='')}"]
+        body = message("subscriptions/listen", {"notifications": {"resourceSubscriptions": uris}}, "auto")
+        heard: dict[str, list[str]] = {ANN: [], BEN: []}
+        listening = {token: anyio.Event() for token in heard}
+        ann_heard = anyio.Event()
+        before = len(scene.asked)
+
+        async def listen(token: str) -> None:
+            headers = headers_of(body, "auto", token)
+            async with scene.ann.web.stream("POST", scene.ann.url, json=body, headers=headers) as stream:
+                async for line in stream.aiter_lines():
+                    if line.startswith("data: {"):
+                        heard[token].append(line)
+                        listening[token].set()
+                        if token == ANN and "hailuo://jobs" in line and "updated" in line:
+                            ann_heard.set()
+
+        async with anyio.create_task_group() as streams:
+            for token in heard:
+                streams.start_soon(listen, token)
+            with anyio.fail_after(20):
+                for token in heard:
+                    await listening[token].wait()
+                await scene.ann.call("generate_video", prompt="one more", model=MODEL)
+                await ann_heard.wait()
+            await scene.ben.call("list_jobs")  # whatever was on its way to Ben before has arrived
+            streams.cancel_scope.cancel()
+        assert len(heard[BEN]) == 1, heard[BEN]  # that it listens, and nothing else
+        assert "acknowledged" in heard[BEN][0]
+        polls = [one for one in scene.asked[before:] if one.method == "GET"]
+        assert all(mine.rpartition("/")[2] in one.path for one in polls), "and for Ann alone the job was followed"
+
+
+@pytest.mark.slow
+async def test_the_clip_of_another_is_no_clip(tmp_path: Path) -> None:
+    async with two_tenants(tmp_path) as scene:
+        saved = (await scene.ann.call("download_video", request_id=scene.ids["remote"]))["structuredContent"]
+        link = saved["video_url"]
+        bare, _, query = link.partition("?")
+        never = f"{bare.rpartition('/')[0]}/{'0' * 32}.mp4"
+        web = scene.ann.web
+        for token in (BEN, "wrong", None):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            answers = [
+                await web.request(verb, url, headers=headers) for verb in ("GET", "HEAD") for url in (bare, never)
+            ]
+            assert {one.status_code for one in answers} == {404}
+            assert answers[0].text == answers[1].text
+            assert set(answers[0].headers) == set(answers[1].headers)
+        assert (await web.get(f"{never}?{query}")).status_code == 404  # signed for another clip
+
+
+@pytest.mark.slow
+async def test_the_time_tells_coarsely_nothing(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    async with two_tenants(tmp_path) as scene:
+        took: dict[str, list[float]] = {"another's": [], "unknown": []}
+        for turn in range(40):
+            names = list(took) if turn % 2 else list(reversed(took))
+            for name in names:
+                asked = scene.ids["remote"] if name == "another's" else NEVER["remote"]
+                began = time.perf_counter()
+                await scene.ben.call("get_status", request_id=asked)
+                took[name].append((time.perf_counter() - began) * 1000)
+        medians = {name: statistics.median(times) for name, times in took.items()}
+        figures(", ".join(f"{name}: {median:.2f} ms" for name, median in medians.items()))
+
+
+# --- without a network: what is asked of the ledger, and what trouble tells ----------------------------------------
+
+
+@asynccontextmanager
+async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Studio, Studio, Studio, list[str]]]:
+    """A studio, Ann's and Ben's of it, and the names of the ledger's methods as they are called."""
+
+    def taken(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"request_id": "r-1", "status": "QUEUED"})
+
+    studio, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
+    calls: list[str] = []
+    ledger = studio.ledger
+
+    def noted(name: str) -> Callable[..., Any]:
+        method = getattr(ledger, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            calls.append(name)
+            return await method(*args, **kwargs)
+
+        return call
+
+    for name in ("get", "find", "page", "change", "enter", "adopt", "upload", "usual_seconds"):
+        setattr(ledger, name, noted(name))
+    async with studio:
+        yield studio, studio.as_caller(Caller("ann")), studio.as_caller(Caller("ben")), calls
+
+
+async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_never_was(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (_, ann, ben, calls):
+        job = (await ann.generate(arguments_for(MODEL))).job
+        pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.key}": NEVER["unconfirmed"]}
+
+        async def asked(studio: Studio, request_id: str) -> list[list[str]]:
+            each: list[list[str]] = []
+            last_frame = arguments_for(MODEL, first_frame_image=f"last-frame:{request_id}")
+            for use in (
+                lambda: studio.status(request_id),
+                lambda: studio.status(request_id, 5),
+                lambda: studio.download(request_id),
+                lambda: studio.known(request_id),
+                lambda: studio.generate(last_frame),
+            ):
+                calls.clear()
+                try:
+                    assert await use() is None
+                except HailuoError as error:
+                    each.append([error.problem.code, *calls])
+                else:
+                    each.append(list(calls))
+            return each
+
+        for others, never in pairs.items():
+            assert await asked(ben, others) == await asked(ben, never)
+        assert await asked(ben, job.request_id) == [
+            ["unknown_request", "find"],
+            ["unknown_request", "find"],
+            ["unknown_request", "find"],
+            ["find"],
+            ["invalid_image", "find"],
+        ]

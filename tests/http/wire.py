@@ -1,0 +1,65 @@
+"""JSON-RPC as it stands on the wire, in both protocol eras, with a bearer token: for what an SDK's client would not
+send, or not show."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.http.test_who_may_come import ACCEPT, META
+from tests.support import Era
+
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""The parameter that the newer protocol repeats in a header."""
+TASKS: dict[str, Any] = {
+    **META,
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+}
+
+
+def message(method: str, params: Mapping[str, Any], era: Era) -> dict[str, Any]:
+    """A request; where the protocol has no handshake, it says itself what its client can."""
+    about = {"_meta": TASKS if method.startswith("tasks/") else META} if era == "auto" else {}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **about}}
+
+
+def headers_of(body: Mapping[str, Any], era: Era, token: str | None = None, **more: str) -> dict[str, str]:
+    headers = {**ACCEPT, "Content-Type": "application/json", **more}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if era == "auto":
+        headers |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": body["method"]}
+        if name := NAMED_BY.get(body["method"]):
+            headers["Mcp-Name"] = str(body["params"][name])
+    return headers
+
+
+def answer_in(response: httpx.Response) -> dict[str, Any]:
+    """The JSON-RPC answer, also where it came as an event."""
+    text = response.text
+    if response.headers["content-type"].startswith("text/event-stream"):
+        (text,) = (line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {"))
+    return json.loads(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A server's address, and one caller's token."""
+
+    web: httpx.AsyncClient
+    url: str
+    token: str | None
+    era: Era = "auto"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole answer to a request."""
+        body = message(method, params, self.era)
+        headers = headers_of(body, self.era, self.token, **dict(self.headers))
+        return answer_in(await self.web.post(self.url, json=body, headers=headers))
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The result of a tool."""
+        return (await self.ask("tools/call", {"name": tool, "arguments": arguments}))["result"]

@@ -212,7 +212,9 @@ async def test_one_who_retries_on_every_error_pays_once_at_most(tmp_path: Path) 
 
 async def test_one_who_retries_when_no_answer_came_is_led_to_the_job_that_exists(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
-        lost = [await this.assistant.call("generate_video", prompt=f"{PROMPT} sandbox:lost_answer") for _ in range(3)]
+        # of a gateway with a history: what others lost stays unconfirmed
+        call = Call("generate_video", {"model": TEXT_TO_VIDEO, "prompt": f"{PROMPT} sandbox:lost_answer"})
+        lost = [await this.assistant.make(call) for _ in range(3)]
         assert {facts_of(answer.result)["state"] for answer in lost} == {"unconfirmed"}
         assert all("do not submit again" in answer.text for answer in lost)
         found = facts_of((await this.assistant.follow(lost[-1])).result)

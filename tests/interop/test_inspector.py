@@ -10,6 +10,7 @@ import pytest
 
 from tests.interop.calls import PROMPTS, REFUSED, TOOLS
 from tests.interop.clients import Inspector
+from tests.support import MODEL_IDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
@@ -52,7 +53,7 @@ def test_a_clip_is_made_found_and_saved(inspector: Inspector) -> None:
 
 
 def test_models_are_listed(inspector: Inspector) -> None:
-    assert len(_good(inspector, "list_models", {})["models"]) == 5
+    assert len(_good(inspector, "list_models", {})["models"]) == len(MODEL_IDS)
     (model,) = _good(inspector, "list_models", {"model": "aimlapi/hailuo-02"})["models"]
     assert model["schema"]["type"] == "object"
 
@@ -79,7 +80,7 @@ def test_resources_are_listed_and_read(inspector: Inspector) -> None:
     listed = _listed(inspector, "resources/list")["resources"]
     assert [resource["uri"] for resource in listed] == ["hailuo://models", "hailuo://jobs"]
     facts = [json.loads(_contents(inspector, resource["uri"])["text"]) for resource in listed]
-    assert len(facts[0]["models"]) == 5
+    assert len(facts[0]["models"]) == len(MODEL_IDS)
     assert facts[1]["jobs"] == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.interop.calls import REFUSED, TOOLS
 from tests.interop.clients import Bridge
+from tests.support import MODEL_IDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
@@ -24,7 +25,7 @@ def test_it_reads_every_good_answer(bridge: Bridge) -> None:
     assert _good(bridge, "get_status", {**job, "wait_seconds": 20})["state"] == "completed"
     assert Path(_good(bridge, "download_video", job)["video_path"]).read_bytes()[4:8] == b"ftyp"
     assert _good(bridge, "list_jobs", {"limit": "5"})["total"] == 1
-    assert len(_good(bridge, "list_models", {})["models"]) == 5
+    assert len(_good(bridge, "list_models", {})["models"]) == len(MODEL_IDS)
     for model in _good(bridge, "list_models", {})["models"]:
         assert _good(bridge, "list_models", {"model": model["model"]})["models"][0]["schema"]
 

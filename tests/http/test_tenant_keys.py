@@ -74,8 +74,8 @@ async def test_a_tenants_own_key_is_used_for_it_alone_and_nothing_falls_back(tmp
     async with serving_two(tmp_path, file=file) as scene:
         assert await models_of(scene.ann) == {"segmind"}
         assert "apixo" in await models_of(scene.ben)
-        for asked in (("tools/list", {}), ("resources/read", {"uri": "hailuo://models"})):
-            assert scope_of(await scene.ann.ask(*asked)) == "private", "a cache may not show one what another has"
+        for method, params in {"tools/list": dict[str, str](), "resources/read": {"uri": "hailuo://models"}}.items():
+            assert scope_of(await scene.ann.ask(method, params)) == "private", "what one has, no cache shows another"
         before = len(scene.asked)
         job = (await scene.ann.call("generate_video", prompt="a kite", model=SEGMIND))["structuredContent"]
         done = await scene.ann.call("get_status", request_id=job["request_id"], wait_seconds=20)

@@ -146,3 +146,25 @@ async def test_a_subject_is_nobody_among_the_operators_own_tokens(issuer: Issuer
             await submitted(ann)
         async with as_one(running.url, issuer.token(sub="ann")) as other:
             assert facts_of(await other.call_tool("list_jobs"))["total"] == 0
+
+
+async def test_a_token_that_may_not_look_opens_no_clip(issuer: Issuer, tmp_path: Path) -> None:
+    async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient() as web:
+        async with as_one(running.url, issuer.token()) as ann:
+            job = await submitted(ann)
+            await ann.call_tool("get_status", {"request_id": job, "wait_seconds": 20})
+            link = facts_of(await ann.call_tool("download_video", {"request_id": job}))["video_url"]
+        bare = link.partition("?")[0]
+        for scope, status in (("video:read", 200), ("email", 404), ("", 404)):
+            headers = {"Authorization": f"Bearer {issuer.token(scope=scope)}"}
+            assert (await web.get(bare, headers=headers)).status_code == status
+        other = {"Authorization": f"Bearer {issuer.token(sub='ben')}"}
+        assert (await web.get(bare, headers=other)).status_code == 404
+        whole = await web.head(link)
+        assert (whole.status_code, whole.content) == (200, b"")
+        assert whole.headers["cache-control"].startswith("private")
+        assert whole.headers["referrer-policy"] == "no-referrer"
+        assert whole.headers["x-content-type-options"] == "nosniff"
+        several = await web.get(link, headers={"Range": "bytes=0-3,8-11"})
+        assert (several.status_code, several.headers["content-type"].partition(";")[0]) == (206, "multipart/byteranges")
+        assert (await web.get(link, headers={"Range": "bytes=999999999-"})).status_code == 416

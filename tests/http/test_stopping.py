@@ -10,11 +10,13 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 import uvicorn
 from mcp import Client
 
 from tests.http.servers import SANDBOX, serving
+from tests.http.wire import Line
 from tests.support import KEYS, Era, facts_of, sent_to
 
 pytestmark = pytest.mark.slow
@@ -23,17 +25,22 @@ ERAS = ["legacy", "auto"]
 
 
 class SlowGateway:
-    """Segmind, which thinks before it takes a job: until `go` is set."""
+    """Segmind, which thinks before it takes a job: until `go` is set. `asked` is set once so many have come."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: int = 1) -> None:
         self.asked, self.go = threading.Event(), threading.Event()
+        self.jobs, self._awaited = 0, awaited
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        self.asked.set()
-        await asyncio.to_thread(self.go.wait, 20)
-        body = json.dumps({"request_id": "r-1", "status": "QUEUED"}).encode()
+        self.jobs += 1
+        job = self.jobs
+        if job == self._awaited:
+            self.asked.set()
+        while not self.go.is_set():  # noqa: ASYNC110  it is set by another thread, and so many threads there are not
+            await asyncio.sleep(0.05)
+        body = json.dumps({"request_id": f"r-{job}", "status": "QUEUED"}).encode()
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -75,6 +82,42 @@ async def test_a_submission_in_flight_gets_its_answer(era: Era, tmp_path: Path) 
             assert [(answer["state"], answer["request_id"]) for answer in answers] == [
                 ("queued", "segmind/minimax-hailuo-2/r-1")
             ]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_many_submissions_in_flight_get_their_answers_while_the_server_says_it_is_stopping(
+    era: Era, tmp_path: Path
+) -> None:
+    many = 16  # as many as go to one gateway at the same time; four more wait for a place
+    gateway, answers, states = SlowGateway(many), list[dict[str, Any]](), list[tuple[int, str]]()
+    with on_a_port(gateway) as variables:
+        async with (
+            serving(tmp_path, **variables) as running,
+            httpx.AsyncClient(timeout=30) as web,
+            anyio.create_task_group() as calls,
+        ):
+            line, base = Line(web, running.url, None, era), running.url.removesuffix("/mcp")
+
+            async def submit(number: int) -> None:
+                call = {"prompt": f"kite {number}", "model": "segmind/minimax-hailuo-2"}
+                answers.append((await line.call("generate_video", **call))["structuredContent"])
+
+            assert (await web.get(f"{base}/ready")).status_code == 200
+            for number in range(many + 4):
+                calls.start_soon(submit, number)
+            assert await anyio.to_thread.run_sync(gateway.asked.wait, 20)
+            running.signal()
+            with anyio.fail_after(2):
+                while not states or states[-1][0] == 200:  # the signal is on its way
+                    answer = await web.get(f"{base}/ready")
+                    states.append((answer.status_code, answer.json()["status"]))
+            assert states[-1] == (503, "stopping")
+            assert answers == []
+            assert (await web.get(f"{base}/health")).status_code == 200
+            gateway.go.set()
+        assert await running.ended() == 0
+    assert {answer["state"] for answer in answers} == {"queued"}
+    assert len({answer["request_id"] for answer in answers}) == many + 4 == gateway.jobs
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -131,3 +131,19 @@ async def test_it_serves_at_mcp_alone(tmp_path: Path) -> None:
         assert running.url.endswith("/mcp")
         answer = await web.post(httpx.URL(running.url).join("/"), content=json.dumps(INITIALIZE), headers=ACCEPT)
         assert answer.status_code == 404
+
+
+PROXIED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
+
+
+async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_machine(tmp_path: Path) -> None:
+    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+        for header in PROXIED:
+            answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, header: "x"})
+            assert answer.status_code == 403
+            assert "HAILUO_MCP_HTTP_TOKENS" in answer.text
+    tokens = {"HAILUO_MCP_HTTP_TOKENS": "ann:ann-token"}
+    async with serving(tmp_path, **SANDBOX, **tokens) as running, httpx.AsyncClient() as web:
+        headers = {**ACCEPT, **dict.fromkeys(PROXIED, "x"), "Authorization": "Bearer ann-token"}
+        assert (await web.post(running.url, json=INITIALIZE, headers=headers)).status_code == 200
+        assert (await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Via": "x"})).status_code == 401

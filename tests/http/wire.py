@@ -13,7 +13,7 @@ from tests.support import Era
 
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that the newer protocol repeats in a header."""
-TASKS: dict[str, Any] = {
+TASKS: Mapping[str, Any] = {
     **META,
     "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
 }
@@ -21,7 +21,7 @@ TASKS: dict[str, Any] = {
 
 def message(method: str, params: Mapping[str, Any], era: Era) -> dict[str, Any]:
     """A request; where the protocol has no handshake, it says itself what its client can."""
-    about = {"_meta": TASKS if method.startswith("tasks/") else META} if era == "auto" else {}
+    about: Mapping[str, Any] = {"_meta": TASKS if method.startswith("tasks/") else META} if era == "auto" else {}
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **about}}
 
 

@@ -1,7 +1,7 @@
 """What is sent: requests that are nearly right, in every field wrong in turn, and bodies that are no requests."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ numbers = (
     | st.floats()
     | st.sampled_from((0, -1, 2**31, 2**63, 2**64, 10**400, -(10**4000), 1e308, float("nan"), float("inf")))
 )
-values = st.recursive(
+values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
@@ -43,7 +43,7 @@ values = st.recursive(
 def objects(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """An object with each field right, wrong, or missing, and perhaps one that nobody knows."""
     known = st.fixed_dictionaries({}, optional={name: right | right | values for name, right in fields.items()})
-    return st.builds(lambda a, b: {**b, **a}, known, st.just({}) | st.dictionaries(texts, values, max_size=2))
+    return st.builds(lambda a, b: {**b, **a}, known, st.dictionaries(texts, values, max_size=2))
 
 
 pictures = st.sampled_from(
@@ -110,17 +110,24 @@ others: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     ),
     st.tuples(st.sampled_from(METHODS) | texts, values),
 )
-metas = st.sampled_from((META, TASKS, None, {}, {"progressToken": 1})) | values
+METAS: tuple[Any, ...] = (META, TASKS, None, {}, {"progressToken": 1})
+metas: st.SearchStrategy[Any] = st.sampled_from(METAS) | values
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> dict[str, Any]:
     """A JSON-RPC request, or nearly one."""
-    method, params = draw(calls() | others)
+    method, given = draw(calls() | others)
+    params: Any = given
     meta = draw(metas)
-    if isinstance(params, dict) and meta is not None:
-        params = {**params, "_meta": meta}
-    body = {"jsonrpc": "2.0", "id": draw(st.integers(0, 9) | values), "method": method, "params": params}
+    if isinstance(given, dict) and meta is not None:
+        params = {**cast("dict[str, Any]", given), "_meta": meta}
+    body: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": draw(st.integers(0, 9) | values),
+        "method": method,
+        "params": params,
+    }
     if draw(st.integers(0, 9)) == 0:
         body[draw(st.sampled_from(list(body)))] = draw(values)
     if draw(st.integers(0, 9)) == 0:

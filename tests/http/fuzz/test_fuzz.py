@@ -47,7 +47,7 @@ def examples(number: int) -> Callable[..., Any]:
         deadline=None,
         database=None,
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck.__members__.values()],
     )
 
 

@@ -1,0 +1,147 @@
+"""Where things are on the server is not told to callers on other machines, whatever goes wrong; its people are."""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_types import CompletionArgument, ResourceTemplateReference
+from starlette.applications import Starlette
+
+from hailuo_mcp import prompts, resources, tools, web
+from hailuo_mcp.callers import LOCAL, Caller
+from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.jobs import State, utc_now
+from hailuo_mcp.ledger import open_ledger
+from hailuo_mcp.links import Links
+from hailuo_mcp.studio import Studio
+from tests.support import arguments_for, settings_for, wired
+
+MODEL = "segmind/minimax-hailuo-2"
+HERE = "https://video.example"
+
+
+async def nothing(*_: Any) -> None: ...
+
+
+async def call(studio: Studio, tool: str, **arguments: Any) -> str:
+    return (await tools.call(tool, tools.Call(studio, arguments, nothing))).model_dump_json()
+
+
+async def refused(work: Awaitable[object]) -> str:
+    try:
+        return str(await work)
+    except MCPError as error:
+        return error.error.model_dump_json()
+
+
+Way = Callable[[Studio], Awaitable[str]]
+READING: dict[str, Way] = {
+    "list_jobs": lambda studio: call(studio, "list_jobs"),
+    "get_status": lambda studio: call(studio, "get_status", request_id=f"{MODEL}/x"),
+    "download_video": lambda studio: call(studio, "download_video", request_id=f"{MODEL}/x"),
+    "generate_video": lambda studio: call(studio, "generate_video", prompt="a kite", model=MODEL),
+    "a job": lambda studio: refused(resources.read(studio, f"hailuo://jobs/{MODEL}/x")),
+    "jobs": lambda studio: refused(resources.read(studio, "hailuo://jobs")),
+    "a prompt": lambda studio: refused(prompts.get(studio, "rescue_clips", None)),
+    "completion": lambda studio: refused(
+        resources.complete(
+            studio,
+            ResourceTemplateReference(type="ref/resource", uri=resources.JOB_TEMPLATE),
+            CompletionArgument(name="request_id", value=""),
+        )
+    ),
+}
+
+
+def done(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"request_id": "r-1", "status": "COMPLETED", "output": "https://127.0.0.1:9/x.mp4"})
+
+
+@asynccontextmanager
+async def opened(directory: Path, **variables: str) -> AsyncGenerator[Studio]:
+    studio, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
+    async with studio:
+        studio.links = Links(HERE, b"s" * 32)
+        yield studio
+
+
+@pytest.mark.parametrize("way", READING)
+async def test_a_ledger_that_cannot_be_used_is_not_located(
+    way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("a file, where a directory should be")
+    async with opened(tmp_path) as studio:
+        with caplog.at_level(logging.ERROR):
+            told = await READING[way](studio.as_caller(Caller("ann")))
+        assert "internal_error" in told or "-32603" in told
+        assert str(tmp_path) not in told
+        assert "HAILUO_MCP" not in told
+        assert str(tmp_path) in caplog.text, "whoever runs the server finds it in the log"
+        assert str(tmp_path) in await READING[way](studio.as_caller(LOCAL))
+
+
+async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    url = "postgresql://somebody@127.0.0.1:9/video"
+    ledger = open_ledger(settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=url))
+    with pytest.raises(HailuoError) as raised:
+        await ledger.ready()
+    assert "127.0.0.1" in raised.value.problem.message
+    told = Caller("ann").told(raised.value).problem
+    assert "127.0.0.1" not in told.message + told.hint
+    assert "video" not in told.message + told.hint
+
+
+@pytest.mark.parametrize("auto", ["0", "1"])
+async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("a file, where a directory should be")
+    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as studio:
+        own = studio.as_caller(Caller("ann"))
+        job = (await own.generate(arguments_for(MODEL))).job
+        await studio.ledger.change(
+            job.key,
+            lambda j: j.model_copy(update={"state": State.COMPLETED, "video_url": f"data:video/mp4,{'A' * 40}"}),
+        )
+    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as studio:
+        for caller in (Caller("ann"), LOCAL):
+            own = studio.as_caller(caller)
+            told = await call(own, "generate_video", prompt="another", model=MODEL)
+            if caller == LOCAL:
+                assert auto == "0" or str(tmp_path) in told
+                continue
+            told += await call(own, "get_status", request_id=job.request_id)
+            told += await call(own, "download_video", request_id=job.request_id)
+            assert "could not be saved on the server" in told
+            assert str(tmp_path) not in told
+
+
+async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file, where a directory should be")
+    async with opened(tmp_path) as studio:
+        assert studio.links
+        link, _ = studio.links.clip("k", utc_now())
+        stopping = False
+        app = Starlette(routes=web.routes(studio, lambda: stopping))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+            assert (await client.get("/health")).json() == {"status": "ok"}
+            for path in ("/ready", link):
+                answer = await client.get(path)
+                assert answer.status_code == 503
+                assert str(tmp_path) not in answer.text
+            stopping = True
+            assert (await client.get("/ready")).json() == {"status": "stopping"}
+
+
+async def test_a_server_that_is_well_says_so_to_anybody(tmp_path: Path) -> None:
+    async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as studio:
+        app = Starlette(routes=web.routes(studio, lambda: False))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+            for path, word in (("/health", "ok"), ("/ready", "ready")):
+                answer = await client.get(path)
+                assert (answer.status_code, json.loads(answer.text)) == (200, {"status": word})
+                assert (await client.post(path)).status_code == 405

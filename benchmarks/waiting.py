@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.sandbox import create_app
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 LENGTHS = (20.0, 27.0, 34.0)
 FINISHED_BEFORE = 3

@@ -20,7 +20,8 @@ from hailuo_mcp.boundary import StudioFor, note
 from hailuo_mcp.errors import GatewayTrouble, HailuoError
 from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, utc_now
 from hailuo_mcp.resources import JOBS
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 log = logging.getLogger(__name__)
 

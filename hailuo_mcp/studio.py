@@ -28,7 +28,7 @@ from hailuo_mcp.errors import (
     UnknownRequest,
 )
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.jobs import IN_PROCESS, UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
+from hailuo_mcp.jobs import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
 from hailuo_mcp.ledger import JobPage, Ledger
 from hailuo_mcp.links import Links
 from hailuo_mcp.media.clips import ClipStore
@@ -37,22 +37,14 @@ from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
 from hailuo_mcp.submission import Submitter, is_being_sent
 from hailuo_mcp.tracking import Tracker
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX, Report, Wait, Waits, pace_seconds
 from hailuo_mcp.watching import Watcher
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS_MAX = 45
-"""The longest a call is held: hosts end calls after 60 s."""
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
-FIRST_POLL_SECONDS, POLL_EVERY_SECONDS = 8.4, 3.0
-POLL_SANDBOX_SECONDS, POLL_HISTORY_SECONDS = 0.5, 5.0
-PUNCTUAL_SECONDS, LATE_SECONDS, POLL_LATE_SECONDS = 0.3, 6.0, 1.0
-"""A job whose usual time is known is asked this much after it, and then this often for this long."""
-REPORT_EVERY_SECONDS = 5.0
-"""While a call waits, its caller hears of the job this often, and of a new state at once."""
 
-Report = Callable[[Job], Awaitable[None]]
 OnChange = Callable[[Job], Awaitable[None]]
 
 
@@ -63,32 +55,6 @@ class Submitted:
     job: Job
     duplicate: bool = False
     request: WireRequest | None = None
-
-
-class _Wait:
-    """The job that a call waits for, as it is known by now."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.news = anyio.Event()
-        """Set when the ledger has news of the job, or the server is about to stop."""
-        self._moved = anyio.Event()
-
-    def see(self, job: Job) -> None:
-        if job.state is not self.job.state and not job.settled:  # of its end, the answer tells
-            self._moved.set()
-        self.job = job
-
-    async def tell(self, report: Report) -> None:
-        """Report until cancelled, also while a poll takes long. One who cannot be told still gets the answer."""
-        try:
-            while True:
-                self._moved = anyio.Event()
-                await report(self.job)
-                with anyio.move_on_after(REPORT_EVERY_SECONDS):
-                    await self._moved.wait()
-        except Exception as error:
-            log.debug("progress could not be told: %s", type(error).__name__)
 
 
 class Studio:
@@ -120,8 +86,7 @@ class Studio:
         self._tracker = Tracker(self._accounts, ledger, clips)
         self._resources = resources
         self._tasks: TaskGroup | None = None
-        self._ending = anyio.Event()
-        self._waits: dict[str, set[_Wait]] = {}
+        self._waits = Waits()
         self.on_change: list[OnChange] = []
         """Told of every new and changed job that the ledger hears of. A listener raises nothing, and is quick."""
         self._watch = watch
@@ -184,9 +149,7 @@ class Studio:
 
     def _hear(self, key: str) -> None:
         """The ledger has news of a job; the empty key stands for any."""
-        for waits in [self._waits.get(key, ())] if key else list(self._waits.values()):
-            for wait in waits:
-                wait.news.set()
+        self._waits.hear(key)
         if key and self.on_change:
             self._running.start_soon(self._tell, key)
 
@@ -202,8 +165,7 @@ class Studio:
 
     def end_waits(self) -> None:
         """Let every call that waits answer with what is known, now and from now on: the server is about to stop."""
-        self._ending.set()
-        self._hear("")
+        self._waits.end()
 
     def wake(self, key: str) -> None:
         """A gateway says that this job has moved: it is asked for as soon as it may be; if told often, once."""
@@ -271,7 +233,7 @@ class Studio:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
         deadline = anyio.current_time() + min(wait_seconds, WAIT_SECONDS_MAX)
-        wait = _Wait(await self._look_up(request_id))
+        wait = Wait(await self._look_up(request_id))
         if not wait_seconds:
             await self._follow(wait, None)
         elif report is None or wait.job.settled:
@@ -289,37 +251,25 @@ class Studio:
                 raise failure
         return await self._with_clip(wait.job)
 
-    async def _follow(self, wait: _Wait, deadline: float | None) -> None:
+    async def _follow(self, wait: Wait, deadline: float | None) -> None:
         """Ask until the job ends or the time is up; without a deadline, once.
 
         Raises:
             HailuoError: the gateway could not be asked, at last; trouble that may pass is outlived until then.
         """
-        waits = self._waits.setdefault(wait.job.key, set())
-        waits.add(wait)
-        try:
+        with self._waits.joined(wait):
             while True:
                 wait.news = anyio.Event()
                 job, trouble = await self._asked(wait.job, deadline - anyio.current_time() if deadline else None)
                 wait.see(job)
                 remaining = deadline - anyio.current_time() if deadline else 0.0
-                if remaining <= 0 or not self.may_move(job) or await self._stopped(remaining, wait):
+                if remaining <= 0 or not self.may_move(job):
+                    break
+                if await self._waits.pause(wait, min(remaining, self._pace(job))):
                     break
                 wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
-        finally:
-            waits.discard(wait)
-            if not waits:
-                self._waits.pop(wait.job.key, None)
         if trouble:
             raise trouble
-
-    async def _stopped(self, remaining: float, wait: _Wait) -> bool:
-        """Pause until the next poll is due, or somebody else has learned more. Returns at once, and true, where the
-        server is about to stop."""
-        if not self._ending.is_set():
-            with anyio.move_on_after(min(remaining, self._pace(wait.job))):
-                await wait.news.wait()
-        return self._ending.is_set()
 
     async def known(self, request_id: object) -> Job | None:
         """The job as the ledger has it; no gateway is asked.
@@ -429,16 +379,10 @@ class Studio:
         return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
 
     def _pace(self, job: Job) -> float:
-        """Seconds to the next poll while a caller waits. The sandbox in this process costs nothing to ask."""
-        if job.origin == IN_PROCESS:
-            pace = POLL_SANDBOX_SECONDS
-        elif job.state is State.UNCONFIRMED:
-            pace = POLL_HISTORY_SECONDS
-        else:
-            usual = job.estimated_seconds if job.estimate_learned else None
-            pace = seconds_to_next_poll(job.elapsed_seconds(utc_now()), usual)
+        """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
         gateway = self._tracker.gateway_of(job)
-        return max(self.settings.min_poll_seconds, pace, gateway.sender.quiet_seconds if gateway else 0.0)
+        quiet = gateway.sender.quiet_seconds if gateway else 0.0
+        return max(self.settings.min_poll_seconds, pace_seconds(job, utc_now()), quiet)
 
     async def _with_clip(self, job: Job) -> Job:
         """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
@@ -453,17 +397,3 @@ class Studio:
                 log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
                 saved = job.warned(f"The clip is not saved yet: {error.problem.message} {error.problem.hint}")
         return saved
-
-
-def seconds_to_next_poll(elapsed: float, usual: float | None) -> float:
-    """When to ask again, this long after the submission. Free plans allow few requests: where the usual time is
-    learned, it is asked once halfway, for a job that fails early, and again just when it should be done. Where it is
-    not, no clip is done in the first moments, and later a small share of the time passed is soon enough."""
-    if usual is not None:
-        if elapsed < usual / 2:
-            return usual / 2 - elapsed
-        if elapsed < usual + PUNCTUAL_SECONDS:
-            return usual + PUNCTUAL_SECONDS - elapsed
-        if elapsed < usual + LATE_SECONDS:
-            return POLL_LATE_SECONDS
-    return max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 12)

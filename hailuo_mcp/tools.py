@@ -17,8 +17,9 @@ from hailuo_mcp.media.stills import poster
 from hailuo_mcp.params import JsonSchema, shown, shown_name
 from hailuo_mcp.player import tool_meta
 from hailuo_mcp.resources import video_link
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
 from hailuo_mcp.telemetry import mark
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 Arguments = Mapping[str, Any]
 Progress = Callable[[float, float | None, str], Awaitable[None]]

@@ -16,7 +16,8 @@ from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.params import JsonSchema, ModelSpec
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Submitted
+from hailuo_mcp.studio import Submitted
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 SOON = timedelta(minutes=15)
 """A clip whose link dies within this is worth a warning."""

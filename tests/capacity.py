@@ -4,6 +4,8 @@ code, for `docs/capacity.md`."""
 from datetime import timedelta
 
 from hailuo_mcp import sending, watching
+from hailuo_mcp.catalog import price_samples
+from hailuo_mcp.gateways import discover
 from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger.postgres import database
 from tests.tables import table
@@ -50,6 +52,8 @@ def cadence() -> str:
 def load() -> str:
     takes = 120.0
     each = len(looks(takes, takes))
+    models = [model for gateway in discover() for model in gateway.models]
+    cheapest = min(price.usd for model in models for spec in price_samples(model) if (price := spec.price()))
     rows: list[tuple[str, ...]] = []
     for jobs in JOBS:
         started = jobs / takes
@@ -65,11 +69,18 @@ def load() -> str:
                 f"{asked * TRANSACTIONS_A_LOOK + started * NEWS_A_JOB:,.0f}",
                 f"{started * NEWS_A_JOB * SERVERS:,.0f}",
                 f"{started * CLIP_MB * 3600 / 1000:,.0f}",
+                f"{started * 86400 * cheapest / 1e6:,.2g}",
             )
         )
     head = (
         *("jobs in flight", "submitted a second", "polls a second", "polls a minute", "looks under way"),
-        *("servers by looks", "transactions a second", f"news a second to {SERVERS} servers", "GB of clips an hour"),
+        *(
+            "servers by looks",
+            "transactions a second",
+            f"news a second to {SERVERS} servers",
+            "GB of clips an hour",
+            "million US$ a day, at least",
+        ),
     )
     return table(head, rows)
 

@@ -15,7 +15,7 @@ FLOORS = (
     ("ledger", "media", "gateways.base"),
     ("gateways",),
     ("modelfiles", "catalog"),
-    ("accounts", "submission", "tracking", "watching", "studio", "batching"),
+    ("accounts", "submission", "tracking", "watching", "waiting", "studio", "batching"),
     (
         *("boundary", "comparing", "views", "player", "prompts", "resources", "tools", "tasks", "listening", "server"),
         *("auth", "web", "http"),

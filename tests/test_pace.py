@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_mcp.studio import seconds_to_next_poll
+from hailuo_mcp.waiting import seconds_to_next_poll
 
 
 def _polls(ends: float, usual: float | None) -> list[float]:

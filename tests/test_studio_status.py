@@ -10,8 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from hailuo_mcp import sending
-from hailuo_mcp import studio as studio_module
+from hailuo_mcp import sending, waiting
 from hailuo_mcp.errors import Expired, HailuoError, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.jobs import Job, State
 from hailuo_mcp.sandbox import REHEARSALS
@@ -48,7 +47,7 @@ QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
     monkeypatch.setattr(sending, "WAIT_INITIAL_SECONDS", 0.001)
     for name in ("FIRST_POLL_SECONDS", "POLL_EVERY_SECONDS", "POLL_SANDBOX_SECONDS", "POLL_HISTORY_SECONDS"):
-        monkeypatch.setattr(studio_module, name, 0.02)
+        monkeypatch.setattr(waiting, name, 0.02)
 
 
 async def submitted(studio: Studio, model_id: str = FAST_02, **more: Any) -> Job:

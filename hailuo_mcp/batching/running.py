@@ -4,130 +4,37 @@ The ledger is the truth. What a shot has come to is read from its jobs there, by
 shot and the attempt; so the same batch, run again after any stop, goes on where it was.
 """
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.batching.checking import Checked
+from hailuo_mcp.batching.limits import Limits, Spending
 from hailuo_mcp.batching.progress import Link, Progress
-from hailuo_mcp.batching.shots import Shot
+from hailuo_mcp.batching.recalling import recall
+from hailuo_mcp.batching.rows import ACCOUNT, PASSING, Row, Stand, stand_of
 from hailuo_mcp.errors import (
-    AccountError,
     BudgetExceeded,
     Expired,
     GatewayTrouble,
     HailuoError,
     InternalError,
-    ModelRetired,
     NotReady,
     Problem,
     Unauthorized,
-    UnknownRequest,
 )
 from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
 from hailuo_mcp.submission import LAST_FRAME
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
-log = logging.getLogger(__name__)
-
-AT_ONCE = 4
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0)
 """A submission that was refused by passing trouble is made again after these, and then given up for now."""
 TROUBLES_MAX = 5
 """So many polls in a row may be lost, each tried several times, before a job is left alone for now."""
 TROUBLE_PAUSE_SECONDS = 5.0
-_ACCOUNT = frozenset(kind.code for kind in AccountError.__subclasses__() if kind is not ModelRetired)
-_PASSING = frozenset(kind.code for kind in GatewayTrouble.__subclasses__())
-
-
-class Stand(StrEnum):
-    """How a shot stands."""
-
-    WAITING = "waiting"
-    """Not submitted."""
-    BLOCKED = "blocked"
-    """Not submitted, for the shot that it continues has no clip."""
-    SUBMITTING = "submitting"
-    UNDER_WAY = "under way"
-    SAVED = "saved"
-    FAILED = "failed"
-    """Failed, expired or refused for good; only a retry that is asked for makes another attempt."""
-    UNCONFIRMED = "unconfirmed"
-    """It may exist and be charged; it is never sent again."""
-    LEFT = "left"
-    """It could not be followed to its end now; it goes on by itself."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One shot of a batch, as it is known now."""
-
-    checked: Checked
-    stand: Stand = Stand.WAITING
-    attempt: int = 1
-    """The attempt that `job` is, or else the next one."""
-    job: Job | None = None
-    problem: Problem | None = None
-
-    @property
-    def shot(self) -> Shot:
-        return self.checked.shot
-
-    @property
-    def model(self) -> str:
-        return self.job.model if self.job else self.checked.estimate.model
-
-    @property
-    def usd(self) -> float | None:
-        """What the shot costs as far as anybody says."""
-        if self.job is None or self.job.uncharged:
-            return self.checked.estimate.estimated_cost_usd
-        return self.job.estimated_cost_usd if self.job.cost_usd is None else self.job.cost_usd
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a batch may spend, all its runs together; and how many of its jobs run at a time."""
-
-    max_usd: float | None = None
-    max_jobs: int | None = None
-    at_once: int = AT_ONCE
-
-
-@dataclass(slots=True)
-class _Spending:
-    """What the batch's own jobs count in its budget, by their keys."""
-
-    limits: Limits
-    counted: dict[str, float] = field(default_factory=dict[str, float])
-
-    @property
-    def usd(self) -> float:
-        return sum(self.counted.values())
-
-    def see(self, job: Job) -> None:
-        if job.uncharged:
-            self.counted.pop(job.key, None)
-        else:
-            self.counted[job.key] = job.counted_usd
-
-    def refusal(self, estimate: Job) -> str | None:
-        """Why one more job does not fit, if it does not."""
-        most, jobs = self.limits.max_jobs, len(self.counted)
-        if most is not None and jobs >= most:
-            return f"the limit of {most} jobs is reached"
-        usd, price = self.limits.max_usd, estimate.budget_cost_usd
-        if usd is not None and self.usd + price > usd + 1e-9:
-            return (
-                f"the budget of ${usd:.2f} does not cover the next shot: ${self.usd:.2f} are spent or at stake, "
-                f"it counts as ${price:.2f}"
-            )
-        return None
 
 
 class Batch:
@@ -147,7 +54,7 @@ class Batch:
         """Gateways that refuse the account, and nothing more is submitted to."""
         self._studio = studio
         self._limits = limits
-        self._spending = _Spending(limits)
+        self._spending = Spending(limits)
         self._on_change = on_change
         self._progress: Progress | None = None
         self._under_way: set[int] = set()
@@ -174,14 +81,8 @@ class Batch:
             HailuoError: it cannot be known now, so that nothing may be submitted either.
         """
         self._progress = progress
-        if progress is None:
-            return
-        for key in progress.keys:
-            job = await self._studio.ledger.get(key)
-            if job and job.origin in self._origins:
-                self._spending.see(job)
-        for row in self.rows:
-            await self._recall(progress, row, retry_failed=retry_failed)
+        if progress:
+            await recall(self._studio, progress, self.rows, self._spending, retry_failed=retry_failed)
 
     async def run(self, progress: Progress) -> None:
         """Submit, follow and save until nothing is left to do, or everything that is left must wait. Cancelled, it lets
@@ -197,48 +98,6 @@ class Batch:
                 if not self._under_way:
                     break
                 await self._changed.wait()
-
-    # --- what earlier runs came to --------------------------------------------------------------------------------
-
-    @property
-    def _origins(self) -> frozenset[str]:
-        """A job of another origin, like a rehearsal's, stands for nothing here."""
-        return frozenset(gateway.origin for gateway in self._studio.gateways.values())
-
-    async def _recall(self, progress: Progress, row: Row, *, retry_failed: bool) -> None:
-        attempt, shot = 1, row.shot.identity
-        while True:
-            link = progress.link(shot, attempt)
-            job = await self._studio.ledger.get(link.key if link else progress.key(shot, attempt))
-            if job is None and link is None:
-                break
-            if job is None and link and link.origin in self._origins:
-                self._spending.counted[link.key] = row.checked.estimate.budget_cost_usd
-                job = await self._ask_for(row, link)
-                row.attempt = attempt
-            if job and job.origin in self._origins:
-                row.attempt, row.job, row.problem = attempt, job, job.error
-                row.stand = _stand_of(job)
-                if job.state is State.COMPLETED and job.video_path and await anyio.Path(job.video_path).is_file():
-                    row.stand = Stand.SAVED
-            attempt += 1
-        again = row.stand is Stand.FAILED and (retry_failed or _never_taken(row))
-        if row.stand is Stand.WAITING or again:
-            row.stand, row.attempt, row.job, row.problem = Stand.WAITING, attempt, None, None
-
-    async def _ask_for(self, row: Row, link: Link) -> Job | None:
-        """A job that the ledger has lost, by its request id."""
-        try:
-            return await self._studio.status(link.request_id)
-        except UnknownRequest as unknown:
-            row.stand = Stand.FAILED
-            row.problem = unknown.problem.model_copy(
-                update={
-                    "message": f"It was submitted as {link.request_id}, which nobody knows now.",
-                    "charged": "unknown",
-                }
-            )
-            return None
 
     # --- what comes next ------------------------------------------------------------------------------------------
 
@@ -294,11 +153,11 @@ class Batch:
                 self._see(row, Stand.WAITING)
                 return
             problem = refusal.problem if isinstance(refusal, HailuoError) else refusal
-            if problem.code in _ACCOUNT:
+            if problem.code in ACCOUNT:
                 self.closed.setdefault(row.checked.gateway, problem)
-            passing = problem.code in _PASSING and problem.safe_to_retry
+            passing = problem.code in PASSING and problem.safe_to_retry
             if pause is None or not passing:
-                self._see(row, Stand.WAITING if passing or problem.code in _ACCOUNT else Stand.FAILED, problem)
+                self._see(row, Stand.WAITING if passing or problem.code in ACCOUNT else Stand.FAILED, problem)
                 return
             self._see(row, Stand.SUBMITTING, problem)
             await anyio.sleep(pause)
@@ -371,7 +230,7 @@ class Batch:
                 self._see(row, Stand.UNCONFIRMED, job.error, job)
                 return
             if job.settled:
-                self._see(row, _stand_of(job), job.error, job)
+                self._see(row, stand_of(job), job.error, job)
                 return
             self._see(row, row.stand, job=job)
             if not self._studio.may_move(job):
@@ -401,17 +260,3 @@ class Batch:
             if job.key in self._spending.counted:
                 self._spending.see(job)
         self._on_change(row)
-
-
-def _stand_of(job: Job) -> Stand:
-    """How a shot with this job stands before anything more is done about it."""
-    return Stand.FAILED if job.state in (State.FAILED, State.EXPIRED) else Stand.UNDER_WAY
-
-
-def _never_taken(row: Row) -> bool:
-    """Whether the latest attempt was refused at the door, for a reason that may be gone by now: the same call is safe
-    and may succeed."""
-    job = row.job
-    if job is None or job.remote_id is not None or not job.uncharged or job.error is None:
-        return False
-    return job.error.code in _ACCOUNT or (job.error.code in _PASSING and job.error.safe_to_retry)

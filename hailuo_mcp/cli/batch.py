@@ -1,6 +1,7 @@
 """`hailuo-mcp batch`: many shots from one file, within a budget, resumable."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ import anyio.to_thread
 import click
 
 from hailuo_mcp.batching.checking import check_shots
+from hailuo_mcp.batching.limits import AT_ONCE, Limits
 from hailuo_mcp.batching.progress import Progress, known_progress
-from hailuo_mcp.batching.running import AT_ONCE, Batch, Limits, Row, Stand
+from hailuo_mcp.batching.rows import Stand
+from hailuo_mcp.batching.running import Batch
 from hailuo_mcp.batching.shots import WrongShots, read_shots
-from hailuo_mcp.cli.batch_table import PlainLines, plan_table, reason, shown_live, state_of, summary
+from hailuo_mcp.cli.batch_report import Made, print_end, print_findings, print_plan, prospect
+from hailuo_mcp.cli.batch_table import PlainLines, shown_live
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
+from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_studio
-from hailuo_mcp.errors import InvalidInput, Problem
-from hailuo_mcp.media.films import Film, check_joinable, join
+from hailuo_mcp.errors import InvalidInput
+from hailuo_mcp.media.films import check_joinable
 from hailuo_mcp.studio import Studio
-from hailuo_mcp.views import error_view
 
 
 @click.command()
@@ -57,7 +60,7 @@ def batch(shots: Path, *, film: Path | None, as_json: bool, **options: Any) -> E
     try:
         return with_studio(lambda studio: _batch(studio, shots, film, as_json=as_json, **options))
     except WrongShots as wrong:
-        _print_findings(shots, wrong, as_json=as_json)
+        print_findings(shots, wrong, as_json=as_json)
         return Exit.WRONG_CALL
 
 
@@ -79,25 +82,26 @@ async def _batch(
     running = Batch(studio, await check_shots(studio, path, shots), limits, PlainLines())
     await running.recall(known_progress(path), retry_failed=retry_failed)
     if dry_run:
-        _print_plan(studio, running, as_json=as_json)
+        print_plan(studio, running, as_json=as_json)
         return Exit.DONE
     await studio.clips.check()
-    remarks().print(_prospect(studio, running))
+    remarks().print(prospect(studio, running))
     if running.waiting and not yes:
         await _confirm(studio, running)
-    interrupted = await _run(running, await anyio.to_thread.run_sync(Progress.of, path), seconds)
-    joined, trouble = None, None
-    if film and all(row.stand is Stand.SAVED for row in running.rows):
-        try:
-            joined = await join(
-                [Path(row.job.video_path) for row in running.rows if row.job and row.job.video_path], film
-            )
-        except InvalidInput as error:
-            trouble = error.problem
-    _print_end(studio, running, path, film, joined, trouble, as_json=as_json)
+    progress = await anyio.to_thread.run_sync(Progress.of, path)
+    made = Made()
+
+    async def work() -> None:
+        with shown_live(running), anyio.move_on_after(seconds):
+            await running.run(progress)
+        if film and all(row.stand is Stand.SAVED for row in running.rows):
+            await made.join(running, film)
+
+    interrupted = await _until_interrupted(work)
+    print_end(studio, running, path, film, made, as_json=as_json)
     if interrupted:
         return Exit.INTERRUPTED
-    return Exit.UNFORESEEN if trouble else _exit_of(running)
+    return Exit.UNFORESEEN if made.problem else _exit_of(running)
 
 
 async def _confirm(studio: Studio, running: Batch) -> None:
@@ -113,10 +117,10 @@ async def _confirm(studio: Studio, running: Batch) -> None:
         click.confirm("Submit them?", abort=True, err=True)  # nothing else runs yet that it could hold up
 
 
-async def _run(running: Batch, progress: Progress, seconds: float | None) -> bool:
-    """Returns whether it was interrupted. What was submitted goes on all the same."""
+async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
+    """Returns whether Ctrl-C ended it. What was submitted goes on all the same."""
     interrupted = False
-    with shown_live(running), interrupt_noted() as pressed:
+    with interrupt_noted() as pressed:
         async with anyio.create_task_group() as tasks:
 
             async def end_when_pressed() -> None:
@@ -127,8 +131,7 @@ async def _run(running: Batch, progress: Progress, seconds: float | None) -> boo
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(end_when_pressed)
-            with anyio.move_on_after(seconds):
-                await running.run(progress)
+            await work()
             tasks.cancel_scope.cancel()
     return interrupted
 
@@ -147,123 +150,3 @@ def _exit_of(running: Batch) -> Exit:
     if any(row.problem for row in running.rows if row.stand in (Stand.WAITING, Stand.LEFT)):
         return Exit.TROUBLE
     return Exit.DONE if stands == {Stand.SAVED} else Exit.NOT_ENDED
-
-
-# --- words --------------------------------------------------------------------------------------------------------
-
-
-def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
-    """What these rows will cost, and of how many of them nobody knows."""
-    prices = [row.checked.estimate.estimated_cost_usd for row in rows]
-    return sum(usd or 0.0 for usd in prices), sum(usd is None for usd in prices)
-
-
-def _cost(studio: Studio, rows: tuple[Row, ...]) -> str:
-    usd, unknown = _estimate(rows)
-    words = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
-    return words + (" (here: nothing, the sandbox answers)" if studio.settings.in_sandbox else "")
-
-
-def _prospect(studio: Studio, running: Batch) -> str:
-    left_out = (
-        f" {running.forgotten} of earlier runs are no longer in the file and left alone." if running.forgotten else ""
-    )
-    ahead = f"To submit: {len(running.waiting)}, {_cost(studio, running.waiting)}." if running.waiting else ""
-    return f"{summary(running)}. {ahead}{left_out}".strip()
-
-
-def _print_plan(studio: Studio, running: Batch, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_document(studio, running, None))
-        return
-    results().print(plan_table(running))
-    remarks().print(f"{_prospect(studio, running)} Nothing was sent.")
-
-
-def _print_end(
-    studio: Studio,
-    running: Batch,
-    path: Path,
-    film: Path | None,
-    joined: Film | None,
-    trouble: Problem | None,
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        print_json(_document(studio, running, joined))
-    elif joined:
-        results().print(str(joined.path))
-    else:
-        for row in running.rows:
-            if row.stand is Stand.SAVED and row.job:
-                results().print(str(row.job.video_path))
-    for row in running.rows:
-        if row.stand is not Stand.SAVED:
-            why = f": {reason(row)}" if row.problem else ""
-            remarks().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
-    if running.stopped:
-        print_problem(running.stopped)
-    for note in joined.notes if joined else ():
-        remarks().print(note)
-    spent = (
-        "nothing was spent: the sandbox answers" if studio.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
-    )
-    remarks().print(f"{summary(running)}; {spent}.")
-    if trouble:
-        print_problem(trouble)
-    elif film and not joined:
-        remarks().print("No film was made: not every shot has its clip.")
-    if any(row.stand is Stand.FAILED for row in running.rows):
-        remarks().print("--retry-failed submits failed shots anew; they may be charged again.")
-    if any(row.stand is Stand.UNCONFIRMED for row in running.rows):
-        remarks().print(
-            "Unconfirmed shots may be charged and are never sent again by themselves; look at the gateway's own pages. "
-            "Another name on its line makes such a shot a new one."
-        )
-    if any(row.stand in (Stand.WAITING, Stand.UNDER_WAY, Stand.LEFT, Stand.SUBMITTING) for row in running.rows):
-        remarks().print("The same command goes on from here.")
-
-
-def _document(studio: Studio, running: Batch, joined: Film | None) -> dict[str, Any]:
-    usd, unknown = _estimate(running.waiting)
-    return {
-        "shots": [_shot(row) for row in running.rows],
-        "to_submit": len(running.waiting),
-        "to_submit_usd": round(usd, 4),
-        "of_unknown_price": unknown,
-        "spent_usd": round(running.spent_usd, 4),
-        "stopped": running.stopped.model_dump() if running.stopped else None,
-        "no_longer_in_file": running.forgotten,
-        "film": str(joined.path) if joined else None,
-        "film_notes": list(joined.notes) if joined else [],
-        "sandbox": studio.settings.in_sandbox,
-    }
-
-
-def _shot(row: Row) -> dict[str, Any]:
-    return {
-        "line": row.shot.line,
-        "name": row.shot.name,
-        "state": state_of(row),
-        "attempt": row.attempt,
-        "model": row.model,
-        "request_id": row.job.request_id if row.job else None,
-        "video_path": row.job.video_path if row.job else None,
-        "estimated_cost_usd": row.checked.estimate.estimated_cost_usd,
-        "cost_usd": row.job.cost_usd if row.job else None,
-        "warnings": list(row.job.warnings if row.job else row.checked.estimate.warnings),
-        "error": row.problem.model_dump() if row.problem else None,
-    }
-
-
-def _print_findings(path: Path, wrong: WrongShots, *, as_json: bool) -> None:
-    for one in wrong.findings:
-        remarks().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
-        if one.hint:
-            remarks().print(f"    {in_commands(one.hint)}")
-    lines = f"{len(wrong.findings)} line{'s' * (len(wrong.findings) > 1)}"
-    remarks().print(f"Nothing was sent: {lines} to correct.")
-    if as_json:
-        found = [{"line": one.line, "message": one.message, "hint": one.hint} for one in wrong.findings]
-        print_json({"error": error_view(wrong), "lines": found})

@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hailuo_mcp.batching.running import Batch, Row, Stand
+from hailuo_mcp.batching.rows import Row, Stand
+from hailuo_mcp.batching.running import Batch
 from hailuo_mcp.cli.output import in_commands, remarks
 from hailuo_mcp.jobs import EXCERPT_LENGTH, utc_now
 

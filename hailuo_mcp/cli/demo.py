@@ -26,7 +26,7 @@ from hailuo_mcp.errors import InvalidInput, Problem
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.jobs import State
 from hailuo_mcp.settings import PREFIX, Settings
-from hailuo_mcp.studio import WAIT_SECONDS_MAX
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 PICTURE_NAME = "hailuo-demo-first-frame.png"
 FROM_PICTURE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"

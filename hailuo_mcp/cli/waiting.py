@@ -16,8 +16,9 @@ from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import command, print_json, remarks
 from hailuo_mcp.errors import GatewayTrouble
 from hailuo_mcp.jobs import Job, State, utc_now
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
 from hailuo_mcp.views import job_view
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 TROUBLES_MAX = 5
 """So many answers in a row may be lost to a gateway's or the network's trouble; each was tried several times."""

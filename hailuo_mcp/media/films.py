@@ -28,7 +28,7 @@ SUFFIX = ".mp4"
 TICK = Fraction(1, 90_000)
 """The time base of a film that is encoded anew: every usual frame rate has whole numbers in it."""
 _OPTIONS = {"movflags": "+faststart"}
-_ENCODER = {"preset": "medium", "crf": "18"}
+_ENCODER = {"preset": "veryfast", "crf": "18"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from hailuo_mcp.jobs import IN_PROCESS, Job, State, utc_now
 from hailuo_mcp.params import PROMPT_MAX, ModelSpec, shown
 from hailuo_mcp.prompts.recipe import Given
 from hailuo_mcp.prompts.suggesting import SHOTS_MAX, chains
-from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.studio import Studio
 from hailuo_mcp.submission import LAST_FRAME
 from hailuo_mcp.tracking import FIND_WINDOW
 from hailuo_mcp.views import timestamp
+from hailuo_mcp.waiting import WAIT_SECONDS_MAX
 
 SHOTS = 3
 RESCUED_PER_STATE = 50

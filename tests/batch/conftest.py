@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp import studio
+from hailuo_mcp import waiting
 from hailuo_mcp.cli.group import run
 from hailuo_mcp.sandbox import clips
 from tests.cli.conftest import Cli
@@ -75,8 +75,8 @@ def gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     # As without the media extra, the sandbox serves its bundled clip: to render one takes seconds.
     monkeypatch.setattr(clips, "_can_render", lambda: False)
     # No real clip is done in the first moments; these are.
-    monkeypatch.setattr(studio, "FIRST_POLL_SECONDS", 0.2)
-    monkeypatch.setattr(studio, "POLL_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "FIRST_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "POLL_EVERY_SECONDS", 0.2)
     with sandbox_on_a_port(tmp_path, seconds=0.3) as variables:
         process = Cli(tmp_path, variables)
         yield Gateways(tmp_path, Here(process.environment, capsys), process)

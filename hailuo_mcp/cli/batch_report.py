@@ -1,0 +1,148 @@
+"""What `hailuo-mcp batch` says before it submits, and at its end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hailuo_mcp.batching.rows import Row, Stand
+from hailuo_mcp.batching.running import Batch
+from hailuo_mcp.batching.shots import WrongShots
+from hailuo_mcp.cli.batch_table import plan_table, reason, state_of, summary
+from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
+from hailuo_mcp.errors import InvalidInput, Problem
+from hailuo_mcp.media.films import Film, join
+from hailuo_mcp.studio import Studio
+from hailuo_mcp.views import error_view
+
+
+@dataclass(slots=True)
+class Made:
+    """The film, or why there is none."""
+
+    film: Film | None = None
+    problem: Problem | None = None
+
+    async def join(self, running: Batch, target: Path) -> None:
+        clips = [Path(row.job.video_path) for row in running.rows if row.job and row.job.video_path]
+        remarks().print(f"Joining {len(clips)} clips.")
+        try:
+            self.film = await join(clips, target)
+        except InvalidInput as error:
+            self.problem = error.problem
+
+
+def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
+    """What these rows will cost, and of how many of them nobody knows."""
+    prices = [row.checked.estimate.estimated_cost_usd for row in rows]
+    return sum(usd or 0.0 for usd in prices), sum(usd is None for usd in prices)
+
+
+def _cost(studio: Studio, rows: tuple[Row, ...]) -> str:
+    usd, unknown = _estimate(rows)
+    words = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
+    return words + (" (here: nothing, the sandbox answers)" if studio.settings.in_sandbox else "")
+
+
+def prospect(studio: Studio, running: Batch) -> str:
+    left_out = (
+        f" {running.forgotten} of earlier runs are no longer in the file and left alone." if running.forgotten else ""
+    )
+    ahead = f"To submit: {len(running.waiting)}, {_cost(studio, running.waiting)}." if running.waiting else ""
+    return f"{summary(running)}. {ahead}{left_out}".strip()
+
+
+def print_plan(studio: Studio, running: Batch, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(studio, running, None))
+        return
+    results().print(plan_table(running))
+    remarks().print(f"{prospect(studio, running)} Nothing was sent.")
+
+
+def print_end(
+    studio: Studio,
+    running: Batch,
+    path: Path,
+    film: Path | None,
+    made: Made,
+    *,
+    as_json: bool,
+) -> None:
+    joined, trouble = made.film, made.problem
+    if as_json:
+        print_json(_document(studio, running, joined))
+    elif joined:
+        results().print(str(joined.path))
+    else:
+        for row in running.rows:
+            if row.stand is Stand.SAVED and row.job:
+                results().print(str(row.job.video_path))
+    for row in running.rows:
+        if row.stand is not Stand.SAVED:
+            why = f": {reason(row)}" if row.problem else ""
+            remarks().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
+    if running.stopped:
+        print_problem(running.stopped)
+    for note in joined.notes if joined else ():
+        remarks().print(note)
+    spent = (
+        "nothing was spent: the sandbox answers" if studio.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
+    )
+    remarks().print(f"{summary(running)}; {spent}.")
+    if trouble:
+        print_problem(trouble)
+    elif film and not joined:
+        remarks().print("No film was made: not every shot has its clip.")
+    if any(row.stand is Stand.FAILED for row in running.rows):
+        remarks().print("--retry-failed submits failed shots anew; they may be charged again.")
+    if any(row.stand is Stand.UNCONFIRMED for row in running.rows):
+        remarks().print(
+            "Unconfirmed shots may be charged and are never sent again by themselves; look at the gateway's own pages. "
+            "Another name on its line makes such a shot a new one."
+        )
+    if any(row.stand in (Stand.WAITING, Stand.UNDER_WAY, Stand.LEFT, Stand.SUBMITTING) for row in running.rows):
+        remarks().print("The same command goes on from here.")
+
+
+def _document(studio: Studio, running: Batch, joined: Film | None) -> dict[str, Any]:
+    usd, unknown = _estimate(running.waiting)
+    return {
+        "shots": [_shot(row) for row in running.rows],
+        "to_submit": len(running.waiting),
+        "to_submit_usd": round(usd, 4),
+        "of_unknown_price": unknown,
+        "spent_usd": round(running.spent_usd, 4),
+        "stopped": running.stopped.model_dump() if running.stopped else None,
+        "no_longer_in_file": running.forgotten,
+        "film": str(joined.path) if joined else None,
+        "film_notes": list(joined.notes) if joined else [],
+        "sandbox": studio.settings.in_sandbox,
+    }
+
+
+def _shot(row: Row) -> dict[str, Any]:
+    return {
+        "line": row.shot.line,
+        "name": row.shot.name,
+        "state": state_of(row),
+        "attempt": row.attempt,
+        "model": row.model,
+        "request_id": row.job.request_id if row.job else None,
+        "video_path": row.job.video_path if row.job else None,
+        "estimated_cost_usd": row.checked.estimate.estimated_cost_usd,
+        "cost_usd": row.job.cost_usd if row.job else None,
+        "warnings": list(row.job.warnings if row.job else row.checked.estimate.warnings),
+        "error": row.problem.model_dump() if row.problem else None,
+    }
+
+
+def print_findings(path: Path, wrong: WrongShots, *, as_json: bool) -> None:
+    for one in wrong.findings:
+        remarks().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
+        if one.hint:
+            remarks().print(f"    {in_commands(one.hint)}")
+    lines = f"{len(wrong.findings)} line{'s' * (len(wrong.findings) > 1)}"
+    remarks().print(f"Nothing was sent: {lines} to correct.")
+    if as_json:
+        found = [{"line": one.line, "message": one.message, "hint": one.hint} for one in wrong.findings]
+        print_json({"error": error_view(wrong), "lines": found})

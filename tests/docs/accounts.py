@@ -61,6 +61,11 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "docs/postgresql.md",
         "CREATE ROLE hailuo LOGIN PASSWORD '…';",
     ): "tests/docs/test_operating.py::test_the_statements_make_a_database_that_the_servers_can_use",
+    **{
+        ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/batch/test_docs.py"
+        "::test_every_command_of_the_page_does_what_it_says"
+        for options in ("--dry-run", "--max-usd 5 --yes", "--json", "--retry-failed --yes", "--join film.mp4")
+    },
 }
 """By page and first line: the test that runs the block."""
 
@@ -70,6 +75,10 @@ LINES: Mapping[tuple[str, str], str] = {
         "pip install uv && uv run hailuo-mcp demo",
     ): "tests/docs/test_transcript.py::test_the_demo_is_shown_as_it_runs",
     ("README.md", "uv run pytest"): ".ci/run::uv run --locked pytest",
+    (
+        "docs/benchmarks.md",
+        "uv run python -m benchmarks",
+    ): "tests/docs/test_benchmarks.py::test_the_command_measures_what_it_is_asked_for",
     (
         "docs/deployment.md",
         "hailuo-mcp serve --http --host 0.0.0.0 --port 8000",

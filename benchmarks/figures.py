@@ -1,0 +1,43 @@
+"""One measured figure beside its floor: what every benchmark gives, and the table of all of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HEAD = ("benchmark", "figure", "floor", "here", "ratio", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What was measured (`here`), and the least that it could be (`floor`), in one run and in the same unit."""
+
+    benchmark: str
+    name: str
+    unit: str
+    floor: float
+    here: float
+    target: str
+    """In words and numbers; empty where nothing is promised."""
+
+    @property
+    def ratio(self) -> float:
+        return self.here / self.floor
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return (
+            f"`{self.benchmark}`",
+            self.name,
+            self._with_unit(self.floor),
+            self._with_unit(self.here),
+            f"{self.ratio:.2f}",
+            self.target or "–",
+        )
+
+    def _with_unit(self, value: float) -> str:
+        return f"{value:{',.3g' if value < 100 else ',.0f'}} {self.unit}".strip()
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """In Markdown."""
+    rows = [HEAD, tuple("---" for _ in HEAD), *(figure.cells for figure in figures)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"

@@ -1,0 +1,82 @@
+"""What the tools, and a whole job, cost a model's context, in tokens of `o200k_base`.
+
+    uv run python -m benchmarks.tokens
+
+The floor of the tools is the same list without a word of explanation: names, types, permitted values. The floor of a
+whole job is that, and of each of its three answers nothing but the request id, the state and the clip's path.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
+
+from benchmarks.figures import Figure, table
+from tests.habits.tokens import tokens
+from tests.support import facts_of, server
+
+PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
+JOB_TARGET = 2600
+SANDBOX_SECONDS = "2"
+LEAST = ("request_id", "state", "video_path")
+_WORDS = frozenset({"description", "title"})
+
+
+async def measure() -> list[Figure]:
+    """Ask the real server, in its sandbox."""
+    with tempfile.TemporaryDirectory() as name:
+        async with server(Path(name), HAILUO_MCP_SANDBOX_SECONDS=SANDBOX_SECONDS) as client:
+            listed = (await client.list_tools()).tools
+            answers = await _a_job(client)
+    tools = tokens("".join(t.name + (t.description or "") + json.dumps(t.input_schema) for t in listed))
+    bare = tokens("".join(tool.name + json.dumps(_wordless(tool.input_schema)) for tool in listed))
+    told = sum(tokens(_read(answer)) for answer in answers)
+    least = sum(tokens(json.dumps({k: facts_of(a)[k] for k in LEAST if facts_of(a).get(k)})) for a in answers)
+    return [
+        Figure("tokens", "tools/list", "tokens", bare, tools, ""),
+        Figure("tokens", "a whole job", "tokens", bare + least, tools + told, f"≤ {JOB_TARGET:,} tokens"),
+    ]
+
+
+def figures() -> list[Figure]:
+    """For the table of all benchmarks."""
+    return anyio.run(measure)
+
+
+async def _a_job(client: Client) -> list[CallToolResult]:
+    """Submitted, asked for once while it runs, and waited for."""
+    submitted = await client.call_tool("generate_video", {"prompt": PROMPT})
+    asked = {"request_id": facts_of(submitted)["request_id"]}
+    running = await client.call_tool("get_status", asked)
+    done = await client.call_tool("get_status", {**asked, "wait_seconds": 45})
+    if facts_of(done)["state"] != "completed":
+        raise RuntimeError(f"the job did not complete: {facts_of(done)}")
+    return [submitted, running, done]
+
+
+def _wordless(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without its explanations. A parameter of that name is kept: only text is an explanation."""
+    return {
+        name: _wordless(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
+        for name, value in schema.items()
+        if not (name in _WORDS and isinstance(value, str))
+    }
+
+
+def _read(result: CallToolResult) -> str:
+    """What a model reads of a result: the text, and a link as JSON."""
+    return "\n".join(
+        part.text if isinstance(part, TextContent) else part.model_dump_json(by_alias=True, exclude_none=True)
+        for part in result.content
+    )
+
+
+if __name__ == "__main__":
+    logging.disable(logging.INFO)
+    print(table(figures()))

@@ -1,0 +1,148 @@
+"""Who answers for each block of code in the docs.
+
+A block that cog writes is held against the code by `tests/test_readme.py`. A line that calls `hailuo-mcp` is run, one
+that installs a package or sets variables is checked, and a block in a language of data is parsed: all by
+`test_blocks.py`, without being named here. Anything else has to be named below, with the test that runs it; else it
+fails.
+"""
+
+from collections.abc import Mapping
+
+from packaging.requirements import Requirement
+
+from tests.docs.blocks import INDENTED, SHELL, Block, Command
+from tests.docs.data import PARSERS
+
+PROGRAM = "hailuo-mcp"
+INSTALLERS: Mapping[tuple[str, ...], str] = {
+    ("pip", "install"): ".ci/run::installed_wheel",
+    ("uv", "tool", "install", "--force"): ".ci/run::installed_wheel",
+    ("uv", "tool", "upgrade"): ".ci/run::installed_wheel",
+}
+"""What fetches a package from the index, and what installs it in its stead: the wheel that is built here."""
+NOT_RUN = "not run"
+
+BLOCKS: Mapping[tuple[str, str], str] = {
+    (
+        "docs/shots.md",
+        'generate_video {"model": "segmind/minimax-hailuo-2", "prompt": "A paper boat leaves the quay at dawn '
+        '[Tracking shot]", "dry_run": true}',
+    ): "tests/catalogue/test_shots.py::test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together",
+    (
+        "docs/shots.md",
+        "export MODEL=segmind/minimax-hailuo-2",
+    ): "tests/catalogue/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
+    (
+        "docs/catalogue.md",
+        "[[models]]",
+    ): "tests/catalogue/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
+    (
+        "docs/catalogue.md",
+        "hailuo-mcp models segmind/hailuo-02-draft",
+    ): "tests/catalogue/test_in_use.py::test_the_commands_of_the_page_do_what_it_says",
+    (
+        "docs/catalogue.md",
+        "/home/ada/.config/hailuo-mcp/models.toml:18: duration cannot have the value 8; take from [6, 10]",
+    ): "tests/catalogue/test_in_use.py::test_a_mistake_stops_the_server_with_the_line_that_the_page_shows",
+    (
+        "docs/deployment.md",
+        "token=$(openssl rand -hex 32); "
+        "printf 'studio-a:sha256:%s\\n' \"$(printf %s \"$token\" | sha256sum | cut -d' ' -f1)\"",
+    ): "tests/docs/test_operating.py::test_the_line_that_makes_a_token_makes_one_that_is_taken",
+    (
+        "docs/deployment.md",
+        "[tenants.studio-a]",
+    ): "tests/docs/test_operating.py::test_the_tenants_of_the_page_are_read",
+    (
+        "docs/deployment.md",
+        "find /clips -name '*.mp4' -mtime +30 -delete",
+    ): "tests/docs/test_operating.py::test_the_timer_removes_old_clips_alone",
+    (
+        "docs/postgresql.md",
+        "CREATE ROLE hailuo LOGIN PASSWORD '…';",
+    ): "tests/docs/test_operating.py::test_the_statements_make_a_database_that_the_servers_can_use",
+    **{
+        ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/batch/test_docs.py"
+        "::test_every_command_of_the_page_does_what_it_says"
+        for options in ("--dry-run", "--max-usd 5 --yes", "--json", "--retry-failed --yes", "--join film.mp4")
+    },
+}
+"""By page and first line: the test that runs the block."""
+
+LINES: Mapping[tuple[str, str], str] = {
+    (
+        "README.md",
+        "pip install uv && uv run hailuo-mcp demo",
+    ): "tests/docs/test_transcript.py::test_the_demo_is_shown_as_it_runs",
+    ("README.md", "uv run pytest"): ".ci/run::uv run --locked pytest",
+    (
+        "docs/benchmarks.md",
+        "uv run python -m benchmarks",
+    ): "tests/docs/test_benchmarks.py::test_the_command_measures_what_it_is_asked_for",
+    (
+        "docs/deployment.md",
+        "hailuo-mcp serve --http --host 0.0.0.0 --port 8000",
+    ): "tests/http/test_who_may_come.py::test_such_a_host_needs_both_tokens_and_names",
+    (
+        "docs/deployment.md",
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
+    ): "tests/sight/test_export.py::OTEL_EXPORTER_OTLP_ENDPOINT",
+    (
+        "docs/troubleshooting.md",
+        "hailuo-mcp",
+    ): "tests/cli/test_stdio.py::test_without_arguments_stdout_carries_the_protocol_and_nothing_else",
+}
+"""By page and line, for a line of a shell that `test_blocks.py` cannot run by itself: a server that serves until it is
+stopped, or another program."""
+
+UNRUN: Mapping[tuple[str, str], tuple[str, str]] = {
+    (
+        "docs/deployment.md",
+        "clients -- https --> nginx -- http --> 5 x hailuo-mcp serve --http -- https --> gateways",
+    ): ("a drawing", "## What there is"),
+}
+"""By page and first line: what nobody runs, why, and the words by which the page says so."""
+
+
+def account(block: Block) -> str | None:
+    """Who answers for the block; nothing where nobody does."""
+    key = block.page, block.head
+    if block.generated:
+        return "tests/test_readme.py::test_generated_parts_are_up_to_date"
+    if key in UNRUN:
+        return NOT_RUN
+    if key in BLOCKS:
+        return BLOCKS[key]
+    if block.language in PARSERS:
+        return "tests/docs/test_blocks.py::test_data_is_read_by_a_parser"
+    if is_shell(block) and all(line_account(block, line) for line in block.commands):
+        return "tests/docs/test_blocks.py::test_commands_do_what_they_should"
+    return None
+
+
+def is_shell(block: Block) -> bool:
+    return block.language in (SHELL, INDENTED) and (block.page, block.head) not in {*BLOCKS, *UNRUN}
+
+
+def line_account(block: Block, line: str) -> str | None:
+    """The same for one line of a shell."""
+    if named := LINES.get((block.page, line)):
+        return named
+    try:
+        command = Command.read(line)
+    except ValueError:  # an open quotation
+        return None
+    if not command.words:
+        return "tests/docs/test_blocks.py::test_variables_are_settings" if command.variables else None
+    if command.words[0] == PROGRAM:
+        return "tests/docs/test_blocks.py::test_commands_do_what_they_should"
+    return next((by for words, by in INSTALLERS.items() if command.words[: len(words)] == words), None)
+
+
+def requirement(command: Command) -> Requirement | None:
+    """What an installing line installs."""
+    for words in INSTALLERS:
+        if command.words[: len(words)] == words:
+            (name,) = command.words[len(words) :]
+            return Requirement(name)
+    return None

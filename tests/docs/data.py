@@ -1,0 +1,35 @@
+"""Parsers for the blocks that hold data, by language. Each raises ValueError for what it cannot read."""
+
+import csv
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+
+import yaml
+
+
+def _lines_of_json(text: str) -> None:
+    for line in text.splitlines():
+        json.loads(line)
+
+
+def _table(text: str) -> None:
+    head, *rows = csv.reader(text.splitlines(), strict=True)
+    if not rows or any(len(row) != len(head) for row in rows):
+        raise ValueError(f"rows have not the {len(head)} columns of the head")
+
+
+def _yaml(text: str) -> None:
+    try:
+        yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+PARSERS: Mapping[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "jsonl": _lines_of_json,
+    "toml": tomllib.loads,
+    "yaml": _yaml,
+    "csv": _table,
+}

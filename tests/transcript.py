@@ -1,0 +1,69 @@
+"""What `hailuo-mcp demo` prints, for the README.
+
+`uv run python -m tests.transcript` runs the demo and writes `docs/demo.txt` anew; then `uv run cog -r README.md`. What
+is different each time is put in one form: ids, dates, lengths of time, sizes, paths, and how often was polled.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from itertools import takewhile
+from pathlib import Path
+
+TRANSCRIPT = Path(__file__).parent.parent / "docs" / "demo.txt"
+PROGRAM = Path(sys.executable).with_name("hailuo-mcp")
+JOB_SECONDS = "12"
+"""How long the sandbox takes: long enough that both jobs are met while they run, also on a busy machine."""
+HOME = "/home/you"
+DAY = "2026-01-31"
+UUID = "1f2e3d4c-5b6a-4788-9aab-bccddeef0011"
+NUMBER = "304218760951"
+TITLE = "What the demo prints"
+
+
+def play() -> str:
+    """Run the demo in an empty home, and put what it prints in form.
+
+    Raises:
+        subprocess.CalledProcessError: it did not succeed.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        environ = {"PATH": os.environ["PATH"], "HOME": home, "HAILUO_MCP_SANDBOX_SECONDS": JOB_SECONDS}
+        done = subprocess.run(
+            [PROGRAM, "demo"], env=environ, cwd=home, capture_output=True, text=True, check=True, timeout=110
+        )
+        return in_form(done.stdout, home)
+
+
+def in_form(text: str, home: str) -> str:
+    """The transcript without what is different each time; a job's polls between its first and its last are left out."""
+    text = text.replace(str(PROGRAM), f"{HOME}/.local/bin/{PROGRAM.name}").replace(home, HOME)
+    text = re.sub(r"\d+\.\d (s|MB)\b", r"… \1", text)
+    text = re.sub(r"/\d{4}-\d\d-\d\d-", f"/{DAY}-", text)
+    for found in dict.fromkeys(re.findall(r"request_id: \S+/(\S+)", text)):
+        ours = UUID if "-" in found else NUMBER
+        text = text.replace(found, ours).replace(f"-{found[-8:].replace('-', '')}.", f"-{ours[-8:]}.")
+    head, *turns = re.split(r"\n\n(?= ?\d+  )", text)
+    *_, last = turns
+    turns[-1], _, ending = last.partition("\n\n")
+    kept: list[str] = []
+    for turn in turns:
+        body = re.sub(r"^ *\d+", "", turn)
+        if "← processing" not in body or body not in kept:
+            kept.append(body)
+    numbered = [f"{number:>2}{body}" for number, body in enumerate(kept, 1)]
+    return "\n\n".join([head, *numbered, ending.rstrip()]) + "\n"
+
+
+def folded() -> str:
+    """For the README, up to the clips: what follows there is in the README itself."""
+    lines = TRANSCRIPT.read_text().splitlines()
+    shown = takewhile(lambda line: not line.startswith("The same by hand"), lines)
+    text = "\n".join(shown).strip()
+    return f"<details><summary>{TITLE}</summary>\n\n```text\n{text}\n```\n\n</details>\n"
+
+
+if __name__ == "__main__":
+    TRANSCRIPT.write_text(play())

@@ -13,13 +13,14 @@ from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAut
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp import web
@@ -108,14 +109,17 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
-    routes: list[BaseRoute] = list(beside)
+    # The SDK's handler, without the application around it: a second one would cost every call its layers again.
+    handler = StreamableHTTPASGIApp(server.session_manager)
+    routes: list[BaseRoute] = []
     middleware: list[Middleware] = []
     if gate:
         routes += gate.metadata
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
-        routes.append(Mount("/", RequireAuthMiddleware(mcp, [READ], gate.metadata_url)))
+        routes.append(Route(PATH, RequireAuthMiddleware(handler, [READ], gate.metadata_url)))
     else:
-        routes.append(Mount("/", _NoProxy(mcp)))
+        routes.append(Route(PATH, _NoProxy(handler)))
+    routes += beside
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 

@@ -13,12 +13,13 @@ from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAut
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp import web
@@ -113,16 +114,18 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
-    inner: ASGIApp = WholeBodies(mcp, BODY_BYTES_MAX)
+    # The SDK's handler, without the application around it: a second one would cost every call its layers again.
+    inner: ASGIApp = WholeBodies(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
     inner = SendableKeys(inner, keys_for) if keys_for else inner
-    routes: list[BaseRoute] = list(beside)
+    routes: list[BaseRoute] = []
     middleware: list[Middleware] = []
     if gate:
         routes += gate.metadata
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
-        routes.append(Mount("/", RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
+        routes.append(Route(PATH, RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Mount("/", NoProxy(inner)))
+        routes.append(Route(PATH, NoProxy(inner)))
+    routes += beside
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 

@@ -109,6 +109,8 @@ class VideoServer(Server[Any]):
             on_completion=guarded("completion/complete", face.complete),
             on_subscriptions_listen=guarded("subscriptions/listen", self.listening),
         )
+        # Asked for at each call, to hold a call's headers to it; without this the SDK lists all tools each time.
+        self.get_tool_input_schema = face.input_schema
         tasks.add_tasks(self, studio_for)
         self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
 
@@ -144,6 +146,11 @@ class _Face:
         self._studio_for = studio_for
         self._catalog = studio.catalog
         self._listed = ListToolsResult(tools=tools.definitions(studio.catalog))
+        self._schemas = {tool.name: tool.input_schema for tool in self._listed.tools}
+
+    def input_schema(self, tool: str) -> tools.JsonSchema | None:
+        """The schema of a tool, as those see it who bring no keys of their own; None where there is no such tool."""
+        return self._schemas.get(tool)
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         catalog = self._studio_for(ctx).catalog

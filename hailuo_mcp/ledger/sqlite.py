@@ -106,10 +106,14 @@ class SqliteLedger(Ledger):
         super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._one_at_a_time = anyio.CapacityLimiter(1)
         self._secret: bytes | None = None
 
     async def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader:
+            reader.close()
         if self._connection:
             await anyio.to_thread.run_sync(self._connection.close, limiter=self._one_at_a_time)
             self._connection = None
@@ -158,10 +162,10 @@ class SqliteLedger(Ledger):
         return outcome
 
     async def get(self, key: str) -> Job | None:
-        return await self._transaction(lambda db: _get(db, key), write=False)
+        return await self._looked_up(lambda db: _get(db, key))
 
     async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        return await self._transaction(lambda db: _find(db, model, remote_id, tenant, prefer_origin), write=False)
+        return await self._looked_up(lambda db: _find(db, model, remote_id, tenant, prefer_origin))
 
     async def change(self, key: str, change: Callable[[Job], Job]) -> Job:
         def apply(db: sqlite3.Connection) -> tuple[Job, bool]:
@@ -270,6 +274,16 @@ class SqliteLedger(Ledger):
     async def ready(self) -> None:
         await self._transaction(lambda db: db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone(), write=False)
 
+    async def _looked_up(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One row, by an index. It is read in the event loop, once the ledger is open: a thread costs a call far more
+        than that. Nobody is waited for here; whatever is in the way is met in a thread."""
+        if self._reader:
+            try:
+                return work(self._reader)
+            except sqlite3.Error:
+                pass
+        return await self._transaction(work, write=False)
+
     async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
         def run() -> T:
             try:
@@ -290,10 +304,11 @@ class SqliteLedger(Ledger):
             db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
                 _prepare(db)
+                reader = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             except BaseException:
                 db.close()
                 raise
-            self._connection = db
+            self._connection, self._reader = db, reader
         return self._connection
 
 

@@ -1,0 +1,187 @@
+"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`), over one transport.
+
+    uv run python -m benchmarks.throughput [--rounds 20] [--calls 200] [--json]
+
+All servers run at once on one core, and the client on the other. They are asked in turns, in short rounds, so that all
+meet the same moods of the machine. `cpu_ms` is the server's own time for a call, by which a busy machine can still be
+measured; `ratio` compares calls a second, `cpu ratio` that time. The aim is a ratio of at least 0.7.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import httpx
+
+from benchmarks.calls import Calls, Served, free_port, served, to_the_other_core
+from hailuo_mcp.gateways.segmind import Segmind
+from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.ledger.base import Budget, Guard
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+
+AIM = 0.7
+TOKEN = "a-token-of-the-benchmark-0123456789"  # noqa: S105  opens nothing
+TENANT = "ann"
+MODEL = "segmind/minimax-hailuo-2"
+ORIGIN = Segmind.hosts["base"]
+
+
+def a_job(number: int, tenant: str = "", **values: object) -> Job:
+    """A job as a ledger has many."""
+    job = Job(
+        model=MODEL,
+        origin=ORIGIN,
+        tenant=tenant,
+        remote_id=f"5f0c2d1e-0000-4000-8000-{number:012}",
+        state=State.PROCESSING,
+        polled_at=utc_now(),
+        parameters={
+            "prompt": f"shot {number}: a red kite rises over the sea at dawn, slow push in",
+            "mode": "standard",
+            "prompt_optimizer": True,
+        },
+        body={
+            "prompt": f"shot {number}: a red kite rises over the sea at dawn, slow push in",
+            "last_frame_image": None,
+            "mode": "standard",
+            "prompt_optimizer": True,
+        },
+        fingerprint=f"{tenant}-{number:064}",
+        estimated_seconds=173.0,
+        estimated_cost_usd=0.3875,
+        budget_cost_usd=0.3875,
+    )
+    return job.model_copy(update=values)
+
+
+def completed(number: int, tenant: str = "") -> Job:
+    return a_job(
+        number,
+        tenant,
+        state=State.COMPLETED,
+        ended_at=utc_now(),
+        took_seconds=170.0,
+        cost_usd=0.3875,
+        video_url=f"https://clips.example.com/{number:032}.mp4",
+        expires_at=utc_now() + timedelta(hours=1),
+    )
+
+
+async def fill(path: Path, tenant: str) -> tuple[str, str]:
+    """A completed job and one in flight, which nobody watches."""
+    ledger = SqliteLedger(path)
+    guard = Guard(Budget(frozenset({ORIGIN})), timedelta())
+    jobs = completed(1, tenant), a_job(2, tenant)
+    for job in jobs:
+        await ledger.enter(job, guard)
+    far = utc_now() + timedelta(days=1)
+    for job in await ledger.lease("benchmark", far, timedelta(days=1), 10, frozenset({ORIGIN})):
+        await ledger.rest(job.key, "benchmark", None)
+    await ledger.close()
+    return jobs[0].request_id, jobs[1].request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is measured, by name; the first is what the rest is measured against."""
+
+    calls: Mapping[str, Calls]
+
+
+@contextmanager
+def field(directory: Path) -> Generator[Field]:
+    with ExitStack() as stack:
+        bare = stack.enter_context(
+            served(
+                (sys.executable, str(Path(__file__).with_name("bare_http.py")), str(free_port())),
+                {},
+                directory / "bare.log",
+            )
+        )
+        calls: dict[str, Calls] = {}
+
+        def ours(name: str, tenant: str, **variables: str) -> tuple[Served, str, str]:
+            home = directory / name
+            home.mkdir()
+            path = home / "jobs.sqlite3"
+            done, moving = anyio.run(fill, path, tenant)
+            environ = {
+                "HOME": str(home),
+                "XDG_STATE_HOME": str(home),
+                "SEGMIND_API_KEY": "benchmark",
+                "HAILUO_MCP_DATABASE_URL": f"sqlite:///{path}",
+                "HAILUO_MCP_MIN_POLL_SECONDS": "100000",
+                **variables,
+            }
+            command = (sys.executable, "-m", "hailuo_mcp", "serve", "--http", "--port", "0")
+            return stack.enter_context(served(command, environ, home / "log")), done, moving
+
+        open_, done, moving = ours("open", "")
+        calls["echo (bare SDK)"] = Calls(bare, "echo", {"request_id": done})
+        calls["get_status, completed"] = Calls(open_, "get_status", {"request_id": done})
+        calls["get_status, in flight"] = Calls(open_, "get_status", {"request_id": moving})
+        guarded, done, moving = ours("guarded", TENANT, HAILUO_MCP_HTTP_TOKENS=f"{TENANT}:{TOKEN}")
+        calls["completed, with a token"] = Calls(guarded, "get_status", {"request_id": done}, TOKEN)
+        yield Field(calls)
+
+
+async def measure(calls: Mapping[str, Calls], rounds: int, count: int) -> dict[str, list[float]]:
+    """Calls a second of each round, by name."""
+    paces: dict[str, list[float]] = {name: [] for name in calls}
+    async with httpx.AsyncClient(timeout=60) as web:
+        for call in calls.values():  # warm
+            await call.round(web, count // 2 + 1)
+            call.seconds, call.cpu_seconds, call.wall_seconds = [], 0.0, 0.0
+        for _ in range(rounds):
+            for name, call in calls.items():
+                before = call.wall_seconds
+                await call.round(web, count)
+                paces[name].append(count / (call.wall_seconds - before))
+    return paces
+
+
+def run(rounds: int, count: int) -> dict[str, dict[str, float]]:
+    with tempfile.TemporaryDirectory() as name, field(Path(name)) as measured:
+        to_the_other_core()
+        paces = anyio.run(measure, measured.calls, rounds, count)
+        bare = next(iter(measured.calls))
+        return {
+            name: {
+                "calls_a_second": round(call.a_second, 1),
+                "cpu_ms": round(call.cpu_ms, 3),
+                "ratio": round(statistics.median(a / b for a, b in zip(paces[name], paces[bare], strict=True)), 3),
+                "cpu_ratio": round(measured.calls[bare].cpu_ms / call.cpu_ms, 3),
+            }
+            for name, call in measured.calls.items()
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Throughput of get_status against the bare SDK's echo.")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=200, help="calls of each in a round")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures = run(options.rounds, options.calls)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(
+        f"{options.rounds} rounds of {options.calls} calls, load average {os.getloadavg()[0]:.1f}; aim: ratio ≥ {AIM}"
+    )
+    print(f"{'':26}{'calls/s':>9}{'cpu ms':>9}{'ratio':>8}{'cpu ratio':>11}")
+    for name, row in figures.items():
+        print(f"{name:26}{row['calls_a_second']:>9}{row['cpu_ms']:>9}{row['ratio']:>8}{row['cpu_ratio']:>11}")
+
+
+if __name__ == "__main__":
+    main()

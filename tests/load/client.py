@@ -1,0 +1,143 @@
+"""A client as a sensible agent is one: real MCP over HTTP, with a token; several jobs at a time; and what is cut is
+asked again, but never submitted again without a look at what became of the first."""
+
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+
+from tests.support import facts_of
+
+CALL_SECONDS = 60.0
+PAUSE_SECONDS = 0.5
+AT_ONCE = 3
+"""Jobs that one client has under way."""
+GIVE_UP_AFTER_SECONDS = 75.0
+"""So long an unconfirmed job is asked for where its gateway has a history. Then it never arrived."""
+WITHOUT_HISTORY = "aimlapi/"
+
+
+@dataclass(slots=True)
+class Log:
+    """What all clients met."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {"generate_video": [], "get_status": []})
+    """Of answered calls; a `get_status` that waits is none of these."""
+    calls: int = 0
+    met: Counter[str] = field(default_factory=Counter[str])
+    links: dict[str, str] = field(default_factory=dict[str, str])
+    """By prompt."""
+    noticed: dict[str, float] = field(default_factory=dict[str, float])
+    """When the client had the link, by prompt."""
+    unconfirmed: set[str] = field(default_factory=set[str])
+    """Prompts whose jobs stayed unconfirmed, at a gateway without a history."""
+    states: dict[str, str] = field(default_factory=dict[str, str])
+    """The last that was heard of each job, by prompt."""
+    wrong: list[str] = field(default_factory=list[str])
+    """Answers that no sensible client could go on from."""
+
+
+class Agent:
+    """One client, its jobs one after another, a few at a time."""
+
+    def __init__(self, url: str, token: str, name: str, log: Log) -> None:
+        self._url, self._token, self._name, self._log = url, token, name, log
+
+    async def run(self, models: Mapping[str, str]) -> None:
+        """Submit a job for each prompt, to its model, and see each to its end."""
+        places = anyio.CapacityLimiter(AT_ONCE)
+        async with self._connected() as client, anyio.create_task_group() as tasks:
+
+            async def one(prompt: str, model: str) -> None:
+                async with places:
+                    await self._job(client, prompt, model)
+
+            for prompt, model in models.items():
+                tasks.start_soon(one, prompt, model)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[Client]:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=CALL_SECONDS) as web,
+            Client(streamable_http_client(self._url, http_client=web), mode="2026-07-28") as client,
+        ):
+            yield client
+
+    async def _job(self, client: Client, prompt: str, model: str) -> None:
+        began = time.monotonic()
+        request_id = await self._submit(client, prompt, model, force_new=False)
+        await self._ask(client, "get_status", {"request_id": request_id})
+        while True:
+            facts = await self._ask(client, "get_status", {"request_id": request_id, "wait_seconds": 45})
+            state = facts.get("state")
+            self._log.states[prompt] = f"{request_id}: {state}"
+            if state == "completed" and facts.get("video_url"):
+                self._log.links[prompt] = facts["video_url"]
+                self._log.noticed[prompt] = time.time()
+                return
+            if state == "unconfirmed":
+                if model.startswith(WITHOUT_HISTORY):
+                    if time.monotonic() - began > GIVE_UP_AFTER_SECONDS / 2:  # nothing more will come: it says so
+                        self._log.unconfirmed.add(prompt)
+                        return
+                    await anyio.sleep(PAUSE_SECONDS)
+                elif time.monotonic() - began > GIVE_UP_AFTER_SECONDS:
+                    self._log.met["submitted anew, for the history has no trace"] += 1
+                    request_id, began = await self._submit(client, prompt, model, force_new=True), time.monotonic()
+            elif state not in ("queued", "processing", "completed"):
+                self._log.wrong.append(f"{self._name}: {facts}")
+                return
+
+    async def _submit(self, client: Client, prompt: str, model: str, *, force_new: bool) -> str:
+        arguments = {"prompt": prompt, "model": model, **({"force_new": True} if force_new else {})}
+        while True:
+            facts = await self._once(client, "generate_video", arguments)
+            if facts and facts.get("request_id"):
+                return facts["request_id"]
+            arguments.pop("force_new", None)  # the job that it may have made stands for it
+            # Cut. Either list_jobs tells whether it exists, or the same call does, by the guard against duplicates.
+            if facts is None and self._log.met["cut: generate_video"] % 2:
+                rows = (await self._ask(client, "list_jobs", {"limit": 50}))["jobs"]
+                found = [row["request_id"] for row in rows if row["prompt"] == prompt[:80]]
+                if found and not force_new:
+                    return found[0]
+            await anyio.sleep(PAUSE_SECONDS)
+
+    async def _ask(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask, and ask again where the call was cut: that costs nothing."""
+        while True:
+            facts = await self._once(client, tool, arguments)
+            if facts is not None and "error" in facts and "state" not in facts and facts["error"]:
+                await anyio.sleep(PAUSE_SECONDS)
+            elif facts is not None:
+                return facts
+            else:
+                await anyio.sleep(PAUSE_SECONDS)
+
+    async def _once(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The facts of one call; None where it was cut."""
+        began = time.monotonic()
+        self._log.calls += 1
+        try:
+            result = await client.call_tool(tool, dict(arguments))
+        except (MCPError, httpx2.HTTPError) as error:
+            self._log.met[f"cut: {tool}"] += 1
+            self._log.met[f"cut as: {error!s:.60}"] += 1
+            return None
+        facts = facts_of(result)
+        if result.is_error:
+            self._log.met[f"refused: {tool}: {facts['error']['code']}"] += 1
+            if not facts["error"]["safe_to_retry"]:
+                self._log.met[f"refused for good: {tool}: {facts['error']['message']:.120}"] += 1
+        elif tool in self._log.seconds and "wait_seconds" not in arguments:
+            self._log.seconds[tool].append(time.monotonic() - began)
+        return facts

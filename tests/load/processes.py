@@ -1,0 +1,63 @@
+"""Servers of a team as processes of their own, which may be killed, and start again in their old place."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Self
+
+import anyio
+import anyio.to_thread
+
+CLI = (sys.executable, "-m", "hailuo_mcp")
+
+
+def free_ports(count: int) -> list[int]:
+    """All taken at once, so that no two are the same."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
+        return [taken.getsockname()[1] for taken in sockets]
+
+
+class Process:
+    """`hailuo-mcp` with these arguments; its log is appended to one file over all its lives."""
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+        self._command = [*CLI, *arguments]
+        self._environ = dict(environ)
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+        self.starts = 0
+
+    async def start(self) -> None:
+        """Returns once it says where it listens."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220  it starts at once
+                self._command, env=self._environ, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout
+        said = await anyio.to_thread.run_sync(self._process.stdout.readline, abandon_on_cancel=True)
+        assert said, self._log.read_text()
+        self.starts += 1
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()

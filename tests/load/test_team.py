@@ -1,0 +1,270 @@
+"""A team's night: five servers behind nginx on one PostgreSQL, while servers are killed and the database restarts.
+
+HAILUO_MCP_LOAD_SHARE=1 uv run pytest tests/load/test_team.py -m slow -n 0 --timeout 3600
+"""
+
+import os
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+import asyncpg
+import httpx
+import pytest
+
+from hailuo_mcp.sandbox.jobs import Job as SandboxJob
+from hailuo_mcp.sandbox.store import Store
+from tests.load.client import WITHOUT_HISTORY, Agent, Log
+from tests.load.processes import Process, free_ports
+from tests.load.proxy import nginx
+from tests.load.size import percentile, share, sized, spread
+from tests.postgres import Postgres, started_postgres
+from tests.support import environment
+
+REPLICAS, SANDBOXES = 5, 2
+CLIENTS, JOBS_EACH, TENANTS = 200, 25, 20
+JOB_SECONDS = 6.0
+KILL_EVERY_SECONDS = 4.0
+RESTART_WHEN = 0.4
+"""The share of jobs that are done when the database restarts."""
+ENDS_WITHIN_SECONDS = 3000 * share() if share() > 0.2 else 300
+FETCHED = 5
+SEGMIND, AIMLAPI = "segmind/minimax-hailuo-2", "aimlapi/hailuo-02"
+NO_HISTORY_EVERY = 25
+"""One job in so many goes to a gateway in which a lost submission cannot be found again."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if share() > 0.2 else 400)]
+
+
+@pytest.fixture
+def own_postgres() -> Generator[Postgres]:
+    """A server of one's own: it is restarted. Its user may not look into pytest's directories."""
+    with started_postgres(Path(tempfile.gettempdir()) / f"hailuo-postgres-{uuid4().hex}") as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What runs."""
+
+    url: str
+    replicas: list[Process]
+    directory: Path
+
+    @property
+    def kills(self) -> int:
+        return sum(replica.starts - 1 for replica in self.replicas)
+
+
+def _token(tenant: int) -> str:
+    return f"token-of-tenant-{tenant:03}-0123456789"
+
+
+def _tenants_file(directory: Path) -> Path:
+    """Each tenant has accounts of its own at the gateways, as teams do."""
+    file = directory / "tenants.toml"
+    file.write_text(
+        "".join(
+            f'[tenants.t{tenant}.keys]\nsegmind = "sk-segmind-{tenant}"\naimlapi = "sk-aimlapi-{tenant}"\n'
+            for tenant in range(TENANTS)
+        )
+    )
+    return file
+
+
+@asynccontextmanager
+async def team(directory: Path, database_url: str) -> AsyncGenerator[Team]:
+    front, gateway, *ports = free_ports(2 + REPLICAS + SANDBOXES)
+    at_replicas, at_sandboxes = ports[:REPLICAS], ports[REPLICAS:]
+    environ = {
+        **os.environ,
+        **environment(
+            directory,
+            HAILUO_MCP_DATABASE_URL=database_url,
+            HAILUO_MCP_PUBLIC_URL=f"http://127.0.0.1:{front}",
+            HAILUO_MCP_HTTP_TOKENS=",".join(f"t{tenant}:{_token(tenant)}" for tenant in range(TENANTS)),
+            HAILUO_MCP_TENANTS_FILE=str(_tenants_file(directory)),
+            HAILUO_MCP_MIN_POLL_SECONDS="2",
+            HAILUO_MCP_LOG_LEVEL="WARNING",
+            SEGMIND_BASE_URL=f"http://127.0.0.1:{gateway}",
+            AIMLAPI_BASE_URL=f"http://127.0.0.1:{gateway}",
+            SEGMIND_API_KEY="sk-segmind",
+            AIMLAPI_API_KEY="sk-aimlapi",
+        ),
+    }
+    replicas = [
+        Process(("serve", "--http", "--port", str(port)), environ, directory / f"replica-{number}.log")
+        for number, port in enumerate(at_replicas, 1)
+    ]
+    state = ("--seconds", str(JOB_SECONDS), "--state-dir", str(directory / "sandbox"))
+    sandboxes = [
+        Process(("sandbox", "--port", str(port), *state), environ, directory / "sandbox.log") for port in at_sandboxes
+    ]
+    with nginx(directory, front, at_replicas, gateway, at_sandboxes):
+        async with AsyncExitStack() as stack:
+            for sandbox in sandboxes:
+                await stack.enter_async_context(sandbox)
+            async with anyio.create_task_group() as starting:
+                for replica in replicas:
+                    starting.start_soon(stack.enter_async_context, replica)
+            yield Team(f"http://127.0.0.1:{front}/mcp", replicas, directory)
+
+
+async def _kill_in_turns(team: Team) -> None:
+    turn = 0
+    while True:
+        await anyio.sleep(KILL_EVERY_SECONDS)
+        replica = team.replicas[turn % REPLICAS]
+        turn += 1
+        replica.kill()
+        await replica.start()
+
+
+async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and_the_database_restarts(
+    tmp_path: Path, own_postgres: Postgres, figures: Any
+) -> None:
+    clients = sized(CLIENTS)
+    prompts = {
+        client: {
+            f"client {client}, shot {shot}: a red kite over the sea": AIMLAPI if shot == NO_HISTORY_EVERY else SEGMIND
+            for shot in range(1, JOBS_EACH + 1)
+        }
+        for client in range(clients)
+    }
+    everything = {prompt: model for own in prompts.values() for prompt, model in own.items()}
+    log = Log()
+    with own_postgres.database() as database_url:
+        async with team(tmp_path, database_url) as running:
+            began, took = time.monotonic(), 0.0
+            async with anyio.create_task_group() as chaos:
+                chaos.start_soon(_kill_in_turns, running)
+                chaos.start_soon(_restart_once, own_postgres, log, len(everything))
+                with anyio.move_on_after(ENDS_WITHIN_SECONDS):  # what is missing then is told below
+                    async with anyio.create_task_group() as working:
+                        for client, own in prompts.items():
+                            agent = Agent(running.url, _token(client % TENANTS), f"client {client}", log)
+                            working.start_soon(agent.run, own)
+                took = time.monotonic() - began
+                chaos.cancel_scope.cancel()
+            await _some_clips_can_be_fetched(log)
+            ledger = await _ledger(database_url)
+    taken = _taken(tmp_path)
+    figures(_report(log, taken, ledger, running, took, clients))
+    missing = {prompt: log.states.get(prompt) for prompt in everything if prompt not in log.links}
+    print("not with their clients:", missing)
+
+    twice = {prompt: count for prompt, count in Counter(job.shot.prompt for job in taken).items() if count > 1}
+    assert not twice
+    remote_ids = Counter((row["model"].split("/")[0], row["remote_id"]) for row in ledger if row["remote_id"])
+    assert max(remote_ids.values()) == 1
+    lost = [
+        job.shot.prompt
+        for job in taken
+        if (job.gateway, job.remote_id) not in remote_ids and job.shot.prompt not in log.unconfirmed
+    ]
+    assert not lost
+    assert not log.wrong
+    assert log.met["database restarts"] == 1
+    assert running.kills >= 3
+    by_prompt = {job.shot.prompt: job for job in taken}
+    assert set(log.links) | log.unconfirmed == set(everything)
+    assert all(everything[prompt].startswith(WITHOUT_HISTORY) for prompt in log.unconfirmed)
+    strangers = [prompt for prompt, link in log.links.items() if not link.endswith(f"/{by_prompt[prompt].id}.mp4")]
+    assert not strangers
+
+
+async def _restart_once(postgres: Postgres, log: Log, jobs: int) -> None:
+    while len(log.links) < jobs * RESTART_WHEN:  # noqa: ASYNC110  a count of many tasks
+        await anyio.sleep(0.2)
+    await anyio.to_thread.run_sync(postgres.restart, "fast")
+    log.met["database restarts"] += 1
+
+
+async def _some_clips_can_be_fetched(log: Log) -> None:
+    async with httpx.AsyncClient(timeout=60) as web:
+        for link in list(log.links.values())[:FETCHED]:
+            answer = await web.get(link)
+            assert answer.status_code == 200
+            assert answer.content[4:8] == b"ftyp"
+
+
+async def _ledger(url: str) -> list[Mapping[str, Any]]:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT model, remote_id, state, document->>'ended_at' AS ended FROM hailuo_jobs")
+    finally:
+        await connection.close()
+    return [dict(row) for row in rows]
+
+
+def _taken(directory: Path) -> list[SandboxJob]:
+    """What the gateways took, by their own store."""
+    store = Store(directory / "sandbox" / "sandbox.sqlite3")
+    return list(store._all("SELECT record FROM jobs"))  # pyright: ignore[reportPrivateUsage]
+
+
+def _report(
+    log: Log, taken: list[SandboxJob], ledger: list[Mapping[str, Any]], team: Team, took: float, clients: int
+) -> str:
+    by_prompt = {job.shot.prompt: job for job in taken}
+    late = [log.noticed[prompt] - by_prompt[prompt].ended_at for prompt in log.noticed if prompt in by_prompt]
+    ends = {(job.gateway, job.remote_id): job.ended_at for job in taken}
+    noted = [
+        datetime.fromisoformat(row["ended"]).timestamp() - end
+        for row in ledger
+        if row["ended"] and (end := ends.get((row["model"].split("/")[0], row["remote_id"]))) is not None
+    ]
+    asked = Counter(line.split(" ")[0] + " " + _kind(line) for line in _lines(team.directory / "asked.log"))
+    polls = sum(count for what, count in asked.items() if what.endswith(("status", "poll")))
+    statuses = Counter(
+        re.split(r" (\d{3}) ", line)[1] for line in _lines(team.directory / "calls.log") if "/mcp" in line
+    )
+    states = Counter(f"{row['model'].split('/')[0]} {row['state']}" for row in ledger)
+    submitted = log.seconds["generate_video"]
+    looked = log.seconds["get_status"]
+    return "\n".join(
+        (
+            f"share {share():g}: {clients} clients, {len(taken)} jobs taken by the gateways, {took:.0f} s,"
+            f" load average {os.getloadavg()[0]:.1f}",
+            f"calls: {log.calls}, {log.calls / took:.1f} a second; jobs a second {len(taken) / took:.1f}",
+            f"generate_video: {spread(submitted, 1000, 'ms')}",
+            f"get_status without wait: {spread(looked, 1000, 'ms')}",
+            f"polls a job at the gateway: {polls / max(1, len(taken)):.2f}; asked there: {dict(asked)}",
+            f"late, from the gateway's end to the client's notice: {spread(late)}; within 10 s"
+            f" {sum(seconds <= 10 for seconds in late) / max(1, len(late)):.2%}",
+            f"late in the ledger: {spread(noted)}",
+            f"servers killed {team.kills}, database restarts {log.met['database restarts']}, "
+            f"nginx answered {dict(statuses)}",
+            f"clients met {dict(log.met)}",
+            f"in the ledger {dict(states)}; unconfirmed without a history, and told so: {len(log.unconfirmed)},"
+            f" of these taken {sum(prompt in by_prompt for prompt in log.unconfirmed)}",
+            f"slowest p90 late {percentile(late, 90):.2f} s",
+        )
+    )
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _kind(line: str) -> str:
+    path = line.split(" ")[1]
+    if path.endswith("/status"):
+        return "status"
+    if "/requests/" in path:
+        return "result"
+    if "request-history" in path:
+        return "history"
+    if "/assets" in path or path.endswith(".mp4"):
+        return "clip"
+    return "submit" if line.startswith("POST") else "poll"

@@ -27,6 +27,7 @@ import asyncpg
 import httpx
 
 from benchmarks.calls import Calls, served, to_the_other_core
+from benchmarks.figures import Figure
 from benchmarks.throughput import completed
 from hailuo_mcp.jobs import Job, utc_now
 from hailuo_mcp.ledger.postgres import PostgresLedger
@@ -157,6 +158,15 @@ def run(engine: str, most: int, rounds: int) -> dict[str, dict[str, float]]:
                 "p99_ratio": round(row["many_p99_ms"] / row["few_p99_ms"], 2),
             }
         return rows
+
+
+def figures(most: int = MANY, rounds: int = 10) -> list[Figure]:
+    """For the table of all benchmarks: p99 of `get_status`."""
+    return [
+        Figure("growth", f"p99 of `get_status`, {engine}", "ms", row["few_p99_ms"], row["many_p99_ms"], f"≤ {AIM}")
+        for engine in ("sqlite", "postgres")
+        for row in [run(engine, most, rounds)["get_status"]]
+    ]
 
 
 def main() -> None:

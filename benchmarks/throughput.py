@@ -1,4 +1,5 @@
-"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`) over the same transport.
+"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`) over the same
+transport.
 
     uv run python -m benchmarks.throughput [--rounds 20] [--calls 200] [--json]
 
@@ -175,7 +176,9 @@ def main() -> None:
     if options.json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"{options.rounds} rounds of {options.calls} calls, load average {os.getloadavg()[0]:.1f}; aim: ratio ≥ {AIM}")
+    print(
+        f"{options.rounds} rounds of {options.calls} calls, load average {os.getloadavg()[0]:.1f}; aim: ratio ≥ {AIM}"
+    )
     print(f"{'':26}{'calls/s':>9}{'cpu ms':>9}{'ratio':>8}{'cpu ratio':>11}")
     for name, row in figures.items():
         print(f"{name:26}{row['calls_a_second']:>9}{row['cpu_ms']:>9}{row['ratio']:>8}{row['cpu_ratio']:>11}")

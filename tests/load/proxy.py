@@ -64,7 +64,9 @@ def configuration(directory: Path, port: int, replicas: Sequence[int], gateway: 
 
 
 @contextmanager
-def nginx(directory: Path, port: int, replicas: Sequence[int], gateway: int, sandboxes: Sequence[int]) -> Generator[None]:
+def nginx(
+    directory: Path, port: int, replicas: Sequence[int], gateway: int, sandboxes: Sequence[int]
+) -> Generator[None]:
     """Runs until the end of the block. Its logs are `calls.log`, `asked.log` and `nginx.log` in the directory."""
     file = directory / "nginx.conf"
     file.write_text(configuration(directory, port, replicas, gateway, sandboxes))

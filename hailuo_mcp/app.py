@@ -2,21 +2,22 @@
 builds these.
 """
 
-import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from typing import TYPE_CHECKING
 
+from hailuo_mcp import logs
 from hailuo_mcp.catalog import Catalog
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.ledger import open_ledger
+from hailuo_mcp.ledger.traced import traced
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import Settings, read_settings
+from hailuo_mcp.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.telemetry import exporting as telemetry
 
 if TYPE_CHECKING:
     import httpx
@@ -33,8 +34,13 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
     Raises:
         SettingsError: a value is wrong.
     """
-    settings = read_settings(os.environ if environ is None else environ, {g.name: g.hosts for g in discover()})
+    environ = _environment(os.environ if environ is None else environ)
+    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in discover()})
     return settings.over_http() if http else settings
+
+
+def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
+    return with_secret_files(environ, [gateway.name for gateway in discover()])
 
 
 def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Studio:
@@ -51,7 +57,7 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     resources = AsyncExitStack()
     gateways = {kind.name: _gateway(kind, settings, sandbox, resources) for kind in kinds}
-    ledger = open_ledger(settings)
+    ledger = traced(open_ledger(settings))
     resources.push_async_callback(ledger.close)
     clips = ClipStore(
         settings.output_dir,
@@ -104,8 +110,10 @@ def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Our log to stderr; stdout belongs to the protocol. Libraries speak up only when something is wrong."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("hailuo_mcp").setLevel(settings.log_level)
+    """The log of this process, on stderr."""
+    logs.set_up_logging(settings, _environment(os.environ))
+
+
+def exporting(version: str) -> AbstractContextManager[None]:
+    """While this process serves: its spans and figures go where OpenTelemetry's variables say, or nowhere."""
+    return telemetry.exporting(os.environ, version)

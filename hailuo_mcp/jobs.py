@@ -128,6 +128,8 @@ class Job(BaseModel):
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
     polled_at: datetime | None = None
+    polls: int = 0
+    """How often its gateway was asked and answered."""
     lost_at: datetime | None = None
     """When its submission was seen to have no answer; until then it may still be under way."""
     ended_at: datetime | None = None
@@ -238,6 +240,7 @@ class Job(BaseModel):
         return self._changed(
             state=state,
             polled_at=now,
+            polls=self.polls + 1,
             ended_at=now if ends_now else self.ended_at,
             took_seconds=took if state is State.COMPLETED else self.took_seconds,
             video_url=(seen.video_url if state is seen.state else None) or self.video_url,
@@ -250,11 +253,11 @@ class Job(BaseModel):
         """The gateway no longer keeps it."""
         if self.settled:
             return self
-        return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now())
+        return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
 
     def polled(self) -> "Job":
         """It was asked for, and nothing new was learned."""
-        return self._changed(polled_at=utc_now())
+        return self._changed(polled_at=utc_now(), polls=self.polls + 1)
 
     def saved(self, path: str) -> "Job":
         return self._changed(video_path=path)

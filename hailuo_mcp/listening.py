@@ -103,7 +103,7 @@ async def _follow(studio: Studio, request_id: str) -> None:
                 return
             pause = job.patience_seconds(utc_now())
         except GatewayTrouble as error:
-            log.info("a job that somebody listens to could not be asked for: %s", error.problem.code)
+            log.info("%s, which somebody listens to, could not be asked for: %s", request_id, error.problem.code)
         except HailuoError:
             return
         except Exception as error:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from hailuo_mcp.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
+from hailuo_mcp.telemetry import requesting
 
 if TYPE_CHECKING:
     import httpx
@@ -328,20 +329,22 @@ class Sender:
             self._pool.transport is not None
         )  # only httpx's own transport tells when the first byte is written
         try:
-            async with self._pool.client().stream(
-                request.method,
-                request.url,
-                headers=headers,
-                content=content,
-                timeout=timeout,
-                extensions={"trace": passage.trace},
-            ) as response:
-                raw = bytearray()
-                async for chunk in response.aiter_bytes():
-                    raw += chunk
-                    if len(raw) > ANSWER_BYTES_MAX:
-                        raise _TooLargeError
-                return Answer(response.status_code, dict(response.headers), _parsed(bytes(raw)))
+            with requesting(request.method, request.url) as answered:
+                async with self._pool.client().stream(
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    content=content,
+                    timeout=timeout,
+                    extensions={"trace": passage.trace},
+                ) as response:
+                    answered(response.status_code)
+                    raw = bytearray()
+                    async for chunk in response.aiter_bytes():
+                        raw += chunk
+                        if len(raw) > ANSWER_BYTES_MAX:
+                            raise _TooLargeError
+                    return Answer(response.status_code, dict(response.headers), _parsed(bytes(raw)))
         except _TooLargeError:
             raise
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):

@@ -37,6 +37,7 @@ from hailuo_mcp.errors import HailuoError, InternalError
 from hailuo_mcp.jobs import State
 from hailuo_mcp.listening import Listening
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.telemetry import called_by
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class VideoServer(Server[Any]):
     def __init__(self, studio: Studio, version: str, caller_of: CallerOf) -> None:
         def studio_for(ctx: Context) -> Studio:
             caller = caller_of(ctx)
+            called_by(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
             return studio if caller == LOCAL else studio.as_caller(caller)
 
         self.listening = Listening(studio, studio_for)

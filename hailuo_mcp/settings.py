@@ -7,7 +7,7 @@ none.
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -150,6 +150,8 @@ class Settings(BaseModel):
     """`1` lets callers over HTTP send a gateway's key along, as `X-Segmind-Api-Key` and so on; it is kept nowhere."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the log on stderr."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log on stderr: `text`, or `json` for one object a line."""
 
     state_dir: Path = Path()
     """The user's state directory; not a variable of its own."""
@@ -161,6 +163,11 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     def over_http(self) -> "Settings":
         """The same, as it is meant where callers come over HTTP: the sandbox never serves merely because no key is
@@ -225,6 +232,29 @@ def variables() -> dict[str, str]:
         for name, field in Settings.model_fields.items()
         if name not in INTERNAL_FIELDS
     }
+
+
+def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Mapping[str, str]:
+    """The environment, in which `<VARIABLE>_FILE` stands for the content of a file, where the variable is a secret: so
+    do containers hand them over.
+
+    Raises:
+        SettingsError: a file cannot be read, or the variable is set as well.
+    """
+    secret = {f"{PREFIX}DATABASE_URL", f"{PREFIX}HTTP_TOKENS", *(f"{name.upper()}_API_KEY" for name in gateways)}
+    read: dict[str, str] = {}
+    for variable in sorted(secret):
+        path = environ.get(f"{variable}_FILE", "").strip()
+        if not path:
+            continue
+        if environ.get(variable, "").strip():
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: leave one out")
+        try:
+            read[variable] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+            raise SettingsError(f"{variable}_FILE={path!r} cannot be read: {reason}") from None
+    return {**environ, **read}
 
 
 def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str, str]]) -> Settings:

@@ -36,6 +36,7 @@ from hailuo_mcp.media.stills import last_frame
 from hailuo_mcp.params import IMAGE_PARAMETERS, ModelSpec, shown
 from hailuo_mcp.sending import SUBMIT_SECONDS
 from hailuo_mcp.settings import Settings
+from hailuo_mcp.telemetry import about, asking
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class Submitter:
             entered = await self._ledger.enter(job, guard)
             if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), about(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
             outcome = await self._outcome_of(entered, waiting_ends)
             if not outcome.uncharged or outcome.key == key:
@@ -224,7 +225,8 @@ class Submitter:
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
                 job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
-            submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
+            with asking(gateway.name, "submit", spec.id):
+                submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
@@ -266,17 +268,18 @@ class Submitter:
             elif prepared.gateway.pictures == "data":
                 values[name] = picture.data_uri
             else:
-                values[name] = await self._uploaded(prepared.gateway, picture, deadline)
+                values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, picture, deadline)
         return prepared.with_pictures(values)
 
-    async def _uploaded(self, gateway: Gateway, picture: Picture, deadline: float) -> str:
+    async def _uploaded(self, gateway: Gateway, model: str, picture: Picture, deadline: float) -> str:
         known = await self._ledger.upload(self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
         if known:
             return known
         seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
         if seconds <= 0:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
-        url = await gateway.upload(picture.data_uri, seconds)
+        with asking(gateway.name, "upload", model):
+            url = await gateway.upload(picture.data_uri, seconds)
         await self._ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
         return url
 

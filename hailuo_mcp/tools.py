@@ -18,6 +18,7 @@ from hailuo_mcp.params import JsonSchema, shown, shown_name
 from hailuo_mcp.player import tool_meta
 from hailuo_mcp.resources import video_link
 from hailuo_mcp.studio import WAIT_SECONDS_MAX, Studio
+from hailuo_mcp.telemetry import mark
 
 Arguments = Mapping[str, Any]
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -136,9 +137,23 @@ async def call(name: str, call: Call) -> CallToolResult:
     """
     handler = HANDLERS[name]
     try:
-        return await handler(call)
+        answer = await handler(call)
     except HailuoError as error:
-        return failed(error)
+        answer = failed(error)
+    _mark(answer.structured_content or {})
+    return answer
+
+
+def _mark(answered: Mapping[str, Any]) -> None:
+    """Let the call's span say which job it was about, and what went wrong."""
+    problem: Mapping[str, Any] = answered.get("error") or {}
+    said = {
+        "request_id": answered.get("request_id") or problem.get("request_id"),
+        "model": answered.get("model"),
+        "state": answered.get("state"),
+        "problem": problem.get("code"),
+    }
+    mark({f"hailuo_mcp.{name}": value for name, value in said.items() if isinstance(value, str)})
 
 
 def failed(error: HailuoError) -> CallToolResult:

@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import anyio
@@ -17,6 +18,7 @@ from hailuo_mcp.jobs import Job, Observation, State, utc_now
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.submission import is_being_sent
+from hailuo_mcp.telemetry import about, asking
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ class Tracker:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(tasks, job.key, lambda: self._refresh(job))
+        return await self._polls.run(tasks, job.key, lambda: _for(job, self._refresh(job)))
 
     async def _refresh(self, job: Job) -> Job:
         gateway = self.gateway_of(job)
@@ -110,7 +112,8 @@ class Tracker:
         if model is None:
             return job
         try:
-            seen = await gateway.poll(model, job.remote_id)
+            with asking(gateway.name, "poll", job.model):
+                seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             return await self._not_found(gateway, job)
         return await self._write(job, seen)
@@ -125,7 +128,8 @@ class Tracker:
         if model is None or job.remote_id is None:
             raise UnknownRequest(f"There is no job {job.request_id}.")
         try:
-            seen = await gateway.poll(model, job.remote_id)
+            with asking(gateway.name, "poll", job.model):
+                seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             seen = await self._recall(gateway, job)
             if seen is None:
@@ -165,8 +169,11 @@ class Tracker:
         return await self._ledger.change(job.key, lambda j: j.vanished(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
+        if not gateway.has_history:
+            return None
         try:
-            return await gateway.recall(job)
+            with asking(gateway.name, "history", job.model):
+                return await gateway.recall(job)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             return None
@@ -179,7 +186,9 @@ class Tracker:
         try:
             found = None
             if not await self._twin_on_its_way(job):
-                found = await gateway.find(job, await self._ledger.remote_ids(job.model, job.origin))
+                taken = await self._ledger.remote_ids(job.model, job.origin)
+                with asking(gateway.name, "history", job.model):
+                    found = await gateway.find(job, taken)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
@@ -214,15 +223,19 @@ class Tracker:
         Raises:
             HailuoError: as `ClipStore.save`; the job is untouched.
         """
-        return await self._saves.run(tasks, job.key, lambda: self._save(job))
+        return await self._saves.run(tasks, job.key, lambda: _for(job, self._save(job)))
 
     async def _save(self, job: Job) -> Job:
         try:
-            path = await self._clips.save(job)
+            path = await self._fetched(job)
         except Expired:
             job = await self._fresh_link(job)
-            path = await self._clips.save(job)
+            path = await self._fetched(job)
         return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+
+    async def _fetched(self, job: Job) -> Path:
+        with asking(job.model.split("/")[0], "file", job.model):
+            return await self._clips.save(job)
 
     async def _fresh_link(self, job: Job) -> Job:
         """The job with a link that differs from the dead one, from the gateway or its history.
@@ -235,7 +248,8 @@ class Tracker:
         if gateway and model and job.remote_id:
             seen: Observation | None = None
             try:
-                seen = await gateway.poll(model, job.remote_id)
+                with asking(gateway.name, "poll", job.model):
+                    seen = await gateway.poll(model, job.remote_id)
             except HailuoError as error:
                 log.info("no fresh link from %s: %s", gateway.title, error.problem.code)
             if seen is None or seen.video_url in (None, job.video_url):
@@ -243,3 +257,9 @@ class Tracker:
             if seen and seen.state is State.COMPLETED and seen.video_url and seen.video_url != job.video_url:
                 return await self._write(job, seen, from_history=True)
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
+
+
+async def _for(job: Job, work: Awaitable[Job]) -> Job:
+    """The same work, its log lines and spans under the name of the job."""
+    with about(request_id=job.request_id, tenant=job.tenant):
+        return await work

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.telemetry import about, span
 from hailuo_mcp.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,9 @@ class Watcher:
 
     async def _look(self, tasks: TaskGroup, job: Job) -> None:
         try:
-            delay = await self._seen(tasks, job)
-            await self._ledger.rest(job.key, self._name, utc_now() + delay if delay is not None else None)
+            with about(request_id=job.request_id, tenant=job.tenant), span("watch"):
+                delay = await self._seen(tasks, job)
+                await self._ledger.rest(job.key, self._name, utc_now() + delay if delay is not None else None)
         except HailuoError as error:  # its lease ends by itself
             log.warning("watching %s is interrupted: %s", job.request_id, error.problem.message)
         except Exception as error:

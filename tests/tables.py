@@ -1,17 +1,23 @@
 """The README's generated tables: `uv run cog -r README.md` writes them, and a test fails on drift."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import get_args
 
-from hailuo_mcp import errors, settings, tools, views
+from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from hailuo_mcp import errors, settings, telemetry, tools, views
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.catalog import Catalog, price_samples
 from hailuo_mcp.errors import HailuoError
 from hailuo_mcp.gateways import discover
+from hailuo_mcp.params import Price
 from hailuo_mcp.sandbox.trouble import REHEARSALS
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
@@ -42,12 +48,31 @@ def models() -> str:
             takes.append(f"`{name}`" + (" (required)" if model.requires(name) else "") + (f" {shown}" if shown else ""))
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
         rows.append((f"`{model.id}`", model.makes, ", ".join(takes), price, seconds))
-    return _table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
+    return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
+
+
+def prices() -> str:
+    """Every price that a model can have, with the closed parameters by which it differs from the default."""
+    rows: list[tuple[str, ...]] = []
+    for model in _catalog().usable:
+        schemas = model.property_schemas()
+        closed = {name: schemas[name].get("default") for name in model.model_fields if schemas[name].get("enum")}
+        found: dict[Price, str] = {}
+        for spec in price_samples(model):
+            chosen = [f"`{name}` {value}" for name, usual in closed.items() if (value := getattr(spec, name)) != usual]
+            if price := spec.price():
+                found.setdefault(price, ", ".join(chosen) or "as it is by default")
+        for price, chosen in found.items():
+            source = f"{price.source}, {price.as_of:%Y-%m-%d}"
+            rows.append((f"`{model.id}`", chosen, f"${price.usd:g}", price.kind, source))
+        if not found:
+            rows.append((f"`{model.id}`", "", "not published", "", ""))
+    return table(("model", "with", "US$ a clip", "kind", "source"), rows)
 
 
 def tool_list() -> str:
     rows = [(f"`{tool.name}`", tool.description or "") for tool in tools.definitions(_catalog())]
-    return _table(("tool", "what it does"), rows)
+    return table(("tool", "what it does"), rows)
 
 
 def variables() -> str:
@@ -59,11 +84,11 @@ def variables() -> str:
             own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
             rows.append((f"`{gateway.name.upper()}_{purpose.upper()}_URL`", first + own))
     rows += [(f"`{name}`", said) for name, said in settings.variables().items()]
-    return _table(("variable", "what it does"), rows)
+    return table(("variable", "what it does"), rows)
 
 
 def rehearsals() -> str:
-    return _table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in REHEARSALS.items()))
+    return table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in REHEARSALS.items()))
 
 
 def error_codes() -> str:
@@ -81,4 +106,18 @@ def error_codes() -> str:
         kind = by_code[code]
         acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "nobody yet")
         rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", kind.default_hint or "Says which."))
-    return _table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)
+    return table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)
+
+
+def figures() -> str:
+    """What OpenTelemetry gets, from the instruments themselves."""
+    reader = InMemoryMetricReader()
+    made = telemetry.made_by(MeterProvider([reader]).get_meter("docs"))
+    for field in fields(made):
+        instrument: Counter | Histogram = getattr(made, field.name)
+        (instrument.add if isinstance(instrument, Counter) else instrument.record)(1)
+    data = reader.get_metrics_data()
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else ()
+    return table(
+        ("figure", "unit", "what it is"), ((f"`{m.name}`", m.unit or "", m.description or "") for m in metrics)
+    )

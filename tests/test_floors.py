@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hailuo_mcp"
 NAME = PACKAGE.name
 FLOORS = (
-    ("errors", "callers", "tenants", "settings"),
+    ("errors", "callers", "tenants", "settings", "telemetry", "logs"),
     ("jobs", "params", "links", "sending", "hosts"),
     ("ledger", "media", "gateways.base"),
     ("gateways",),
@@ -30,7 +30,7 @@ LEFT_TO_RIGHT = 0, 5, 6
 package; gateways not even that."""
 SANDBOX = "sandbox"
 SANDBOX_USERS = ("app", "cli")
-LAZY = {"app": ("sandbox",), "cli": ("",), "ledger.opening": ("ledger",)}
+LAZY = {"app": ("sandbox",), "cli": ("",), "ledger.opening": ("ledger",), "telemetry": ("telemetry",)}
 """Who imports modules of the package inside functions, for start-up time, and from where."""
 
 

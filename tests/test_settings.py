@@ -74,6 +74,7 @@ GIVEN: list[tuple[str, str, object]] = [
     ("OAUTH_AUDIENCE", "video", "video"),
     ("KEYS_FROM_HEADERS", "1", True),
     ("LOG_LEVEL", "debug", "DEBUG"),
+    ("LOG_FORMAT", "JSON", "json"),
 ]
 NOT_ALONE = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
 """Variables that need another, or a file; they have tests of their own."""

@@ -30,7 +30,7 @@ def _serve_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; what the codes mean stands in `exits.py`."""
     import anyio
 
-    from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+    from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
     from hailuo_mcp.server import serve_stdio
     from hailuo_mcp.settings import SettingsError
 
@@ -48,7 +48,8 @@ def _serve_stdio() -> int:
         # A read from a terminal cannot be cancelled: without this, Ctrl-C would only take effect at the next line.
         signal.signal(signal.SIGINT, _leave_at_once)
     try:
-        anyio.run(serve_stdio, lambda: studio, version())
+        with exporting(version()):
+            anyio.run(serve_stdio, lambda: studio, version())
     except KeyboardInterrupt:
         return 130
     return 0

@@ -6,7 +6,7 @@ import socket
 import anyio
 import click
 
-from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
@@ -43,7 +43,7 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
-    with listener:
+    with listener, exporting(version()):
         anyio.run(serve_http, studio, version(), listener, _announce)
     return Exit.DONE
 
@@ -51,4 +51,5 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
 def _announce(url: str) -> None:
     results().print(url)
     results().file.flush()
-    remarks().print("Give this URL to an MCP client. Ctrl-C ends it.")
+    if (people := remarks()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
+        people.print("Give this URL to an MCP client. Ctrl-C ends it.")

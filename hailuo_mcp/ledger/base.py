@@ -183,7 +183,7 @@ def blocks(earlier: Job, job: Job, guard: Guard) -> bool:
 
 def is_news(before: Job, after: Job) -> bool:
     """Whether a change is worth telling of."""
-    unnoticed = {"polled_at": None, "updated_at": before.updated_at}
+    unnoticed = {"polled_at": None, "polls": 0, "updated_at": before.updated_at}
     return before.model_copy(update=unnoticed) != after.model_copy(update=unnoticed)
 
 

@@ -1,0 +1,71 @@
+"""The figures that operators get: their names, units and buckets, in one place."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Counter, Histogram, Meter
+
+SCOPE = "hailuo_mcp"
+"""The name under which spans and figures are filed."""
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""As the semantic conventions ask."""
+GATEWAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+JOB_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 240, 480, 960, 3600)
+POLL_BUCKETS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
+LAG_BUCKETS = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 300, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All instruments. They go nowhere until somebody sets up OpenTelemetry's SDK."""
+
+    transitions: "Counter"
+    spend: "Counter"
+    polls: "Histogram"
+    job_duration: "Histogram"
+    notice_lag: "Histogram"
+    gateway_duration: "Histogram"
+    request_duration: "Histogram"
+
+
+@cache
+def figures() -> Figures:
+    """Those of this process."""
+    from opentelemetry import metrics  # start-up time: before the first job, nothing is counted
+
+    return made_by(metrics.get_meter(SCOPE))
+
+
+def made_by(meter: "Meter") -> Figures:
+    def histogram(name: str, unit: str, description: str, buckets: tuple[float, ...]) -> "Histogram":
+        return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=buckets)
+
+    return Figures(
+        transitions=meter.create_counter(
+            "hailuo_mcp.job.transitions", "{job}", "Jobs that came into a state, by model and state."
+        ),
+        spend=meter.create_counter(
+            "hailuo_mcp.job.spend", "{USD}", "US dollars that ended jobs cost, as reported, else as estimated."
+        ),
+        polls=histogram("hailuo_mcp.job.polls", "{poll}", "Questions asked until a job had ended.", POLL_BUCKETS),
+        job_duration=histogram(
+            "hailuo_mcp.job.duration", "s", "From a job's submission until its end was seen.", JOB_BUCKETS
+        ),
+        notice_lag=histogram(
+            "hailuo_mcp.job.notice_lag",
+            "s",
+            "From a job's completion at the gateway, where that tells the time, until it was seen here.",
+            LAG_BUCKETS,
+        ),
+        gateway_duration=histogram(
+            "hailuo_mcp.gateway.duration",
+            "s",
+            "Operations at a gateway, retries and waits included, by operation and outcome.",
+            GATEWAY_BUCKETS,
+        ),
+        request_duration=histogram(
+            "http.client.request.duration", "s", "Requests to gateways, each by itself.", REQUEST_BUCKETS
+        ),
+    )

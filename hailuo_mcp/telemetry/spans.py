@@ -1,0 +1,120 @@
+"""Spans: one for each operation at a gateway, each request within it, and each use of the ledger.
+
+Only OpenTelemetry's API is used, which does nothing until somebody sets up its SDK. Spans nest below the one that the
+MCP SDK makes for a call.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from time import perf_counter
+from typing import Literal
+from urllib.parse import urlsplit
+
+import anyio
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+
+from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.telemetry.context import current
+from hailuo_mcp.telemetry.figures import SCOPE, figures
+
+Operation = Literal["submit", "poll", "upload", "history", "file"]
+"""What a gateway is asked for; `file` is the clip, from wherever its link points."""
+Attributes = Mapping[str, str | int | float | bool]
+
+OK, CANCELLED = "ok", "cancelled"
+
+
+@cache
+def _tracer() -> Tracer:
+    return trace.get_tracer(SCOPE)  # stands for the real one as soon as there is one
+
+
+def in_a_span() -> bool:
+    """Whether somebody traces what is being done now."""
+    return trace.get_current_span().get_span_context().is_valid
+
+
+def mark(attributes: Attributes) -> None:
+    """Tell the current span more."""
+    trace.get_current_span().set_attributes(dict(attributes))
+
+
+@contextmanager
+def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanKind.INTERNAL) -> Generator[Span]:
+    """What is raised within marks it by the error's code or kind, never by its text, which may quote anything."""
+    about = current()
+    known = {"hailuo_mcp.request_id": about.request_id, "hailuo_mcp.tenant": about.tenant}
+    with _tracer().start_as_current_span(
+        name,
+        kind=kind,
+        attributes={**{name: value for name, value in known.items() if value}, **(attributes or {})},
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as opened:
+        try:
+            yield opened
+        except BaseException as error:
+            outcome = outcome_of(error)
+            opened.set_attribute("error.type", outcome)
+            if outcome != CANCELLED:
+                opened.set_status(StatusCode.ERROR)
+            raise
+
+
+@contextmanager
+def asking(gateway: str, operation: Operation, model: str) -> Generator[None]:
+    """One operation at a gateway, its retries and waits included: a span, and its time and outcome as a figure."""
+    began, outcome = perf_counter(), OK
+    attributes = {
+        "hailuo_mcp.gateway": gateway,
+        "hailuo_mcp.operation": operation,
+        "hailuo_mcp.model": model,
+    }
+    try:
+        with span(f"{operation} {gateway}", attributes):
+            yield
+    except BaseException as error:
+        outcome = outcome_of(error)
+        raise
+    finally:
+        figures().gateway_duration.record(perf_counter() - began, {**attributes, "hailuo_mcp.outcome": outcome})
+
+
+@contextmanager
+def requesting(method: str, url: str) -> Generator[Callable[[int], None]]:
+    """One HTTP request to a gateway, by the semantic conventions, but for its path: that names jobs, and its query may
+    hold more. Yields what takes the answer's status."""
+    parts = urlsplit(url)
+    attributes: dict[str, str | int] = {
+        "http.request.method": method,
+        "server.address": parts.hostname or "",
+        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
+        "url.scheme": parts.scheme,
+    }
+    began = perf_counter()
+    try:
+        with span(method, attributes, SpanKind.CLIENT) as opened:
+
+            def answered(status: int) -> None:
+                attributes["http.response.status_code"] = status
+                opened.set_attribute("http.response.status_code", status)
+                if status >= 400:
+                    attributes["error.type"] = str(status)
+                    opened.set_attribute("error.type", str(status))
+                    opened.set_status(StatusCode.ERROR)
+
+            yield answered
+    except BaseException as error:
+        attributes["error.type"] = outcome_of(error)
+        raise
+    finally:
+        figures().request_duration.record(perf_counter() - began, attributes)
+
+
+def outcome_of(error: BaseException) -> str:
+    """The error's code where it is one of ours, else its kind."""
+    if isinstance(error, HailuoError):
+        return error.problem.code
+    return CANCELLED if isinstance(error, anyio.get_cancelled_exc_class()) else type(error).__name__

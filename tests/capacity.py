@@ -1,0 +1,98 @@
+"""What many jobs in flight ask of a gateway, the database and the servers, on paper: computed from the figures in the
+code, for `docs/capacity.md`."""
+
+from datetime import timedelta
+
+from hailuo_mcp import sending, watching
+from hailuo_mcp.catalog import price_samples
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.ledger.postgres import database
+from tests.tables import table
+
+JOBS = (1_000, 10_000, 100_000)
+SERVERS = 5
+LOOK_TAKES_SECONDS = 0.5
+"""A poll's round trip and three writes; a guess, to be replaced by what is measured."""
+TRANSACTIONS_A_LOOK = 3
+"""Lease, change, give back. A lease takes several jobs at once where several are due."""
+NEWS_A_JOB = 5
+"""Entered, accepted, processing, completed, saved."""
+CLIP_MB = 5
+KINDS = (
+    ("80 s, known", 80.0, 80.0),
+    ("120 s, known", 120.0, 120.0),
+    ("173 s, known", 173.0, 173.0),
+    ("120 s, nothing published or learned", None, 120.0),
+    ("9 minutes, 120 s expected", 120.0, 540.0),
+)
+"""How a job is called, what is expected of it, and how long it takes."""
+
+
+def looks(expected: float | None, takes: float) -> list[float]:
+    """When a watcher looks at a job, in seconds from its submission, until it sees the end."""
+    job = Job(model="segmind/hailuo-02-fast", origin="https://x", state=State.PROCESSING, estimated_seconds=expected)
+    seen = [job.patience_seconds(job.created_at)]
+    while seen[-1] < takes:
+        aged = job.model_copy(update={"created_at": utc_now() - timedelta(seconds=seen[-1])})
+        delay = watching.next_look(aged)
+        assert delay
+        seen.append(round(seen[-1] + delay.total_seconds(), 1))
+    return seen
+
+
+def cadence() -> str:
+    rows: list[tuple[str, ...]] = []
+    for name, expected, takes in KINDS:
+        at = looks(expected, takes)
+        rows.append((name, str(len(at)), ", ".join(f"{moment:.0f}" for moment in at), f"{at[-1] - takes:.0f} s"))
+    return table(("a job of", "looks", "at, in seconds", "seen late by"), rows)
+
+
+def load() -> str:
+    takes = 120.0
+    each = len(looks(takes, takes))
+    models = [model for gateway in discover() for model in gateway.models]
+    cheapest = min(price.usd for model in models for spec in price_samples(model) if (price := spec.price()))
+    rows: list[tuple[str, ...]] = []
+    for jobs in JOBS:
+        started = jobs / takes
+        asked = jobs * each / takes
+        rows.append(
+            (
+                f"{jobs:,}",
+                f"{started:,.0f}",
+                f"{asked:,.0f}",
+                f"{asked * 60:,.0f}",
+                f"{asked * LOOK_TAKES_SECONDS:,.0f}",
+                f"{-(-asked * LOOK_TAKES_SECONDS // watching.AT_ONCE):,.0f}",
+                f"{asked * TRANSACTIONS_A_LOOK + started * NEWS_A_JOB:,.0f}",
+                f"{started * NEWS_A_JOB * SERVERS:,.0f}",
+                f"{started * CLIP_MB * 3600 / 1000:,.0f}",
+                f"{started * 86400 * cheapest / 1e6:,.2g}",
+            )
+        )
+    head = (
+        *("jobs in flight", "submitted a second", "polls a second", "polls a minute", "looks under way"),
+        *(
+            "servers by looks",
+            "transactions a second",
+            f"news a second to {SERVERS} servers",
+            "GB of clips an hour",
+            "million US$ a day, at least",
+        ),
+    )
+    return table(head, rows)
+
+
+def limits() -> str:
+    listening = 1
+    rows = [
+        ("requests to one gateway at once, a server and account", str(sending.CONNECTIONS)),
+        ("looks of the watcher at once, a server", str(watching.AT_ONCE)),
+        ("looks a second, a server", f"{watching.AT_ONCE / LOOK_TAKES_SECONDS:.0f}"),
+        ("connections to PostgreSQL, a server", str(database.POOL_SIZE + listening)),
+        (f"connections to PostgreSQL, {SERVERS} servers", str(SERVERS * (database.POOL_SIZE + listening))),
+        ("takeover of a dead server's jobs", f"{watching.LEASE.total_seconds():.0f} s"),
+    ]
+    return table(("figure", "value"), rows)

@@ -187,13 +187,11 @@ def main() -> None:
         return
     print(f"{FEW} against {options.jobs} jobs, load average {os.getloadavg()[0]:.1f}; aim: p99 ratio ≤ {AIM}")
     for engine, rows in figures.items():
-        print(f"{engine:22}{'few p50':>9}{'p99':>8}{'many p50':>10}{'p99 (ms)':>10}{'p50 ratio':>11}{'p99 ratio':>11}")
+        heads = f"{'few p50':>9}{'p99':>8}{'many p50':>10}{'p99 (ms)':>10}{'p50 ratio':>11}{'p99 ratio':>11}"
+        print(f"{engine:22}{heads}")
         for what, row in rows.items():
-            print(
-                f"  {what:20}{row['few_p50_ms']:>9}{row['few_p99_ms']:>8}{row['many_p50_ms']:>10}"
-                f"{row['many_p99_ms']:>10}"
-                f"{row['p50_ratio']:>11}{row['p99_ratio']:>11}"
-            )
+            sizes = f"{row['few_p50_ms']:>9}{row['few_p99_ms']:>8}{row['many_p50_ms']:>10}{row['many_p99_ms']:>10}"
+            print(f"  {what:20}{sizes}{row['p50_ratio']:>11}{row['p99_ratio']:>11}")
 
 
 if __name__ == "__main__":

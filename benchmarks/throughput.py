@@ -1,4 +1,5 @@
-"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`), over one transport.
+"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`) over the same
+transport.
 
     uv run python -m benchmarks.throughput [--rounds 20] [--calls 200] [--json]
 

@@ -17,10 +17,11 @@ from mcp.shared.exceptions import MCPError
 from tests.support import facts_of
 
 CALL_SECONDS = 60.0
+WAIT_SECONDS, UNCONFIRMED_WAIT_SECONDS = 45, 10
 PAUSE_SECONDS = 0.5
 AT_ONCE = 3
 """Jobs that one client has under way."""
-GIVE_UP_AFTER_SECONDS = 75.0
+GIVE_UP_AFTER_SECONDS = 45.0
 """So long an unconfirmed job is asked for where its gateway has a history. Then it never arrived."""
 WITHOUT_HISTORY = "aimlapi/"
 
@@ -75,9 +76,10 @@ class Agent:
     async def _job(self, client: Client, prompt: str, model: str) -> None:
         began = time.monotonic()
         request_id = await self._submit(client, prompt, model, force_new=False)
-        await self._ask(client, "get_status", {"request_id": request_id})
+        facts = await self._ask(client, "get_status", {"request_id": request_id})
         while True:
-            facts = await self._ask(client, "get_status", {"request_id": request_id, "wait_seconds": 45})
+            wait = UNCONFIRMED_WAIT_SECONDS if facts.get("state") == "unconfirmed" else WAIT_SECONDS
+            facts = await self._ask(client, "get_status", {"request_id": request_id, "wait_seconds": wait})
             state = facts.get("state")
             self._log.states[prompt] = f"{request_id}: {state}"
             if state == "completed" and facts.get("video_url"):

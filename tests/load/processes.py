@@ -22,10 +22,12 @@ def free_ports(count: int) -> list[int]:
 
 
 class Process:
-    """`hailuo-mcp` with these arguments; its log is appended to one file over all its lives."""
+    """`hailuo-mcp`, or another command, with these arguments; its log is appended to one file over all its lives."""
 
-    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
-        self._command = [*CLI, *arguments]
+    def __init__(
+        self, arguments: Sequence[str], environ: Mapping[str, str], log: Path, *, command: Sequence[str] = CLI
+    ) -> None:
+        self._command = [*command, *arguments]
         self._environ = dict(environ)
         self._log = log
         self._process: subprocess.Popen[str] | None = None

@@ -43,10 +43,11 @@ values: st.SearchStrategy[Any] = st.recursive(
 def objects(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """An object with each field right, wrong, or missing, and perhaps one that nobody knows."""
     known = st.fixed_dictionaries({}, optional={name: right | right | values for name, right in fields.items()})
-    return st.builds(_over, known, st.dictionaries(texts, values, max_size=2))
+    return st.tuples(st.dictionaries(texts, values, max_size=2), known).map(_together)
 
 
-def _over(known: dict[str, Any], strange: dict[str, Any]) -> dict[str, Any]:
+def _together(parts: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    strange, known = parts
     return {**strange, **known}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -59,7 +60,12 @@ class Here:
             patch.setattr(sys, "stdin", io.StringIO())
             patch.chdir(self.environment["HOME"])
             self.capsys.readouterr()
-            code = run(args)
+            log = logging.getLogger("hailuo_mcp")
+            level = log.level
+            try:
+                code = run(args)
+            finally:
+                log.setLevel(level)  # a command sets it for its process, which is that of all tests here
         captured = self.capsys.readouterr()
         return subprocess.CompletedProcess(args, code, captured.out, captured.err)
 

@@ -267,7 +267,7 @@ def test_on_a_terminal_the_total_is_confirmed(
     assert gateways.taken.total() == jobs
     if jobs:
         assert b"segmind/" not in said.split(b"1 saved")[-1]
-        assert b"queued" in said, "the live table"
+        assert b"spent or at stake" in said, "the live table"
 
 
 def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:

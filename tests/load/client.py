@@ -3,16 +3,17 @@ asked again, but never submitted again without a look at what became of the firs
 
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import httpx2
+from anyio.abc import TaskStatus
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult
 
 from tests.support import facts_of
 
@@ -46,6 +47,46 @@ class Log:
     """Answers that no sensible client could go on from."""
 
 
+class Line:
+    """The SDK's client, and a new one when an answer breaks off in its middle: that ends the one it came to."""
+
+    def __init__(self, url: str, token: str, log: Log) -> None:
+        self._url, self._token, self._log = url, token, log
+        self._client: Client | None = None
+        self._calls: set[anyio.CancelScope] = set()
+
+    async def hold(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Be connected until cancelled."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        while True:
+            try:
+                async with (
+                    httpx2.AsyncClient(headers=headers, timeout=CALL_SECONDS) as web,
+                    Client(streamable_http_client(self._url, http_client=web), mode="2026-07-28") as self._client,
+                ):
+                    task_status.started()
+                    task_status = anyio.TASK_STATUS_IGNORED
+                    await anyio.sleep_forever()
+            except* httpx2.HTTPError:
+                self._log.met["connected anew"] += 1
+            finally:
+                for call in list(self._calls):
+                    call.cancel()
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
+        """Raises ConnectionError, MCPError: no answer came."""
+        assert self._client
+        with anyio.CancelScope() as scope:
+            self._calls.add(scope)
+            try:
+                return await self._client.call_tool(tool, dict(arguments))
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                raise ConnectionError("between two clients") from None
+            finally:
+                self._calls.discard(scope)
+        raise ConnectionError("broken off")
+
+
 class Agent:
     """One client, its jobs one after another, a few at a time."""
 
@@ -55,31 +96,26 @@ class Agent:
     async def run(self, models: Mapping[str, str]) -> None:
         """Submit a job for each prompt, to its model, and see each to its end."""
         places = anyio.CapacityLimiter(AT_ONCE)
-        async with self._connected() as client, anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as lines:
+            line = Line(self._url, self._token, self._log)
+            await lines.start(line.hold)
+            async with anyio.create_task_group() as tasks:
 
-            async def one(prompt: str, model: str) -> None:
-                async with places:
-                    await self._job(client, prompt, model)
+                async def one(prompt: str, model: str) -> None:
+                    async with places:
+                        await self._job(line, prompt, model)
 
-            for prompt, model in models.items():
-                tasks.start_soon(one, prompt, model)
+                for prompt, model in models.items():
+                    tasks.start_soon(one, prompt, model)
+            lines.cancel_scope.cancel()
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[Client]:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=CALL_SECONDS) as web,
-            Client(streamable_http_client(self._url, http_client=web), mode="2026-07-28") as client,
-        ):
-            yield client
-
-    async def _job(self, client: Client, prompt: str, model: str) -> None:
+    async def _job(self, line: Line, prompt: str, model: str) -> None:
         began = time.monotonic()
-        request_id = await self._submit(client, prompt, model, force_new=False)
-        facts = await self._ask(client, "get_status", {"request_id": request_id})
+        request_id = await self._submit(line, prompt, model, force_new=False)
+        facts = await self._ask(line, "get_status", {"request_id": request_id})
         while True:
             wait = UNCONFIRMED_WAIT_SECONDS if facts.get("state") == "unconfirmed" else WAIT_SECONDS
-            facts = await self._ask(client, "get_status", {"request_id": request_id, "wait_seconds": wait})
+            facts = await self._ask(line, "get_status", {"request_id": request_id, "wait_seconds": wait})
             state = facts.get("state")
             self._log.states[prompt] = f"{request_id}: {state}"
             if state == "completed" and facts.get("video_url"):
@@ -94,30 +130,30 @@ class Agent:
                     await anyio.sleep(PAUSE_SECONDS)
                 elif time.monotonic() - began > GIVE_UP_AFTER_SECONDS:
                     self._log.met["submitted anew, for the history has no trace"] += 1
-                    request_id, began = await self._submit(client, prompt, model, force_new=True), time.monotonic()
+                    request_id, began = await self._submit(line, prompt, model, force_new=True), time.monotonic()
             elif state not in ("queued", "processing", "completed"):
                 self._log.wrong.append(f"{self._name}: {facts}")
                 return
 
-    async def _submit(self, client: Client, prompt: str, model: str, *, force_new: bool) -> str:
+    async def _submit(self, line: Line, prompt: str, model: str, *, force_new: bool) -> str:
         arguments = {"prompt": prompt, "model": model, **({"force_new": True} if force_new else {})}
         while True:
-            facts = await self._once(client, "generate_video", arguments)
+            facts = await self._once(line, "generate_video", arguments)
             if facts and facts.get("request_id"):
                 return facts["request_id"]
             arguments.pop("force_new", None)  # the job that it may have made stands for it
             # Cut. Either list_jobs tells whether it exists, or the same call does, by the guard against duplicates.
             if facts is None and self._log.met["cut: generate_video"] % 2:
-                rows = (await self._ask(client, "list_jobs", {"limit": 50}))["jobs"]
+                rows = (await self._ask(line, "list_jobs", {"limit": 50}))["jobs"]
                 found = [row["request_id"] for row in rows if row["prompt"] == prompt[:80]]
                 if found and not force_new:
                     return found[0]
             await anyio.sleep(PAUSE_SECONDS)
 
-    async def _ask(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _ask(self, line: Line, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask, and ask again where the call was cut: that costs nothing."""
         while True:
-            facts = await self._once(client, tool, arguments)
+            facts = await self._once(line, tool, arguments)
             if facts is not None and "error" in facts and "state" not in facts and facts["error"]:
                 await anyio.sleep(PAUSE_SECONDS)
             elif facts is not None:
@@ -125,13 +161,13 @@ class Agent:
             else:
                 await anyio.sleep(PAUSE_SECONDS)
 
-    async def _once(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    async def _once(self, line: Line, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The facts of one call; None where it was cut."""
         began = time.monotonic()
         self._log.calls += 1
         try:
-            result = await client.call_tool(tool, dict(arguments))
-        except (MCPError, httpx2.HTTPError) as error:
+            result = await line.call(tool, arguments)
+        except (MCPError, ConnectionError) as error:
             self._log.met[f"cut: {tool}"] += 1
             self._log.met[f"cut as: {error!s:.60}"] += 1
             return None

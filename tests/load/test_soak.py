@@ -33,6 +33,8 @@ MODEL = "aimlapi/hailuo-02"
 SAMPLE_EVERY_SECONDS = 0.5
 QUIET_WITHIN_SECONDS = 30.0
 """Connections that nobody uses are closed by then."""
+ONCE = Counter(["_shutdown_watcher"])
+"""The library that sends streams begins one such task with its first stream, for all of them."""
 RSS_GROWTH_MAX = 1.05
 FILES_MORE_MAX = 3
 """The database and the pool of a gateway may hold a few more than at the beginning."""
@@ -91,6 +93,7 @@ async def test_an_hour_of_short_jobs_leaves_no_task_no_socket_and_no_memory_behi
         url = f"http://127.0.0.1:{port}/mcp"
         await _rounds(url, met, 10.0)  # what is loaded once is loaded now
         before = await _quiet(watched, None)
+        at_first = watched.tasks
         async with anyio.create_task_group() as sampling:
             sampling.start_soon(watched.sample)
             await _rounds(url, met, SECONDS * share())
@@ -108,7 +111,7 @@ async def test_an_hour_of_short_jobs_leaves_no_task_no_socket_and_no_memory_behi
     assert met["streams"]
     assert met["given up"]
     assert late <= early * RSS_GROWTH_MAX
-    assert after[0] <= before[0], tasks
+    assert not Counter(tasks) - Counter(at_first) - ONCE
     assert after[1] <= before[1] + FILES_MORE_MAX
     assert after[2] <= before[2] + FILES_MORE_MAX
 

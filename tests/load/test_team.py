@@ -143,6 +143,7 @@ async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and
     }
     everything = {prompt: model for own in prompts.values() for prompt, model in own.items()}
     log, took = Log(), 0.0
+    before = _cpu()
     with own_postgres.database() as database_url:
         async with team(tmp_path, database_url) as running:
             began = time.monotonic()
@@ -159,7 +160,11 @@ async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and
             await _some_clips_can_be_fetched(log)
             ledger = await _ledger(database_url)
     taken = _taken(tmp_path)
-    figures(_report(log, taken, ledger, running, took, clients))
+    ours, others = (after - then for after, then in zip(_cpu(), before, strict=True))
+    figures(
+        f"{_report(log, taken, ledger, running, took, clients)}\nCPU: {ours:.0f} s of the clients, {others:.0f} s of"
+        f" servers with their {running.kills} new starts, sandbox and nginx, {(ours + others) / took:.2f} cores in all"
+    )
     print({prompt: log.states.get(prompt) for prompt in everything if prompt not in log.links})  # shown if it fails
 
     twice = {prompt: count for prompt, count in Counter(job.shot.prompt for job in taken).items() if count > 1}
@@ -204,6 +209,12 @@ async def _ledger(url: str) -> list[Mapping[str, Any]]:
     finally:
         await connection.close()
     return [dict(row) for row in rows]
+
+
+def _cpu() -> tuple[float, float]:
+    """Seconds that this process has used, and its children that have ended."""
+    used = os.times()
+    return used.user + used.system, used.children_user + used.children_system
 
 
 def _taken(directory: Path) -> list[SandboxJob]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import av
+import pytest
 from mcp import Client
 
 from .support import (
@@ -39,6 +40,7 @@ def _codec(path: str) -> str:
         return stream.codec_context.name
 
 
+@pytest.mark.slow
 async def test_jobs_of_every_model_live_through_a_restart_and_through_the_loss_of_the_ledger(tmp_path: Path) -> None:
     small = {"segmind/hailuo-2.3-fast": {"resolution": "768p"}}
     with sandbox_on_a_port(tmp_path) as gateways:

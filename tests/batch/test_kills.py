@@ -20,6 +20,8 @@ from hailuo_mcp.jobs import Job
 from tests.batch.conftest import Gateways, Shots, mixed
 from tests.support import age
 
+pytestmark = pytest.mark.slow
+
 
 def killed_after(gateways: Gateways, file: Path, lines: int, word: str, *args: str, pause: float = 0) -> None:
     """Run until so many lines with this word were said, and kill -9 then; to the end, if it comes before."""

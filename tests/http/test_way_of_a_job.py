@@ -16,6 +16,8 @@ PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_job_goes_its_whole_way_over_http(era: Era, tmp_path: Path) -> None:

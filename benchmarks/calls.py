@@ -65,11 +65,15 @@ def served(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Gen
             server.terminate()
 
 
-def to_the_other_core() -> None:
+@contextmanager
+def on_the_other_core() -> Generator[None]:
     """This process leaves the servers their core, where there is a second one."""
     cores = os.sched_getaffinity(0)
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores - {min(cores)})
+    os.sched_setaffinity(0, cores - {min(cores)} or cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ import anyio
 import asyncpg
 import httpx
 
-from benchmarks.calls import Calls, served, to_the_other_core
+from benchmarks.calls import Calls, on_the_other_core, served
 from benchmarks.figures import Figure
 from benchmarks.throughput import completed
 from hailuo_mcp.jobs import Job, utc_now
@@ -143,8 +143,8 @@ def percentile(values: list[float], percent: int) -> float:
 
 def run(engine: str, most: int, rounds: int) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as name, pairs(engine, Path(name), most) as measured:
-        to_the_other_core()
-        anyio.run(measure, measured, rounds, most)
+        with on_the_other_core():
+            anyio.run(measure, measured, rounds, most)
         rows: dict[str, dict[str, float]] = {}
         for what, pair in measured.items():
             row = {
@@ -178,9 +178,7 @@ def main() -> None:
     options = parser.parse_args()
     engines = ("sqlite", "postgres") if options.engine == "both" else (options.engine,)
     figures: dict[str, dict[str, dict[str, float]]] = {}
-    cores = os.sched_getaffinity(0)
     for engine in engines:
-        os.sched_setaffinity(0, cores)
         figures[engine] = run(engine, options.jobs, options.rounds)
     if options.json:
         print(json.dumps(figures, indent=2))

@@ -23,7 +23,7 @@ from pathlib import Path
 import anyio
 import httpx
 
-from benchmarks.calls import Calls, Served, free_port, served, to_the_other_core
+from benchmarks.calls import Calls, Served, free_port, on_the_other_core, served
 from benchmarks.figures import Figure
 from hailuo_mcp.gateways.segmind import Segmind
 from hailuo_mcp.jobs import Job, State, utc_now
@@ -153,8 +153,8 @@ async def measure(calls: Mapping[str, Calls], rounds: int, count: int) -> dict[s
 
 def run(rounds: int, count: int) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as name, field(Path(name)) as measured:
-        to_the_other_core()
-        paces = anyio.run(measure, measured.calls, rounds, count)
+        with on_the_other_core():
+            paces = anyio.run(measure, measured.calls, rounds, count)
         bare = next(iter(measured.calls))
         return {
             name: {

@@ -190,6 +190,8 @@ class Tracker:
                 taken = await self._ledger.remote_ids(job.model, job.origin)
                 with asking(gateway.name, "history", job.model):
                     found = await gateway.find(job, taken)
+            if found and await self._is_anothers(found[0], job):
+                found = None
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
@@ -213,6 +215,11 @@ class Tracker:
         if job.state is State.COMPLETED and job.video_url and not job.video_path:
             job = await self.save(tasks, job)
         return job
+
+    async def _is_anothers(self, remote_id: str, job: Job) -> bool:
+        """Whether a row, once it was read, is or may be an equal submission's that was made meanwhile: whoever gave up
+        on the first has sent another."""
+        return await self._twin_on_its_way(job) or remote_id in await self._ledger.remote_ids(job.model, job.origin)
 
     async def _twin_on_its_way(self, job: Job) -> bool:
         """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""

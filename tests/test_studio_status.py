@@ -1,6 +1,7 @@
 """Following a job: what each answer of a gateway makes of it, and what no answer makes of it."""
 
 import base64
+import inspect
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -281,6 +282,26 @@ async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under
         await age(studio, lost, timedelta(seconds=31))
         assert (await studio.status(lost.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
+
+
+async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissions(tmp_path: Path) -> None:
+    studio, wire = listened_to(settings_for(tmp_path))
+    sandbox = wire.answer
+    async with studio:
+        wire.answer = breaks
+        lost = (await studio.generate(arguments_for(FAST_02))).job
+        later: list[Job] = []
+
+        async def meanwhile(request: httpx.Request) -> httpx.Response:
+            if "request-history" in request.url.path and not later:
+                later.append((await studio.generate(arguments_for(FAST_02), force_new=True)).job)
+            answer = sandbox(request)
+            return await answer if inspect.isawaitable(answer) else answer
+
+        wire.answer = meanwhile
+        same = await studio.status(lost.request_id)
+    assert later[0].remote_id
+    assert (same.state, same.remote_id) == (State.UNCONFIRMED, None)
 
 
 async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""The figures that are promised, by the benchmarks that measure them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks import growth, throughput
+from tests.load.size import share, sized
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_get_status_is_not_much_slower_than_the_least_that_a_server_can_do(figures: Callable[[str], None]) -> None:
+    measured = throughput.run(sized(40), 100)
+    figures("\n".join(f"{name}: {row}" for name, row in measured.items()))
+    for row in measured.values():  # the server's own time tells the same where the machine is busy
+        assert max(row["ratio"], row["cpu_ratio"]) >= throughput.AIM
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_large_ledger_does_not_slow_get_status_down(engine: str, figures: Callable[[str], None]) -> None:
+    measured = growth.run(engine, sized(growth.MANY), sized(40))
+    figures("\n".join(f"{name}: {row}" for name, row in measured.items()))
+    asked = measured["get_status"]
+    assert asked["p50_ratio"] <= growth.AIM
+    if share() >= 1:  # fewer calls say little of their slowest
+        assert asked["p99_ratio"] <= growth.AIM

@@ -22,8 +22,9 @@ WAIT_SECONDS, UNCONFIRMED_WAIT_SECONDS = 45, 10
 PAUSE_SECONDS = 0.5
 AT_ONCE = 3
 """Jobs that one client has under way."""
-GIVE_UP_AFTER_SECONDS = 45.0
-"""So long an unconfirmed job is asked for where its gateway has a history. Then it never arrived."""
+GIVE_UP_AFTER_SECONDS, GIVE_UP_AFTER_ANSWERS = 40.0, 3
+"""An unconfirmed job is given up when so many waits have been answered since it had this age, the first at which it
+cannot be under way any more: where its gateway has a history, it never arrived there."""
 WITHOUT_HISTORY = "aimlapi/"
 
 
@@ -110,11 +111,12 @@ class Agent:
             lines.cancel_scope.cancel()
 
     async def _job(self, line: Line, prompt: str, model: str) -> None:
-        began = time.monotonic()
         request_id = await self._submit(line, prompt, model, force_new=False)
         facts = await self._ask(line, "get_status", {"request_id": request_id})
+        in_vain = 0
         while True:
-            wait = UNCONFIRMED_WAIT_SECONDS if facts.get("state") == "unconfirmed" else WAIT_SECONDS
+            unconfirmed = facts.get("state") == "unconfirmed"
+            wait = UNCONFIRMED_WAIT_SECONDS if unconfirmed else WAIT_SECONDS
             facts = await self._ask(line, "get_status", {"request_id": request_id, "wait_seconds": wait})
             state = facts.get("state")
             self._log.states[prompt] = f"{request_id}: {state}"
@@ -123,14 +125,15 @@ class Agent:
                 self._log.noticed[prompt] = time.time()
                 return
             if state == "unconfirmed":
-                if model.startswith(WITHOUT_HISTORY):
-                    if time.monotonic() - began > GIVE_UP_AFTER_SECONDS / 2:  # nothing more will come: it says so
-                        self._log.unconfirmed.add(prompt)
-                        return
-                    await anyio.sleep(PAUSE_SECONDS)
-                elif time.monotonic() - began > GIVE_UP_AFTER_SECONDS:
+                in_vain += facts["elapsed_seconds"] > GIVE_UP_AFTER_SECONDS + wait
+                if in_vain >= GIVE_UP_AFTER_ANSWERS and model.startswith(WITHOUT_HISTORY):
+                    self._log.unconfirmed.add(prompt)  # nothing more will come: it says so
+                    return
+                if in_vain >= GIVE_UP_AFTER_ANSWERS:
                     self._log.met["submitted anew, for the history has no trace"] += 1
-                    request_id, began = await self._submit(line, prompt, model, force_new=True), time.monotonic()
+                    request_id, in_vain = await self._submit(line, prompt, model, force_new=True), 0
+                elif model.startswith(WITHOUT_HISTORY):
+                    await anyio.sleep(PAUSE_SECONDS)
             elif state not in ("queued", "processing", "completed"):
                 self._log.wrong.append(f"{self._name}: {facts}")
                 return

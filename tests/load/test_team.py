@@ -53,6 +53,14 @@ def own_postgres() -> Generator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def gateways(tmp_path: Path) -> Generator[Path]:
+    """Where the sandbox keeps its jobs: in memory where that can be, for it is not the gateways' disk that is tried."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as directory:
+        yield Path(directory)
+
+
 @dataclass(frozen=True, slots=True)
 class Team:
     """What runs."""
@@ -83,7 +91,7 @@ def _tenants_file(directory: Path) -> Path:
 
 
 @asynccontextmanager
-async def team(directory: Path, database_url: str) -> AsyncGenerator[Team]:
+async def team(directory: Path, gateways: Path, database_url: str) -> AsyncGenerator[Team]:
     front, gateway, *ports = free_ports(2 + REPLICAS + SANDBOXES)
     at_replicas, at_sandboxes = ports[:REPLICAS], ports[REPLICAS:]
     environ = {
@@ -106,7 +114,7 @@ async def team(directory: Path, database_url: str) -> AsyncGenerator[Team]:
         Process(("serve", "--http", "--port", str(port)), environ, directory / f"replica-{number}.log")
         for number, port in enumerate(at_replicas, 1)
     ]
-    state = ("--seconds", str(JOB_SECONDS), "--state-dir", str(directory / "sandbox"))
+    state = ("--seconds", str(JOB_SECONDS), "--state-dir", str(gateways))
     sandboxes = [
         Process(("sandbox", "--port", str(port), *state), environ, directory / "sandbox.log") for port in at_sandboxes
     ]
@@ -131,7 +139,7 @@ async def _kill_in_turns(team: Team) -> None:
 
 
 async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and_the_database_restarts(
-    tmp_path: Path, own_postgres: Postgres, figures: Any
+    tmp_path: Path, gateways: Path, own_postgres: Postgres, figures: Any
 ) -> None:
     clients = sized(CLIENTS)
     prompts = {
@@ -145,7 +153,7 @@ async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and
     log, took = Log(), 0.0
     before = _cpu()
     with own_postgres.database() as database_url:
-        async with team(tmp_path, database_url) as running:
+        async with team(tmp_path, gateways, database_url) as running:
             began = time.monotonic()
             async with anyio.create_task_group() as chaos:
                 chaos.start_soon(_kill_in_turns, running)
@@ -159,7 +167,7 @@ async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and
                 chaos.cancel_scope.cancel()
             await _some_clips_can_be_fetched(log)
             ledger = await _ledger(database_url)
-    taken = _taken(tmp_path)
+    taken = _taken(gateways)
     ours, others = (after - then for after, then in zip(_cpu(), before, strict=True))
     figures(
         f"{_report(log, taken, ledger, running, took, clients)}\nCPU: {ours:.0f} s of the clients, {others:.0f} s of"
@@ -219,7 +227,7 @@ def _cpu() -> tuple[float, float]:
 
 def _taken(directory: Path) -> list[SandboxJob]:
     """What the gateways took, by their own store."""
-    store = Store(directory / "sandbox" / "sandbox.sqlite3")
+    store = Store(directory / "sandbox.sqlite3")
     return store._all("SELECT record FROM jobs")  # pyright: ignore[reportPrivateUsage]
 
 

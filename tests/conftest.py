@@ -4,6 +4,7 @@ and a PostgreSQL server, started when the first test wants it.
 The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml).
 """
 
+import logging
 from collections.abc import Callable, Generator
 
 import pytest
@@ -11,6 +12,12 @@ import pytest
 from tests.postgres import Postgres, shared_postgres
 
 FIGURES = "figures"
+
+
+@pytest.fixture(autouse=True)
+def _log_of_every_level() -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
+    """A command that ran in this process leaves the log as quiet as its user wants it, for itself alone."""
+    logging.getLogger("hailuo_mcp").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -374,7 +374,7 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     arguments: dict[str, Any] = {"prompt": "a cat"}
     if model.requires("first_frame_image"):
         arguments["first_frame_image"] = PICTURE
-    names = draw(st.lists(st.sampled_from([*model.model_fields, *model.model_fields, *CANONICAL, "seed"]), max_size=6))
+    names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 6, *CANONICAL, "seed"]), max_size=5))
     for name in names:
         urls_only = "pattern" in model.property_schemas().get(name, {})
         if name in ("first_frame_image", "last_frame_image"):

@@ -292,9 +292,10 @@ def _read_until(handle: int, end: bytes | None) -> bytes:
     return said
 
 
+@pytest.mark.slow
 def test_a_wait_that_is_over_leaves_the_jobs_to_the_next_run(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:never A kite"}, {"prompt": "A boat"})
-    done = gateways.cli("batch", str(file), "--yes", "--wait", "4")
+    done = gateways.cli("batch", str(file), "--yes", "--wait", "12")
     assert done.returncode == 4
     assert "The same command goes on from here." in done.stderr
     assert len(paths(done.stdout)) == 1

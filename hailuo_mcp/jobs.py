@@ -112,7 +112,8 @@ class Observation(BaseModel):
 class Job(BaseModel):
     """One generation, as the ledger keeps it. Frozen: a change is a new value, made by one of the methods below."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What a later version wrote is kept: servers of two versions share a ledger while a team is brought up to date.
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     key: str = Field(default_factory=lambda: uuid4().hex)
     """Our own id, given before anything is sent; `unconfirmed-<key>` goes on answering for ever."""

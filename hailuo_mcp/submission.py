@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,9 @@ class Submitter:
             raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
         self._check_callback(getattr(spec, "callback_url", None))
         pictures = {
-            name: await self._picture(name, given) for name in IMAGE_PARAMETERS if (given := getattr(spec, name, None))
+            name: await self._picture(name, given, gateway)
+            for name in IMAGE_PARAMETERS
+            if (given := getattr(spec, name, None))
         }
         for name, picture in pictures.items():
             if gateway.pictures == "url" and picture.url is None:
@@ -141,9 +143,9 @@ class Submitter:
                 )
         return Prepared(gateway, spec, pictures, choice.warnings)
 
-    async def _picture(self, name: str, given: str) -> Picture:
+    async def _picture(self, name: str, given: str, gateway: Gateway) -> Picture:
         if not given.startswith(LAST_FRAME):
-            return await read_picture(name, given, self._picture_rules)
+            return await read_picture(name, given, replace(self._picture_rules, formats=gateway.picture_formats))
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
         origin = (
             self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""

@@ -216,8 +216,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
     page = await call.studio.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
-    page = call.studio.shown_page(page)
-    view = views.job_list(page)
+    view = views.job_list(call.studio.shown_page(page))
     return _answer(view, views.job_list_text(view, page, sandbox=call.studio.settings.in_sandbox))
 
 

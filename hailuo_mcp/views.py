@@ -212,6 +212,7 @@ def job_list(page: JobPage) -> JobList:
 
 
 def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
+    """`view` is of the same jobs as their caller may see them: whoever is elsewhere has a link in place of a path."""
     if not view.jobs:
         return "No jobs. Call generate_video to submit one."
     spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")
@@ -220,8 +221,8 @@ def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
     for row, job in zip(view.jobs, page.jobs, strict=True):
         line = f'{row.request_id}: {row.state}, {row.created_at}, "{row.prompt}"'
         if job.state is State.COMPLETED:
-            line += f", saved at {row.video_path}" if row.video_path else ", not saved"
-            if not row.video_path and job.expires_at and job.expires_at - now < SOON:
+            line += f", saved at {row.video_path}" if row.video_path else ", saved" if job.video_path else ", not saved"
+            if not job.video_path and job.expires_at and job.expires_at - now < SOON:
                 line += f"; its link expires at {row.expires_at}: call download_video now"
         lines.append(line)
     return "\n".join(lines)

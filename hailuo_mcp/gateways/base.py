@@ -95,6 +95,8 @@ class Gateway(ABC):
     body. The first is the usual one."""
     pictures: ClassVar[Literal["upload", "data", "url"]]
     """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
+    picture_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
+    """What a local picture may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
     """How long results are kept, from submission; None where the gateway does not say."""
     failure_charged: ClassVar[Charged] = "unknown"

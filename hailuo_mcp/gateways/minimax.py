@@ -169,6 +169,7 @@ class Minimax(Gateway):
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     pictures = "data"
+    picture_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link dies after an hour, but the task goes on answering with a new one
     requests_a_minute = 20
     callbacks = True

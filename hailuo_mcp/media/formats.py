@@ -6,8 +6,8 @@ from hailuo_mcp.errors import InvalidImage
 
 HEADER_BYTES = 32
 """All that is read of a file which turns out to be no picture."""
-SENDABLE = {"JPEG": "image/jpeg", "PNG": "image/png"}
-"""The formats that gateways take, and their media types."""
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
+"""Of the formats that some gateway takes."""
 WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
 
 _PICTURES = (

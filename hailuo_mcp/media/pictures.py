@@ -22,7 +22,7 @@ import anyio.to_thread
 
 from hailuo_mcp.errors import InvalidImage
 from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
-from hailuo_mcp.media.formats import HEADER_BYTES, SENDABLE, WANTED, no_picture, picture_format, png_end
+from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, no_picture, picture_format, png_end
 from hailuo_mcp.media.mending import mended
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class PictureRules:
     local_files: bool = True
     """Off where the caller is not on this machine."""
     fix: bool = False
+    formats: tuple[str, ...] = ("JPEG", "PNG")
+    """What the gateway takes as it is."""
 
 
 async def read_picture(parameter: str, given: str, rules: PictureRules) -> Picture:
@@ -93,7 +95,7 @@ async def read_picture(parameter: str, given: str, rules: PictureRules) -> Pictu
 
 def picture_from_still(parameter: str, content: bytes, label: str) -> Picture:
     """A frame of a clip, held to the same rules. Raises InvalidImage."""
-    return _checked(parameter, content, label, fix=False)
+    return _checked(parameter, content, label, PictureRules())
 
 
 def _from_url(parameter: str, text: str) -> Picture:
@@ -119,7 +121,7 @@ def _from_here(parameter: str, text: str, rules: PictureRules) -> Picture:
         )
     else:
         content, label = read_local(parameter, text, rules.directories, rules.output_dir)
-    return _checked(parameter, content, label, rules.fix)
+    return _checked(parameter, content, label, rules)
 
 
 def _from_data_uri(parameter: str, text: str) -> bytes:
@@ -136,14 +138,16 @@ def _from_data_uri(parameter: str, text: str) -> bytes:
         ) from None
 
 
-def _checked(parameter: str, content: bytes, label: str, fix: bool) -> Picture:
+def _checked(parameter: str, content: bytes, label: str, rules: PictureRules) -> Picture:
+    fix = rules.fix
     header = content[:HEADER_BYTES]
     kind = picture_format(header)
     if kind is None:
         raise no_picture(parameter, label, header)
-    if kind not in SENDABLE and not (fix and _readable(kind)):
+    if kind not in rules.formats and not (fix and _readable(kind)):
+        *others, last = ("JPG" if name == "JPEG" else name for name in rules.formats)
         raise InvalidImage(
-            f"{parameter} ({label}) is a {kind} file; only JPG and PNG are taken.",
+            f"{parameter} ({label}) is a {kind} file; only {', '.join(others)} and {last} are taken.",
             _FIX if _readable(kind) else _BY_HAND,
         )
     image = _decoded(parameter, label, kind, content)
@@ -156,7 +160,7 @@ def _checked(parameter: str, content: bytes, label: str, fix: bool) -> Picture:
         content, left_out = _without_tail(parameter, label, content, fix)
         done += [f"{left_out} bytes after the picture's end were left out"] if left_out else []
     turned = orientation != 1
-    if fix and (kind not in SENDABLE or turned or image.mode == "CMYK" or len(content) > BYTES_MAX):
+    if fix and (kind not in rules.formats or turned or image.mode == "CMYK" or len(content) > BYTES_MAX):
         content, became, how = _mended(parameter, label, image, turned)
         done += [f"{kind} became {became}"] if became != kind else []
         done += [*_first_of_several(kind, image), *how]
@@ -177,7 +181,7 @@ def _checked(parameter: str, content: bytes, label: str, fix: bool) -> Picture:
         shown=f"{label} (sha256:{digest[:12]})",
         digest=digest,
         content=content,
-        media_type=SENDABLE[kind],
+        media_type=MEDIA_TYPES[kind],
         warnings=tuple(notes),
     )
 
@@ -284,11 +288,11 @@ def _oddities(parameter: str, kind: str, image: "Image", turned: bool) -> list[s
         )
     if image.mode == "CMYK":
         found.append(f"{parameter} has CMYK colours, which may look wrong; HAILUO_MCP_FIX_IMAGES=1 makes them RGB.")
-    if kind == "PNG" and getattr(image, "is_animated", False):
+    if kind != "JPEG" and getattr(image, "is_animated", False):
         found.append(f"{parameter} is animated; only its first picture can count.")
     return found
 
 
 def _first_of_several(kind: str, image: "Image") -> list[str]:
-    frames = getattr(image, "n_frames", 1) if kind not in SENDABLE else 1
+    frames = getattr(image, "n_frames", 1) if kind != "JPEG" else 1
     return [f"the first of its {frames} pictures was taken"] if frames > 1 else []

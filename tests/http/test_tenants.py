@@ -158,6 +158,9 @@ async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path) -> None:
         assert (listed["total"], listed["spent_usd"]) == (0, 0)
         own = json.dumps(await scene.ann.ask(*VIEWS["hailuo://jobs"]))
         assert "lighthouse" in own  # the marks are such that they would be found
+        table = (await scene.ann.call("list_jobs"))["content"][0]["text"]
+        assert ", saved\n" in f"{table}\n"
+        assert "not saved" not in table
 
 
 @pytest.mark.slow

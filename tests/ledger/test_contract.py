@@ -35,6 +35,15 @@ async def test_an_entered_job_comes_back_whole(ledger: Ledger) -> None:
     assert await ledger.get(job.key) == job
 
 
+async def test_what_a_later_version_wrote_survives_a_change_by_this_one(ledger: Ledger) -> None:
+    later = Job.model_validate({**a_job().model_dump(), "since_2027": {"as": "it was"}})
+    await ledger.enter(later, GUARD)
+    await ledger.change(later.key, lambda job: job.model_copy(update={"polls": 3}))
+    kept = await ledger.get(later.key)
+    assert kept
+    assert kept.model_dump() == {**later.model_dump(), "polls": 3, "updated_at": kept.updated_at}
+
+
 async def test_an_unknown_key_is_no_job(ledger: Ledger) -> None:
     assert await ledger.get("nothing") is None
 

@@ -33,6 +33,29 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
     assert opened(found.content).size == (400, 320)
 
 
+async def test_a_webp_stays_one_where_the_gateway_takes_it() -> None:
+    content = encoded(picture(), "WEBP")
+    for fix in (False, True):
+        rules = PictureRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
+        found = await read_picture("first_frame_image", data_uri(content), rules)
+        assert (found.content, found.media_type, found.warnings) == (content, "image/webp", ())
+
+
+async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
+    content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
+    rules = PictureRules(formats=("JPEG", "PNG", "WebP"))
+    found = await read_picture("first_frame_image", data_uri(content), rules)
+    assert found.warnings == ("first_frame_image is animated; only its first picture can count.",)
+
+
+async def test_a_cut_webp_is_refused() -> None:
+    content = encoded(picture(), "WEBP")
+    with pytest.raises(InvalidImage, match="broken or cut WebP file"):
+        await read_picture(
+            "first_frame_image", data_uri(content[: len(content) // 2]), PictureRules(formats=("PNG", "WebP"))
+        )
+
+
 async def test_only_the_first_of_several_pictures_is_taken() -> None:
     pictures = [picture().rotate(turn) for turn in (90, 180)]
     for kind in ("GIF", "WEBP", "TIFF"):

@@ -85,6 +85,21 @@ async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) ->
     assert base64.b64decode(payload) == jpeg()
 
 
+async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: Path) -> None:
+    studio, wire = _sandboxed(tmp_path)
+    (tmp_path / "pictures/a.webp").write_bytes(content := encoded(picture(), "WEBP"))
+    given = {"prompt": "a red kite", "first_frame_image": str(tmp_path / "pictures/a.webp")}
+    async with studio:
+        await studio.generate({**given, "model": "minimax/hailuo-2.3-fast"})
+        for call in (SEGMIND, AIMLAPI):
+            with pytest.raises(HailuoError, match="only JPG and PNG are taken"):
+                await studio.generate({**given, "model": call["model"]})
+    (body,) = _submissions(wire)
+    head, _, payload = body["first_frame_image"].partition(",")
+    assert head == "data:image/webp;base64"
+    assert base64.b64decode(payload) == content
+
+
 async def test_apixo_refuses_a_local_picture_and_says_what_to_do(tmp_path: Path) -> None:
     studio, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())

@@ -10,7 +10,6 @@ asserts nothing.
 import argparse
 import json
 import logging
-import socket
 import tempfile
 import time
 from collections.abc import AsyncGenerator
@@ -25,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.figures import Figure
 from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.studio import Studio
 from hailuo_mcp.waiting import WAIT_SECONDS_MAX
@@ -61,7 +61,7 @@ class Counted:
 async def sandbox(directory: Path, seconds: float) -> AsyncGenerator[tuple[Counted, str]]:
     """The sandbox on a free port."""
     counted = Counted(create_app(directory / "sandbox", seconds=seconds))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener_on("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(counted, log_level="error"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])

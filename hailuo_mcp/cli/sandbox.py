@@ -1,6 +1,5 @@
 """`hailuo-mcp sandbox`: the stand-in for all gateways, on a port."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import uvicorn
 
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import remarks, results
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.sandbox import REHEARSALS, create_app
@@ -40,7 +40,7 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
     except OSError as error:
         raise click.UsageError(f"cannot write in {place}: {error.strerror}; choose another --state-dir") from None
     try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = listener_on(host, port)
     except OSError as error:
         raise click.UsageError(
             f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"

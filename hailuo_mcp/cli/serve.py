@@ -1,7 +1,6 @@
 """`hailuo-mcp serve --http`: the MCP server on a port."""
 
 import os
-import socket
 
 import anyio
 import click
@@ -10,6 +9,7 @@ from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_loggin
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.http import check_exposure, serve_http
 from hailuo_mcp.settings import PREFIX
 
@@ -40,7 +40,7 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
     set_up_logging(settings)
     studio = build_studio(settings, local_files=False, watch=True)
     try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = listener_on(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
     with listener, exporting(version()):

@@ -243,8 +243,10 @@ class ModelSpec(BaseModel):
             if value is None and name in cls.model_fields and not cls.takes_null(name)
         ]
         spec: Self | None = None
+        # pydantic stumbles over half a surrogate in a name before it can call the name unknown.
+        readable = {name.encode(errors="backslashreplace").decode(): value for name, value in arguments.items()}
         try:
-            spec = cls.model_validate(dict(arguments), by_name=True, by_alias=False)
+            spec = cls.model_validate(readable, by_name=True, by_alias=False)
         except ValidationError as error:
             null = {name for name, value in arguments.items() if value is None}
             problems += [

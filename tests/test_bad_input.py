@@ -57,6 +57,7 @@ CASES: list[Case] = [
     Case("prompt too long", FAST_23, _with(prompt="x" * 2001), ("2001 characters", "2000"), ("shorten the prompt",)),
     Case("prompt a number", APIXO, _with(prompt=7), ("prompt must be a string", "7"), ("prompt as a string",)),
     Case("prompt a list", HAILUO_2, {"prompt": ["a"]}, ("prompt must be a string", "['a']"), ("prompt as a string",)),
+    Case("half a surrogate as a name", HAILUO_2, {**SEEN, "\ud800": 1}, ("\\ud800",), ("leave \\ud800 out",)),
     # pictures
     Case(
         "02-fast without picture", FAST_02, {"prompt": "x"}, ("first_frame_image is missing",), ("first_frame_image",)

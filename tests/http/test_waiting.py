@@ -15,7 +15,7 @@ from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, s
 
 pytestmark = pytest.mark.slow
 
-NEVER = {"prompt": "a kite sandbox:never"}
+NEVER = {"prompt": "a kite sandbox:never", "model": "segmind/minimax-hailuo-2"}
 FREED_WITHIN_SECONDS = 3.0
 
 

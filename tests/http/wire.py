@@ -38,8 +38,12 @@ def headers_of(body: Mapping[str, Any], era: Era, token: str | None = None, **mo
 
 def answer_in(response: httpx.Response) -> dict[str, Any]:
     """The JSON-RPC answer, also where it came as an event."""
-    text = response.text
-    if response.headers["content-type"].startswith("text/event-stream"):
+    return answer_of(response.text)
+
+
+def answer_of(text: str) -> dict[str, Any]:
+    """The same of what came as a body."""
+    if not text.startswith("{"):
         (text,) = (line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {"))
     return json.loads(text)
 

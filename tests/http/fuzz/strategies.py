@@ -62,38 +62,51 @@ pictures = st.sampled_from(
     )
 )
 request_ids = st.sampled_from(KNOWN_IDS)
-arguments: dict[str, st.SearchStrategy[Any]] = {
-    "generate_video": objects(
-        prompt=st.sampled_from(("a kite", "", "x" * 3000, "sandbox:lost_answer", "sandbox:fail")),
-        model=st.sampled_from(MODEL_IDS),
-        first_frame_image=pictures,
-        last_frame_image=pictures,
-        duration=st.sampled_from((6, 10, "6", True)),
-        resolution=st.sampled_from(("768p", "1080P")),
-        mode=st.sampled_from(("standard", "pro")),
-        prompt_optimizer=st.booleans(),
-        go_fast=st.booleans(),
-        routing=st.sampled_from(("auto", "value")),
-        callback_url=st.sampled_from(("https://evil.example/x", "http://[::1", "x")),
-        dry_run=st.booleans(),
-        force_new=st.booleans(),
-    ),
-    "get_status": objects(request_id=request_ids, wait_seconds=st.sampled_from((0, 1, "1", 46, 1.5))),
-    "list_models": objects(model=st.sampled_from(MODEL_IDS)),
-    "list_jobs": objects(state=st.sampled_from(("queued", "COMPLETED")), limit=st.integers(-1, 60)),
-    "download_video": objects(request_id=request_ids),
+fields: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "generate_video": {
+        "prompt": st.sampled_from(("a kite", "", "x" * 3000, "sandbox:lost_answer", "sandbox:fail")),
+        "model": st.sampled_from(MODEL_IDS),
+        "first_frame_image": pictures,
+        "last_frame_image": pictures,
+        "duration": st.sampled_from((6, 10, "6", True)),
+        "resolution": st.sampled_from(("768p", "1080P")),
+        "mode": st.sampled_from(("standard", "pro")),
+        "prompt_optimizer": st.booleans(),
+        "go_fast": st.booleans(),
+        "routing": st.sampled_from(("auto", "value")),
+        "callback_url": st.sampled_from(("https://evil.example/x", "http://[::1", "x")),
+        "dry_run": st.booleans(),
+        "force_new": st.booleans(),
+    },
+    "get_status": {"request_id": request_ids, "wait_seconds": st.sampled_from((0, 1, "1", 46, 1.5))},
+    "list_models": {"model": st.sampled_from(MODEL_IDS)},
+    "list_jobs": {"state": st.sampled_from(("queued", "COMPLETED")), "limit": st.integers(-1, 60)},
+    "download_video": {"request_id": request_ids},
 }
+"""What each tool takes."""
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, Any]:
-    tool = draw(st.sampled_from(list(arguments)))
-    return "tools/call", {"name": tool, "arguments": draw(arguments[tool])}
+    tool = draw(st.sampled_from(list(fields)))
+    return "tools/call", {"name": tool, "arguments": draw(objects(**fields[tool]))}
+
+
+@st.composite
+def nearly_right_calls(draw: st.DrawFn) -> tuple[str, Any]:
+    """Arguments of which at most one is wrong by itself; together they may still not fit."""
+    tool = draw(st.sampled_from(("generate_video", *fields)))
+    names = draw(st.sets(st.sampled_from(sorted(fields[tool])), max_size=4))
+    needed = {"prompt", "dry_run"} if tool == "generate_video" else names
+    given = {name: draw(fields[tool][name]) for name in sorted(names | needed)}
+    if draw(st.booleans()) and given:
+        given[draw(st.sampled_from(sorted(given)) | texts)] = draw(values)
+    return "tools/call", {"name": tool, "arguments": given}
 
 
 references = objects(type=st.sampled_from(("ref/resource", "ref/prompt")), uri=st.sampled_from(URIS), name=texts)
 prompts = st.sampled_from(("animate_picture", "storyboard", "compare_models", "rescue_clips"))
-others: st.SearchStrategy[tuple[str, Any]] = st.one_of(
+asked: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.tuples(st.just("tools/call"), objects(name=texts, arguments=values)),
     st.tuples(st.just("resources/read"), objects(uri=st.sampled_from(URIS))),
     st.tuples(st.just("prompts/get"), objects(name=prompts, arguments=objects(picture=texts, story=texts))),
@@ -109,6 +122,9 @@ others: st.SearchStrategy[tuple[str, Any]] = st.one_of(
         st.just("subscriptions/listen"),
         objects(notifications=objects(resourceSubscriptions=st.lists(st.sampled_from(URIS), max_size=5))),
     ),
+)
+"""What handlers of the server's own answer, with parameters that are right or wrong."""
+others: st.SearchStrategy[tuple[str, Any]] = asked | st.one_of(
     st.tuples(
         st.just("initialize"),
         objects(protocolVersion=st.sampled_from(VERSIONS), capabilities=values, clientInfo=values),

@@ -29,13 +29,14 @@ from hailuo_mcp.http import BODY_BYTES_MAX
 from tests.http.fuzz import strategies
 from tests.http.servers import SANDBOX, SERVE
 from tests.http.test_who_may_come import ACCEPT, INITIALIZE
-from tests.http.wire import answer_in, headers_of, message
+from tests.http.wire import answer_in, answer_of, headers_of, message
 from tests.support import Era, environment, log_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SCALE = float(os.environ.get("FUZZ_SCALE", "1"))
 ANSWERED_WITHIN_SECONDS = 10.0
+PARSE_ERROR, HEADER_MISMATCH = -32700, -32020
 TOKEN = "ann-token-0123456789"
 TELLING = re.compile(r'Traceback|File "|/site-packages/|line \d+, in |sqlite3?\.|asyncpg')
 
@@ -155,6 +156,11 @@ def warm(target: Target) -> None:
             assert web.post(target.url, json=dry, headers=headers_of(dry, era, TOKEN)).status_code == 200
 
 
+def printable(header: Mapping[str, str]) -> dict[str, str]:
+    """What can be sent at all."""
+    return {name: re.sub(r"[\x00-\x1f\x7f]", "", value).strip() for name, value in header.items()}
+
+
 def encoded(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("latin-1", "replace")) for name, value in header.items()]
 
@@ -175,15 +181,65 @@ def test_requests_that_are_nearly_right(target: Target) -> None:
                     "",
                 )
                 header |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, "Mcp-Name": name}
-            header = {name: re.sub(r"[\x00-\x1f\x7f]", "", value).strip() for name, value in header.items()}
             content = json.dumps(body).encode()
-            status, text = target.send(web, "POST", target.url, content=content, headers=encoded(header))
+            status, text = target.send(web, "POST", target.url, content=content, headers=encoded(printable(header)))
             assert status
             assert "internal_error" not in text, text
             assert "unforeseen" not in text, text
 
         fuzz()
     target.tell()
+
+
+def test_tools_get_any_arguments_and_answer_each(target: Target) -> None:
+    answers: Counter[str] = Counter()
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        @seed(0)
+        @examples(600)
+        @given(call=strategies.nearly_right_calls() | strategies.calls(), era=st.sampled_from(("legacy", "auto")))
+        def fuzz(call: tuple[str, dict[str, Any]], era: Era) -> None:
+            body = message(*call, era)
+            header = headers_of(body, era, TOKEN)
+            status, text = target.send(web, "POST", target.url, content=json.dumps(body).encode(), headers=header)
+            answer = answer_of(text)
+            if "error" in answer:  # what is no JSON, as NaN and half a surrogate, ends before any tool
+                assert (status, answer["error"]["code"]) == (400, PARSE_ERROR), text
+                answers["no JSON"] += 1
+                return
+            result = answer["result"]
+            code = result["structuredContent"]["error"]["code"] if result.get("isError") else "answered"
+            assert code != "internal_error", text
+            answers[code] += 1
+
+        fuzz()
+    target.figures(f"answers of the tools: {dict(answers.most_common())}")
+    target.tell()
+    assert answers.total() - answers["no JSON"] > answers.total() * 0.7, "most reach a tool"
+    assert {"answered", "invalid_input", "unknown_request", "unknown_model"} <= set(answers)
+
+
+def test_resources_prompts_and_tasks_get_any_parameters(target: Target) -> None:
+    handled = 0
+    with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
+
+        @seed(0)
+        @examples(400)
+        @given(asked=strategies.asked)
+        def fuzz(asked: tuple[str, dict[str, Any]]) -> None:
+            nonlocal handled
+            body = message(*asked, "auto")
+            header = headers_of({**body, "params": {"name": "", "uri": "", **asked[1]}}, "auto", TOKEN)
+            content = json.dumps(body).encode()
+            status, text = target.send(web, "POST", target.url, content=content, headers=encoded(printable(header)))
+            assert status
+            assert "internal_error" not in text, text
+            handled += str(HEADER_MISMATCH) not in text and str(PARSE_ERROR) not in text
+
+        fuzz()
+    target.figures(f"{handled} came to a handler")
+    target.tell()
+    assert handled > sum(target.statuses.values()) * 0.6
 
 
 def test_bodies_and_headers_that_are_not(target: Target) -> None:

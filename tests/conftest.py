@@ -6,6 +6,7 @@ The network beyond loopback is blocked for every test by pytest-socket (see pypr
 
 import logging
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,14 @@ def postgres_url(postgres: Postgres) -> Generator[str]:
     """A new database."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new ledger is: whoever asks for it runs on both engines."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'jobs.sqlite3'}"
+    return request.getfixturevalue("postgres_url")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

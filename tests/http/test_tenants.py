@@ -122,8 +122,8 @@ async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene
 
 
 @pytest.mark.slow
-async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_path: Path) -> None:
-    async with two_tenants(tmp_path) as scene:
+async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_path: Path, ledger_url: str) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         before = list(scene.asked)
         differing: list[str] = []
         found = 0
@@ -146,8 +146,8 @@ async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_pat
 
 
 @pytest.mark.slow
-async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path) -> None:
-    async with two_tenants(tmp_path) as scene:
+async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path, ledger_url: str) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         for era in ERAS:
             for name, (method, params) in VIEWS.items():
                 text = json.dumps(await replace(scene.ben, era=era).ask(method, params))
@@ -164,8 +164,8 @@ async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_guard_and_uploads_are_each_tenants_own_and_so_is_the_budget(tmp_path: Path) -> None:
-    async with two_tenants(tmp_path, HAILUO_MCP_MAX_JOBS_PER_DAY="3") as scene:
+async def test_guard_and_uploads_are_each_tenants_own_and_so_is_the_budget(tmp_path: Path, ledger_url: str) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url, HAILUO_MCP_MAX_JOBS_PER_DAY="3") as scene:
         picture = io.BytesIO()
         Image.effect_noise((400, 400), 60).convert("RGB").save(picture, "JPEG")
         frame = f"data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()}"
@@ -218,8 +218,8 @@ async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(
 
 
 @pytest.mark.slow
-async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path) -> None:
-    async with two_tenants(tmp_path) as scene:
+async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path, ledger_url: str) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         mine = scene.running
         uris = ["hailuo://jobs", f"hailuo://jobs/{mine}", f"hailuo://jobs/{quote(mine, safe='')}"]
         body = message("subscriptions/listen", {"notifications": {"resourceSubscriptions": uris}}, "auto")
@@ -255,8 +255,8 @@ async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_the_clip_of_another_is_no_clip(tmp_path: Path) -> None:
-    async with two_tenants(tmp_path) as scene:
+async def test_the_clip_of_another_is_no_clip(tmp_path: Path, ledger_url: str) -> None:
+    async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         saved = (await scene.ann.call("download_video", request_id=scene.ids["remote"]))["structuredContent"]
         link = saved["video_url"]
         bare, _, query = link.partition("?")

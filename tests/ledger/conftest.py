@@ -1,7 +1,6 @@
 """Every test that asks for `ledger` or `url` runs on both engines."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
@@ -9,12 +8,10 @@ from hailuo_mcp.ledger import Ledger
 from tests.ledger.shared import ledger_at
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def url(ledger_url: str) -> str:
     """Where a new ledger is."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'jobs.sqlite3'}"
-    return request.getfixturevalue("postgres_url")
+    return ledger_url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 stateless, under the same uvicorn as ours. What `throughput.py` measures against.
 """
 
+import socket
 import sys
 from typing import Any
 
@@ -34,6 +35,7 @@ async def main(port: int) -> None:
     app = server.streamable_http_app(streamable_http_path="/mcp", stateless_http=True)
     config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, lifespan="on", ws="none")
     listener = config.bind_socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as ours: else each answer is 40 ms late
     listener.listen()
     print(f"http://127.0.0.1:{port}/mcp", flush=True)
     await uvicorn.Server(config).serve([listener])

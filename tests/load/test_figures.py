@@ -7,7 +7,7 @@ import pytest
 from benchmarks import growth, throughput
 from tests.load.size import share, sized
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 
 def test_get_status_is_not_much_slower_than_the_least_that_a_server_can_do(figures: Callable[[str], None]) -> None:

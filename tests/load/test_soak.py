@@ -39,7 +39,7 @@ RSS_GROWTH_MAX = 1.05
 FILES_MORE_MAX = 3
 """The database and the pool of a gateway may hold a few more than at the beginning."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS * share() + 200)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(SECONDS * share() + 200)]
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ SEGMIND, AIMLAPI = "segmind/minimax-hailuo-2", "aimlapi/hailuo-02"
 NO_HISTORY_EVERY = 25
 """One job in so many goes to a gateway in which a lost submission cannot be found again."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if share() > 0.2 else 400)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if share() > 0.2 else 400)]
 
 
 @pytest.fixture

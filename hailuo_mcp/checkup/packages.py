@@ -13,6 +13,8 @@ from hailuo_mcp.checkup.finding import Finding, ok, problem
 PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
     "media": "last-frame:<request_id> is refused, and a sandbox preview is always the same bundled clip",
+    "otel": "no traces and figures are sent, whatever the OTEL variables say",
+    "postgres": "jobs are kept in SQLite alone",
 }
 """Extra to what is not there without it. One that is not named here is told by its name alone."""
 

@@ -18,13 +18,19 @@ RUNS = [
     pytest.param(CURRENT, "2026-07-28", "caching", id="0.2.0-alpha.12 2026-07-28"),
     pytest.param(EARLIER, "2025-11-25", "server-initialize", id="0.1.16 2025-11-25"),
 ]
+WANTS_SESSIONS = {"2025-11-25": "server-sse-multiple-streams"}
+"""Ends with a warning, which counts as a failure, where the protocol has sessions and the server has none: here any
+replica answers any call. Where the protocol has none it passes, so it cannot stand in the baseline of all."""
 
 
 @pytest.mark.parametrize(("suite", "spec_version", "fits_any_server"), RUNS)
 def test_only_scenarios_that_want_fixtures_fail(
-    suite: str, spec_version: str, fits_any_server: str, suites: Path, node: str, url: str
+    suite: str, spec_version: str, fits_any_server: str, suites: Path, node: str, url: str, tmp_path: Path
 ) -> None:
-    options = ["--suite", "all", "--spec-version", spec_version, "--expected-failures", str(BASELINE)]
+    expected = tmp_path / "expected.yml"
+    more = WANTS_SESSIONS.get(spec_version)
+    expected.write_text(BASELINE.read_text() + (f"  - {more}\n" if more else ""))
+    options = ["--suite", "all", "--spec-version", spec_version, "--expected-failures", str(expected)]
     done = subprocess.run(
         [node, suite, "server", "--url", url, *options],
         cwd=suites,

@@ -18,6 +18,8 @@ from tests.cli.conftest import PROGRAM
 from tests.media.samples import png
 from tests.media.test_films import seen
 
+pytestmark = pytest.mark.slow
+
 
 def paths(stdout: str) -> list[Path]:
     return [Path(line) for line in stdout.splitlines()]
@@ -292,7 +294,6 @@ def _read_until(handle: int, end: bytes | None) -> bytes:
     return said
 
 
-@pytest.mark.slow
 def test_a_wait_that_is_over_leaves_the_jobs_to_the_next_run(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:never A kite"}, {"prompt": "A boat"})
     done = gateways.cli("batch", str(file), "--yes", "--wait", "12")

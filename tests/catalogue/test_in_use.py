@@ -14,6 +14,8 @@ from tests.catalogue.written import PAGE, example
 from tests.cli.conftest import Cli, facts_of_clip
 from tests.support import PICTURE, body_of, facts_of, listened_to, sandbox_on_a_port, server, settings_for, text_of
 
+pytestmark = pytest.mark.slow
+
 DRAFT = "segmind/hailuo-02-draft"
 CALL = {"prompt": "a kite climbs", "first_frame_image": PICTURE}
 

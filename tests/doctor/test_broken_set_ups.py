@@ -13,6 +13,8 @@ from hailuo_mcp.ledger.sqlite import MIGRATIONS
 from tests.doctor.conftest import KEY, Doctor, configure, far_end
 from tests.support import KEYS, sandbox_on_a_port
 
+pytestmark = pytest.mark.slow
+
 NOT_FOUND = b'{"error": "Request not found"}'
 PAGE = b"<!doctype html><title>404</title>"
 

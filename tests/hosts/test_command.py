@@ -14,6 +14,8 @@ from hailuo_mcp import hosts
 from tests.cli.conftest import PROGRAM, Cli
 from tests.hosts.support import CODEX, DESKTOP, KEY
 
+pytestmark = pytest.mark.slow
+
 HOSTS = [host.name for host in hosts.all()]
 
 

@@ -36,6 +36,7 @@ from hailuo_mcp.media.pictures import PictureRules
 from hailuo_mcp.sending import WireRequest
 from hailuo_mcp.settings import Settings
 from hailuo_mcp.submission import Submitter, is_being_sent
+from hailuo_mcp.telemetry import about, span
 from hailuo_mcp.tracking import Tracker
 from hailuo_mcp.waiting import WAIT_SECONDS_MAX, Report, Wait, Waits, pace_seconds
 from hailuo_mcp.watching import Watcher
@@ -185,8 +186,9 @@ class Studio:
             if job.polled_at:
                 soonest = job.polled_at + timedelta(seconds=self.settings.min_poll_seconds)
                 await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
-            job = await self._tracker.refresh(self._running, job)
-            await self._with_clip(job)
+            with about(request_id=job.request_id, tenant=job.tenant), span("called back"):
+                job = await self._tracker.refresh(self._running, job)
+                await self._with_clip(job)
         except HailuoError as error:
             log.info("a job that was called back for could not be asked for: %s", error.problem.code)
         finally:

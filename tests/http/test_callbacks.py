@@ -5,14 +5,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 
 from hailuo_mcp import web
 from hailuo_mcp.jobs import Job
 from hailuo_mcp.links import Links
 from hailuo_mcp.studio import Studio
+from hailuo_mcp.telemetry import spans
 from tests.http.servers import serving
 from tests.http.test_tokens import as_one
 from tests.support import Wire, arguments_for, body_of, facts_of, sandbox_on_a_port, settings_for, wired
@@ -81,6 +86,24 @@ async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) ->
         apixo.status = DONE
         assert (await client.post(address, content=b"no json")).status_code == 200
         assert (await studio.status(job.request_id, 20)).state == "completed"
+
+
+async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    async with called_back(tmp_path) as (studio, wire, apixo, client):
+        job = await submit(studio)
+        apixo.status = DONE
+        monkeypatch.setattr(spans, "_tracer", lambda: provider.get_tracer("tests"))
+        await client.post(body_of(wire.posts[0])["callback_url"], json=DONE)
+        while "called back" not in (ended := {one.name: one for one in kept.get_finished_spans()}):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    called, polled = ended["called back"], ended["poll apixo"]
+    assert called.attributes
+    assert called.attributes["hailuo_mcp.request_id"] == job.request_id
+    assert called.context
+    assert polled.parent
+    assert polled.parent.span_id == called.context.span_id
 
 
 async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:

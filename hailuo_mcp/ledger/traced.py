@@ -103,7 +103,8 @@ def moved(before: Job | None, after: Job, to: Figures) -> None:
         return
     ended = {**about, "hailuo_mcp.state": after.state.value}
     to.polls.record(after.polls, ended)
-    to.spend.add(after.known_usd, {**about, "hailuo_mcp.price": "estimated" if after.cost_usd is None else "reported"})
+    price = "estimated" if after.cost_usd is None else "reported"
+    to.spend.add(after.known_usd, {**about, **_tenant(after), "hailuo_mcp.price": price})
     if after.ended_at is None:
         return
     seconds = (after.ended_at - after.created_at).total_seconds()
@@ -115,10 +116,19 @@ def moved(before: Job | None, after: Job, to: Figures) -> None:
 
 def facts(job: Job) -> dict[str, str]:
     """What a span says of a job."""
-    known = {**_labels(job), "hailuo_mcp.request_id": job.request_id, "hailuo_mcp.state": job.state.value}
+    known = {
+        **_labels(job),
+        **_tenant(job),
+        "hailuo_mcp.request_id": job.request_id,
+        "hailuo_mcp.state": job.state.value,
+    }
     return {name: value for name, value in known.items() if value}
 
 
 def _labels(job: Job) -> dict[str, str]:
-    labels = {"hailuo_mcp.gateway": job.model.split("/")[0], "hailuo_mcp.model": job.model}
-    return {**labels, "hailuo_mcp.tenant": job.tenant} if job.tenant else labels
+    return {"hailuo_mcp.gateway": job.model.split("/")[0], "hailuo_mcp.model": job.model}
+
+
+def _tenant(job: Job) -> dict[str, str]:
+    """Among figures for what is billed alone: each tenant makes each figure a series more."""
+    return {"hailuo_mcp.tenant": job.tenant} if job.tenant else {}

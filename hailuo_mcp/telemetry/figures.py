@@ -47,7 +47,9 @@ def made_by(meter: "Meter") -> Figures:
             "hailuo_mcp.job.transitions", "{job}", "Jobs that came into a state, by model and state."
         ),
         spend=meter.create_counter(
-            "hailuo_mcp.job.spend", "{USD}", "US dollars that ended jobs cost, as reported, else as estimated."
+            "hailuo_mcp.job.spend",
+            "{USD}",
+            "US dollars that ended jobs cost, as reported, else as estimated; by tenant too.",
         ),
         polls=histogram("hailuo_mcp.job.polls", "{poll}", "Questions asked until a job had ended.", POLL_BUCKETS),
         job_duration=histogram(

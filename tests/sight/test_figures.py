@@ -87,6 +87,9 @@ def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, pr
     assert spent == usd
     assert about["hailuo_mcp.price"] == price
     assert about["hailuo_mcp.tenant"] == "studio-a"
+    assert not [
+        labels for name in ("transitions", "polls") for labels, _ in meter.read(name) if "studio-a" in str(labels)
+    ]
 
 
 def test_an_end_is_counted_once(meter: Meter) -> None:

@@ -3,7 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from types import FrameType
 from typing import Any
 
@@ -51,9 +51,12 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    # Before Python 3.13 an IPv4 address that is written as one of IPv6 was never of this machine.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def authority(host: str) -> str:

@@ -302,12 +302,12 @@ def test_a_token_that_could_not_do_what_it_seems_to_is_refused_at_start_and_not_
         assert len(secret) < 2 or secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "::ffff:127.0.0.1", "localhost"])
 def test_a_host_of_this_machine_alone_needs_nothing(host: str) -> None:
     check_exposure(load_settings({}), host)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::ffff:127.0.0.1", "169.254.1.1", "localhost.example"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::ffff:192.0.2.1", "169.254.1.1", "localhost.example"])  # noqa: S104
 def test_any_other_needs_tokens_and_names(host: str) -> None:
     with pytest.raises(SettingsError, match=r"HTTP_TOKENS.*ALLOWED_HOSTS"):
         check_exposure(load_settings({}), host)

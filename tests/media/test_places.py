@@ -103,8 +103,9 @@ async def test_links_are_resolved_before_it_is_decided(tmp_path: Path) -> None:
     (outside / "to-inside.png").symlink_to(inside / "a.png")
     (inside / "round.png").symlink_to(inside / "round.png")
     rules = rules_for(inside)
-    for name in ("to-passwd.png", "to-outside.png", "folder/a.png", "round.png"):
+    for name in ("to-passwd.png", "to-outside.png", "folder/a.png"):
         assert "outside" in await _refusal(inside / name, rules)
+    assert "round.png" in await _refusal(inside / "round.png", rules)  # for which reason, depends on the Python
     assert await _read(outside / "to-inside.png", rules) == png()
 
 

@@ -1,15 +1,19 @@
 """HAILUO_MCP_FIX_IMAGES=1: what would be refused is made fit, and said."""
 
+import sys
 import zipfile
 from io import BytesIO
 
 import pytest
 from PIL import Image, features
+from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType]  its arguments have no types
 
 from hailuo_mcp.errors import InvalidImage
 from hailuo_mcp.media.mending import mended
 from hailuo_mcp.media.pictures import BYTES_MAX, Picture, PictureRules, read_picture
 from tests.media.samples import ORIENTATION, data_uri, encoded, jpeg, opened, picture, png, with_chunk
+
+register_heif_opener()  # so that Pillow can write them
 
 
 async def _fixed(content: bytes) -> tuple[Picture, str]:
@@ -145,19 +149,25 @@ async def test_a_colour_profile_is_kept() -> None:
     assert opened(found.content).info["icc_profile"] == profile
 
 
-async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be() -> None:
-    try:
-        __import__("pillow_heif")
-    except ImportError:
-        pass
-    else:
-        pytest.skip("the decoder is here")
+async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = data_uri(encoded(picture(), "HEIF"))
+    with pytest.raises(InvalidImage) as refused:
+        await read_picture("first_frame_image", given, PictureRules())
+    assert "HAILUO_MCP_FIX_IMAGES=1" in refused.value.problem.hint
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
     for fix in (False, True):
         with pytest.raises(InvalidImage) as refused:
-            await read_picture(
-                "first_frame_image", data_uri(b"\x00\x00\x00\x18ftypheic" + bytes(40)), PictureRules(fix=fix)
-            )
+            await read_picture("first_frame_image", given, PictureRules(fix=fix))
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
+
+
+async def test_a_picture_of_a_telephone_becomes_an_upright_jpg() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    found, said = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
+    assert said.startswith("first_frame_image was mended before sending: HEIC became JPEG")
+    assert opened(found.content).size == (400, 800)
+    assert opened(found.content).getexif().get(ORIENTATION) is None
 
 
 @pytest.mark.parametrize(

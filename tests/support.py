@@ -20,6 +20,7 @@ from mcp_types import CallToolResult, TextContent
 
 from hailuo_mcp.app import build_studio, load_settings, sandbox_transport
 from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.jobs import Job
 from hailuo_mcp.sandbox import create_app
@@ -220,16 +221,8 @@ def sandbox_on_a_port(
             asked.append(Asked(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
-    config = uvicorn.Config(
-        listened_to,
-        port=0,
-        log_level="error",
-        ws="none",
-        log_config=None,
-    )
-    listening = config.bind_socket()
-    listening.listen()  # it accepts from here on: nobody has to wait for the server
-    running = uvicorn.Server(config)
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
+    running = uvicorn.Server(uvicorn.Config(listened_to, log_level="error", ws="none", log_config=None))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import hailuo_mcp.sandbox
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
 from tests.support import KEYS
 
@@ -137,10 +138,9 @@ def clip_of(job_id: str) -> bytes:
 @contextmanager
 def watched_gateway(state_dir: Path, seconds: float) -> Generator[WatchedGateway]:
     gateway = WatchedGateway(state_dir, seconds)
-    config = uvicorn.Config(gateway, port=0, ws="none", log_config=None, log_level="error", lifespan="on")
+    config = uvicorn.Config(gateway, ws="none", log_config=None, log_level="error", lifespan="on")
     server = uvicorn.Server(config)
-    listening = config.bind_socket()
-    listening.listen(256)
+    listening = listener_on("127.0.0.1", 0)
     gateway.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

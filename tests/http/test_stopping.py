@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from mcp import Client
 
+from hailuo_mcp.cli.ports import listener_on
 from tests.http.servers import SANDBOX, serving
 from tests.http.wire import Line
 from tests.support import KEYS, Era, facts_of, sent_to
@@ -48,9 +49,8 @@ class SlowGateway:
 
 @contextmanager
 def on_a_port(gateway: SlowGateway) -> Generator[dict[str, str]]:
-    config = uvicorn.Config(gateway, port=0, log_level="error", ws="none", lifespan="off", log_config=None)
-    listening = config.bind_socket()
-    listening.listen()
+    config = uvicorn.Config(gateway, log_level="error", ws="none", lifespan="off", log_config=None)
+    listening = listener_on("127.0.0.1", 0)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
+from hailuo_mcp.cli.ports import listener_on
 from tests.player.host import CAPABILITIES, PAGE_MARGINS, Refused, Scripted, Server, View, Website
 from tests.player.jobs import Result
 
@@ -87,9 +88,8 @@ async def browser() -> AsyncGenerator["Browser"]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def website() -> AsyncGenerator[Website]:
     site = Website()
-    config = uvicorn.Config(site.app(), port=0, log_level="error", ws="none", lifespan="off", log_config=None)
-    listening = config.bind_socket()
-    listening.listen()  # it accepts from here on: nobody has to wait for the server
+    config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
     site.port = listening.getsockname()[1]
     running = uvicorn.Server(config)
     serving = asyncio.create_task(running.serve([listening]))

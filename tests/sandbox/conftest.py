@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
 
 from .wire import Clock
@@ -26,11 +27,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(state_dir: Path = tmp_path, **options: Any) -> str:
-        config = uvicorn.Config(create_app(state_dir, **options), port=0, log_level="info", ws="none", log_config=None)
+        config = uvicorn.Config(create_app(state_dir, **options), log_level="info", ws="none", log_config=None)
         server = uvicorn.Server(config)
-        listening = config.bind_socket()
-        # The socket accepts from here on, so that nobody has to wait for the server to say that it has started.
-        listening.listen()
+        listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         running.append((server, thread))

@@ -60,6 +60,7 @@ class Life:
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self._loop = asyncio.new_event_loop()
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
+        self._left: asyncio.Task[object] | None = None
         database = f"sqlite:///{home / 'jobs.sqlite3'}"
         self.studio = build_studio(settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database))
         self._keeping = self._loop.create_task(self._keep())
@@ -85,6 +86,8 @@ class Life:
 
     def close(self) -> None:
         async def end() -> None:
+            if self._left:  # what was left behind would open the ledger again
+                await asyncio.gather(self._left, return_exceptions=True)
             self._closing.set()
             await self._keeping
             others = asyncio.all_tasks() - {asyncio.current_task()}

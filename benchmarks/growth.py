@@ -29,7 +29,7 @@ import httpx
 from benchmarks.calls import Calls, on_the_other_core, served
 from benchmarks.figures import Figure
 from benchmarks.throughput import completed
-from hailuo_mcp.jobs import Job, utc_now
+from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.ledger import _COLUMNS, _values  # pyright: ignore[reportPrivateUsage]
 from hailuo_mcp.ledger.sqlite import SqliteLedger, _write  # pyright: ignore[reportPrivateUsage]

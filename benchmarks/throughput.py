@@ -25,8 +25,8 @@ import httpx
 
 from benchmarks.calls import Calls, Served, free_port, on_the_other_core, served
 from benchmarks.figures import Figure
+from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.gateways.segmind import Segmind
-from hailuo_mcp.jobs import Job, State, utc_now
 from hailuo_mcp.ledger.base import Budget, Guard
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 

@@ -18,7 +18,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from benchmarks.figures import Figure, table
-from tests.habits.tokens import tokens
+from tests.model_mistakes.tokens import tokens
 from tests.support import facts_of, server
 
 PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"

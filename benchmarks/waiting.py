@@ -26,8 +26,8 @@ from benchmarks.figures import Figure
 from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
-from hailuo_mcp.studio import Studio
-from hailuo_mcp.waiting import WAIT_SECONDS_MAX
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
+from hailuo_mcp.service.session import Studio
 
 LENGTHS = (20.0, 27.0, 34.0)
 FINISHED_BEFORE = 3

@@ -2,5 +2,5 @@
 
     uv run python -m bundle.build
 
-`icon.png` is `hailuo_mcp/player/icon.svg` drawn at 512 x 512: hosts take no other format here.
+`icon.png` is `hailuo_mcp/mcp/player/icon.svg` drawn at 512 x 512: hosts take no other format here.
 """

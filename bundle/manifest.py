@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.settings import PREFIX, Settings, variables
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.settings import PREFIX, Settings, variables
-from hailuo_mcp.tools import definitions
+from hailuo_mcp.mcp.tools import definitions
 
 ROOT = Path(__file__).parent.parent
 ENTRY_POINT = "server.py"

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from typing import TYPE_CHECKING
 
-from hailuo_mcp import logs
-from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.catalog.custom_models import own_models
+from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways.client import Sender
 from hailuo_mcp.ledger import open_ledger
-from hailuo_mcp.ledger.traced import traced
+from hailuo_mcp.ledger.instrumented import traced
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.pictures import PictureRules
-from hailuo_mcp.modelfiles import own_models
-from hailuo_mcp.params import ModelSpec
-from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import Settings, read_settings, with_secret_files
-from hailuo_mcp.studio import Studio
-from hailuo_mcp.telemetry import exporting as telemetry
+from hailuo_mcp.media.images import PictureRules
+from hailuo_mcp.service.session import Studio
+from hailuo_mcp.telemetry import exporter as telemetry
+from hailuo_mcp.telemetry import logging
 
 if TYPE_CHECKING:
     import httpx
@@ -122,7 +122,7 @@ def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
 
 def set_up_logging(settings: Settings) -> None:
     """The log of this process, on stderr."""
-    logs.set_up_logging(settings, _environment(os.environ))
+    logging.set_up_logging(settings, _environment(os.environ))
 
 
 def exporting(version: str) -> AbstractContextManager[None]:

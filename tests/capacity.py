@@ -3,11 +3,11 @@ code, for `docs/capacity.md`."""
 
 from datetime import timedelta
 
-from hailuo_mcp import sending, watching
-from hailuo_mcp.catalog import price_samples
-from hailuo_mcp.gateways import discover
-from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.catalog.catalog import price_samples
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.gateways import client, discover
 from hailuo_mcp.ledger.postgres import database
+from hailuo_mcp.service import worker
 from tests.tables import table
 
 JOBS = (1_000, 10_000, 100_000)
@@ -35,7 +35,7 @@ def looks(expected: float | None, takes: float) -> list[float]:
     seen = [job.patience_seconds(job.created_at)]
     while seen[-1] < takes:
         aged = job.model_copy(update={"created_at": utc_now() - timedelta(seconds=seen[-1])})
-        delay = watching.next_look(aged)
+        delay = worker.next_look(aged)
         assert delay
         seen.append(round(seen[-1] + delay.total_seconds(), 1))
     return seen
@@ -65,7 +65,7 @@ def load() -> str:
                 f"{asked:,.0f}",
                 f"{asked * 60:,.0f}",
                 f"{asked * LOOK_TAKES_SECONDS:,.0f}",
-                f"{-(-asked * LOOK_TAKES_SECONDS // watching.AT_ONCE):,.0f}",
+                f"{-(-asked * LOOK_TAKES_SECONDS // worker.AT_ONCE):,.0f}",
                 f"{asked * TRANSACTIONS_A_LOOK + started * NEWS_A_JOB:,.0f}",
                 f"{started * NEWS_A_JOB * SERVERS:,.0f}",
                 f"{started * CLIP_MB * 3600 / 1000:,.0f}",
@@ -88,11 +88,11 @@ def load() -> str:
 def limits() -> str:
     listening = 1
     rows = [
-        ("requests to one gateway at once, a server and account", str(sending.CONNECTIONS)),
-        ("looks of the watcher at once, a server", str(watching.AT_ONCE)),
-        ("looks a second, a server", f"{watching.AT_ONCE / LOOK_TAKES_SECONDS:.0f}"),
+        ("requests to one gateway at once, a server and account", str(client.CONNECTIONS)),
+        ("looks of the watcher at once, a server", str(worker.AT_ONCE)),
+        ("looks a second, a server", f"{worker.AT_ONCE / LOOK_TAKES_SECONDS:.0f}"),
         ("connections to PostgreSQL, a server", str(database.POOL_SIZE + listening)),
         (f"connections to PostgreSQL, {SERVERS} servers", str(SERVERS * (database.POOL_SIZE + listening))),
-        ("takeover of a dead server's jobs", f"{watching.LEASE.total_seconds():.0f} s"),
+        ("takeover of a dead server's jobs", f"{worker.LEASE.total_seconds():.0f} s"),
     ]
     return table(("figure", "value"), rows)

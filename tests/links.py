@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from hailuo_mcp.cli.install import PORTABLE
-from hailuo_mcp.hosts import NAME, Machine, Place, Wanted, find
-from hailuo_mcp.hosts.shape import entry, inputs
+from hailuo_mcp.cli.installer import NAME, Machine, Place, Wanted, find
+from hailuo_mcp.cli.installer.command import PORTABLE
+from hailuo_mcp.cli.installer.shape import entry, inputs
 
 VSCODE = "https://insiders.vscode.dev/redirect/mcp/install"
 CURSOR = "https://cursor.com/en/install-mcp"

@@ -19,14 +19,14 @@ from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, TextContent
 
 from hailuo_mcp.app import build_studio, load_settings, sandbox_transport
-from hailuo_mcp.catalog import Catalog
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.cli.ports import listener_on
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.gateways.client import Sender
 from hailuo_mcp.sandbox import create_app
-from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import Settings
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.service.session import Studio
 
 PICTURE = "https://pictures.example/first.png"
 MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)

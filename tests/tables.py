@@ -8,13 +8,15 @@ from opentelemetry.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from hailuo_mcp import errors, settings, telemetry, tools, views
+from hailuo_mcp import telemetry
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog import Catalog, price_samples
-from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.catalog.catalog import Catalog, price_samples
+from hailuo_mcp.core import errors, settings
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, Price
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.params import CANONICAL, CANONICAL_TYPES, Price
-from hailuo_mcp.sandbox.trouble import REHEARSALS
+from hailuo_mcp.mcp import tools, views
+from hailuo_mcp.sandbox.faults import REHEARSALS
 from tests import links
 
 

@@ -18,8 +18,8 @@ from PIL import Image
 from bundle.build import install_tool, uv
 from bundle.manifest import TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
+from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.settings import PREFIX, Settings
 from tests.support import facts_of
 
 ROOT = Path(__file__).parent.parent

@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import hailuo_mcp
-
-from .support import PICTURE, facts_of, server, text_of
+from tests.support import PICTURE, facts_of, server, text_of
 
 PACKAGE = Path(hailuo_mcp.__file__).parent
 
@@ -97,9 +96,9 @@ from urllib.parse import quote
 from pydantic import Field
 
 from hailuo_mcp.gateways.base import Gateway, link_in
-from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.params import ImageUrl, ModelSpec, Says, Source
-from hailuo_mcp.sending import WireRequest
+from hailuo_mcp.core.job import Observation, State
+from hailuo_mcp.core.spec import ImageUrl, ModelSpec, Says, Source
+from hailuo_mcp.gateways.client import WireRequest
 
 _PAGE = Source("documented", "Skylark page")
 _STATES = {"waiting": State.QUEUED, "flying": State.PROCESSING, "landed": State.COMPLETED, "crashed": State.FAILED}
@@ -146,7 +145,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox.desk import Desk
+from hailuo_mcp.sandbox.context import Desk
 from hailuo_mcp.sandbox.jobs import Phase, Shot
 
 _STATES = {Phase.QUEUED: "waiting", Phase.PROCESSING: "flying", Phase.COMPLETED: "landed", Phase.FAILED: "crashed"}

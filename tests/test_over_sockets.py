@@ -10,7 +10,7 @@ import av
 import pytest
 from mcp import Client
 
-from .support import (
+from tests.support import (
     KEYS,
     MODEL_IDS,
     arguments_for,

@@ -23,12 +23,12 @@ from mcp.client.stdio import stdio_client
 
 from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
+from hailuo_mcp.core.settings import PREFIX, Settings, variables
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.settings import PREFIX, Settings, variables
 from tests import links
+from tests.docs.test_one_click_links import decoded
 from tests.support import facts_of
 from tests.test_bundle import for_uv
-from tests.test_one_click_links import decoded
 
 ROOT = Path(__file__).parent.parent
 SERVER_JSON = ROOT / "server.json"

@@ -31,8 +31,8 @@ def _serve_stdio() -> int:
     import anyio
 
     from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
-    from hailuo_mcp.server import serve_stdio
-    from hailuo_mcp.settings import SettingsError
+    from hailuo_mcp.core.settings import SettingsError
+    from hailuo_mcp.mcp.server import serve_stdio
 
     try:
         settings = load_settings()

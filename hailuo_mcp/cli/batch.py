@@ -9,20 +9,20 @@ import anyio
 import anyio.to_thread
 import click
 
-from hailuo_mcp.batching.checking import check_shots
-from hailuo_mcp.batching.limits import AT_ONCE, Limits
-from hailuo_mcp.batching.progress import Progress, known_progress
-from hailuo_mcp.batching.rows import Stand
-from hailuo_mcp.batching.running import Batch
-from hailuo_mcp.batching.shots import WrongShots, read_shots
 from hailuo_mcp.cli.batch_report import Made, print_end, print_findings, print_plan, prospect
 from hailuo_mcp.cli.batch_table import PlainLines, shown_live
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_studio
-from hailuo_mcp.errors import InvalidInput
-from hailuo_mcp.media.films import check_joinable
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.media.concat import check_joinable
+from hailuo_mcp.service.batch.limits import AT_ONCE, Limits
+from hailuo_mcp.service.batch.progress import Progress, known_progress
+from hailuo_mcp.service.batch.rows import Stand
+from hailuo_mcp.service.batch.runner import Batch
+from hailuo_mcp.service.batch.shots import WrongShots, read_shots
+from hailuo_mcp.service.batch.validation import check_shots
+from hailuo_mcp.service.session import Studio
 
 
 @click.command()

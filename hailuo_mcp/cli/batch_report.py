@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hailuo_mcp.batching.rows import Row, Stand
-from hailuo_mcp.batching.running import Batch
-from hailuo_mcp.batching.shots import WrongShots
 from hailuo_mcp.cli.batch_table import plan_table, reason, state_of, summary
 from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
-from hailuo_mcp.errors import InvalidInput, Problem
-from hailuo_mcp.media.films import Film, join
-from hailuo_mcp.studio import Studio
-from hailuo_mcp.views import error_view
+from hailuo_mcp.core.errors import InvalidInput, Problem
+from hailuo_mcp.mcp.views import error_view
+from hailuo_mcp.media.concat import Film, join
+from hailuo_mcp.service.batch.rows import Row, Stand
+from hailuo_mcp.service.batch.runner import Batch
+from hailuo_mcp.service.batch.shots import WrongShots
+from hailuo_mcp.service.session import Studio
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hailuo_mcp.batching.rows import Row, Stand
-from hailuo_mcp.batching.running import Batch
 from hailuo_mcp.cli.output import in_commands, remarks
-from hailuo_mcp.jobs import EXCERPT_LENGTH, utc_now
+from hailuo_mcp.core.job import EXCERPT_LENGTH, utc_now
+from hailuo_mcp.service.batch.rows import Row, Stand
+from hailuo_mcp.service.batch.runner import Batch
 
 STYLES = {
     Stand.SAVED: "green",

@@ -22,11 +22,11 @@ from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import STYLES, command, remarks, results
 from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
-from hailuo_mcp.errors import InvalidInput, Problem
+from hailuo_mcp.core.errors import InvalidInput, Problem
+from hailuo_mcp.core.job import State
+from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.jobs import State
-from hailuo_mcp.settings import PREFIX, Settings
-from hailuo_mcp.waiting import WAIT_SECONDS_MAX
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
 PICTURE_NAME = "hailuo-demo-first-frame.png"
 FROM_PICTURE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"

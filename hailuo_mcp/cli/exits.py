@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from enum import IntEnum
 
-from hailuo_mcp.errors import ErrorCode, Problem
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.errors import ErrorCode, Problem
+from hailuo_mcp.core.job import State
 
 
 class Exit(IntEnum):

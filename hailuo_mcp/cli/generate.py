@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 import click
 
 from hailuo_mcp.cli.exits import Exit, exit_of_state
+from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
 from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, remarks, results
 from hailuo_mcp.cli.session import interrupt_held_back, with_studio
-from hailuo_mcp.cli.waiting import WaitOption, Watched, interrupted, wait_for_end, wait_option
-from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.params import CANONICAL, Canonical
-from hailuo_mcp.studio import Studio
-from hailuo_mcp.views import JobView, dry_run_view, job_view
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.spec import CANONICAL, Canonical
+from hailuo_mcp.mcp.views import JobView, dry_run_view, job_view
+from hailuo_mcp.service.session import Studio
 
 F = TypeVar("F", bound=Callable[..., Any])
 ARGUMENT = "prompt"

@@ -12,16 +12,16 @@ import click
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, remarks
-from hailuo_mcp.errors import HailuoError, InternalError, InvalidInput
+from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
+from hailuo_mcp.core.settings import PREFIX, SettingsError, variables
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.settings import PREFIX, SettingsError, variables
-from hailuo_mcp.views import error_view
+from hailuo_mcp.mcp.views import error_view
 
 log = logging.getLogger(__name__)
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "See it work, without a key": {"demo": "demo"},
-    "Put it into a host": {"install": "install", "uninstall": "install"},
+    "Put it into a host": {"install": "installer.command", "uninstall": "installer.command"},
     "The way of a job": {
         "models": "models",
         "generate": "generate",
@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Serve assistants over HTTP": {"serve": "serve"},
     "Rehearse": {"sandbox": "sandbox"},
-    "When something is wrong": {"doctor": "doctor"},
+    "When something is wrong": {"doctor": "doctor.command"},
 }
 """Heading to the commands below it, each with its module in this package. A command is imported when it is used."""
 EXAMPLES = (

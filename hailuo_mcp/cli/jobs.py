@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from hailuo_mcp import views
 from hailuo_mcp.cli.exits import Exit, exit_of_state
+from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
 from hailuo_mcp.cli.output import (
     STYLES,
     command,
@@ -17,10 +17,10 @@ from hailuo_mcp.cli.output import (
     results,
 )
 from hailuo_mcp.cli.session import with_studio
-from hailuo_mcp.cli.waiting import WaitOption, Watched, interrupted, wait_for_end, wait_option
-from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.mcp import views
+from hailuo_mcp.service.session import Studio
 
 LIMIT, LIMIT_MAX = 10, 50
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from hailuo_mcp import views
+from hailuo_mcp.catalog.comparison import in_words
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, remarks, results
 from hailuo_mcp.cli.session import with_studio
-from hailuo_mcp.comparing import in_words
-from hailuo_mcp.params import describe
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.core.spec import describe
+from hailuo_mcp.mcp import views
+from hailuo_mcp.service.session import Studio
 
 
 @click.command()

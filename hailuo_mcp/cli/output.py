@@ -12,9 +12,9 @@ import click
 from pydantic import BaseModel
 from rich.console import Console
 
-from hailuo_mcp.errors import Problem
-from hailuo_mcp.jobs import State
-from hailuo_mcp.views import ErrorView, JobView
+from hailuo_mcp.core.errors import Problem
+from hailuo_mcp.core.job import State
+from hailuo_mcp.mcp.views import ErrorView, JobView
 
 PROGRAM = "hailuo-mcp"
 STYLES: Mapping[str, str] = {

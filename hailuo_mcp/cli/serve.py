@@ -10,8 +10,8 @@ from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
 from hailuo_mcp.cli.ports import listener_on
-from hailuo_mcp.http import check_exposure, serve_http
-from hailuo_mcp.settings import PREFIX
+from hailuo_mcp.core.settings import PREFIX
+from hailuo_mcp.http.app import check_exposure, serve_http
 
 PORT = 8000
 

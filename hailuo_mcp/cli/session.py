@@ -10,8 +10,8 @@ import anyio
 
 from hailuo_mcp.app import build_studio, load_settings, set_up_logging
 from hailuo_mcp.cli.output import remarks
-from hailuo_mcp.settings import Settings
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.service.session import Studio
 
 T = TypeVar("T")
 

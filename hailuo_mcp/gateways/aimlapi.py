@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from hailuo_mcp.errors import ContentViolation, HailuoError, InsufficientCredits
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCredits
+from hailuo_mcp.core.job import Observation, State
+from hailuo_mcp.core.spec import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Price, Resolution, Says, Source
 from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
-from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.params import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Price, Resolution, Says, Source
-from hailuo_mcp.sending import WireRequest
+from hailuo_mcp.gateways.client import WireRequest
 
 _PAGE = Source("documented", "AI/ML API page hailuo-02")
 _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")

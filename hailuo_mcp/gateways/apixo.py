@@ -9,10 +9,9 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from hailuo_mcp.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
-from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.params import (
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
+from hailuo_mcp.core.job import Observation, State
+from hailuo_mcp.core.spec import (
     CallbackUrl,
     Duration,
     Forbid,
@@ -24,7 +23,8 @@ from hailuo_mcp.params import (
     Says,
     Source,
 )
-from hailuo_mcp.sending import Answer, WireRequest
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.gateways.client import Answer, WireRequest
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
 _PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from hailuo_mcp.errors import (
+from hailuo_mcp.core.errors import (
     Charged,
     ContentViolation,
     Forbidden,
@@ -33,10 +33,10 @@ from hailuo_mcp.errors import (
     Unconfirmed,
     UnknownRequest,
 )
-from hailuo_mcp.jobs import IN_PROCESS, Job, Observation, State, checked_remote_id
-from hailuo_mcp.params import ModelSpec
-from hailuo_mcp.sending import Answer, Sender, WireRequest, header_wait
-from hailuo_mcp.settings import GatewaySettings
+from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.settings import GatewaySettings
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways.client import Answer, Sender, WireRequest, header_wait
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 import anyio
 
-from hailuo_mcp.errors import ContentViolation, HailuoError
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
-from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.params import (
+from hailuo_mcp.core.errors import ContentViolation, HailuoError
+from hailuo_mcp.core.job import Observation, State
+from hailuo_mcp.core.spec import (
     GIVEN,
     MINIMAX,
     AnyResolution,
@@ -29,7 +28,8 @@ from hailuo_mcp.params import (
     Says,
     Source,
 )
-from hailuo_mcp.sending import POLL_SECONDS, Answer, WireRequest
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.gateways.client import POLL_SECONDS, Answer, WireRequest
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import Field
 
-from hailuo_mcp.errors import (
+from hailuo_mcp.core.errors import (
     ContentViolation,
     GatewayError,
     HailuoError,
@@ -21,9 +21,8 @@ from hailuo_mcp.errors import (
     InvalidInput,
     UnknownRequest,
 )
-from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
-from hailuo_mcp.jobs import Job, Observation, State, checked_remote_id
-from hailuo_mcp.params import (
+from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.spec import (
     MINIMAX,
     Duration,
     Flag,
@@ -37,7 +36,8 @@ from hailuo_mcp.params import (
     Says,
     Source,
 )
-from hailuo_mcp.sending import POLL_SECONDS, Answer, WireRequest, deadline, header_wait
+from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
+from hailuo_mcp.gateways.client import POLL_SECONDS, Answer, WireRequest, deadline, header_wait
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")

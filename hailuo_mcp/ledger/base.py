@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from anyio.abc import TaskGroup
 
-from hailuo_mcp.errors import BudgetExceeded
-from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.core.errors import BudgetExceeded
+from hailuo_mcp.core.job import Job, State
 
 log = logging.getLogger(__name__)
 

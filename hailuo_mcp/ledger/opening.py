@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
+from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
 from hailuo_mcp.ledger.base import Ledger
-from hailuo_mcp.settings import PREFIX, Settings, SettingsError
 
 
 def open_ledger(settings: Settings) -> Ledger:

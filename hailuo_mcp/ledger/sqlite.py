@@ -15,8 +15,8 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from hailuo_mcp.errors import InternalError
-from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.ledger.base import (
     MIN_SAMPLES,
     SAMPLES,

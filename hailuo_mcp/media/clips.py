@@ -18,10 +18,10 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 
-from hailuo_mcp.errors import GatewayError, InternalError, InvalidInput
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.downloads import Patience, download, too_large
-from hailuo_mcp.media.fetching import LinkPolicy, Resolve, guarded_client, resolve
+from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
 
 if TYPE_CHECKING:
     import httpx

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from hailuo_mcp.errors import Expired, GatewayError, NetworkError
-from hailuo_mcp.media.fetching import REDIRECTS_MAX, LinkRefused
+from hailuo_mcp.core.errors import Expired, GatewayError, NetworkError
+from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from hailuo_mcp.errors import InvalidImage
+from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.formats import HEADER_BYTES, WANTED, no_picture, picture_format
 
 FILE_BYTES_MAX = 200 * 1024 * 1024

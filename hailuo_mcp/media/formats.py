@@ -2,7 +2,7 @@
 
 import re
 
-from hailuo_mcp.errors import InvalidImage
+from hailuo_mcp.core.errors import InvalidImage
 
 HEADER_BYTES = 32
 """All that is read of a file which turns out to be no picture."""

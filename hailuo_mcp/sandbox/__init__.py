@@ -26,10 +26,10 @@ from starlette.types import Message, Receive, Scope, Send
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
-from hailuo_mcp.sandbox.desk import Desk
-from hailuo_mcp.sandbox.quiet import quiet_cuts
+from hailuo_mcp.sandbox.context import Desk
+from hailuo_mcp.sandbox.faults import REHEARSALS, ConnectionCut
+from hailuo_mcp.sandbox.log_filter import quiet_cuts
 from hailuo_mcp.sandbox.store import Store
-from hailuo_mcp.sandbox.trouble import REHEARSALS, ConnectionCut
 
 __all__ = ["MARKER_HEADER", "REHEARSALS", "ConnectionCut", "create_app"]
 

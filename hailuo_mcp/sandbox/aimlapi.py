@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_base64, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, timestamp
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, timestamp
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 
 GATEWAY = "aimlapi"
@@ -94,16 +94,16 @@ def routes(desk: Desk) -> list[Route]:
             first=next((pictures[name] for name in _FIRST_FRAMES if name in pictures), None),
             last=pictures.get("last_image_url"),
         )
-        words = trouble.asked_for(shot.prompt)
-        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+        words = faults.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
             return _error(desk, request, 403, "You've run out of credits. Please top up your balance to continue.")
-        if trouble.RATE_LIMIT in words:
+        if faults.RATE_LIMIT in words:
             return _error(desk, request, 429, "Too many requests")
         model = str(values["model"])
         generation_id = f"{uuid.uuid4().hex}:{model}"
         cost = _USD.get(model, {}).get((shot.short_side, shot.seconds), 0.0)
         job = await desk.take(GATEWAY, generation_id, key, model, values | pictures, shot, cost=cost)
-        return trouble.CutResponse() if trouble.LOST_ANSWER in words else _submitted(job)
+        return faults.CutResponse() if faults.LOST_ANSWER in words else _submitted(job)
 
     async def poll(request: Request) -> Response:
         key = _authorize(desk, request)
@@ -155,7 +155,7 @@ def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
 
 def _kept(desk: Desk, name: str, value: str) -> str:
     # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
-    from hailuo_mcp.sandbox.render.pictures import broken_rule
+    from hailuo_mcp.sandbox.render.images import broken_rule
 
     if value.startswith(("http://", "https://")):
         body.web_url(value)

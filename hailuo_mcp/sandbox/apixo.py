@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, clip_link
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, clip_link
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
@@ -84,16 +84,16 @@ def routes(desk: Desk) -> list[Route]:
             values, shot = _read(await body.read_json(request))
         except Invalid as refusal:
             return _error(400, str(refusal))
-        words = trouble.asked_for(shot.prompt)
-        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+        words = faults.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
             return _error(402, "The account has no credits left")
-        if trouble.RATE_LIMIT in words:
+        if faults.RATE_LIMIT in words:
             return _error(429, "Too many requests, try again later")
         task_id = f"task_{uuid.uuid4().hex[:24]}"
         call = cast("str | None", values.get("callback_url"))
         await desk.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=call, request=request)
-        if trouble.LOST_ANSWER in words:
-            return trouble.CutResponse()
+        if faults.LOST_ANSWER in words:
+            return faults.CutResponse()
         return _success({"taskId": task_id})
 
     async def status(request: Request) -> Response:

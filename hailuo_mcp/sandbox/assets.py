@@ -94,7 +94,7 @@ class Assets:
         if data is None:
             return Failure(Fault.IMAGE, "Cannot access the provided image URL")
         # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
-        from hailuo_mcp.sandbox.render.pictures import broken_rule
+        from hailuo_mcp.sandbox.render.images import broken_rule
 
         rule = broken_rule(data)
         return Failure(Fault.IMAGE, f"Invalid image: {rule}") if rule else None

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 
 GATEWAY = "minimax"
@@ -77,10 +77,10 @@ def routes(desk: Desk) -> list[Route]:
             first=pictures.get("first_frame_image"),
             last=pictures.get("last_frame_image"),
         )
-        words = trouble.asked_for(shot.prompt)
-        if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+        words = faults.asked_for(shot.prompt)
+        if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
             return _refused(NO_BALANCE, "insufficient balance", task_id="")
-        if trouble.RATE_LIMIT in words:
+        if faults.RATE_LIMIT in words:
             return _refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id="")
         call = cast("str | None", values.get("callback_url"))
         if call and desk.callbacks and not await echoes_challenge(call):
@@ -88,7 +88,7 @@ def routes(desk: Desk) -> list[Route]:
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
         facts = values | pictures
         await desk.take(GATEWAY, task_id, key, str(values["model"]), facts, shot, callback_url=call, request=request)
-        return trouble.CutResponse() if trouble.LOST_ANSWER in words else _answered(task_id=task_id)
+        return faults.CutResponse() if faults.LOST_ANSWER in words else _answered(task_id=task_id)
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
@@ -179,7 +179,7 @@ def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
 
 def _kept(desk: Desk, name: str, value: str) -> str:
     # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
-    from hailuo_mcp.sandbox.render.pictures import broken_rule
+    from hailuo_mcp.sandbox.render.images import broken_rule
 
     if not value.startswith("data:"):
         try:

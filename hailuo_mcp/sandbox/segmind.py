@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, trouble
+from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.clips import MEDIA_TYPE
-from hailuo_mcp.sandbox.desk import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, timestamp
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, timestamp
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "segmind"
@@ -109,8 +109,8 @@ def routes(desk: Desk) -> list[Route]:
         taken = await _take(desk, request)
         if isinstance(taken, Response):
             return taken
-        if trouble.LOST_ANSWER in trouble.asked_for(taken.shot.prompt):
-            return trouble.CutResponse()
+        if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
+            return faults.CutResponse()
         links = _links(desk, request, taken.remote_id)
         return JSONResponse(
             {"request_id": taken.remote_id, "status": "QUEUED", "poll_url": links["status_url"], **links}
@@ -126,8 +126,8 @@ def routes(desk: Desk) -> list[Route]:
         taken = await _take(desk, request)
         if isinstance(taken, Response):
             return taken
-        if trouble.LOST_ANSWER in trouble.asked_for(taken.shot.prompt):
-            return trouble.CutResponse()
+        if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
+            return faults.CutResponse()
         if not taken.ends:
             await anyio.sleep(taken.takes * _V1_PATIENCE)
             return error(504, "Request timed out")
@@ -174,10 +174,10 @@ async def _take(desk: Desk, request: Request) -> Job | Response:
         values = body.read_fields(await body.read_json(request), model.fields)
     except Invalid as refusal:
         return error(400, f"Invalid request: {refusal}")
-    words = trouble.asked_for(str(values["prompt"]))
-    if key == NO_CREDITS_KEY or trouble.NO_CREDITS in words:
+    words = faults.asked_for(str(values["prompt"]))
+    if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
         return error(406, "Insufficient credits to process this request")
-    if trouble.RATE_LIMIT in words:
+    if faults.RATE_LIMIT in words:
         return error(429, "Rate limit exceeded", {"x-rate-limit-reset-at-utc": timestamp(desk.clock() + 60)})
     shot = Shot(
         prompt=str(values["prompt"]),

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox.body import Invalid
-from hailuo_mcp.sandbox.desk import Desk, timestamp
+from hailuo_mcp.sandbox.context import Desk, timestamp
 from hailuo_mcp.sandbox.jobs import Job, Phase
 from hailuo_mcp.sandbox.segmind import GATEWAY, authorize, error
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.assets import BadDataUrl, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.desk import Desk
+from hailuo_mcp.sandbox.context import Desk
 from hailuo_mcp.sandbox.segmind import authorize, error
 
 

@@ -5,7 +5,7 @@ Nothing here holds a prompt, a picture, a key or a link: jobs are named by their
 """
 
 from hailuo_mcp.telemetry.context import About, about, called_by, current
-from hailuo_mcp.telemetry.figures import Figures, figures, made_by
+from hailuo_mcp.telemetry.metrics import Figures, figures, made_by
 from hailuo_mcp.telemetry.spans import Operation, asking, in_a_span, mark, requesting, span
 
 __all__ = [

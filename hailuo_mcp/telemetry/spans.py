@@ -15,9 +15,9 @@ import anyio
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from hailuo_mcp.errors import HailuoError
+from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.telemetry.context import current
-from hailuo_mcp.telemetry.figures import SCOPE, figures
+from hailuo_mcp.telemetry.metrics import SCOPE, figures
 
 Operation = Literal["submit", "poll", "upload", "history", "file"]
 """What a gateway is asked for; `file` is the clip, from wherever its link points."""

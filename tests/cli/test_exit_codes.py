@@ -4,8 +4,8 @@ from typing import get_args
 import pytest
 
 from hailuo_mcp.cli.exits import Exit, exit_of_problem, exit_of_state
-from hailuo_mcp.errors import ErrorCode, Problem
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.errors import ErrorCode, Problem
+from hailuo_mcp.core.job import State
 from tests.cli.conftest import Cli
 
 REFUSED = {

@@ -4,7 +4,7 @@ import pytest
 
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.group import run
-from hailuo_mcp.settings import variables
+from hailuo_mcp.core.settings import variables
 
 COMMANDS = ("demo", "models", "generate", "status", "download", "jobs", "sandbox", "doctor")
 

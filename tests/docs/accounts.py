@@ -1,7 +1,7 @@
 """Who answers for each block of code in the docs.
 
-A block that cog writes is held against the code by `tests/test_readme.py`. A line that calls `hailuo-mcp` is run, one
-that installs a package or sets variables is checked, and a block in a language of data is parsed: all by
+A block that cog writes is held against the code by `tests/docs/test_readme.py`. A line that calls `hailuo-mcp` is run,
+one that installs a package or sets variables is checked, and a block in a language of data is parsed: all by
 `test_blocks.py`, without being named here. Anything else has to be named below, with the test that runs it; else it
 fails.
 """
@@ -21,29 +21,30 @@ INSTALLERS: Mapping[tuple[str, ...], str] = {
 }
 """What fetches a package from the index, and what installs it in its stead: the wheel that is built here."""
 NOT_RUN = "not run"
+CUSTOM_MODELS = "tests/catalog/custom_models"
 
 BLOCKS: Mapping[tuple[str, str], str] = {
     (
         "docs/shots.md",
         'generate_video {"model": "segmind/minimax-hailuo-2", "prompt": "A paper boat leaves the quay at dawn '
         '[Tracking shot]", "dry_run": true}',
-    ): "tests/catalogue/test_shots.py::test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together",
     (
         "docs/shots.md",
         "export MODEL=segmind/minimax-hailuo-2",
-    ): "tests/catalogue/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
     (
         "docs/catalogue.md",
         "[[models]]",
-    ): "tests/catalogue/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
+    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
     (
         "docs/catalogue.md",
         "hailuo-mcp models segmind/hailuo-02-draft",
-    ): "tests/catalogue/test_in_use.py::test_the_commands_of_the_page_do_what_it_says",
+    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_commands_of_the_page_do_what_it_says",
     (
         "docs/catalogue.md",
         "/home/ada/.config/hailuo-mcp/models.toml:18: duration cannot have the value 8; take from [6, 10]",
-    ): "tests/catalogue/test_in_use.py::test_a_mistake_stops_the_server_with_the_line_that_the_page_shows",
+    ): f"{CUSTOM_MODELS}/test_in_use.py::test_a_mistake_stops_the_server_with_the_line_that_the_page_shows",
     (
         "docs/deployment.md",
         "token=$(openssl rand -hex 32); "
@@ -62,7 +63,7 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "CREATE ROLE hailuo LOGIN PASSWORD '…';",
     ): "tests/docs/test_operating.py::test_the_statements_make_a_database_that_the_servers_can_use",
     **{
-        ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/batch/test_docs.py"
+        ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/service/batch/test_docs.py"
         "::test_every_command_of_the_page_does_what_it_says"
         for options in ("--dry-run", "--max-usd 5 --yes", "--json", "--retry-failed --yes", "--join film.mp4")
     },
@@ -86,7 +87,7 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "docs/deployment.md",
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
-    ): "tests/sight/test_export.py::OTEL_EXPORTER_OTLP_ENDPOINT",
+    ): "tests/telemetry/test_export.py::OTEL_EXPORTER_OTLP_ENDPOINT",
     (
         "docs/troubleshooting.md",
         "hailuo-mcp",
@@ -108,7 +109,7 @@ def account(block: Block) -> str | None:
     """Who answers for the block; nothing where nobody does."""
     key = block.page, block.head
     if block.generated:
-        return "tests/test_readme.py::test_generated_parts_are_up_to_date"
+        return "tests/docs/test_readme.py::test_generated_parts_are_up_to_date"
     if key in UNRUN:
         return NOT_RUN
     if key in BLOCKS:

@@ -15,7 +15,7 @@ from PIL import Image
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.group import run
-from hailuo_mcp.settings import variables
+from hailuo_mcp.core.settings import variables
 from tests.docs.accounts import (
     BLOCKS,
     LINES,

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from hailuo_mcp.app import load_settings
+from hailuo_mcp.core.tenants import read_tenants
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.tenants import read_tenants
 from tests.docs.blocks import blocks
 
 DEPLOYMENT, POSTGRESQL = "docs/deployment.md", "docs/postgresql.md"

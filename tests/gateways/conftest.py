@@ -2,9 +2,9 @@
 
 import pytest
 
-from hailuo_mcp import sending
+from hailuo_mcp.gateways import client
 
 
 @pytest.fixture(autouse=True)
 def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
-    monkeypatch.setattr(sending, "WAIT_INITIAL_SECONDS", 0.001)
+    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from hailuo_mcp.errors import RateLimited
+from hailuo_mcp.core.errors import RateLimited
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.sending import Sender, WireRequest
+from hailuo_mcp.gateways.client import Sender, WireRequest
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hailuo_mcp.errors import GatewayError, GatewayTimeout, HailuoError, NetworkError, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, NetworkError, UnknownRequest
+from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.gateways import minimax, segmind
-from hailuo_mcp.jobs import Observation, State
-from hailuo_mcp.sending import ATTEMPTS
+from hailuo_mcp.gateways.client import ATTEMPTS
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, Step, breaks, connect, hangs, says, says_text
 
 CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.errors import HailuoError
-from hailuo_mcp.params import IMAGE_PARAMETERS
-from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import GatewaySettings
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.settings import GatewaySettings
+from hailuo_mcp.core.spec import IMAGE_PARAMETERS
+from hailuo_mcp.gateways.client import Sender
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 
 TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})

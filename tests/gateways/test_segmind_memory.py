@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hailuo_mcp.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
+from hailuo_mcp.core.job import State
 from hailuo_mcp.gateways import segmind
-from hailuo_mcp.jobs import State
-from hailuo_mcp.sending import ATTEMPTS
+from hailuo_mcp.gateways.client import ATTEMPTS
 from tests.gateways.wire import KEY, Step, body_of, breaks, connect, hangs, lost_job, says, says_text, spec
 
 PICTURE = "data:image/png;base64,AAAA"

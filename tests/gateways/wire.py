@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.settings import GatewaySettings
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
+from hailuo_mcp.gateways.client import Sender
 from hailuo_mcp.gateways.minimax import Minimax
 from hailuo_mcp.gateways.segmind import Segmind
-from hailuo_mcp.jobs import Job
-from hailuo_mcp.params import ModelSpec
-from hailuo_mcp.sending import Sender
-from hailuo_mcp.settings import GatewaySettings
 
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"

@@ -13,10 +13,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 
-from hailuo_mcp import web
-from hailuo_mcp.jobs import Job
-from hailuo_mcp.links import Links
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.http import routes
+from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.signed_urls import Links
 from hailuo_mcp.telemetry import spans
 from tests.http.servers import serving
 from tests.http.test_tokens import as_one
@@ -52,7 +52,7 @@ async def called_back(
     studio, wire = wired(settings, apixo)
     async with studio:
         studio.links = Links(HERE, SECRET, called_back=True)
-        app = Starlette(routes=web.routes(studio, lambda: False))
+        app = Starlette(routes=routes.routes(studio, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             yield studio, wire, apixo, client
 
@@ -129,7 +129,7 @@ async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
     async with called_back(tmp_path) as (studio, wire, _, client):
         await submit(studio)
         address = body_of(wire.posts[0])["callback_url"]
-        assert (await client.post(address, content=b"x" * (web.CALLBACK_BYTES_MAX + 1))).status_code == 200
+        assert (await client.post(address, content=b"x" * (routes.CALLBACK_BYTES_MAX + 1))).status_code == 200
 
 
 @pytest.mark.slow

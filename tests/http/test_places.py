@@ -13,13 +13,14 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CompletionArgument, ResourceTemplateReference
 from starlette.applications import Starlette
 
-from hailuo_mcp import prompts, resources, tools, web
-from hailuo_mcp.callers import LOCAL, Caller
-from hailuo_mcp.errors import HailuoError
-from hailuo_mcp.jobs import State, utc_now
+from hailuo_mcp.core.caller import LOCAL, Caller
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.job import State, utc_now
+from hailuo_mcp.http import routes
 from hailuo_mcp.ledger import open_ledger
-from hailuo_mcp.links import Links
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.mcp import prompts, resources, tools
+from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.signed_urls import Links
 from tests.support import arguments_for, settings_for, wired
 
 MODEL = "segmind/minimax-hailuo-2"
@@ -126,7 +127,7 @@ async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) ->
         assert studio.links
         link, _ = studio.links.clip("k", utc_now())
         stopping = False
-        app = Starlette(routes=web.routes(studio, lambda: stopping))
+        app = Starlette(routes=routes.routes(studio, lambda: stopping))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             assert (await client.get("/health")).json() == {"status": "ok"}
             for path in ("/ready", link):
@@ -139,7 +140,7 @@ async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) ->
 
 async def test_a_server_that_is_well_says_so_to_anybody(tmp_path: Path) -> None:
     async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as studio:
-        app = Starlette(routes=web.routes(studio, lambda: False))
+        app = Starlette(routes=routes.routes(studio, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             for path, word in (("/health", "ok"), ("/ready", "ready")):
                 answer = await client.get(path)

@@ -19,7 +19,7 @@ from mcp_types import (
     Result,
 )
 
-from hailuo_mcp import tasks
+from hailuo_mcp.mcp import tasks
 from tests.http.servers import SANDBOX, Transport
 from tests.support import Era, facts_of, text_of
 

@@ -18,11 +18,11 @@ import httpx
 import pytest
 from PIL import Image
 
-from hailuo_mcp import resources
-from hailuo_mcp.callers import Caller
-from hailuo_mcp.errors import HailuoError
-from hailuo_mcp.player import PLAYER_URI
-from hailuo_mcp.studio import Studio
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.mcp import resources
+from hailuo_mcp.mcp.player import PLAYER_URI
+from hailuo_mcp.service.session import Studio
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import Line, headers_of, message

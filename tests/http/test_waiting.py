@@ -8,8 +8,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from hailuo_mcp import waiting
-from hailuo_mcp.jobs import Job, State
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.service import long_poll
 from tests.http.servers import SANDBOX, TRANSPORTS, over_http
 from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, settings_for, wired
 
@@ -78,7 +78,7 @@ async def test_progress_comes_at_a_humane_rate_and_says_state_seconds_and_estima
 
 
 async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "REPORT_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(long_poll, "REPORT_EVERY_SECONDS", 0.05)
     told: list[Job] = []
     enough = anyio.Event()
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp import hosts
-from hailuo_mcp.hosts import Host
+from hailuo_mcp.cli import installer
+from hailuo_mcp.cli.installer import Host
 from tests.interop.calls import TOOLS
 from tests.interop.clients import INSPECTOR, ONE_CALL_SECONDS
 from tests.interop.conftest import SERVER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
-PLACES = [(host, place.scope) for host in hosts.all() for place in host.places()]
+PLACES = [(host, place.scope) for host in installer.all() for place in host.places()]
 INSPECTORS_OWN = "mcpServers"
 """The container that the Inspector reads. VS Code and Codex have others, and Codex another notation: there the
 container alone is renamed, and what it holds is left as it was printed."""

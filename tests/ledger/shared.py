@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hailuo_mcp.errors import Charged, Problem
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.core.errors import Charged, Problem
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Budget, Guard, Ledger, open_ledger
-from hailuo_mcp.settings import Settings
 
 HERE = "https://api.example"
 ORIGINS = frozenset({HERE})

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.errors import BudgetExceeded, Charged, InternalError
-from hailuo_mcp.jobs import Job, Observation, State
+from hailuo_mcp.core.errors import BudgetExceeded, Charged, InternalError
+from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Guard, Ledger
 from tests.ledger.shared import (
     FREE,

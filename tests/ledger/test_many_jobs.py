@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 import pytest
 
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import Guard, Ledger
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from tests.ledger.shared import FREE, HERE, NOON, a_job

@@ -11,12 +11,12 @@ import anyio
 import asyncpg
 import pytest
 
-from hailuo_mcp.errors import InternalError
-from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.ledger import ANY_JOB, Budget, Guard, Ledger
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
-from hailuo_mcp.settings import SettingsError
 from tests.ledger.shared import GUARD, MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
 from tests.postgres import Postgres
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import pytest
 
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import Ledger
 from tests.ledger.shared import GUARD, ORIGINS, a_job
 from tests.ledger.worker import CALLS, JOBS_A_DAY

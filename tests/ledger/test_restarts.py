@@ -11,8 +11,8 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from hailuo_mcp.errors import InternalError
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import ANY_JOB
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from tests.ledger.shared import GUARD, HERE, ORIGINS, a_job

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.errors import InternalError
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger.sqlite import MIGRATIONS, SqliteLedger
 from tests.ledger.shared import GUARD, HERE, NOON, a_job
 

@@ -6,8 +6,8 @@ import json
 import sys
 from datetime import timedelta
 
-from hailuo_mcp.errors import BudgetExceeded
-from hailuo_mcp.jobs import Job, Observation, State
+from hailuo_mcp.core.errors import BudgetExceeded
+from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Guard, Ledger
 from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
 

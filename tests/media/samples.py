@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hailuo_mcp.jobs import Job, State
-from hailuo_mcp.media.pictures import PictureRules
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.media.images import PictureRules
 
 ORIENTATION = 0x0112
 BOX = struct.Struct(">I4s")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_mcp.media.fetching import LinkPolicy, LinkRefused, is_public, resolve
+from hailuo_mcp.media.fetch import LinkPolicy, LinkRefused, is_public, resolve
 
 PUBLIC = [
     "1.1.1.1",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.errors import Expired, GatewayError, HailuoError, NetworkError
+from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, NetworkError
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.downloads import Patience
 from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving

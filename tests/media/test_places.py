@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.errors import InvalidImage
+from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import read_local
 from hailuo_mcp.media.formats import HEADER_BYTES
-from hailuo_mcp.media.pictures import PictureRules, read_picture
+from hailuo_mcp.media.images import PictureRules, read_picture
 from tests.media.samples import png, rules_for, without_privileges
 
 COUNTERS = Path("/proc/thread-self/io")

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hailuo_mcp.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
 from hailuo_mcp.media.downloads import Patience
 from tests.media.far_end import FarEnd, ranged, says, serving
@@ -164,7 +164,7 @@ async def test_several_savers_at_once_leave_one_whole_file(tmp_path: Path) -> No
 SAVER = """
 import sys, anyio
 from pathlib import Path
-from hailuo_mcp.jobs import Job
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import ClipStore
 async def main():
     job = Job.model_validate_json(sys.argv[2])

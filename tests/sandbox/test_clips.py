@@ -13,9 +13,9 @@ import httpx
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from hailuo_mcp.sandbox.desk import owner_of
+from hailuo_mcp.sandbox.context import owner_of
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.render import captions, pictures
+from hailuo_mcp.sandbox.render import captions, images
 from hailuo_mcp.sandbox.render.film import render
 from hailuo_mcp.sandbox.render.scenes import scene, stand_in
 from hailuo_mcp.sandbox.store import Store
@@ -118,7 +118,7 @@ def test_a_static_shot_shows_the_first_frame_in_true_colours_and_stands_still(fi
 def test_the_clip_dissolves_onto_the_last_frame_in_its_closing_third(film: Film) -> None:
     start, end = scene("forest", (640, 360)), halves(horizontal=True)
     early, before, during, last = film("[Static shot]", start, end, at=(0, 0.64, 0.85, 1))
-    wanted = pictures.cover(end, last.size)
+    wanted = images.cover(end, last.size)
     assert difference(middle(early), middle(before)) < 4
     assert difference(middle(last), middle(wanted)) < 4
     assert difference(middle(before), middle(during)) > 10
@@ -170,8 +170,8 @@ def test_a_picture_is_turned_upright_and_put_on_white() -> None:
     exif[0x0112] = 6
     buffer = io.BytesIO()
     lying.save(buffer, "JPEG", exif=exif)
-    assert pictures.read(buffer.getvalue()).size == (360, 640)
-    assert pictures.read(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
+    assert images.read(buffer.getvalue()).size == (360, 640)
+    assert images.read(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_different_prompts_have_different_scenes_and_the_same_prompt_the_same() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.app import build_studio
-from hailuo_mcp.errors import Unauthorized
-from hailuo_mcp.jobs import State
+from hailuo_mcp.core.errors import Unauthorized
+from hailuo_mcp.core.job import State
 from tests.support import KEYS, arguments_for, jobs_in, settings_for
 
 from .wire import Clock

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hailuo_mcp.sandbox import REHEARSALS, ConnectionCut
-from hailuo_mcp.sandbox.trouble import asked_for, without_rehearsals
+from hailuo_mcp.sandbox.faults import asked_for, without_rehearsals
 
 from .wire import GATEWAYS, HISTORY, SEGMIND, Clock, Gateway, in_process, segmind_key, status_of
 

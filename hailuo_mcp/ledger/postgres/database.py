@@ -13,7 +13,7 @@ import asyncpg
 from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
-from hailuo_mcp.errors import InternalError
+from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.ledger.base import UNUSABLE
 from hailuo_mcp.ledger.postgres.schema import migrate
 

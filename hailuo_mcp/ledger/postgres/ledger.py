@@ -15,8 +15,8 @@ from uuid import uuid4
 from anyio.abc import TaskGroup
 from asyncpg import Record
 
-from hailuo_mcp.errors import InternalError
-from hailuo_mcp.jobs import Job, State, utc_now
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger.base import (
     MIN_SAMPLES,
     SAMPLES,
@@ -30,7 +30,7 @@ from hailuo_mcp.ledger.base import (
     is_news,
 )
 from hailuo_mcp.ledger.postgres.database import PATIENCE_SECONDS, READY_SECONDS, Database, Session
-from hailuo_mcp.ledger.postgres.news import CHANNEL, hear
+from hailuo_mcp.ledger.postgres.notifications import CHANNEL, hear
 
 _CLAIM = """
     INSERT INTO hailuo_claims VALUES ($1, $2, $3, now())

@@ -5,7 +5,7 @@ They lie in the first schema of the user's `search_path`, and their names begin 
 
 from asyncpg import Connection, Record, UndefinedTableError
 
-from hailuo_mcp.errors import InternalError
+from hailuo_mcp.core.errors import InternalError
 
 MIGRATIONS = (
     """

@@ -17,9 +17,9 @@ from pathlib import Path
 import av
 from PIL import Image
 
+from hailuo_mcp.sandbox.faults import without_rehearsals
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.render import camera, captions, pictures, scenes
-from hailuo_mcp.sandbox.trouble import without_rehearsals
+from hailuo_mcp.sandbox.render import camera, captions, images, scenes
 
 FRAMES_PER_SECOND = 24
 
@@ -41,7 +41,7 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
     """Writes the clip to `target`. `read` gives the bytes of a picture that may be read, None for any other."""
     first, last = (_picture(source, read) for source in (shot.first, shot.last))
     opening = first or last
-    size = pictures.size_for(opening.size if opening else _WIDESCREEN, shot.short_side)
+    size = images.size_for(opening.size if opening else _WIDESCREEN, shot.short_side)
     wide = (_even(size[0] * _SPARE), _even(size[1] * _SPARE))
     text = camera.without_commands(without_rehearsals(shot.prompt))
     brackets = camera.commands(shot.prompt)
@@ -53,8 +53,8 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
         frames,
         _Frames(
             size,
-            _planes(pictures.cover(first, wide) if first else scenes.scene(text, wide)),
-            _planes(pictures.cover(last, wide)) if last else None,
+            _planes(images.cover(first, wide) if first else scenes.scene(text, wide)),
+            _planes(images.cover(last, wide)) if last else None,
             camera.path(brackets, frames),
             sheet,
         ),
@@ -120,7 +120,7 @@ def _picture(source: str | None, read: Callable[[str], bytes | None]) -> Image.I
     if source is None:
         return None
     data = read(source)
-    return pictures.read(data) if data else scenes.stand_in(source, _WIDESCREEN)
+    return images.read(data) if data else scenes.stand_in(source, _WIDESCREEN)
 
 
 def _planes(picture: Image.Image) -> Planes:

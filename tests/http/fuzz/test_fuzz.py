@@ -25,7 +25,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from hailuo_mcp.http import BODY_BYTES_MAX
+from hailuo_mcp.http.app import BODY_BYTES_MAX
 from tests.http.fuzz import strategies
 from tests.http.servers import SANDBOX, SERVE
 from tests.http.test_who_may_come import ACCEPT, INITIALIZE

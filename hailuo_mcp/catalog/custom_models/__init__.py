@@ -1,0 +1,41 @@
+"""Models that the user adds in TOML files: the same specs that the gateways' own files hold, seen from a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import Gateway
+
+NAME, FOLDER, PATTERN = "models.toml", "models.d", "*.toml"
+
+
+def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[type[ModelSpec], ...]:
+    """The models of the user's files, in the order they stand there.
+
+    Raises:
+        SettingsError: a file is wrong; one line, which names the file, the line in it, and the cure.
+    """
+    files = _files(settings)
+    if not files:
+        return ()
+    # start-up time: nobody needs these who has no such file
+    from hailuo_mcp.catalog.custom_models.builder import Builder
+    from hailuo_mcp.catalog.custom_models.document import Document
+
+    builder = Builder(gateways)
+    return tuple(model for file in files for model in builder.models_in(Document.read(file)))
+
+
+def _files(settings: Settings) -> list[Path]:
+    """The file that the setting names, or those of the folder it names; else what the configuration directory has."""
+    named = settings.catalogue
+    try:
+        if named != Path():
+            if not named.exists():
+                raise SettingsError(f"{PREFIX}CATALOGUE={str(named)!r}: there is no such file; correct it or unset it")
+            return sorted(named.glob(PATTERN)) if named.is_dir() else [named]
+        usual = settings.config_dir / NAME
+        return [*([usual] if usual.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}CATALOGUE: {error.filename} cannot be looked at: {error.strerror}") from None

@@ -1,0 +1,55 @@
+"""`hailuo-mcp doctor`: what is set up here, what does not work, and how to mend it."""
+
+import logging
+import os
+from collections.abc import Mapping
+
+import anyio
+import click
+
+from hailuo_mcp.cli.doctor import Finding, Level, Report, examine
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.output import print_json, results
+
+STYLES: Mapping[Level, str] = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
+_LEVEL_WIDTH = max(map(len, Level))
+_ABOUT_WIDTH = 18
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Ask no gateway whether it takes its key.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(offline: bool, as_json: bool) -> Exit:
+    """Look at the whole set-up, and say how to mend what is wrong.
+
+    Python and packages, settings, keys, directories, the database, the gateways and the clock. It changes nothing and
+    costs nothing: a gateway is asked for a job that nobody has. A key is shown by its last four characters at most.
+
+    Run it with the variables that the host sets for the server: it sees those of this terminal.
+    """
+    logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # everything worth saying is in the findings
+    report = anyio.run(lambda: examine(os.environ, offline=offline))
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    return Exit.UNSOUND if report.verdict is Level.PROBLEM else Exit.DONE
+
+
+def _print(report: Report) -> None:
+    for finding in report.findings:
+        _print_finding(finding)
+    counted = ", ".join(
+        f"{number} {level.value}{'s' if number > 1 else ''}"
+        for level in (Level.PROBLEM, Level.WARNING)
+        if (number := report.count(level))
+    )
+    results().print(f"\n{counted or 'Everything is sound'}.", style=STYLES[report.verdict])
+
+
+def _print_finding(finding: Finding) -> None:
+    results().print(f"{finding.level.value:<{_LEVEL_WIDTH}} ", style=STYLES[finding.level], end="")
+    results().print(f"{finding.about:<{_ABOUT_WIDTH}} ", style="bold", end="")
+    results().print(finding.what)
+    if finding.cure:
+        results().print(f"{'':<{_LEVEL_WIDTH + _ABOUT_WIDTH + 2}}-> {finding.cure}", style="dim")

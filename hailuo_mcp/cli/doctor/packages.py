@@ -1,0 +1,69 @@
+"""Python, the packages that this one asks for, and its extras. Nothing is imported that may be missing or of another
+version: what is installed is read from the metadata."""
+
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+
+from packaging.requirements import Requirement
+
+from hailuo_mcp.cli.doctor.finding import Finding, ok, problem
+
+PACKAGE = "hailuo-mcp"
+LOST_WITHOUT = {
+    "media": "last-frame:<request_id> is refused, and a sandbox preview is always the same bundled clip",
+    "otel": "no traces and figures are sent, whatever the OTEL variables say",
+    "postgres": "jobs are kept in SQLite alone",
+}
+"""Extra to what is not there without it. One that is not named here is told by its name alone."""
+
+
+def look() -> Iterator[Finding]:
+    yield ok("python", f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}")
+    needed = [Requirement(line) for line in requires(PACKAGE) or ()]
+    always = [requirement for requirement in needed if _applies(requirement)]
+    wrong = [requirement for requirement in always if not _is_met(requirement)]
+    if not wrong:
+        found = ", ".join(f"{requirement.name} {_installed(requirement)}" for requirement in always)
+        yield ok("packages", f"{PACKAGE} {version(PACKAGE)} with {found}")
+    for requirement in wrong:
+        wanted = f"{requirement.name}{requirement.specifier}"
+        have = _installed(requirement)
+        yield problem(
+            "packages",
+            f"{requirement.name} {f'{have} is' if have else 'is not'} installed; {PACKAGE} needs {wanted}",
+            f"Give {PACKAGE} a place of its own: uv tool install --force {PACKAGE}. "
+            f'Or mend this one: uv pip install --python {sys.executable} "{wanted}"',
+        )
+    for extra in metadata(PACKAGE).get_all("Provides-Extra") or ():
+        yield _extra(extra, [line for line in needed if not _applies(line) and _applies(line, extra)])
+
+
+def _extra(extra: str, members: list[Requirement]) -> Finding:
+    missing = [member.name for member in members if not _is_met(member)]
+    about = f"extra {extra}"
+    if not missing:
+        return ok(about, "installed: " + ", ".join(f"{member.name} {_installed(member)}" for member in members))
+    lost = f": {LOST_WITHOUT[extra]}" if extra in LOST_WITHOUT else ""
+    return ok(
+        about,
+        f"not installed (no {', '.join(missing)}){lost}",
+        f'Where it is wanted: uv tool install --force "{PACKAGE}[{extra}]"',
+    )
+
+
+def _applies(requirement: Requirement, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
+def _is_met(requirement: Requirement) -> bool:
+    have = _installed(requirement)
+    return have is not None and requirement.specifier.contains(have, prereleases=True)
+
+
+def _installed(requirement: Requirement) -> str | None:
+    try:
+        return version(requirement.name)
+    except PackageNotFoundError:
+        return None

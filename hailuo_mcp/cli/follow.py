@@ -1,0 +1,141 @@
+"""Waiting for a job's end, with a progress bar."""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import click
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.output import command, print_json, remarks
+from hailuo_mcp.core.errors import GatewayTrouble
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.mcp.views import job_view
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
+from hailuo_mcp.service.session import Studio
+
+TROUBLES_MAX = 5
+"""So many answers in a row may be lost to a gateway's or the network's trouble; each was tried several times."""
+PAUSE_SECONDS = 5.0
+BAR_WIDTH = 32
+_SHOWN_FULL = 0.97
+"""A job that takes longer than estimated stops here."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """The job that a command is about, as far as it is known when the command is interrupted."""
+
+    request_id: str | None = None
+    job: Job | None = None
+
+    def see(self, job: Job) -> None:
+        self.job, self.request_id = job, job.request_id
+
+
+async def wait_for_end(studio: Studio, watched: Watched, seconds: float) -> Job:
+    """Follow a job until it ends, nothing is left to wait for, or the time is up. `seconds` may be infinite.
+
+    Raises:
+        HailuoError: it cannot be asked for, also not after several attempts.
+    """
+    deadline = anyio.current_time() + seconds
+    troubles = 0
+
+    async def report(job: Job) -> None:
+        if not remarks().is_terminal and (watched.job is None or watched.job.state is not job.state):
+            remarks().print(f"{job.request_id}: {job.state}")
+        watched.see(job)
+
+    with _bar(watched):
+        while True:
+            left = deadline - anyio.current_time()
+            try:
+                watched.see(await studio.status(watched.request_id, max(0.0, min(left, WAIT_SECONDS_MAX)), report))
+                troubles = 0
+            except GatewayTrouble:
+                troubles += 1
+                if troubles == TROUBLES_MAX or left <= PAUSE_SECONDS:
+                    raise
+                await anyio.sleep(PAUSE_SECONDS)
+                continue
+            job = watched.job
+            # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
+            if job and (job.settled or job.state is State.UNCONFIRMED or anyio.current_time() >= deadline):
+                return job
+
+
+def interrupted(watched: Watched, *, as_json: bool) -> Exit:
+    """What is left to say after Ctrl-C: the job goes on, and how to ask for it."""
+    if as_json and watched.job:
+        print_json(job_view(watched.job))
+    if watched.request_id is None:
+        remarks().print("Interrupted. Look at the list of jobs before submitting again: " + command("jobs"))
+    else:
+        remarks().print("Interrupted; the job goes on. Ask for it with")
+        remarks().print(f"  {command('status', watched.request_id, '--wait')}")
+    return Exit.INTERRUPTED
+
+
+def _bar(watched: Watched) -> AbstractContextManager[object]:
+    if not remarks().is_terminal:
+        return nullcontext()
+    return Live(
+        get_renderable=lambda: _line(watched.job), console=remarks(), transient=True, refresh_per_second=4, screen=False
+    )
+
+
+def _line(job: Job | None) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    if job is None:
+        grid.add_row("asking…")
+        return grid
+    elapsed, estimate = job.elapsed_seconds(utc_now()), job.estimated_seconds
+    if estimate:
+        bar = ProgressBar(total=1.0, completed=min(elapsed / estimate, _SHOWN_FULL), width=BAR_WIDTH)
+        words = f"{elapsed:.0f} s of about {estimate:.0f} s"
+    else:
+        bar, words = ProgressBar(pulse=True, width=BAR_WIDTH), f"{elapsed:.0f} s"
+    grid.add_row(job.state.value, bar, words)
+    return grid
+
+
+class WaitOption(click.Command):
+    """A command with `--wait [SECONDS]`. Left to itself, click would take the prompt or the request id that follows a
+    bare `--wait` for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(_spelled_out(args)))
+
+
+def _spelled_out(args: Sequence[str]) -> list[str]:
+    done: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*done, word, *rest]
+        if word == "--wait":
+            word = f"--wait={rest.pop(0)}" if rest and _is_number(rest[0]) else f"--wait={math.inf}"
+        done.append(word)
+    return done
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit()
+
+
+def wait_option(help_text: str) -> Any:
+    return click.option("--wait", "wait", type=float, callback=_checked, metavar="[SECONDS]", help=help_text)
+
+
+def _checked(_ctx: click.Context, _param: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not seconds >= 0:  # so that "not a number" is none either
+        raise click.BadParameter(f"{seconds} is no number of seconds")
+    return seconds

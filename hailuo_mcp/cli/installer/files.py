@@ -1,0 +1,130 @@
+"""Configuration files: read as they are, replaced in one step, with the file before kept beside."""
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hailuo_mcp.core.errors import InvalidInput
+
+BOM = b"\xef\xbb\xbf"
+PRIVATE = 0o600
+BACKUP = ".before-hailuo-mcp"
+"""What the name of the file as it was before ends in."""
+
+
+class ConfigError(InvalidInput):
+    """A configuration that cannot be read, understood or changed; it was left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file as it was read. `path` is the file itself, where a symbolic link leads."""
+
+    path: Path
+    raw: bytes | None
+    """None: there is no such file."""
+    mode: int | None
+
+    @property
+    def text(self) -> str:
+        """Without a byte order mark; empty where there is no file.
+
+        Raises:
+            ConfigError: not UTF-8.
+        """
+        try:
+            return (self.raw or b"").removeprefix(BOM).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"{self.path} is not UTF-8 (byte {error.start})", "Save it as UTF-8, then try again."
+            ) from None
+
+    def encoded(self, text: str) -> bytes:
+        return (BOM if self.raw and self.raw.startswith(BOM) else b"") + text.encode()
+
+    @property
+    def backup(self) -> Path:
+        return self.path.with_name(self.path.name + BACKUP)
+
+
+def read(path: Path) -> ConfigFile:
+    """
+    Raises:
+        ConfigError: it is there, and cannot be read.
+    """
+    try:
+        path = path.resolve(strict=False)
+        raw = path.read_bytes()
+        return ConfigFile(path, raw, stat.S_IMODE(path.stat().st_mode))
+    except FileNotFoundError:
+        return ConfigFile(path, None, None)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{path} cannot be read: {_reason(error)}", "Make it a readable file.") from None
+
+
+def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
+    """Put `raw` in the place of what was read, in one step: whoever reads sees the one or the other.
+
+    Raises:
+        ConfigError: the file cannot be written, or somebody changed it since it was read.
+    """
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.path.parent, prefix=f".{file.path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as opened:
+                opened.write(raw)
+                opened.flush()
+                os.fsync(opened.fileno())
+            _like(file, temporary, mode)
+            if read(file.path).raw != file.raw:
+                raise ConfigError(f"{file.path} was changed by somebody else just now", "Run the command again.")
+            temporary.replace(file.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{file.path} cannot be written: {_reason(error)}", "Nothing was changed.") from None
+
+
+def remove(file: ConfigFile) -> None:
+    """
+    Raises:
+        ConfigError: as `replace`.
+    """
+    if read(file.path).raw != file.raw:
+        raise ConfigError(f"{file.path} was changed by somebody else just now", "Run the command again.")
+    try:
+        file.path.unlink()
+    except OSError as error:
+        raise ConfigError(f"{file.path} cannot be removed: {_reason(error)}", "Nothing was changed.") from None
+
+
+def check_writable(file: ConfigFile) -> None:
+    """A file may be replaced though it is read-only; who made it so meant something by it.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if file.mode is not None and not (file.mode & stat.S_IWUSR and os.access(file.path, os.W_OK)):
+        raise ConfigError(f"{file.path} is read-only", "Make it writable, or paste what --print prints.")
+
+
+def _like(file: ConfigFile, temporary: Path, mode: int | None) -> None:
+    """Owner and permissions as they were."""
+    wanted = mode if mode is not None else file.mode
+    if wanted is None:
+        mask = os.umask(0)
+        os.umask(mask)
+        wanted = 0o666 & ~mask
+    if file.raw is not None and hasattr(os, "chown"):
+        owner = file.path.stat()
+        if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+    temporary.chmod(wanted)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -1,0 +1,131 @@
+"""What of this environment goes along when the server is installed in a host: which keys, and which settings.
+
+A key never comes from the command line, where every process could read it: it is in the environment, or typed unseen.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import click
+from pydantic import SecretStr
+
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.cli.installer import Keys, Place, may_be_shown
+from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.settings import PREFIX, variables
+from hailuo_mcp.gateways import discover
+
+SANDBOX = f"{PREFIX}SANDBOX"
+HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    keys: Mapping[str, SecretStr]
+    settings: Mapping[str, str]
+
+
+def key_of(gateway: str) -> str:
+    return f"{gateway.upper()}_API_KEY"
+
+
+def gateway_names() -> tuple[str, ...]:
+    return tuple(gateway.name for gateway in discover())
+
+
+def carried(
+    place: Place, gateways: Iterable[str], held: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
+) -> Carried:
+    """What goes along: the keys of the `gateways` named, else those that are set now, else those the user names when
+    asked; and, to the user's own file, the other settings of this server that are set now.
+
+    `held` are the variables that the entry has already; `prints`: no key is needed, a stand-in will do.
+
+    Raises:
+        SettingsError: a value is wrong.
+        InvalidInput: a key is needed, and there is nobody to ask.
+    """
+    load_settings()  # a wrong value is refused here, and not by the host's log
+    named = tuple(dict.fromkeys(gateways))
+    if not named and not sandbox:
+        named = tuple(name for name in gateway_names() if _set(key_of(name)))
+        if not named and asks and not any(variable.endswith("_API_KEY") for variable in held):
+            named = _ask_which()
+    keys: dict[str, SecretStr] = {}
+    for name in named:
+        variable = key_of(name)
+        if place.keys is not Keys.WRITTEN:
+            keys[variable] = SecretStr("")
+        elif prints:
+            keys[variable] = SecretStr(f"YOUR_{variable}")
+        elif value := _set(variable):
+            keys[variable] = SecretStr(value)
+        elif variable not in held:
+            keys[variable] = _ask_for(variable)
+    settings = {} if place.is_shared else _settings(named)
+    if sandbox is not None:
+        settings.pop(SANDBOX, None)
+    return Carried(keys, settings | ({SANDBOX: "1"} if sandbox else {}))
+
+
+def _settings(gateways: Iterable[str]) -> dict[str, str]:
+    """The addresses of these gateways, so that no key goes elsewhere than it does from here, and our own variables, a
+    budget among them."""
+    names = [
+        f"{gateway.name.upper()}_{purpose.upper()}_URL"
+        for gateway in discover()
+        if gateway.name in gateways
+        for purpose in gateway.hosts
+    ]
+    names += [name for name in variables() if name != HTTP_ONLY]
+    chosen: dict[str, str] = {}
+    for name in names:
+        value = _set(name)
+        if value and may_be_shown(name, value):
+            chosen[name] = value
+        elif value:
+            remarks().print(f"note:  {name} may hold a password and is left out; set it in the host's file yourself.")
+    return chosen
+
+
+def _set(variable: str) -> str:
+    return os.environ.get(variable, "").strip()
+
+
+def _ask_which() -> tuple[str, ...]:
+    known = gateway_names()
+    answer = str(
+        click.prompt(
+            f"Gateways you have a key for, of {', '.join(known)} (Enter: none, the sandbox answers)",
+            default="",
+            show_default=False,
+            err=True,
+        )
+    )
+    named = tuple(part.strip().lower() for part in answer.split(",") if part.strip())
+    if unknown := [name for name in named if name not in known]:
+        raise InvalidInput(f"no gateway is called {unknown[0]!r}", f"Use one of {', '.join(known)}.")
+    return named
+
+
+def _ask_for(variable: str) -> SecretStr:
+    """Typed unseen.
+
+    Raises:
+        InvalidInput: there is nobody to ask, or nothing was typed.
+        SettingsError: what was typed is no key.
+    """
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            f"{variable} is not set", "Set it in the environment, or run this on a terminal to be asked."
+        )
+    value = str(
+        click.prompt(f"{variable} (not shown)", hide_input=True, default="", show_default=False, err=True)
+    ).strip()
+    load_settings({variable: value})
+    if not value:
+        raise InvalidInput(f"no {variable} was given", "Leave the gateway out, or give its key.")
+    return SecretStr(value)

@@ -1,0 +1,274 @@
+"""The job: one paid generation, from before its submission to its clip on disk. And the request id, by which it is
+polled."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hailuo_mcp.core.errors import InvalidInput, Problem
+
+REMOTE_ID_MAX = 256
+UNCONFIRMED_PREFIX = "unconfirmed-"
+EXCERPT_LENGTH = 80
+IN_PROCESS = "sandbox"
+"""The origin of jobs that the sandbox in this process took."""
+PATIENCE_MIN, PATIENCE_MAX, PATIENCE_UNKNOWN, PATIENCE_SANDBOX = 5.0, 30.0, 15.0, 2.0
+FRESH_POLL = timedelta(seconds=15)
+"""A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
+nothing."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class State(StrEnum):
+    """Where a job stands. They run one way, in this order; the last three are ends."""
+
+    UNCONFIRMED = "unconfirmed"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def ended(self) -> bool:
+        return self.rank == _END
+
+    @property
+    def rank(self) -> int:
+        return {State.UNCONFIRMED: 0, State.QUEUED: 1, State.PROCESSING: 2}.get(self, _END)
+
+
+_END = 3
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line separators, and surrogates that no encoding takes."""
+
+
+class RequestId(BaseModel):
+    """`<gateway>/<name>/<remote id>`: says by itself which gateway to ask for what, also without a ledger.
+
+    The remote id is the gateway's own and may hold `/` and `:`; it goes into a URL percent-encoded as one segment or
+    value. `.`, `..`, control characters, space at either end and more than 256 characters are refused: no encoding
+    makes the first safe in a path, and the others do not come back whole from a conversation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    remote_id: str
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.remote_id}"
+
+    @classmethod
+    def parse(cls, text: object) -> "RequestId":
+        """Raises InvalidInput, naming the form, for anything that is no request id."""
+        example = "segmind/hailuo-02-fast/1f2e3d4c"
+        if not isinstance(text, str):
+            raise InvalidInput(f"request_id must be a string like {example!r}, got {type(text).__name__}", _FIND_ID)
+        parts = text.strip().split("/", 2)
+        if len(parts) < 3 or not all(parts) or _UNSENDABLE.search(parts[0] + parts[1]):
+            raise InvalidInput(
+                f"request_id {text!r:.120} is not of the form <model id>/<id>, like {example!r}", _FIND_ID
+            )
+        return cls(model=f"{parts[0]}/{parts[1]}", remote_id=checked_remote_id(parts[2]))
+
+
+_FIND_ID = "Pass request_id exactly as generate_video returned it; list_jobs shows the ids of recent jobs."
+
+
+def checked_remote_id(remote_id: str) -> str:
+    """Raises InvalidInput for an id that could not be asked for safely."""
+    if remote_id in ("", ".", "..") or remote_id != remote_id.strip() or _UNSENDABLE.search(remote_id):
+        raise InvalidInput(f"request_id ends in {remote_id!r:.80}, which is no id of a gateway", _FIND_ID)
+    if len(remote_id) > REMOTE_ID_MAX:
+        raise InvalidInput(
+            f"request_id is {len(remote_id)} characters long; at most {REMOTE_ID_MAX} are possible", _FIND_ID
+        )
+    return remote_id
+
+
+class Observation(BaseModel):
+    """What a gateway said of a job just now, in our words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    video_url: str | None = None
+    error: Problem | None = None
+    cost_usd: float | None = None
+    took_seconds: float | None = None
+    """Time from submission to completion, where the gateway reports it."""
+    sandbox: bool = False
+
+
+class Job(BaseModel):
+    """One generation, as the ledger keeps it. Frozen: a change is a new value, made by one of the methods below."""
+
+    # What a later version wrote is kept: servers of two versions share a ledger while a team is brought up to date.
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    key: str = Field(default_factory=lambda: uuid4().hex)
+    """Our own id, given before anything is sent; `unconfirmed-<key>` goes on answering for ever."""
+    model: str
+    origin: str
+    """Where it was sent: scheme and host of the gateway, or `sandbox`. A job never stands for one of another origin."""
+    tenant: str = ""
+    """Whose it is; empty for the person whose machine this is."""
+    own_key: bool = False
+    """Submitted with a key that its tenant sent along with the call, which is kept nowhere."""
+    remote_id: str | None = None
+    state: State = State.UNCONFIRMED
+    created_at: datetime = Field(default_factory=utc_now)
+    updated_at: datetime = Field(default_factory=utc_now)
+    polled_at: datetime | None = None
+    polls: int = 0
+    """How often its gateway was asked and answered."""
+    lost_at: datetime | None = None
+    """When its submission was seen to have no answer; until then it may still be under way."""
+    ended_at: datetime | None = None
+    took_seconds: float | None = None
+    parameters: Mapping[str, Any] = {}
+    """As sent, by canonical name, defaults included; pictures shortened."""
+    body: Mapping[str, Any] = {}
+    """The wire body as sent, pictures shortened: by it a lost submission is found again in a gateway's history."""
+    fingerprint: str = ""
+    """Equal for equal requests, pictures compared by content."""
+    estimated_seconds: float | None = None
+    estimate_learned: bool = False
+    """The estimate comes from finished jobs like this one, not from what is published."""
+    estimated_cost_usd: float | None = None
+    budget_cost_usd: float = 0.0
+    """What a budget counts while the real cost is not known."""
+    cost_usd: float | None = None
+    video_url: str | None = None
+    video_path: str | None = None
+    expires_at: datetime | None = None
+    error: Problem | None = None
+    warnings: tuple[str, ...] = ()
+    sandbox: bool = False
+
+    @property
+    def request_id(self) -> str:
+        return f"{self.model}/{self.remote_id or UNCONFIRMED_PREFIX + self.key}"
+
+    @property
+    def prompt(self) -> str:
+        return str(self.parameters.get("prompt", ""))
+
+    @property
+    def excerpt(self) -> str:
+        return self.prompt[:EXCERPT_LENGTH]
+
+    @property
+    def has_clip(self) -> bool:
+        return bool(self.video_url or self.video_path)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to ask a gateway: the job ended, and a completed one has its link or file."""
+        return self.state.ended and (self.state is not State.COMPLETED or self.has_clip)
+
+    @property
+    def uncharged(self) -> bool:
+        return self.error is not None and self.error.charged == "no"
+
+    @property
+    def counted_usd(self) -> float:
+        """What a budget counts for this job: where nobody says what it costs, the dearest it may."""
+        if self.uncharged:
+            return 0.0
+        return self.cost_usd if self.cost_usd is not None else self.budget_cost_usd
+
+    @property
+    def known_usd(self) -> float:
+        """What it cost as far as anybody says: the report, else the estimate."""
+        if self.uncharged:
+            return 0.0
+        return self.cost_usd if self.cost_usd is not None else self.estimated_cost_usd or 0.0
+
+    def elapsed_seconds(self, now: datetime) -> float:
+        return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
+
+    def patience_seconds(self, now: datetime) -> float:
+        """When it pays to ask again: after half of what is left, and once that is over, after a tenth of what has
+        passed.
+        """
+        if self.origin == IN_PROCESS:
+            return PATIENCE_SANDBOX
+        if self.state is State.UNCONFIRMED or not self.estimated_seconds:
+            return PATIENCE_UNKNOWN
+        elapsed = self.elapsed_seconds(now)
+        left = self.estimated_seconds - elapsed
+        return min(max(left / 2, elapsed / 10, PATIENCE_MIN), PATIENCE_MAX)
+
+    def accepted(self, remote_id: str, *, retention: timedelta | None, sandbox: bool) -> "Job":
+        """The gateway took it. Retention counts from submission, so that `expires_at` errs on the safe side."""
+        return self._changed(
+            remote_id=self.remote_id or remote_id,
+            state=self._forward(State.QUEUED),
+            error=None if self.state is State.UNCONFIRMED else self.error,
+            expires_at=self.expires_at or (self.created_at + retention if retention else None),
+            sandbox=self.sandbox or sandbox,
+        )
+
+    def refused(self, problem: Problem) -> "Job":
+        """The gateway definitely did not take it, or nothing was sent."""
+        return self._changed(state=State.FAILED, error=problem, ended_at=utc_now()) if not self.state.ended else self
+
+    def unanswered(self, problem: Problem) -> "Job":
+        """It was sent and no answer came: it stays unconfirmed, and says so."""
+        return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
+
+    def observed(self, seen: Observation, *, from_history: bool = False) -> "Job":
+        """The job after what a gateway said of it. A state never goes backward, save that a history may turn `expired`
+        into `completed`; an ended job keeps its end, though a late link or cost is still taken."""
+        now = utc_now()
+        state = self._forward(seen.state)
+        if from_history and self.state is State.EXPIRED and seen.state is State.COMPLETED:
+            state = State.COMPLETED
+        ends_now = state.ended and not self.state.ended
+        took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
+        if took is None and ends_now and self.polled_at and now - self.polled_at <= FRESH_POLL:
+            took = (now - self.created_at).total_seconds()
+        return self._changed(
+            state=state,
+            polled_at=now,
+            polls=self.polls + 1,
+            ended_at=now if ends_now else self.ended_at,
+            took_seconds=took if state is State.COMPLETED else self.took_seconds,
+            video_url=(seen.video_url if state is seen.state else None) or self.video_url,
+            error=self.error if state is self.state else seen.error,
+            cost_usd=self.cost_usd if seen.cost_usd is None else seen.cost_usd,
+            sandbox=self.sandbox or seen.sandbox,
+        )
+
+    def vanished(self, problem: Problem) -> "Job":
+        """The gateway no longer keeps it."""
+        if self.settled:
+            return self
+        return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
+
+    def polled(self) -> "Job":
+        """It was asked for, and nothing new was learned."""
+        return self._changed(polled_at=utc_now(), polls=self.polls + 1)
+
+    def saved(self, path: str) -> "Job":
+        return self._changed(video_path=path)
+
+    def warned(self, *sentences: str) -> "Job":
+        new = tuple(s for s in sentences if s not in self.warnings)
+        return self._changed(warnings=self.warnings + new) if new else self
+
+    def _forward(self, state: State) -> State:
+        return state if state.rank > self.state.rank else self.state
+
+    def _changed(self, **values: Any) -> "Job":
+        return self.model_copy(update={**values, "updated_at": utc_now()})

@@ -1,0 +1,414 @@
+"""The settings, read from the environment in one place and checked at start.
+
+A gateway declares its hosts; `<GATEWAY>_API_KEY` and `<GATEWAY>_<HOST>_URL` follow from that, so that this file knows
+none.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
+
+PREFIX = "HAILUO_MCP_"
+POSTGRES = ("postgresql://", "postgres://")
+BY_OAUTH = "oauth:"
+"""Begins the tenant of a subject that an issuer names: no token's name can hold a colon, so that none stands for
+both."""
+
+
+class SettingsError(Exception):
+    """A wrong value in the environment: one line, which begins with the variable's name and says what it takes."""
+
+    @property
+    def variable(self) -> str:
+        """The variable that the line begins with; empty where it begins with none."""
+        found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
+        return found[0] if found else ""
+
+
+def is_unfilled(value: str) -> bool:
+    """Whether a value is a placeholder of the host's that nothing was put in for, as `${user_config.key}` in a bundle:
+    it counts as unset."""
+    return re.fullmatch(r"\$\{[^${}]*\}", value.strip()) is not None
+
+
+def _given(environ: Mapping[str, str], variable: str) -> str:
+    """What the user set, or nothing."""
+    value = environ.get(variable, "").strip()
+    return "" if is_unfilled(value) else value
+
+
+def _comma_separated(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("the home directory it names is not known") from None
+
+
+def _directory(value: Any) -> Any:
+    return _expanded(value) if isinstance(value, str) else value
+
+
+def _directories(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(_expanded(part.strip()) for part in value.split(os.pathsep) if part.strip())
+
+
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
+
+
+def _tokens(value: Any) -> Any:
+    """`name:token,…` as name to SHA-256 digest: what is not kept cannot leak."""
+    if not isinstance(value, str):
+        return value
+    digests: dict[str, str] = {}
+    parts = [stripped for part in value.split(",") if (stripped := part.strip())]
+    for number, part in enumerate(parts, start=1):
+        name, _, token = part.partition(":")
+        token = token.strip()
+        if not _TOKEN_NAME.fullmatch(name) or not token:
+            raise ValueError(f"entry {number} is not of the form name:token, or name:sha256:<64 hex digits>")
+        if name in digests:
+            raise ValueError(f"entry {number} has the same name as an earlier one")
+        hashed = _DIGEST.fullmatch(token)
+        if token.lower().startswith("sha256:") and not hashed:  # a digest cut short must not become a token
+            raise ValueError(f"entry {number} is no digest: sha256: is followed by 64 hex digits")
+        if not is_sendable(token):
+            raise ValueError(f"entry {number} cannot be sent in a header: a token is printable ASCII without spaces")
+        digest = hashed[1].lower() if hashed else hashlib.sha256(token.encode()).hexdigest()
+        if digest in digests.values():
+            raise ValueError(f"entry {number} has the same token as an earlier one: whose jobs would it see?")
+        digests[name] = digest
+    return digests
+
+
+def _address(value: Any) -> Any:
+    return checked_address(value) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
+Address = Annotated[str, BeforeValidator(_address)]
+Directory = Annotated[Path, BeforeValidator(_directory)]
+Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]
+Switch = Literal["auto", "1", "0"]
+
+
+class GatewaySettings(BaseModel):
+    """What the user set for one gateway: its key, and the base address of each of its hosts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: SecretStr | None = None
+    urls: Mapping[str, str]
+    """Purpose (`base`, and what else the gateway declares) to scheme and host, without a trailing slash."""
+
+
+class Settings(BaseModel):
+    """Every setting, with its default. Field `x` is read from `HAILUO_MCP_X`; the docstring of each says what it
+    does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    sandbox: Switch = "auto"
+    """Unset: the sandbox serves when no key is set, but never over HTTP; `1` forces it, `0` forbids it."""
+    sandbox_seconds: float = Field(6.0, ge=0, le=3600)
+    """How long a sandbox job takes, in seconds."""
+    models: Names = ()
+    """Comma-separated model ids to offer; unset: all usable ones."""
+    catalogue: Directory = Path()
+    """A TOML file with models of your own, or a directory of such files; unset: `models.toml` and `models.d/*.toml` in
+    the user's configuration directory."""
+    database_url: str = Field("", repr=False)
+    """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`, or for several servers
+    `postgresql://user:password@host/database` (needs the `postgres` extra); unset: SQLite in the user's state
+    directory."""
+    output_dir: Directory = Path()
+    """Where clips are saved; unset: the folder `hailuo` in the user's video directory."""
+    input_dirs: Directories = ()
+    """Directories that local pictures may come from; unset: the home directory without hidden folders, and the output
+    directory."""
+    callback_hosts: Names = ()
+    """Comma-separated hosts that `callback_url` may name, `*` for any; unset: none."""
+    duplicate_window_seconds: float = Field(600, ge=0)
+    """An identical job submitted this recently is returned instead of a new one; `0` turns the guard off."""
+    max_jobs_per_day: int | None = Field(None, ge=0)
+    """At most this many jobs a day (UTC); unset: no limit."""
+    max_usd_per_day: float | None = Field(None, ge=0)
+    """At most this many US dollars a day (UTC), by estimate or report; unset: no limit."""
+    max_video_mb: int = Field(500, ge=1)
+    """A clip larger than this many megabytes is not saved."""
+    min_poll_seconds: float = Field(2, ge=0)
+    """A poll sooner than this after the last is answered from the last; `0`: every call asks."""
+    fix_images: bool = False
+    """`1` lets the server convert, rotate or shrink a picture that would be refused."""
+    auto_download: bool = True
+    """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
+    http_tokens: Tokens = Field({}, repr=False)
+    """Bearer tokens that HTTP accepts, `name:token,…`, or their digests, `name:sha256:<hex>,…`. Each name sees only its
+    own jobs."""
+    allowed_hosts: Names = ()
+    """Comma-separated hosts that requests over HTTP may name, `host` or `host:port`; on loopback its own names are
+    enough."""
+    allowed_origins: Names = ()
+    """Comma-separated origins of web pages that may call over HTTP, like `https://app.example.com`; unset: none but the
+    server's own."""
+    public_url: Address = ""
+    """Where the server is reached from outside, like `https://video.example.com`: links to clips and the callbacks of
+    gateways lead there."""
+    oauth_issuer: str = ""
+    """Issuer of the OAuth access tokens (JWT) that HTTP accepts, with the scopes `video:read` and `video:generate`."""
+    oauth_audience: str = ""
+    """The audience that such a token must have; unset: the address of the server's `/mcp`."""
+    oauth_jwks_url: Address = ""
+    """Where the issuer's signing keys are."""
+    tenants_file: Directory | None = None
+    """A TOML file with limits and gateway keys of single tenants: `[tenants.NAME]`, `max_jobs_per_day`,
+    `max_usd_per_day`, `keys.segmind`."""
+    keys_from_headers: bool = False
+    """`1` lets callers over HTTP send a gateway's key along, as `X-Segmind-Api-Key` and so on; it is kept nowhere."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Verbosity of the log on stderr."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log on stderr: `text`, or `json` for one object a line."""
+
+    state_dir: Path = Path()
+    """The user's state directory; not a variable of its own."""
+    config_dir: Path = Path()
+    """The user's configuration directory; not a variable of its own."""
+    gateways: Mapping[str, GatewaySettings] = {}
+    tenants: Mapping[str, TenantSettings] = {}
+    """What `tenants_file` says, by tenant."""
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    def over_http(self) -> "Settings":
+        """The same, as it is meant where callers come over HTTP: the sandbox never serves merely because no key is
+        set, and clips are saved by themselves only where that is asked for."""
+        return self.model_copy(
+            update={
+                "sandbox": "0" if self.sandbox == "auto" else self.sandbox,
+                "auto_download": self.auto_download and "auto_download" in self.model_fields_set,
+            }
+        )
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """Whether callers over HTTP must say who they are."""
+        return bool(self.http_tokens or self.oauth_issuer)
+
+    @property
+    def callers_have_keys(self) -> bool:
+        """Whether some callers over HTTP may have gateway keys, and so models, of their own."""
+        return bool(self.tenants) or self.keys_from_headers
+
+    def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
+        """The same, as it is meant for one tenant: its own limits, and its own gateway keys; `keys` came with the call,
+        and count before those of the file. Whoever has keys of its own never uses the server's."""
+        own = self.tenants.get(name, TenantSettings())
+        update: dict[str, Any] = {
+            limit: value
+            for limit in ("max_jobs_per_day", "max_usd_per_day")
+            if (value := getattr(own, limit)) is not None
+        }
+        keys = keys or own.keys
+        if keys is not None:
+            update["gateways"] = {
+                gateway: settings.model_copy(update={"key": keys.get(gateway)})
+                for gateway, settings in self.gateways.items()
+            }
+            update["sandbox"] = self.sandbox if self.sandbox == "1" else "0"
+        return self.model_copy(update=update) if update else self
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether the in-process sandbox stands in for every gateway."""
+        has_key = any(gateway.key for gateway in self.gateways.values())
+        return self.sandbox == "1" or (self.sandbox == "auto" and not has_key)
+
+    @property
+    def on_postgres(self) -> bool:
+        """Whether jobs are kept in PostgreSQL."""
+        return self.database_url.startswith(POSTGRES)
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file of `database_url`; the default one where that names none."""
+        if not self.database_url or self.on_postgres:
+            return self.state_dir / "jobs.sqlite3"
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
+SECRET_FIELDS = frozenset({"http_tokens"})
+"""Their values are shown to nobody, not even in a refusal."""
+
+
+def variables() -> dict[str, str]:
+    """Variable name to what it does, in the order they are declared: the README's table and `--help` come from here."""
+    return {
+        PREFIX + name.upper(): " ".join((field.description or "").split())
+        for name, field in Settings.model_fields.items()
+        if name not in INTERNAL_FIELDS
+    }
+
+
+def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Mapping[str, str]:
+    """The environment, in which `<VARIABLE>_FILE` stands for the content of a file, where the variable is a secret: so
+    do containers hand them over.
+
+    Raises:
+        SettingsError: a file cannot be read, or the variable is set as well.
+    """
+    secret = {f"{PREFIX}DATABASE_URL", f"{PREFIX}HTTP_TOKENS", *(f"{name.upper()}_API_KEY" for name in gateways)}
+    read: dict[str, str] = {}
+    for variable in sorted(secret):
+        path = environ.get(f"{variable}_FILE", "").strip()
+        if not path:
+            continue
+        if environ.get(variable, "").strip():
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: leave one out")
+        try:
+            read[variable] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+            raise SettingsError(f"{variable}_FILE={path!r} cannot be read: {reason}") from None
+    return {**environ, **read}
+
+
+def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str, str]]) -> Settings:
+    """Read and check the environment.
+
+    `gateways` maps each gateway's name to the default address of each of its hosts. An empty value counts as unset,
+    and so does a placeholder: hosts pass on empty fields of their settings pages.
+
+    Raises:
+        SettingsError: a value is wrong; the message is one line that names the variable.
+    """
+    import platformdirs  # start-up time: only needed here
+
+    values: dict[str, Any] = {}
+    for name in Settings.model_fields.keys() - INTERNAL_FIELDS:
+        if value := _given(environ, PREFIX + name.upper()):
+            values[name] = value
+    _check_database(values.get("database_url", ""))
+    values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
+    values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
+    values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
+    values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = str(first["loc"][0])
+        given = "" if field in SECRET_FIELDS else _shown(str(values.get(field)))
+        raise SettingsError(f"{PREFIX}{field.upper()}{given}: {first['msg'].removeprefix('Value error, ')}") from None
+    _check_oauth(settings)
+    try:
+        tenants: Mapping[str, TenantSettings] = (
+            read_tenants(settings.tenants_file, gateways) if settings.tenants_file else {}
+        )
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}TENANTS_FILE: {error}") from None
+    for name in tenants:
+        if name not in settings.http_tokens and not name.startswith(BY_OAUTH):
+            raise SettingsError(
+                f"{PREFIX}TENANTS_FILE: {settings.tenants_file}: tenants.{name}: no token of {PREFIX}HTTP_TOKENS has "
+                f'this name; a subject of the OAuth issuer is written [tenants."{BY_OAUTH}SUBJECT"]'
+            )
+    return settings.model_copy(update={"tenants": tenants})
+
+
+def _check_oauth(settings: Settings) -> None:
+    if bool(settings.oauth_issuer) != bool(settings.oauth_jwks_url):
+        raise SettingsError(
+            f"{PREFIX}OAUTH_ISSUER and {PREFIX}OAUTH_JWKS_URL belong together: who issues the tokens, and where the "
+            "keys that they are signed with are"
+        )
+    if settings.oauth_issuer and not (settings.oauth_audience or settings.public_url):
+        raise SettingsError(
+            f"{PREFIX}OAUTH_ISSUER needs {PREFIX}OAUTH_AUDIENCE or {PREFIX}PUBLIC_URL: a token for another service "
+            "must not be taken"
+        )
+
+
+def _check_database(url: str) -> None:
+    """What is wrong with a PostgreSQL address is said without it: its password may stand anywhere in a wrong one."""
+    if url.startswith(POSTGRES):
+        try:
+            hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+            usable = all(urlsplit(f"//{host}").port != 0 for host in hosts)
+        except ValueError:
+            usable = False
+        if not usable or not url.isprintable() or " " in url:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL: this is no address; use postgresql://user:password@host:5432/database, with "
+                "special characters of the password percent-encoded"
+            )
+    elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL{_shown(url)}: use sqlite:///relative/path, sqlite:////absolute/path or "
+            "postgresql://user:password@host/database"
+        )
+
+
+def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str]) -> GatewaySettings:
+    """A base address of the user's own becomes the default of the gateway's other hosts too, so that no picture or key
+    goes to production from a rehearsal."""
+    prefix = name.upper()
+    key = _given(environ, f"{prefix}_API_KEY")
+    if not is_sendable(key):
+        raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; this one was copied wrongly")
+    own_base = _read_url(environ, f"{prefix}_BASE_URL")
+    urls = {
+        purpose: _read_url(environ, f"{prefix}_{purpose.upper()}_URL") or own_base or default
+        for purpose, default in hosts.items()
+    }
+    return GatewaySettings(key=SecretStr(key) if key else None, urls=urls)
+
+
+def _read_url(environ: Mapping[str, str], variable: str) -> str | None:
+    value = _given(environ, variable)
+    try:
+        return checked_address(value) if value else None
+    except ValueError as error:
+        raise SettingsError(f"{variable}{_shown(value)}: {error}") from None
+
+
+def checked_address(value: str) -> str:
+    """A web address without a slash at its end. Raises ValueError."""
+    value = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable() or any(mark in value for mark in " @?#\\"):
+        raise ValueError("an address looks like https://host or http://127.0.0.1:8080")
+    return value
+
+
+def _shown(value: str) -> str:
+    """`=` and the value, on one line; nothing where it may hold a password or a key."""
+    return "" if "@" in value or "?" in value else f"={value[:80]!r}{'…' if len(value) > 80 else ''}"

@@ -1,0 +1,248 @@
+"""Streamable HTTP at `/mcp`: on loopback for the person on this machine, elsewhere for those who have a token."""
+
+import logging
+import socket
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv6Address, ip_address
+from types import FrameType
+from typing import Any
+
+import anyio
+import uvicorn
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.gateways.client import SUBMIT_SECONDS
+from hailuo_mcp.http import routes as http_routes
+from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
+from hailuo_mcp.http.middleware import NoProxy, SendableKeys, WholeBodies
+from hailuo_mcp.mcp.server import Context, VideoServer, build_server
+from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.signed_urls import Links
+
+log = logging.getLogger(__name__)
+
+PATH = "/mcp"
+BODY_BYTES_MAX = 64 * 1024 * 1024
+"""Pictures come as `data:` URIs here, for nobody's files are read; two of the largest that are taken fit."""
+GRACE_SECONDS = SUBMIT_SECONDS + 5.0
+"""How long a stop waits for calls in flight: a submission has its answer by then."""
+CLOSE_SECONDS = 5
+"""How long it then waits for connections to close."""
+HTTP_PORT = 80
+"""The port that a URL, and so the Host header, leaves out."""
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    # Before Python 3.13 an IPv4 address that is written as one of IPv6 was never of this machine.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def authority(host: str) -> str:
+    """The host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+def check_exposure(settings: Settings, host: str) -> None:
+    """Raises SettingsError: others could reach the server, and nothing says who they may be or how they call it."""
+    if is_loopback(host):
+        return
+    missing: list[str] = []
+    if not (settings.http_tokens or settings.oauth_issuer):
+        missing.append(f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), which says who may call")
+    if not (settings.allowed_hosts or settings.public_url):
+        missing.append(
+            f"{PREFIX}ALLOWED_HOSTS=video.example.com (or {PREFIX}PUBLIC_URL), the names under which it may be called; "
+            f"web pages also need {PREFIX}ALLOWED_ORIGINS"
+        )
+    if missing:
+        raise SettingsError(f"--host {host} is refused, for others can reach it: set {', and '.join(missing)}")
+
+
+def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySettings:
+    """Host and Origin must be ones of ours, so that no web page reaches the server by a name of its own (DNS
+    rebinding)."""
+    names = {authority(host), *(LOOPBACK_NAMES if is_loopback(host) else ())}
+    hosts = {f"{name}:*" for name in names}
+    if port == HTTP_PORT:
+        hosts |= names
+    origins = {f"http://{name}" for name in hosts}
+    hosts |= {variant for name in settings.allowed_hosts for variant in (name, f"{name}:*")}
+    origins |= {origin.rstrip("/") for origin in settings.allowed_origins}
+    if settings.public_url:
+        hosts.add(settings.public_url.split("://", 1)[1].split("/")[0])
+        origins.add("/".join(settings.public_url.split("/")[:3]))
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True, allowed_hosts=sorted(hosts), allowed_origins=sorted(origins)
+    )
+
+
+def create_app(
+    server: VideoServer,
+    security: TransportSecuritySettings,
+    beside: Sequence[Route],
+    gate: "Gate | None",
+    keys_for: Collection[str] = (),
+) -> Starlette:
+    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` are the gateways whose keys callers may
+    send along.
+
+    It keeps no session, so that any of several servers answers any call. What a client with a handshake loses by that
+    is a cancellation by a message of its own: a call that it gives up runs out by itself.
+    """
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,
+        max_request_body_size=BODY_BYTES_MAX,
+        transport_security=security,
+    )
+    # The SDK's handler, without the application around it: a second one would cost every call its layers again.
+    inner: ASGIApp = WholeBodies(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
+    inner = SendableKeys(inner, keys_for) if keys_for else inner
+    routes: list[BaseRoute] = []
+    middleware: list[Middleware] = []
+    if gate:
+        routes += gate.metadata
+        middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
+        routes.append(Route(PATH, RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
+    else:
+        routes.append(Route(PATH, NoProxy(inner)))
+    routes += beside
+    return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
+
+
+class Gate:
+    """Who may call, and where a client learns how to get a token."""
+
+    def __init__(self, verifier: TokenVerifier, issuer: str, resource: str) -> None:
+        self.verifier = verifier
+        self.metadata: list[Route] = []
+        self.metadata_url: AnyHttpUrl | None = None
+        if issuer:
+            # These settings keep an address as it is given: issuers are compared letter by letter (RFC 8414). The
+            # audience is the verifier's to check.
+            named = AuthSettings.model_validate(
+                {"issuer_url": issuer, "resource_server_url": resource, "validate_token_resource": False}
+            )
+            here = AnyHttpUrl(resource)
+            self.metadata_url = build_resource_metadata_url(here)
+            self.metadata = create_protected_resource_routes(
+                here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
+            )
+
+
+async def serve_http(studio: Studio, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    """Serve on a listening socket until a signal ends it; `announce` gets the URL once it answers.
+
+    One studio serves all. A stop lets calls that wait answer at once, and a submission have its answer.
+
+    Raises:
+        InternalError: the ledger cannot be used.
+    """
+    host, port = listener.getsockname()[:2]
+    settings = studio.settings
+    address = f"http://{authority(host)}:{port}"
+    base = settings.public_url or address
+
+    def caller(ctx: Context) -> Caller:
+        return caller_of(ctx.request, studio.gateways, settings)
+
+    async with studio:
+        studio.links = Links(base, await studio.ledger.secret(), called_back=bool(settings.public_url))
+        server = build_server(studio, version, caller)
+        verifier = verifier_of(settings, base + PATH)
+        gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
+        beside = http_routes.routes(studio, lambda: running.stopping)
+        keys_for = tuple(studio.gateways) if settings.keys_from_headers else ()
+        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
+        config = uvicorn.Config(
+            in_flight,
+            log_level="warning",
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            ws="none",
+            timeout_graceful_shutdown=CLOSE_SECONDS,
+        )
+
+        def stop() -> None:
+            log.info("stopping: calls in flight are finished")
+            studio.end_waits()
+            server.listening.close()
+
+        running = _Uvicorn(config, in_flight, stop)
+        running.listening = lambda: announce(address + PATH)
+        await running.serve(sockets=[listener])
+
+
+class _InFlight:
+    """Counts the messages that have no answer yet. Streams that a client keeps open for news are none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        counts = scope["type"] == "http" and scope["method"] == "POST"
+        self.count += counts
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.count -= counts
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it listens. Asked to stop, it lets all calls have their answers first: uvicorn itself, and the SDK's
+    event streams with it, would cut those that are answered in a stream. Asked twice, it stops at once."""
+
+    listening: Callable[[], None]
+
+    def __init__(self, config: uvicorn.Config, in_flight: _InFlight, stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._in_flight, self._stop = in_flight, stop
+        self._asked = False
+        self._deadline: float | None = None
+
+    async def startup(self, *args: Any, **kwargs: Any) -> None:
+        await super().startup(*args, **kwargs)
+        if self.started:
+            self.listening()
+
+    @property
+    def stopping(self) -> bool:
+        return self._asked
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal. What it asks for is done at the next tick; it is not raised again in the end."""
+        if self._asked:
+            self.should_exit = self.force_exit = True
+        self._asked = True
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._asked and self._deadline is None:
+            self._deadline = anyio.current_time() + GRACE_SECONDS
+            self._stop()
+        elif self._deadline is not None and (not self._in_flight.count or anyio.current_time() > self._deadline):
+            self.should_exit = True
+        return await super().on_tick(counter)

@@ -1,0 +1,199 @@
+"""Who may call over HTTP: bearer tokens, either the operator's own or OAuth 2.1 access tokens, and whose jobs each
+stands for. The SDK's middleware asks the verifiers of this file."""
+
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import anyio
+import jwt
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken, TokenVerifier
+from pydantic import SecretStr
+from starlette.requests import Request
+
+from hailuo_mcp.core.caller import LOCAL, Caller, key_header
+from hailuo_mcp.core.settings import BY_OAUTH, Settings
+from hailuo_mcp.gateways.base import sequence
+
+log = logging.getLogger(__name__)
+
+READ, GENERATE = "video:read", "video:generate"
+SCOPES = (READ, GENERATE)
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""Signatures by key pairs only: with a shared secret, the published key would be the secret."""
+LEEWAY_SECONDS = 30
+KEYS_KEPT_SECONDS = 300.0
+KEYS_ASKED_AGAIN_SECONDS = 10.0
+"""A token with an unknown key makes the issuer be asked, but not more often than this: anybody can make such tokens."""
+KEYS_BYTES_MAX = 1024 * 1024
+ASK_SECONDS = 10.0
+
+
+class StaticTokens(TokenVerifier):
+    """The tokens that the operator gave out, known by their digests."""
+
+    def __init__(self, digests: Mapping[str, str]) -> None:
+        self._digests = digests
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        given = hashlib.sha256(token.encode()).hexdigest()
+        found: str | None = None
+        for name, digest in self._digests.items():  # all of them, so that the time tells nothing
+            if hmac.compare_digest(given, digest):
+                found = name
+        return AccessToken(token=token, client_id=found, scopes=list(SCOPES), subject=found) if found else None
+
+
+class OAuthTokens(TokenVerifier):
+    """JWT access tokens of one issuer for one audience, by the issuer's published keys."""
+
+    def __init__(self, issuer: str, audience: str, jwks_url: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = _Keys(jwks_url)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        try:
+            header = jwt.get_unverified_header(token)
+            key = await self._keys.find(header.get("kid"))
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(ALGORITHMS),
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+            log.info("an access token was refused: %s", type(error).__name__)
+            return None
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not subject:
+            return None
+        return AccessToken(
+            token=token,
+            client_id=str(claims.get("client_id") or claims.get("azp") or subject),
+            scopes=_scopes_in(claims),
+            expires_at=int(claims["exp"]) + LEEWAY_SECONDS,
+            resource=self._audience,
+            subject=BY_OAUTH + subject,
+            claims={"iss": self._issuer},
+        )
+
+
+class _Keys:
+    """The issuer's signing keys, asked for when they are needed and kept for a while."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._known: jwt.PyJWKSet | None = None
+        self._asked_at = float("-inf")
+        self._one_at_a_time = anyio.Lock()
+
+    async def find(self, key_id: object) -> jwt.PyJWK:
+        """Raises jwt.PyJWTError: there is no such key, or the issuer could not be asked."""
+        key = self._fresh(key_id)  # whose key is known waits for nobody: tokens with unknown keys are made by anybody
+        if key is None:
+            async with self._one_at_a_time:
+                key = self._fresh(key_id)
+                if key is None:
+                    if self._age > KEYS_ASKED_AGAIN_SECONDS:
+                        await self._ask()
+                    key = self._pick(key_id)
+        if key is None:
+            raise jwt.InvalidKeyError("no such key")
+        return key
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._asked_at
+
+    def _fresh(self, key_id: object) -> jwt.PyJWK | None:
+        return self._pick(key_id) if self._age < KEYS_KEPT_SECONDS else None
+
+    def _pick(self, key_id: object) -> jwt.PyJWK | None:
+        keys = self._known.keys if self._known else []
+        if key_id is None:
+            return keys[0] if len(keys) == 1 else None
+        return next((key for key in keys if key.key_id == key_id), None)
+
+    async def _ask(self) -> None:
+        """What was known stays, where the issuer cannot be asked."""
+        self._asked_at = time.monotonic()
+        try:
+            with anyio.fail_after(ASK_SECONDS):
+                self._known = jwt.PyJWKSet.from_json(await self._fetched())
+        except Exception as error:  # whatever an issuer answers, a token that cannot be checked is refused
+            log.warning("the signing keys could not be fetched from %s: %s", self._url, type(error).__name__)
+
+    async def _fetched(self) -> str:
+        """What the issuer publishes. Raises ValueError, httpx.HTTPError."""
+        import httpx  # start-up time: stdio needs none of this
+
+        raw = bytearray()
+        async with (
+            httpx.AsyncClient(timeout=ASK_SECONDS, follow_redirects=False) as client,
+            client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer,
+        ):
+            answer.raise_for_status()
+            async for chunk in answer.aiter_bytes():
+                raw += chunk
+                if len(raw) > KEYS_BYTES_MAX:
+                    raise ValueError("too large")
+        return raw.decode()
+
+
+class AnyOf(TokenVerifier):
+    """The first verifier that knows a token speaks for it."""
+
+    def __init__(self, verifiers: Sequence[TokenVerifier]) -> None:
+        self._verifiers = verifiers
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        for verifier in self._verifiers:
+            if known := await verifier.verify_token(token):
+                return known
+        return None
+
+
+def verifier_of(settings: Settings, resource_url: str) -> TokenVerifier | None:
+    """Knows the tokens that the settings allow; None where they allow everybody who can connect."""
+    verifiers: list[TokenVerifier] = []
+    if settings.http_tokens:
+        verifiers.append(StaticTokens(settings.http_tokens))
+    if settings.oauth_issuer:
+        audience = settings.oauth_audience or resource_url
+        verifiers.append(OAuthTokens(settings.oauth_issuer, audience, settings.oauth_jwks_url))
+    return AnyOf(verifiers) if verifiers else None
+
+
+def caller_of(request: Request | None, gateways: Iterable[str], settings: Settings) -> Caller:
+    """Who makes this request; the person on this machine where the settings ask for no token.
+
+    Raises:
+        PermissionError: a token is asked for, and nobody has looked at it: nothing may come this far.
+    """
+    user = request.scope.get("user") if request else None
+    keys: dict[str, SecretStr] = {}
+    if settings.keys_from_headers and request:
+        sent = {name: request.headers.get(key_header(name), "").strip() for name in gateways}
+        keys = {name: SecretStr(key) for name, key in sent.items() if key}
+    if isinstance(user, AuthenticatedUser):
+        token = user.access_token
+        return Caller(tenant=token.subject or token.client_id, may_generate=GENERATE in token.scopes, keys=keys)
+    if settings.asks_for_tokens:
+        raise PermissionError("unknown caller")
+    return Caller(keys=keys) if keys else LOCAL
+
+
+def _scopes_in(claims: Mapping[str, Any]) -> list[str]:
+    """`scope` is a string of words (RFC 8693), `scp` a list or such a string: issuers differ."""
+    given = claims.get("scope", claims.get("scp", ""))
+    if isinstance(given, str):
+        return given.split()
+    return [word for word in sequence(given) if isinstance(word, str)]

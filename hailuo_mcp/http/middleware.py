@@ -1,0 +1,84 @@
+"""What stands before the protocol's own application: requests that it should never see."""
+
+from collections.abc import Iterable
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hailuo_mcp.core.caller import key_header
+from hailuo_mcp.core.settings import PREFIX
+from hailuo_mcp.core.tenants import is_sendable
+
+PROXY_HEADERS = frozenset(
+    (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via")
+)
+"""What proxies add to a request, each in its own way."""
+
+
+class NoProxy:
+    """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
+    says that somebody else may be behind it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        forwarded = any(name in PROXY_HEADERS for name, _ in scope.get("headers", ()))
+        message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
+        app = JSONResponse({"error": message}, 403) if forwarded else self._app
+        await app(scope, receive, send)
+
+
+class SendableKeys:
+    """Refuses keys of callers that no gateway could be sent: copied with something around them."""
+
+    def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
+        self._app = app
+        self._names = {key_header(gateway).lower().encode(): key_header(gateway) for gateway in gateways}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wrong = [
+            self._names[name]
+            for name, value in scope.get("headers", ())
+            if name in self._names and not is_sendable(value.decode("latin-1").strip())
+        ]
+        message = f"{', '.join(wrong)}: a key is printable ASCII without spaces; this one was copied wrongly."
+        app = JSONResponse({"error": message}, 400) if wrong else self._app
+        await app(scope, receive, send)
+
+
+class WholeBodies:
+    """Passes on requests once their bodies are there. The SDK takes a client that goes away in the middle of one for an
+    error of the server, with a traceback in the log; and what it answers, nobody hears.
+
+    It also says what is too long: a longer one, or one that says so, is passed on as it comes.
+    """
+
+    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _says_more_than(scope, self._bytes_max):
+            await self._app(scope, receive, send)
+            return
+        come: list[Message] = []
+        size, more = 0, True
+        while more and size <= self._bytes_max:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            come.append(message)
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+        come.reverse()
+
+        async def receive_again() -> Message:
+            return come.pop() if come else await receive()
+
+        await self._app(scope, receive_again, send)
+
+
+def _says_more_than(scope: Scope, bytes_max: int) -> bool:
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return length.isdigit() and int(length[:20]) > bytes_max

@@ -1,0 +1,120 @@
+"""What the server answers over HTTP besides MCP: saved clips, the callbacks of gateways, and whether it is well."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.job import Job, utc_now
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.gateways.base import mapping
+from hailuo_mcp.http.auth import READ, caller_of
+from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.signed_urls import CALLBACKS, CLIPS
+
+log = logging.getLogger(__name__)
+
+HEALTH, READY = "/health", "/ready"
+CALLBACK_BYTES_MAX = 64 * 1024
+CLIP_HEADERS = {
+    "Cache-Control": "private, max-age=3600",
+    "Referrer-Policy": "no-referrer",  # the address is all that is needed to see the clip
+    "X-Content-Type-Options": "nosniff",
+}
+NOT_FOUND = {"error": "There is nothing here, or not for you."}
+"""The same for what does not exist, what is another's, and what has run out."""
+
+
+def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
+    """The routes beside `/mcp`, over an open studio that has its links."""
+    links = studio.links
+    if links is None:
+        raise ValueError("a studio over HTTP needs links")
+
+    async def clip(request: Request) -> Response:
+        key = request.path_params["key"]
+        query = request.query_params
+        signed = links.is_clip(key, query.get("until", ""), query.get("signature", ""), utc_now())
+        tenant = _tenant_of(request, studio.settings)
+        if not signed and not tenant:
+            return _not_found()
+        try:
+            job = await studio.ledger.get(key)
+        except HailuoError as error:
+            return JSONResponse({"error": error.for_callers_abroad().problem.message}, 503)
+        if job is None or not (signed or job.tenant == tenant):
+            return _not_found()
+        path = await anyio.to_thread.run_sync(_saved_file, studio.settings.output_dir, job)
+        if path is None:
+            return _not_found()
+        return FileResponse(
+            path, media_type=MEDIA_TYPE, filename=path.name, headers=CLIP_HEADERS, content_disposition_type="inline"
+        )
+
+    async def called_back(request: Request) -> Response:
+        gateway = studio.gateways.get(request.path_params["gateway"])
+        key = links.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
+        if gateway is None or key is None:
+            return _not_found()
+        answer = gateway.callback_answer(mapping(await _json_of(request)))
+        if not answer:
+            studio.wake(key)
+        return JSONResponse(dict(answer))
+
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_request: Request) -> Response:
+        if is_stopping():
+            return JSONResponse({"status": "stopping"}, 503)
+        try:
+            await studio.ledger.ready()
+        except HailuoError as error:
+            return JSONResponse({"status": "not ready", "error": error.problem.code}, 503)
+        return JSONResponse({"status": "ready"})
+
+    return [
+        Route(f"{CLIPS}/{{key}}.mp4", clip, methods=["GET"]),
+        Route(f"{CALLBACKS}/{{gateway}}/{{secret}}", called_back, methods=["POST"]),
+        Route(HEALTH, health, methods=["GET"]),
+        Route(READY, ready, methods=["GET"]),
+    ]
+
+
+def _tenant_of(request: Request, settings: Settings) -> str:
+    """Whose token came along, if it is one to look at jobs with; empty without."""
+    credentials = request.scope.get("auth")
+    return caller_of(request, (), settings).tenant if credentials and READ in credentials.scopes else ""
+
+
+def _not_found() -> Response:
+    return JSONResponse(NOT_FOUND, 404)
+
+
+def _saved_file(output_dir: Path, job: Job) -> Path | None:
+    """The clip's file, if it is one of the output directory: the ledger is not trusted with more than that."""
+    if not job.video_path:
+        return None
+    path = Path(job.video_path).resolve()
+    return path if path.is_relative_to(output_dir.resolve()) and path.is_file() else None
+
+
+async def _json_of(request: Request) -> Any:
+    """The body, None where it is no JSON or longer than any honest one."""
+    raw = bytearray()
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > CALLBACK_BYTES_MAX:
+                return None
+        return json.loads(raw)
+    except (ValueError, RecursionError, ClientDisconnect):
+        return None

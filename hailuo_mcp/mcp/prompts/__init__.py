@@ -1,0 +1,102 @@
+"""The prompts: what people often ask for, written out as steps over the tools."""
+
+from collections.abc import Mapping, Sequence
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    GetPromptResult,
+    Prompt,
+    PromptArgument,
+    PromptMessage,
+    TextContent,
+)
+
+from hailuo_mcp.core.errors import CallerError, HailuoError
+from hailuo_mcp.core.spec import shown, shown_name
+from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
+from hailuo_mcp.mcp.prompts.recipes import RECIPES
+from hailuo_mcp.service.session import Studio
+
+
+def definitions() -> list[Prompt]:
+    """What `prompts/list` answers."""
+    return [
+        Prompt(
+            name=recipe.name,
+            title=recipe.title,
+            description=recipe.description,
+            arguments=[
+                PromptArgument(name=a.name, title=a.title, description=a.description, required=a.required)
+                for a in recipe.arguments
+            ],
+        )
+        for recipe in RECIPES
+    ]
+
+
+async def get(studio: Studio, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
+    """The prompt with its arguments filled in.
+
+    Raises:
+        MCPError: INVALID_PARAMS, naming the prompt or the argument; INTERNAL_ERROR where the ledger cannot be read.
+    """
+    recipe = _recipe(name)
+    given = _checked(recipe, arguments or {})
+    try:
+        lines = await recipe.write(studio, given)
+    except HailuoError as error:
+        problem = studio.told(error).problem
+        message = f"{problem.message} {problem.hint}".replace("first_frame_image", "the picture")
+        code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
+        raise MCPError(code, f"{recipe.name}: {message}") from None
+    text = TextContent(type="text", text="\n".join(lines))
+    return GetPromptResult(description=recipe.title, messages=[PromptMessage(role="user", content=text)])
+
+
+async def suggestions(studio: Studio, name: str, argument: str, given: Given) -> Sequence[str]:
+    """The values worth offering for an argument of a prompt; none for free text.
+
+    Raises:
+        MCPError: INVALID_PARAMS: there is no such prompt or argument.
+    """
+    recipe = _recipe(name)
+    wanted = next((a for a in recipe.arguments if a.name == argument), None)
+    if wanted is None:
+        raise _unknown_argument(recipe, argument)
+    return await wanted.suggests(studio, given) if wanted.suggests else ()
+
+
+def _recipe(name: str) -> Recipe:
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    raise MCPError(
+        INVALID_PARAMS, f"There is no prompt {shown(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}."
+    )
+
+
+def _unknown_argument(recipe: Recipe, name: str) -> MCPError:
+    takes = ", ".join(a.name for a in recipe.arguments) or "no arguments"
+    return MCPError(
+        INVALID_PARAMS, f"{recipe.name} has no argument {shown_name(name)}; it takes {takes}.", {"argument": name[:80]}
+    )
+
+
+def _checked(recipe: Recipe, arguments: Mapping[str, str]) -> Given:
+    given = {name: value.strip() for name, value in arguments.items() if value.strip()}
+    known = {a.name for a in recipe.arguments}
+    if strangers := [name for name in arguments if name not in known]:
+        raise _unknown_argument(recipe, strangers[0])
+    for argument in recipe.arguments:
+        value = given.get(argument.name)
+        if value is None and argument.required:
+            problem = "is missing"
+        elif value is not None and len(value) > argument.longest:
+            problem = f"has {len(value)} characters, and at most {argument.longest} are possible"
+        else:
+            continue
+        message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.description}"
+        raise MCPError(INVALID_PARAMS, message, {"argument": argument.name})
+    return given

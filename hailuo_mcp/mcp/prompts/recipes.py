@@ -1,0 +1,99 @@
+"""The prompts that there are."""
+
+from hailuo_mcp.core.spec import PROMPT_MAX
+from hailuo_mcp.mcp.prompts.recipe import Argument, Recipe
+from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chaining_models, last_frames, models, shot_counts, values_of
+from hailuo_mcp.mcp.prompts.texts import SHOTS, animate_picture, compare_models, rescue_clips, storyboard
+from hailuo_mcp.service.submission import LAST_FRAME
+
+STORY_MAX = 20_000
+PICTURE_MAX = 2_048
+_PICTURE_FORMS = f"web address, file path, or {LAST_FRAME}<request_id> for the last frame of a saved clip"
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        "animate_picture",
+        "Animate a picture",
+        "One clip from one picture: camera commands explained, price first, then submit, poll and save.",
+        (
+            Argument(
+                "picture",
+                "Picture",
+                f"The picture the clip starts from: {_PICTURE_FORMS}.",
+                PICTURE_MAX,
+                required=True,
+                suggests=last_frames,
+            ),
+            Argument(
+                "action",
+                "What should happen",
+                "What moves in the clip and how, in plain words.",
+                PROMPT_MAX,
+                required=True,
+            ),
+            Argument("model", "Model", "Model id; left out, the cheapest that fits.", 80, suggests=models),
+            Argument("duration", "Seconds", "6 or 10, where the model has both.", 4, suggests=values_of("duration")),
+            Argument(
+                "resolution",
+                "Resolution",
+                "768p or 1080p, where the model has both.",
+                8,
+                suggests=values_of("resolution"),
+            ),
+        ),
+        animate_picture,
+    ),
+    Recipe(
+        "storyboard",
+        "Storyboard to shots",
+        "A story as several clips, one job a shot, each starting where the last one ended; budget first.",
+        (
+            Argument("story", "Story", "What happens, from beginning to end.", STORY_MAX, required=True),
+            Argument(
+                "shots",
+                "Number of shots",
+                f"1 to {SHOTS_MAX}; {SHOTS} if left out.",
+                4,
+                suggests=shot_counts,
+            ),
+            Argument(
+                "first_picture",
+                "First picture",
+                f"The picture the first shot starts from: {_PICTURE_FORMS}.",
+                PICTURE_MAX,
+                suggests=last_frames,
+            ),
+            Argument(
+                "model",
+                "Model",
+                "Model id for all shots; left out, the cheapest that fits.",
+                80,
+                suggests=chaining_models,
+            ),
+        ),
+        storyboard,
+    ),
+    Recipe(
+        "compare_models",
+        "Compare models",
+        "The same prompt on several models: prices and times first, then the clips side by side.",
+        (
+            Argument("prompt", "Prompt", "The prompt that every model gets.", PROMPT_MAX, required=True),
+            Argument(
+                "picture",
+                "Picture",
+                f"The picture every clip starts from: {_PICTURE_FORMS}. Left out, from text alone.",
+                PICTURE_MAX,
+                suggests=last_frames,
+            ),
+        ),
+        compare_models,
+    ),
+    Recipe(
+        "rescue_clips",
+        "Rescue my clips",
+        "Find paid clips that are not saved yet, and save them before their links expire.",
+        (),
+        rescue_clips,
+    ),
+)

@@ -1,0 +1,204 @@
+"""The tasks extension (`io.modelcontextprotocol/tasks`, SEP-2663): `generate_video` as a task, for a client that
+declares it on its call.
+
+A task is a job, and its id the request id: nothing is kept besides the ledger, and a task lives through a restart. All
+other clients, and every older protocol version, get the ordinary answer.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    CallToolRequestParams,
+    CallToolResult,
+    ClientCapabilities,
+    MissingRequiredClientCapabilityErrorData,
+    RequestParams,
+    TextContent,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from hailuo_mcp.core.errors import CallerError, HailuoError
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.errors import StudioFor, guarded
+from hailuo_mcp.service.session import Studio
+
+log = logging.getLogger(__name__)
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+NOTICE = "hailuo-mcp/notice"
+"""Key of a sentence in the `_meta` of an acknowledgement."""
+NO_CANCEL = "no gateway can cancel: the job goes on, and is charged"
+
+Context = ServerRequestContext[Any, Any]
+Wire = dict[str, Any]
+
+
+class TaskParams(RequestParams):
+    """Of tasks/get and tasks/cancel."""
+
+    task_id: str
+
+
+class UpdateParams(TaskParams):
+    """Of tasks/update. No task of ours ever asks for input, so that all answers are superfluous, and ignored."""
+
+    input_responses: Mapping[str, Any] = {}
+
+
+def add_tasks(server: Server[Any], studio_for: StudioFor) -> None:
+    """Serve the extension on a server that has `tools/call`."""
+    ordinary = server.get_request_handler("tools/call")
+    if ordinary is None:
+        raise ValueError("tasks are tool calls: the server needs tools/call first")
+
+    async def call_tool(ctx: Context, params: CallToolRequestParams) -> HandlerResult:
+        result = await ordinary.handler(ctx, params)
+        if params.name != "generate_video" or not isinstance(result, CallToolResult) or not is_declared(ctx):
+            return result
+        studio = studio_for(ctx)
+        job = await _new_job(studio, result)
+        return {**_task(studio.shown(job), job.request_id), "resultType": "task"} if job else result
+
+    async def get(ctx: Context, params: TaskParams) -> Wire:
+        require(ctx)
+        studio = studio_for(ctx)
+        try:
+            job = await studio.status(params.task_id)
+        except CallerError as error:
+            raise _unknown(error) from None
+        except HailuoError as error:
+            trouble = views.error_text(studio.told(error).problem)
+            job = await _kept(studio, params.task_id)
+            if job is None:
+                raise MCPError(INTERNAL_ERROR, trouble) from None
+            # A poll that fails ends no job. The client goes on asking, and is told why there is no news.
+            return _task(studio.shown(job).warned(trouble), params.task_id)
+        return _task(studio.shown(job), params.task_id, moving=studio.may_move(job))
+
+    async def update(ctx: Context, params: UpdateParams) -> Wire:
+        await _known(ctx, studio_for(ctx), params.task_id)
+        return {}
+
+    async def cancel(ctx: Context, params: TaskParams) -> Wire:
+        job = await _known(ctx, studio_for(ctx), params.task_id)
+        if job.settled:
+            return {}
+        log.info("%s was asked to be cancelled; it goes on", job.request_id)
+        return {"_meta": {NOTICE: f"Nothing was cancelled: {NO_CANCEL}. tasks/get goes on answering."}}
+
+    server.extensions[EXTENSION] = {}
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+    server.add_request_handler("tasks/get", TaskParams, guarded("tasks/get", get))
+    server.add_request_handler("tasks/update", UpdateParams, guarded("tasks/update", update))
+    server.add_request_handler("tasks/cancel", TaskParams, guarded("tasks/cancel", cancel))
+
+
+def is_declared(ctx: Context) -> bool:
+    """Whether this request declares the extension; only the stateless protocol can."""
+    capabilities = ctx.session.client_capabilities
+    declared = (capabilities.extensions if capabilities else None) or {}
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and EXTENSION in declared
+
+
+def require(ctx: Context) -> None:
+    """Raises MCPError: the method does not exist in this protocol version, or the request does not declare the
+    extension."""
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        raise MCPError(METHOD_NOT_FOUND, "Method not found")
+    if not is_declared(ctx):
+        missing = MissingRequiredClientCapabilityErrorData(
+            required_capabilities=ClientCapabilities(extensions={EXTENSION: {}})
+        )
+        raise MCPError(
+            MISSING_REQUIRED_CLIENT_CAPABILITY,
+            f"This needs the client capability {EXTENSION}",
+            missing.model_dump(by_alias=True, mode="json", exclude_none=True),
+        )
+
+
+async def _new_job(studio: Studio, result: CallToolResult) -> Job | None:
+    """The job that this call submitted, if there is something to wait for: not for a refusal, a dry run, an earlier
+    job, one that only its answer knows (the ledger failed), or one whose fate nobody can learn."""
+    answer: Mapping[str, Any] = result.structured_content or {}
+    if result.is_error or answer.get("duplicate") or not answer.get("request_id"):
+        return None
+    job = await _kept(studio, answer["request_id"])
+    return job.warned(*answer.get("warnings", ())) if job and studio.may_move(job) else None
+
+
+async def _kept(studio: Studio, request_id: str) -> Job | None:
+    """The job as the ledger has it, if it can be read now."""
+    try:
+        return await studio.known(request_id)
+    except HailuoError as error:
+        log.warning("a task could not be read: %s", error.problem.code)
+        return None
+
+
+async def _known(ctx: Context, studio: Studio, task_id: str) -> Job:
+    require(ctx)
+    try:
+        job = await studio.known(task_id)
+    except CallerError as error:
+        raise _unknown(error) from None
+    except HailuoError as error:
+        raise MCPError(INTERNAL_ERROR, views.error_text(studio.told(error).problem)) from None
+    if job is None:
+        raise MCPError(INVALID_PARAMS, "Task not found")
+    return job
+
+
+def _unknown(error: CallerError) -> MCPError:
+    return MCPError(INVALID_PARAMS, f"Task not found: {error.problem.message}")
+
+
+def _task(job: Job, task_id: str, *, moving: bool = True) -> Wire:
+    """The job as a task. The id is the one that was asked for: an unconfirmed job gets another once it is found, and
+    answers to both.
+
+    `failed` is reserved for errors of the protocol. A job that failed is a completed task whose result is the tool's
+    error; a job of which nothing more can be learned is completed too, with what is known.
+    """
+    view = views.job_view(job)
+    task: Wire = {
+        "taskId": task_id,
+        "status": "working",
+        "statusMessage": _message(view),
+        "createdAt": view.created_at,
+        "lastUpdatedAt": view.updated_at,
+        "ttlMs": _ttl_ms(job),
+    }
+    if moving and not job.settled:
+        return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
+    result = CallToolResult(
+        content=[TextContent(type="text", text=views.job_text(view))],
+        structured_content=view.model_dump(mode="json"),
+        is_error=False,
+    )
+    return {
+        **task,
+        "status": "completed",
+        "statusMessage": job.state.value,
+        "result": result.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def _message(view: views.JobView) -> str:
+    about = f" of about {view.estimated_seconds:.0f} s" if view.estimated_seconds else ""
+    notes = [f"{view.state}, {view.elapsed_seconds:.0f} s{about}; {NO_CANCEL}.", *view.warnings]
+    return " ".join(notes)
+
+
+def _ttl_ms(job: Job) -> int | None:
+    """Counted from the creation, as the gateway keeps the result; null where it does not say how long."""
+    return int((job.expires_at - job.created_at).total_seconds() * 1000) if job.expires_at else None

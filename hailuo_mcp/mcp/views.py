@@ -1,0 +1,338 @@
+"""What a caller sees: jobs, models and errors as plain facts, and the one sentence that says what to call next."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+from pydantic import BaseModel, ConfigDict
+
+from hailuo_mcp.catalog.catalog import Catalog, price_samples
+from hailuo_mcp.catalog.comparison import best_for, in_words
+from hailuo_mcp.core.errors import HailuoError, Problem
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.spec import JsonSchema, ModelSpec
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.ledger import JobPage
+from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
+from hailuo_mcp.service.session import Submitted
+
+SOON = timedelta(minutes=15)
+"""A clip whose link dies within this is worth a warning."""
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ErrorView(View):
+    code: str
+    message: str
+    hint: str
+    charged: Literal["no", "yes", "unknown"]
+    safe_to_retry: bool
+
+
+class JobView(View):
+    """The job as generate_video and get_status answer it."""
+
+    request_id: str | None
+    model: str
+    state: Literal["queued", "processing", "completed", "failed", "expired", "unconfirmed", "dry_run"]
+    created_at: str
+    updated_at: str
+    elapsed_seconds: float
+    estimated_seconds: float | None
+    poll_after_seconds: int | None
+    video_url: str | None
+    video_path: str | None
+    expires_at: str | None
+    error: ErrorView | None
+    estimated_cost_usd: float | None
+    cost_usd: float | None
+    warnings: list[str]
+    parameters: dict[str, Any]
+    duplicate: bool
+    sandbox: bool
+    next_step: str
+    request: dict[str, Any] | None
+
+
+class JobRow(View):
+    request_id: str
+    model: str
+    state: str
+    created_at: str
+    prompt: str
+    video_url: str | None
+    video_path: str | None
+    expires_at: str | None
+
+
+class JobList(View):
+    jobs: list[JobRow]
+    total: int
+    spent_usd: float
+
+
+class Download(View):
+    request_id: str
+    video_path: str | None
+    video_url: str | None
+    """In place of the path, where the caller is on another machine."""
+    bytes: int
+    media_type: str
+
+
+class ModelList(View):
+    models: list[dict[str, Any]]
+    default_model: str | None
+    best_for: dict[str, list[str]]
+    """Of all usable models; empty where one is shown."""
+    sandbox: bool
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _expiry(job: Job) -> str | None:
+    """When the link dies; nothing before there is one."""
+    return timestamp(job.expires_at) if job.expires_at and job.video_url else None
+
+
+def job_view(job: Job, *, duplicate: bool = False) -> JobView:
+    now = utc_now()
+    return JobView(
+        request_id=job.request_id,
+        model=job.model,
+        state=job.state.value,
+        created_at=timestamp(job.created_at),
+        updated_at=timestamp(job.updated_at),
+        elapsed_seconds=round(job.elapsed_seconds(now), 1),
+        estimated_seconds=job.estimated_seconds,
+        poll_after_seconds=None if job.settled else round(job.patience_seconds(now)),
+        video_url=job.video_url,
+        video_path=job.video_path,
+        expires_at=_expiry(job),
+        error=ErrorView(**job.error.model_dump()) if job.error else None,
+        estimated_cost_usd=job.estimated_cost_usd,
+        cost_usd=job.cost_usd,
+        warnings=list(job.warnings),
+        parameters=dict(job.parameters),
+        duplicate=duplicate,
+        sandbox=job.sandbox,
+        next_step=next_step(job),
+        request=None,
+    )
+
+
+def dry_run_view(submitted: Submitted) -> JobView:
+    view = job_view(submitted.job)
+    return view.model_copy(
+        update={
+            "request_id": None,
+            "state": "dry_run",
+            "elapsed_seconds": 0.0,
+            "poll_after_seconds": None,
+            "error": None,
+            "request": submitted.request.public() if submitted.request else None,
+            "next_step": "Nothing was sent. Call generate_video with the same arguments without dry_run to submit.",
+        }
+    )
+
+
+def next_step(job: Job) -> str:
+    """One sentence: what to call next."""
+    ask = f'Call get_status with request_id "{job.request_id}"'
+    match job.state:
+        case State.COMPLETED if job.video_path:
+            return f"The clip is saved at {job.video_path}; tell the user where it is."
+        case State.COMPLETED if job.video_url:
+            until = f" before {timestamp(job.expires_at)}" if job.expires_at else " soon, for it may expire"
+            return f'Give the user video_url, or call download_video with request_id "{job.request_id}"{until}.'
+        case State.COMPLETED:
+            return f"{ask} again; the link is not there yet."
+        case State.FAILED | State.EXPIRED:
+            return job.error.hint if job.error else "Call generate_video to submit a new job."
+        case State.UNCONFIRMED:
+            return f"{ask} in a moment; do not submit again, for this job may be charged already."
+        case _:
+            return f"{ask} and wait_seconds {WAIT_SECONDS_MAX}; repeat until it has ended."
+
+
+def job_text(view: JobView) -> str:
+    """The view in a few lines, for hosts that show the model only text."""
+    if view.state == "dry_run":
+        cost = f"${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "of unknown price"
+        request = view.request or {}
+        wire = f"{request.get('method')} {request.get('url')} {request.get('body')}"
+        head = f"Dry run, nothing sent: {view.model}, {cost}. {wire}"
+    else:
+        head = f"{view.request_id}: {view.state}"
+        if view.poll_after_seconds is not None and view.estimated_seconds:
+            head += f", {view.elapsed_seconds:.0f} s of about {view.estimated_seconds:.0f} s"
+        head += "." + (f" Clip: {view.video_url}" if view.video_url and not view.video_path else "")
+    lines = [f"{head} [sandbox: not a real clip]" if view.sandbox else head]
+    if view.error:
+        lines.append(error_text(view.error))
+    lines += view.warnings
+    if not view.error or view.next_step != view.error.hint:
+        lines.append(view.next_step)
+    return "\n".join(lines)
+
+
+def error_text(error: ErrorView | Problem) -> str:
+    retry = "safe to retry" if error.safe_to_retry else "do not retry unchanged"
+    message = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
+    return f"{message} {error.hint} [{error.code}; charged: {error.charged}; {retry}]"
+
+
+def error_view(error: HailuoError) -> dict[str, Any]:
+    return {**error.problem.model_dump(), **({"request_id": error.request_id} if error.request_id else {})}
+
+
+def job_list(page: JobPage) -> JobList:
+    rows = [
+        JobRow(
+            request_id=job.request_id,
+            model=job.model,
+            state=job.state.value,
+            created_at=timestamp(job.created_at),
+            prompt=job.excerpt,
+            video_url=job.video_url,
+            video_path=job.video_path,
+            expires_at=_expiry(job),
+        )
+        for job in page.jobs
+    ]
+    return JobList(jobs=rows, total=page.total, spent_usd=round(page.spent_usd, 4))
+
+
+def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
+    """`view` is of the same jobs as their caller may see them: whoever is elsewhere has a link in place of a path."""
+    if not view.jobs:
+        return "No jobs. Call generate_video to submit one."
+    spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")
+    lines = [f"{len(view.jobs)} of {view.total} jobs, newest first; spent {spent}."]
+    now = utc_now()
+    for row, job in zip(view.jobs, page.jobs, strict=True):
+        line = f'{row.request_id}: {row.state}, {row.created_at}, "{row.prompt}"'
+        if job.state is State.COMPLETED:
+            line += f", saved at {row.video_path}" if row.video_path else ", saved" if job.video_path else ", not saved"
+            if not job.video_path and job.expires_at and job.expires_at - now < SOON:
+                line += f"; its link expires at {row.expires_at}: call download_video now"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
+    """A model in a few facts, small enough to read."""
+    samples = price_samples(model)
+    prices = sorted({price.usd for spec in samples if (price := spec.price())})
+    times = sorted({seconds for spec in samples if (seconds := spec.typical_seconds())})
+    return {
+        "model": model.id,
+        "makes": model.makes,
+        "price_usd": [prices[0], prices[-1]] if prices else None,
+        "typical_seconds": [times[0], times[-1]] if times else None,
+        "parameters": [name for name in model.model_fields if not model.requires(name)],
+        "required": [name for name in model.model_fields if model.requires(name)],
+    }
+
+
+def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, Any]:
+    """Everything that is known of a model, each fact with its source."""
+    prices = {price.usd: price for spec in price_samples(model) if (price := spec.price())}
+    kept = gateway.retention
+    return {
+        **model_summary(model),
+        "gateway": gateway.title,
+        "remote_name": model.remote_name,
+        "documentation": model.documented_at,
+        "schema": model.full_schema(),
+        "constraints": model.constraints(),
+        "prices": [
+            {"usd": price.usd, "kind": price.kind, "source": price.source, "as_of": price.as_of.isoformat()}
+            for price in prices.values()
+        ],
+        "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
+            gateway.pictures
+        ],
+        "clip_kept_seconds": kept.total_seconds() if kept else None,
+    }
+
+
+def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:
+    models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
+    compared = {} if model else dict(best_for(catalog.usable))
+    return ModelList(models=models, default_model=catalog.default_model, best_for=compared, sandbox=sandbox)
+
+
+def model_list_text(view: ModelList, catalog: Catalog) -> str:
+    import json  # only for the one model that is shown whole
+
+    if not view.models:
+        return f"No model is usable. {catalog.how_to_get_keys()}"
+    if len(view.models) == 1 and "schema" in view.models[0]:
+        return json.dumps(view.models[0], ensure_ascii=False)
+    lines = [_summary_line(summary) for summary in view.models]
+    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in in_words(view.best_for)]
+    lines.append(f"Without a model, the cheapest that fits is taken (for a bare prompt {view.default_model}).")
+    if view.sandbox:
+        lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
+    return "\n".join(lines)
+
+
+def _summary_line(summary: Mapping[str, Any]) -> str:
+    price, seconds = summary["price_usd"], summary["typical_seconds"]
+    cost = "price unknown" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
+    time = (
+        "time unknown"
+        if not seconds
+        else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
+    )
+    takes = ", ".join(
+        [f"{name} (required)" for name in summary["required"] if name != "prompt"] + summary["parameters"]
+    )
+    return f"{summary['model']}: {summary['makes']}; {cost}; {time}; {takes}"
+
+
+def output_schema(view: type[View]) -> JsonSchema:
+    """The JSON schema of a tool's structured content: an object without `required`, null-able fields as `["string",
+    "null"]`, and an optional `error`, so that an error result fits it too."""
+    generated = view.model_json_schema()
+    definitions: dict[str, Any] = generated.get("$defs", {})
+
+    def plain(schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        if "anyOf" in schema:
+            (inner,) = (plain(branch) for branch in schema["anyOf"] if branch != {"type": "null"})
+            return {**inner, "type": [inner["type"], "null"]}
+        kept: dict[str, Any] = {"type": schema["type"]}
+        if "enum" in schema:
+            kept["enum"] = schema["enum"]
+        if "properties" in schema:
+            kept["properties"] = {name: plain(value) for name, value in schema["properties"].items()}
+        if "items" in schema:
+            kept["items"] = plain(schema["items"])
+        return kept
+
+    schema = plain(generated)
+    # Of an error, a client needs to know that it is an object; the README describes its fields.
+    schema["properties"]["error"] = {"type": ["object", "null"]}
+    return schema
+
+
+async def download(job: Job, path: Path) -> Download:
+    status = await anyio.Path(path).stat()
+    return Download(
+        request_id=job.request_id,
+        video_path=job.video_path,
+        video_url=None if job.video_path else job.video_url,
+        bytes=status.st_size,
+        media_type=MEDIA_TYPE,
+    )

@@ -1,0 +1,137 @@
+"""Fetching from addresses that a gateway's answer names. None may lead inside: every host is resolved here, refused
+if any of its addresses is not public, and connected to by an address that was checked, so that a second DNS answer
+changes nothing.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+
+from hailuo_mcp.core.errors import GatewayError
+
+if TYPE_CHECKING:
+    import httpx
+
+REDIRECTS_MAX = 5
+ADDRESSES_MAX = 4
+"""How many addresses of one host are tried."""
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port to IP addresses. Raises OSError where there are none."""
+
+_IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "192.0.0.0/24",  # protocol assignments, among them the metadata service of a cloud
+        "168.63.129.16/32",  # Azure's host, reachable from its virtual machines only
+        "2001::/23",  # protocol assignments, Teredo among them
+        "3fff::/20",  # documentation
+    )
+)
+"""What Python's `is_global` takes for public, in this version or that."""
+
+
+class LinkRefused(GatewayError):
+    """The link leads where no clip may come from."""
+
+    retryable = False
+    default_hint = "The link was not followed; the job is untouched. Report it to the gateway."
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet, also when written as IPv4 inside IPv6."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip not in _IPV6_GLOBAL:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in block for block in _INSIDE)
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The system's own answer. Raises OSError."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class LinkPolicy:
+    """Which links may be followed. `own_hosts` are the hosts of the configured gateway addresses: the user's own
+    setting, and the only ones that may lie inside, on any port; what lies inside may be without TLS."""
+
+    def __init__(self, own_hosts: frozenset[str], resolve: Resolve = resolve) -> None:
+        self._own_hosts = own_hosts
+        self._resolve = resolve
+
+    async def addresses_for(self, url: "httpx.URL") -> Sequence[str]:
+        """The addresses to connect to, one after the other.
+
+        Raises:
+            LinkRefused: the scheme, host or one of its addresses is not allowed.
+            httpx.ConnectError: there is no such host.
+        """
+        own = url.host in self._own_hosts
+        if not url.host or (url.scheme != "https" and not (own and url.scheme == "http")):
+            raise _not_https(url)
+        if url.port is not None and not 0 < url.port < 65536:
+            raise LinkRefused(f"The clip's link names the port {url.port}, which does not exist.")
+        if url.userinfo:
+            raise LinkRefused(f"The clip's link carries a user name: host {url.host}.")
+        try:
+            addresses = await self._resolve(url.raw_host.decode("ascii"), url.port or 443)
+        except (OSError, UnicodeError):
+            addresses = ()
+        if not addresses:
+            import httpx  # start-up time: only downloads need it
+
+            raise httpx.ConnectError("name not found") from None
+        if not own and (inside := next((a for a in addresses if not is_public(a)), None)):
+            raise LinkRefused(f"The clip's link leads to {url.host}, which is the private address {inside}.")
+        if url.scheme == "http" and any(is_public(a) for a in addresses):
+            raise _not_https(url)
+        return addresses[:ADDRESSES_MAX]
+
+
+def _not_https(url: "httpx.URL") -> LinkRefused:
+    return LinkRefused(f"The clip's link is not https: {url.scheme}://{url.host}.")
+
+
+def guarded_client(
+    policy: LinkPolicy, stand_in: Callable[[], "httpx.AsyncBaseTransport"] | None, stand_in_host: str
+) -> "httpx.AsyncClient":
+    """A client that connects only where the policy allows; requests to `stand_in_host` go to the sandbox in this
+    process. It follows no redirect by itself.
+    """
+    import httpx  # start-up time: only downloads need it
+
+    class GuardedTransport(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            named = request.url
+            addresses = await policy.addresses_for(named)
+            # The certificate is still held against the name, and the Host header keeps it.
+            request.extensions = {**request.extensions, "sni_hostname": named.raw_host.decode("ascii")}
+            failed: httpx.TransportError | None = None
+            for address in addresses:
+                request.url = named.copy_with(host=address)
+                try:
+                    return await super().handle_async_request(request)
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    failed = error
+            raise failed or httpx.ConnectError("no address")
+
+    # No connection is used twice: the pool knows it by its address, and would hand one that was verified for one name
+    # to another name there.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    # Mounts are matched by host, so the stand-in never sees another request. Proxies of the environment are not used:
+    # they would resolve names again, out of our sight.
+    mounts = {f"all://{stand_in_host}": stand_in()} if stand_in else {}
+    transport = GuardedTransport(limits=limits)
+    return httpx.AsyncClient(transport=transport, mounts=mounts, follow_redirects=False, trust_env=False)

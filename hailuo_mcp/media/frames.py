@@ -1,0 +1,75 @@
+"""Single frames of a saved clip. Needs the `media` extra (PyAV)."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from hailuo_mcp.core.errors import InvalidImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+POSTER_WIDTH = 320
+
+
+async def poster(path: Path) -> bytes | None:
+    """A small PNG from the middle of the clip; None without the extra, or where the clip cannot be read."""
+    return await anyio.to_thread.run_sync(_poster, path)
+
+
+async def last_frame(path: Path) -> bytes:
+    """The clip's last frame as a PNG of full size.
+
+    Raises:
+        InvalidImage: the extra is missing, or the clip cannot be read.
+    """
+    return await anyio.to_thread.run_sync(_last_frame, path)
+
+
+def _poster(path: Path) -> bytes | None:
+    try:
+        image = _frame(path, at=0.5)
+        image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
+        return _png(image)
+    except Exception:  # PyAV raises many kinds for broken files, and a poster is only an ornament
+        return None
+
+
+def _last_frame(path: Path) -> bytes:
+    try:
+        return _png(_frame(path, at=1.0))
+    except ImportError:
+        raise InvalidImage(
+            "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
+        ) from None
+    except Exception:  # as above
+        raise InvalidImage(f"The clip {path.name} cannot be read.", "Call download_video again.") from None
+
+
+def _frame(path: Path, *, at: float) -> "Image":
+    """The frame at this share of the clip; decoding starts at the key frame before it. At 1, the very last."""
+    import av  # optional, and slow to import
+
+    # The format is named, so that a file cannot pass for a playlist, which would have others opened.
+    with av.open(str(path), format="mp4") as container:
+        stream = container.streams.video[0]
+        begin = stream.start_time or 0
+        wanted = begin + int((stream.duration or 0) * at)
+        found = None
+        for target in (wanted - 1, begin):  # from the very beginning, where nothing lies behind the later mark
+            container.seek(max(begin, target), stream=stream)
+            for frame in container.decode(stream):
+                found = frame
+                if at < 1 and frame.pts is not None and frame.pts >= wanted:
+                    break
+            if found is not None:
+                return found.to_image()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  PyAV leaves it untyped
+        raise ValueError("no frame")
+
+
+def _png(image: "Image") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,47 @@
+"""What a batch may spend, and what it has spent."""
+
+from dataclasses import dataclass, field
+
+from hailuo_mcp.core.job import Job
+
+AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a batch may spend, all its runs together; and how many of its jobs run at a time."""
+
+    max_usd: float | None = None
+    max_jobs: int | None = None
+    at_once: int = AT_ONCE
+
+
+@dataclass(slots=True)
+class Spending:
+    """What the batch's own jobs count in its budget, by their keys."""
+
+    limits: Limits
+    counted: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def usd(self) -> float:
+        return sum(self.counted.values())
+
+    def see(self, job: Job) -> None:
+        if job.uncharged:
+            self.counted.pop(job.key, None)
+        else:
+            self.counted[job.key] = job.counted_usd
+
+    def refusal(self, estimate: Job) -> str | None:
+        """Why one more job does not fit, if it does not."""
+        most, jobs = self.limits.max_jobs, len(self.counted)
+        if most is not None and jobs >= most:
+            return f"the limit of {most} jobs is reached"
+        usd, price = self.limits.max_usd, estimate.budget_cost_usd
+        if usd is not None and self.usd + price > usd + 1e-9:
+            return (
+                f"the budget of ${usd:.2f} does not cover the next shot: ${self.usd:.2f} are spent or at stake, "
+                f"it counts as ${price:.2f}"
+            )
+        return None

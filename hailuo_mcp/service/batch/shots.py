@@ -1,0 +1,258 @@
+"""The shots of a file: one JSON object a line, or a table in CSV. Everything that is wrong is told at once."""
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, shown
+from hailuo_mcp.service.submission import LAST_FRAME
+
+JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
+NAME_MAX = 80
+_FORM = 'Write one JSON object a line, like {"prompt": "A red kite rises", "duration": 6}.'
+_EARLIER = f'Name an earlier shot: "{LAST_FRAME}<its name or line number>".'
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one line."""
+
+    line: int
+    message: str
+    hint: str
+
+
+class WrongShots(InvalidInput):
+    """Some lines are wrong; nothing was sent for any."""
+
+    def __init__(self, path: Path, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(
+            "; ".join(f"{path.name}:{one.line}: {one.message}" for one in findings),
+            "Correct these lines and call again; nothing was sent.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One line. `arguments` as `Studio.generate` takes them, but for the pictures in `after`."""
+
+    line: int
+    name: str | None
+    arguments: Mapping[str, Any]
+    after: Mapping[str, int]
+    """Picture parameter to the place, counted from 0, of the earlier shot whose last frame it is."""
+    content: str
+    """Equal for shots that ask for the same."""
+    identity: str
+    """What the shot is known by in later runs: its content, and its name or its number among equal ones. It does not
+    depend on where the line or the file stands."""
+
+    @property
+    def label(self) -> str:
+        return self.name or f"line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    values: dict[str, Any]
+
+
+class _WrongLineError(Exception):
+    def __init__(self, line: int, message: str, hint: str = _FORM) -> None:
+        super().__init__(message)
+        self.finding = Finding(line, message, hint)
+
+
+def read_shots(path: Path) -> tuple[Shot, ...]:
+    """The shots of a `.jsonl` or `.csv` file, in its order. What their parameters may be is not checked here.
+
+    Raises:
+        WrongShots: lines that are no shots, names that are taken, references to no earlier shot.
+        InvalidInput: the file cannot be read, or holds no shot.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (*JSON_SUFFIXES, CSV_SUFFIX):
+        raise InvalidInput(f"{path.name} is neither a .jsonl nor a .csv file.", _FORM)
+    try:
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Name a file of shots.") from None
+    findings: list[Finding] = []
+    rows: list[_Row] = []
+    for row in _csv_rows(content) if suffix == CSV_SUFFIX else _json_rows(content):
+        if isinstance(row, Finding):
+            findings.append(row)
+        else:
+            rows.append(row)
+    shots: list[Shot] = []
+    if not findings:  # a line that is no shot would make every later reference look wrong
+        shots = list(_shots(rows, path.absolute().parent, findings))
+    if findings:
+        raise WrongShots(path, findings)
+    if not shots:
+        raise InvalidInput(f"{path.name} holds no shot.", _FORM)
+    return tuple(shots)
+
+
+# --- lines --------------------------------------------------------------------------------------------------------
+
+
+def _json_rows(content: bytes) -> Iterator[_Row | Finding]:
+    for line, raw in enumerate(content.split(b"\n"), 1):
+        if not raw.strip():
+            continue
+        try:
+            yield _Row(line, _json_object(line, raw))
+        except _WrongLineError as wrong:
+            yield wrong.finding
+
+
+def _json_object(line: int, raw: bytes) -> dict[str, Any]:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
+        if twice:
+            raise _WrongLineError(line, f"{shown(twice[0])} is given twice.", "Give each parameter once.")
+        return dict(items)
+
+    try:
+        value: object = json.loads(raw.decode(), object_pairs_hook=pairs)
+    except UnicodeDecodeError:
+        raise _WrongLineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise _WrongLineError(line, f"the line is no JSON: {error.msg} at column {error.colno}.") from None
+    except (ValueError, RecursionError):
+        raise _WrongLineError(line, "the line is no JSON.") from None
+    if not isinstance(value, dict):
+        raise _WrongLineError(line, f"a shot is a JSON object, not {shown(value)}.")
+    return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
+
+
+def _csv_rows(content: bytes) -> Iterator[_Row | Finding]:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        yield Finding(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
+        return
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    columns: list[str] | None = None
+    line = 1
+    try:
+        for cells in reader:
+            begins, line = line, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if columns is None:
+                columns = [cell.strip() for cell in cells]
+                if len(set(columns)) < len(columns) or "" in columns:
+                    yield Finding(begins, "the columns need names, each its own.", "Name them like the parameters.")
+                    return
+            elif len(cells) > len(columns) and any(cells[len(columns) :]):
+                yield Finding(
+                    begins, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".'
+                )
+            else:
+                given = zip(columns, cells, strict=False)
+                yield _Row(begins, {name: _cell(name, cell) for name, cell in given if cell.strip()})
+    except csv.Error as error:
+        yield Finding(reader.line_num, f"the line is no CSV: {error}.", 'Quote a text with commas or quotes: "…".')
+
+
+def _cell(column: str, cell: str) -> Any:
+    """A cell as its parameter's type; what is none of that type stays text, for the model's spec to refuse."""
+    kind = CANONICAL[column].schema["type"] if column in CANONICAL else "string"
+    text = cell.strip()
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind == "integer":
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    return cell if column == "prompt" else text
+
+
+# --- what they mean together --------------------------------------------------------------------------------------
+
+
+def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> Iterator[Shot]:
+    """Each shot with what it continues; what is wrong is added to `findings`."""
+    names: dict[str, int] = {}
+    places = {row.line: place for place, row in enumerate(rows)}
+    takes: Counter[str] = Counter()
+    identities: list[str] = []
+    for place, row in enumerate(rows):
+        values = dict(row.values)
+        after: dict[str, int] = {}
+        name = values.pop("name", None)
+        try:
+            if name is not None:
+                _check_name(row.line, name, names, rows)
+            content_of = dict(values)
+            for parameter in IMAGE_PARAMETERS:
+                given = values.get(parameter)
+                if isinstance(given, str) and _names_a_shot(given):
+                    wanted = given.removeprefix(LAST_FRAME).strip()
+                    after[parameter] = _earlier(row.line, parameter, wanted, place, names, places)
+                    content_of[parameter] = LAST_FRAME + identities[after[parameter]]
+                    del values[parameter]
+                elif isinstance(given, str):
+                    values[parameter] = _from(directory, given)
+        except _WrongLineError as wrong:
+            findings.append(wrong.finding)
+            identities.append("")
+        else:
+            content = _digest(content_of)
+            takes[content] += name is None
+            identities.append(_digest([content, name if name is not None else takes[content]]))
+            yield Shot(row.line, name, values, after, content, identities[-1])
+        if isinstance(name, str):
+            names.setdefault(name, place)
+
+
+def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
+    if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
+        raise _WrongLineError(
+            line, f"{shown(name)} is no name for a shot.", f"Take 1–{NAME_MAX} printable characters without a slash."
+        )
+    if name.isdigit():
+        raise _WrongLineError(
+            line, f"the name {name!r} would be taken for a line number.", "Put a letter in, like shot-1."
+        )
+    if name in names:
+        raise _WrongLineError(
+            line, f"the name {name!r} is taken by line {rows[names[name]].line}.", "Give each shot its own."
+        )
+
+
+def _names_a_shot(given: str) -> bool:
+    """Whether a picture is the last frame of a shot in the file. A request id, which has slashes, is one of a clip that
+    is there already."""
+    return given.startswith(LAST_FRAME) and "/" not in given
+
+
+def _earlier(
+    line: int, parameter: str, wanted: str, place: int, names: Mapping[str, int], places: Mapping[int, int]
+) -> int:
+    found = places.get(int(wanted)) if wanted.isascii() and wanted.isdigit() else names.get(wanted)
+    if found is None or found >= place:
+        what = f"{parameter} continues {wanted!r}, which is no earlier shot of this file."
+        raise _WrongLineError(line, what, _EARLIER)
+    return found
+
+
+def _from(directory: Path, given: str) -> str:
+    """A picture as `generate` takes it: a path is relative to the file of shots."""
+    if not given.strip() or given.startswith(("~", LAST_FRAME)) or given[:5].lower() in ("data:", "file:"):
+        return given
+    if "://" in given or Path(given).is_absolute():
+        return given
+    return str(directory / given)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode(errors="replace")).hexdigest()

@@ -1,0 +1,333 @@
+"""From arguments to a submitted job: everything that is decided before money moves, and the one POST."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+
+from hailuo_mcp.catalog.catalog import Catalog, Choice
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import (
+    GatewayTimeout,
+    HailuoError,
+    InternalError,
+    InvalidImage,
+    InvalidInput,
+    Problem,
+    Unauthorized,
+    Unconfirmed,
+)
+from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, shown
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.gateways.client import SUBMIT_SECONDS
+from hailuo_mcp.ledger import Budget, Guard, Ledger
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.frames import last_frame
+from hailuo_mcp.media.images import Picture, PictureRules, picture_from_still, read_picture
+from hailuo_mcp.service.credentials import origins
+from hailuo_mcp.service.signed_urls import Links
+from hailuo_mcp.telemetry import about, asking
+
+log = logging.getLogger(__name__)
+
+UPLOAD_KEPT = timedelta(hours=12)
+"""An uploaded picture's address is used again for this long; nobody documents how long it lasts."""
+LOOK_AGAIN_SECONDS = 0.5
+LAST_FRAME = "last-frame:"
+"""A picture given so is the last frame of a saved clip, by its request id: shots chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that is ready to be sent: validated, its pictures read, nothing decided about money yet."""
+
+    gateway: Gateway
+    spec: ModelSpec
+    pictures: Mapping[str, Picture]
+    choice: tuple[str, ...]
+    """How the model was chosen, where the caller named none."""
+
+    def with_pictures(self, values: Mapping[str, str]) -> ModelSpec:
+        return self.spec.model_copy(update=dict(values))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*self.spec.advice(), *(w for picture in self.pictures.values() for w in picture.warnings))
+
+    @property
+    def price_in_words(self) -> str:
+        """The estimate with its source and date, or that there is none."""
+        price = self.spec.price()
+        if price is None:
+            return f"Nobody publishes a price for {self.spec.id}."
+        return f"Estimate: ${price.usd:g} ({price.kind}; {price.source}, {price.as_of:%Y-%m-%d})."
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return self.with_pictures({name: picture.shown for name, picture in self.pictures.items()}).record()
+
+    @property
+    def fingerprint(self) -> str:
+        facts = self.with_pictures({name: picture.digest for name, picture in self.pictures.items()}).record()
+        return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
+
+    def preview(self) -> ModelSpec:
+        """The spec as a dry run shows it: what would be uploaded is marked, what would be inside the body is
+        shortened.
+        """
+
+        def mark(picture: Picture) -> str:
+            if picture.url is not None:
+                return picture.url
+            if self.gateway.pictures == "data":
+                return f"data:{picture.media_type};base64,<sha256:{picture.digest}>"
+            return picture.upload_mark
+
+        return self.with_pictures({name: mark(picture) for name, picture in self.pictures.items()})
+
+
+class Submitter:
+    """Prepares calls and submits jobs for one caller. One for all gateways."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        settings: Settings,
+        catalog: Catalog,
+        gateways: Mapping[str, Gateway],
+        ledger: Ledger,
+        clips: ClipStore,
+        picture_rules: PictureRules,
+        links: Links | None,
+    ) -> None:
+        self._caller = caller
+        self._links = links
+        self._settings = settings
+        self._catalog = catalog
+        self._gateways = gateways
+        self._ledger = ledger
+        self._clips = clips
+        self._picture_rules = picture_rules
+
+    async def prepare(self, model: object, arguments: Mapping[str, Any]) -> Prepared:
+        """Validate a call and read its pictures.
+
+        Raises:
+            UnknownModel, InvalidInput, InvalidImage: nothing was sent.
+        """
+        choice: Choice = self._catalog.read(model, arguments)
+        spec = choice.spec
+        gateway = self._gateways[spec.id.split("/")[0]]
+        if not gateway.usable:
+            raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
+        self._check_callback(getattr(spec, "callback_url", None))
+        pictures = {
+            name: await self._picture(name, given, gateway)
+            for name in IMAGE_PARAMETERS
+            if (given := getattr(spec, name, None))
+        }
+        for name, picture in pictures.items():
+            if gateway.pictures == "url" and picture.url is None:
+                raise InvalidImage(
+                    f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
+                )
+        return Prepared(gateway, spec, pictures, choice.warnings)
+
+    async def _picture(self, name: str, given: str, gateway: Gateway) -> Picture:
+        if not given.startswith(LAST_FRAME):
+            return await read_picture(name, given, replace(self._picture_rules, formats=gateway.picture_formats))
+        wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
+        origin = (
+            self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
+        )
+        job = await self._ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
+        if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
+            raise InvalidImage(
+                f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
+            )
+        still = await last_frame(Path(job.video_path))
+        return await anyio.to_thread.run_sync(picture_from_still, name, still, f"last frame of {wanted}")
+
+    async def estimate(self, prepared: Prepared) -> Job:
+        """The job that this call would be, not yet written anywhere."""
+        spec, gateway = prepared.spec, prepared.gateway
+        price = spec.price()
+        duration = getattr(spec, "duration", None)
+        usual = await self._ledger.usual_seconds(spec.id, gateway.origin, duration)
+        return Job(
+            model=spec.id,
+            origin=gateway.origin,
+            tenant=self._caller.tenant,
+            own_key=bool(self._caller.keys),
+            parameters=prepared.record,
+            body=gateway.submit_request(prepared.preview()).body or {},
+            fingerprint=prepared.fingerprint,
+            estimated_seconds=usual or spec.typical_seconds(),
+            estimate_learned=usual is not None,
+            estimated_cost_usd=price.usd if price else None,
+            budget_cost_usd=price.usd if price else self._catalog.dearest_usd(gateway.name),
+            warnings=prepared.warnings,
+            sandbox=gateway.in_process_sandbox,
+            error=lost_answer(gateway),
+        )
+
+    async def submit(self, prepared: Prepared, *, force_new: bool, key: str | None = None) -> tuple[Job, bool]:
+        """Enter the job in the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
+
+        `key`: the caller's own key for the job. One that the ledger has is never sent again, whatever became of it.
+
+        Raises:
+            BudgetExceeded, InvalidInput: nothing was written or sent.
+            HailuoError: refused for certain; the job is kept as failed, and not charged.
+        """
+        if self._settings.auto_download:
+            await self._clips.check()
+        guard = Guard(
+            Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
+            timedelta(seconds=self._settings.duplicate_window_seconds),
+            force_new,
+        )
+        waiting_ends = anyio.current_time() + SUBMIT_SECONDS
+        while True:
+            job = await self.estimate(prepared)
+            job = job.model_copy(update={"key": key}) if key else job
+            entered = await self._ledger.enter(job, guard)
+            if entered is job:
+                # Whoever asked may be gone by now; the answer must be written down all the same.
+                with anyio.CancelScope(shield=True), about(request_id=job.request_id, tenant=job.tenant):
+                    return await self._send(prepared, job), False
+            outcome = await self._outcome_of(entered, waiting_ends)
+            if not outcome.uncharged or outcome.key == key:
+                return outcome, True
+            # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
+
+    async def _outcome_of(self, earlier: Job, waiting_ends: float) -> Job:
+        """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
+        while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
+            await anyio.sleep(LOOK_AGAIN_SECONDS)
+            earlier = await self._ledger.get(earlier.key) or earlier
+        return earlier
+
+    async def _send(self, prepared: Prepared, job: Job) -> Job:
+        gateway = prepared.gateway
+        deadline = anyio.current_time() + SUBMIT_SECONDS
+        try:
+            spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
+            body = gateway.submit_request(spec).body or {}
+            if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
+                job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
+            with asking(gateway.name, "submit", spec.id):
+                submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
+        except Unconfirmed as lost:
+            problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
+            log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
+            return await self._ledger.change(job.key, lambda j: j.unanswered(problem))
+        except HailuoError as refusal:
+            problem = self._caller.told(refusal).problem
+            await self._ledger.change(job.key, lambda j: j.refused(problem))
+            refusal.request_id = job.request_id
+            raise
+        log.info("submitted %s/%s", job.model, submission.remote_id)
+
+        def accept(job: Job) -> Job:
+            return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
+
+        try:
+            return await self._ledger.change(job.key, accept)
+        except InternalError:
+            # The id is worth more than the ledger: it answers also without it.
+            return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
+
+    def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
+        """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
+        named."""
+        ours = self._links.callback(gateway.name, job.key) if self._links and gateway.callbacks else None
+        if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
+            return spec
+        return spec.model_copy(update={"callback_url": ours})
+
+    async def _with_uploads(self, prepared: Prepared, deadline: float) -> ModelSpec:
+        """The spec with every local picture as this gateway takes it.
+
+        Raises:
+            HailuoError: the upload failed; nothing was submitted.
+        """
+        values: dict[str, str] = {}
+        for name, picture in prepared.pictures.items():
+            if picture.url is not None:
+                values[name] = picture.url
+            elif prepared.gateway.pictures == "data":
+                values[name] = picture.data_uri
+            else:
+                values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, picture, deadline)
+        return prepared.with_pictures(values)
+
+    async def _uploaded(self, gateway: Gateway, model: str, picture: Picture, deadline: float) -> str:
+        known = await self._ledger.upload(self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
+        if known:
+            return known
+        seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
+        if seconds <= 0:
+            raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
+        with asking(gateway.name, "upload", model):
+            url = await gateway.upload(picture.data_uri, seconds)
+        await self._ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
+        return url
+
+    def _check_callback(self, url: str | None) -> None:
+        if url is None:
+            return
+        try:
+            host = (urlsplit(url).hostname or "").lower()
+        except ValueError:
+            host = ""
+        if not host:
+            raise InvalidInput(f"callback_url names no host: {shown(url)}.", "Pass callback_url as https://host/path.")
+        allowed = {name.lower() for name in self._settings.callback_hosts}
+        if "*" not in allowed and host not in allowed:
+            raise InvalidInput(
+                f"callback_url names the host {host!r}, which is not allowed here.",
+                "Leave callback_url out and poll with get_status, or let the user add the host to "
+                "HAILUO_MCP_CALLBACK_HOSTS.",
+            )
+
+
+def _how_to_save(wanted: RequestId, job: Job | None) -> str:
+    """What to do for a clip that is not on disk."""
+    if job is None:
+        return f'Call list_jobs to see the ids there are, or download_video with "{wanted}" if it is from elsewhere.'
+    if job.state is State.COMPLETED:
+        return f'Call download_video with request_id "{wanted}" first.'
+    if job.state.ended:
+        return f"That job is {job.state} and has no clip: chain from another shot, or make this one anew."
+    return f'That job is {job.state}: call get_status with request_id "{wanted}" until it is completed.'
+
+
+def lost_answer(gateway: Gateway) -> Problem:
+    """What a job says of itself from the moment it is written until a gateway's answer is known."""
+    return Problem(
+        code="unconfirmed",
+        message=f"The submission to {gateway.title} has no answer yet: the job may exist, and may be charged.",
+        hint=(
+            ("get_status looks for it in the request history. " if gateway.has_history else "")
+            + f"{gateway.check_hint} generate_video with force_new submits it anew, at the risk of paying twice."
+        ),
+        charged="unknown",
+        safe_to_retry=False,
+    )
+
+
+def is_being_sent(job: Job) -> bool:
+    """Whether the submission may still be under way: no answer yet, and young enough."""
+    age = (utc_now() - job.created_at).total_seconds()
+    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS

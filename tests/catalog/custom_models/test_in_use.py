@@ -1,0 +1,165 @@
+"""A model from a file in use: from the page's example to a saved clip, and everywhere a built-in model would be."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hailuo_mcp.app import build_studio
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.gateways import discover
+from tests.catalog.custom_models.written import PAGE, example
+from tests.cli.conftest import Cli, facts_of_clip
+from tests.support import PICTURE, body_of, facts_of, listened_to, sandbox_on_a_port, server, settings_for, text_of
+
+pytestmark = pytest.mark.slow
+
+DRAFT = "segmind/hailuo-02-draft"
+CALL = {"prompt": "a kite climbs", "first_frame_image": PICTURE}
+
+
+def configured(directory: Path, text: str = "") -> Path:
+    """The file, in the configuration directory that servers and studios of this directory have."""
+    place = directory / "config" / "hailuo-mcp" / "models.toml"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text or example())
+    return place
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    configured(tmp_path)
+    return settings_for(tmp_path)
+
+
+async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_path: Path) -> None:
+    configured(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (640, 400), "teal").save(tmp_path / "pictures" / "kite.png")
+    with sandbox_on_a_port(tmp_path) as everything:
+        variables = {name: value for name, value in everything.items() if name.startswith("SEGMIND")}
+        async with server(tmp_path, **variables) as client:
+            generate = (await client.list_tools()).tools[0]
+            assert DRAFT in generate.input_schema["properties"]["model"]["enum"]
+            listed = facts_of(await client.call_tool("list_models"))
+            assert DRAFT in [model["model"] for model in listed["models"]]
+            assert listed["best_for"]["cheapest"] == [DRAFT]
+
+            (model,) = facts_of(await client.call_tool("list_models", {"model": DRAFT}))["models"]
+            assert model["schema"]["properties"]["duration"]["enum"] == [6]
+            assert [price["usd"] for price in model["prices"]] == [0.12, 0.125]
+            sources = {row["parameter"]: row["source"] for row in model["constraints"]}
+            assert sources["go_fast, prompt_optimizer"] == "observed: our own drafts, November 2026"
+
+            wrong = {**CALL, "model": DRAFT, "duration": 10}
+            refused = await client.call_tool("generate_video", wrong)
+            assert "duration must be 6, got 10" in text_of(refused)
+            careful = {**CALL, "model": DRAFT, "go_fast": False, "prompt_optimizer": True}
+            refused = await client.call_tool("generate_video", careful)
+            assert "For a careful clip take segmind/hailuo-02-fast" in text_of(refused)
+
+            local = {"prompt": "a kite climbs", "first_frame_image": str(tmp_path / "pictures" / "kite.png")}
+            job = facts_of(await client.call_tool("generate_video", local))
+            assert job["model"] == DRAFT
+            assert job["request_id"].startswith(f"{DRAFT}/")
+            assert (job["parameters"]["go_fast"], job["estimated_cost_usd"]) == (True, 0.12)
+            (why,) = job["warnings"]
+            assert why.startswith(f"No model was named: {DRAFT} was chosen, the cheapest of ")
+            assert "(about $0.12, upper bound; usually 80 s). Next: segmind/hailuo-02-fast (about $0.125, ex" in why
+        async with server(tmp_path, **variables) as client:
+            done = facts_of(await client.call_tool("get_status", {"request_id": job["request_id"], "wait_seconds": 30}))
+            assert done["state"] == "completed"
+            saved = facts_of(await client.call_tool("download_video", {"request_id": job["request_id"]}))
+    assert facts_of_clip(saved["video_path"]) == ("h264", 6.0)
+
+
+async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) -> None:
+    studio, wire = listened_to(settings)
+    async with studio:
+        await studio.generate({**CALL, "model": DRAFT})
+    (sent,) = wire.posts
+    assert sent.url.path == "/v2/hailuo-02-fast"
+    assert body_of(sent) == {
+        "prompt": "a kite climbs",
+        "first_frame_image": PICTURE,
+        "last_frame_image": None,
+        "duration": 6,
+        "go_fast": True,
+        "prompt_optimizer": False,
+    }
+
+
+async def test_its_job_is_found_and_polled_by_its_id_also_without_the_ledger(settings: Settings) -> None:
+    async with build_studio(settings) as studio:
+        job = (await studio.generate({**CALL, "model": DRAFT})).job
+    settings.database_path.unlink()
+    async with build_studio(settings) as studio:
+        assert (await studio.status(job.request_id, wait_seconds=10)).state == "completed"
+
+
+async def test_a_job_whose_model_is_gone_from_the_file_says_how_it_can_be_asked_for_again(settings: Settings) -> None:
+    async with build_studio(settings) as studio:
+        job = (await studio.generate({**CALL, "model": DRAFT})).job
+    without = settings.model_copy(update={"config_dir": Path("/nowhere")})
+    async with build_studio(without) as studio:
+        assert DRAFT not in {model.id for model in studio.catalog.known}
+        (said,) = (await studio.status(job.request_id)).warnings
+        assert said == f"{DRAFT} is in no catalogue now, so that nobody can be asked; put its entry back."
+    async with build_studio(settings) as studio:
+        assert (await studio.status(job.request_id, wait_seconds=10)).state == "completed"
+
+
+def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path: Path) -> None:
+    configured(tmp_path)
+
+    def usable(**variables: str) -> list[str]:
+        return [model.id for model in build_studio(settings_for(tmp_path, **variables)).catalog.usable]
+
+    assert usable(HAILUO_MCP_MODELS=DRAFT) == [DRAFT]
+    assert DRAFT in usable(SEGMIND_API_KEY="k")
+    assert DRAFT not in usable(APIXO_API_KEY="k")
+
+
+def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path: Path) -> None:
+    place = configured(tmp_path)
+    more = place.parent / "models.d"
+    more.mkdir()
+    for name in ("b", "a"):
+        (more / f"{name}.toml").write_text(example().replace("-draft", f"-{name}", 1))
+    (more / "notes.txt").write_text("not a catalogue")
+
+    def own(**variables: str) -> list[str]:
+        studio = build_studio(settings_for(tmp_path, **variables))
+        return [model.id.split("-")[-1] for model in studio.gateways["segmind"].own_models]
+
+    assert own() == ["draft", "a", "b"]
+    assert own(HAILUO_MCP_CATALOGUE=str(more / "b.toml")) == ["b"]
+    assert own(HAILUO_MCP_CATALOGUE=str(more)) == ["a", "b"]
+
+
+def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    configured(tmp_path)
+    commands = PAGE.read_text().split("```sh\n")[1].split("```")[0].splitlines()
+    about, rehearsed = (cli(*shlex.split(command)[1:]) for command in commands)
+    assert (about.returncode, rehearsed.returncode) == (0, 0), about.stderr + rehearsed.stderr
+    assert "duration: 6; default 6" in about.stdout
+    assert '"go_fast": true' in rehearsed.stdout
+
+
+def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    place = configured(tmp_path, example().replace("values = [6]", "values = [8]"))
+    shown = PAGE.read_text().split("```text\n")[1].split("```")[0]
+    for command in ((), ("models",)):
+        done = cli(*command)
+        assert (done.returncode, done.stdout) == (Exit.WRONG_CALL, "")
+        assert shown.strip().replace("/home/ada/.config/hailuo-mcp/models.toml", str(place)) in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_page_tells_every_shape_of_every_gateway() -> None:
+    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.shapes]
+    assert [row for row in rows if row not in PAGE.read_text()] == []

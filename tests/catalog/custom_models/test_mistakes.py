@@ -1,0 +1,187 @@
+"""What is wrong in a file is told in one line: the file, the line in it, and the cure."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.catalog.custom_models import own_models
+from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.gateways import discover
+from tests.catalog.custom_models.written import example, models_in
+from tests.support import settings_for
+
+GOOD = example()
+DURATION = """values = [6]
+default = 6"""
+
+
+def refused(directory: Path, text: str) -> tuple[int, str]:
+    """The line that is named, and what is said of it."""
+    with pytest.raises(SettingsError) as wrong:
+        models_in(directory, text)
+    told = re.fullmatch(re.escape(str(directory / "models.toml")) + r":(\d+): (.+)", str(wrong.value))
+    assert told, str(wrong.value)
+    return int(told[1]), told[2]
+
+
+CASES = [
+    # (what stands in the example, what stands there instead, the line with the mistake, what is said)
+    ('"segmind/hailuo-02-draft"', '"kling/x"', 'id = "kling/x"', "names no gateway; begin with one of segmind/"),
+    ('"segmind/hailuo-02-draft"', '"hailuo"', 'id = "hailuo"', 'write "<gateway>/<name>"'),
+    ('"segmind/hailuo-02-draft"', '"segmind/A b"', 'id = "segmind/A b"', 'write "<gateway>/<name>"'),
+    ('"segmind/hailuo-02-draft"', '"segmind/hailuo-02-fast"', "id =", "is built in; choose another name"),
+    ('"segmind/hailuo-02-draft"', "7", "id = 7", "id must be a string: write it in quotes"),
+    ('id = "segmind/hailuo-02-draft"', "", "[[models]]", "id is missing; add it"),
+    ("remote_name", "remote_nam", "remote_nam =", "there is no key remote_nam; known here are id, remote_name"),
+    ('= "hailuo-02-fast"', '= "../v1/x"', "remote_name =", "is no name a gateway has"),
+    ('= "hailuo-02-fast"', '= "x?y=1"', "remote_name =", "is no name a gateway has"),
+    ('"image to short draft"', '"image\\nto"', "makes =", "must be one line of words"),
+    ('"image to short draft"', '"' + "x" * 301 + '"', "makes =", "at most 300 characters"),
+    ('"https://www.segmind', '"www.segmind', "documented_at =", 'no web address; write "https://'),
+    ("typical_seconds = 80", 'shape = "task"', "shape =", 'Segmind has no shape "task"; take "plain"'),
+    ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always there"),
+    ("typical_seconds = 80", 'typical_seconds = "80"', "typical_seconds =", "must be a number, without quotes"),
+    ("typical_seconds = 80", "typical_seconds = true", "typical_seconds =", "must be a number"),
+    ("typical_seconds = 80", "typical_seconds = -1", "typical_seconds =", "should be greater than or equal to 0"),
+    ("typical_seconds = 80", "typical_seconds = inf", "typical_seconds =", "should be a finite number"),
+    (
+        "parameters.go_fast",
+        "parameters.seed",
+        "[models.parameters.seed]",
+        "no parameter seed; this server has",
+    ),
+    ("required = true", "require = true", "require =", "no key require; known here are wire, required, values"),
+    ("required = true", 'required = "yes"', "required =", "must be true or false, without quotes"),
+    ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
+    ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
+    ("required = true", 'values = ["x.png"]', "values =", "no set of values to choose from; remove this line"),
+    ("required = true", 'wire = "prompt"', "[models.parameters.first_frame_image]", "sent as prompt, as prompt is"),
+    (
+        "required = true",
+        'wire = "last_frame_image"',
+        "[models.parameters.last_frame_image]",
+        "give one of them",
+    ),
+    ("required = true", 'wire = "a b"', "wire =", "is no name of a field"),
+    ("null_sent = true", "null_sent = true\nrequired = true", "null_sent =", "null is never sent for last_frame_image"),
+    ("values = [6]", "values = [6, 8]", "values =", "duration cannot have the value 8; take from [6, 10]"),
+    ("values = [6]", "values = [\n  6,\n  8,\n]", "values = [", "duration cannot have the value 8"),
+    ("values = [6]", 'values = ["6"]', "values =", 'cannot have the value "6"'),
+    ("values = [6]", "values = [true]", "values =", "cannot have the value true"),
+    ("values = [6]", "values = [6, 6]", "values =", "has the value 6 twice"),
+    ("values = [6]", "values = []", "values =", "is empty; name at least one"),
+    ("values = [6]", "values = 6", "values =", "must be a list"),
+    ("values = [6]", "values = [6.5]", "values =", "must be a string, a whole number, true or false"),
+    (DURATION, "default = 6", "[models.parameters.duration]", "must name its values; add values = [6, 10]"),
+    ("default = 6", "default = 10", "default = 10", "duration cannot have the default 10; take from [6]"),
+    ("default = true", "default = 1", "default = 1", "go_fast cannot have the default 1; take from [true, false]"),
+    ("default = false", 'default = "no"', "default =", "prompt_optimizer cannot have the default"),
+    ('"documented: Segmind page hailuo-02-fast"', '"Segmind"', "source =", "begin with documented:, sdk:, observed:"),
+    ('"documented: Segmind page hailuo-02-fast"', '"documented:"', "source =", "then what it was read in"),
+    (
+        "go_fast = false,",
+        "fps = 25,",
+        "forbid =",
+        "fps is no parameter of this model; take from first_frame_image, last",
+    ),
+    ("go_fast = false,", "mode = 'pro',", "forbid =", "mode is no parameter of this model"),
+    (
+        "go_fast = false,",
+        "last_frame_image = 'x',",
+        "forbid =",
+        'last_frame_image never has the value "x"; take from ["given", "absent"]',
+    ),
+    ("go_fast = false,", "duration = 10,", "forbid =", "duration never has the value 10; take from [6]"),
+    ("go_fast = false,", "go_fast = 0,", "forbid =", "go_fast never has the value 0; take from [true, false]"),
+    ("prompt_optimizer = true }", "x.y = 1 }", "forbid =", "must be a string, a whole number, true or false"),
+    ("go_fast = false, prompt_optimizer = true", "go_fast = true", "forbid =", "forbids the defaults themselves"),
+    ("go_fast = false, prompt_optimizer = true", "", "forbid =", "is empty; name at least one"),
+    ("usd = 0.12\n", "usd = '0.12'\n", "usd =", "usd must be a number, without quotes"),
+    ("usd = 0.12\n", "usd = nan\n", "usd =", "should be greater than or equal to 0"),
+    (
+        'kind = "exact"',
+        'kind = "guess"',
+        "kind =",
+        "kind \"guess\" is unknown; take 'exact', 'upper bound' or 'average'",
+    ),
+    ("when = { go_fast = true }", "when = { mode = 'pro' }", "when =", "mode is no parameter of this model"),
+    ("when = { go_fast = true }", "", "[[models.prices]]", "the price above holds always"),
+    ('source = "Segmind pricing page"\n', "", "[[models.prices]]", "source is missing; add it"),
+    ("as_of = 2026-11-01", 'as_of = "2026-11-01"', "as_of =", "must be a date such as 2026-11-01, without quotes"),
+    ("[[models]]", "[[model]]", "[[model]]", "there is no key model; known here are models"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "line", "said"), CASES)
+def test_a_mistake_is_told_with_its_line_and_the_cure(
+    good: str, bad: str, line: str, said: str, tmp_path: Path
+) -> None:
+    assert good in GOOD
+    text = "# models of our own\r\n\n" + GOOD.replace(good, bad, 1)
+    number, told = refused(tmp_path, text)
+    assert said in told
+    assert text.split("\n")[number - 1].startswith(line), (number, told)
+
+
+def test_the_example_is_sound_and_so_is_a_file_that_says_the_same_twice_under_two_ids(tmp_path: Path) -> None:
+    assert [model.id for model in models_in(tmp_path, GOOD)] == ["segmind/hailuo-02-draft"]
+    assert len(models_in(tmp_path, GOOD + GOOD.replace("-draft", "-sketch", 1))) == 2
+
+
+def test_a_second_model_of_the_same_id_is_told_where_the_first_is(tmp_path: Path) -> None:
+    number, told = refused(tmp_path, f"{GOOD}\n{GOOD}")
+    assert f"is there already, in {tmp_path / 'models.toml'}:2; choose another name" in told
+    assert number == GOOD.count("\n") + 3
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[[models]]\nid = segmind\n", 2, "this is not TOML: Invalid value; correct this line"),
+        ('[[models]]\nid = "a"\nid = "b"\n', 3, "Cannot overwrite a value"),
+        ('[[models]]\nid = "a\n', 2, "this is not TOML"),
+        ("[[models]]\nvalues = [6,\n\n", 2, "this is not TOML"),
+        ("models = 3", 1, "models must be a list"),
+        ('models = ["x"]', 1, "must be a table"),
+        ("", 1, "models is missing; add it"),
+        ("[settings]\nx = 1\n", 1, "there is no key settings; known here are models"),
+        ("[[models]]\n" + "x = " + "[" * 3000, 2, "this is not TOML"),
+    ],
+)
+def test_a_file_of_another_form_is_told_so(text: str, line: int, said: str, tmp_path: Path) -> None:
+    number, told = refused(tmp_path, text)
+    assert said in told
+    assert number == line
+
+
+def test_of_several_mistakes_the_first_is_told(tmp_path: Path) -> None:
+    text = GOOD.replace("as_of = 2026-11-01", "as_of = 1").replace("default = 6", "default = [6]")
+    number, told = refused(tmp_path, text)
+    assert "default" in told
+    assert text.split("\n")[number - 1] == "default = [6]"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    place = tmp_path / "models.toml"
+    place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
+    settings = load_settings({"HAILUO_MCP_CATALOGUE": str(place)})
+    with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
+        own_models(settings, discover())
+    place.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(SettingsError, match=r"models\.toml: is larger than 1024 KB; split it"):
+        own_models(settings, discover())
+    place.unlink()
+    with pytest.raises(SettingsError, match=r"HAILUO_MCP_CATALOGUE='.*models\.toml': there is no such file"):
+        own_models(settings, discover())
+    (tmp_path / "models.d" / "x.toml").mkdir(parents=True)
+    with pytest.raises(SettingsError, match=r"x\.toml: cannot be read: Is a directory"):
+        own_models(load_settings({"HAILUO_MCP_CATALOGUE": str(tmp_path / "models.d")}), discover())
+
+
+def test_a_studio_is_not_built_over_a_file_that_is_wrong(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, HAILUO_MCP_CATALOGUE=str(tmp_path / "mine.toml"))
+    (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [7]"))
+    with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 7"):
+        build_studio(settings)

@@ -1,0 +1,78 @@
+"""A model from a file is the same spec as one that is built in: each of those, written into a file, comes out alike."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from hailuo_mcp.catalog.catalog import price_samples
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, ModelSpec
+from hailuo_mcp.gateways import discover
+from tests.catalog.custom_models.written import models_in, written
+from tests.support import PICTURE
+
+BUILT_IN = {model.id: model for gateway in discover() for model in gateway.models}
+CALLS = st.fixed_dictionaries(
+    {"prompt": st.just("a kite")},
+    optional={
+        "first_frame_image": st.sampled_from([PICTURE, "kite.png", None]),
+        "last_frame_image": st.sampled_from([PICTURE, None]),
+        "duration": st.sampled_from([6, 10, "6", 8, True]),
+        "resolution": st.sampled_from(["768p", "1080P", "720p"]),
+        "mode": st.sampled_from(["standard", "PRO", "best"]),
+        "prompt_optimizer": st.sampled_from([True, False, "yes"]),
+        "go_fast": st.booleans(),
+        "routing": st.sampled_from(["auto", "value"]),
+        "callback_url": st.just("https://me.example/hook"),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, type[ModelSpec]]:
+    """Each built-in model's other self, from one file."""
+    text = "".join(written(model, f"{model.id}-twin") for model in BUILT_IN.values())
+    return {model.id.removesuffix("-twin"): model for model in models_in(tmp_path_factory.mktemp("config"), text)}
+
+
+def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
+    """All that a call comes to, the model's id aside."""
+    try:
+        spec = model.read(call)
+    except InvalidInput as refusal:
+        return (refusal.problem.message.replace("-twin", ""), refusal.problem.hint.replace("-twin", ""))
+    return spec.wire(), spec.record(), spec.price()
+
+
+@pytest.mark.parametrize("model_id", BUILT_IN)
+def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
+    model_id: str, twins: Mapping[str, type[ModelSpec]]
+) -> None:
+    model, twin = BUILT_IN[model_id], twins[model_id]
+    assert twin.property_schemas() == model.property_schemas()
+    assert twin.full_schema()["required"] == model.full_schema()["required"]
+    assert twin.full_schema().get("allOf") == model.full_schema().get("allOf")
+    assert [spec.price() for spec in price_samples(twin)] == [spec.price() for spec in price_samples(model)]
+
+
+@pytest.mark.parametrize("model_id", BUILT_IN)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(call=CALLS)
+def test_a_call_comes_to_the_same_body_or_the_same_refusal(
+    model_id: str, twins: Mapping[str, type[ModelSpec]], call: Mapping[str, Any]
+) -> None:
+    assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
+
+
+def test_a_file_can_name_every_canonical_parameter() -> None:
+    assert CANONICAL_TYPES.keys() == CANONICAL.keys()
+
+
+def test_what_a_file_adds_is_not_there_without_it(tmp_path: Path) -> None:
+    for gateway in discover():
+        assert not any(model.id.endswith("-twin") for model in gateway.models)
+    assert models_in(tmp_path, "models = []") == ()

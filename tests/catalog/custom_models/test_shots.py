@@ -1,0 +1,167 @@
+"""Shots that follow one another: each begins with the frame on which the one before ended, or is refused with the
+cure."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from hailuo_mcp.app import build_studio
+from hailuo_mcp.core.errors import InvalidImage
+from hailuo_mcp.core.job import State
+from tests.cli.conftest import Cli
+from tests.support import facts_of, sandbox_on_a_port, server, settings_for
+
+PAGE = (Path(__file__).parents[3] / "docs" / "shots.md").read_text()
+MODEL = "segmind/minimax-hailuo-2"
+NO_PYAV = 'raise ImportError("not installed here")\n'
+
+
+def _frames(clip: str) -> tuple[Image.Image, Image.Image]:
+    """First and last, without what previews are marked with: the badge above and the captions below."""
+    with av.open(clip) as container:
+        frames: list[Image.Image] = [
+            frame.to_image()  # pyright: ignore[reportUnknownMemberType]  PyAV leaves it untyped
+            for frame in container.decode(video=0)
+        ]
+    width, height = frames[0].size
+    middle = (0, height // 6, width, height // 2)
+    return frames[0].crop(middle), frames[-1].crop(middle)
+
+
+def _distance(one: Image.Image, other: Image.Image) -> float:
+    """Mean difference of a colour's value, of 255."""
+    assert one.size == other.size
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
+
+
+def _hold_together(clips: list[str]) -> None:
+    shots = [_frames(clip) for clip in clips]
+    for (begins, ends), (follows, _) in pairwise(shots):
+        assert _distance(ends, follows) < 3
+        assert _distance(begins, follows) > 10
+
+
+@pytest.mark.slow
+async def test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together(tmp_path: Path) -> None:
+    ids: dict[str, str] = {}
+    clips: list[str] = []
+    calls = PAGE.split("```text\n")[1].split("```")[0].splitlines()
+    with sandbox_on_a_port(tmp_path) as variables:
+        async with server(tmp_path, **variables) as client:
+            for call in calls:
+                tool, arguments = call.split(" ", 1)
+                known = re.sub(r"<shot \d>", lambda shot: ids[shot[0]], arguments)
+                result = await client.call_tool(tool, json.loads(known))
+                assert not result.is_error, result.content
+                facts = facts_of(result)
+                if facts["request_id"] and tool == "generate_video":
+                    ids[f"<shot {len(ids) + 1}>"] = facts["request_id"]
+                elif tool == "get_status":
+                    assert facts["state"] == "completed"
+                    saved = await client.call_tool("download_video", {"request_id": facts["request_id"]})
+                    clips.append(facts_of(saved)["video_path"])
+    assert len(clips) == 3
+    _hold_together(clips)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the page's commands use jq")
+def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "hailuo-mcp"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hailuo_mcp "$@"\n')
+    program.chmod(0o755)
+    commands = PAGE.split("```sh\n")[1].split("```")[0]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        env={**cli.environment, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    jobs = cli.json("jobs")["jobs"]
+    assert all(job["request_id"] in done.stdout for job in jobs)
+    assert len(jobs) == 3
+    _hold_together([job["video_path"] for job in reversed(jobs)])
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tuple[str, str]:
+    """What is said, and the cure, for a shot that is to follow one made of this prompt; or of one nobody made."""
+    studio = build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
+    async with studio:
+        request_id = f"{MODEL}/nobody"
+        if prompt:
+            request_id = (await studio.generate({"model": MODEL, "prompt": prompt})).job.request_id
+            if not variables:
+                assert (await studio.status(request_id, wait_seconds=20)).state.ended
+        with pytest.raises(InvalidImage) as refused:
+            await studio.generate({"model": MODEL, "prompt": "on", "first_frame_image": f"last-frame:{request_id}"})
+        page = await studio.jobs()
+    assert page.total == (1 if prompt else 0)
+    assert refused.value.problem.charged == "no"
+    assert f"first_frame_image asks for the last frame of {request_id}, whose clip is" in refused.value.problem.message
+    return request_id, refused.value.problem.hint
+
+
+async def test_a_clip_that_is_not_saved_is_to_be_saved_first(tmp_path: Path) -> None:
+    request_id, hint = await _refusal(tmp_path, "a boat")
+    assert hint == f'Call download_video with request_id "{request_id}" first.'
+
+
+async def test_a_clip_that_is_still_being_made_is_to_be_waited_for(tmp_path: Path) -> None:
+    request_id, hint = await _refusal(tmp_path, "a boat", HAILUO_MCP_SANDBOX_SECONDS="60")
+    assert hint == f'That job is {State.QUEUED}: call get_status with request_id "{request_id}" until it is completed.'
+
+
+async def test_a_shot_that_failed_has_no_frame_to_follow(tmp_path: Path) -> None:
+    _, hint = await _refusal(tmp_path, "a boat sandbox:fail")
+    assert hint == "That job is failed and has no clip: chain from another shot, or make this one anew."
+
+
+async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:
+    _, hint = await _refusal(tmp_path, None)
+    assert hint.startswith("Call list_jobs to see the ids there are")
+
+
+async def test_once_it_is_saved_the_same_call_is_taken(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as studio:
+        first = (await studio.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a boat"})).job
+        await studio.status(first.request_id, wait_seconds=20)
+        await studio.download(first.request_id)
+        follow = {"model": MODEL, "prompt": "on", "first_frame_image": f"last-frame:{first.request_id}"}
+        second = await studio.generate(follow, dry_run=True)
+    assert f"last frame of {first.request_id}" in _text(second.job.parameters)
+
+
+def _text(parameters: Mapping[str, Any]) -> str:
+    return json.dumps(dict(parameters))
+
+
+def test_without_the_media_extra_the_refusal_says_how_to_install_it(tmp_path: Path) -> None:
+    (tmp_path / "without" / "av").mkdir(parents=True)
+    (tmp_path / "without" / "av" / "__init__.py").write_text(NO_PYAV)
+    cli = Cli(tmp_path, {"PYTHONPATH": str(tmp_path / "without")})
+    request_id = cli.json("generate", "A boat", "--wait")["request_id"]
+    done = cli("generate", "It meets a swan", "--first-frame-image", f"last-frame:{request_id}")
+    assert done.returncode != 0
+    assert "Taking a clip's last frame needs the media extra" in done.stderr
+    assert "pip install 'hailuo-mcp[media]'" in done.stderr
+    assert "pip install 'hailuo-mcp[media]'" in PAGE

@@ -1,0 +1,223 @@
+"""Every broken set-up is named, with its cure, by the real command; and no run gives a key away or leaves a trace."""
+
+import socket
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing
+
+import pytest
+
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.gateways import discover
+from hailuo_mcp.ledger.sqlite import MIGRATIONS
+from tests.cli.doctor.conftest import KEY, Doctor, configure, far_end
+from tests.support import KEYS, sandbox_on_a_port
+
+pytestmark = pytest.mark.slow
+
+NOT_FOUND = b'{"error": "Request not found"}'
+PAGE = b"<!doctype html><title>404</title>"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str]]:
+    with sandbox_on_a_port(tmp_path_factory.mktemp("sandbox")) as variables:
+        yield variables
+
+
+# --- sound ones -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_set_up_has_no_problem_and_leaves_no_trace(doctor: Doctor, sandbox: dict[str, str]) -> None:
+    found = doctor(**sandbox)
+    assert found.problems == []
+    for kind in discover():
+        assert found.about(f"{kind.name} gateway")["level"] == "ok"
+        assert "takes the key" in found.about(f"{kind.name} gateway")["what"]
+    assert "agrees with" in found.about("clock")["what"]
+    assert list(doctor.home.iterdir()) == []
+
+
+def test_people_read_lines_and_cures(doctor: Doctor) -> None:
+    done = doctor.run("--offline", HAILUO_MCP_SANDBOX="0")
+    assert done.returncode == Exit.UNSOUND
+    lines = done.stdout.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("problem sandbox"))
+    assert lines[at + 1].strip().startswith("-> Set one of SEGMIND_API_KEY")
+    assert lines[-1] == "1 problem."
+
+
+# --- keys and gateways ----------------------------------------------------------------------------------------------
+
+
+def test_no_key_is_named_with_the_variables_to_set(doctor: Doctor) -> None:
+    found = doctor("--offline")
+    assert found.about("sandbox")["level"] == "warning"
+    assert "no key is set" in found.about("sandbox")["what"]
+    assert all(f"{kind.name.upper()}_API_KEY" in found.about("sandbox")["cure"] for kind in discover())
+
+
+def test_a_wrong_key_is_named_with_its_host(doctor: Doctor, sandbox: dict[str, str]) -> None:
+    found = doctor(**sandbox | dict.fromkeys(KEYS, "bad-key"))
+    assert found.problems == [f"{kind.name} gateway" for kind in discover()]
+    for kind in discover():
+        assert "refuses the key" in found.about(f"{kind.name} gateway")["what"]
+        assert f"{kind.name.upper()}_API_KEY" in found.about(f"{kind.name} gateway")["cure"]
+    assert "bad-key" not in found.output
+
+
+def test_a_forbidden_key_is_told_from_a_wrong_one(doctor: Doctor, sandbox: dict[str, str]) -> None:
+    found = doctor(**{**sandbox, "SEGMIND_API_KEY": "forbidden"})
+    assert found.problems == ["segmind gateway"]
+    assert "forbids the key" in found.about("segmind gateway")["what"]
+    assert "permissions" in found.about("segmind gateway")["cure"]
+
+
+def test_a_host_that_is_no_gateway_is_named_with_the_right_address(doctor: Doctor) -> None:
+    with far_end(404, PAGE) as lost, far_end(200, PAGE) as front_page, far_end(403, PAGE) as wall:
+        found = doctor(
+            **KEYS, SEGMIND_BASE_URL=lost, APIXO_BASE_URL=front_page, **dict.fromkeys(_others("SEGMIND", "APIXO"), wall)
+        )
+    for kind in discover():
+        assert found.about(f"{kind.name} gateway")["level"] == "problem"
+        assert f"not as {kind.title} does" in found.about(f"{kind.name} gateway")["what"]
+        assert kind.hosts["base"] in found.about(f"{kind.name} gateway")["cure"]
+
+
+def _others(*names: str) -> list[str]:
+    return [f"{kind.name.upper()}_BASE_URL" for kind in discover() if kind.name.upper() not in names]
+
+
+@pytest.mark.parametrize(("ahead", "way"), [(600, "10 min behind"), (-600, "10 min ahead of")])
+def test_a_clock_that_is_off_is_named(doctor: Doctor, ahead: float, way: str) -> None:
+    with far_end(404, NOT_FOUND, ahead=ahead) as url:
+        found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL=url)
+    assert found.problems == ["clock"]
+    assert way in found.about("clock")["what"]
+    assert "time" in found.about("clock")["cure"]
+    # Some service that says the same to any key proves none of them right.
+    assert found.about("segmind gateway")["level"] == "warning"
+    assert "any key" in found.about("segmind gateway")["what"]
+
+
+def test_a_host_that_nobody_answers_at_is_named_with_its_variable(doctor: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    found = doctor(APIXO_API_KEY=KEY, APIXO_BASE_URL=f"http://127.0.0.1:{port}")
+    assert found.problems == ["apixo gateway"]
+    assert f"127.0.0.1:{port}" in found.about("apixo gateway")["what"]
+    assert "APIXO_BASE_URL" in found.about("apixo gateway")["cure"]
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def test_each_wrong_setting_is_one_finding_and_hides_no_other(doctor: Doctor) -> None:
+    found = doctor(
+        "--offline",
+        HAILUO_MCP_LOG_LEVEL="LOUD",
+        HAILUO_MCP_SANDBOX_SECONDS="soon",
+        HAILUO_MCP_MODELS="segmind/nope",
+        SEGMIND_BASE_URL="nowhere",
+    )
+    assert found.problems == ["settings"] * 4
+    wrong = {finding["cure"].split()[3].rstrip(".") for finding in found.findings if finding["level"] == "problem"}
+    assert wrong == {"HAILUO_MCP_LOG_LEVEL", "HAILUO_MCP_SANDBOX_SECONDS", "HAILUO_MCP_MODELS", "SEGMIND_BASE_URL"}
+    assert found.about("output directory")["level"] == "ok"
+
+
+# --- packages -------------------------------------------------------------------------------------------------------
+
+
+def test_an_old_sdk_is_named_with_the_version_that_is_needed(doctor: Doctor) -> None:
+    old = doctor.home / "old"
+    (old / "mcp-1.26.0.dist-info").mkdir(parents=True)
+    (old / "mcp-1.26.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 1.26.0\n")
+    # An SDK of another version lacks what the server imports: the doctor must come through without it.
+    (old / "mcp").mkdir()
+    (old / "mcp" / "__init__.py").write_text("raise ImportError('an SDK of another time')\n")
+    found = doctor("--offline", PYTHONPATH=str(old))
+    assert found.problems == ["packages"]
+    assert "mcp 1.26.0 is installed" in found.about("packages")["what"]
+    assert "mcp<3,>=2.3" in found.about("packages")["cure"]
+
+
+# --- places ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_output_directory_that_cannot_be_written_is_named(doctor: Doctor) -> None:
+    in_the_way = doctor.home / "clips"
+    in_the_way.write_text("a file")
+    found = doctor("--offline")
+    assert found.problems == ["output directory"]
+    assert "in the way" in found.about("output directory")["what"]
+    assert "HAILUO_MCP_OUTPUT_DIR" in found.about("output directory")["cure"]
+    assert in_the_way.read_text() == "a file"
+
+
+# --- the database ---------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_database_is_named_and_left_alone(doctor: Doctor) -> None:
+    path = doctor.home / "jobs.db"
+    path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
+    before = path.read_bytes()
+    found = doctor("--offline", HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}")
+    assert found.problems == ["database"]
+    assert "backup" in found.about("database")["cure"]
+    assert path.read_bytes() == before
+    assert [found.name for found in doctor.home.iterdir()] == ["jobs.db"]
+
+
+def test_a_database_of_a_newer_version_is_named_with_the_update(doctor: Doctor) -> None:
+    path = doctor.home / "jobs.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 7}")
+    found = doctor("--offline", HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}")
+    assert found.problems == ["database"]
+    assert f"schema version {len(MIGRATIONS) + 7}" in found.about("database")["what"]
+    assert "uv tool upgrade hailuo-mcp" in found.about("database")["cure"]
+
+
+# --- hosts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"command": "/gone/bin/hailuo-mcp"}',
+        '{"command": "/bin/sh", "args": ["--directory", "/gone/checkout", "hailuo-mcp"]}',
+    ],
+)
+def test_a_host_that_starts_what_is_gone_is_named_with_the_command_that_renews_it(doctor: Doctor, entry: str) -> None:
+    path = configure(doctor.home, entry)
+    found = doctor("--offline")
+    assert found.problems == ["host cursor"]
+    assert "/gone/" in found.about("host cursor")["what"]
+    assert str(path) in found.about("host cursor")["what"]
+    assert "hailuo-mcp install cursor" in found.about("host cursor")["cure"]
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_no_run_gives_a_key_away(doctor: Doctor) -> None:
+    echo = KEY.encode()
+    with far_end(401, b'{"error": "no such key: ' + echo + b'"}') as url:
+        found = doctor(
+            SEGMIND_API_KEY=KEY,
+            SEGMIND_BASE_URL=url,
+            APIXO_API_KEY="short-key-1",
+            APIXO_BASE_URL=f"{url}/short-key-1",
+            AIMLAPI_BASE_URL="sk-pasted-into-the-wrong-field",
+            HAILUO_MCP_DATABASE_URL="mysql://me:pass-word-9@db.example/x",
+            HAILUO_MCP_INPUT_DIRS=f"/gone/{KEY}:/gone/token-of-alice",
+            OTHER_TOKENS="bob:token-of-bob,alice:token-of-alice",
+        )
+    assert KEY not in found.output
+    assert "short-key-1" not in found.output
+    assert "token-of-alice" not in found.output
+    assert "sk-pasted" not in found.output
+    assert "pass-word-9" not in found.output
+    assert f"ending in {KEY[-4:]}" in found.about("segmind key")["what"]
+    assert KEY[-5:] not in found.output

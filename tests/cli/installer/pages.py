@@ -1,0 +1,78 @@
+"""The generated parts of `docs/hosts.md` and of the README: `uv run cog -r docs/hosts.md` writes them, and a test fails
+on drift."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from hailuo_mcp.cli import installer
+from hailuo_mcp.cli.installer import Host, Launcher, Machine, Place, Wanted
+
+LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
+"""What the command finds out on each machine anew."""
+VARIABLE = "SEGMIND_API_KEY"
+STAND_IN = f"YOUR_{VARIABLE}"
+HERE = Path()
+MACOS = Machine("macos", Path("~"), {}, HERE)
+LINUX = Machine("linux", Path("~"), {}, HERE)
+WINDOWS = Machine(
+    "windows",
+    Path("%USERPROFILE%"),
+    {"APPDATA": "%APPDATA%", "LOCALAPPDATA": "%LOCALAPPDATA%"},
+    HERE,
+)
+
+
+def snippet(host: Host, place: Place) -> str:
+    """What `install HOST --gateway segmind --print` prints."""
+    return installer.printed(host, place, Wanted(LAUNCHER, keys={VARIABLE: SecretStr(STAND_IN)}))
+
+
+def per_host() -> str:
+    return "\n".join(_section(host) for host in installer.all())
+
+
+def folded() -> str:
+    """The README's snippets, one to unfold for each host."""
+    parts: list[str] = []
+    for host in installer.all():
+        place = host.places(LINUX)[0]
+        parts += [
+            f"<details><summary>{host.title}</summary>\n",
+            f"`hailuo-mcp install {host.name}` writes, to {_files(host, place)}:\n",
+            _fenced(host, place),
+            f"The key is kept {place.keys}.\n",
+            "</details>\n",
+        ]
+    return "\n".join(parts)
+
+
+def _section(host: Host) -> str:
+    places = host.places(LINUX)
+    parts = [f"## {host.title}\n", "```sh", f"hailuo-mcp install {host.name}", "```\n"]
+    for place in places:
+        option = "" if place.scope == "user" else f"With `--scope {place.scope}`, the file is "
+        parts.append(f"{option}{_files(host, place)}. The key is kept {place.keys}.\n")
+        if place.scope == "user" or place.keys is not places[0].keys:
+            parts.append(_fenced(host, place))
+    return "\n".join([*parts, f"{host.afterwards} Format: <{host.documented_at}>.\n"])
+
+
+def _fenced(host: Host, place: Place) -> str:
+    return f"```{host.format.removesuffix('c')}\n{snippet(host, place)}```\n"
+
+
+def _files(host: Host, place: Place) -> str:
+    """One path where it is the same everywhere, else one for each system."""
+
+    def path(machine: Machine) -> str:
+        found = host.place(place.scope, machine)
+        assert found
+        return str(found.path)
+
+    if place.scope == "project":
+        return f"`{path(LINUX)}` in the directory you are in"
+    windows = path(WINDOWS).replace("/", "\\")
+    same = path(MACOS) == path(LINUX)
+    first = f"`{path(LINUX)}`" if same else f"`{path(MACOS)}` (macOS), `{path(LINUX)}` (Linux)"
+    return f"{first}, `{windows}` (Windows)"

@@ -1,0 +1,193 @@
+"""`hailuo-mcp install` and `uninstall` as real processes, in a home of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hailuo_mcp.cli import installer
+from tests.cli.conftest import PROGRAM, Cli
+from tests.cli.installer.support import CODEX, DESKTOP, KEY
+
+pytestmark = pytest.mark.slow
+
+HOSTS = [host.name for host in installer.all()]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+def everything_in(home: Path) -> list[Path]:
+    return [path for path in home.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_print_prints_the_entry_alone_and_touches_nothing(cli: Cli, host: str) -> None:
+    done = cli("install", host, "--print", "--gateway", "segmind", SEGMIND_API_KEY=KEY)
+    assert done.returncode == 0, done
+    printed: dict[str, Any] = tomllib.loads(done.stdout) if host == "codex" else json.loads(done.stdout)
+    (container,) = printed.keys() & {"mcpServers", "servers", "mcp_servers"}
+    entry = printed[container]["hailuo"]
+    assert Path(entry["command"]).is_absolute()
+    assert os.access(entry["command"], os.X_OK)
+    assert "SEGMIND_API_KEY" in (entry["env_vars"] if host == "codex" else entry["env"])
+    assert KEY not in done.stdout + done.stderr
+    assert everything_in(cli.home) == []
+
+
+@pytest.mark.parametrize("host", ["vscode", "codex"])
+def test_installing_says_what_it_did_and_a_second_time_does_nothing(cli: Cli, host: str) -> None:
+    done = cli.json("install", host, "--yes", "--sandbox")
+    assert (done["action"], done["host"], done["backup"]) == ("created", host, None)
+    assert Path(done["path"]).is_relative_to(cli.home)
+    written = Path(done["path"]).read_bytes()
+    assert cli.json("install", host, "--yes")["action"] == "unchanged"
+    assert "already so" in cli("install", host).stdout
+    assert Path(done["path"]).read_bytes() == written
+    assert cli.json("uninstall", host, "--yes")["action"] == "restored"
+    assert cli.json("uninstall", host, "--yes")["action"] == "absent"
+    assert [path for path in everything_in(cli.home) if path.suffix in (".json", ".toml")] == []
+
+
+def test_what_will_change_is_shown_with_keys_masked_and_without_an_answer_nothing_is_changed(cli: Cli) -> None:
+    path = cli.home / ".config" / "Claude" / "claude_desktop_config.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(DESKTOP)
+    done = cli("install", "claude-desktop", SEGMIND_API_KEY=KEY)
+    assert done.returncode == 2
+    assert '+      "command": "' in done.stderr
+    assert '"SEGMIND_API_KEY": "…"' in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert "--yes" in done.stderr
+    assert path.read_text() == DESKTOP
+    assert cli("install", "claude-desktop", "--json", SEGMIND_API_KEY=KEY).returncode == 2
+    assert path.read_text() == DESKTOP
+
+    done = cli("install", "claude-desktop", "--yes", SEGMIND_API_KEY=KEY)
+    assert done.returncode == 0, done
+    assert json.loads(path.read_text())["mcpServers"]["hailuo"]["env"]["SEGMIND_API_KEY"] == KEY
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "readable by you alone" in done.stdout
+    assert "claude_desktop_config.json.before-hailuo-mcp" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+    assert cli("uninstall", "claude-desktop", "--yes").returncode == 0
+    assert path.read_text() == DESKTOP
+
+
+def test_what_is_set_here_goes_along_to_the_users_own_file(cli: Cli) -> None:
+    here = {
+        "APIXO_API_KEY": "apx-1",
+        "APIXO_BASE_URL": "http://127.0.0.1:9",
+        "AIMLAPI_BASE_URL": "http://127.0.0.1:8",
+        "HAILUO_MCP_MAX_USD_PER_DAY": "3",
+    }
+    cli("install", "claude-desktop", "--yes", **here)
+    entry = json.loads((cli.home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["hailuo"]
+    assert {name: entry["env"][name] for name in here if name != "AIMLAPI_BASE_URL"} == {
+        name: value for name, value in here.items() if name != "AIMLAPI_BASE_URL"
+    }
+    assert "AIMLAPI_BASE_URL" not in entry["env"]
+    done = cli("install", "claude-code", "--scope", "project", "--yes", "--portable", **here)
+    assert done.returncode == 0, done
+    shared = json.loads((cli.home / ".mcp.json").read_text())["mcpServers"]["hailuo"]
+    assert shared == {
+        "type": "stdio",
+        "command": "uvx",
+        "args": ["hailuo-mcp"],
+        "env": {"APIXO_API_KEY": "${APIXO_API_KEY:-}"},
+    }
+
+
+def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
+    cli("install", "codex", "--yes", "--sandbox")
+    entry = tomllib.loads((cli.home / ".codex/config.toml").read_text())["mcp_servers"]["hailuo"]
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    }
+    started = subprocess.run(
+        [entry["command"], *entry["args"]],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(cli.home), **entry["env"]},
+        input=json.dumps(hello) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(started.stdout.splitlines()[0])["result"]["serverInfo"]["name"] == "hailuo-mcp"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["install", "claude-desktop", "--scope", "project", "--yes"], "no configuration of a project"),
+        (["install", "emacs"], "emacs"),
+        (["install", "cursor", "--yes", "--name", "a b"], "not a name"),
+        (["install", "claude-desktop", "--yes", "--gateway", "segmind"], "SEGMIND_API_KEY is not set"),
+        (["install", "cursor", "--key", "sg_1"], "--key"),
+    ],
+)
+def test_a_wrong_call_is_refused_and_named(cli: Cli, args: list[str], said: str) -> None:
+    done = cli(*args)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert everything_in(cli.home) == []
+
+
+def test_a_file_that_cannot_be_understood_is_left_and_is_one_document_too(cli: Cli) -> None:
+    path = cli.home / ".codex" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(CODEX + "[broken\n")
+    error = cli.json("install", "codex", "--yes", code=2)["error"]
+    assert error["code"] == "invalid_input"
+    assert str(path) in error["message"]
+    assert "line" in error["message"]
+    assert path.read_text() == CODEX + "[broken\n"
+
+
+ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """Run at a terminal, and type each answer once its question is there. Returns the exit code, and what was shown."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *args],
+        env=cli.environment,
+        cwd=cli.home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdin
+        assert running.stdout
+        shown, waiting = b"", list(answers)
+        while read := os.read(running.stdout.fileno(), 4096):
+            shown += read
+            if waiting and waiting[0][0].encode() in shown:
+                running.stdin.write(waiting.pop(0)[1].encode() + b"\n")
+                running.stdin.flush()
+    assert not waiting, shown.decode()
+    return running.returncode, shown.decode()
+
+
+def test_at_a_terminal_it_asks_and_a_key_that_is_typed_is_not_shown(cli: Cli) -> None:
+    questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Change it so?", "y")]
+    code, shown = on_a_terminal(cli, ["install", "claude-desktop"], questions)
+    assert code == 0
+    assert KEY not in shown
+    entry = json.loads((cli.home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["hailuo"]
+    assert entry["env"]["SEGMIND_API_KEY"] == KEY
+
+    code, shown = on_a_terminal(cli, ["uninstall", "claude-desktop"], [("Change it so?", "n")])
+    assert code == 130
+    assert "Nothing was changed." in shown
+    assert KEY not in shown
+    assert (cli.home / ".config/Claude/claude_desktop_config.json").exists()

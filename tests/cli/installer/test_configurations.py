@@ -1,0 +1,444 @@
+"""Our entry in the hosts' real files: put in, brought up to date, taken out."""
+
+import json
+import os
+import tempfile
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from hailuo_mcp.cli import installer
+from hailuo_mcp.cli.installer import ConfigError, Host, Machine, Place, jsonc, toml
+from hailuo_mcp.cli.installer.entries import is_ours
+from tests.cli.installer.support import DESKTOP, KEY, LAUNCHER, PLACES, REAL, VSCODE, WANTED, place_of
+from tests.cli.installer.test_jsonc import written
+
+FILES_EXAMPLES = 25
+"""Each writes files through to the disk, which takes its time."""
+CASES = [(name, scope, text) for name, scope in PLACES for text in REAL[name]]
+
+
+def parsed(host: Host, text: str) -> dict[str, Any]:
+    return tomllib.loads(text) if host.format == "toml" else jsonc.parse(text)
+
+
+def save(place: Place, raw: bytes | str) -> None:
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    place.path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
+@pytest.mark.parametrize(("name", "scope", "text"), CASES)
+def test_other_servers_stay_and_undoing_restores_every_byte(
+    machine: Machine, name: str, scope: str, text: str, newline: str, bom: bytes
+) -> None:
+    host, place = place_of(name, scope, machine)
+    raw = bom + text.replace("\n", newline).encode()
+    save(place, raw)
+    before = parsed(host, text)
+
+    assert installer.install(host, place, WANTED).apply() == place.path.with_name(
+        f"{place.path.name}.before-hailuo-mcp"
+    )
+    after = place.path.read_bytes().removeprefix(bom).decode()
+    data = parsed(host, after)
+    assert data[host.servers].pop("hailuo")["command"] == LAUNCHER.command
+    assert data[host.servers] == before.get(host.servers, {})
+    others = {key: value for key, value in data.items() if key not in (host.servers, "inputs")}
+    assert others == {key: value for key, value in before.items() if key not in (host.servers, "inputs")}
+    assert place.path.read_bytes().startswith(bom)
+    if "\n" in text:
+        assert newline == "\n" or after.count("\n") == after.count("\r\n")
+
+    assert installer.install(host, place, WANTED).action == "unchanged"
+    undone = installer.uninstall(host, place, "hailuo")
+    assert undone.action == "restored"
+    undone.apply()
+    assert place.path.read_bytes() == raw
+    assert [path.name for path in place.path.parent.iterdir() if path.is_file()] == [place.path.name]
+
+
+@pytest.mark.parametrize(("name", "scope", "text"), CASES)
+def test_undoing_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
+    host, place = place_of(name, scope, machine)
+    save(place, text)
+    installer.install(host, place, WANTED).apply()
+    other = {"command": "since"}
+    changed = place.path.read_text()
+    put = toml.put if host.format == "toml" else jsonc.put
+    place.path.write_text(put(changed, (host.servers, "since"), other))
+
+    undone = installer.uninstall(host, place, "hailuo")
+    assert undone.action == "removed"
+    undone.apply()
+    assert parsed(host, place.path.read_text()) == {
+        **({"inputs": []} if name == "vscode" else {}),
+        **parsed(host, text),
+        host.servers: {**parsed(host, text).get(host.servers, {}), "since": other},
+    }
+    for remark in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
+        assert (remark in place.path.read_text()) is (remark in text)
+
+
+@settings(max_examples=FILES_EXAMPLES)
+@given(written(), st.sampled_from(["cursor", "vscode"]))
+def test_any_configuration_is_merged_with_and_restored(case: tuple[dict[str, Any], str], name: str) -> None:
+    config, text = case
+    with tempfile.TemporaryDirectory() as home:
+        host, place = place_of(name, "user", Machine("linux", Path(home), {}, Path(home)))
+        raw = text.replace('"mcpServers"', f'"{host.servers}"').encode()
+        save(place, raw)
+        installer.install(host, place, WANTED).apply()
+        data = jsonc.parse(place.path.read_bytes().decode())
+        data[host.servers].pop("hailuo")
+        data.pop("inputs", None)
+        before = {host.servers if key == "mcpServers" else key: value for key, value in config.items()}
+        assert json.dumps({host.servers: {}, **data}, sort_keys=True) == json.dumps(
+            {host.servers: {}, **before}, sort_keys=True
+        )
+        installer.uninstall(host, place, "hailuo").apply()
+        assert place.path.read_bytes() == raw
+
+
+TOML_VALUES = st.recursive(
+    st.booleans() | st.integers(-99, 99) | st.text(max_size=8).filter(lambda text: text.isprintable()),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc. é", min_size=1, max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=FILES_EXAMPLES)
+@given(
+    st.dictionaries(st.text("abcxyz", min_size=1, max_size=4), TOML_VALUES, max_size=3),
+    st.dictionaries(
+        st.text("abcxyz", min_size=1, max_size=4), st.fixed_dictionaries({"command": TOML_VALUES}), max_size=3
+    ),
+)
+def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: dict[str, Any]) -> None:
+    import tomlkit
+
+    config = {**others, **({"mcp_servers": servers} if servers else {})}
+    raw = tomlkit.dumps(config).encode()  # pyright: ignore[reportUnknownMemberType] # its keywords have no types
+    with tempfile.TemporaryDirectory() as home:
+        host, place = place_of("codex", "user", Machine("linux", Path(home), {}, Path(home)))
+        save(place, raw)
+        installer.install(host, place, WANTED).apply()
+        after = tomllib.loads(place.path.read_bytes().decode())
+        del after["mcp_servers"]["hailuo"]
+        assert {"mcp_servers": {}, **after} == {"mcp_servers": {}, **tomllib.loads(raw.decode())}
+        place.path.with_name("config.toml.before-hailuo-mcp").unlink(missing_ok=True)
+        installer.uninstall(host, place, "hailuo").apply()
+        left = tomllib.loads(place.path.read_text()) if place.path.exists() else {}
+        assert {"mcp_servers": {}, **left} == {"mcp_servers": {}, **tomllib.loads(raw.decode())}
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_a_file_that_was_not_there_goes_again(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    made = installer.install(host, place, WANTED)
+    assert (made.action, made.apply()) == ("created", None)
+    assert parsed(host, place.path.read_text()) == parsed(host, installer.printed(host, place, WANTED))
+    assert installer.uninstall(host, place, "other").action == "absent"
+    installer.uninstall(host, place, "hailuo").apply()
+    assert list(place.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+@pytest.mark.parametrize("raw", [b"", b"\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_becomes_empty_again(machine: Machine, name: str, scope: str, raw: bytes) -> None:
+    host, place = place_of(name, scope, machine)
+    save(place, raw)
+    installer.install(host, place, WANTED).apply()
+    assert installer.look(host, place).entries[0].is_ours
+    installer.uninstall(host, place, "hailuo").apply()
+    assert place.path.read_bytes() == raw
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_the_key_is_in_the_file_only_where_the_host_has_no_other_place(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    save(place, REAL[name][0])
+    place.path.chmod(0o644)
+    edited = installer.install(host, place, WANTED)
+    edited.apply()
+    text = place.path.read_text()
+    is_written = place.keys is installer.Keys.WRITTEN
+    assert (KEY in text) is is_written
+    assert "SEGMIND_API_KEY" in text
+    assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
+    assert not (is_written and place.is_shared)
+    for shown in (edited.diff, str(edited.changes), str(installer.look(host, place))):
+        assert KEY not in shown
+        assert "someone-elses" not in shown
+    undone = installer.uninstall(host, place, "hailuo")
+    assert KEY not in undone.diff
+    assert "someone-elses" not in undone.diff
+    undone.apply()
+    assert place.path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_minified_file_is_shown_without_what_is_in_it(machine: Machine) -> None:
+    host, place = place_of("claude-code", "user", machine)
+    save(place, REAL["claude-code"][0])
+    diff = installer.install(host, place, WANTED).diff
+    assert "ghp_" not in diff
+    assert "you@example.org" not in diff
+    assert len(diff.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
+    machine: Machine, name: str, scope: str
+) -> None:
+    host, place = place_of(name, scope, machine)
+    save(place, REAL[name][0])
+    installer.install(host, place, WANTED).apply()
+    original = place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes()
+    put = toml.put if host.format == "toml" else jsonc.put
+    text = put(place.path.read_text(), (host.servers, "hailuo", "disabled"), False)
+    place.path.write_text(put(text, (host.servers, "hailuo", "env", "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
+
+    newer = replace(
+        WANTED,
+        launcher=installer.Launcher("/opt/bin/hailuo-mcp", ("x",)),
+        keys={**WANTED.keys, "APIXO_API_KEY": SecretStr("apx_new")},
+        settings={"HAILUO_MCP_SANDBOX": "1"},
+    )
+    edited = installer.install(host, place, newer)
+    edited.apply()
+    assert edited.action == "updated"
+    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in said for said in edited.changes)
+    assert "apx_new" not in edited.diff + str(edited.changes)
+    held = parsed(host, place.path.read_text())[host.servers]["hailuo"]
+    assert (held["command"], held["args"], held["disabled"]) == ("/opt/bin/hailuo-mcp", ["x"], False)
+    assert held["env"]["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
+    assert held["env"]["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
+    assert held["env"]["HAILUO_MCP_SANDBOX"] == "1"
+    assert "APIXO_API_KEY" in (held["env_vars"] if name == "codex" else held["env"])
+    assert place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes() == original
+    assert installer.install(host, place, newer).action == "unchanged"
+
+    without = replace(newer, settings={}, without=frozenset({"HAILUO_MCP_SANDBOX"}))
+    installer.install(host, place, without).apply()
+    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers]["hailuo"]["env"]
+    installer.uninstall(host, place, "hailuo").apply()
+    assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
+
+
+BROKEN = {
+    "json": [b'{"mcpServers": {', b"\xff\xfe{\x00}\x00", b"[]", b'{"mcpServers": []}', b'{"mcpServers": null}'],
+    "toml": [b"[mcp_servers", b"\xff\xfe", b"mcp_servers = 1", b"a = 1\na = 2"],
+}
+
+
+@pytest.mark.parametrize("does", ["install", "uninstall"])
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, name: str, scope: str, does: str) -> None:
+    host, place = place_of(name, scope, machine)
+    for raw in BROKEN["toml" if host.format == "toml" else "json"]:
+        save(place, raw.replace(b"mcpServers", host.servers.encode()))
+        held = place.path.read_bytes()
+        with pytest.raises(ConfigError):
+            installer.install(host, place, WANTED) if does == "install" else installer.uninstall(host, place, "hailuo")
+        found = installer.look(host, place)
+        assert found.problem
+        assert found.exists
+        assert place.path.read_bytes() == held
+        assert len(list(place.path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["claude-desktop", "claude-code"])
+def test_comments_are_refused_where_the_host_reads_none(machine: Machine, name: str) -> None:
+    host, place = place_of(name, "user", machine)
+    save(place, '{\n  // mine\n  "mcpServers": {}\n}')
+    with pytest.raises(ConfigError, match="line 2, column 3"):
+        installer.install(host, place, WANTED)
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_another_server_of_that_name_is_not_touched(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    put = toml.put if host.format == "toml" else jsonc.put
+    save(place, put("", (host.servers, "hailuo"), {"command": "npx", "args": ["hailuo-of-another"]}))
+    for plan in (lambda: installer.install(host, place, WANTED), lambda: installer.uninstall(host, place, "hailuo")):
+        with pytest.raises(ConfigError, match="another"):
+            plan()
+    found = installer.look(host, place)
+    assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
+    installer.install(host, place, replace(WANTED, name="hailuo-video")).apply()
+    assert [(entry.name, entry.is_ours) for entry in installer.look(host, place).entries] == [
+        ("hailuo", False),
+        ("hailuo-video", True),
+    ]
+
+
+def test_a_read_only_file_is_left_alone(machine: Machine) -> None:
+    host, place = place_of("cursor", "user", machine)
+    save(place, "{}")
+    place.path.chmod(0o444)
+    with pytest.raises(ConfigError, match="read-only"):
+        installer.install(host, place, WANTED).apply()
+    assert [path.name for path in place.path.parent.iterdir()] == ["mcp.json"]
+    assert place.path.read_text() == "{}"
+
+
+def test_a_link_is_followed_and_stays_a_link(machine: Machine, tmp_path: Path) -> None:
+    host, place = place_of("vscode", "user", machine)
+    real = tmp_path / "dotfiles" / "mcp.json"
+    real.parent.mkdir()
+    real.write_text(VSCODE)
+    place.path.parent.mkdir(parents=True)
+    place.path.symlink_to(real)
+    installer.install(host, place, WANTED).apply()
+    assert place.path.is_symlink()
+    assert "hailuo" in real.read_text()
+    installer.uninstall(host, place, "hailuo").apply()
+    assert real.read_text() == VSCODE
+
+
+def test_a_link_that_leads_nowhere_or_in_a_circle_is_no_crash(machine: Machine, tmp_path: Path) -> None:
+    host, place = place_of("cursor", "user", machine)
+    place.path.parent.mkdir(parents=True)
+    place.path.symlink_to(place.path)
+    assert installer.look(host, place).problem
+    place.path.unlink()
+    place.path.symlink_to(tmp_path / "nowhere.json")
+    installer.install(host, place, WANTED).apply()
+    assert (tmp_path / "nowhere.json").exists()
+
+
+def test_a_file_that_changes_meanwhile_is_not_overwritten(machine: Machine) -> None:
+    host, place = place_of("claude-code", "user", machine)
+    save(place, "{}")
+    plan = installer.install(host, place, WANTED)
+    place.path.write_text('{"numStartups": 32}')
+    with pytest.raises(ConfigError, match="somebody else"):
+        plan.apply()
+    assert place.path.read_text() == '{"numStartups": 32}'
+
+
+def test_a_directory_in_its_place_is_no_crash(machine: Machine) -> None:
+    host, place = place_of("cursor", "user", machine)
+    place.path.mkdir(parents=True)
+    assert "cannot be read" in str(installer.look(host, place).problem)
+    with pytest.raises(ConfigError):
+        installer.install(host, place, WANTED)
+
+
+def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) -> None:
+    host, place = place_of("vscode", "user", machine)
+    save(place, VSCODE)
+    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, replace(WANTED, name="hailuo-two")).apply()
+    ids = [item["id"] for item in jsonc.parse(place.path.read_text())["inputs"]]
+    assert ids == ["github", "hailuo-segmind-api-key", "hailuo-two-segmind-api-key"]
+    installer.uninstall(host, place, "hailuo").apply()
+    ids = [item["id"] for item in jsonc.parse(place.path.read_text())["inputs"]]
+    assert ids == ["github", "hailuo-two-segmind-api-key"]
+    assert "// asks" in place.path.read_text()
+
+
+def test_an_input_that_another_server_uses_too_stays(machine: Machine) -> None:
+    host, place = place_of("vscode", "user", machine)
+    installer.install(host, place, WANTED).apply()
+    other = {"command": "x", "env": {"K": "${input:hailuo-segmind-api-key}"}}
+    place.path.write_text(jsonc.put(place.path.read_text(), ("servers", "other"), other))
+    installer.uninstall(host, place, "hailuo").apply()
+    left = jsonc.parse(place.path.read_text())
+    assert [item["id"] for item in left["inputs"]] == ["hailuo-segmind-api-key"]
+    assert left["servers"] == {"other": other}
+
+
+@pytest.mark.parametrize("wrong", ['{"mcpServers": {"hailuo": {}}}', '{"mcpServers": {', ""])
+def test_a_change_that_would_harm_is_not_made(machine: Machine, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    def harmful(*_: object) -> str:
+        return wrong
+
+    host, place = place_of("claude-desktop", "user", machine)
+    save(place, DESKTOP)
+    monkeypatch.setattr(jsonc, "put", harmful)
+    with pytest.raises(ConfigError, match="without harm"):
+        installer.install(host, place, WANTED)
+
+
+def test_only_hosts_that_left_a_trace_are_said_to_be_here(machine: Machine) -> None:
+    assert not any(found.is_host_here or found.entries or found.problem for found in installer.survey(machine))
+    (machine.home / ".cursor").mkdir()
+    (machine.home / ".claude").mkdir()
+    here = [(found.host.name, found.place.scope) for found in installer.survey(machine) if found.is_host_here]
+    assert here == [("claude-code", "user"), ("cursor", "user")]
+
+
+def test_entries_are_known_by_what_they_start() -> None:
+    ours = [
+        {"command": "uvx", "args": ["hailuo-mcp"]},
+        {"command": "C:\\Users\\you\\bin\\hailuo-mcp.exe"},
+        {"command": "/usr/bin/python3", "args": ["-m", "hailuo_mcp"]},
+        {"command": "/x/uvx", "args": ["--from", "hailuo-mcp[media] @ file:///x.whl", "hailuo-mcp"]},
+        {"command": "uv", "args": ["--directory", "/src/hailuo-mcp", "run", "hailuo-mcp"]},
+    ]
+    assert all(is_ours(held) for held in ours)
+    theirs: list[Any] = [
+        {"command": "npx", "args": ["hailuo"]},
+        {"url": "https://x"},
+        {"command": 1, "args": 2},
+        None,
+        [],
+    ]
+    assert not any(is_ours(held) for held in theirs)
+
+
+def test_every_system_has_its_places(tmp_path: Path) -> None:
+    def paths(machine: Machine) -> dict[str, str]:
+        return {
+            host.name: str(place.path.relative_to(tmp_path))
+            for host in installer.all()
+            for place in host.places(machine)
+            if place.scope == "user"
+        }
+
+    support = "Library/Application Support"
+    assert paths(Machine("macos", tmp_path, {}, tmp_path)) == {
+        "claude-desktop": f"{support}/Claude/claude_desktop_config.json",
+        "claude-code": ".claude.json",
+        "cursor": ".cursor/mcp.json",
+        "vscode": f"{support}/Code/User/mcp.json",
+        "codex": ".codex/config.toml",
+    }
+    windows = Machine(
+        "windows", tmp_path, {"APPDATA": str(tmp_path / "R"), "LOCALAPPDATA": str(tmp_path / "L")}, tmp_path
+    )
+    assert paths(windows)["claude-desktop"] == "R/Claude/claude_desktop_config.json"
+    assert paths(windows)["vscode"] == "R/Code/User/mcp.json"
+    (tmp_path / "L" / "Packages" / "Claude_pzs8sxrjxfjjc").mkdir(parents=True)
+    assert paths(windows)["claude-desktop"] == (
+        "L/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"
+    )
+    assert paths(Machine("windows", tmp_path, {}, tmp_path))["vscode"] == "AppData/Roaming/Code/User/mcp.json"
+    moved = {
+        "XDG_CONFIG_HOME": str(tmp_path / "c"),
+        "CODEX_HOME": str(tmp_path / "x"),
+        "CLAUDE_CONFIG_DIR": str(tmp_path / "y"),
+    }
+    linux = paths(Machine("linux", tmp_path, moved, tmp_path))
+    assert linux["vscode"] == "c/Code/User/mcp.json"
+    assert linux["codex"] == "x/config.toml"
+    assert linux["claude-code"] == "y/.claude.json"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_the_owner_stays(machine: Machine) -> None:
+    host, place = place_of("cursor", "user", machine)
+    save(place, "{}")
+    os.chown(place.path, 1234, 1234)
+    installer.install(host, place, WANTED).apply()
+    assert place.path.stat().st_uid == 1234

@@ -1,0 +1,36 @@
+"""`docs/hosts.md` says what the commands do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.cli import installer
+from tests.cli.conftest import Cli
+from tests.cli.installer import pages
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "hosts.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    command = [sys.executable, "-m", "cogapp", "--check", str(PAGE.relative_to(ROOT))]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + "\nrun: uv run cog -r docs/hosts.md"
+
+
+@pytest.mark.parametrize("name", [host.name for host in installer.all()])
+def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
+    done = Cli(tmp_path)("install", name, "--gateway", "segmind", "--print", HAILUO_MCP_OUTPUT_DIR="")
+    host = installer.find(name)
+    snippet = pages.snippet(host, host.places(pages.LINUX)[0])
+    assert snippet in PAGE.read_text()
+    shown = done.stdout.replace(installer.launcher().command, pages.LAUNCHER.command)
+    assert _without_settings(shown) == _without_settings(snippet)
+
+
+def _without_settings(text: str) -> list[str]:
+    """The test's own settings go along too."""
+    lines = [line.rstrip(",") for line in text.splitlines() if "HAILUO_MCP_" not in line]
+    return [line for line in lines if line and line != "[mcp_servers.hailuo.env]"]

@@ -1,0 +1,276 @@
+"""The job and its id: what may follow what, and what an id may hold."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hailuo_mcp.core.errors import InvalidInput, Problem
+from hailuo_mcp.core.job import (
+    FRESH_POLL,
+    IN_PROCESS,
+    REMOTE_ID_MAX,
+    Job,
+    Observation,
+    RequestId,
+    State,
+    checked_remote_id,
+    utc_now,
+)
+
+MODEL = "segmind/hailuo-02-fast"
+CLIP = "https://cdn.example/clip.mp4"
+PROBLEM = Problem(code="gateway_error", message="broken", charged="unknown")
+REFUSAL = Problem(code="invalid_input", message="no", charged="no")
+HOUR = timedelta(hours=1)
+
+
+def job(state: State = State.QUEUED, **fields: object) -> Job:
+    return Job.model_validate({"model": MODEL, "origin": "https://gateway.example", "state": state, **fields})
+
+
+# --- request ids --------------------------------------------------------------------------------------------------
+
+segments = st.text(st.characters(categories=("L", "N"), include_characters="-._"), min_size=1, max_size=20)
+remote_ids = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=REMOTE_ID_MAX)
+usable_ids = remote_ids.filter(lambda text: text == text.strip() and text not in (".", ".."))
+
+
+@given(segments, segments, usable_ids)
+def test_a_request_id_comes_back_whole(gateway: str, name: str, remote_id: str) -> None:
+    request_id = RequestId(model=f"{gateway}/{name}", remote_id=checked_remote_id(remote_id))
+    assert RequestId.parse(str(request_id)) == request_id
+    assert RequestId.parse(f" {request_id}\n") == request_id
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["a/b/c", "a:b", "//", "../x", "…é漢🎬", "a b", "%2F", "unconfirmed-1", "x" * 256]
+)
+def test_a_remote_id_may_hold_what_gateways_put_into_it(remote_id: str) -> None:
+    parsed = RequestId.parse(f"{MODEL}/{remote_id}")
+    assert (parsed.model, parsed.remote_id) == (MODEL, remote_id)
+
+
+BAD_IDS = [
+    "",
+    ".",
+    "..",
+    "a\x00b",
+    "a\nb",
+    "\x7f",
+    "a\x85b",
+    "a\u2028b",
+    "\u2029x",
+    "\ud800",
+    "x" * 257,
+    " a",
+    "a\u3000",
+]
+
+
+@pytest.mark.parametrize("remote_id", BAD_IDS)
+def test_an_id_that_cannot_be_asked_for_safely_is_refused(remote_id: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        checked_remote_id(remote_id)
+    assert "request_id" in refused.value.problem.message
+    refused.value.problem.message.encode()
+    assert "list_jobs" in refused.value.problem.hint
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), st.sampled_from("\x00\x1b\x7f\x9f\u2028"))
+def test_no_control_character_passes_anywhere_in_an_id(text: str, control: str) -> None:
+    for remote_id in (control + text + "x", "x" + text + control + "x"):
+        with pytest.raises(InvalidInput):
+            RequestId.parse(f"{MODEL}/{remote_id}")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "r1", "segmind/r1", "segmind//r1", "/x/r1", f"{MODEL}/", f"{MODEL}/..", None, 7, ["x"]]
+)
+def test_what_is_no_request_id_is_told_the_form(text: object) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        RequestId.parse(text)
+    assert refused.value.problem.hint.startswith("Pass request_id exactly as generate_video returned it")
+
+
+# --- states -------------------------------------------------------------------------------------------------------
+
+observations = st.builds(
+    Observation,
+    state=st.sampled_from(State),
+    video_url=st.none() | st.just(CLIP),
+    error=st.none() | st.just(PROBLEM),
+    cost_usd=st.none() | st.floats(0, 10),
+    took_seconds=st.none() | st.floats(0, 1000),
+    sandbox=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(observations, st.booleans()), max_size=12))
+def test_a_state_never_goes_backward(sequence: list[tuple[Observation, bool]]) -> None:
+    now = job(State.UNCONFIRMED)
+    for seen, from_history in sequence:
+        before, now = now, now.observed(seen, from_history=from_history)
+        revived = from_history and before.state is State.EXPIRED and now.state is State.COMPLETED
+        assert now.state.rank >= before.state.rank
+        if before.state.ended:
+            assert now.state is before.state or revived
+            assert now.ended_at == before.ended_at
+        if now.state.ended and not before.state.ended:
+            assert now.ended_at is not None
+        assert not before.video_url or now.video_url, "a link once known is never lost"
+        assert now.sandbox >= before.sandbox, "a rehearsal never turns real"
+        assert now.polled_at is not None
+
+
+@given(st.permutations(list(State)))
+def test_states_run_in_one_order(states: list[State]) -> None:
+    ranks = [State.UNCONFIRMED.rank, State.QUEUED.rank, State.PROCESSING.rank, State.COMPLETED.rank]
+    assert ranks == sorted(set(ranks))
+    assert [state for state in states if state.ended] == [s for s in states if s.rank == State.COMPLETED.rank]
+
+
+@pytest.mark.parametrize("end", [State.COMPLETED, State.FAILED, State.EXPIRED])
+@pytest.mark.parametrize("state", list(State))
+def test_an_ended_job_keeps_its_end(end: State, state: State) -> None:
+    assert job(end).observed(Observation(state=state, error=PROBLEM)).state is end
+
+
+def test_a_history_turns_expired_into_completed_and_nothing_else_does() -> None:
+    seen = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
+    expired = job(State.EXPIRED, error=PROBLEM)
+    revived = expired.observed(seen, from_history=True)
+    assert (revived.state, revived.video_url, revived.error, revived.cost_usd) == (State.COMPLETED, CLIP, None, 0.2)
+    assert expired.observed(seen).state is State.EXPIRED
+    assert expired.observed(seen).video_url is None
+    assert job(State.FAILED, error=PROBLEM).observed(seen, from_history=True).state is State.FAILED
+
+
+def test_a_completed_job_without_its_link_takes_it_later() -> None:
+    bare = job().observed(Observation(state=State.COMPLETED))
+    assert (bare.state, bare.settled, bare.has_clip) == (State.COMPLETED, False, False)
+    full = bare.observed(Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1))
+    assert (full.settled, full.video_url, full.cost_usd) == (True, CLIP, 0.1)
+
+
+def test_a_link_of_an_unfinished_job_is_kept_only_once_it_counts() -> None:
+    seen = Observation(state=State.QUEUED, video_url=CLIP)
+    assert job(State.PROCESSING).observed(seen).video_url is None
+
+
+def test_a_failure_brings_its_reason_and_keeps_it() -> None:
+    failed = job().observed(Observation(state=State.FAILED, error=PROBLEM))
+    assert (failed.state, failed.error, failed.settled) == (State.FAILED, PROBLEM, True)
+    assert failed.observed(Observation(state=State.COMPLETED)).error == PROBLEM
+
+
+def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
+    open_job = job(State.UNCONFIRMED, error=PROBLEM)
+    assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.key}"
+    taken = open_job.accepted("r/1", retention=HOUR, sandbox=True)
+    assert (taken.state, taken.error, taken.request_id, taken.sandbox) == (State.QUEUED, None, f"{MODEL}/r/1", True)
+    assert taken.expires_at == taken.created_at + HOUR
+    again = taken.observed(Observation(state=State.PROCESSING)).accepted("r2", retention=None, sandbox=False)
+    assert (again.state, again.remote_id, again.expires_at) == (State.PROCESSING, "r/1", taken.expires_at)
+    assert open_job.accepted("r", retention=None, sandbox=False).expires_at is None
+
+
+def test_a_failed_job_that_is_accepted_late_keeps_its_failure() -> None:
+    failed = job(State.UNCONFIRMED).refused(REFUSAL).accepted("r1", retention=None, sandbox=False)
+    assert (failed.state, failed.error) == (State.FAILED, REFUSAL)
+
+
+def test_a_refusal_ends_a_job_once_and_costs_nothing() -> None:
+    refused = job(State.UNCONFIRMED, budget_cost_usd=0.4).refused(REFUSAL)
+    assert (refused.state, refused.uncharged, refused.counted_usd) == (State.FAILED, True, 0)
+    assert refused.ended_at is not None
+    assert refused.refused(PROBLEM).error == REFUSAL
+
+
+def test_a_lost_answer_leaves_it_unconfirmed_and_counted() -> None:
+    lost = job(State.UNCONFIRMED, budget_cost_usd=0.4).unanswered(PROBLEM)
+    assert (lost.state, lost.error, lost.counted_usd) == (State.UNCONFIRMED, PROBLEM, 0.4)
+    assert job(State.QUEUED).unanswered(PROBLEM).error is None
+
+
+def test_what_the_gateway_reported_outranks_the_estimate() -> None:
+    done = job(budget_cost_usd=0.4).observed(Observation(state=State.COMPLETED, cost_usd=0.1))
+    assert done.counted_usd == 0.1
+    assert done.observed(Observation(state=State.COMPLETED)).cost_usd == 0.1
+
+
+def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
+    unpriced = job(budget_cost_usd=0.4)
+    assert (unpriced.counted_usd, unpriced.known_usd) == (0.4, 0)
+    assert job(budget_cost_usd=0.4, estimated_cost_usd=0.2).known_usd == 0.2
+    assert unpriced.observed(Observation(state=State.COMPLETED, cost_usd=0.1)).known_usd == 0.1
+    assert job(State.FAILED, estimated_cost_usd=0.2, error=REFUSAL).known_usd == 0
+
+
+def test_it_pays_to_ask_again_after_half_of_what_is_left() -> None:
+    running = job(estimated_seconds=100)
+    waits = [running.patience_seconds(running.created_at + timedelta(seconds=s)) for s in (0, 60, 96, 400, 10_000)]
+    assert waits == [30, 20, pytest.approx(9.6), 30, 30]
+    assert job().patience_seconds(utc_now()) == job(State.UNCONFIRMED).patience_seconds(utc_now()) > 0
+    assert job(origin=IN_PROCESS).patience_seconds(utc_now()) < job().patience_seconds(utc_now())
+
+
+def test_a_vanished_job_is_expired_unless_nothing_is_left_to_ask() -> None:
+    gone = job(State.PROCESSING).vanished(PROBLEM)
+    assert (gone.state, gone.error) == (State.EXPIRED, PROBLEM)
+    assert job(State.COMPLETED).vanished(PROBLEM).state is State.EXPIRED
+    assert job(State.COMPLETED, video_url=CLIP).vanished(PROBLEM).state is State.COMPLETED
+    assert job(State.COMPLETED, video_path="x.mp4").vanished(PROBLEM).state is State.COMPLETED
+    assert job(State.FAILED).vanished(PROBLEM).state is State.FAILED
+
+
+def test_the_time_a_job_took_is_the_gateways_or_seen_closely_or_not_known() -> None:
+    done = Observation(state=State.COMPLETED)
+    assert job().observed(Observation(state=State.COMPLETED, took_seconds=73)).took_seconds == 73
+    assert job().observed(done).took_seconds is None
+    watched = job(created_at=utc_now() - HOUR, polled_at=utc_now() - FRESH_POLL / 2)
+    assert watched.observed(done).took_seconds == pytest.approx(3600, abs=5)
+    assert job(polled_at=utc_now() - FRESH_POLL * 2).observed(done).took_seconds is None
+    assert job(polled_at=utc_now()).observed(Observation(state=State.FAILED, took_seconds=3)).took_seconds is None
+
+
+def test_elapsed_time_stops_at_the_end_and_is_never_negative() -> None:
+    running = job()
+    assert running.elapsed_seconds(running.created_at + HOUR) == 3600
+    assert running.elapsed_seconds(running.created_at - HOUR) == 0
+    ended = job(State.COMPLETED, created_at=utc_now() - HOUR, ended_at=utc_now() - HOUR / 2)
+    assert ended.elapsed_seconds(utc_now() + HOUR) == pytest.approx(1800, abs=5)
+
+
+def test_a_warning_is_said_once() -> None:
+    warned = job().warned("a", "b").warned("b", "c")
+    assert warned.warnings == ("a", "b", "c")
+    assert warned.warned("a") is warned
+
+
+def test_a_job_asked_in_vain_only_remembers_that_it_was_asked() -> None:
+    asked = job().polled()
+    assert asked.polled_at is not None
+    assert asked.state is State.QUEUED
+
+
+def test_a_saved_clip_has_its_path() -> None:
+    saved = job(State.COMPLETED).saved("/tmp/x.mp4")
+    assert (saved.video_path, saved.settled) == ("/tmp/x.mp4", True)
+
+
+def test_the_excerpt_is_the_prompts_beginning() -> None:
+    assert job(parameters={"prompt": "x" * 100}).excerpt == "x" * 80
+    assert job().prompt == ""
+
+
+def test_a_job_is_frozen() -> None:
+    with pytest.raises(ValidationError):
+        job().state = State.FAILED
+
+
+def test_a_job_survives_being_written_down() -> None:
+    full = job(State.COMPLETED, error=PROBLEM, warnings=("a",), expires_at=utc_now(), parameters={"duration": 6})
+    assert Job.model_validate_json(full.model_dump_json()) == full

@@ -1,0 +1,62 @@
+"""The one-click links hold, to the letter, what `hailuo-mcp install HOST --portable` writes."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hailuo_mcp.gateways import discover
+from tests import links
+
+README = Path(__file__).parents[2] / "README.md"
+KEYS = [f"{kind.name.upper()}_API_KEY" for kind in discover()]
+SECRET = "sk-of-the-one-who-installs"
+
+
+def decoded(link: str) -> dict[str, Any]:
+    """As the host reads it: the query's fields, each JSON; Cursor's configuration in Base64."""
+    query = {name: value for name, (value,) in parse_qs(urlsplit(link).query, strict_parsing=True).items()}
+    config = query["config"]
+    if link.startswith(links.CURSOR):
+        config = base64.b64decode(config, validate=True).decode()
+    return {"name": query["name"], "config": json.loads(config), "inputs": json.loads(query.get("inputs", "[]"))}
+
+
+@pytest.mark.parametrize("variables", [[], KEYS], ids=["no key", "all keys"])
+@pytest.mark.parametrize("host", ["vscode", "cursor"])
+def test_a_link_decodes_to_what_the_installer_writes(tmp_path: Path, host: str, variables: list[str]) -> None:
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), **dict.fromkeys(variables, SECRET)}
+    command = [sys.executable, "-m", "hailuo_mcp", "install", host, "--portable", "--yes"]
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.rglob("mcp.json")
+    written = json.loads(path.read_text())
+    held = decoded(links.vscode(variables) if host == "vscode" else links.cursor(variables))
+    servers = written["servers" if host == "vscode" else "mcpServers"]
+    assert servers == {held["name"]: held["config"]}
+    assert written.get("inputs", []) == held["inputs"]
+    assert SECRET not in path.read_text()
+
+
+def test_vs_code_is_told_that_a_key_is_a_secret() -> None:
+    held = decoded(links.vscode(KEYS))
+    assert [field["password"] for field in held["inputs"]] == [True] * len(KEYS)
+    assert held["config"]["env"] == {
+        key: f"${{input:{field['id']}}}" for key, field in zip(KEYS, held["inputs"], strict=True)
+    }
+
+
+def test_the_readme_has_every_link_and_each_decodes() -> None:
+    found = re.findall(rf"\((https://[^)]*(?:{re.escape('/mcp/install')}|/install-mcp)\?[^)]*)\)", README.read_text())
+    assert len(found) == 2 * (1 + len(KEYS))
+    for link in found:
+        held = decoded(link)
+        assert (held["name"], held["config"]["command"], held["config"]["args"]) == ("hailuo", "uvx", ["hailuo-mcp"])
+    named = {key for link in found for key in decoded(link)["config"].get("env", {})}
+    assert named == set(KEYS)

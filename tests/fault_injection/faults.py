@@ -1,0 +1,378 @@
+"""A gateway on a raw socket that goes wrong at one step, in one way, until it is mended. It counts the paid jobs that
+it took: submissions that were read whole and not refused for certain.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import uuid4
+
+import hailuo_mcp.sandbox
+from tests.fault_injection.names import DOMAIN, Names
+
+CLIP = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes()
+HUGE_ANSWER = 66 * 1024 * 1024
+HUGE_CLIP = 3 * 1024 * 1024
+BLOCK = b" " * (1024 * 1024)
+WELL = {"status_code": 0, "status_msg": "success"}
+
+
+class Step(StrEnum):
+    UPLOAD = "upload"
+    SUBMIT = "submit"
+    POLL = "poll"
+    RESULT = "result"
+    DOWNLOAD = "download"
+    HISTORY = "history"
+
+
+class Fault(StrEnum):
+    REFUSED = "connection refused"
+    NO_NAME = "name not found"
+    RESET_EARLY = "reset before the body"
+    RESET_LATE = "reset after the body"
+    SILENCE = "silence"
+    BAD_REQUEST = "400"
+    BAD_KEY = "401"
+    NO_CREDITS = "no credits"
+    NOT_FOUND = "404"
+    GONE = "410"
+    TOO_MANY = "429"
+    BROKEN = "500"
+    BAD_GATEWAY = "502"
+    UNAVAILABLE = "503"
+    GATEWAY_TIMEOUT = "504"
+    EMPTY = "empty body"
+    HTML = "HTML body"
+    BROKEN_JSON = "broken JSON"
+    OTHER_JSON = "JSON of another shape"
+    HUGE = "huge body"
+    DRIP = "slow drip"
+
+
+NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403, "minimax": 402}
+MINIMAX_CODES = {400: 2013, 401: 2049, 402: 1008, 429: 1002}
+"""What MiniMax says under HTTP 200 instead."""
+REFUSALS = frozenset(
+    {
+        Fault.BAD_REQUEST,
+        Fault.BAD_KEY,
+        Fault.NO_CREDITS,
+        Fault.NOT_FOUND,
+        Fault.GONE,
+        Fault.TOO_MANY,
+    }
+)
+"""Answers to a submission by which a gateway says that it did not take it."""
+BEFORE: Mapping[tuple[str, Step], Step] = {
+    **{(name, Step.POLL): Step.SUBMIT for name in NO_CREDITS_STATUS},
+    ("segmind", Step.RESULT): Step.POLL,
+    ("segmind", Step.DOWNLOAD): Step.RESULT,
+    ("apixo", Step.DOWNLOAD): Step.POLL,
+    ("aimlapi", Step.DOWNLOAD): Step.POLL,
+    ("minimax", Step.RESULT): Step.POLL,
+    ("minimax", Step.DOWNLOAD): Step.RESULT,
+}
+"""The step whose answer is the last before a host that goes away is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
+
+    @property
+    def step(self) -> Step:
+        if self.method == "POST":
+            return Step.UPLOAD if self.path == "/upload-asset" else Step.SUBMIT
+        if self.path.startswith("/clips/"):
+            return Step.DOWNLOAD
+        if "request-history" in self.path:
+            return Step.HISTORY
+        in_two = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
+        in_two = in_two or self.path == "/v1/files/retrieve"
+        return Step.RESULT if in_two else Step.POLL
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that the gateway took, and bills."""
+
+    remote_id: str
+    model: str
+    body: Mapping[str, Any]
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class FaultyGateway:
+    """One host with one trouble. `base_url` is its address from the beginning; it serves inside of `serving`."""
+
+    def __init__(self, name: str, step: Step, fault: Fault, host: str, names: Names) -> None:
+        self.name = name
+        self.step = step
+        self.fault = fault
+        self.taken: list[Taken] = []
+        self.submissions = 0
+        self.keys: set[str] = set()
+        self._host = host + DOMAIN
+        self._names = names
+        self._mended = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        # Bound and never listening: the port stays ours while nobody answers there.
+        self._place = _bound(0)
+        self._port: int = self._place.getsockname()[1]
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[None]:
+        try:
+            await self._listen()
+            if (self.name, self.step) not in BEFORE:
+                self._go_away()
+            yield
+        finally:
+            if self._server:
+                self._server.close()
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            self._place.close()
+
+    async def mend(self) -> None:
+        self._mended.set()
+        self._names.forgotten.discard(self._host)
+        if self._server is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._connected, sock=_bound(self._port))
+
+    def _go_away(self) -> None:
+        if self._mended.is_set():
+            return
+        if self.fault is Fault.NO_NAME:
+            self._names.forgotten.add(self._host)
+        if self.fault is Fault.REFUSED and self._server:
+            self._server.close()
+            self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._connections.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request, length = _parsed(await reader.readuntil(b"\r\n\r\n"))
+        step = request.step
+        if step is not Step.DOWNLOAD:
+            self.keys.add(request.key)
+        self.submissions += step is Step.SUBMIT
+        wrong = self.fault if step is self.step and not self._mended.is_set() else None
+        if wrong is Fault.RESET_EARLY:
+            _reset(writer)
+            return
+        body = await reader.readexactly(length)
+        if step is Step.SUBMIT and wrong not in REFUSALS:
+            self._take(request, json.loads(body))
+        if wrong:
+            await self._misbehave(wrong, request, reader, writer)
+            return
+        if BEFORE.get((self.name, self.step)) is step:
+            self._go_away()
+        await self._say(writer, *self._answer(request))
+
+    def _take(self, request: Request, body: Mapping[str, Any]) -> None:
+        remote_id = {
+            "segmind": str(uuid4()),
+            "apixo": f"task_{uuid4().hex}",
+            "aimlapi": f"{uuid4()}:minimax/hailuo-02",
+            "minimax": str(uuid4().int % 10**18),
+        }[self.name]
+        self.taken.append(Taken(remote_id, request.path.rpartition("/")[2], body))
+
+    # --- as documented --------------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> tuple[int, bytes]:
+        link = f"{self.base_url}/clips/1.mp4"
+        match request.step:
+            case Step.DOWNLOAD:
+                return 200, CLIP
+            case Step.UPLOAD:
+                return 200, _json({"file_urls": [f"{self.base_url}/pictures/1.png"], "message": "done"})
+            case Step.SUBMIT:
+                return 200, _json(self._submitted(self.taken[-1].remote_id))
+            case Step.HISTORY:
+                return 200, _json({"data": [self._row(taken, link) for taken in self.taken]})
+            case Step.POLL | Step.RESULT:
+                asked = request.path.removesuffix("/status").rpartition("/")[2]
+                names = ("taskId", "generation_id", "task_id", "file_id")
+                ids = [*(value for name in names for value in request.query.get(name, [])), asked]
+                if not any(taken.remote_id in ids for taken in self.taken):
+                    return 404, _json({"error": "not found"})
+                if request.path == "/v1/files/retrieve":
+                    return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": WELL})
+                return 200, _json(self._finished(ids[0], link))
+
+    def _submitted(self, remote_id: str) -> Mapping[str, Any]:
+        return {
+            "segmind": {"request_id": remote_id, "status": "QUEUED"},
+            "apixo": {"code": 200, "message": "success", "data": {"taskId": remote_id}},
+            "aimlapi": {"generation_id": remote_id, "status": "queued"},
+            "minimax": {"task_id": remote_id, "base_resp": WELL},
+        }[self.name]
+
+    def _finished(self, remote_id: str, link: str) -> Mapping[str, Any]:
+        done = {"taskId": remote_id, "state": "success", "resultJson": json.dumps({"resultUrls": [link]})}
+        answers: Mapping[str, Mapping[str, Any]] = {
+            "segmind": {"request_id": remote_id, "status": "COMPLETED", "error": None, "output": link},
+            "apixo": {"code": 200, "message": "success", "data": done},
+            "aimlapi": {"id": remote_id, "status": "completed", "video": {"url": link}, "error": None},
+            "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": WELL},
+        }
+        return answers[self.name]
+
+    def _row(self, taken: Taken, link: str) -> Mapping[str, Any]:
+        return {
+            "request_id": taken.remote_id,
+            "model_name": taken.model,
+            "model_status": "COMPLETED",
+            "request_body": taken.body,
+            "generation_url": link,
+            "model_created": taken.at.isoformat(),
+            "latency_ms": 1000,
+            "error": None,
+        }
+
+    # --- the trouble ----------------------------------------------------------------------------------------------
+
+    async def _misbehave(
+        self, fault: Fault, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        match fault:
+            case Fault.RESET_LATE:
+                _reset(writer)
+            case Fault.SILENCE:
+                await reader.read()
+            case Fault.EMPTY:
+                await self._say(writer, 200, b"")
+            case Fault.HTML:
+                await self._say(writer, 200, _page(request.key), "text/html")
+            case Fault.BROKEN_JSON:
+                await self._say(writer, 200, b'{"request_id": "r-1", "status": "QUE')
+            case Fault.OTHER_JSON:
+                await self._say(writer, 200, _json({"surprise": [1, {"deep": None}], "said": request.key}))
+            case Fault.HUGE:
+                await self._flood(writer, HUGE_CLIP if request.step is Step.DOWNLOAD else HUGE_ANSWER)
+            case Fault.DRIP:
+                await self._drip(writer, *self._answer(request))
+            case _:
+                status = NO_CREDITS_STATUS[self.name] if fault is Fault.NO_CREDITS else int(fault.value)
+                await self._refuse(writer, status, request)
+
+    async def _refuse(self, writer: asyncio.StreamWriter, status: int, request: Request) -> None:
+        """In the gateway's own form. What it says quotes the key, as some do."""
+        said = f"refused, insufficient credits for {request.key}" if status in (402, 403, 406) else request.key
+        body = {
+            "segmind": {"error": said},
+            "apixo": {"code": status, "message": said, "data": {"error": said}},
+            "aimlapi": {"message": said, "statusCode": status, "path": request.path},
+            "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": said}},
+        }[self.name]
+        in_the_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
+        http = 200 if in_the_body and request.step is not Step.DOWNLOAD else status
+        await self._say(writer, http, _page(said) if status in (502, 504) else _json(body))
+
+    async def _flood(self, writer: asyncio.StreamWriter, size: int) -> None:
+        """Without an announced length: the receiver has to count."""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n")
+        writer.write(CLIP)
+        for _ in range(size // len(BLOCK)):
+            writer.write(BLOCK)
+            await writer.drain()
+
+    async def _drip(self, writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
+        _write_head(writer, status, len(body))
+        for place in range(len(body)):
+            if self._mended.is_set():
+                writer.write(body[place:])
+                break
+            writer.write(body[place : place + 1])
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._mended.wait(), 1.0)
+        await writer.drain()
+
+    async def _say(
+        self, writer: asyncio.StreamWriter, status: int, body: bytes, media_type: str = "application/json"
+    ) -> None:
+        _write_head(writer, status, len(body), media_type)
+        writer.write(body)
+        await writer.drain()
+
+
+def _bound(port: int) -> socket.socket:
+    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    place.bind(("127.0.0.1", port))
+    return place
+
+
+def _parsed(head: bytes) -> tuple[Request, int]:
+    first, *lines = head.decode("ascii").strip().split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    parts = urlsplit(target)
+    return Request(method, unquote(parts.path), parse_qs(parts.query), headers), int(headers.get("content-length", 0))
+
+
+def _write_head(writer: asyncio.StreamWriter, status: int, length: int, media_type: str = "application/json") -> None:
+    head = (
+        f"HTTP/1.1 {status} Said",
+        f"Content-Type: {media_type}",
+        f"Content-Length: {length}",
+        "Connection: close",
+    )
+    writer.write("\r\n".join((*head, "", "")).encode())
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """RST instead of FIN: closing with a linger time of nothing."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _page(words: str) -> bytes:
+    return f"<!DOCTYPE html><html><body><h1>Bad gateway</h1><p>{words}</p></body></html>".encode()
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value).encode()

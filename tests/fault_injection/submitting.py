@@ -1,0 +1,43 @@
+"""One of several processes that submit the same prompts. Prints `ready`, waits for a line on stdin, and then prints
+what each prompt was answered, as JSON: the state of a job, or the code of an error.
+"""
+
+import json
+import os
+import random
+import sys
+
+import anyio
+
+from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.core.errors import HailuoError
+
+AT_ONCE = 6
+
+
+async def main(model: str, prompts: list[str]) -> None:
+    settings = load_settings()
+    answers: dict[str, tuple[str, str]] = {}
+    random.Random(os.getpid()).shuffle(prompts)
+    places = anyio.CapacityLimiter(AT_ONCE)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    async with build_studio(settings) as studio, anyio.create_task_group() as tasks:
+
+        async def submit(prompt: str) -> None:
+            async with places:
+                try:
+                    submitted = await studio.generate({"model": model, "prompt": prompt})
+                except HailuoError as error:
+                    answers[prompt] = (error.problem.code, "")
+                else:
+                    answers[prompt] = (submitted.job.state, submitted.job.request_id)
+
+        for prompt in prompts:
+            tasks.start_soon(submit, prompt)
+    sys.stdout.write(json.dumps(answers) + "\n")
+
+
+if __name__ == "__main__":
+    anyio.run(main, sys.argv[1], json.loads(sys.argv[2]))

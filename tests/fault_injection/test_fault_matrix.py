@@ -1,0 +1,284 @@
+"""Every fault at every step of every gateway, over real sockets, and with the product's own patience."""
+
+import asyncio
+import io
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hailuo_mcp.app import build_studio
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.service.session import Studio
+from tests.fault_injection.expected import NOT_ASKED_FOR, Outcome, expected
+from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
+from tests.fault_injection.names import Names, resolving
+from tests.support import KEYS, PICTURE, settings_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+MODELS = {
+    "segmind": "segmind/hailuo-02-fast",
+    "apixo": "apixo/hailuo-2.3-fast",
+    "aimlapi": "aimlapi/hailuo-02",
+    "minimax": "minimax/hailuo-02",
+}
+STEPS = (
+    *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
+    *(("apixo", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
+    *(("aimlapi", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
+    *(("minimax", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
+)
+SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
+AT_ONCE = 24
+SAVED_WITHIN_SECONDS = 45.0
+"""After the fault is lifted; a download that hangs notices after 30 s of silence."""
+
+
+async def _no_progress(*_: object) -> None: ...
+
+
+@dataclass(slots=True)
+class Cell:
+    """One fault at one step of one gateway, and what came of it."""
+
+    gateway: str
+    step: Step
+    fault: Fault
+    outcome: Outcome = NOT_ASKED_FOR
+    taken: int = 0
+    saved: bool = False
+    complaints: list[str] = field(default_factory=list[str])
+    outputs: list[str] = field(default_factory=list[str])
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.step} × {self.fault}"
+
+    def check(self, holds: object, complaint: str) -> None:
+        if not holds:
+            self.complaints.append(f"{self}: {complaint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client of the tools; keeps all that it is told."""
+
+    studio: Studio
+    cell: Cell
+
+    async def __call__(self, name: str, **arguments: Any) -> dict[str, Any]:
+        result = await tools.call(name, tools.Call(self.studio, arguments, _no_progress))
+        self.cell.outputs.append(result.model_dump_json())
+        return result.structured_content or {}
+
+
+def outcome_of(answer: dict[str, Any]) -> Outcome:
+    if error := answer.get("error"):
+        return Outcome(error["code"], error["charged"], error["safe_to_retry"])
+    return Outcome(answer["state"])
+
+
+async def go_through(cell: Cell, directory: Path, names: Names) -> None:
+    host = "-".join((cell.gateway, cell.step, cell.fault)).lower().replace(" ", "-")
+    far_end = FaultyGateway(cell.gateway, cell.step, cell.fault, host, names)
+    variable = cell.gateway.upper()
+    settings = settings_for(
+        directory,
+        **{f"{variable}_API_KEY": KEYS[f"{variable}_API_KEY"], f"{variable}_BASE_URL": far_end.base_url},
+        HAILUO_MCP_MAX_VIDEO_MB="1",
+    )
+    picture = directory / "pictures" / "first.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(PNG)
+    arguments = {
+        "model": MODELS[cell.gateway],
+        "prompt": f"a red kite, {cell}",
+        "first_frame_image": str(picture) if cell.step is Step.UPLOAD else PICTURE,
+    }
+    async with far_end.serving(), build_studio(settings) as studio:
+        call = Caller(studio, cell)
+        answer = await call("generate_video", **arguments)
+        if (cell.gateway, cell.step) in BEFORE:
+            request_id = answer["request_id"]
+            cell.outcome = await _break_later(cell, call, request_id)
+            await far_end.mend()
+        else:
+            cell.outcome = outcome_of(answer)
+            await far_end.mend()
+            request_id = await _submit_again(cell, call, arguments, answer, far_end)
+        answered = await call("get_status", request_id=request_id)
+        cell.check("state" in answered, f"{request_id} does not answer: {answered.get('error')}")
+        lost_for_ever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
+        findable = cell.gateway == "segmind" and far_end.taken
+        cell.check(not (lost_for_ever and findable), "the history has it, and it was not found")
+        if not lost_for_ever:
+            await _be_saved(cell, call, request_id)
+        await _count(cell, studio, far_end, lost_for_ever=lost_for_ever)
+
+
+async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
+    """The job was taken well; the fault is at a later step."""
+    answer = await call("get_status", request_id=request_id)
+    if cell.step is not Step.DOWNLOAD:
+        return outcome_of(answer)
+    cell.check(answer.get("state") == "completed", f"a download in trouble changed the job: {answer}")
+    cell.check(answer.get("video_url") and not answer.get("video_path"), "completed needs its link, and no file yet")
+    if cell.fault in SLOW:
+        return NOT_ASKED_FOR
+    return outcome_of(await call("download_video", request_id=request_id))
+
+
+async def _submit_again(
+    cell: Cell, call: Caller, arguments: dict[str, Any], first: dict[str, Any], far_end: FaultyGateway
+) -> str:
+    """The same call once the gateway is well: a refused one goes through, an unconfirmed one is not sent twice."""
+    sent_before = far_end.submissions
+    again = await call("generate_video", **arguments)
+    sent = far_end.submissions - sent_before
+    if first.get("state") == "unconfirmed":
+        cell.check(again.get("duplicate") is True and sent == 0, "an unconfirmed job was submitted again")
+        return str(first["request_id"])
+    cell.check(first["error"]["charged"] == "no" and not far_end.taken[:-1], "refused, and taken all the same")
+    cell.check(again.get("duplicate") is False and sent == 1, "a refused job stood for a new one")
+    return str(again["request_id"])
+
+
+async def _be_saved(cell: Cell, call: Caller, request_id: str) -> None:
+    answer: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(SAVED_WITHIN_SECONDS):
+            while not answer.get("video_path"):
+                answer = await call("get_status", request_id=request_id)
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        cell.check(None, f"not saved after the fault was lifted: {answer}")
+        return
+    cell.saved = Path(answer["video_path"]).read_bytes() == CLIP
+    cell.check(cell.saved, "the saved file is not the clip")
+    cell.check(answer["state"] == "completed", f"a saved job is {answer['state']}")
+
+
+async def _count(cell: Cell, studio: Studio, far_end: FaultyGateway, *, lost_for_ever: bool) -> None:
+    page = await studio.ledger.page("", None, 100, frozenset({far_end.base_url}))
+    known = {job.remote_id for job in page.jobs if job.remote_id}
+    unconfirmed = [job for job in page.jobs if job.state == "unconfirmed"]
+    cell.taken = len(far_end.taken)
+    cell.check(far_end.keys == {KEYS[f"{cell.gateway.upper()}_API_KEY"]}, "the key was not sent as it should be")
+    cell.check(cell.taken <= 1, f"{cell.taken} jobs were paid")
+    cell.check(cell.taken == 1 or lost_for_ever, "no job was taken at all")
+    lost = [taken for taken in far_end.taken if taken.remote_id not in known]
+    cell.check(len(lost) <= len(unconfirmed), "a paid job is lost")
+    names = [path.name for path in studio.settings.output_dir.iterdir()]
+    cell.check(len(names) == cell.saved, f"the output directory holds {names}")
+
+
+@contextmanager
+def everything_logged() -> Generator[list[str]]:
+    """All that any library says, at its most talkative."""
+    said: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(self.format(record))
+
+    root, keep = logging.getLogger(), Keep()
+    levels = {logger: logger.level for logger in (root, logging.getLogger("hailuo_mcp"))}
+    others = root.handlers[:]
+    root.handlers = [keep]  # a failure is not to print all of it
+    for logger in levels:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield said
+    finally:
+        root.handlers = others
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+SHORT = {
+    "network_error": "network",
+    "gateway_error": "gateway",
+    "gateway_timeout": "timeout",
+    "insufficient_credits": "credits",
+    "invalid_input": "input",
+    "invalid_image": "image",
+    "model_retired": "retired",
+    "rate_limited": "rate",
+    "unauthorized": "key",
+}
+
+
+def shortened(outcome: Outcome) -> str:
+    return str(outcome).replace(outcome.word, SHORT.get(outcome.word, outcome.word), 1)
+
+
+def table(cells: list[Cell]) -> str:
+    """Faults down, steps across; `+` says that the same call may be made again, `!` that it may not."""
+    shown = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
+    widths = [max(len(shortened(shown[*column, fault].outcome)) for fault in Fault) for column in STEPS]
+    heads = [f"{gateway[:2]}:{step}" for gateway, step in STEPS]
+    widths = [max(width, len(head)) + 2 for width, head in zip(widths, heads, strict=True)]
+    lines = [" " * 22 + "".join(f"{head:<{width}}" for head, width in zip(heads, widths, strict=True))]
+    for fault in Fault:
+        row = [shown[*column, fault] for column in STEPS]
+        marks = [("?" if cell.complaints else "") + shortened(cell.outcome) for cell in row]
+        lines.append(f"{fault:<22}" + "".join(f"{m:<{w}}" for m, w in zip(marks, widths, strict=True)))
+    twice, saved = sum(cell.taken > 1 for cell in cells), sum(cell.saved for cell in cells)
+    lines.append(
+        f"{len(cells)} cells, {sum(cell.taken for cell in cells)} paid jobs, {twice} cells paid twice, "
+        f"{saved} clips saved after the fault, {sum(bool(cell.complaints) for cell in cells)} cells with complaints"
+    )
+    return "\n".join(lines)
+
+
+async def test_no_fault_at_any_step_pays_twice_loses_a_job_or_shows_a_key(
+    tmp_path: Path, figures: Callable[[str], None]
+) -> None:
+    cells = [Cell(gateway, step, fault) for fault in Fault for gateway, step in STEPS]
+    places, huge = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
+
+    async def run(number: int, cell: Cell) -> None:
+        directory = tmp_path / str(number)
+        try:
+            if cell.fault in SLOW:  # they do nothing but wait
+                await go_through(cell, directory, names)
+            else:
+                async with huge if cell.fault is Fault.HUGE else places:
+                    await go_through(cell, directory, names)
+        except Exception as error:
+            cell.check(None, f"{type(error).__name__}: {error}")
+
+    with resolving() as names, everything_logged() as said:
+        await asyncio.gather(*(run(number, cell) for number, cell in enumerate(cells)))
+    for cell in cells:
+        wanted = expected(cell.gateway, cell.step, cell.fault)
+        cell.check(cell.outcome == wanted, f"answered {cell.outcome!r}, expected {wanted!r}")
+    places_searched = {
+        "an output": "\n".join(text for cell in cells for text in cell.outputs),
+        "the log": "\n".join(said),
+        "a file": "\n".join(_texts_below(tmp_path)),
+    }
+    figures(table(cells))
+    print(table(cells))
+    assert not [complaint for cell in cells for complaint in cell.complaints]
+    for place, text in places_searched.items():
+        leaked = [key for key in KEYS.values() if key in text]
+        assert not leaked, f"{place} shows a key"
+
+
+def _texts_below(directory: Path) -> list[str]:
+    return [path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()]
+
+
+def _picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (640, 360), (200, 30, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+PNG = _picture()

@@ -1,0 +1,86 @@
+"""Eight processes on one ledger, all asked for the same clips at the same moment."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fault_injection.gateway import WatchedGateway, watched_gateway
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
+PROCESSES, PROMPTS = 8, 100
+MODEL, PRICE_USD = "segmind/minimax-hailuo-2", 0.3875
+Answers = dict[str, tuple[str, str]]
+
+
+async def submit_together(gateway: WatchedGateway, home: Path, **variables: str) -> list[Answers]:
+    """What each process was answered for each prompt."""
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        **gateway.environment,
+        "HOME": str(home),
+        "HAILUO_MCP_DATABASE_URL": f"sqlite:///{home / 'jobs.sqlite3'}",
+        "HAILUO_MCP_OUTPUT_DIR": str(home / "clips"),
+        **variables,
+    }
+    prompts = json.dumps([f"kite number {number}" for number in range(PROMPTS)])
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.fault_injection.submitting", MODEL, prompts),
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+    outcomes = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    assert all(process.returncode == 0 for process in processes)
+    return [json.loads(said) for said, _ in outcomes]
+
+
+def counted(answers: list[Answers]) -> Counter[str]:
+    return Counter(word for answer in answers for word, _ in answer.values())
+
+
+async def test_of_the_same_call_in_eight_processes_one_is_sent(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    with watched_gateway(tmp_path / "gateway", seconds=600) as gateway:
+        answers = await submit_together(gateway, tmp_path)
+    figures(f"{PROCESSES} × {PROMPTS} calls: {gateway.submissions} submissions, answers {dict(counted(answers))}")
+    assert gateway.submissions == len(gateway.paid()) == PROMPTS
+    ids: dict[str, set[str]] = {}
+    for answer in answers:
+        for prompt, (_, request_id) in answer.items():
+            ids.setdefault(prompt, set()).add(request_id)
+    assert all(len(same) == 1 for same in ids.values())
+    assert len(set[str]().union(*ids.values())) == PROMPTS
+
+
+@pytest.mark.parametrize(
+    ("variables", "most"),
+    [
+        ({"HAILUO_MCP_MAX_JOBS_PER_DAY": "50"}, 50),
+        ({"HAILUO_MCP_MAX_USD_PER_DAY": "12.50"}, int(12.5 / PRICE_USD)),
+        # Not a duplicate among them: the budget alone has to hold.
+        ({"HAILUO_MCP_MAX_USD_PER_DAY": "9", "HAILUO_MCP_DUPLICATE_WINDOW_SECONDS": "0"}, int(9 / PRICE_USD)),
+    ],
+)
+async def test_a_budget_is_spent_to_its_last_place_and_never_beyond_by_eight_processes(
+    tmp_path: Path, figures: Callable[[str], None], variables: dict[str, Any], most: int
+) -> None:
+    with watched_gateway(tmp_path / "gateway", seconds=600) as gateway:
+        answers = await submit_together(gateway, tmp_path, **variables)
+    words = counted(answers)
+    figures(f"{variables}: {gateway.submissions} submissions, answers {dict(words)}")
+    assert gateway.submissions == len(gateway.paid()) == most
+    assert words["budget_exceeded"] + words["queued"] == PROCESSES * PROMPTS

@@ -1,0 +1,156 @@
+"""Servers that nobody asks anything save what finishes, once, and take over from one that is gone."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.app import build_studio
+from hailuo_mcp.core.job import Job, State
+from tests.fault_injection.gateway import Moment, WatchedGateway, clip_of, watched_gateway
+from tests.fault_injection.passing import let_pass, let_pass_in_postgres
+from tests.fault_injection.stdio import clips_of, ledger_of, stdio_server
+from tests.ledger.shared import ledger_at
+from tests.support import settings_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+MODEL = "segmind/minimax-hailuo-2"
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Generator[WatchedGateway]:
+    with watched_gateway(tmp_path / "gateway", seconds=1) as gateway:
+        yield gateway
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the ledger of all servers is."""
+    return (
+        request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{ledger_of(tmp_path)}"
+    )
+
+
+async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
+    """Jobs of a process that watches nothing, and is gone."""
+    settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
+    async with build_studio(settings) as studio:
+        for prompt in prompts:
+            await studio.generate({"model": MODEL, "prompt": prompt})
+
+
+async def jobs_in(url: str) -> tuple[Job, ...]:
+    ledger = ledger_at(url)
+    try:
+        return (await ledger.page("", None, 100, frozenset({"none"}))).jobs
+    finally:
+        await ledger.close()
+
+
+def over(job: Job) -> bool:
+    return bool(job.video_path) or job.state in (State.FAILED, State.EXPIRED)
+
+
+async def all_ended(url: str, seconds: float) -> float:
+    """Waits until every job is saved or has ended without a clip; answers how long that took."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    async with asyncio.timeout(seconds):
+        while not all(over(job) for job in await jobs_in(url)):  # noqa: ASYNC110  another process does it
+            await asyncio.sleep(0.2)
+    return clock() - began
+
+
+def saved_whole(gateway: WatchedGateway, home: Path) -> bool:
+    saved = sorted(path.read_bytes() for path in clips_of(home).glob("*.mp4"))
+    return saved == sorted(clip_of(job.id) for job in gateway.paid())
+
+
+async def age(gateway: WatchedGateway, url: str, time: timedelta) -> None:
+    gateway.let_pass(time)
+    if url.startswith("sqlite:///"):
+        let_pass(Path(url.removeprefix("sqlite:///")), time)
+    else:
+        await let_pass_in_postgres(url, time)
+
+
+async def test_two_servers_that_nobody_asks_save_each_clip_once(
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
+) -> None:
+    async with (
+        stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as one,
+        stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as other,
+    ):
+        await one.initialize()
+        await other.initialize()
+        for number in range(10):
+            server = (one, other)[number % 2]
+            await server.call("generate_video", model=MODEL, prompt=f"kite number {number}")
+        took = await all_ended(url, 60)
+        await asyncio.sleep(2.5)  # another round of both: whoever saves twice does it now
+    figures(f"10 clips saved {took:.0f} s after their submission by {sum(gateway.clips_asked.values())} downloads")
+    assert saved_whole(gateway, tmp_path)
+    assert set(gateway.clips_asked.values()) == {1}
+    assert len(gateway.clips_asked) == 10
+
+
+async def test_a_server_that_starts_after_jobs_have_finished_saves_them_at_once(
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
+) -> None:
+    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat", "a tree", "a hill")
+    await age(gateway, url, timedelta(minutes=10))
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
+        await server.initialize()
+        took = await all_ended(url, 15)
+    figures(f"6 clips saved {took:.1f} s after the start")
+    assert saved_whole(gateway, tmp_path)
+    assert set(gateway.clips_asked.values()) == {1}
+
+
+async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_is_over(
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
+) -> None:
+    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat")
+    await age(gateway, url, timedelta(minutes=10))
+    loop, halfway, killed = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
+
+    async def hold(moment: Moment, _path: str) -> None:
+        if moment is Moment.CLIP_HALF and not killed.is_set():
+            loop.call_soon_threadsafe(halfway.release)
+            await asyncio.to_thread(killed.wait, 20)
+
+    gateway.on_moment = hold
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as doomed:
+        async with asyncio.timeout(15):
+            for _ in range(4):
+                await halfway.acquire()
+        async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as other:
+            await other.initialize()
+            doomed.kill()
+            await doomed.gone()
+            killed.set()
+            took = await all_ended(url, 60)
+    figures(f"4 clips saved {took:.0f} s after the kill")
+    assert saved_whole(gateway, tmp_path)
+    assert set(gateway.clips_asked.values()) == {2}
+
+
+async def test_after_its_hour_a_job_is_saved_by_its_history_and_expires_only_without_one(
+    gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
+) -> None:
+    await submitted(gateway, tmp_path, url, "a kite", "a boat sandbox:expire")
+    await age(gateway, url, timedelta(hours=2))
+    async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
+        await server.initialize()
+        took = await all_ended(url, 15)
+    states = {job.prompt: job.state for job in await jobs_in(url)}
+    asked = gateway.moments[Moment.HISTORY_ASKED]
+    figures(f"both ended {took:.1f} s after the start, by {asked} questions to the history")
+    assert states == {"a kite": State.COMPLETED, "a boat sandbox:expire": State.EXPIRED}
+    assert asked == 2
+    (clip,) = clips_of(tmp_path).glob("*.mp4")
+    assert clip.read_bytes() in [clip_of(job.id) for job in gateway.paid() if job.prompt == "a kite"]

@@ -1,0 +1,315 @@
+"""Who is let in by a token: the operator's own, and OAuth access tokens whose issuer may change its keys, be away, or
+answer anything."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import RSAAlgorithm
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
+from starlette.requests import HTTPConnection
+
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.http import auth
+from hailuo_mcp.http.app import check_exposure
+from hailuo_mcp.http.auth import OAuthTokens, StaticTokens
+
+ISSUER, AUDIENCE = "https://issuer.example", "https://video.example/mcp"
+KEYS = {name: rsa.generate_private_key(65537, 2048) for name in ("old", "new")}
+MIB = 1024 * 1024
+
+
+def jwk(name: str, kid: str | None = None) -> dict[str, Any]:
+    public = json.loads(RSAAlgorithm.to_jwk(KEYS[name].public_key()))
+    return {**public, "use": "sig", "alg": "RS256", **({"kid": kid} if kid else {})}
+
+
+def jwks(*names: str) -> bytes:
+    return json.dumps({"keys": [jwk(name, name) for name in names]}).encode()
+
+
+def token(key: str = "old", kid: str | None = "", **claims: Any) -> str:
+    now = int(time.time())
+    facts = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": now + 300, "scope": "video:read", **claims}
+    headers = {"kid": kid or key} if kid is not None else None
+    return jwt.encode(facts, KEYS[key], algorithm="RS256", headers=headers)
+
+
+class Issuer:
+    """Answers what it is set to, on a port; an empty answer is none at all."""
+
+    def __init__(self) -> None:
+        self.answer: bytes = ok(jwks("old"))
+        self.pace_seconds = 0.0
+        self.asked: list[str] = []
+        self.slow = asyncio.Event()
+        """Set when a slow answer has begun."""
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(request.split(b" ")[1].decode())
+            at_once = 1 if self.pace_seconds else 65536
+            for start in range(0, len(self.answer), at_once):
+                writer.write(self.answer[start : start + at_once])
+                await writer.drain()
+                if self.pace_seconds:
+                    self.slow.set()
+                    await asyncio.sleep(self.pace_seconds)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+def ok(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    lines = (f"HTTP/1.1 {status}", "Connection: close", f"Content-Length: {len(body)}", *headers)
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def issuing() -> AsyncGenerator[tuple[Issuer, OAuthTokens]]:
+    issuer = Issuer()
+    server = await asyncio.start_server(issuer.serve, "127.0.0.1", 0)
+    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield issuer, OAuthTokens(ISSUER, AUDIENCE, f"{issuer.url}/jwks")
+    finally:
+        server.close()
+
+
+async def entered(tokens: OAuthTokens, given: str) -> bool:
+    return await tokens.verify_token(given) is not None
+
+
+# --- the issuer's keys --------------------------------------------------------------------------------------------
+
+
+async def test_a_new_key_is_fetched_soon_and_one_that_is_gone_is_good_no_longer_than_keys_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert auth.KEYS_ASKED_AGAIN_SECONDS <= 10
+    assert auth.KEYS_KEPT_SECONDS <= 300
+    now = time.monotonic()
+    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
+    async with issuing() as (issuer, tokens):
+        assert await entered(tokens, token("old"))
+        issuer.answer = ok(jwks("new"))
+        assert not await entered(tokens, token("new")), "anybody can name a new key: the issuer is not asked each time"
+        now += auth.KEYS_ASKED_AGAIN_SECONDS + 0.1
+        assert await entered(tokens, token("new"))
+        assert not await entered(tokens, token("old"))
+        issuer.answer = ok(jwks("old"))
+        now += auth.KEYS_KEPT_SECONDS - 1
+        assert await entered(tokens, token("new")), "what is known is believed for a while"
+        now += 1.1
+        assert not await entered(tokens, token("new"))
+        assert len(issuer.asked) == 3
+
+
+async def test_an_issuer_that_is_away_lets_nobody_in_at_first_and_everybody_known_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
+    async with issuing() as (issuer, tokens):
+        issuer.answer = b""
+        assert not await entered(tokens, token())
+        issuer.answer = ok(jwks("old"))
+        now += auth.KEYS_ASKED_AGAIN_SECONDS + 0.1
+        assert await entered(tokens, token())
+        issuer.answer = ok(b"down", "503 Down")
+        now += auth.KEYS_KEPT_SECONDS + 0.1
+        assert await entered(tokens, token()), "its keys are still known"
+
+
+DEEP = b"[" * 200_000
+ODD: dict[str, bytes] = {
+    "too large": ok(b'{"keys": [], "x": "' + b"x" * (2 * MIB) + b'"}'),
+    "no JSON": ok(b"<html>"),
+    "no UTF-8": ok(b"\xff\xfe"),
+    "nested without end": ok(DEEP),
+    "a list": ok(b"[]"),
+    "no keys": ok(b'{"keys": []}'),
+    "keys of no kind": ok(b'{"keys": [1, null, {"kty": "x"}, {"kty": "RSA", "n": 5}]}'),
+    "keys that are no list": ok(b'{"keys": {"a": 1}}'),
+    "an error": ok(jwks("old"), "500 Oh"),
+    "cut": ok(jwks("old"))[:-20],
+    "no HTTP": b"hello",
+    "lies about its encoding": ok(jwks("old"), "200 OK", "Content-Encoding: gzip"),
+}
+
+
+@pytest.mark.parametrize("answer", ODD)
+async def test_what_is_no_key_set_lets_nobody_in_and_raises_nothing(answer: str) -> None:
+    async with issuing() as (issuer, tokens):
+        issuer.answer = ODD[answer]
+        assert not await entered(tokens, token())
+        assert len(issuer.asked) == 1
+
+
+async def test_a_redirect_of_the_key_set_is_not_followed() -> None:
+    async with issuing() as (issuer, tokens):
+        issuer.answer = ok(b"", "302 Found", f"Location: {issuer.url}/elsewhere")
+        assert not await entered(tokens, token())
+        assert issuer.asked == ["/jwks"]
+
+
+async def test_a_slow_issuer_is_not_waited_for_long_and_holds_up_nobody_whose_key_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auth, "ASK_SECONDS", 0.5)
+    async with issuing() as (issuer, tokens):
+        assert await entered(tokens, token())
+        monkeypatch.setattr(auth, "KEYS_ASKED_AGAIN_SECONDS", -1.0)
+        issuer.pace_seconds = 0.1  # each byte in time for a time-out that counts silence
+        issuer.answer = ok(jwks("old", "new"))
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as stranger:
+                stranger.start_soon(entered, tokens, token("new"))
+                await issuer.slow.wait()
+                with anyio.fail_after(0.3):
+                    assert await entered(tokens, token())
+
+
+# --- the claims ---------------------------------------------------------------------------------------------------
+
+REFUSED: dict[str, Callable[[], str]] = {
+    "not yet valid": lambda: token(nbf=int(time.time()) + 3600),
+    "made in the future": lambda: token(iat=int(time.time()) + 3600),
+    "just expired": lambda: token(exp=int(time.time()) - auth.LEEWAY_SECONDS - 1),
+    "never expires": lambda: token(exp=float("inf")),
+    "expires at no time": lambda: token(exp="soon"),
+    "for several others": lambda: token(aud=["https://a.example", "https://b.example"]),
+    "an audience of no kind": lambda: token(aud={"x": 1}),
+    "a subject of no kind": lambda: token(sub=7),
+    "no subject": lambda: token(sub=""),
+    "another key under this name": lambda: token("new", kid="old"),
+    "nested without end": lambda: f"{'W1tb' * 10_000}.e30.c2ln",
+}
+
+
+@pytest.mark.parametrize("forged", REFUSED)
+async def test_claims_that_do_not_hold_are_refused(forged: str) -> None:
+    async with issuing() as (_, tokens):
+        assert await entered(tokens, token())
+        assert not await entered(tokens, REFUSED[forged]())
+
+
+async def test_an_audience_may_stand_among_others_and_clocks_may_differ_a_little() -> None:
+    async with issuing() as (_, tokens):
+        assert await entered(tokens, token(aud=["https://a.example", AUDIENCE]))
+        assert await entered(tokens, token(exp=int(time.time()) - auth.LEEWAY_SECONDS + 5))
+        assert await entered(tokens, token(nbf=int(time.time()) + auth.LEEWAY_SECONDS - 5))
+
+
+async def test_without_a_key_id_a_key_is_taken_only_where_there_is_one() -> None:
+    async with issuing() as (issuer, tokens):
+        assert await entered(tokens, token(kid=None))
+    async with issuing() as (issuer, tokens):
+        issuer.answer = ok(json.dumps({"keys": [jwk("old"), jwk("new")]}).encode())
+        assert not await entered(tokens, token(kid=None))
+
+
+async def test_a_published_key_is_no_secret_to_sign_with() -> None:
+    def part(facts: Mapping[str, Any]) -> bytes:
+        return base64.urlsafe_b64encode(json.dumps(facts).encode()).rstrip(b"=")
+
+    public = KEYS["old"].public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    claims = part({"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 60})
+    async with issuing() as (_, tokens):
+        for secret in (json.dumps(jwk("old", "old")).encode(), pem, b""):
+            signed = part({"alg": "HS256", "kid": "old"}) + b"." + claims
+            signature = base64.urlsafe_b64encode(hmac.digest(secret, signed, "sha256")).rstrip(b"=")
+            assert not await entered(tokens, (signed + b"." + signature).decode())
+
+
+# --- tokens of the operator's own ---------------------------------------------------------------------------------
+
+PLAIN = "plain-token-0123456789"
+HASHED = "hashed-token-0123456789"
+
+
+def static(value: str) -> StaticTokens:
+    return StaticTokens(load_settings({"HAILUO_MCP_HTTP_TOKENS": value}).http_tokens)
+
+
+async def test_a_token_may_be_configured_as_itself_or_as_its_digest() -> None:
+    digest = hashlib.sha256(HASHED.encode()).hexdigest()
+    tokens = static(f"ann:{PLAIN}, ben:sha256:{digest.upper()}")
+    for given, who in ((PLAIN, "ann"), (HASHED, "ben")):
+        known = await tokens.verify_token(given)
+        assert known
+        assert known.subject == who
+    odd = (
+        "",
+        " ",
+        PLAIN + " ",
+        PLAIN.upper(),
+        f"ann:{PLAIN}",
+        digest,
+        f"sha256:{digest}",
+        "é" * 10,
+        "x" * 10_000,
+        "\0",
+    )
+    for given in odd:
+        assert await tokens.verify_token(given) is None, given
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_scheme_is_read_in_any_letter_case(scheme: str) -> None:
+    headers = [(b"authorization", f"{scheme} {PLAIN}".encode())]
+    connection = HTTPConnection({"type": "http", "headers": headers})
+    assert await BearerAuthBackend(static(f"ann:{PLAIN}")).authenticate(connection)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (f"ann:{PLAIN},ben:sha256:abcdef", "entry 2 is no digest"),
+        (f"ann:sha256:{'0' * 65}", "entry 1 is no digest"),
+        ("ann:töken", "entry 1 cannot be sent in a header"),
+        ("ann:two words", "entry 1 cannot be sent in a header"),
+        (f"ann:{PLAIN},ben:{PLAIN}", "entry 2 has the same token"),
+        (f"ann:{PLAIN},ben:sha256:{hashlib.sha256(PLAIN.encode()).hexdigest()}", "entry 2 has the same token"),
+        (f"ann:{PLAIN},ann:other", "entry 2 has the same name"),
+        ("oauth:ann:x,oauth:ann", "entry 2 has the same name"),
+        ("ann", "entry 1 is not of the form"),
+        (":x", "entry 1 is not of the form"),
+    ],
+)
+def test_a_token_that_could_not_do_what_it_seems_to_is_refused_at_start_and_not_repeated(value: str, why: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"HAILUO_MCP_HTTP_TOKENS": value})
+    assert why in str(refused.value)
+    for part in value.split(","):
+        secret = part.partition(":")[2]
+        assert len(secret) < 2 or secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "::ffff:127.0.0.1", "localhost"])
+def test_a_host_of_this_machine_alone_needs_nothing(host: str) -> None:
+    check_exposure(load_settings({}), host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::ffff:192.0.2.1", "169.254.1.1", "localhost.example"])  # noqa: S104
+def test_any_other_needs_tokens_and_names(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"HTTP_TOKENS.*ALLOWED_HOSTS"):
+        check_exposure(load_settings({}), host)
+    given = {"HAILUO_MCP_HTTP_TOKENS": "ann:x", "HAILUO_MCP_ALLOWED_HOSTS": "video.example"}
+    check_exposure(load_settings(given), host)

@@ -1,0 +1,163 @@
+"""Chromium, the website of the host, and views opened in it."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+import pytest_asyncio
+import uvicorn
+
+from hailuo_mcp.cli.ports import listener_on
+from tests.mcp.player.host import CAPABILITIES, PAGE_MARGINS, Refused, Scripted, Server, View, Website
+from tests.mcp.player.jobs import Result
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NOTE_STATES = """
+window.statesShown = [];
+new MutationObserver(() => {
+  const state = document.querySelector('main')?.dataset.state;
+  if (state && state !== window.statesShown.at(-1)) window.statesShown.push(state);
+}).observe(document, { subtree: true, childList: true, attributes: true });
+"""
+SHOTS = "PLAYER_SHOTS"
+"""Names a directory that keeps the screenshots."""
+
+
+class OpenView(Protocol):
+    """Opens a view and lets the host send it `result`."""
+
+    def __call__(
+        self,
+        result: Result | None,
+        server: Server | None = None,
+        *,
+        origins: tuple[str, ...] = (),
+        capabilities: Result | None = None,
+        arguments: Result | None = None,
+        refusals: dict[str, Refused] | None = None,
+        width: int = 640,
+        theme: str = "light",
+        calm: bool = False,
+        expected_errors: str = "",
+        **context: Any,
+    ) -> Awaitable[View]: ...
+
+
+def chromium() -> str:
+    """Chromium's path. Without it or playwright these tests are skipped, but never in CI."""
+    missing = ""
+    try:
+        import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only whether it is there
+    except ImportError:
+        missing = "playwright is not installed"
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not missing and found:
+        return found
+    missing = missing or "Chromium is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(f"{missing}; CI needs both.")
+    pytest.skip(missing)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncGenerator["Browser"]:
+    path = chromium()
+    from playwright.async_api import async_playwright  # it may be missing
+
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def website() -> AsyncGenerator[Website]:
+    site = Website()
+    config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
+    site.port = listening.getsockname()[1]
+    running = uvicorn.Server(config)
+    serving = asyncio.create_task(running.serve([listening]))
+    yield site
+    running.should_exit = True
+    await serving
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[OpenView]:
+    """Opened views are held, at the end, against what is true of every one: no error, and no request to anybody that
+    the resource's `_meta` does not name.
+    """
+    opened: list[tuple[View, str]] = []
+
+    async def open_one(
+        result: Result | None,
+        server: Server | None = None,
+        *,
+        origins: tuple[str, ...] = (),
+        capabilities: Result | None = None,
+        arguments: Result | None = None,
+        refusals: dict[str, Refused] | None = None,
+        width: int = 640,
+        theme: str = "light",
+        calm: bool = False,
+        expected_errors: str = "",
+        **context: Any,
+    ) -> View:
+        page = await browser.new_page(
+            viewport={"width": width + PAGE_MARGINS, "height": 760},
+            reduced_motion="reduce" if calm else "no-preference",
+        )
+        page.set_default_timeout(20_000)
+        await page.add_init_script(NOTE_STATES)
+        view = View(
+            page,
+            server or Scripted(*([result] if result else [])),
+            website,
+            result,
+            arguments or {},
+            CAPABILITIES if capabilities is None else capabilities,
+            {"theme": theme, "locale": "en-GB", "timeZone": "UTC", **context},
+            origins,
+            refusals or {},
+        )
+        opened.append((view, expected_errors))
+        await view.open()
+        return view
+
+    yield open_one
+    for view, expected in opened:
+        await view.page.close()
+        assert [error for error in view.errors if not expected or expected not in error] == []
+        allowed = {website.origin("host"), website.origin("sandbox"), *view.origins}
+        assert set(view.requested) <= allowed
+
+
+@pytest.fixture
+def shoot(tmp_path: Path) -> Callable[[View, str], Awaitable[None]]:
+    """Take a picture of a view's page, for people to look at."""
+    directory = Path(os.environ.get(SHOTS) or tmp_path)
+
+    async def shot(view: View, name: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        height = await view.page.evaluate("document.body.getBoundingClientRect().height")
+        assert view.page.viewport_size
+        await view.page.set_viewport_size({"width": view.page.viewport_size["width"], "height": int(height)})
+        await view.page.screenshot(path=directory / f"{name}.png")
+
+    return shot

@@ -1,0 +1,35 @@
+"""What leads a host to the view, held against the SDK's own reading of MCP Apps."""
+
+import re
+
+from mcp.server.apps import APP_MIME_TYPE, ResourceCsp
+
+from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, player_html, resource_meta, tool_meta
+
+SIZE_MAX = 40_000
+
+
+def test_tools_name_the_view_in_the_old_form_and_the_new() -> None:
+    assert tool_meta() == {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
+    assert PLAYER_URI.startswith("ui://")
+    assert MIME_TYPE == APP_MIME_TYPE
+
+
+def test_the_view_may_load_clips_from_the_given_origins_and_nothing_else() -> None:
+    ui = resource_meta(["https://b.example", "https://a.example", "https://b.example"])["ui"]
+    csp = ResourceCsp.model_validate(ui["csp"])
+    assert csp.resource_domains == ["https://a.example", "https://b.example"]
+    assert (csp.connect_domains, csp.frame_domains, csp.base_uri_domains) == (None, None, None)
+    assert ui["prefersBorder"] is True
+    assert resource_meta([])["ui"]["csp"] == {"resourceDomains": []}
+
+
+def test_the_view_is_one_small_file_that_loads_nothing() -> None:
+    html = player_html()
+    assert html.startswith("<!doctype html>")
+    assert len(html.encode()) < SIZE_MAX
+    assert not re.search(r"""(?:src|href)\s*=\s*["']|url\(|@import|\bfetch\(|XMLHttpRequest|WebSocket""", html)
+
+
+def test_the_view_never_turns_text_into_markup() -> None:
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", player_html())

@@ -1,0 +1,274 @@
+"""Arguments that a gateway would refuse, or bill for nothing: each is refused here, by name and with its cure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from hailuo_mcp.core.errors import ErrorCode, InvalidInput
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import discover
+
+FAST_02 = "segmind/hailuo-02-fast"
+FAST_23 = "segmind/hailuo-2.3-fast"
+HAILUO_2 = "segmind/minimax-hailuo-2"
+APIXO = "apixo/hailuo-2.3-fast"
+AIMLAPI = "aimlapi/hailuo-02"
+AIMLAPI_23, AIMLAPI_23_FAST = "aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"
+MINIMAX_23, MINIMAX_23_FAST, MINIMAX_02 = "minimax/hailuo-2.3", "minimax/hailuo-2.3-fast", "minimax/hailuo-02"
+PICTURE = "https://example.com/first.png"
+SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong call: what it is, and which words its refusal must hold."""
+
+    id: str
+    model: str
+    arguments: dict[str, Any] = field(hash=False)
+    named: tuple[str, ...]
+    """Words of the message: the parameter, and the value given."""
+    cure: tuple[str, ...]
+    """Words of the hint."""
+    code: ErrorCode = "invalid_input"
+
+    def unsaid(self, message: str, hint: str) -> list[str]:
+        """The words that a refusal owes and does not say; letter case is its own affair."""
+        return [
+            word
+            for text, words in ((message, self.named), (hint, self.cure))
+            for word in words
+            if word.lower() not in text.lower()
+        ]
+
+
+def _with(**more: Any) -> dict[str, Any]:
+    return {**SEEN, **more}
+
+
+CASES: list[Case] = [
+    # prompts
+    Case("no arguments at all", HAILUO_2, {}, ("prompt is missing",), ("pass prompt",)),
+    Case("no prompt", FAST_02, {"first_frame_image": PICTURE}, ("prompt is missing", FAST_02), ("pass prompt",)),
+    Case("null prompt", AIMLAPI, {"prompt": None}, ("prompt must not be null",), ("pass prompt",)),
+    Case("empty prompt", HAILUO_2, {"prompt": ""}, ("prompt is empty",), ("say in the prompt",)),
+    Case("prompt of spaces", AIMLAPI, {"prompt": " \n\t "}, ("prompt is empty",), ("what should happen",)),
+    Case("prompt too long", FAST_23, _with(prompt="x" * 2001), ("2001 characters", "2000"), ("shorten the prompt",)),
+    Case("prompt a number", APIXO, _with(prompt=7), ("prompt must be a string", "7"), ("prompt as a string",)),
+    Case("prompt a list", HAILUO_2, {"prompt": ["a"]}, ("prompt must be a string", "['a']"), ("prompt as a string",)),
+    Case("half a surrogate as a name", HAILUO_2, {**SEEN, "\ud800": 1}, ("\\ud800",), ("leave \\ud800 out",)),
+    # pictures
+    Case(
+        "02-fast without picture", FAST_02, {"prompt": "x"}, ("first_frame_image is missing",), ("first_frame_image",)
+    ),
+    Case(
+        "2.3-fast without picture", FAST_23, {"prompt": "x"}, ("first_frame_image is missing",), ("first_frame_image",)
+    ),
+    Case("APIXO without picture", APIXO, {"prompt": "x"}, ("first_frame_image is missing",), ("first_frame_image",)),
+    Case(
+        "null picture", FAST_02, _with(first_frame_image=None), ("first_frame_image must not be null",), ("pass first",)
+    ),
+    Case(
+        "null optional picture",
+        HAILUO_2,
+        _with(first_frame_image=None),
+        ("must not be null",),
+        ("first_frame_image out",),
+    ),
+    Case("null last frame", AIMLAPI, _with(last_frame_image=None), ("last_frame_image must not be null",), ("out",)),
+    Case("empty picture", FAST_23, _with(first_frame_image=""), ("first_frame_image is empty",), ("URL", "file path")),
+    Case("empty last frame", FAST_02, _with(last_frame_image=""), ("last_frame_image is empty",), ("data: URI",)),
+    Case(
+        "picture an object", FAST_02, _with(first_frame_image={"url": "x"}), ("must be a string", "url"), ("a string",)
+    ),
+    Case("last frame on 2.3-fast", FAST_23, _with(last_frame_image=PICTURE), ("last_frame_image", PICTURE), ("leave",)),
+    Case(
+        "last frame on APIXO", APIXO, _with(last_frame_image=PICTURE), ("does not take last_frame_image",), ("leave",)
+    ),
+    Case(
+        "APIXO data URI", APIXO, _with(first_frame_image="data:image/png;base64,AA"), ("http(s) URL",), ("web address",)
+    ),
+    Case("APIXO file path", APIXO, _with(first_frame_image="/home/me/x.png"), ("/home/me/x.png",), ("web address",)),
+    Case(
+        "APIXO earlier clip",
+        APIXO,
+        _with(first_frame_image="last-frame:a/b/c"),
+        ("last-frame:a/b/c",),
+        ("web address",),
+    ),
+    Case("APIXO URL with a space", APIXO, _with(first_frame_image="https://h/a b.png"), ("a b.png",), ("web address",)),
+    Case("APIXO URL and newline", APIXO, _with(first_frame_image=PICTURE + "\n"), ("http(s) URL",), ("web address",)),
+    Case(
+        "wire name of the picture",
+        HAILUO_2,
+        {"prompt": "x", "image_url": PICTURE},
+        ("take image_url",),
+        ("image_url out",),
+    ),
+    Case("wire name of the pictures", APIXO, _with(image_urls=[PICTURE]), ("image_urls", PICTURE), ("image_urls out",)),
+    # durations
+    Case("duration 8", FAST_02, _with(duration=8), ("duration must be 6 or 10", "8"), ("duration as 6 or 10",)),
+    Case("duration 0", FAST_23, _with(duration=0), ("duration must be 6 or 10", "0"), ("6 or 10",)),
+    Case("duration negative", AIMLAPI, _with(duration=-6), ("duration", "-6"), ("6 or 10",)),
+    Case("duration true", APIXO, _with(duration=True), ("duration", "true"), ("6 or 10",)),
+    Case("duration in words", FAST_02, _with(duration="6s"), ("duration", '"6s"'), ("6 or 10",)),
+    Case("duration a fraction", FAST_02, _with(duration=6.5), ("duration", "6.5"), ("6 or 10",)),
+    Case("duration endless", AIMLAPI, _with(duration="9" * 5000), ("duration must be 6 or 10", "999"), ("6 or 10",)),
+    Case("null duration", FAST_02, _with(duration=None), ("duration must not be null",), ("leave duration out",)),
+    Case("duration on hailuo-2", HAILUO_2, _with(duration=6), ("does not take duration", "6"), ("leave duration out",)),
+    # resolutions
+    Case("resolution 720p", FAST_23, _with(resolution="720p"), ("768p or 1080p", "720p"), ("768p or 1080p",)),
+    Case("resolution a number", AIMLAPI, _with(resolution=1080), ("768p or 1080p", "1080"), ("768p or 1080p",)),
+    Case("resolution 512p", AIMLAPI, _with(resolution="512p"), ("resolution", "512p"), ("768p or 1080p",)),
+    Case("null resolution", APIXO, _with(resolution=None), ("resolution must not be null",), ("resolution out",)),
+    Case(
+        "resolution on 02-fast", FAST_02, _with(resolution="768p"), ("does not take resolution",), ("resolution out",)
+    ),
+    Case("resolution on hailuo-2", HAILUO_2, _with(resolution="1080p"), ("resolution", "1080p"), ("resolution out",)),
+    # modes, routing, switches
+    Case("mode fast", HAILUO_2, _with(mode="fast"), ("standard or pro", '"fast"'), ("standard or pro",)),
+    Case("text mode on APIXO", APIXO, _with(mode="standard-text-to-video"), ("standard or pro",), ("standard or pro",)),
+    Case("mode on 02-fast", FAST_02, _with(mode="pro"), ("does not take mode", '"pro"'), ("leave mode out",)),
+    Case("mode on AI/ML API", AIMLAPI, _with(mode="pro"), ("does not take mode", AIMLAPI), ("leave mode out",)),
+    Case("routing cheapest", APIXO, _with(routing="cheapest"), ("auto or value or official", "cheapest"), ("auto or",)),
+    Case("routing on Segmind", FAST_23, _with(routing="auto"), ("does not take routing",), ("leave routing out",)),
+    Case("optimizer as a word", FAST_02, _with(prompt_optimizer="yes"), ("true or false", '"yes"'), ("true or false",)),
+    Case("optimizer as 1", AIMLAPI, _with(prompt_optimizer=1), ("prompt_optimizer", "1"), ("true or false",)),
+    Case("null optimizer", HAILUO_2, _with(prompt_optimizer=None), ("prompt_optimizer must not be null",), ("out",)),
+    Case("optimizer on APIXO", APIXO, _with(prompt_optimizer=True), ("does not take prompt_optimizer",), ("leave",)),
+    Case("go_fast as a word", FAST_02, _with(go_fast="true"), ("go_fast must be true or false",), ("true or false",)),
+    Case(
+        "go_fast on 2.3-fast", FAST_23, _with(go_fast=True), ("does not take go_fast", "true"), ("leave go_fast out",)
+    ),
+    # callbacks
+    Case(
+        "callback over http",
+        APIXO,
+        _with(callback_url="http://h/x"),
+        ("https URL", "http://h/x"),
+        ("https://host/path",),
+    ),
+    Case(
+        "callback with password",
+        APIXO,
+        _with(callback_url="https://u:p@h/x"),
+        ("callback_url",),
+        ("https://host/path",),
+    ),
+    Case(
+        "callback of two hosts", APIXO, _with(callback_url="https://a\\@b/"), ("callback_url",), ("https://host/path",)
+    ),
+    Case("callback and newline", APIXO, _with(callback_url="https://h/x\n"), ("callback_url",), ("https://host/path",)),
+    Case(
+        "callback too long",
+        APIXO,
+        _with(callback_url="https://h/" + "x" * 2048),
+        ("2058 char",),
+        ("shorter callback_url",),
+    ),
+    Case(
+        "callback on AI/ML API", AIMLAPI, _with(callback_url="https://h/x"), ("does not take callback_url",), ("leave",)
+    ),
+    # combinations that do not exist
+    Case(
+        "10 s at 1080p",
+        FAST_23,
+        _with(duration=10, resolution="1080p"),
+        ("duration=10", "1080p"),
+        ('resolution "768p"',),
+    ),
+    Case("10 s at the default 1080p", FAST_23, _with(duration=10), ("duration=10", "1080p"), ('resolution "768p"',)),
+    Case("10 s at 1080P in capitals", AIMLAPI, _with(duration="10", resolution="1080P"), ("duration=10",), ('"768p"',)),
+    Case("pro for 10 s", APIXO, _with(mode="pro", duration=10), ("mode=pro", "duration=10"), ('mode "standard"',)),
+    Case(
+        "1080p for 10 s", APIXO, _with(resolution="1080p", duration=10), ("resolution=1080p",), ('resolution "768p"',)
+    ),
+    Case("standard at 1080p", APIXO, _with(mode="standard", resolution="1080p"), ("mode=standard",), ('mode "pro"',)),
+    Case("pro at 768p", APIXO, _with(mode="pro", resolution="768p"), ("mode=pro", "768p"), ('mode "standard"',)),
+    Case("10 s at 1080p on the unified route", AIMLAPI_23, _with(duration=10, resolution="1080p"), (), ('"768p"',)),
+    Case(
+        "unified wire name", AIMLAPI_23, {"prompt": "x", "image_url": PICTURE}, ("take image_url",), ("image_url out",)
+    ),
+    Case("last frame on unified", AIMLAPI_23_FAST, _with(last_frame_image=PICTURE), ("last_frame_image",), ("leave",)),
+    Case(
+        "unified fast from text", AIMLAPI_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)
+    ),
+    Case(
+        "MiniMax fast from text", MINIMAX_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)
+    ),
+    Case("10 s at 1080p, MiniMax", MINIMAX_23, _with(duration=10, resolution="1080p"), ("1080p",), ('"768p"',)),
+    Case("512p on MiniMax 2.3", MINIMAX_23, _with(resolution="512p"), ("512p", "768p or 1080p"), ("768p or 1080p",)),
+    Case("last frame on MiniMax 2.3", MINIMAX_23, _with(last_frame_image=PICTURE), ("last_frame_image",), ("leave",)),
+    Case(
+        "512p from text", MINIMAX_02, {"prompt": "x", "resolution": "512p"}, ("512p", "without"), ("first_frame_image",)
+    ),
+    Case(
+        "512p with a last frame",
+        MINIMAX_02,
+        _with(resolution="512p", last_frame_image=PICTURE),
+        ("resolution=512p with last_frame_image",),
+        ('resolution "768p"',),
+    ),
+    Case(
+        "only a last frame",
+        MINIMAX_02,
+        {"prompt": "x", "last_frame_image": PICTURE},
+        ("without first_frame_image",),
+        ("first_frame_image",),
+    ),
+    Case(
+        "pretreatment with a last frame",
+        MINIMAX_02,
+        _with(fast_pretreatment=True, last_frame_image=PICTURE),
+        ("fast_pretreatment=true",),
+        ("leave fast_pretreatment out",),
+    ),
+    Case("pretreatment as a word", MINIMAX_23, _with(fast_pretreatment="no"), ("true or false", '"no"'), ("true or",)),
+    Case("pretreatment on Segmind", FAST_02, _with(fast_pretreatment=True), ("fast_pretreatment",), ("leave",)),
+    Case("MiniMax callback over http", MINIMAX_23, _with(callback_url="http://h/x"), ("https URL",), ("https://host",)),
+    # names nobody knows
+    Case("an invented parameter", FAST_02, _with(seed=42), ("does not take seed", "42"), ("leave seed out",)),
+    Case("a null of no known name", AIMLAPI, _with(seed=None), ("does not take seed", "null"), ("leave seed out",)),
+    Case("another spelling", FAST_23, _with(Duration=6), ("does not take Duration",), ("leave Duration out",)),
+    Case(
+        "the remote name",
+        AIMLAPI,
+        _with(enhance_prompt=True),
+        ("does not take enhance_prompt",),
+        ("enhance_prompt out",),
+    ),
+    Case(
+        "a key among the arguments", FAST_02, _with(api_key="sk-1"), ("does not take api_key", "not shown"), ("leave",)
+    ),
+    Case("a name with a newline", FAST_02, _with(**{"a\nb": 1}), ("does not take a b",), ("leave a b out",)),
+    # several at once
+    Case(
+        "two wrong values",
+        FAST_02,
+        _with(duration=7, go_fast=3),
+        ("duration", "7", "go_fast", "3"),
+        ("6 or 10", "true"),
+    ),
+    Case("missing and unknown", FAST_23, {"prompt": "x", "fps": 24}, ("first_frame_image", "fps"), ("fps out",)),
+]
+
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_wrong_argument_is_named_with_its_value_and_its_cure(case: Case) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        MODELS[case.model].read(case.arguments)
+    problem = refused.value.problem
+    assert (problem.code, problem.charged, problem.safe_to_retry) == (case.code, "no", False)
+    assert not case.unsaid(problem.message, problem.hint), (problem.message, problem.hint)
+    assert (problem.message + problem.hint).isprintable()
+    assert len(problem.message) < 400
+
+
+def test_the_table_covers_every_model_and_every_parameter() -> None:
+    assert {case.model for case in CASES} == set(MODELS)
+    named = {name for case in CASES for name in case.arguments}
+    assert named >= {name for model in MODELS.values() for name in model.model_fields}
+    assert len({case.id for case in CASES}) == len(CASES)

@@ -1,0 +1,450 @@
+"""The prompts: their definitions, held to committed snapshots, and that what they tell an assistant to do works."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, TextContent
+
+from hailuo_mcp.app import build_studio
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.ledger import Budget, Guard
+from hailuo_mcp.mcp import prompts, tools
+from hailuo_mcp.mcp.prompts.texts import CAMERA
+from hailuo_mcp.sandbox.render import camera
+from hailuo_mcp.service.session import Studio
+from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, says, settings_for, wired
+
+SNAPSHOTS = Path(__file__).parent / "snapshots" / "prompts"
+REWRITE = "SNAPSHOTS=write"
+NAMES = ("animate_picture", "storyboard", "compare_models", "rescue_clips")
+REQUIRED: Mapping[str, dict[str, str]] = {
+    "animate_picture": {"picture": PICTURE, "action": "the kite climbs into the clouds"},
+    "storyboard": {"story": "A kite breaks loose, crosses the bay and lands in a tree."},
+    "compare_models": {"prompt": "a red kite rises [Push in]"},
+    "rescue_clips": {},
+}
+OPTIONS: Mapping[str, dict[str, str]] = {
+    "animate_picture": {"model": "segmind/hailuo-2.3-fast", "duration": "10", "resolution": "768P"},
+    "storyboard": {"shots": "5", "first_picture": PICTURE, "model": "aimlapi/hailuo-02"},
+    "compare_models": {"picture": PICTURE},
+    "rescue_clips": {},
+}
+ANYWHERE = Guard(Budget(frozenset()), timedelta(0))
+NO_KEY = {"HAILUO_MCP_SANDBOX": "0"}
+FAST_02, APIXO = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast"
+
+
+def held_to_snapshot(file: Path, defined: object) -> None:
+    """A definition is as the committed file says."""
+    if f"SNAPSHOTS={os.environ.get('SNAPSHOTS', '')}" == REWRITE:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(defined, indent=2, ensure_ascii=False) + "\n")
+    assert json.loads(file.read_text()) == defined, f"if this is wanted: {REWRITE} uv run pytest tests"
+
+
+async def written(studio: Studio, name: str, **arguments: str) -> str:
+    """The text of a prompt."""
+    result = await prompts.get(studio, name, arguments)
+    (message,) = result.messages
+    assert message.role == "user"
+    assert isinstance(message.content, TextContent)
+    return message.content.text
+
+
+async def refusal(studio: Studio, name: str, **arguments: str) -> MCPError:
+    with pytest.raises(MCPError) as refused:
+        await prompts.get(studio, name, arguments)
+    return refused.value
+
+
+async def entered(studio: Studio, **facts: Any) -> Job:
+    """A job in the ledger, of which these facts are known."""
+    origin = studio.gateways[facts.get("model", FAST_02).split("/")[0]].origin
+    known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
+    job = Job(**known)
+    return await studio.ledger.enter(job, ANYWHERE)
+
+
+# --- definitions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prompt", prompts.definitions(), ids=NAMES)
+def test_a_prompt_is_defined_as_its_snapshot_says(prompt: Any) -> None:
+    defined = prompt.model_dump(mode="json", by_alias=True, exclude_none=True)
+    held_to_snapshot(SNAPSHOTS / f"{prompt.name}.json", defined)
+    assert all(argument["title"] and argument["description"] for argument in defined["arguments"])
+
+
+def test_every_prompt_has_a_snapshot_and_nothing_is_left_over() -> None:
+    assert tuple(prompt.name for prompt in prompts.definitions()) == NAMES
+    assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
+
+
+def test_the_required_arguments_are_those_a_prompt_cannot_do_without() -> None:
+    for prompt in prompts.definitions():
+        assert {a.name for a in prompt.arguments or () if a.required} == set(REQUIRED[prompt.name])
+        assert {a.name for a in prompt.arguments or () if not a.required} == set(OPTIONS[prompt.name])
+
+
+# --- what holds for all of them ---------------------------------------------------------------------------------------
+
+
+def calls_in(text: str) -> list[dict[str, Any]]:
+    """The argument objects that a text spells out, as JSON."""
+    found: list[dict[str, Any]] = []
+    for start in re.finditer(r"\{", text):
+        value, _ = json.JSONDecoder().raw_decode(text[start.start() :])
+        found.append(value)
+    return found
+
+
+def without_blanks(call: dict[str, Any]) -> dict[str, Any]:
+    """The call with its blanks filled in, and a picture in place of a last frame that does not exist yet."""
+    filled = {name: "a kite" if str(value).startswith("<") else value for name, value in call.items()}
+    if "first_frame_image" in call and ("<" in call["first_frame_image"]):
+        filled["first_frame_image"] = PICTURE
+    return filled
+
+
+@pytest.mark.parametrize("options", [REQUIRED, OPTIONS], ids=["as little as possible", "everything"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("variables", [{}, KEYS, NO_KEY], ids=["sandbox", "keys", "no key"])
+async def test_every_call_that_a_prompt_spells_out_is_accepted(
+    name: str, options: Mapping[str, dict[str, str]], variables: dict[str, str], tmp_path: Path
+) -> None:
+    usable = variables is not NO_KEY
+    arguments = {**REQUIRED[name], **options[name]}
+    if not usable:
+        arguments.pop("model", None)
+    async with build_studio(settings_for(tmp_path, **variables)) as studio:
+        text = await written(studio, name, **arguments)
+        for call in calls_in(text):
+            dry = await studio.generate(without_blanks(call), dry_run=True)
+            assert dry.job.model == call.get("model", dry.job.model)
+    assert bool(calls_in(text)) == (usable and name != "rescue_clips")
+    assert all(value in text for value in REQUIRED[name].values())
+    assert ("sandbox" in text) == (not variables and name != "rescue_clips")
+    named = {word for word in re.findall(r"[a-z]+(?:_[a-z]+)+", text) if word.split("_")[0] in _VERBS}
+    assert named <= set(tools.HANDLERS)
+    assert not re.search(r"\b(MUST|NEVER|ALWAYS|IMPORTANT|DO NOT)\b", text)
+
+
+_VERBS = {name.split("_")[0] for name in tools.HANDLERS}
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [(name, argument) for name, arguments in REQUIRED.items() for argument in arguments]
+)
+@pytest.mark.parametrize("blank", [None, "", "  "])
+async def test_a_missing_argument_is_refused_by_name(
+    name: str, argument: str, blank: str | None, tmp_path: Path
+) -> None:
+    given = {key: value for key, value in REQUIRED[name].items() if key != argument}
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, name, **given, **({} if blank is None else {argument: blank}))
+    assert refused.code == INVALID_PARAMS
+    assert f"{name}: {argument} is missing" in refused.message
+    assert refused.data == {"argument": argument}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_told(name: str, tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, name, **REQUIRED[name], tempo="fast")
+    assert refused.code == INVALID_PARAMS
+    assert f"{name} has no argument tempo" in refused.message
+    assert all(argument in refused.message for argument in OPTIONS[name])
+
+
+async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, "make_me_rich")
+    assert refused.code == INVALID_PARAMS
+    assert all(name in refused.message for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "value"),
+    [
+        ("animate_picture", "action", "x" * 2001),
+        ("animate_picture", "picture", "data:image/png;base64," + "A" * 5000),
+        ("compare_models", "prompt", "x" * 2001),
+        ("storyboard", "story", "x" * 20_001),
+    ],
+)
+async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_repeated(
+    name: str, argument: str, value: str, tmp_path: Path
+) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, name, **{**REQUIRED[name], argument: value})
+    assert (refused.code, refused.data) == (INVALID_PARAMS, {"argument": argument})
+    assert f"{argument} has {len(value)} characters" in refused.message
+    assert len(refused.message) < 300
+
+
+async def test_a_broken_ledger_is_no_fault_of_the_arguments(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
+    async with build_studio(settings) as studio:
+        assert (await refusal(studio, "rescue_clips")).code == INTERNAL_ERROR
+
+
+# --- animate_picture --------------------------------------------------------------------------------------------------
+
+
+def test_the_camera_commands_explained_are_all_there_are() -> None:
+    explained = {command.lower() for commands in CAMERA for command in re.findall(r"\[([^\]]+)\]", commands)}
+    assert explained == set(camera.COMMANDS)
+
+
+async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to_the_clip(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "animate_picture", **REQUIRED["animate_picture"])
+    assert f"the cheapest usable model that takes this: {FAST_02}" in text
+    assert "$0.125 a clip (exact; Segmind pricing page" in text
+    steps = ["dry_run true", "without dry_run", "get_status", "download_video"]
+    assert sorted(steps, key=text.index) == steps
+    assert "[Push in], [Pull out]: the camera moves closer or back" in text
+
+
+async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"])
+    (call,) = calls_in(text)
+    assert call == {
+        "model": "segmind/hailuo-2.3-fast",
+        "prompt": "<the prompt>",
+        "first_frame_image": PICTURE,
+        "duration": 10,
+        "resolution": "768p",
+    }
+    assert "as the user chose" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"model": "sora"}, "Usable models: "),
+        ({"model": APIXO, "picture": "kite.png"}, "the picture must be an http(s) URL"),
+        ({"duration": "7"}, "duration must be"),
+        ({"duration": "10", "resolution": "1080p"}, "duration=10 with resolution=1080p"),
+        ({"model": FAST_02, "resolution": "1080p"}, "does not take resolution"),
+    ],
+)
+async def test_animate_picture_refuses_what_no_model_or_not_this_one_takes(
+    options: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, "animate_picture", **{**REQUIRED["animate_picture"], **options})
+    assert refused.code == INVALID_PARAMS
+    assert said in refused.message
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "rescue_clips"])
+async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str, tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path, **NO_KEY)) as studio:
+        text = await written(studio, name, **REQUIRED[name])
+    assert all(variable in text for variable in KEYS)
+
+
+# --- storyboard -------------------------------------------------------------------------------------------------------
+
+
+async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_last_shot(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "storyboard", **REQUIRED["storyboard"])
+    first, second = calls_in(text)
+    assert first == {"model": "minimax/hailuo-2.3", "prompt": "<shot 1>"}
+    assert second["first_frame_image"] == "last-frame:<request_id of shot 1>"
+    assert "3 shots" in text
+    assert "Estimate for 3 such shots: $0.84" in text
+
+
+async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_says_the_sum_first(
+    tmp_path: Path,
+) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
+    first, second = calls_in(text)
+    assert (first["model"], first["first_frame_image"]) == (FAST_02, "kite.png")
+    assert second["model"] == FAST_02
+    assert text.index("Estimate for 4 such shots: $0.50") < text.index("Submit shot 1")
+
+
+async def test_storyboard_asks_for_a_picture_where_the_model_needs_one(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "storyboard", story="A kite.", model=FAST_02)
+    assert "The first shot needs a picture to start from" in text
+    assert calls_in(text)[0]["first_frame_image"] == "<first picture>"
+
+
+@pytest.mark.parametrize("more", [{"model": APIXO}, {"first_picture": PICTURE}])
+async def test_storyboard_chains_nothing_where_pictures_must_be_web_addresses(
+    more: dict[str, str], tmp_path: Path
+) -> None:
+    only_apixo = {"APIXO_API_KEY": KEYS["APIXO_API_KEY"]}
+    async with build_studio(settings_for(tmp_path, **only_apixo)) as studio:
+        text = await written(studio, "storyboard", story="A kite.", **more)
+    assert "last-frame" not in text
+    assert "one picture a shot" in text
+
+
+async def test_storyboard_of_one_shot_is_a_story_too(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        assert "in 1 shot," in await written(studio, "storyboard", story="A kite.", shots="1")
+
+
+@pytest.mark.parametrize("shots", ["0", "13", "-1", "three", "2.5", "²", "9999"])
+async def test_storyboard_takes_a_whole_number_of_shots(shots: str, tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, "storyboard", story="A kite.", shots=shots)
+    assert refused.code == INVALID_PARAMS
+    assert "shots" in refused.message
+
+
+async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        refused = await refusal(studio, "storyboard", story="A kite.", model="sora")
+    assert refused.code == INVALID_PARAMS
+    assert FAST_02 in refused.message
+
+
+# --- compare_models ---------------------------------------------------------------------------------------------------
+
+
+async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "compare_models", prompt="a kite")
+    taken, others = text.split("Models that do not:")
+    assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; $0.3875" in taken
+    assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in taken
+    assert "Together about $0.95, and 2 of unknown price." in taken
+    assert f"- {FAST_02}: first_frame_image is missing" in others
+
+
+async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "compare_models", prompt="a kite", picture=PICTURE)
+    assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
+    assert "Models that do not" not in text
+    assert "and 3 of unknown price" in text
+
+
+async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as studio:
+        assert "No price is published." in await written(studio, "compare_models", prompt="a kite", picture=PICTURE)
+        assert "No usable model takes this" in await written(studio, "compare_models", prompt="a kite")
+
+
+# --- rescue_clips -----------------------------------------------------------------------------------------------------
+
+
+async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_under_way(tmp_path: Path) -> None:
+    now = utc_now()
+    link: dict[str, Any] = {"state": State.COMPLETED, "video_url": "https://clips.example/x.mp4"}
+    studio, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with studio:
+        await entered(studio, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
+        await entered(studio, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
+        await entered(studio, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
+        await entered(studio, remote_id="soon", expires_at=now + timedelta(minutes=5, seconds=5), **link)
+        await entered(studio, model="aimlapi/hailuo-02", remote_id="id:a/b", **link)
+        await entered(studio, remote_id="saved", video_path="/clips/x.mp4", expires_at=now, **link)
+        await entered(studio, remote_id="waiting", state=State.QUEUED, expires_at=now + timedelta(minutes=59))
+        lost = await entered(studio)
+        await entered(studio, remote_id="failed", state=State.FAILED)
+        await entered(studio, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
+        text = await written(studio, "rescue_clips")
+    told = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
+    assert told == [
+        (f"{FAST_02}/at-once", "completed"),
+        (f"{FAST_02}/soon", "completed"),
+        (f"{FAST_02}/later", "completed"),
+        ("aimlapi/hailuo-02/id:a/b", "completed"),
+        (f"{FAST_02}/gone", "completed"),
+        (f"{FAST_02}/waiting", "queued"),
+        (lost.request_id, "unconfirmed"),
+    ]
+    for said in ("within a minute", "in 5 minutes", "in 40 minutes", "nobody says how long", "past by now"):
+        assert said in text
+    assert "Do not submit an unconfirmed one again" in text
+    assert not wire.requests
+
+
+async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_checked(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        text = await written(studio, "rescue_clips")
+        assert "Call list_jobs with limit 50" in text
+        job = (await studio.generate(arguments_for(FAST_02))).job
+        assert job.request_id in await written(studio, "rescue_clips")
+        await studio.ledger.change(
+            job.key, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
+        )
+        assert await written(studio, "rescue_clips") == text
+
+
+async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        rehearsed = (await studio.generate(arguments_for(FAST_02))).job
+    async with build_studio(settings_for(tmp_path, **KEYS)) as studio:
+        assert rehearsed.request_id not in await written(studio, "rescue_clips")
+
+
+# --- suggestions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "given", "values"),
+    [
+        ("animate_picture", "model", {}, list(MODEL_IDS)),
+        ("animate_picture", "action", {}, []),
+        ("animate_picture", "picture", {}, []),
+        ("animate_picture", "duration", {}, ["6", "10"]),
+        ("animate_picture", "duration", {"model": "segmind/minimax-hailuo-2"}, []),
+        ("animate_picture", "duration", {"model": "sora"}, ["6", "10"]),
+        ("animate_picture", "resolution", {}, ["768p", "1080p", "512p"]),
+        ("animate_picture", "resolution", {"model": FAST_02}, []),
+        ("animate_picture", "resolution", {"model": APIXO}, ["768p", "1080p"]),
+        ("storyboard", "model", {}, [model_id for model_id in MODEL_IDS if model_id != APIXO]),
+        ("storyboard", "shots", {}, [str(number) for number in range(1, 13)]),
+        ("storyboard", "story", {}, []),
+        ("compare_models", "prompt", {}, []),
+    ],
+)
+async def test_an_argument_is_offered_the_values_that_make_sense(
+    name: str, argument: str, given: dict[str, str], values: list[str], tmp_path: Path
+) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        assert list(await prompts.suggestions(studio, name, argument, given)) == values
+
+
+async def test_a_picture_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        saved = (await studio.generate(arguments_for("aimlapi/hailuo-02"))).job
+        await studio.status(saved.request_id, 10)
+        await studio.generate(arguments_for(FAST_02))
+        for name, argument in (
+            ("animate_picture", "picture"),
+            ("storyboard", "first_picture"),
+            ("compare_models", "picture"),
+        ):
+            offered = await prompts.suggestions(studio, name, argument, {})
+            assert list(offered) == [f"last-frame:{saved.request_id}"]
+        text = await written(studio, "animate_picture", picture=offered[0], action="it goes on")
+        (call,) = calls_in(text)
+        assert call["first_frame_image"] == offered[0]
+        assert (await studio.generate(without_blanks(call), dry_run=True)).request
+
+
+@pytest.mark.parametrize(("name", "argument"), [("rescue_clips", "model"), ("make_me_rich", "model")])
+async def test_nothing_is_offered_for_what_does_not_exist(name: str, argument: str, tmp_path: Path) -> None:
+    async with build_studio(settings_for(tmp_path)) as studio:
+        with pytest.raises(MCPError) as refused:
+            await prompts.suggestions(studio, name, argument, {})
+    assert refused.value.code == INVALID_PARAMS

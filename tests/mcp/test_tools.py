@@ -1,0 +1,454 @@
+"""The tools as a client sees them: their definitions, held to committed snapshots, and the shape of every result."""
+
+import base64
+import json
+import os
+import sqlite3
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import jsonschema
+import pytest
+from mcp import Client
+from mcp_types import CallToolResult, ImageContent, ListToolsResult, ResourceLink
+
+from hailuo_mcp.core.errors import ErrorCode
+from hailuo_mcp.core.job import State
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.server import build_server
+from hailuo_mcp.service.session import Studio
+from tests.catalog.test_comparison import WANTS
+from tests.support import (
+    KEYS,
+    MODEL_IDS,
+    PICTURE,
+    Answerer,
+    Wire,
+    arguments_for,
+    breaks,
+    catalog_for,
+    facts_of,
+    listened_to,
+    says,
+    segmind,
+    settings_for,
+    text_of,
+    wired,
+)
+
+from .test_bad_input import CASES, Case
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+REWRITE = "SNAPSHOTS=write"
+DEFINITIONS = {tool.name: tool for tool in tools.definitions(catalog_for(HAILUO_MCP_SANDBOX="1"))}
+NAMES = ("generate_video", "get_status", "list_models", "list_jobs", "download_video")
+MODEL_IDS_OF_THE_SOURCES = MODEL_IDS[:5]
+MODELS_THERE_ARE_NOT: tuple[object, ...] = ("sora", 7, [], "x" * 5000)
+FAST_02 = "segmind/hailuo-02-fast"
+APIXO = "apixo/hailuo-2.3-fast"
+
+
+# --- definitions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_is_defined_as_its_snapshot_says(name: str) -> None:
+    defined = DEFINITIONS[name].model_dump(mode="json", by_alias=True, exclude_none=True)
+    file = SNAPSHOTS / f"{name}.json"
+    if f"SNAPSHOTS={os.environ.get('SNAPSHOTS', '')}" == REWRITE:
+        file.write_text(json.dumps(defined, indent=2, ensure_ascii=False) + "\n")
+    assert json.loads(file.read_text()) == defined, (
+        f"if this is wanted: {REWRITE} uv run pytest tests/mcp/test_tools.py"
+    )
+
+
+def test_every_tool_has_a_snapshot_a_handler_and_nothing_is_left_over() -> None:
+    assert tuple(DEFINITIONS) == NAMES == tuple(tools.HANDLERS)
+    assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
+
+
+def _tokens(text: str) -> int:
+    import bpe_openai  # it warns while it is imported, which only a test's own filter sees
+
+    return len(bpe_openai.get_encoding("o200k_base").encode(text))
+
+
+@pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("models", [MODEL_IDS, MODEL_IDS_OF_THE_SOURCES, *[(m,) for m in MODEL_IDS]], ids=len)
+def test_the_definitions_cost_a_context_no_more_than_promised(models: tuple[str, ...]) -> None:
+    defined = tools.definitions(catalog_for(HAILUO_MCP_MODELS=",".join(models)))
+    assert sum(_tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1200
+    listed = ListToolsResult(tools=defined)
+    on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
+    assert _tokens(on_the_wire) <= 2500
+    assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2500
+
+
+@pytest.mark.parametrize(
+    ("name", "read_only", "idempotent", "open_world"),
+    [
+        ("generate_video", False, False, True),
+        ("get_status", True, True, True),
+        ("list_models", True, True, False),
+        ("list_jobs", True, True, False),
+        ("download_video", False, True, True),
+    ],
+)
+def test_annotations_are_explicit(name: str, read_only: bool, idempotent: bool, open_world: bool) -> None:
+    hints = DEFINITIONS[name].annotations
+    assert hints
+    assert (hints.read_only_hint, hints.destructive_hint) == (read_only, False)
+    assert (hints.idempotent_hint, hints.open_world_hint) == (idempotent, open_world)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_output_schema_fits_a_result_as_well_as_an_error(name: str) -> None:
+    schema = DEFINITIONS[name].output_schema
+    assert schema
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["type"] == "object"
+    assert schema["properties"]["error"]["type"] == ["object", "null"]
+    text = json.dumps(schema)
+    for word in ("required", "$ref", "anyOf", "oneOf", "allOf", "additionalProperties"):
+        assert f'"{word}"' not in text
+    for prop in schema["properties"].values():
+        kinds = prop["type"]
+        assert isinstance(kinds, str) or (len(kinds) == 2 and kinds[1] == "null")
+
+
+# --- results: each one made here is held to its schema ---------------------------------------------------------------
+
+FIELDS = {
+    *("request_id", "model", "state", "created_at", "updated_at", "elapsed_seconds", "estimated_seconds"),
+    *("poll_after_seconds", "video_url", "video_path", "expires_at", "error", "estimated_cost_usd", "cost_usd"),
+    *("warnings", "parameters", "duplicate", "sandbox", "next_step", "request"),
+}
+PROBLEM = {"code", "message", "hint", "charged", "safe_to_retry"}
+SHORT = 1200
+OF_A_MODEL = 260
+"""How many characters a list may spend on each."""
+
+
+class Caller:
+    """Calls tools, and holds every result to what is promised of all of them."""
+
+    def __init__(self, studio: Studio, wire: Wire) -> None:
+        self.studio = studio
+        self.wire = wire
+        self.progress: list[tuple[float, float | None, str]] = []
+
+    async def __call__(self, tool: str, **arguments: Any) -> CallToolResult:
+        result = await tools.call(tool, tools.Call(self.studio, arguments, self._report))
+        held_to_its_promises(tool, result)
+        return result
+
+    async def facts(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
+        result = await self(tool, **arguments)
+        assert not result.is_error, result.structured_content
+        return facts_of(result)
+
+    async def error(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
+        result = await self(tool, **arguments)
+        assert result.is_error, result.structured_content
+        return facts_of(result)["error"]
+
+    async def _report(self, done: float, total: float | None, said: str) -> None:
+        self.progress.append((done, total, said))
+
+
+def held_to_its_promises(tool: str, result: CallToolResult) -> None:
+    facts = facts_of(result)
+    schema = DEFINITIONS[tool].output_schema
+    assert schema
+    jsonschema.Draft202012Validator(schema).validate(facts)  # pyright: ignore[reportUnknownMemberType]  untyped
+    text, more = text_of(result), result.content[1:]
+    whole_model = tool == "list_models" and '"schema"' in text
+    longest = max(SHORT, OF_A_MODEL * len(MODEL_IDS)) if tool == "list_models" else SHORT
+    assert 0 < len(text) <= (6000 if whole_model else longest)
+    assert not any(key in text + json.dumps(facts) for key in KEYS.values())
+    if result.is_error:
+        assert set(facts) == {"error"}
+        assert PROBLEM <= set(facts["error"]) <= PROBLEM | {"request_id"}
+        assert facts["error"]["code"] in get_args(ErrorCode)
+        assert facts["error"]["message"] in text
+        assert not more
+    else:
+        elsewhere = {"video_url"} if tool == "download_video" else set[str]()  # told to those on another machine
+        properties = schema["properties"].keys() - {"error"} - elsewhere
+        assert set(facts) == properties | ({"error"} & set(facts))
+        assert all(isinstance(part, ImageContent | ResourceLink) for part in more)
+        if tool in ("generate_video", "get_status"):
+            assert set(facts) == FIELDS
+
+
+@asynccontextmanager
+async def over(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
+    """A caller of the sandbox in this process, or of gateways that answer like this."""
+    studio, wire = wired(settings, answer) if answer else listened_to(settings)
+    async with studio:
+        yield Caller(studio, wire)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_for(tmp_path)
+
+
+async def test_a_submitted_job_says_what_to_call_next(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        result = await sandbox("generate_video", **arguments_for(FAST_02))
+        facts = facts_of(result)
+        assert (facts["state"], facts["sandbox"], facts["duplicate"]) == ("queued", True, False)
+        assert facts["request_id"].startswith(f"{FAST_02}/")
+        assert facts["created_at"].endswith("Z")
+        assert (facts["estimated_cost_usd"], facts["estimated_seconds"]) == (0.125, 80.0)
+        assert facts["poll_after_seconds"] == 2
+        assert f'get_status with request_id "{facts["request_id"]}"' in facts["next_step"]
+        assert "[sandbox: not a real clip]" in text_of(result)
+        assert facts["request"] is None
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_a_job_of_each_model_is_followed_saved_and_listed(model_id: str, tmp_path: Path) -> None:
+    async with over(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
+        request_id = (await sandbox.facts("generate_video", **arguments_for(model_id)))["request_id"]
+        facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
+        assert (facts["state"], facts["video_path"], facts["poll_after_seconds"]) == ("completed", None, None)
+        assert facts["video_url"]
+        listed = await sandbox.facts("list_jobs")
+        assert (listed["total"], listed["jobs"][0]["request_id"]) == (1, request_id)
+        assert set(listed["jobs"][0]) == {
+            *("request_id", "model", "state", "created_at", "prompt", "video_url", "video_path", "expires_at")
+        }
+
+
+async def test_a_saved_clip_is_answered_with_its_path_and_a_still(settings: Settings, tmp_path: Path) -> None:
+    async with over(settings) as sandbox:
+        request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
+        facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
+        assert facts["state"] == "completed"
+        assert facts["video_path"] in facts["next_step"]
+        for _ in range(2):
+            result = await sandbox("download_video", request_id=request_id)
+            assert result.structured_content == {
+                "request_id": request_id,
+                "video_path": facts["video_path"],
+                "bytes": Path(facts["video_path"]).stat().st_size,
+                "media_type": "video/mp4",
+            }
+            assert Path(facts["video_path"]).is_relative_to(tmp_path / "clips")
+            _, still, link = result.content
+            assert isinstance(link, ResourceLink)
+            assert link.uri.startswith("hailuo://videos/")
+            assert isinstance(still, ImageContent)
+            assert base64.b64decode(still.data).startswith(b"\x89PNG")
+
+
+async def test_a_dry_run_has_no_id_and_the_request(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        facts = await sandbox.facts("generate_video", **arguments_for(FAST_02), dry_run=True)
+        assert (facts["state"], facts["request_id"], facts["error"], facts["poll_after_seconds"]) == (
+            *("dry_run", None, None, None),
+        )
+        assert facts["request"]["method"] == "POST"
+        assert facts["request"]["url"] == "https://api.segmind.com/v2/hailuo-02-fast"
+        assert facts["request"]["headers"]["x-api-key"] == "***"
+        assert facts["request"]["body"]["first_frame_image"] == PICTURE
+        assert sandbox.wire.requests == []
+
+
+async def test_an_unconfirmed_job_is_an_ordinary_answer_that_invites_no_retry(tmp_path: Path) -> None:
+    async with over(settings_for(tmp_path, **KEYS), breaks) as call:
+        result = await call("generate_video", **arguments_for(APIXO))
+        facts = facts_of(result)
+        assert (result.is_error, facts["state"]) == (False, "unconfirmed")
+        assert (facts["error"]["code"], facts["error"]["charged"]) == ("unconfirmed", "unknown")
+        assert facts["error"]["safe_to_retry"] is False
+        assert "do not submit again" in facts["next_step"]
+        again = await call.facts("generate_video", **arguments_for(APIXO))
+        assert (again["duplicate"], again["request_id"]) == (True, facts["request_id"])
+        assert (await call.facts("get_status", request_id=facts["request_id"]))["state"] == "unconfirmed"
+
+
+async def test_a_failed_job_is_an_ordinary_answer(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        call = arguments_for(FAST_02, prompt="a kite sandbox:content_violation")
+        request_id = (await sandbox.facts("generate_video", **call))["request_id"]
+        facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
+        assert (facts["state"], facts["error"]["code"]) == ("failed", "content_violation")
+        assert facts["next_step"] == facts["error"]["hint"]
+        error = await sandbox.error("download_video", request_id=request_id)
+        assert (error["code"], error["request_id"], error["safe_to_retry"]) == ("not_ready", request_id, False)
+
+
+async def test_a_refused_submission_is_an_error_with_the_id_of_its_record(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        error = await sandbox.error("generate_video", **arguments_for(FAST_02, prompt="a kite sandbox:no_credits"))
+        assert (error["code"], error["charged"], error["safe_to_retry"]) == ("insufficient_credits", "no", False)
+        failed = await sandbox.facts("get_status", request_id=error["request_id"])
+        assert (failed["state"], failed["error"]["code"]) == ("failed", "insufficient_credits")
+
+
+async def test_progress_is_told_while_a_call_is_held(tmp_path: Path) -> None:
+    async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="1", HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
+        request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
+        assert (await sandbox.facts("get_status", request_id=request_id, wait_seconds=20))["state"] == "completed"
+        assert sandbox.progress
+        assert all(total == 80.0 and "s" in said for _, total, said in sandbox.progress)
+        assert [done for done, _, _ in sandbox.progress] == sorted(done for done, _, _ in sandbox.progress)
+
+
+# --- listing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_every_usable_model_is_listed_in_a_few_facts(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        result = await sandbox("list_models")
+        facts = facts_of(result)
+        assert [model["model"] for model in facts["models"]] == list(MODEL_IDS)
+        assert (facts["default_model"], facts["sandbox"]) == ("minimax/hailuo-2.3", True)
+        prices = {model["model"]: model["price_usd"] for model in facts["models"]}
+        assert prices[FAST_02] == [0.125, 0.188]
+        assert prices[APIXO] is None
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_one_model_is_listed_with_its_schema_and_the_sources_of_its_rules(
+    model_id: str, settings: Settings
+) -> None:
+    async with over(settings) as sandbox:
+        (model,) = (await sandbox.facts("list_models", model=model_id))["models"]
+        assert model["model"] == model_id
+        assert model["schema"]["additionalProperties"] is False
+        assert {row["parameter"] for row in model["constraints"]} >= set(model["required"])
+        for row in model["constraints"]:
+            assert row["source"].split(":")[0] in ("documented", "sdk", "observed", "inferred")
+        for price in model["prices"]:
+            assert price["kind"] in ("exact", "upper bound", "average")
+
+
+async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: Path) -> None:
+    async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500)) as call:
+        result = await call("list_models")
+        assert result.structured_content == {
+            "models": [],
+            "default_model": None,
+            "sandbox": False,
+            "best_for": {want: [] for want in WANTS},
+        }
+        assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above
+        for tool, arguments in (("generate_video", {"prompt": "x"}), ("list_models", {"model": FAST_02})):
+            error = await call.error(tool, **arguments)
+            assert all(variable in error["hint"] for variable in KEYS)
+
+
+async def test_jobs_are_listed_newest_first_by_state_and_number_with_an_excerpt(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        for word in ("sandbox:never", "sandbox:fail", "x" * 100):
+            await sandbox.facts("generate_video", **arguments_for(FAST_02, prompt=f"a kite {word}"))
+        listed = await sandbox.facts("list_jobs", limit="2")
+        assert [job["prompt"] for job in listed["jobs"]] == ["a kite " + "x" * 73, "a kite sandbox:fail"]
+        assert (listed["total"], listed["spent_usd"]) == (3, 0.375)
+        await sandbox.facts("get_status", request_id=listed["jobs"][1]["request_id"], wait_seconds=10)
+        failed = await sandbox.facts("list_jobs", state="FAILED")
+        assert (failed["total"], failed["spent_usd"]) == (1, 0.25)
+        for state in State:
+            await sandbox.facts("list_jobs", state=state.value, limit=50)
+
+
+# --- wrong calls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "named"),
+    [
+        ("get_status", {}, "request_id is missing"),
+        ("get_status", {"request_id": None}, "request_id must be a string"),
+        ("get_status", {"request_id": 7}, "request_id must be a string"),
+        ("get_status", {"request_id": "r-1"}, "'r-1' is not of the form"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": -1}, "wait_seconds must be"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 46}, "from 0 to 45, got 46"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": True}, "got true"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 1.5}, "got 1.5"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": None}, "got null"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": "9" * 5000}, "wait_seconds must be"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "wait": 1}, "no argument wait"),
+        ("list_jobs", {"limit": 0}, "from 1 to 50, got 0"),
+        ("list_jobs", {"limit": 51}, "from 1 to 50, got 51"),
+        ("list_jobs", {"limit": "many"}, "limit must be"),
+        ("list_jobs", {"state": "done"}, 'got "done"'),
+        ("list_jobs", {"state": 7}, "state must be one of"),
+        ("list_jobs", {"tenant": "x"}, "no argument tenant"),
+        ("list_models", {"models": "x"}, "no argument models"),
+        ("download_video", {}, "request_id is missing"),
+        ("download_video", {"request_id": f"{FAST_02}/x", "path": "/etc"}, "no argument path"),
+        ("download_video", {"request_id": "../.."}, "'../..' is not of the form"),
+        ("generate_video", {"prompt": "x", "dry_run": "yes"}, 'dry_run must be true or false, got "yes"'),
+        ("generate_video", {"prompt": "x", "force_new": 1}, "force_new must be true or false"),
+        ("generate_video", {"prompt": "x", "dry_run": None}, "got null"),
+        ("get_status", {"request_id": f"{FAST_02}/x", "a\nb" * 200: 1}, "no argument a b"),
+    ],
+)
+async def test_a_wrong_argument_is_named_with_what_is_taken(
+    tool: str, arguments: dict[str, Any], named: str, settings: Settings
+) -> None:
+    async with over(settings) as sandbox:
+        error = await sandbox.error(tool, **arguments)
+        assert (error["code"], error["charged"], error["safe_to_retry"]) == ("invalid_input", "no", False)
+        assert named in error["message"]
+        assert error["hint"]
+        assert len(error["message"]) < 400
+        assert sandbox.wire.requests == []
+
+
+async def test_an_unknown_model_is_answered_with_the_models_there_are(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        for tool in ("generate_video", "list_models"):
+            for model in MODELS_THERE_ARE_NOT:
+                error = await sandbox.error(tool, model=model, **({"prompt": "x"} if tool == "generate_video" else {}))
+                assert error["code"] == "unknown_model"
+                assert all(model_id in error["hint"] for model_id in MODEL_IDS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+async def test_a_bad_call_is_refused_with_value_and_cure_and_nothing_is_sent(case: Case, settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        for dry_run in (True, False):
+            error = await sandbox.error("generate_video", **{**case.arguments, "model": case.model, "dry_run": dry_run})
+            assert (error["code"], error["charged"], error["safe_to_retry"]) == (case.code, "no", False)
+            assert not case.unsaid(error["message"], error["hint"]), error
+        assert sandbox.wire.requests == []
+        assert (await sandbox.facts("list_jobs"))["total"] == 0
+
+
+# --- the boundary ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_what_nobody_foresaw_reaches_the_log_and_not_the_client(
+    era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = KEYS["SEGMIND_API_KEY"]
+    studio, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
+    async with studio, Client(build_server(studio, "0"), mode=era) as client:
+        first = await client.call_tool("generate_video", arguments_for(FAST_02))
+        assert first.structured_content
+        with sqlite3.connect(studio.settings.database_path) as db:
+            db.execute("UPDATE jobs SET document = ?", (f'{{"no job": "{secret}"',))
+        db.close()
+        for tool, arguments, charged in (
+            ("get_status", {"request_id": first.structured_content["request_id"]}, "no"),
+            ("list_jobs", {}, "no"),
+            ("generate_video", arguments_for(FAST_02), "unknown"),
+        ):
+            result = await client.call_tool(tool, arguments)
+            held_to_its_promises(tool, result)
+            assert result.is_error
+            error = facts_of(result)["error"]
+            assert (error["code"], error["charged"]) == ("internal_error", charged)
+            assert "ValidationError" not in str(result.content)
+            assert f"{tool} failed: ValidationError" in caplog.text
+    assert secret not in caplog.text

@@ -1,0 +1,218 @@
+"""Clips joined into one film, seen by decoding it."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# PyAV and numpy leave parts of their types open.
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import anyio
+import av
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.media.concat import check_joinable, join
+
+RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+
+
+def render(
+    path: Path,
+    colour: tuple[int, int, int],
+    frames: int = 24,
+    size: tuple[int, int] = (480, 360),
+    rate: int = 24,
+    **options: str,
+) -> Path:
+    """A clip of one colour, with frames that depend on later ones."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"bf": "2", "g": "12", "crf": "20", **options})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for _ in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", size, colour))))
+        container.mux(stream.encode())
+    return path
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A film, decoded."""
+
+    size: tuple[int, int]
+    times: list[Fraction]
+    colours: list[tuple[int, int, int]]
+    """Of each frame's middle."""
+    corners: list[tuple[int, int, int]]
+    seconds: Fraction
+
+    @property
+    def order(self) -> str:
+        """The colours in the order they first follow each other."""
+        names = ["RGB"[colour.index(max(colour))] for colour in self.colours]
+        return "".join(name for at, name in enumerate(names) if at == 0 or names[at - 1] != name)
+
+
+def seen(path: Path) -> Seen:
+    times: list[Fraction] = []
+    colours: list[tuple[int, int, int]] = []
+    corners: list[tuple[int, int, int]] = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        for frame in container.decode(stream):
+            assert frame.pts is not None
+            assert frame.time_base is not None
+            times.append(frame.pts * frame.time_base)
+            image: Image.Image = frame.to_image()
+            colours.append(image.getpixel((image.width // 2, image.height // 2)))  # pyright: ignore[reportArgumentType]
+            corners.append(image.getpixel((2, 2)))  # pyright: ignore[reportArgumentType]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        return Seen((stream.width, stream.height), times, colours, corners, stream.duration * stream.time_base)
+
+
+def decode_times(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
+
+
+def assert_runs_on(film: Seen, frames: int, seconds: float, frame_seconds: float = 1 / 24) -> None:
+    assert len(film.times) == frames
+    assert film.times[0] == 0
+    assert all(earlier < later for earlier, later in zip(film.times, film.times[1:], strict=False))
+    assert float(film.seconds) == pytest.approx(seconds, abs=frame_seconds)
+    gaps = [float(later - earlier) for earlier, later in zip(film.times, film.times[1:], strict=False)]
+    assert max(gaps) < 1.6 * frame_seconds, "no hole between two clips"
+
+
+async def test_clips_made_alike_are_put_together_as_they_are(tmp_path: Path) -> None:
+    clips = [render(tmp_path / f"{n}.mp4", colour, 24 + n) for n, colour in enumerate((RED, GREEN, BLUE))]
+    film = await join(clips, tmp_path / "film.mp4")
+    shown = seen(film.path)
+    assert_runs_on(shown, 24 + 25 + 26, 75 / 24)
+    assert shown.order == "RGB"
+    assert film.notes == ()
+    assert film.seconds == pytest.approx(75 / 24, abs=1e-6)
+    assert decode_times(film.path) == sorted(set(decode_times(film.path)))
+    # As they are: every picture of the film is bit for bit that of its clip.
+    assert [bytes(p) for p in _packets(film.path)] == [bytes(p) for clip in clips for p in _packets(clip)]
+
+
+def _packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+async def test_a_clip_may_come_twice_and_the_film_may_be_one_clip(tmp_path: Path) -> None:
+    clip = render(tmp_path / "a.mp4", RED)
+    assert len(seen((await join([clip, clip], tmp_path / "two.mp4")).path).times) == 48
+    assert len(seen((await join([clip], tmp_path / "one.mp4")).path).times) == 24
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"size": (640, 360)}, "bars where the shape differs"),
+        ({"size": (360, 480)}, "Clips of 360 x 480 were fitted in"),
+        ({"rate": 30}, "encoded anew at 480 x 360"),
+        ({"profile": "baseline", "bf": "0"}, "encoded anew"),
+    ],
+)
+async def test_clips_of_another_make_are_encoded_anew_in_the_size_of_the_first(
+    tmp_path: Path, other: dict[str, str], said: str
+) -> None:
+    first = render(tmp_path / "a.mp4", RED)
+    second = render(tmp_path / "b.mp4", GREEN, **other)  # pyright: ignore[reportArgumentType]
+    film = await join([first, second, first], tmp_path / "film.mp4")
+    shown = seen(film.path)
+    rate = int(other.get("rate", 24))
+    assert shown.size == (480, 360)
+    assert_runs_on(shown, 72, 2 + 24 / rate)
+    assert shown.order == "RGR"
+    assert said in " ".join(film.notes)
+    bars = "size" in other
+    assert (max(shown.corners[36]) < 40) is bars, "bars are black"
+    assert max(shown.corners[0]) > 100
+
+
+async def test_an_odd_size_becomes_an_even_one(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.mp4"
+    with av.open(str(odd), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 481, 361, "yuv444p"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (481, 361), RED))))
+        container.mux(stream.encode())
+    film = await join([odd, render(tmp_path / "b.mp4", GREEN, 5)], tmp_path / "film.mp4")
+    assert seen(film.path).size == (480, 360)
+    assert seen(film.path).order == "RG"
+
+
+async def test_an_earlier_film_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+    clip, target = render(tmp_path / "a.mp4", RED), tmp_path / "film.mp4"
+    target.write_bytes(b"the earlier film")
+    (tmp_path / "broken.mp4").write_bytes(clip.read_bytes()[:300])
+    with pytest.raises(InvalidInput, match=r"broken.mp4 cannot be read"):
+        await join([clip, tmp_path / "broken.mp4"], target)
+    assert target.read_bytes() == b"the earlier film"
+    await join([clip], target)
+    assert len(seen(target).times) == 24
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "broken.mp4", "film.mp4"]
+
+
+async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    clips = [render(tmp_path / "a.mp4", RED, 10), render(tmp_path / "b.mp4", GREEN, 600, size=(1280, 720))]
+    with anyio.move_on_after(0.3) as gave_up:
+        await join(clips, tmp_path / "film.mp4")
+    assert gave_up.cancelled_caught
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_a_place_that_cannot_take_a_film_is_refused_beforehand(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'film\.mkv' is no name"):
+        check_joinable(tmp_path / "film.mkv")
+    with pytest.raises(InvalidInput, match="No film can be written in"):
+        check_joinable(tmp_path / "missing" / "film.mp4")
+    (tmp_path / "dir.mp4").mkdir()
+    with pytest.raises(InvalidInput, match="is a directory"):
+        check_joinable(tmp_path / "dir.mp4")
+
+
+async def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
+    for name, content in {"text": b"nothing", "empty": b"", "list": b"#EXTM3U\n/etc/passwd\n"}.items():
+        (tmp_path / f"{name}.mp4").write_bytes(content)
+        with pytest.raises(InvalidInput, match=f"{name}.mp4 cannot be read"):
+            await join([tmp_path / f"{name}.mp4"], tmp_path / "film.mp4")
+    with pytest.raises(InvalidInput, match=r"missing\.mp4 cannot be read"):
+        await join([tmp_path / "missing.mp4"], tmp_path / "film.mp4")
+
+
+async def test_a_full_disk_is_told_in_the_systems_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = render(tmp_path / "a.mp4", RED)
+
+    def full(_: Path, target: Path) -> Path:
+        raise OSError(28, "with a text of its own", str(target))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(InvalidInput, match="could not be written: No space left on device"):
+        await join([clip], tmp_path / "film.mp4")
+
+
+def test_without_the_media_extra_the_error_says_how_to_install_it(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+sys.modules["av"] = None
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.media.concat import check_joinable
+try:
+    check_joinable(Path(sys.argv[1]) / "film.mp4")
+except InvalidInput as error:
+    print(error.problem.message, error.problem.hint)
+"""
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30)
+    assert ran.stdout == "Joining clips needs the media extra. Install it: pip install 'hailuo-mcp[media]'.\n", ran

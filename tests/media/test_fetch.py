@@ -1,0 +1,216 @@
+"""Over real connections: redirects, names that change their address, certificates, the sandbox in this process."""
+
+import datetime
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from hailuo_mcp.core.errors import NetworkError
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused, Resolve
+from tests.media.far_end import Step, ranged, redirects, says, serving
+from tests.media.samples import clip, completed
+
+CLIP = clip()
+QUICK = Patience(attempts=2, wait_initial=0.001, wait_max=0.001)
+LOOPBACK = frozenset({"127.0.0.1"})
+
+
+async def _nowhere(host: str, port: int) -> Sequence[str]:
+    raise AssertionError(f"{host} was looked up")
+
+
+def _knowing(**names: Sequence[str]) -> Resolve:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return [host] if host == "127.0.0.1" else names[host.replace(".", "_")]
+
+    return resolve
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
+    async with serving(redirects("/other.mp4", status), ranged(CLIP)) as far_end:
+        path = await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+    assert path.read_bytes() == CLIP
+    assert [head.split()[1] for head in far_end.heads] == ["/clip.mp4", "/other.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("https://inside.example/clip.mp4", "private address 10.0.0.1"),
+        ("https://10.0.0.1/clip.mp4", "private address"),
+        ("https://169.254.169.254/latest/meta-data", "private address"),
+        ("https://[::1]/clip.mp4", "private address"),
+        ("http://public.example/clip.mp4", "not https"),
+        ("//public.example/clip.mp4", "not https"),
+        ("file:///etc/passwd", "not https"),
+        ("gopher://public.example/", "not https"),
+        ("data:video/mp4;base64,AAAA", "no usable URL"),
+        ("https://me:secret@public.example/", "user name"),
+        ("https://[10.0.0.1/", "no usable URL"),
+        ("http://127.0.0.1:99999999/", "port 99999999"),
+    ],
+)
+async def test_a_redirect_that_leads_inside_or_out_of_https_is_refused(location: str, why: str, tmp_path: Path) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return {"inside.example": ["10.0.0.1"], "public.example": ["93.184.216.34"]}.get(host, [host.strip("[]")])
+
+    async with serving(redirects(location)) as far_end:
+        store = ClipStore(tmp_path, own_hosts=LOOPBACK, patience=QUICK, resolve=resolve)
+        with pytest.raises(LinkRefused, match=why) as refused:
+            await store.save(completed(far_end.url()))
+    assert len(far_end.heads) == 1
+    assert "secret" not in refused.value.problem.message
+    assert not list(tmp_path.iterdir())
+
+
+async def test_redirects_in_a_circle_end(tmp_path: Path) -> None:
+    async with serving(redirects("/clip.mp4")) as far_end:
+        with pytest.raises(LinkRefused, match=f"more than {REDIRECTS_MAX} times"):
+            await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+    assert len(far_end.heads) == REDIRECTS_MAX + 1
+
+
+@pytest.mark.parametrize("status", [300, 304, 305])
+async def test_an_answer_that_redirects_nowhere_is_an_error(status: int, tmp_path: Path) -> None:
+    from hailuo_mcp.core.errors import GatewayError
+
+    async with serving(says(status)) as far_end:
+        with pytest.raises(GatewayError, match=f"status {status}"):
+            await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+
+
+async def test_a_name_is_looked_up_once_and_connected_to_by_what_was_checked(tmp_path: Path) -> None:
+    answers = [["127.0.0.1"]]
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return answers.pop()  # a second look-up, by anybody, would fail
+
+    async with serving(ranged(CLIP)) as far_end:
+        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
+        await store.save(completed(far_end.url(host="gateway.example")))
+    assert far_end.header("host") == [f"gateway.example:{far_end.port}"]
+
+
+async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_second(tmp_path: Path) -> None:
+    answers = [["10.0.0.1"], ["127.0.0.1"]]
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return answers.pop() if host == "cdn.example" else [host]
+
+    async with serving(says(503)) as far_end:
+        store = ClipStore(tmp_path, own_hosts=LOOPBACK, patience=QUICK, resolve=resolve)
+        with pytest.raises(LinkRefused, match=r"private address 127\.0\.0\.1"):
+            await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
+        with pytest.raises(LinkRefused, match=r"private address 10\.0\.0\.1"):
+            await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
+    assert not far_end.heads
+
+
+async def test_the_next_address_is_tried_where_the_first_does_not_answer(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        resolve = _knowing(gateway_example=["::1", "127.0.0.1"])
+        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, patience=QUICK)
+        assert (await store.save(completed(far_end.url(host="gateway.example")))).read_bytes() == CLIP
+
+
+async def test_another_loopback_name_than_the_gateways_is_not_allowed(tmp_path: Path) -> None:
+    async with serving(ranged(CLIP)) as far_end:
+        for host in ("localhost", "127.0.0.2"):
+            with pytest.raises(LinkRefused):
+                await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url(host=host)))
+        with pytest.raises(LinkRefused):
+            await ClipStore(tmp_path).save(completed(far_end.url()))
+    assert not far_end.heads
+
+
+async def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(says(500)) as proxy, serving(ranged(CLIP)) as far_end:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url("/"))
+        await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+    assert not proxy.heads
+
+
+async def test_the_sandbox_in_this_process_is_asked_for_its_own_host_and_no_other(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, content=CLIP)
+
+    store = ClipStore(
+        tmp_path, stand_in=lambda: httpx.MockTransport(answer), stand_in_host="sandbox.invalid", resolve=_nowhere
+    )
+    await store.save(completed("https://sandbox.invalid/clip.mp4"))
+    for host in ("other.invalid", "sandbox.invalid.example", "sub.sandbox.invalid"):
+        with pytest.raises(AssertionError, match="was looked up"):
+            await store.save(completed(f"https://{host}/clip.mp4"))
+    assert asked == ["https://sandbox.invalid/clip.mp4"]
+
+
+def _certificate(directory: Path, name: str) -> ssl.SSLContext:
+    """A server's side of TLS for this name, with a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = directory / "chain.pem", directory / "key.pem"
+    chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, secret)
+    return context
+
+
+async def _over_tls(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, certified: str, asked: str, step: Step
+) -> tuple[list[str | None], Path]:
+    names: list[str | None] = []
+    tls = _certificate(directory, certified)
+    tls.sni_callback = lambda _socket, name, _context: names.append(name)
+    monkeypatch.setenv("SSL_CERT_FILE", str(directory / "chain.pem"))
+    async with serving(step, tls=tls) as far_end:
+        store = ClipStore(
+            directory / "clips",
+            own_hosts=frozenset({asked}),
+            patience=QUICK,
+            resolve=lambda host, port: _loopback(),
+        )
+        return names, await store.save(completed(far_end.url(host=asked, scheme="https")))
+
+
+async def _loopback() -> Sequence[str]:
+    return ["127.0.0.1"]
+
+
+async def test_the_certificate_is_held_against_the_name_and_not_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, path = await _over_tls(tmp_path, monkeypatch, "clips.example", "clips.example", ranged(CLIP))
+    assert names == ["clips.example"]
+    assert path.read_bytes() == CLIP
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a broken handshake, on the server's side
+async def test_a_certificate_for_another_name_is_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NetworkError):
+        await _over_tls(tmp_path, monkeypatch, "other.example", "clips.example", ranged(CLIP))

@@ -1,0 +1,148 @@
+"""Pictures that are sent as they are, and what is said with them."""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.media.images import BYTES_WARN, PictureRules, read_picture
+from tests.media.samples import claiming, data_uri, encoded, jpeg, picture, png, rules_for, with_chunk
+
+ANY = PictureRules()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (png(), "image/png"),
+        (jpeg(), "image/jpeg"),
+        (png(301, 301), "image/png"),
+        (png(401, 1000), "image/png"),
+        (jpeg(1000, 401), "image/jpeg"),
+        (png(mode="L"), "image/png"),
+        (png(mode="1"), "image/png"),
+        (png(mode="P"), "image/png"),
+        (png(mode="RGBA"), "image/png"),
+        (png(mode="LA"), "image/png"),
+        (png(mode="I;16"), "image/png"),
+        (jpeg(mode="L"), "image/jpeg"),
+        (encoded(picture(), "JPEG", progressive=True), "image/jpeg"),
+        (png() + b"\r\n", "image/png"),
+        (png() + bytes(512), "image/png"),
+        (jpeg() + b"a moving picture that a phone appended", "image/jpeg"),
+    ],
+)
+async def test_a_picture_that_breaks_no_rule_is_sent_as_it_is(content: bytes, media_type: str) -> None:
+    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    assert (found.content, found.media_type, found.warnings) == (content, media_type, ())
+    assert found.data_uri == data_uri(content, media_type)
+
+
+async def test_a_picture_of_a_phone_with_a_second_one_inside_is_a_jpeg() -> None:
+    content = encoded(picture(), "MPO", save_all=True, append_images=[picture()])
+    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    assert (found.content, found.media_type, found.warnings) == (content, "image/jpeg", ())
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "text/plain", "image/png;charset=utf-8", ""])
+async def test_the_true_media_type_is_sent_whatever_was_claimed(media_type: str) -> None:
+    found = await read_picture("first_frame_image", data_uri(png(), media_type), ANY)
+    assert found.data_uri.startswith("data:image/png;base64,")
+
+
+async def test_base64_may_be_wrapped_or_percent_encoded() -> None:
+    text = base64.b64encode(png()).decode()
+    for payload in ("\n".join(text[i : i + 76] for i in range(0, len(text), 76)), text.replace("+", "%2B")):
+        found = await read_picture("first_frame_image", f"DATA:image/png;BASE64,{payload}", ANY)
+        assert found.content == png()
+
+
+async def test_the_same_content_has_the_same_digest_wherever_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "b.jpg").write_bytes(png())
+    rules = rules_for(tmp_path)
+    given = (str(tmp_path / "a.png"), str(tmp_path / "b.jpg"), data_uri(png()), data_uri(png(), "image/jpeg"))
+    assert len({(await read_picture("first_frame_image", each, rules)).digest for each in given}) == 1
+    assert (await read_picture("first_frame_image", data_uri(png(401)), rules)).digest not in given
+
+
+async def test_a_picture_turned_by_its_exif_data_is_measured_turned_and_sent_as_it_is() -> None:
+    # As stored 1200 x 310, a ratio that is refused; 310 x 1200 would be, too. 900 x 400 fits either way.
+    content = jpeg(900, 400, orientation=6)
+    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    assert found.content == content
+    assert found.warnings == (
+        "first_frame_image is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it.",
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x03\x00\x01\x00\x00\x00\x00\x00\x00\x00",
+        b"\x03\x00\x01\x00\x00\x00\x09\x00\x00\x00",
+        b"\x02\x00\x02\x00\x00\x006\x00\x00\x00",
+    ],
+    ids=["nought", "nine", "a text"],
+)
+async def test_an_orientation_that_means_nothing_turns_nothing(value: bytes) -> None:
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01" + value + bytes(4)
+    content = encoded(picture(), "JPEG", exif=exif)
+    assert (await read_picture("first_frame_image", data_uri(content), ANY)).warnings == ()
+
+
+@pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00XX*\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b""])
+async def test_broken_exif_data_does_not_make_a_broken_picture(exif: bytes) -> None:
+    for content in (encoded(picture(), "JPEG", exif=exif), with_chunk(png(), b"eXIf", exif[6:])):
+        assert (await read_picture("first_frame_image", data_uri(content), ANY)).content == content
+
+
+async def test_a_picture_over_10_mb_is_sent_with_a_warning() -> None:
+    content = with_chunk(png(), b"juNk", bytes(BYTES_WARN))
+    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    assert found.warnings == ("first_frame_image has 10.0 MB; some gateways take no more than 10 MB.",)
+
+
+async def test_colours_that_may_look_wrong_are_remarked_on() -> None:
+    found = await read_picture("first_frame_image", data_uri(jpeg(mode="CMYK")), ANY)
+    assert "CMYK" in found.warnings[0]
+
+
+async def test_an_animated_png_is_sent_with_a_warning() -> None:
+    content = png(save_all=True, append_images=[picture().rotate(180)])
+    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    assert "animated" in found.warnings[0]
+
+
+async def test_a_url_is_passed_on_and_never_fetched() -> None:
+    url = "http://127.0.0.1:9/never-asked.png?signature=a%2Fb"
+    found = await read_picture("first_frame_image", f"  {url} ", ANY)
+    assert (found.url, found.content, found.shown) == (url, b"", url)
+
+
+def test_what_pillow_remarks_on_odd_pictures_never_reaches_stderr(tmp_path: Path) -> None:
+    code = """
+import anyio, sys
+from pathlib import Path
+from hailuo_mcp.core.errors import InvalidImage
+from hailuo_mcp.media.images import PictureRules, read_picture
+async def main():
+    for path in sorted(Path(sys.argv[1]).iterdir()):
+        try:
+            await read_picture("first_frame_image", str(path), PictureRules([Path(sys.argv[1])]))
+        except InvalidImage as error:
+            print(error.problem.message)
+anyio.run(main)
+"""
+    (tmp_path / "a-bomb.png").write_bytes(claiming(9_800, 9_800))  # more than Pillow likes, less than is refused
+    (tmp_path / "b-exif.jpg").write_bytes(encoded(picture(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff"))
+    (tmp_path / "c-mpo.jpg").write_bytes(
+        encoded(picture(), "MPO", save_all=True, append_images=[picture()]).replace(
+            b"MPF\x00II*\x00", b"MPF\x00II*\x01"
+        )
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30)
+    assert ran.stderr == ""
+    assert "broken or cut PNG" in ran.stdout

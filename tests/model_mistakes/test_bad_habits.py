@@ -1,0 +1,256 @@
+"""What language models do wrong, rehearsed over the real server: each time the answer leads back within two further
+calls, and nothing is charged twice."""
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.media.samples import encoded, picture
+from tests.model_mistakes.assistant import Answer, Assistant, Call
+from tests.support import facts_of, server
+
+pytestmark = pytest.mark.slow  # a server of its own for each habit
+
+FURTHER_CALLS = 2
+PROMPT = "a red kite rises"
+TEXT_TO_VIDEO = "segmind/minimax-hailuo-2"
+AIMLAPI = "aimlapi/hailuo-02"
+STALE = f"{TEXT_TO_VIDEO}/0f5e8a52-yesterday"
+RUNNING = {"queued", "processing"}
+
+
+class Rehearsal:
+    """An assistant at work, and the gateway's own count of what it took."""
+
+    def __init__(self, assistant: Assistant, directory: Path) -> None:
+        self.assistant = assistant
+        self._directory = directory
+
+    @property
+    def charged(self) -> int:
+        """Jobs that the sandbox's gateways took, by their own records."""
+        count = 0  # nothing is written before the first request
+        for records in self._directory.rglob("sandbox.sqlite3"):
+            with closing(sqlite3.connect(records)) as connection:
+                count += connection.execute("SELECT count(*) FROM jobs").fetchone()[0]
+        return count
+
+    async def job(self, prompt: str = PROMPT) -> str:
+        """A job submitted without any fault, by its request id."""
+        return facts_of((await self.assistant.call("generate_video", prompt=prompt)).result)["request_id"]
+
+    async def led_back(self, wrong: Call, *, to: str) -> Answer:
+        """What the wrong call came to at last, after no more than two further calls: a good answer of the tool `to`."""
+        answer = await self.assistant.make(wrong)
+        further = 0
+        while answer.is_error or answer.call.tool != to:
+            assert further < FURTHER_CALLS, f"still lost after {further} further calls: {answer.text}"
+            further += 1
+            answer = await self.assistant.follow(answer)
+        return answer
+
+
+@asynccontextmanager
+async def rehearsal(directory: Path, **variables: str) -> AsyncGenerator[Rehearsal]:
+    """Clips are saved only when they are asked for: to draw one takes longer than all else here."""
+    photo = directory / "pictures" / "kite.png"
+    photo.parent.mkdir()
+    photo.write_bytes(encoded(picture(), "PNG"))
+    async with server(directory, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables) as client:
+        yield Rehearsal(Assistant(client, str(photo)), directory)
+
+
+GENERATING: dict[str, list[dict[str, Any]]] = {
+    "sends numbers as strings": [
+        {"duration": "6"},
+        {"duration": " 10 ", "resolution": "768p"},
+        {"duration": "6 seconds"},
+        {"duration": "5"},
+        {"duration": 6.0},
+    ],
+    "sends flags as strings": [
+        {"prompt_optimizer": "true"},
+        {"dry_run": "False"},
+        {"force_new": "false"},
+    ],
+    "sends extra keys": [
+        {"aspect_ratio": "16:9", "seed": "4", "negative_prompt": "blur"},
+        {"model": TEXT_TO_VIDEO, "duration": 6},
+        {"model": TEXT_TO_VIDEO, "n": 1, "response_format": "url"},
+    ],
+    "writes names and values in the wrong case": [
+        {"resolution": "768P"},
+        {"mode": "Standard"},
+        {"model": "Segmind/MiniMax-Hailuo-2"},
+        {"model": "hailuo-02"},
+        {"model": AIMLAPI, "resolution": "1080P", "duration": "10"},
+    ],
+    "names local pictures with a tilde": [
+        {"first_frame_image": "~/pictures/kite.png"},
+        {"first_frame_image": "file://~/pictures/kite.png"},
+        {"first_frame_image": "~/pictures/kite.jpeg"},
+    ],
+}
+"""Habit to the ways in which a submission shows it."""
+
+
+@pytest.mark.parametrize("habit", GENERATING)
+async def test_a_submission_that_is_wrong_comes_to_one_job(habit: str, tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        for number, arguments in enumerate(GENERATING[habit], 1):
+            wrong = Call("generate_video", {"prompt": f"{PROMPT}, take {number}", **arguments})
+            job = facts_of((await this.led_back(wrong, to="generate_video")).result)
+            assert (job["state"], job["duplicate"]) == ("queued", False), arguments
+            assert this.charged == number, arguments
+
+
+ASKING: dict[str, list[Call]] = {
+    "sends numbers as strings": [
+        Call("get_status", {"wait_seconds": "20"}),
+        Call("get_status", {"wait_seconds": "60"}),
+        Call("get_status", {"wait_seconds": 300}),
+    ],
+    "sends extra keys": [
+        Call("get_status", {"timeout": 30, "format": "json"}),
+        Call("download_video", {"path": "~/Desktop/kite.mp4"}),
+        Call("download_video", {"output_dir": "~", "overwrite": "true"}),
+    ],
+    "forgets the id, cuts it, or changes its case": [
+        Call("get_status", {"request_id": None}),
+        Call("get_status", {"request_id": ""}),
+        Call("get_status", {"request_id": "the kite video"}),
+        Call("get_status", {"request_id": "0f5e8a52-1c1f"}),
+        Call("get_status", {"request_id": "SEGMIND/MINIMAX-HAILUO-2/0F5E8A52"}),
+    ],
+    "asks by a stale id": [
+        Call("get_status", {"request_id": STALE}),
+        Call("get_status", {"request_id": STALE, "wait_seconds": 45}),
+        Call("get_status", {"request_id": f"{TEXT_TO_VIDEO}/unconfirmed-0f5e8a52"}),
+        Call("get_status", {"request_id": "segmind/hailuo-01/0f5e8a52"}),
+    ],
+}
+"""Habit to the questions that show it. Those that hold no id are asked about the job there is."""
+
+
+@pytest.mark.parametrize("habit", ASKING)
+async def test_a_question_that_is_wrong_comes_to_the_job_there_is(habit: str, tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job()
+        for call in ASKING[habit]:
+            wrong = Call(call.tool, {"request_id": request_id, **call.arguments})
+            answer = facts_of((await this.led_back(wrong, to=call.tool)).result)
+            assert answer["request_id"] == request_id, call
+            assert answer.get("video_url") or Path(answer["video_path"]).is_file(), call
+        assert this.charged == 1
+
+
+async def test_one_who_sends_no_id_at_all_is_led_to_it(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job()
+        for tool in ("get_status", "download_video"):
+            answer = facts_of((await this.led_back(Call(tool, {}), to="get_status")).result)
+            assert (answer["request_id"], answer["state"]) == (request_id, "completed")
+        assert this.charged == 1
+
+
+async def test_one_who_asks_for_states_nobody_knows_gets_the_list(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job()
+        for arguments in (
+            {"state": "RUNNING"},
+            {"limit": "100"},
+            {"limit": "5", "status": "done"},
+            {"state": "Queued"},
+        ):
+            answer = await this.led_back(Call("list_jobs", arguments), to="list_jobs")
+            assert [row["request_id"] for row in facts_of(answer.result)["jobs"]] == [request_id], arguments
+
+
+async def test_one_who_forgot_that_it_submitted_gets_the_same_job(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job()
+        again = await this.assistant.call("generate_video", prompt=PROMPT)
+        assert (facts_of(again.result)["request_id"], facts_of(again.result)["duplicate"]) == (request_id, True)
+        assert facts_of((await this.assistant.follow(again)).result)["state"] == "completed"
+        assert this.charged == 1
+
+
+async def test_one_who_polls_too_early_is_told_to_wait(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2", HAILUO_MCP_MIN_POLL_SECONDS="0.2") as this:
+        request_id = await this.job()
+        polled = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
+        assert {facts_of(answer.result)["state"] for answer in polled} <= RUNNING
+        early = Call("download_video", {"request_id": request_id})
+        waited = await this.led_back(early, to="get_status")
+        assert facts_of(waited.result)["state"] == "completed"
+        assert not (await this.assistant.make(early)).is_error
+        assert this.charged == 1
+
+
+async def test_one_who_retries_on_every_error_pays_once_at_most(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        wrong = Call("generate_video", {"prompt": PROMPT, "duration": 7})
+        refused = [await this.assistant.make(wrong) for _ in range(3)]
+        assert len({answer.text for answer in refused}) == 1
+        assert this.charged == 0
+        assert not (await this.led_back(wrong, to="generate_video")).is_error
+        assert this.charged == 1
+
+        for word, code in (("no_credits", "insufficient_credits"), ("rate_limit", "rate_limited")):
+            for _ in range(3):
+                answer = await this.assistant.call("generate_video", prompt=f"{PROMPT} sandbox:{word}")
+                assert facts_of(answer.result)["error"]["code"] == code
+                assert "charged: no" in answer.text
+                assert ("do not retry unchanged" in answer.text) is (code == "insufficient_credits")
+        assert this.charged == 1
+
+
+async def test_one_who_retries_when_no_answer_came_is_led_to_the_job_that_exists(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        # of a gateway with a history: what others lost stays unconfirmed
+        call = Call("generate_video", {"model": TEXT_TO_VIDEO, "prompt": f"{PROMPT} sandbox:lost_answer"})
+        lost = [await this.assistant.make(call) for _ in range(3)]
+        assert {facts_of(answer.result)["state"] for answer in lost} == {"unconfirmed"}
+        assert all("do not submit again" in answer.text for answer in lost)
+        found = facts_of((await this.assistant.follow(lost[-1])).result)
+        assert found["state"] == "completed"
+        assert found["video_url"]
+        assert this.charged == 1
+
+
+async def test_one_who_retries_a_failed_job_is_told_what_it_would_cost(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job(f"{PROMPT} sandbox:content_violation")
+        asked = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
+        assert all("Change the prompt" in answer.text and not answer.is_error for answer in asked)
+        saved = await this.assistant.call("download_video", request_id=request_id)
+        assert "failed" in saved.text
+        assert this.charged == 1
+
+
+async def test_one_who_calls_in_parallel_submits_one_job(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        answers: list[Answer] = []
+
+        async def submit(number: int) -> None:
+            arguments = {"prompt": PROMPT, **({"duration": "6"} if number % 2 else {"duration": 6})}
+            answers.append(await this.led_back(Call("generate_video", arguments), to="generate_video"))
+
+        async def ask(answer: Answer) -> None:
+            answers.append(await this.assistant.follow(answer))
+
+        async with anyio.create_task_group() as at_once:
+            for number in range(6):
+                at_once.start_soon(submit, number)
+        assert sorted(facts_of(answer.result)["duplicate"] for answer in answers) == [False, *[True] * 5]
+        async with anyio.create_task_group() as at_once:
+            for answer in tuple(answers):
+                at_once.start_soon(ask, answer)
+        assert len({facts_of(answer.result)["request_id"] for answer in answers}) == 1
+        assert {facts_of(answer.result)["state"] for answer in answers[6:]} == {"completed"}
+        assert this.charged == 1

@@ -1,0 +1,58 @@
+"""What a whole job costs a model's context: the tools, and every answer."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mcp_types import CallToolResult, TextContent
+
+from tests.model_mistakes.assistant import Assistant
+from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
+from tests.support import facts_of, server
+
+WHOLE_JOB_TOKENS = 2600
+PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
+
+
+@pytest.mark.filterwarnings(IMPORT_WARNING)
+async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    async with server(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2") as client:
+        tools = (await client.list_tools()).tools
+        assistant = Assistant(client)
+        submitted = await assistant.call("generate_video", prompt=PROMPT)
+        waiting = await assistant.call("get_status", request_id=facts_of(submitted.result)["request_id"])
+        done = await assistant.follow(waiting)
+    assert facts_of(waiting.result)["state"] in ("queued", "processing")
+    assert facts_of(done.result)["state"] == "completed"
+
+    defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
+    answered = [tokens(_read(answer.result)) for answer in (submitted, waiting, done)]
+    whole = defined + sum(answered)
+    figures(f"a whole job: {whole} tokens (tools {defined}, answers {' + '.join(map(str, answered))})")
+    assert whole < WHOLE_JOB_TOKENS
+
+
+@pytest.mark.filterwarnings(IMPORT_WARNING)
+async def test_it_costs_no_more_where_the_host_shows_structured_content(
+    tmp_path: Path, figures: Callable[[str], None]
+) -> None:
+    """Some hosts give the model the facts instead of the text."""
+    async with server(tmp_path) as client:
+        tools = (await client.list_tools()).tools
+        assistant = Assistant(client)
+        submitted = await assistant.call("generate_video", prompt=PROMPT)
+        done = await assistant.follow(submitted)
+    defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
+    first, last = (tokens(json.dumps(facts_of(answer.result))) for answer in (submitted, done))
+    whole = defined + first + 2 * last
+    figures(f"a whole job, as facts instead of text: {whole} tokens")
+    assert whole < WHOLE_JOB_TOKENS
+
+
+def _read(result: CallToolResult) -> str:
+    """What a model reads of a result: the text, and a link as JSON."""
+    return "\n".join(
+        part.text if isinstance(part, TextContent) else part.model_dump_json(by_alias=True, exclude_none=True)
+        for part in result.content
+    )

@@ -1,0 +1,308 @@
+"""`hailuo-mcp batch` as a real process, over the gateways' stand-in on a port."""
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.sandbox import clips
+from tests.cli.conftest import PROGRAM
+from tests.media.samples import png
+from tests.media.test_concat import seen
+from tests.service.batch.conftest import PICTURE, Gateways, Shots, mixed
+
+pytestmark = pytest.mark.slow
+
+
+def paths(stdout: str) -> list[Path]:
+    return [Path(line) for line in stdout.splitlines()]
+
+
+def test_a_batch_saves_every_clip_and_names_them_in_the_order_of_the_file(gateways: Gateways, shots: Shots) -> None:
+    file = shots(*mixed(6))
+    done = gateways.cli("batch", str(file), "--yes")
+    assert done.returncode == 3, done.stderr
+    saved = paths(done.stdout)
+    assert [clip.name.split("-shot-")[1][:2] for clip in saved] == ["00", "01", "02", "04", "05"]
+    assert all(clip.stat().st_size > 1000 for clip in saved)
+    assert "shots.jsonl:4: failed: Segmind failed the job" in done.stderr
+    assert "6 shots: 5 saved, 1 failed" in done.stderr
+    assert gateways.taken == Counter(line["prompt"] for line in mixed(6))
+    again = gateways.cli("batch", str(file))  # nothing to submit, so that nothing is asked
+    assert (again.returncode, again.stdout) == (3, done.stdout)
+    assert sum(gateways.taken.values()) == 6
+
+
+def test_only_a_retry_that_is_asked_for_submits_a_failed_shot_again(gateways: Gateways, shots: Shots) -> None:
+    file = shots({"prompt": "sandbox:fail A kite"})
+    for times in (1, 1):
+        assert gateways.cli.json("batch", str(file), "--yes", code=3)["shots"][0]["attempt"] == 1
+        assert gateways.taken.total() == times
+    retried = gateways.cli.json("batch", str(file), "--yes", "--retry-failed", code=3)
+    assert retried["shots"][0]["attempt"] == 2
+    assert retried["shots"][0]["error"]["code"] == "gateway_error"
+    assert gateways.taken.total() == 2
+    assert gateways.cli("batch", str(file), "--yes").returncode == 3
+    assert gateways.taken.total() == 2
+
+
+def test_a_dry_run_shows_prices_and_sends_nothing(gateways: Gateways, shots: Shots) -> None:
+    file = shots({"prompt": "A kite", "name": "opening"}, {"prompt": "B", "model": "aimlapi/hailuo-02"})
+    shown = gateways.cli("batch", str(file), "--dry-run")
+    assert shown.returncode == 0
+    table = [line.split() for line in shown.stdout.splitlines()]
+    assert table[0] == ["line", "shot", "model", "length", "price", "stands"]
+    assert table[1][:3] == ["1", "opening", "minimax/hailuo-2.3"]  # the cheapest that takes a prompt alone
+    assert table[1][-2].startswith("$")
+    assert table[2][-2:] == ["unknown", "waiting"]
+    assert "and 1 of unknown price" in shown.stderr
+    document = gateways.cli.json("batch", str(file), "--dry-run")
+    assert document["to_submit"] == 2
+    assert document["to_submit_usd"] == pytest.approx(float(table[1][-2][1:]), rel=0.01)
+    assert document["of_unknown_price"] == 1
+    assert gateways.jobs == []
+    assert sorted(path.name for path in file.parent.glob("shots*")) == ["shots.jsonl"]
+
+
+def test_a_table_is_submitted_like_lines(gateways: Gateways, tmp_path: Path) -> None:
+    with (tmp_path / "shots.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "prompt", "model", "first_frame_image", "duration", "go_fast"])
+        writer.writerow(["a", "A kite, red", "segmind/hailuo-02-fast", "kite.png", "10", "true"])
+        writer.writerow(["", "A boat", "", "", "", ""])
+    (tmp_path / "kite.png").write_bytes(png())
+    done = gateways.cli("batch", "shots.csv", "--yes")
+    assert done.returncode == 0, done.stderr
+    bodies = {job["shot"]["prompt"]: job["body"] for job in gateways.jobs}
+    assert bodies.keys() == {"A kite, red", "A boat"}
+    assert bodies["A kite, red"]["duration"] == 10
+    assert bodies["A kite, red"]["go_fast"] is True
+    assert bodies["A kite, red"]["first_frame_image"].startswith("http")
+
+
+def test_everything_that_is_wrong_is_told_before_anything_is_sent(gateways: Gateways, shots: Shots) -> None:
+    file = shots(
+        {"prompt": "A kite"},
+        {"prompt": "B", "duration": 7},
+        {"prompt": "C", "colour": "red"},
+        {"prompt": "D", "model": "segmind/nope"},
+        {"prompt": "E", "first_frame_image": "missing.png"},
+        {"prompt": "F", "first_frame_image": "last-frame:1", "model": "apixo/hailuo-2.3-fast"},
+        {"first_frame_image": "last-frame:1"},
+    )
+    done = gateways.cli("batch", str(file), "--yes", "--json")
+    assert done.returncode == 2
+    document = json.loads(done.stdout)
+    assert document["error"]["code"] == "invalid_input"
+    found = {one["line"]: one["message"] for one in document["lines"]}
+    assert found.keys() == {2, 3, 4, 5, 6, 7}
+    for line, word in {2: "duration", 3: "colour", 4: "segmind/nope", 5: "missing.png", 6: "URL", 7: "prompt"}.items():
+        assert word in found[line]
+        assert f"shots.jsonl:{line}: {found[line]}" in done.stderr
+    assert gateways.jobs == []
+
+
+def test_shots_chain_inside_the_file_and_join_into_a_film(
+    gateways: Gateways, shots: Shots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clips, "_can_render", lambda: True)  # the bundled clip is too small to go on from
+    file = shots(
+        {"prompt": "A kite rises", "name": "rise", "model": "segmind/hailuo-02-fast", "first_frame_image": PICTURE},
+        {"prompt": "It turns", "first_frame_image": "last-frame:rise", "model": "segmind/hailuo-02-fast"},
+        {"prompt": "It lands", "first_frame_image": "last-frame:2", "model": "segmind/hailuo-02-fast"},
+    )
+    film = file.parent / "film.mp4"
+    done = gateways.cli("batch", str(file), "--yes", "--join", str(film))
+    assert (done.returncode, done.stdout) == (0, f"{film}\n"), done.stderr
+    rise, turn, land = gateways.jobs
+    assert [job["shot"]["prompt"] for job in (rise, turn, land)] == ["A kite rises", "It turns", "It lands"]
+    assert rise["submitted_at"] + rise["takes"] <= turn["submitted_at"]
+    assert turn["shot"]["first"] != land["shot"]["first"]
+    joined = seen(film)
+    assert len(joined.times) == 3 * 6 * 24
+    assert float(joined.seconds) == pytest.approx(18, abs=1 / 24)
+    assert all(earlier < later for earlier, later in zip(joined.times, joined.times[1:], strict=False))
+
+
+def test_what_continues_a_shot_without_a_clip_is_not_submitted(gateways: Gateways, shots: Shots) -> None:
+    file = shots(
+        {"prompt": "sandbox:fail A kite", "name": "a"},
+        {"prompt": "It turns", "first_frame_image": "last-frame:a", "name": "b"},
+        {"prompt": "It lands", "first_frame_image": "last-frame:b"},
+    )
+    document = gateways.cli.json("batch", str(file), "--yes", "--join", "film.mp4", code=3)
+    assert [shot["state"] for shot in document["shots"]] == ["failed", "blocked", "blocked"]
+    assert document["film"] is None
+    assert gateways.taken.total() == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "fits"), [(["--max-jobs", "2"], 2), (["--max-usd", "0.8"], 2), (["--max-usd", "0.3"], 0)]
+)
+def test_a_budget_holds_over_all_runs(gateways: Gateways, shots: Shots, limit: list[str], fits: int) -> None:
+    file = shots(*({"prompt": f"Shot {n}", "model": "segmind/minimax-hailuo-2"} for n in range(4)))
+    for _ in range(2):
+        document = gateways.cli.json("batch", str(file), "--yes", *limit, code=5)
+        assert Counter(shot["state"] for shot in document["shots"]) == {"waiting": 4 - fits} | (
+            {"saved": fits} if fits else {}
+        )
+        assert document["stopped"]["code"] == "budget_exceeded"
+        assert gateways.taken.total() == fits
+    assert gateways.cli("batch", str(file), "--yes").returncode == 0
+    assert set(gateways.taken.values()) == {1}
+
+
+def test_the_days_budget_stops_a_batch_too(gateways: Gateways, shots: Shots) -> None:
+    file = shots(*({"prompt": f"Shot {n}"} for n in range(3)))
+    done = gateways.cli("batch", str(file), "--yes", HAILUO_MCP_MAX_JOBS_PER_DAY="1")
+    assert done.returncode == 5
+    assert "The budget of 1 jobs a day is used up" in done.stderr
+    assert "3 shots: 2 waiting, 1 saved" in done.stderr
+    assert gateways.taken.total() == 1
+
+
+def test_no_more_jobs_run_at_once_than_asked_for(gateways: Gateways, shots: Shots) -> None:
+    assert gateways.cli("batch", str(shots(*mixed(8)[4:])), "--yes", "--at-once", "2").returncode == 0
+    ends = [(job["submitted_at"], job["submitted_at"] + job["takes"]) for job in gateways.jobs]
+    assert max(sum(begin <= at < end for begin, end in ends) for at, _ in ends) <= 2
+
+
+def test_lines_that_changed_are_new_and_removed_ones_are_left_alone(gateways: Gateways, shots: Shots) -> None:
+    a, b, c = ({"prompt": f"Shot {word}"} for word in "abc")
+    assert gateways.cli("batch", str(shots(a, b)), "--yes").returncode == 0
+    done = gateways.cli("batch", str(shots(c, b)), "--yes")
+    assert "To submit: 1," in done.stderr
+    assert "1 of earlier runs are no longer in the file and left alone." in done.stderr
+    assert gateways.taken == {"Shot a": 1, "Shot b": 1, "Shot c": 1}
+
+
+def test_equal_lines_are_as_many_shots(gateways: Gateways, shots: Shots) -> None:
+    done = gateways.cli("batch", str(shots({"prompt": "A kite"}, {"prompt": "A kite"})), "--yes")
+    assert len(set(paths(done.stdout))) == 2
+    assert gateways.taken == {"A kite": 2}
+
+
+def test_a_clip_that_was_just_made_by_hand_is_not_paid_again(gateways: Gateways, shots: Shots) -> None:
+    by_hand = gateways.cli.json("generate", "A kite")
+    document = gateways.cli.json("batch", str(shots({"prompt": "A kite"})), "--yes")
+    assert document["shots"][0]["request_id"] == by_hand["request_id"]
+    assert gateways.taken == {"A kite": 1}
+
+
+def test_a_lost_answer_is_never_sent_again(gateways: Gateways, shots: Shots) -> None:
+    file = shots({"prompt": "sandbox:lost_answer A kite", "model": "aimlapi/hailuo-02"})
+    for more in ((), ("--retry-failed",)):
+        done = gateways.cli("batch", str(file), "--yes", *more)
+        assert done.returncode == 7
+        assert "shots.jsonl:1: unconfirmed" in done.stderr
+        assert gateways.taken.total() == 1
+
+
+def test_out_of_credits_leaves_the_rest_for_the_next_run(gateways: Gateways, shots: Shots) -> None:
+    file = shots(
+        {"prompt": "sandbox:no_credits A kite"}, {"prompt": "A boat"}, {"prompt": "C", "model": "aimlapi/hailuo-02"}
+    )
+    document = gateways.cli.json("batch", str(file), "--yes", "--at-once", "1", code=5)
+    assert [shot["state"] for shot in document["shots"]] == ["waiting", "waiting", "saved"]
+    assert document["shots"][0]["error"]["code"] == "insufficient_credits"
+    again = gateways.cli.json("batch", str(file), "--yes", code=5)
+    assert [shot["attempt"] for shot in again["shots"]] == [3, 1, 1], "each run tries the refused shot once"
+    assert gateways.taken == {"C": 1} | ({"A boat": 1} if again["shots"][1]["state"] == "saved" else {})
+
+
+def test_without_a_terminal_nobody_can_confirm(gateways: Gateways, shots: Shots) -> None:
+    done = gateways.cli("batch", str(shots({"prompt": "A kite"})))
+    assert done.returncode == 2
+    assert "Add --yes" in done.stderr
+    assert gateways.jobs == []
+
+
+def test_the_sandbox_in_process_costs_nothing_and_asks_nothing(gateways: Gateways, shots: Shots) -> None:
+    done = gateways.cli("batch", str(shots({"prompt": "A kite"})), "--json", HAILUO_MCP_SANDBOX="1")
+    document = json.loads(done.stdout)
+    assert document["sandbox"] is True
+    assert document["shots"][0]["state"] == "saved"
+
+
+def test_a_rehearsal_stands_for_nothing_at_the_gateways(gateways: Gateways, shots: Shots) -> None:
+    file = shots({"prompt": "A kite"})
+    assert gateways.cli("batch", str(file), HAILUO_MCP_SANDBOX="1").returncode == 0
+    assert gateways.jobs == []
+    assert gateways.cli("batch", str(file), "--yes").returncode == 0
+    assert gateways.cli("batch", str(file), "--yes").returncode == 0
+    assert gateways.taken == {"A kite": 1}
+
+
+@pytest.mark.parametrize(("answer", "code", "jobs"), [("y\n", 0, 1), ("n\n", 130, 0), ("\x03", 130, 0)])
+def test_on_a_terminal_the_total_is_confirmed(
+    gateways: Gateways, shots: Shots, answer: str, code: int, jobs: int
+) -> None:
+    file = shots({"prompt": "A kite"})
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "batch", str(file)],
+        env={**gateways.process.environment, "TERM": "xterm", "COLUMNS": "110", "LINES": "30"},
+        cwd=gateways.process.home,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        preexec_fn=os.setsid,
+    ) as running:
+        os.close(theirs)
+        asked = _read_until(ours, b"Submit them? [y/N]:")
+        if answer == "\x03":
+            _press_ctrl_c(running)
+        else:
+            os.write(ours, answer.encode())
+        said = _read_until(ours, None)
+        running.wait(30)
+    os.close(ours)
+    assert b"To submit: 1, about $0.28." in asked
+    assert running.returncode == code
+    assert gateways.taken.total() == jobs
+    if jobs:
+        assert b"segmind/" not in said.split(b"1 saved")[-1]
+        assert b"spent or at stake" in said, "the live table"
+
+
+def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:
+    """Until it is felt: pressed in the moment before Python reads from the terminal, it is noticed after the read."""
+    for _ in range(5):
+        running.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(5)
+            return
+
+
+def _read_until(handle: int, end: bytes | None) -> bytes:
+    said = b""
+    while end is None or end not in said:
+        try:
+            chunk = os.read(handle, 4096)
+        except OSError:  # the other side has closed it
+            break
+        if not chunk:
+            break
+        said += chunk
+    return said
+
+
+def test_a_wait_that_is_over_leaves_the_jobs_to_the_next_run(gateways: Gateways, shots: Shots) -> None:
+    file = shots({"prompt": "sandbox:never A kite"}, {"prompt": "A boat"})
+    done = gateways.cli("batch", str(file), "--yes", "--wait", "12")
+    assert done.returncode == 4
+    assert "The same command goes on from here." in done.stderr
+    assert len(paths(done.stdout)) == 1
+
+
+def test_a_film_that_could_not_be_made_stops_the_batch_before_money_moves(gateways: Gateways, shots: Shots) -> None:
+    done = gateways.cli("batch", str(shots({"prompt": "A kite"})), "--yes", "--join", "film.avi")
+    assert done.returncode == 2
+    assert gateways.jobs == []

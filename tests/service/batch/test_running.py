@@ -1,0 +1,165 @@
+"""A batch over the sandbox in this process: trouble that passes, and trouble that stays."""
+
+import base64
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.core.errors import HailuoError, InternalError
+from hailuo_mcp.ledger import Budget, Guard
+from hailuo_mcp.service.batch import runner
+from hailuo_mcp.service.batch.limits import Limits
+from hailuo_mcp.service.batch.progress import Progress
+from hailuo_mcp.service.batch.rows import Stand
+from hailuo_mcp.service.batch.runner import Batch
+from hailuo_mcp.service.batch.shots import read_shots
+from hailuo_mcp.service.batch.validation import check_shots
+from hailuo_mcp.service.session import Studio
+from tests.service.batch.conftest import Shots
+from tests.support import Answerer, Turns, body_of, says, settings_for, wired
+
+KEYS = {"SEGMIND_API_KEY": "k", "HAILUO_MCP_SANDBOX": "0"}
+CLIP = b"\0\0\0\x18ftypisom" + b"\0" * 2000
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "PAUSES_SECONDS", (0.01,))
+    monkeypatch.setattr(runner, "TROUBLE_PAUSE_SECONDS", 0.01)
+
+
+def gateway(submit: Answerer, status: Answerer | None = None) -> Answerer:
+    """Segmind, where every job is done at once, its clip inside the answer."""
+    clip = "data:video/mp4;base64," + base64.b64encode(CLIP).decode()
+
+    def answer(request: httpx.Request) -> Any:
+        if request.method == "POST":
+            return submit(request)
+        if request.url.path.endswith("/status"):
+            return (status or says(200, {"status": "COMPLETED"}))(request)
+        return httpx.Response(200, json={"status": "COMPLETED", "output": clip})
+
+    return answer
+
+
+def taken(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"request_id": body_of(request)["prompt"].replace(" ", "-")})
+
+
+async def run(studio: Studio, file: Path, limits: Limits | None = None) -> Batch:
+    shots = await check_shots(studio, file, read_shots(file))
+    batch = Batch(studio, shots, limits or Limits())
+    progress = Progress.of(file)
+    await batch.recall(progress)
+    await batch.run(progress)
+    return batch
+
+
+def stands(batch: Batch) -> list[Stand]:
+    return [row.stand for row in batch.rows]
+
+
+async def test_a_refusal_that_passes_is_waited_out(tmp_path: Path, shots: Shots) -> None:
+    submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), taken)
+    limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of one attempt, and one of the next
+    for number, answer in enumerate((submit, limited)):
+        studio, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
+        async with studio:
+            batch = await run(studio, shots({"prompt": f"A kite {number}"}))
+            assert stands(batch) == [Stand.SAVED]
+
+
+async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Path, shots: Shots) -> None:
+    refusing = True
+
+    def submit(request: httpx.Request) -> httpx.Response:
+        if refusing:
+            raise httpx.ConnectError("refused", request=request)
+        return taken(request)
+
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with studio:
+        first = await run(studio, shots({"prompt": "A kite"}))
+        assert stands(first) == [Stand.WAITING]
+        assert first.rows[0].problem is not None
+        assert first.rows[0].problem.code == "network_error"
+        assert first.spent_usd == 0
+        refusing = False
+        wire.requests.clear()
+        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.SAVED]
+        assert len(wire.posts) == 1
+
+
+async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, shots: Shots) -> None:
+    troubled = True
+
+    def status(_: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(401, json={"error": "key"})
+            if troubled
+            else httpx.Response(200, json={"status": "COMPLETED"})
+        )
+
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
+    async with studio:
+        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.LEFT]
+        troubled = False
+        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.SAVED]
+        assert len(wire.posts) == 1
+
+
+async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp_path: Path, shots: Shots) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with studio:
+        lines = [{"prompt": f"A kite {n}", "model": "segmind/minimax-hailuo-2"} for n in range(6)]
+        batch = await run(studio, shots(*lines), Limits(max_usd=0.9, at_once=6))
+        assert len(wire.posts) == 2
+        assert batch.stopped is not None
+        assert batch.spent_usd == pytest.approx(2 * (batch.rows[0].usd or 0))
+
+
+async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shots: Shots) -> None:
+    submit = Turns(says(400, {"error": "not this one"}), taken)
+    studio, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with studio:
+        batch = await run(studio, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
+        assert stands(batch) == [Stand.FAILED, Stand.SAVED]
+
+
+async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progress(
+    tmp_path: Path, shots: Shots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with studio:
+        change, broken = studio.ledger.change, True
+
+        async def fails_once(key: str, changing: Any) -> Any:
+            nonlocal broken
+            if broken:
+                broken = False
+                raise InternalError("The job ledger cannot be used.")
+            return await change(key, changing)
+
+        monkeypatch.setattr(studio.ledger, "change", fails_once)
+        file = shots({"prompt": "A kite", "model": "segmind/minimax-hailuo-2"})
+        assert stands(await run(studio, file)) == [Stand.SAVED]
+        assert stands(await run(studio, file)) == [Stand.SAVED]
+        assert len(wire.posts) == 1
+
+
+async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
+    async with studio:
+        call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}
+        with pytest.raises(HailuoError):
+            await studio.generate(call, key="mine")
+        refused = await studio.generate(call, key="mine", force_new=True)
+        assert (refused.duplicate, refused.job.state, refused.job.key) == (True, "failed", "mine")
+        assert len(wire.posts) == 1
+        assert (await studio.generate(call, key="other")).duplicate is False
+        job = refused.job.model_copy(update={"fingerprint": "another"})
+        guard = Guard(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
+        assert (await studio.ledger.enter(job, guard)).fingerprint == refused.job.fingerprint

@@ -1,0 +1,154 @@
+"""Which key goes with what: the server's, a tenant's, or one that came with the call; pauses are an account's own."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from hailuo_mcp.core.caller import LOCAL, Caller
+from hailuo_mcp.core.errors import CallerError, UnknownModel
+from hailuo_mcp.service import credentials
+from hailuo_mcp.service.session import Studio
+from tests.support import Wire, arguments_for, settings_for, wired
+
+SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
+
+
+class Gateways:
+    """Take every job; whoever is to have a pause gets a 429, by key."""
+
+    def __init__(self) -> None:
+        self.paused: set[str] = set()
+        self.jobs = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if key_of(request) in self.paused:
+            return httpx.Response(429, headers={"Retry-After": "60"}, json={"error": "slow down"})
+        if request.method == "POST":
+            self.jobs += 1
+            taken = {"code": 200, "data": {"taskId": f"t-{self.jobs}"}, "request_id": f"r-{self.jobs}"}
+            return httpx.Response(200, json=taken)
+        return httpx.Response(200, json={"status": "PROCESSING", "code": 200, "data": {"state": "processing"}})
+
+
+def key_of(request: httpx.Request) -> str:
+    return request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def with_keys(tenant: str, **keys: str) -> Caller:
+    return Caller(tenant, keys={name: SecretStr(key) for name, key in keys.items()})
+
+
+def made(directory: Path, *, tenants: str = "") -> tuple[Studio, Wire, Gateways]:
+    file = directory / "tenants.toml"
+    file.write_text(tenants)
+    variables = {
+        "SEGMIND_API_KEY": "server-segmind",
+        "APIXO_API_KEY": "server-apixo",
+        "HAILUO_MCP_HTTP_TOKENS": "ann:a-token,ben:b-token",
+        **({"HAILUO_MCP_TENANTS_FILE": str(file)} if tenants else {}),
+    }
+    gateways = Gateways()
+    studio, wire = wired(settings_for(directory, **variables), gateways)
+    return studio, wire, gateways
+
+
+ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
+
+
+async def test_a_tenants_own_key_goes_with_all_its_requests_and_no_other(tmp_path: Path) -> None:
+    studio, wire, _ = made(tmp_path, tenants=ANNS)
+    async with studio:
+        own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
+        for caller, key in own_keys:
+            wire.requests.clear()
+            own = studio.as_caller(caller)
+            job = (await own.generate(arguments_for(SEGMIND, prompt=f"a kite of {caller.tenant}"))).job
+            await own.status(job.request_id)
+            assert {key_of(request) for request in wire.requests} == {key}
+
+
+async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall_back(tmp_path: Path) -> None:
+    studio, wire, _ = made(tmp_path, tenants=ANNS)
+    async with studio:
+        ann = studio.as_caller(Caller("ann"))
+        assert {model.id.split("/")[0] for model in ann.catalog.usable} == {"segmind"}
+        assert {model.id.split("/")[0] for model in studio.catalog.usable} == {"segmind", "apixo"}
+        with pytest.raises(UnknownModel):
+            await ann.generate(arguments_for(APIXO))
+        sender = studio.as_caller(with_keys("ann", apixo="header-apixo"))
+        assert {model.id.split("/")[0] for model in sender.catalog.usable} == {"apixo"}
+        with pytest.raises(UnknownModel):
+            await sender.generate(arguments_for(SEGMIND))
+        assert wire.requests == []
+
+
+async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_again(tmp_path: Path) -> None:
+    studio, wire, _ = made(tmp_path, tenants=ANNS)
+    async with studio:
+        ann, sender = studio.as_caller(Caller("ann")), studio.as_caller(with_keys("ann", segmind="header-key"))
+        job = (await sender.generate(arguments_for(SEGMIND))).job
+        assert job.own_key
+        asked = len(wire.requests)
+        told = await ann.status(job.request_id, 5)
+        assert any("X-Segmind-Api-Key" in warning for warning in told.warnings)
+        with pytest.raises(CallerError):
+            await ann.download(job.request_id)
+        with pytest.raises(CallerError):
+            await studio.as_caller(with_keys("ben", segmind="header-key")).status(job.request_id)
+        studio.wake(job.key)
+        other_gateway = studio.as_caller(with_keys("ann", apixo="header-apixo"))
+        assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
+        assert len(wire.requests) == asked
+        much_later = job.created_at + timedelta(days=1)
+        due = await studio.ledger.lease("watcher", much_later, timedelta(seconds=1), 9, frozenset({job.origin}))
+        assert due == ()
+        await sender.status(job.request_id)
+        assert {key_of(request) for request in wire.requests} == {"header-key"}
+
+
+async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_asked_for_with(tmp_path: Path) -> None:
+    studio, wire, _ = made(tmp_path)
+    async with studio:
+        sender = studio.as_caller(with_keys("", segmind="header-key"))
+        job = await sender.status(f"{SEGMIND}/from-elsewhere")
+        assert job.own_key
+        await studio.status(job.request_id)
+        assert {key_of(request) for request in wire.requests} == {"header-key"}
+
+
+async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Path) -> None:
+    studio, wire, gateways = made(tmp_path, tenants=ANNS)
+    async with studio:
+        people = {name: studio.as_caller(Caller(name)) for name in ("ann", "ben")}
+        jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in people.items()}
+        gateways.paused = {"ann-segmind"}
+        for _ in range(2):
+            with pytest.raises(Exception, match="Segmind"):
+                await people["ann"].status(jobs["ann"].request_id)
+        assert (await people["ben"].status(jobs["ben"].request_id)).state == "processing"
+        asked = len(wire.requests)
+        with pytest.raises(Exception, match="pause"):
+            await people["ann"].status(jobs["ann"].request_id)
+        assert len(wire.requests) == asked, "the pause is kept"
+        same_account = studio.as_caller(with_keys("ben", segmind="ann-segmind"))
+        gateway = same_account.gateways["segmind"]
+        assert gateway.sender.quiet_seconds > 20, "an account is the same, whoever sends its key"
+
+
+async def test_no_more_accounts_are_remembered_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "SENDERS_KEPT", 5)
+    studio, _, _ = made(tmp_path)
+    async with studio:
+        of = credentials.Accounts(studio.settings, studio.gateways)
+        kept = of.of_caller(with_keys("x", segmind="first"))["segmind"].sender
+        assert of.of_caller(with_keys("y", segmind="first"))["segmind"].sender is kept
+        for number in range(6):
+            of.of_caller(with_keys("x", segmind=f"key-{number}"))
+        assert of.of_caller(with_keys("x", segmind="first"))["segmind"].sender is not kept
+
+
+def test_no_key_is_shown_by_a_caller() -> None:
+    assert "hush" not in repr(with_keys("ann", segmind="hush-hush"))

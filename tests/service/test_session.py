@@ -1,0 +1,422 @@
+"""Submitting: what is decided, written and sent, in which order, and what is known after each way it can end."""
+
+import base64
+import io
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.errors import HailuoError, InvalidInput
+from hailuo_mcp.core.job import IN_PROCESS, State
+from hailuo_mcp.gateways import client, discover
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.service.session import Studio
+from tests.support import (
+    KEYS,
+    MODEL_IDS,
+    PICTURE,
+    Turns,
+    arguments_for,
+    body_of,
+    breaks,
+    jobs_in,
+    listened_to,
+    says,
+    settings_for,
+    wired,
+)
+
+ONE_OF_EACH = ("segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "aimlapi/hailuo-02", "minimax/hailuo-02")
+TAKEN = {
+    "segmind": {"request_id": "r-1", "status": "QUEUED"},
+    "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
+    "aimlapi": {"generation_id": "r-1", "status": "queued"},
+    "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
+}
+RETENTION = {"segmind": timedelta(hours=1), "apixo": timedelta(hours=24), "aimlapi": None, "minimax": None}
+
+
+@pytest.fixture(autouse=True)
+def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
+    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)
+
+
+def gateway_of(model_id: str) -> str:
+    return model_id.split("/")[0]
+
+
+def a_picture(width: int = 640, height: int = 480) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+async def only_job(studio: Studio) -> Any:
+    """The one job that the ledger has."""
+    page = await studio.jobs()
+    assert page.total == 1
+    return page.jobs[0]
+
+
+# --- the way of a job ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
+    studio, wire = listened_to(settings_for(tmp_path))
+    small = {"resolution": "768p"} if model_id == "segmind/hailuo-2.3-fast" else {}  # its default takes long to draw
+    async with studio:
+        submitted = (await studio.generate(arguments_for(model_id, **small))).job
+        assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
+        assert submitted.request_id == f"{model_id}/{submitted.remote_id}"
+        done = await studio.status(submitted.request_id, 10)
+        assert (done.state, done.error) == (State.COMPLETED, None)
+        assert done.video_path
+        assert jobs_in(tmp_path) == {Path(done.video_path).name: Path(done.video_path)}
+        asked = len(wire.requests)
+        assert await studio.status(submitted.request_id) == done
+        assert (await studio.download(submitted.request_id))[1] == Path(done.video_path)
+        assert len(wire.requests) == asked
+        assert len(wire.posts) == 1
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(model_id: str, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    async def gateway(request: httpx.Request) -> httpx.Response:
+        other_process = SqliteLedger(studio.settings.database_path)
+        seen.extend((await other_process.page("", None, 10, frozenset())).jobs)
+        await other_process.close()
+        return httpx.Response(200, json=TAKEN[gateway_of(model_id)])
+
+    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with studio:
+        job = (await studio.generate(arguments_for(model_id))).job
+        (before,) = seen
+        assert (before.key, before.state, before.remote_id) == (job.key, State.UNCONFIRMED, None)
+        assert before.error.charged == "unknown"
+        assert before.parameters["prompt"] == "a red kite rises [Push in]"
+        assert before.body == body_of(wire.posts[0])
+        assert (job.state, job.remote_id, job.error, job.sandbox) == (State.QUEUED, "r-1", None, False)
+
+
+async def test_what_was_asked_stands_on_record_with_its_defaults(tmp_path: Path) -> None:
+    studio, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with studio:
+        job = (await studio.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
+        assert job.parameters == {
+            "prompt": "a red kite rises [Push in]",
+            "first_frame_image": PICTURE,
+            "duration": 6,
+            "resolution": "1080p",
+            "prompt_optimizer": True,
+        }
+
+
+@pytest.mark.parametrize("model_id", ONE_OF_EACH)
+async def test_the_link_is_said_to_die_when_the_gateway_drops_it_counted_from_submission(
+    model_id: str, tmp_path: Path
+) -> None:
+    name = gateway_of(model_id)
+    studio, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
+    async with studio:
+        job = (await studio.generate(arguments_for(model_id))).job
+        retention = RETENTION[name]
+        assert job.expires_at == (job.created_at + retention if retention else None)
+
+
+async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warning(tmp_path: Path) -> None:
+    def gateway(_: httpx.Request) -> httpx.Response:
+        with sqlite3.connect(studio.settings.database_path) as db:
+            db.execute("DROP TABLE jobs")
+        db.close()
+        return httpx.Response(200, json=TAKEN["segmind"])
+
+    studio, _ = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with studio:
+        job = (await studio.generate(arguments_for("segmind/hailuo-02-fast"))).job
+        assert job.request_id == "segmind/hailuo-02-fast/r-1"
+        assert "could not be recorded" in job.warnings[-1]
+
+
+# --- refused, lost, cancelled -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model_id", "answer", "code"),
+    [
+        ("segmind/hailuo-02-fast", says(406, {"error": "Insufficient credits"}), "insufficient_credits"),
+        ("segmind/hailuo-02-fast", says(401, {"error": "Unauthorized"}), "unauthorized"),
+        ("apixo/hailuo-2.3-fast", says(200, {"code": 402, "message": "no credits"}), "insufficient_credits"),
+        ("apixo/hailuo-2.3-fast", says(404, {"code": 404}), "model_retired"),
+        ("aimlapi/hailuo-02", says(403, {"message": "You ran out of credits"}), "insufficient_credits"),
+        ("aimlapi/hailuo-02", says(400, {"message": "bad"}), "invalid_input"),
+        ("aimlapi/hailuo-02", says(429, {"message": "slow down"}), "rate_limited"),
+    ],
+)
+async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_cost_nothing(
+    model_id: str, answer: Any, code: str, tmp_path: Path
+) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with studio:
+        with pytest.raises(HailuoError) as refused:
+            await studio.generate(arguments_for(model_id))
+        assert (refused.value.code, refused.value.problem.charged) == (code, "no")
+        job = await only_job(studio)
+        assert refused.value.request_id == job.request_id
+        assert (job.state, job.error.code, job.error.charged) == (State.FAILED, code, "no")
+        wire.answer = says(200, TAKEN[gateway_of(model_id)])
+        again = await studio.generate(arguments_for(model_id))
+        assert (again.duplicate, again.job.state) == (False, State.QUEUED)
+
+
+@pytest.mark.parametrize("model_id", ONE_OF_EACH)
+@pytest.mark.parametrize("answer", [breaks, says(500, {"error": "boom"}), says(200, {"hello": "there"}), says(302)])
+async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
+    model_id: str, answer: Any, tmp_path: Path
+) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with studio:
+        job = (await studio.generate(arguments_for(model_id))).job
+        assert job.state is State.UNCONFIRMED
+        assert job.request_id == f"{model_id}/unconfirmed-{job.key}"
+        assert job.error
+        assert (job.error.code, job.error.charged, job.error.safe_to_retry) == ("unconfirmed", "unknown", False)
+        again = await studio.generate(arguments_for(model_id))
+        assert again.duplicate
+        assert again.job.key == job.key
+        assert len(wire.posts) == 1
+        assert (await only_job(studio)).key == job.key
+
+
+async def test_where_no_connection_can_be_made_nothing_was_charged(tmp_path: Path) -> None:
+    def unreachable(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route", request=request)
+
+    studio, _ = wired(settings_for(tmp_path, **KEYS), unreachable)
+    async with studio:
+        with pytest.raises(HailuoError) as refused:
+            await studio.generate(arguments_for("aimlapi/hailuo-02"))
+        problem = refused.value.problem
+        assert (problem.code, problem.charged, problem.safe_to_retry) == ("network_error", "no", True)
+        assert (await only_job(studio)).state is State.FAILED
+
+
+async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
+    arrived, answered = anyio.Event(), anyio.Event()
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await answered.wait()
+        return httpx.Response(200, json=TAKEN["segmind"])
+
+    studio, _ = wired(settings_for(tmp_path, **KEYS), slowly)
+    async with studio:
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(studio.generate, arguments_for("segmind/hailuo-02-fast"))
+            await arrived.wait()
+            calls.cancel_scope.cancel()
+            answered.set()
+        job = await only_job(studio)
+        assert (job.state, job.remote_id) == (State.QUEUED, "r-1")
+
+
+# --- never twice --------------------------------------------------------------------------------------------------
+
+
+async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_path: Path) -> None:
+    answers = Turns(*(says(200, {"request_id": f"r-{n}"}) for n in range(1, 4)))
+    studio, wire = wired(settings_for(tmp_path, **KEYS), answers)
+    async with studio:
+        first = await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        again = await studio.generate(arguments_for("segmind/hailuo-02-fast", duration="6", go_fast=False))
+        assert (first.duplicate, again.duplicate) == (False, True)
+        assert again.job.request_id == first.job.request_id
+        assert "force_new" in again.job.warnings[-1]
+        forced = await studio.generate(arguments_for("segmind/hailuo-02-fast"), force_new=True)
+        other = await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
+        assert (forced.job.remote_id, other.job.remote_id) == ("r-2", "r-3")
+        assert len(wire.posts) == 3
+
+
+async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path) -> None:
+    outcomes: list[tuple[str, bool]] = []
+    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+
+    async def call() -> None:
+        submitted = await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        outcomes.append((submitted.job.request_id, submitted.duplicate))
+
+    async with studio:
+        async with anyio.create_task_group() as calls:
+            for _ in range(5):
+                calls.start_soon(call)
+        assert len(wire.posts) == 1
+        assert {request_id for request_id, _ in outcomes} == {"segmind/hailuo-02-fast/r-1"}
+        assert sorted(duplicate for _, duplicate in outcomes) == [False, True, True, True, True]
+
+
+async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
+    studio, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    (tmp_path / "pictures").mkdir()
+    file = tmp_path / "pictures" / "first.png"
+    file.write_bytes(base64.b64decode(a_picture().partition(",")[2]))
+    call = {"model": "segmind/hailuo-02-fast", "prompt": "x"}
+    async with studio:
+        by_uri = await studio.generate({**call, "first_frame_image": a_picture()})
+        by_path = await studio.generate({**call, "first_frame_image": str(file)})
+        assert by_path.job.key == by_uri.job.key
+        other = await studio.generate({**call, "first_frame_image": str(file), "duration": 10})
+        assert other.job.key != by_uri.job.key
+        uploads = [path for path in wire.asked if "upload" in path]
+        assert uploads == ["POST /upload-asset"]
+        sent = body_of(wire.posts[-1])["first_frame_image"]
+        assert sent.startswith("https://")
+        assert other.job.body["first_frame_image"] == sent
+        assert "base64" not in other.job.model_dump_json()
+
+
+async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
+    async with studio:
+        await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        with pytest.raises(HailuoError) as refused:
+            await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
+        assert (refused.value.code, refused.value.problem.charged) == ("budget_exceeded", "no")
+        assert len(wire.posts) == 1
+        await only_job(studio)
+
+
+async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
+    async with studio:
+        job = (await studio.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
+        assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 0.56)
+        with pytest.raises(HailuoError, match=r"\$0\.56 spent today, this one counts as \$0\.12"):
+            await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        assert len(wire.posts) == 1
+        assert (await studio.jobs()).spent_usd == 0
+
+
+async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("in the way")
+    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with studio:
+        with pytest.raises(InvalidInput) as refused:
+            await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
+        assert wire.requests == []
+        assert (await studio.jobs()).total == 0
+
+
+# --- dry runs, estimates, callbacks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(model_id: str, tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
+    async with studio:
+        dry = await studio.generate(arguments_for(model_id), dry_run=True)
+        assert wire.requests == []
+        assert (await studio.jobs()).total == 0
+        await studio.generate(arguments_for(model_id))
+        (sent,) = wire.posts
+        assert dry.request
+        shown = dry.request.public()
+        assert (shown["method"], shown["url"], shown["body"]) == (sent.method, str(sent.url), body_of(sent))
+        assert all(secret not in repr(shown) for secret in KEYS.values())
+        assert sorted(value for value in shown["headers"].values() if "***" in value) == ["***"]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "mark"),
+    [("segmind/hailuo-02-fast", "<upload:sha256:"), ("aimlapi/hailuo-02", "data:image/png;base64,<sha256:")],
+)
+async def test_a_dry_run_marks_a_picture_and_uploads_none(model_id: str, mark: str, tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with studio:
+        dry = await studio.generate({"model": model_id, "prompt": "x", "first_frame_image": a_picture()}, dry_run=True)
+        assert dry.request
+        assert dry.request.body
+        assert dry.request.body["first_frame_image"].startswith(mark)
+        assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "url", "taken"),
+    [
+        ("", "https://hooks.example/x", False),
+        ("hooks.example", "https://hooks.example/x", True),
+        ("hooks.example", "https://HOOKS.example:8443/x", True),
+        ("hooks.example", "https://evil.example/hooks.example", False),
+        ("hooks.example", "https://hooks.example.evil.example/", False),
+        ("*", "https://anything.example", True),
+        ("*", "https://[half/x", False),
+        ("*", "https://?x", False),
+    ],
+)
+async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
+    allowed: str, url: str, taken: bool, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_CALLBACK_HOSTS=allowed)
+    studio, wire = wired(settings, says(200, TAKEN["apixo"]))
+    async with studio:
+        call = arguments_for("apixo/hailuo-2.3-fast", callback_url=url)
+        if taken:
+            await studio.generate(call)
+            assert body_of(wire.posts[0])["callback_url"] == url
+        else:
+            with pytest.raises(InvalidInput, match=r"callback_url (names|must be)"):
+                await studio.generate(call)
+            assert wire.requests == []
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_the_estimates_are_the_published_figures_until_enough_is_learned(model_id: str, tmp_path: Path) -> None:
+    studio, _ = wired(settings_for(tmp_path, **KEYS), says(500))
+    model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
+    arguments = arguments_for(model_id)
+    spec = model.read({name: value for name, value in arguments.items() if name != "model"})
+    price = spec.price()
+    async with studio:
+        job = (await studio.generate(arguments, dry_run=True)).job
+        assert job.estimated_seconds == spec.typical_seconds()
+        assert job.estimated_cost_usd == (price.usd if price else None)
+
+
+async def test_the_estimated_time_is_learned_from_finished_jobs_of_the_same_length(tmp_path: Path) -> None:
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"request_id": f"r-{len(wire.posts)}"})
+        metrics = {"total_time": 200.0, "cost": 0.13}
+        answer = {"status": "COMPLETED", "output": "https://cdn.example/x.mp4", "metrics": metrics}
+        return httpx.Response(200, json=answer)
+
+    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0"), gateway)
+    async with studio:
+        for n in range(3):
+            job = (await studio.generate(arguments_for("segmind/hailuo-02-fast", prompt=str(n)))).job
+            assert job.estimated_seconds == 80.0
+            done = await studio.status(job.request_id)
+            assert (done.took_seconds, done.cost_usd) == (200.0, 0.13)
+        learned = (await studio.generate(arguments_for("segmind/hailuo-02-fast"), dry_run=True)).job
+        longer = (await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10), dry_run=True)).job
+        assert (learned.estimated_seconds, longer.estimated_seconds) == (200.0, 80.0)
+        assert (await studio.jobs()).spent_usd == pytest.approx(0.39)  # pyright: ignore[reportUnknownMemberType]
+
+
+async def test_without_a_key_and_without_the_sandbox_nothing_is_asked(tmp_path: Path) -> None:
+    studio, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
+    async with studio:
+        for call in (studio.generate({"prompt": "x"}), studio.status("segmind/hailuo-02-fast/r-1")):
+            with pytest.raises(HailuoError) as refused:
+                await call
+            assert all(variable in refused.value.problem.hint for variable in KEYS)
+        assert wire.requests == []

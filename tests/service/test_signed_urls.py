@@ -1,0 +1,68 @@
+"""Signed addresses: only what was made here is taken, for what it was made for, as long as it lasts."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hailuo_mcp.service.signed_urls import CLIP_LINK_LASTS, Links
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
+LINKS = Links("https://video.example", b"s" * 32, called_back=True)
+OTHERS = Links("https://video.example", b"t" * 32, called_back=True)
+
+
+def parts(link: str) -> tuple[str, str]:
+    query = parse_qs(urlsplit(link).query)
+    return query["until"][0], query["signature"][0]
+
+
+def test_a_clips_link_is_taken_until_it_runs_out() -> None:
+    link, until = LINKS.clip("k1", NOW)
+    assert link.startswith("https://video.example/clips/k1.mp4?")
+    assert until <= NOW + CLIP_LINK_LASTS
+    assert LINKS.is_clip("k1", *parts(link), NOW)
+    assert LINKS.is_clip("k1", *parts(link), until - timedelta(seconds=1))
+    assert not LINKS.is_clip("k1", *parts(link), until)
+
+
+def test_a_clips_link_is_good_for_its_own_clip_and_time_alone() -> None:
+    until, signature = parts(LINKS.clip("k1", NOW)[0])
+    assert not LINKS.is_clip("k2", until, signature, NOW)
+    assert not LINKS.is_clip("k1", str(int(until) + 60), signature, NOW)
+    assert not OTHERS.is_clip("k1", until, signature, NOW)
+
+
+@pytest.mark.parametrize("until", ["", "-1", "9" * 400, "1e9", "٣", " 1", "1.5"])
+def test_what_is_no_time_is_refused(until: str) -> None:
+    assert not LINKS.is_clip("k1", until, parts(LINKS.clip("k1", NOW)[0])[1], NOW)
+
+
+@pytest.mark.parametrize("signature", ["", "0", "é", "0" * 32])
+def test_what_is_no_signature_is_refused(signature: str) -> None:
+    assert not LINKS.is_clip("k1", parts(LINKS.clip("k1", NOW)[0])[0], signature, NOW)
+
+
+def test_a_callbacks_address_names_its_job_for_its_gateway_alone() -> None:
+    address = LINKS.callback("apixo", "k1")
+    assert address
+    assert address.startswith("https://video.example/callbacks/apixo/")
+    secret = address.rpartition("/")[2]
+    assert LINKS.called_for("apixo", secret) == "k1"
+    assert LINKS.called_for("minimax", secret) is None
+    assert OTHERS.called_for("apixo", secret) is None
+    for forged in ("", "k1", "k1.", "k2." + secret.partition(".")[2], secret[:-1], secret + "0", "é.é"):
+        assert LINKS.called_for("apixo", forged) is None
+
+
+def test_where_no_gateway_can_reach_the_server_none_is_asked_to_call() -> None:
+    assert Links("http://127.0.0.1:8000", b"s" * 32).callback("apixo", "k1") is None
+
+
+def test_a_clips_signature_opens_no_callback() -> None:
+    signature = parts(LINKS.clip("k1", NOW)[0])[1]
+    assert LINKS.called_for("apixo", f"k1.{signature}") is None
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "ssss" not in repr(LINKS)

@@ -1,0 +1,129 @@
+"""What is counted as a job moves, in numbers: on a meter of the test's own, and on a real ledger."""
+
+import inspect
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+
+from hailuo_mcp.core.errors import Problem
+from hailuo_mcp.core.job import Job, Observation, State, utc_now
+from hailuo_mcp.ledger.instrumented import moved, traced
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.telemetry import Figures, made_by
+
+MODEL = "apixo/hailuo-2.3-fast"
+
+
+class Meter:
+    """A process's figures, read at once."""
+
+    def __init__(self) -> None:
+        self._reader = InMemoryMetricReader()
+        self.figures: Figures = made_by(MeterProvider([self._reader]).get_meter("test"))
+
+    def read(self, name: str) -> list[tuple[dict[str, Any], float]]:
+        """Each data point's attributes, and its sum."""
+        data = self._reader.get_metrics_data()
+        return [
+            (dict(point.attributes or {}), point.value if isinstance(point, NumberDataPoint) else point.sum)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == f"hailuo_mcp.job.{name}"
+            for point in metric.data.data_points
+            if isinstance(point, NumberDataPoint | HistogramDataPoint)
+        ]
+
+
+@pytest.fixture
+def meter() -> Meter:
+    return Meter()
+
+
+def _job(**values: Any) -> Job:
+    created = utc_now() - timedelta(seconds=100)
+    return Job(model=MODEL, origin="sandbox", state=State.PROCESSING, created_at=created, remote_id="r", **values)
+
+
+def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
+    job = _job(estimated_cost_usd=0.3, polls=4)
+    moved(job, job.observed(Observation(state=State.COMPLETED, took_seconds=90)), meter.figures)
+    ((about, lag),) = meter.read("notice_lag")
+    assert lag == pytest.approx(10, abs=0.5)
+    assert about == {"hailuo_mcp.gateway": "apixo", "hailuo_mcp.model": MODEL}
+    assert [polls for _, polls in meter.read("polls")] == [5]
+
+
+def test_a_completion_timed_here_has_none(meter: Meter) -> None:
+    job = _job(polled_at=utc_now())
+    ended = job.observed(Observation(state=State.COMPLETED))
+    assert ended.took_seconds
+    moved(job, ended, meter.figures)
+    assert meter.read("notice_lag") == []
+    assert [round(seconds) for _, seconds in meter.read("duration")] == [100]
+
+
+@pytest.mark.parametrize(
+    ("seen", "price", "usd"),
+    [
+        (Observation(state=State.COMPLETED, cost_usd=0.25), "reported", 0.25),
+        (Observation(state=State.COMPLETED), "estimated", 0.3),
+        (
+            Observation(state=State.FAILED, error=Problem(code="gateway_error", message="no", charged="no")),
+            "estimated",
+            0.0,
+        ),
+    ],
+)
+def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, price: str, usd: float) -> None:
+    job = _job(estimated_cost_usd=0.3, tenant="studio-a")
+    moved(job, job.observed(seen), meter.figures)
+    ((about, spent),) = meter.read("spend")
+    assert spent == usd
+    assert about["hailuo_mcp.price"] == price
+    assert about["hailuo_mcp.tenant"] == "studio-a"
+    assert not [
+        labels for name in ("transitions", "polls") for labels, _ in meter.read(name) if "studio-a" in str(labels)
+    ]
+
+
+def test_an_end_is_counted_once(meter: Meter) -> None:
+    job = _job()
+    expired = job.vanished(Problem(code="expired", message="gone"))
+    moved(job, expired, meter.figures)
+    found = expired.observed(Observation(state=State.COMPLETED), from_history=True)
+    moved(expired, found, meter.figures)
+    moved(found, found.saved("/clips/a.mp4"), meter.figures)
+    counted = {about["hailuo_mcp.state"]: count for about, count in meter.read("transitions")}
+    assert counted == {"expired": 1, "completed": 1}
+    assert len(meter.read("polls")) == 1
+
+
+async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
+    plain = SqliteLedger(tmp_path / "jobs.sqlite3")
+    calls: dict[str, Callable[..., object]] = {
+        name: call
+        for name in dir(plain)
+        if not name.startswith("_") and inspect.iscoroutinefunction(call := getattr(plain, name))
+    }
+    ledger = traced(plain)
+    try:
+        job = await ledger.adopt(_job())
+        assert (await ledger.change(job.key, lambda j: j.polled())).polls == 1
+        assert await ledger.get(job.key) == await ledger.find(MODEL, "r", "", "sandbox")
+    finally:
+        await ledger.close()
+    assert all(getattr(ledger, name) is not call for name, call in calls.items())
+
+
+async def test_a_poll_is_counted_where_it_is_written_down() -> None:
+    job = _job()
+    asked = job.observed(Observation(state=State.PROCESSING)).polled()
+    assert asked.polls == 2
+    assert asked.vanished(Problem(code="expired", message="gone")).polls == 3
+    assert Job.model_validate_json(job.model_dump_json(exclude={"polls"})).polls == 0

@@ -27,7 +27,7 @@ from benchmarks.calls import Calls, Served, free_port, on_the_other_core, served
 from benchmarks.figures import Figure
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.gateways.segmind import Segmind
-from hailuo_mcp.ledger.base import Budget, Guard
+from hailuo_mcp.ledger.base import Budget, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 
 AIM = 0.7
@@ -81,13 +81,13 @@ def completed(number: int, tenant: str = "") -> Job:
 async def fill(path: Path, tenant: str) -> tuple[str, str]:
     """A completed job and one in flight, which nobody watches."""
     ledger = SqliteLedger(path)
-    guard = Guard(Budget(frozenset({ORIGIN})), timedelta())
+    guard = SubmitPolicy(Budget(frozenset({ORIGIN})), timedelta())
     jobs = completed(1, tenant), a_job(2, tenant)
     for job in jobs:
-        await ledger.enter(job, guard)
+        await ledger.create_if_absent(job, guard)
     far = utc_now() + timedelta(days=1)
     for job in await ledger.lease("benchmark", far, timedelta(days=1), 10, frozenset({ORIGIN})):
-        await ledger.rest(job.key, "benchmark", None)
+        await ledger.release_lease(job.key, "benchmark", None)
     await ledger.close()
     return jobs[0].request_id, jobs[1].request_id
 

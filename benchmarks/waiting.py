@@ -27,7 +27,7 @@ from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 LENGTHS = (20.0, 27.0, 34.0)
 FINISHED_BEFORE = 3
@@ -69,13 +69,13 @@ async def sandbox(directory: Path, seconds: float) -> AsyncGenerator[tuple[Count
         server.should_exit = True
 
 
-async def one_job(studio: Studio, counted: Counted, length: float, seen_before: int) -> Figures:
+async def one_job(session: Session, counted: Counted, length: float, seen_before: int) -> Figures:
     """Submit, and wait as an assistant does."""
     before, calls = counted.requests, 0
-    job = (await studio.generate({"prompt": f"a kite, take {seen_before}", "model": "segmind/minimax-hailuo-2"})).job
+    job = (await session.generate({"prompt": f"a kite, take {seen_before}", "model": "segmind/minimax-hailuo-2"})).job
     done_at = time.monotonic() + length
-    while not job.state.ended:
-        job = await studio.status(job.request_id, WAIT_SECONDS_MAX)
+    while not job.state.is_terminal:
+        job = await session.status(job.request_id, WAIT_SECONDS_MAX)
         calls += 1
     return Figures(length, seen_before, time.monotonic() - done_at, calls, counted.requests - before)
 
@@ -92,12 +92,12 @@ async def measure(length: float, into: list[Figures]) -> None:
                 "HAILUO_MCP_AUTO_DOWNLOAD": "0",
             }
             settings = load_settings(variables).model_copy(update={"state_dir": directory})
-            async with build_studio(settings) as studio:
-                into.append(await one_job(studio, counted, length, 0))
+            async with build_studio(settings) as session:
+                into.append(await one_job(session, counted, length, 0))
                 async with anyio.create_task_group() as others:
                     for number in range(1, FINISHED_BEFORE):
-                        others.start_soon(one_job, studio, counted, length, number)
-                into.append(await one_job(studio, counted, length, FINISHED_BEFORE))
+                        others.start_soon(one_job, session, counted, length, number)
+                into.append(await one_job(session, counted, length, FINISHED_BEFORE))
 
 
 async def measure_all() -> list[Figures]:

@@ -12,12 +12,12 @@ from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.gateways.client import Sender
+from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.instrumented import traced
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.images import PictureRules
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
 
@@ -45,7 +45,7 @@ def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
     return with_secret_files(environ, [gateway.name for gateway in discover()])
 
 
-def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Studio:
+def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Session:
     """A studio, not yet open.
 
     `local_files` is off where callers are not on this machine; `watch` is on where the process stays, and saves clips
@@ -70,8 +70,8 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
         stand_in=sandbox,
         stand_in_host=SANDBOX_HOST,
     )
-    rules = PictureRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images)
-    return Studio(settings, catalog, gateways, ledger, clips, rules, resources, watch=watch)
+    rules = ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images)
+    return Session(settings, catalog, gateways, ledger, clips, rules, resources, watch=watch)
 
 
 def sandbox_transport(settings: Settings) -> Transport:
@@ -108,7 +108,7 @@ def _gateway(
     resources: AsyncExitStack,
     own: tuple[type[ModelSpec], ...],
 ) -> Gateway:
-    sender = Sender(kind.title, sandbox, kind.wait_of)
+    sender = GatewayClient(kind.title, sandbox, kind.wait_of)
     resources.push_async_callback(sender.close)
     its_own = tuple(model for model in own if model.id.split("/")[0] == kind.name)
     return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None, own_models=its_own)

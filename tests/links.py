@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from hailuo_mcp.cli.installer import NAME, Machine, Place, Wanted, find
+from hailuo_mcp.cli.installer import NAME, InstallSpec, Machine, Place, find
 from hailuo_mcp.cli.installer.command import PORTABLE
 from hailuo_mcp.cli.installer.shape import entry, inputs
 
@@ -41,10 +41,12 @@ def cursor(variables: Sequence[str]) -> str:
     return f"{CURSOR}?{urlencode({'name': NAME, 'config': config}, quote_via=quote)}"
 
 
-def _wanted(host: str, variables: Sequence[str]) -> tuple[Place, Wanted]:
+def _wanted(host: str, variables: Sequence[str]) -> tuple[Place, InstallSpec]:
     place = find(host).place("user", _ANYWHERE)
     assert place
-    return place, Wanted(PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables})
+    return place, InstallSpec(
+        PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables}
+    )
 
 
 def _compact(value: Any) -> str:

@@ -24,9 +24,9 @@ from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.gateways.client import Sender
+from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.sandbox import create_app
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 PICTURE = "https://pictures.example/first.png"
 MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)
@@ -117,24 +117,24 @@ def breaks(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("cut", request=request)
 
 
-def wired(settings: Settings, answer: Answerer) -> tuple[Studio, Wire]:
+def wired(settings: Settings, answer: Answerer) -> tuple[Session, Wire]:
     """A studio, not yet open, whose gateways talk to the test."""
-    studio, wire = build_studio(settings), Wire(answer)
-    _connect(studio, httpx.MockTransport(wire))
-    return studio, wire
+    session, wire = build_studio(settings), Wire(answer)
+    _connect(session, httpx.MockTransport(wire))
+    return session, wire
 
 
-def listened_to(settings: Settings) -> tuple[Studio, Wire]:
+def listened_to(settings: Settings) -> tuple[Session, Wire]:
     """A studio over the sandbox in this process, whose requests are kept."""
-    studio, sandbox = build_studio(settings), sandbox_transport(settings)()
+    session, sandbox = build_studio(settings), sandbox_transport(settings)()
     wire = Wire(sandbox.handle_async_request)
-    _connect(studio, httpx.MockTransport(wire))
-    return studio, wire
+    _connect(session, httpx.MockTransport(wire))
+    return session, wire
 
 
-def _connect(studio: Studio, transport: httpx.AsyncBaseTransport) -> None:
-    for gateway in studio.gateways.values():
-        gateway.sender = Sender(gateway.title, lambda: transport, gateway.wait_of)
+def _connect(session: Session, transport: httpx.AsyncBaseTransport) -> None:
+    for gateway in session.gateways.values():
+        gateway.sender = GatewayClient(gateway.title, lambda: transport, gateway.wait_of)
 
 
 def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answerer | None = None) -> Answerer:
@@ -148,14 +148,14 @@ def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answere
     return answer
 
 
-async def age(studio: Studio, job: Job, by: timedelta) -> None:
+async def age(session: Session, job: Job, by: timedelta) -> None:
     """Let the ledger believe that the job was submitted, and last asked for, so much earlier."""
 
     def earlier(known: Job) -> Job:
         polled_at = known.polled_at - by if known.polled_at else None
         return known.model_copy(update={"created_at": known.created_at - by, "polled_at": polled_at})
 
-    await studio.ledger.change(job.key, earlier)
+    await session.ledger.change(job.key, earlier)
 
 
 def body_of(request: httpx.Request) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, Price
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.mcp import tools, views
-from hailuo_mcp.sandbox.faults import REHEARSALS
+from hailuo_mcp.sandbox.faults import FAULTS
 from tests import links
 
 
@@ -101,7 +101,7 @@ def variables() -> str:
 
 
 def rehearsals() -> str:
-    return table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in REHEARSALS.items()))
+    return table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in FAULTS.items()))
 
 
 def error_codes() -> str:
@@ -125,7 +125,7 @@ def error_codes() -> str:
 def figures() -> str:
     """What OpenTelemetry gets, from the instruments themselves."""
     reader = InMemoryMetricReader()
-    made = telemetry.made_by(MeterProvider([reader]).get_meter("docs"))
+    made = telemetry.create_metrics(MeterProvider([reader]).get_meter("docs"))
     for field in fields(made):
         instrument: Counter | Histogram = getattr(made, field.name)
         (instrument.add if isinstance(instrument, Counter) else instrument.record)(1)

@@ -32,8 +32,8 @@ class Hailuo9(ModelSpec):
     documented_at = "https://www.segmind.com/models/hailuo-9"
     rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
 
-    duration: Annotated[Duration, Says(_INFERRED, "6 or 10 seconds")] = 6
-    mode: Annotated[Mode, Field(serialization_alias="tier"), Says(_INFERRED, "standard or pro")] = "standard"
+    duration: Annotated[Duration, Constraint(_INFERRED, "6 or 10 seconds")] = 6
+    mode: Annotated[Mode, Field(serialization_alias="tier"), Constraint(_INFERRED, "standard or pro")] = "standard"
 
     def price(self) -> Price:
         return Price(0.01, "exact", "a guess", _PRICED)
@@ -97,8 +97,8 @@ from pydantic import Field
 
 from hailuo_mcp.gateways.base import Gateway, link_in
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import ImageUrl, ModelSpec, Says, Source
-from hailuo_mcp.gateways.client import WireRequest
+from hailuo_mcp.core.spec import ImageUrl, ModelSpec, Constraint, Source
+from hailuo_mcp.gateways.client import Request
 
 _PAGE = Source("documented", "Skylark page")
 _STATES = {"waiting": State.QUEUED, "flying": State.PROCESSING, "landed": State.COMPLETED, "crashed": State.FAILED}
@@ -110,7 +110,7 @@ class Lark(ModelSpec):
     makes = "image to video"
     documented_at = "https://skylark.example/docs"
 
-    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Says(_PAGE, "required")]
+    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Constraint(_PAGE, "required")]
 
 
 class Skylark(Gateway):
@@ -124,7 +124,7 @@ class Skylark(Gateway):
     def auth(self, key: str) -> Mapping[str, str]:
         return {"x-skylark-key": key}
 
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/flights/{spec.remote_name}", spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
@@ -145,26 +145,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox.context import Desk
+from hailuo_mcp.sandbox.context import SandboxContext
 from hailuo_mcp.sandbox.jobs import Phase, Shot
 
 _STATES = {Phase.QUEUED: "waiting", Phase.PROCESSING: "flying", Phase.COMPLETED: "landed", Phase.FAILED: "crashed"}
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def submit(request: Request) -> Response:
         values = await request.json()
         assert set(values) == {"prompt", "picture"}
         shot = Shot(prompt=values["prompt"], seconds=6, short_side=512, first=values["picture"])
         key = request.headers["x-skylark-key"]
-        job = await desk.take("skylark", f"eu/{uuid.uuid4()}", key, "lark-1", values, shot)
+        job = await context.take("skylark", f"eu/{uuid.uuid4()}", key, "lark-1", values, shot)
         return JSONResponse({"flight": job.remote_id})
 
     async def poll(request: Request) -> Response:
-        job = await desk.find("skylark", request.query_params["flight"], request.headers["x-skylark-key"])
+        job = await context.find("skylark", request.query_params["flight"], request.headers["x-skylark-key"])
         if job is None:
             return JSONResponse({"error": "no such flight"}, 404)
-        return JSONResponse({"state": _STATES[job.phase(desk.clock())], "film": [desk.clip_link(request, job)]})
+        return JSONResponse({"state": _STATES[job.phase(context.clock())], "film": [context.clip_link(request, job)]})
 
     return [Route("/flights/lark-1", submit, methods=["POST"]), Route("/flights", poll, methods=["GET"])]
 '''

@@ -163,7 +163,7 @@ class Catalog:
                 return min(fitting, key=_cheapness).id
         return None
 
-    def dearest_usd(self, gateway: str) -> float:
+    def max_price(self, gateway: str) -> float:
         """What a job without a known price counts as: the dearest known price of its gateway, else of the catalogue."""
         prices = {model.id: price.usd for model in self.known if (price := _dearest(model))}
         own = [usd for model_id, usd in prices.items() if model_id.startswith(f"{gateway}/")]

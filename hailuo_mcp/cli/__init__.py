@@ -37,7 +37,7 @@ def _serve_stdio() -> int:
     try:
         settings = load_settings()
         set_up_logging(settings)
-        studio = build_studio(settings, watch=True)
+        session = build_studio(settings, watch=True)
     except SettingsError as error:
         sys.stderr.write(f"hailuo-mcp: {error}\n")
         return 2
@@ -49,7 +49,7 @@ def _serve_stdio() -> int:
         signal.signal(signal.SIGINT, _leave_at_once)
     try:
         with exporting(version()):
-            anyio.run(serve_stdio, lambda: studio, version())
+            anyio.run(serve_stdio, lambda: session, version())
     except KeyboardInterrupt:
         return 130
     return 0

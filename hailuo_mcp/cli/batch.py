@@ -13,16 +13,16 @@ from hailuo_mcp.cli.batch_report import Made, print_end, print_findings, print_p
 from hailuo_mcp.cli.batch_table import PlainLines, shown_live
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import remarks
-from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_studio
+from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_session
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.media.concat import check_joinable
 from hailuo_mcp.service.batch.limits import AT_ONCE, Limits
 from hailuo_mcp.service.batch.progress import Progress, known_progress
-from hailuo_mcp.service.batch.rows import Stand
+from hailuo_mcp.service.batch.rows import ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 from hailuo_mcp.service.batch.shots import WrongShots, read_shots
 from hailuo_mcp.service.batch.validation import check_shots
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 
 @click.command()
@@ -58,14 +58,14 @@ def batch(shots: Path, *, film: Path | None, as_json: bool, **options: Any) -> E
     """
     options["limits"] = Limits(options.pop("max_usd"), options.pop("max_jobs"), options.pop("at_once"))
     try:
-        return with_studio(lambda studio: _batch(studio, shots, film, as_json=as_json, **options))
+        return with_session(lambda session: _batch(session, shots, film, as_json=as_json, **options))
     except WrongShots as wrong:
         print_findings(shots, wrong, as_json=as_json)
         return Exit.WRONG_CALL
 
 
 async def _batch(
-    studio: Studio,
+    session: Session,
     path: Path,
     film: Path | None,
     *,
@@ -79,34 +79,34 @@ async def _batch(
     if film:
         check_joinable(film)
     shots = read_shots(path)
-    running = Batch(studio, await check_shots(studio, path, shots), limits, PlainLines())
-    await running.recall(known_progress(path), retry_failed=retry_failed)
+    running = Batch(session, await check_shots(session, path, shots), limits, PlainLines())
+    await running.restore(known_progress(path), retry_failed=retry_failed)
     if dry_run:
-        print_plan(studio, running, as_json=as_json)
+        print_plan(session, running, as_json=as_json)
         return Exit.DONE
-    await studio.clips.check()
-    remarks().print(prospect(studio, running))
+    await session.clips.check()
+    remarks().print(prospect(session, running))
     if running.waiting and not yes:
-        await _confirm(studio, running)
+        await _confirm(session, running)
     progress = await anyio.to_thread.run_sync(Progress.of, path)
     made = Made()
 
     async def work() -> None:
         with shown_live(running), anyio.move_on_after(seconds):
             await running.run(progress)
-        if film and all(row.stand is Stand.SAVED for row in running.rows):
+        if film and all(row.status is ShotStatus.SAVED for row in running.rows):
             await made.join(running, film)
 
     interrupted = await _until_interrupted(work)
-    print_end(studio, running, path, film, made, as_json=as_json)
+    print_end(session, running, path, film, made, as_json=as_json)
     if interrupted:
         return Exit.INTERRUPTED
     return Exit.UNFORESEEN if made.problem else _exit_of(running)
 
 
-async def _confirm(studio: Studio, running: Batch) -> None:
+async def _confirm(session: Session, running: Batch) -> None:
     """Raises click.Abort, or InvalidInput where nobody is there to ask."""
-    if studio.settings.in_sandbox:
+    if session.settings.in_sandbox:
         return
     if not sys.stdin.isatty():
         raise InvalidInput(
@@ -138,15 +138,15 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
 
 def _exit_of(running: Batch) -> Exit:
     """The first that applies: what a person must do comes before what time can."""
-    stands = {row.stand for row in running.rows}
+    stands = {row.status for row in running.rows}
     if running.stopped:
         return exit_of_problem(running.stopped)
     if running.closed:
         return Exit.ACCOUNT
-    if Stand.UNCONFIRMED in stands:
+    if ShotStatus.UNCONFIRMED in stands:
         return Exit.UNCONFIRMED
-    if Stand.FAILED in stands:
+    if ShotStatus.FAILED in stands:
         return Exit.FAILED
-    if any(row.problem for row in running.rows if row.stand in (Stand.WAITING, Stand.LEFT)):
+    if any(row.problem for row in running.rows if row.status in (ShotStatus.WAITING, ShotStatus.ABANDONED)):
         return Exit.TROUBLE
-    return Exit.DONE if stands == {Stand.SAVED} else Exit.NOT_ENDED
+    return Exit.DONE if stands == {ShotStatus.SAVED} else Exit.NOT_ENDED

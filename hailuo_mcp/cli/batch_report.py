@@ -9,10 +9,10 @@ from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remark
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.media.concat import Film, join
-from hailuo_mcp.service.batch.rows import Row, Stand
+from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 from hailuo_mcp.service.batch.shots import WrongShots
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 
 @dataclass(slots=True)
@@ -37,30 +37,30 @@ def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
     return sum(usd or 0.0 for usd in prices), sum(usd is None for usd in prices)
 
 
-def _cost(studio: Studio, rows: tuple[Row, ...]) -> str:
+def _cost(session: Session, rows: tuple[Row, ...]) -> str:
     usd, unknown = _estimate(rows)
     words = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
-    return words + (" (here: nothing, the sandbox answers)" if studio.settings.in_sandbox else "")
+    return words + (" (here: nothing, the sandbox answers)" if session.settings.in_sandbox else "")
 
 
-def prospect(studio: Studio, running: Batch) -> str:
+def prospect(session: Session, running: Batch) -> str:
     left_out = (
         f" {running.forgotten} of earlier runs are no longer in the file and left alone." if running.forgotten else ""
     )
-    ahead = f"To submit: {len(running.waiting)}, {_cost(studio, running.waiting)}." if running.waiting else ""
+    ahead = f"To submit: {len(running.waiting)}, {_cost(session, running.waiting)}." if running.waiting else ""
     return f"{summary(running)}. {ahead}{left_out}".strip()
 
 
-def print_plan(studio: Studio, running: Batch, *, as_json: bool) -> None:
+def print_plan(session: Session, running: Batch, *, as_json: bool) -> None:
     if as_json:
-        print_json(_document(studio, running, None))
+        print_json(_document(session, running, None))
         return
     results().print(plan_table(running))
-    remarks().print(f"{prospect(studio, running)} Nothing was sent.")
+    remarks().print(f"{prospect(session, running)} Nothing was sent.")
 
 
 def print_end(
-    studio: Studio,
+    session: Session,
     running: Batch,
     path: Path,
     film: Path | None,
@@ -70,15 +70,15 @@ def print_end(
 ) -> None:
     joined, trouble = made.film, made.problem
     if as_json:
-        print_json(_document(studio, running, joined))
+        print_json(_document(session, running, joined))
     elif joined:
         results().print(str(joined.path))
     else:
         for row in running.rows:
-            if row.stand is Stand.SAVED and row.job:
+            if row.status is ShotStatus.SAVED and row.job:
                 results().print(str(row.job.video_path))
     for row in running.rows:
-        if row.stand is not Stand.SAVED:
+        if row.status is not ShotStatus.SAVED:
             why = f": {reason(row)}" if row.problem else ""
             remarks().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
     if running.stopped:
@@ -86,25 +86,28 @@ def print_end(
     for note in joined.notes if joined else ():
         remarks().print(note)
     spent = (
-        "nothing was spent: the sandbox answers" if studio.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
+        "nothing was spent: the sandbox answers" if session.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
     )
     remarks().print(f"{summary(running)}; {spent}.")
     if trouble:
         print_problem(trouble)
     elif film and not joined:
         remarks().print("No film was made: not every shot has its clip.")
-    if any(row.stand is Stand.FAILED for row in running.rows):
+    if any(row.status is ShotStatus.FAILED for row in running.rows):
         remarks().print("--retry-failed submits failed shots anew; they may be charged again.")
-    if any(row.stand is Stand.UNCONFIRMED for row in running.rows):
+    if any(row.status is ShotStatus.UNCONFIRMED for row in running.rows):
         remarks().print(
             "Unconfirmed shots may be charged and are never sent again by themselves; look at the gateway's own pages. "
             "Another name on its line makes such a shot a new one."
         )
-    if any(row.stand in (Stand.WAITING, Stand.UNDER_WAY, Stand.LEFT, Stand.SUBMITTING) for row in running.rows):
+    if any(
+        row.status in (ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING)
+        for row in running.rows
+    ):
         remarks().print("The same command goes on from here.")
 
 
-def _document(studio: Studio, running: Batch, joined: Film | None) -> dict[str, Any]:
+def _document(session: Session, running: Batch, joined: Film | None) -> dict[str, Any]:
     usd, unknown = _estimate(running.waiting)
     return {
         "shots": [_shot(row) for row in running.rows],
@@ -116,7 +119,7 @@ def _document(studio: Studio, running: Batch, joined: Film | None) -> dict[str, 
         "no_longer_in_file": running.forgotten,
         "film": str(joined.path) if joined else None,
         "film_notes": list(joined.notes) if joined else [],
-        "sandbox": studio.settings.in_sandbox,
+        "sandbox": session.settings.in_sandbox,
     }
 
 

@@ -11,17 +11,17 @@ from rich.text import Text
 
 from hailuo_mcp.cli.output import in_commands, remarks
 from hailuo_mcp.core.job import EXCERPT_LENGTH, utc_now
-from hailuo_mcp.service.batch.rows import Row, Stand
+from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 
 STYLES = {
-    Stand.SAVED: "green",
-    Stand.FAILED: "red",
-    Stand.BLOCKED: "red",
-    Stand.UNCONFIRMED: "yellow",
-    Stand.LEFT: "yellow",
-    Stand.UNDER_WAY: "bold",
-    Stand.SUBMITTING: "bold",
+    ShotStatus.SAVED: "green",
+    ShotStatus.FAILED: "red",
+    ShotStatus.BLOCKED: "red",
+    ShotStatus.UNCONFIRMED: "yellow",
+    ShotStatus.ABANDONED: "yellow",
+    ShotStatus.UNDER_WAY: "bold",
+    ShotStatus.SUBMITTING: "bold",
 }
 _SPARE_LINES = 5
 _PROMPT_WIDTH = 40
@@ -29,13 +29,15 @@ _PROMPT_WIDTH = 40
 
 def state_of(row: Row) -> str:
     """The state in one word: of the job, where there is one that has not come to its clip."""
-    return row.job.state.value if row.job and row.stand in (Stand.UNDER_WAY, Stand.FAILED) else row.stand.value
+    return (
+        row.job.state.value if row.job and row.status in (ShotStatus.UNDER_WAY, ShotStatus.FAILED) else row.status.value
+    )
 
 
 def summary(batch: Batch) -> str:
     """`12 shots: 5 saved, 2 under way, 5 waiting`"""
-    counts = Counter(row.stand for row in batch.rows)
-    return f"{_many(len(batch.rows), 'shot')}: " + ", ".join(f"{counts[s]} {s}" for s in Stand if counts[s])
+    counts = Counter(row.status for row in batch.rows)
+    return f"{_many(len(batch.rows), 'shot')}: " + ", ".join(f"{counts[s]} {s}" for s in ShotStatus if counts[s])
 
 
 def price(row: Row) -> str:
@@ -61,7 +63,7 @@ def plan_table(batch: Batch) -> Table:
             row.model,
             f"{length} s" if length else "",
             price(row),
-            Text(state_of(row), STYLES.get(row.stand, "")),
+            Text(state_of(row), STYLES.get(row.status, "")),
         )
     return table
 
@@ -101,7 +103,7 @@ def _picture(batch: Batch, console: Console) -> Group:
             str(row.shot.line),
             _title(row),
             row.model.split("/", 1)[-1],
-            Text(state_of(row), STYLES.get(row.stand, "")),
+            Text(state_of(row), STYLES.get(row.status, "")),
             _time(row),
             price(row),
         )
@@ -112,8 +114,14 @@ def _rows_that_fit(rows: Sequence[Row], height: int) -> list[Row]:
     """All rows, or those where something happens, in their order."""
     if len(rows) <= height:
         return list(rows)
-    rank = {Stand.UNDER_WAY: 0, Stand.SUBMITTING: 0, Stand.UNCONFIRMED: 1, Stand.FAILED: 1, Stand.WAITING: 2}
-    chosen = sorted(rows, key=lambda row: rank.get(row.stand, 3))[: max(1, height)]
+    rank = {
+        ShotStatus.UNDER_WAY: 0,
+        ShotStatus.SUBMITTING: 0,
+        ShotStatus.UNCONFIRMED: 1,
+        ShotStatus.FAILED: 1,
+        ShotStatus.WAITING: 2,
+    }
+    chosen = sorted(rows, key=lambda row: rank.get(row.status, 3))[: max(1, height)]
     return sorted(chosen, key=lambda row: row.shot.line)
 
 
@@ -127,7 +135,7 @@ def _time(row: Row) -> str:
         return ""
     about = row.job.estimated_seconds
     elapsed = f"{row.job.elapsed_seconds(utc_now()):.0f} s"
-    return f"{elapsed} of ~{about:.0f} s" if about and row.stand is Stand.UNDER_WAY else elapsed
+    return f"{elapsed} of ~{about:.0f} s" if about and row.status is ShotStatus.UNDER_WAY else elapsed
 
 
 def _table(*columns: str) -> Table:

@@ -18,7 +18,7 @@ from hailuo_mcp.core.errors import GatewayTrouble
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.mcp.views import job_view
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 TROUBLES_MAX = 5
 """So many answers in a row may be lost to a gateway's or the network's trouble; each was tried several times."""
@@ -39,7 +39,7 @@ class Watched:
         self.job, self.request_id = job, job.request_id
 
 
-async def wait_for_end(studio: Studio, watched: Watched, seconds: float) -> Job:
+async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Job:
     """Follow a job until it ends, nothing is left to wait for, or the time is up. `seconds` may be infinite.
 
     Raises:
@@ -57,7 +57,7 @@ async def wait_for_end(studio: Studio, watched: Watched, seconds: float) -> Job:
         while True:
             left = deadline - anyio.current_time()
             try:
-                watched.see(await studio.status(watched.request_id, max(0.0, min(left, WAIT_SECONDS_MAX)), report))
+                watched.see(await session.status(watched.request_id, max(0.0, min(left, WAIT_SECONDS_MAX)), report))
                 troubles = 0
             except GatewayTrouble:
                 troubles += 1
@@ -67,7 +67,7 @@ async def wait_for_end(studio: Studio, watched: Watched, seconds: float) -> Job:
                 continue
             job = watched.job
             # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
-            if job and (job.settled or job.state is State.UNCONFIRMED or anyio.current_time() >= deadline):
+            if job and (job.is_final or job.state is State.UNCONFIRMED or anyio.current_time() >= deadline):
                 return job
 
 

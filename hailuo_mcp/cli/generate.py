@@ -9,11 +9,11 @@ import click
 from hailuo_mcp.cli.exits import Exit, exit_of_state
 from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
 from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, remarks, results
-from hailuo_mcp.cli.session import interrupt_held_back, with_studio
+from hailuo_mcp.cli.session import interrupt_held_back, with_session
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import CANONICAL, Canonical
 from hailuo_mcp.mcp.views import JobView, dry_run_view, job_view
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 ARGUMENT = "prompt"
@@ -58,25 +58,25 @@ def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: boo
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     if dry_run:
-        view = with_studio(lambda studio: _preview(studio, given))
+        view = with_session(lambda session: _preview(session, given))
         _print_dry_run(view, as_json=as_json)
         return Exit.DONE
     watched = Watched()
     try:
-        return with_studio(lambda studio: _submit(studio, given, force_new, wait, watched, as_json))
+        return with_session(lambda session: _submit(session, given, force_new, wait, watched, as_json))
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
 
 
-async def _preview(studio: Studio, arguments: dict[str, Any]) -> JobView:
-    return dry_run_view(await studio.generate(arguments, dry_run=True))
+async def _preview(session: Session, arguments: dict[str, Any]) -> JobView:
+    return dry_run_view(await session.generate(arguments, dry_run=True))
 
 
 async def _submit(
-    studio: Studio, arguments: dict[str, Any], force_new: bool, wait: float | None, watched: Watched, as_json: bool
+    session: Session, arguments: dict[str, Any], force_new: bool, wait: float | None, watched: Watched, as_json: bool
 ) -> Exit:
     with interrupt_held_back():
-        submitted = await studio.generate(arguments, force_new=force_new)
+        submitted = await session.generate(arguments, force_new=force_new)
         watched.see(submitted.job)
     view = job_view(submitted.job, duplicate=submitted.duplicate)
     if wait is None:
@@ -85,14 +85,14 @@ async def _submit(
     if not as_json:
         print_warnings(view.warnings)
         remarks().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
-    job = await wait_for_end(studio, watched, wait)
-    return await _finish(studio, job, duplicate=submitted.duplicate, as_json=as_json)
+    job = await wait_for_end(session, watched, wait)
+    return await _finish(session, job, duplicate=submitted.duplicate, as_json=as_json)
 
 
-async def _finish(studio: Studio, job: Job, *, duplicate: bool, as_json: bool) -> Exit:
+async def _finish(session: Session, job: Job, *, duplicate: bool, as_json: bool) -> Exit:
     """The end of a wait: the clip's path on stdout, everything else on stderr."""
     if job.state is State.COMPLETED and job.has_clip and not job.video_path:
-        job, _ = await studio.download(job.request_id)
+        job, _ = await session.download(job.request_id)
     view = job_view(job, duplicate=duplicate)
     if as_json:
         print_json(view)

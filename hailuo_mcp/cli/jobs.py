@@ -16,11 +16,11 @@ from hailuo_mcp.cli.output import (
     remarks,
     results,
 )
-from hailuo_mcp.cli.session import with_studio
+from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.mcp import views
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 LIMIT, LIMIT_MAX = 10, 50
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -40,11 +40,11 @@ def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
     """
     watched = Watched(request_id)
 
-    async def ask(studio: Studio) -> Job:
-        return await (studio.status(request_id) if wait is None else wait_for_end(studio, watched, wait))
+    async def ask(session: Session) -> Job:
+        return await (session.status(request_id) if wait is None else wait_for_end(session, watched, wait))
 
     try:
-        job = with_studio(ask)
+        job = with_session(ask)
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
     view = views.job_view(job)
@@ -68,10 +68,10 @@ def download(request_id: str, as_json: bool) -> Exit:
     mpv "$(hailuo-mcp download segmind/hailuo-02-fast/1f2e3d4c)"
     """
 
-    async def fetch(studio: Studio) -> views.Download:
-        return await views.download(*await studio.download(request_id))
+    async def fetch(session: Session) -> views.Download:
+        return await views.download(*await session.download(request_id))
 
-    view = with_studio(fetch)
+    view = with_session(fetch)
     if as_json:
         print_json(view)
     else:
@@ -94,10 +94,10 @@ def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
     The times are your own clock's; --json gives them in UTC.
     """
 
-    async def look_up(studio: Studio) -> tuple[JobPage, bool]:
-        return await studio.jobs(State(state) if state else None, limit), studio.settings.in_sandbox
+    async def look_up(session: Session) -> tuple[JobPage, bool]:
+        return await session.jobs(State(state) if state else None, limit), session.settings.in_sandbox
 
-    page, in_sandbox = with_studio(look_up)
+    page, in_sandbox = with_session(look_up)
     view = views.job_list(page)
     if as_json:
         print_json(view)

@@ -8,10 +8,10 @@ import click
 from hailuo_mcp.catalog.comparison import in_words
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, remarks, results
-from hailuo_mcp.cli.session import with_studio
+from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.spec import describe
 from hailuo_mcp.mcp import views
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 
 @click.command()
@@ -23,12 +23,12 @@ def models(model: str | None, as_json: bool) -> Exit:
     A model is usable where its gateway's key is set, or in the sandbox. Every rule names the source it comes from.
     """
 
-    async def look_up(studio: Studio) -> tuple[views.ModelList, str]:
-        catalog = studio.catalog
+    async def look_up(session: Session) -> tuple[views.ModelList, str]:
+        catalog = session.catalog
         chosen = None if model is None else catalog.model(model)
-        return views.model_list(catalog, studio.settings.in_sandbox, chosen), catalog.how_to_get_keys()
+        return views.model_list(catalog, session.settings.in_sandbox, chosen), catalog.how_to_get_keys()
 
-    view, how_to_get_keys = with_studio(look_up)
+    view, how_to_get_keys = with_session(look_up)
     if as_json:
         print_json(view)
     elif not view.models:

@@ -11,7 +11,7 @@ from hailuo_mcp.cli.output import remarks, results
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.sandbox import REHEARSALS, create_app
+from hailuo_mcp.sandbox import FAULTS, create_app
 
 PORT = 8765
 DUMMY_KEY = "sandbox-key"
@@ -75,8 +75,8 @@ class _Announced(uvicorn.Server):
             name = gateway.name.upper()
             remarks().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
         remarks().print("\nA word in the prompt asks for trouble:\n")
-        width = max(map(len, REHEARSALS))
-        for word, meaning in REHEARSALS.items():
+        width = max(map(len, FAULTS))
+        for word, meaning in FAULTS.items():
             remarks().print(f"  {word:<{width}}  ", end="", style="bold")
             remarks().print(meaning)
         remarks().print("\nCtrl-C ends it.")

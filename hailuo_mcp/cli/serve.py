@@ -38,13 +38,13 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
     settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)
     check_exposure(settings, host)
     set_up_logging(settings)
-    studio = build_studio(settings, local_files=False, watch=True)
+    session = build_studio(settings, local_files=False, watch=True)
     try:
         listener = listener_on(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
     with listener, exporting(version()):
-        anyio.run(serve_http, studio, version(), listener, _announce)
+        anyio.run(serve_http, session, version(), listener, _announce)
     return Exit.DONE
 
 

@@ -11,7 +11,7 @@ import anyio
 from hailuo_mcp.app import build_studio, load_settings, set_up_logging
 from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def read_environment() -> Settings:
     return settings
 
 
-def with_studio(work: Callable[[Studio], Awaitable[T]]) -> T:
+def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
     """Open the studio that the environment describes, do the work, close it.
 
     Raises:
@@ -42,8 +42,8 @@ def with_studio(work: Callable[[Studio], Awaitable[T]]) -> T:
     settings = read_environment()
 
     async def session() -> T:
-        async with build_studio(settings) as studio:
-            return await work(studio)
+        async with build_studio(settings) as session:
+            return await work(session)
 
     return anyio.run(session)
 

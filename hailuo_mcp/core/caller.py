@@ -31,9 +31,9 @@ class Caller:
     def local(self) -> bool:
         return not self.tenant
 
-    def told(self, error: HailuoError) -> HailuoError:
+    def redact(self, error: HailuoError) -> HailuoError:
         """The error as this caller may hear it: where things are on this machine is the business of its people."""
-        told = error if self.local else error.for_callers_abroad()
+        told = error if self.local else error.for_remote_callers()
         if told is not error:
             log.error("%s %s", error.problem.message, error.problem.hint)
         return told

@@ -88,11 +88,11 @@ class HailuoError(Exception):
         charged: Charged = "no",
         safe_to_retry: bool | None = None,
         request_id: str | None = None,
-        abroad: str | None = None,
+        remote: str | None = None,
     ) -> None:
         super().__init__(message)
         self.request_id = request_id
-        self._abroad = abroad
+        self._remote = remote
         self.problem = Problem(
             code=self.code,
             message=message,
@@ -101,12 +101,12 @@ class HailuoError(Exception):
             safe_to_retry=self.retryable if safe_to_retry is None else safe_to_retry,
         )
 
-    def for_callers_abroad(self) -> Self:
+    def for_remote_callers(self) -> Self:
         """The same, naming no place of this machine."""
-        if self._abroad is None:
+        if self._remote is None:
             return self
         other = copy(self)
-        other.problem = self.problem.model_copy(update={"message": self._abroad, "hint": OPERATORS_HINT})
+        other.problem = self.problem.model_copy(update={"message": self._remote, "hint": OPERATORS_HINT})
         return other
 
 

@@ -38,7 +38,7 @@ class State(StrEnum):
     EXPIRED = "expired"
 
     @property
-    def ended(self) -> bool:
+    def is_terminal(self) -> bool:
         return self.rank == _END
 
     @property
@@ -172,25 +172,25 @@ class Job(BaseModel):
         return bool(self.video_url or self.video_path)
 
     @property
-    def settled(self) -> bool:
+    def is_final(self) -> bool:
         """Nothing is left to ask a gateway: the job ended, and a completed one has its link or file."""
-        return self.state.ended and (self.state is not State.COMPLETED or self.has_clip)
+        return self.state.is_terminal and (self.state is not State.COMPLETED or self.has_clip)
 
     @property
-    def uncharged(self) -> bool:
+    def not_charged(self) -> bool:
         return self.error is not None and self.error.charged == "no"
 
     @property
-    def counted_usd(self) -> float:
+    def budget_cost(self) -> float:
         """What a budget counts for this job: where nobody says what it costs, the dearest it may."""
-        if self.uncharged:
+        if self.not_charged:
             return 0.0
         return self.cost_usd if self.cost_usd is not None else self.budget_cost_usd
 
     @property
-    def known_usd(self) -> float:
+    def cost_estimate(self) -> float:
         """What it cost as far as anybody says: the report, else the estimate."""
-        if self.uncharged:
+        if self.not_charged:
             return 0.0
         return self.cost_usd if self.cost_usd is not None else self.estimated_cost_usd or 0.0
 
@@ -221,20 +221,22 @@ class Job(BaseModel):
 
     def refused(self, problem: Problem) -> "Job":
         """The gateway definitely did not take it, or nothing was sent."""
-        return self._changed(state=State.FAILED, error=problem, ended_at=utc_now()) if not self.state.ended else self
+        return (
+            self._changed(state=State.FAILED, error=problem, ended_at=utc_now()) if not self.state.is_terminal else self
+        )
 
-    def unanswered(self, problem: Problem) -> "Job":
+    def mark_unconfirmed(self, problem: Problem) -> "Job":
         """It was sent and no answer came: it stays unconfirmed, and says so."""
         return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
 
-    def observed(self, seen: Observation, *, from_history: bool = False) -> "Job":
+    def apply_observation(self, seen: Observation, *, from_history: bool = False) -> "Job":
         """The job after what a gateway said of it. A state never goes backward, save that a history may turn `expired`
         into `completed`; an ended job keeps its end, though a late link or cost is still taken."""
         now = utc_now()
         state = self._forward(seen.state)
         if from_history and self.state is State.EXPIRED and seen.state is State.COMPLETED:
             state = State.COMPLETED
-        ends_now = state.ended and not self.state.ended
+        ends_now = state.is_terminal and not self.state.is_terminal
         took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
         if took is None and ends_now and self.polled_at and now - self.polled_at <= FRESH_POLL:
             took = (now - self.created_at).total_seconds()
@@ -250,9 +252,9 @@ class Job(BaseModel):
             sandbox=self.sandbox or seen.sandbox,
         )
 
-    def vanished(self, problem: Problem) -> "Job":
+    def mark_expired(self, problem: Problem) -> "Job":
         """The gateway no longer keeps it."""
-        if self.settled:
+        if self.is_final:
             return self
         return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
 

@@ -40,7 +40,7 @@ MINIMAX = Source("documented", "MiniMax API reference")
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class Constraint:
     """A constraint on a parameter in words, with its source; metadata of a spec's field."""
 
     source: Source
@@ -48,7 +48,7 @@ class Says:
 
 
 @dataclass(frozen=True, slots=True)
-class NullIsSent:
+class SendsNull:
     """The gateway documents null for an absent value: null is accepted, and sent when nothing is given."""
 
 
@@ -73,7 +73,7 @@ def _lower(value: object) -> object:
 Prompt = Annotated[
     str,
     Field(min_length=1, max_length=PROMPT_MAX, pattern=r"\S"),
-    Says(MINIMAX, f"1–{PROMPT_MAX} characters, not only spaces"),
+    Constraint(MINIMAX, f"1–{PROMPT_MAX} characters, not only spaces"),
 ]
 Image = Annotated[str, Field(min_length=1)]
 _HOST = r"[^\s/?#@\[\]\\]+"
@@ -193,7 +193,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
+class PriceRule:
     """A price, and the values it is for; defaults count as given."""
 
     price: Price
@@ -220,9 +220,9 @@ class ModelSpec(BaseModel):
     """What goes in and comes out, in a few words."""
     documented_at: ClassVar[str]
     rules: ClassVar[tuple[Forbid, ...]] = ()
-    remarks: ClassVar[tuple[Says, ...]] = ()
+    remarks: ClassVar[tuple[Constraint, ...]] = ()
     """Facts that bind no single parameter."""
-    tariffs: ClassVar[tuple[Tariff, ...]] = ()
+    price_rules: ClassVar[tuple[PriceRule, ...]] = ()
     """Published prices; the first that holds is the estimate."""
     usual_seconds: ClassVar[float | None] = None
     wire_names: ClassVar[Mapping[str, str]] = {}
@@ -240,7 +240,7 @@ class ModelSpec(BaseModel):
         problems: list[tuple[str, str]] = [
             (f"{name} must not be null", f"pass {name}" if cls.requires(name) else f"leave {name} out")
             for name, value in arguments.items()
-            if value is None and name in cls.model_fields and not cls.takes_null(name)
+            if value is None and name in cls.model_fields and not cls.accepts_null(name)
         ]
         spec: Self | None = None
         # pydantic stumbles over half a surrogate in a name before it can call the name unknown.
@@ -273,7 +273,7 @@ class ModelSpec(BaseModel):
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
             case "extra_forbidden":
                 given = "not shown" if _SECRET_NAME.search(name) else f"given: {given}"
-                return f"{cls.id} does not take {shown_name(name)} ({given})", f"leave {shown_name(name)} out"
+                return f"{cls.id} does not take {repr_name(name)} ({given})", f"leave {repr_name(name)} out"
             case "string_too_long" if name == "prompt":
                 length = len(error["input"])
                 return f"prompt has {length} characters; at most {PROMPT_MAX} are possible", "shorten the prompt"
@@ -309,8 +309,8 @@ class ModelSpec(BaseModel):
         return (cls.model_fields[name].serialization_alias if name in cls.model_fields else None) or name
 
     @classmethod
-    def takes_null(cls, name: str) -> bool:
-        return any(isinstance(m, NullIsSent) for m in cls.model_fields[name].metadata)
+    def accepts_null(cls, name: str) -> bool:
+        return any(isinstance(m, SendsNull) for m in cls.model_fields[name].metadata)
 
     @classmethod
     def constraints(cls) -> list[dict[str, str]]:
@@ -319,7 +319,7 @@ class ModelSpec(BaseModel):
             {"parameter": name, "rule": said.text, "source": str(said.source)}
             for name, field in cls.model_fields.items()
             for said in field.metadata
-            if isinstance(said, Says)
+            if isinstance(said, Constraint)
         ]
         rows += [
             {"parameter": ", ".join(rule.values), "rule": f"not {rule}; {rule.cure}", "source": str(rule.source)}
@@ -341,7 +341,7 @@ class ModelSpec(BaseModel):
                 del schema["default"]
             if "const" in schema:  # a choice of one, said as every other choice is
                 schema["enum"] = [schema.pop("const")]
-            if cls.takes_null(name):
+            if cls.accepts_null(name):
                 schema |= {"type": [schema["type"], "null"], "default": None}
             schema["description"] = CANONICAL[name].meaning if name in CANONICAL else ""
             properties[name] = schema
@@ -363,7 +363,7 @@ class ModelSpec(BaseModel):
 
     def price(self) -> Price | None:
         """The estimate for these parameters; None where nobody publishes one."""
-        return next((tariff.price for tariff in self.tariffs if tariff.holds(self)), None)
+        return next((tariff.price for tariff in self.price_rules if tariff.holds(self)), None)
 
     def typical_seconds(self) -> float | None:
         """The published time for these parameters; None where there is none."""
@@ -380,7 +380,7 @@ class ModelSpec(BaseModel):
     def wire(self) -> dict[str, Any]:
         """The parameters by wire name. Every documented default is sent, so that what was asked is on record; what is
         absent is left out, unless the gateway documents null for it."""
-        absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.takes_null(n)}
+        absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
         return self.model_dump(mode="json", by_alias=True, exclude=absent)
 
 
@@ -407,7 +407,7 @@ def shown(value: object) -> str:
         return "a very large number"
 
 
-def shown_name(name: str) -> str:
+def repr_name(name: str) -> str:
     """The name of a parameter nobody knows, short and on one line."""
     return _plain(name)
 

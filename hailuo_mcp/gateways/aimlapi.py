@@ -9,9 +9,20 @@ from pydantic import Field
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCredits
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import MINIMAX, Duration, Flag, Forbid, Image, ModelSpec, Price, Resolution, Says, Source
+from hailuo_mcp.core.spec import (
+    MINIMAX,
+    Constraint,
+    Duration,
+    Flag,
+    Forbid,
+    Image,
+    ModelSpec,
+    Price,
+    Resolution,
+    Source,
+)
 from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
-from hailuo_mcp.gateways.client import WireRequest
+from hailuo_mcp.gateways.client import Request
 
 _PAGE = Source("documented", "AI/ML API page hailuo-02")
 _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
@@ -57,15 +68,15 @@ class Hailuo02(_Older):
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
     rules = (_NOT_10_S_AT_1080P,)
 
-    first_frame_image: Annotated[Image | None, Says(_PAGE, "optional; without it, text to video")] = None
+    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
     last_frame_image: Annotated[
-        Image | None, Field(serialization_alias="last_image_url"), Says(_CHANGELOG, "the frame the clip ends on")
+        Image | None, Field(serialization_alias="last_image_url"), Constraint(_CHANGELOG, "the frame the clip ends on")
     ] = None
-    duration: Annotated[Duration, Says(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
+    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[
-        Resolution, Says(_PAGE, "768p (default)"), Says(_CONTRADICTORY, "1080p may not be there yet")
+        Resolution, Constraint(_PAGE, "768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
     ] = "768p"
-    prompt_optimizer: Annotated[Flag, Says(_PAGE, "default true")] = True
+    prompt_optimizer: Annotated[Flag, Constraint(_PAGE, "default true")] = True
 
     def typical_seconds(self) -> float:
         return 300.0 if self.duration == 6 else 540.0
@@ -82,13 +93,15 @@ class Hailuo23(_Unified):
     rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Says(_UNIFIED, "optional; without it, text to video")
+        Image | None,
+        Field(serialization_alias="image_url"),
+        Constraint(_UNIFIED, "optional; without it, text to video"),
     ] = None
-    duration: Annotated[Duration, Says(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Says(_UNIFIED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, Field(serialization_alias="enhance_prompt"), Says(_UNIFIED, "default true")] = (
-        True
-    )
+    duration: Annotated[Duration, Constraint(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(_UNIFIED, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[
+        Flag, Field(serialization_alias="enhance_prompt"), Constraint(_UNIFIED, "default true")
+    ] = True
 
 
 class Hailuo23Fast(_Unified):
@@ -96,17 +109,17 @@ class Hailuo23Fast(_Unified):
     remote_name = "minimax/hailuo-2.3-fast"
     makes = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
-    remarks = (Says(_UNIFIED, "a price is published for 6 s at 768p alone"),)
+    remarks = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
     rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[
-        Image, Field(serialization_alias="image_url"), Says(_UNIFIED, "required; image to video only")
+        Image, Field(serialization_alias="image_url"), Constraint(_UNIFIED, "required; image to video only")
     ]
-    duration: Annotated[Duration, Says(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Says(_UNIFIED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, Field(serialization_alias="enhance_prompt"), Says(_UNIFIED, "default true")] = (
-        True
-    )
+    duration: Annotated[Duration, Constraint(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(_UNIFIED, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[
+        Flag, Field(serialization_alias="enhance_prompt"), Constraint(_UNIFIED, "default true")
+    ] = True
 
     def price(self) -> Price | None:
         if (self.duration, self.resolution) != (6, "768p"):
@@ -142,7 +155,7 @@ class Aimlapi(Gateway):
     def auth(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"}
 
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(_route(type(spec)), spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:

@@ -13,6 +13,7 @@ from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, 
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.spec import (
     CallbackUrl,
+    Constraint,
     Duration,
     Forbid,
     ImageUrl,
@@ -20,11 +21,10 @@ from hailuo_mcp.core.spec import (
     ModelSpec,
     Resolution,
     Routing,
-    Says,
     Source,
 )
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
-from hailuo_mcp.gateways.client import Answer, WireRequest
+from hailuo_mcp.gateways.client import Request, Response
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
 _PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
@@ -71,18 +71,18 @@ class Hailuo23Fast(ApixoModel):
         Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE),
         Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE),
     )
-    remarks = (Says(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
+    remarks = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
-    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Says(_PAGE, _PICTURE_RULES)]
-    mode: Annotated[Mode | None, Says(_PAGE, "standard (768p, default) or pro (1080p)")] = None
-    resolution: Annotated[Resolution | None, Says(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")] = (
-        None
-    )
-    duration: Annotated[Duration, Says(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
-    routing: Annotated[
-        Routing | None, Field(serialization_alias="provider"), Says(_PAGE, "sent only when asked for")
+    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _PICTURE_RULES)]
+    mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None
+    resolution: Annotated[
+        Resolution | None, Constraint(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")
     ] = None
-    callback_url: Annotated[CallbackUrl | None, Says(_PAGE, "makes the request type callback")] = None
+    duration: Annotated[Duration, Constraint(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
+    routing: Annotated[
+        Routing | None, Field(serialization_alias="provider"), Constraint(_PAGE, "sent only when asked for")
+    ] = None
+    callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE, "makes the request type callback")] = None
 
 
 _STATES = {
@@ -116,13 +116,13 @@ class Apixo(Gateway):
     def auth(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"}
 
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("data")).get("taskId")
 
-    def status_of(self, answer: Answer) -> int:
+    def status_of(self, answer: Response) -> int:
         code = number(mapping(answer.body).get("code"))
         return int(code) if code is not None and 100 <= code < 600 else answer.status
 

@@ -36,7 +36,7 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.client import Answer, Sender, WireRequest, header_wait
+from hailuo_mcp.gateways.client import GatewayClient, Request, Response, parse_retry_after
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Gateway(ABC):
     body. The first is the usual one."""
     pictures: ClassVar[Literal["upload", "data", "url"]]
     """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
-    picture_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
+    image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
     """What a local picture may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
     """How long results are kept, from submission; None where the gateway does not say."""
@@ -113,7 +113,7 @@ class Gateway(ABC):
     def __init__(
         self,
         settings: GatewaySettings,
-        sender: Sender,
+        sender: GatewayClient,
         *,
         in_process_sandbox: bool = False,
         own_models: tuple[type[ModelSpec], ...] = (),
@@ -124,7 +124,7 @@ class Gateway(ABC):
         self.own_models = own_models
         """The user's, from files."""
         if self.requests_a_minute and not in_process_sandbox:
-            sender.keep_pace(self.requests_a_minute)
+            sender.limit_rate(self.requests_a_minute)
 
     def with_key(self, key: SecretStr | None) -> Self:
         """The same gateway for another account, over the same connections. Closing the original's sender closes
@@ -137,7 +137,7 @@ class Gateway(ABC):
     # --- what a gateway says of itself ----------------------------------------------------------------------------
 
     @abstractmethod
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         """The exact submission. Pictures in `spec` are as this gateway takes them by now."""
 
     @abstractmethod
@@ -161,11 +161,11 @@ class Gateway(ABC):
         """The gateway's own words in an error body."""
         return body.get("error") or body.get("message")
 
-    def status_of(self, answer: Answer) -> int:
+    def status_of(self, answer: Response) -> int:
         """The status that counts, of an answer to a question."""
         return answer.status
 
-    def submitted_status_of(self, answer: Answer) -> int:
+    def submitted_status_of(self, answer: Response) -> int:
         """The status that counts, of an answer to a submission: it decides whether the job was taken, was refused for
         certain, or is unconfirmed."""
         return self.status_of(answer)
@@ -173,7 +173,7 @@ class Gateway(ABC):
     @staticmethod
     def wait_of(headers: Mapping[str, str]) -> float | None:
         """How long a 429 asks to wait, in seconds."""
-        return header_wait(headers)
+        return parse_retry_after(headers)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
         """The error that a refusal with this status means here; `message` is what `body` says, made fit to show."""
@@ -219,12 +219,12 @@ class Gateway(ABC):
     def url(self, purpose: str, path: str) -> str:
         return self.settings.urls[purpose] + path
 
-    def post(self, path: str, body: Mapping[str, Any], *, host: str = "base") -> WireRequest:
+    def post(self, path: str, body: Mapping[str, Any], *, host: str = "base") -> Request:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        return WireRequest("POST", self.url(host, path), headers, body, self._secrets())
+        return Request("POST", self.url(host, path), headers, body, self._secrets())
 
-    def get(self, path: str, *, host: str = "base") -> WireRequest:
-        return WireRequest("GET", self.url(host, path), {"Accept": "application/json"}, None, self._secrets())
+    def get(self, path: str, *, host: str = "base") -> Request:
+        return Request("GET", self.url(host, path), {"Accept": "application/json"}, None, self._secrets())
 
     async def submit(self, spec: ModelSpec, seconds: float) -> Submission:
         """Send the paid POST, once.
@@ -233,7 +233,7 @@ class Gateway(ABC):
             HailuoError: refused for certain, or never sent: `charged` is "no".
             Unconfirmed: it may have been taken.
         """
-        answer = await self.sender.once(self.submit_request(spec), seconds, self.submitted_status_of)
+        answer = await self.sender.send_once(self.submit_request(spec), seconds, self.submitted_status_of)
         status = self.submitted_status_of(answer)
         body = mapping(answer.body)
         if status in REFUSALS and not _is_failed_job(status, body):
@@ -246,13 +246,13 @@ class Gateway(ABC):
                 log.warning("%s answered a submission with an id that cannot be polled", self.title)
         raise Unconfirmed(f"{self.title} answered the submission with status {status} and no usable job id.")
 
-    async def ask(self, request: WireRequest) -> tuple[int, Mapping[str, Any], Answer]:
+    async def ask(self, request: Request) -> tuple[int, Mapping[str, Any], Response]:
         """A GET whose answer is a JSON object: its status, the object, and the answer.
 
         Raises:
             HailuoError: refused, unreachable, or no JSON object.
         """
-        answer = await self.sender.patiently(request, status_of=self.status_of)
+        answer = await self.sender.send_with_retry(request, status_of=self.status_of)
         status = self.status_of(answer)
         body = mapping(answer.body)
         if 200 <= status < 300 or _is_failed_job(status, body):
@@ -273,7 +273,7 @@ class Gateway(ABC):
         with suppress(UnknownRequest):
             await self.poll(self.models[0], NOBODYS_JOB)
 
-    def refusal(self, status: int, answer: Answer) -> HailuoError:
+    def refusal(self, status: int, answer: Response) -> HailuoError:
         """The error that an answer means, in our words and the gateway's."""
         body = mapping(answer.body)
         said = self.clean(self.message_in(body))

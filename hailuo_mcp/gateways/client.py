@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
-from hailuo_mcp.telemetry import requesting
+from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
     import httpx
@@ -49,7 +49,7 @@ SANDBOX_HEADER = "x-hailuo-sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class WireRequest:
+class Request:
     """One request as it stands on the wire. `secrets` are the headers that carry a key."""
 
     method: str
@@ -65,7 +65,7 @@ class WireRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A gateway's answer: `body` is its JSON, None where it is none."""
 
     status: int
@@ -81,28 +81,28 @@ class Answer:
         return 200 <= self.status < 300
 
 
-class _NeverConnectedError(Exception):
+class ConnectFailed(Exception):
     """Nothing was sent."""
 
 
-class _LostError(Exception):
+class ResponseLost(Exception):
     """Something was sent; no whole answer came."""
 
 
-class _TooLargeError(_LostError):
+class ResponseTooLarge(ResponseLost):
     """The answer is larger than any honest one, and would be so again."""
 
 
-class _AgainError(Exception):
+class RetryLater(Exception):
     """The gateway answered, and asks to come again."""
 
-    def __init__(self, answer: Answer, wait: float | None) -> None:
+    def __init__(self, answer: Response, wait: float | None) -> None:
         super().__init__(answer.status)
         self.answer = answer
         self.wait = wait
 
 
-def header_wait(headers: Mapping[str, str], *reset_headers: str) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], *reset_headers: str) -> float | None:
     """Seconds to wait by `Retry-After` (seconds, or a date) or a gateway's own reset header (a UTC time, or epoch
     seconds or milliseconds); None where there is none."""
     now = datetime.now(UTC)
@@ -135,7 +135,7 @@ def _moment(value: str) -> datetime | None:
     return None
 
 
-def _http_status(answer: Answer) -> int:
+def _http_status(answer: Response) -> int:
     return answer.status
 
 
@@ -178,7 +178,7 @@ class _Pool:
             self._client = None
 
 
-class Sender:
+class GatewayClient:
     """The requests to one gateway: one connection pool, one set of rules.
 
     `title` names the gateway in messages; `wait_of` reads how long a 429 asks to wait.
@@ -188,7 +188,7 @@ class Sender:
         self,
         title: str,
         transport: Callable[[], "httpx.AsyncBaseTransport"] | None = None,
-        wait_of: Callable[[Mapping[str, str]], float | None] = header_wait,
+        wait_of: Callable[[Mapping[str, str]], float | None] = parse_retry_after,
     ) -> None:
         self._title = title
         self._pool = _Pool(transport)
@@ -198,13 +198,13 @@ class Sender:
         self._booked_until = 0.0
         self._at_once, self._interval = 1, 0.0
 
-    def keep_pace(self, a_minute: int) -> None:
+    def limit_rate(self, a_minute: int) -> None:
         """Hold questions to a documented number of requests a minute: half of them may come at once, and the rest
         evenly. Submissions count, but are not held: they have their own way with a 429."""
         self._at_once = max(1, a_minute // 2)
         self._interval = 60 / max(1, a_minute - self._at_once)
 
-    def for_another_account(self) -> "Sender":
+    def for_another_account(self) -> "GatewayClient":
         """The same connections, for requests with another key: pauses and paces are an account's own. Closing the
         original closes the connections."""
         other = copy(self)
@@ -213,14 +213,14 @@ class Sender:
         return other
 
     @property
-    def quiet_seconds(self) -> float:
+    def retry_after(self) -> float:
         """How long the gateway still wants to hear no questions, by its last 429 and its documented pace."""
         allowance = (self._at_once - 1) * self._interval
         return max(0.0, max(self._quiet_until, self._booked_until - allowance) - anyio.current_time())
 
     def _book(self) -> float:
         """Count a request, and return how long it should wait."""
-        pause = self.quiet_seconds
+        pause = self.retry_after
         self._booked_until = max(self._booked_until, anyio.current_time()) + self._interval
         return pause
 
@@ -233,9 +233,9 @@ class Sender:
         if self._owns_pool:
             await self._pool.close()
 
-    async def once(
-        self, request: WireRequest, seconds: float, status_of: Callable[[Answer], int] = _http_status
-    ) -> Answer:
+    async def send_once(
+        self, request: Request, seconds: float, status_of: Callable[[Response], int] = _http_status
+    ) -> Response:
         """The paid POST. `status_of` reads the status that counts; still 429 after the waits, the answer is returned.
 
         Raises:
@@ -243,7 +243,7 @@ class Sender:
             Unconfirmed: it left here, and no whole answer came.
         """
         passage = _Passage()
-        limited: Answer | None = None
+        limited: Response | None = None
         self._book()
         try:
             with anyio.fail_after(seconds):
@@ -252,13 +252,13 @@ class Sender:
                         answer = await self._exchange(request, seconds, passage)
                         if status_of(answer) == 429:
                             limited, passage.left = answer, False
-                            raise _AgainError(answer, self._wait_of(answer.headers))
+                            raise RetryLater(answer, self._wait_of(answer.headers))
                         return answer
-        except _AgainError as again:
+        except RetryLater as again:
             return again.answer
-        except _NeverConnectedError:
+        except ConnectFailed:
             raise self._unreachable() from None
-        except _LostError:
+        except ResponseLost:
             raise Unconfirmed(
                 f"The submission was sent to {self._title}, and the connection broke before its answer."
             ) from None
@@ -272,12 +272,12 @@ class Sender:
             raise self._unreachable() from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def patiently(
+    async def send_with_retry(
         self,
-        request: WireRequest,
+        request: Request,
         seconds: float = POLL_SECONDS,
-        status_of: Callable[[Answer], int] = _http_status,
-    ) -> Answer:
+        status_of: Callable[[Response], int] = _http_status,
+    ) -> Response:
         """A request that is harmless to repeat: retried on network errors, 429 and passing 5xx; the last answer is
         returned as it is.
 
@@ -286,29 +286,29 @@ class Sender:
             NetworkError, GatewayTimeout: no answer came.
             GatewayError: the answer is larger than any honest one.
         """
-        if self.quiet_seconds > seconds:
+        if self.retry_after > seconds:
             raise RateLimited(
-                f"{self._title} asked for a pause of {self.quiet_seconds:.0f} s more.",
+                f"{self._title} asked for a pause of {self.retry_after:.0f} s more.",
                 "Ask again after that; jobs go on by themselves.",
             )
-        last: Answer | None = None
+        last: Response | None = None
         try:
             with anyio.fail_after(seconds):
                 await anyio.sleep(self._book())
-                async for attempt in _attempts(seconds, also=_LostError):
+                async for attempt in _attempts(seconds, also=ResponseLost):
                     with attempt:
                         answer = await self._exchange(request, min(READ_SECONDS, seconds), _Passage())
                         if (status := status_of(answer)) in RETRIED_STATUSES:
                             last, wait = answer, self._wait_of(answer.headers)
                             if status == 429:
                                 self._be_quiet(wait)
-                            raise _AgainError(answer, wait)
+                            raise RetryLater(answer, wait)
                         return answer
-        except _AgainError as again:
+        except RetryLater as again:
             return again.answer
-        except _TooLargeError:
+        except ResponseTooLarge:
             raise GatewayError(f"{self._title} answered with more than {ANSWER_BYTES_MAX >> 20} MB.") from None
-        except (_NeverConnectedError, _LostError):
+        except (ConnectFailed, ResponseLost):
             raise NetworkError(f"{self._title} could not be reached.") from None
         except TimeoutError:
             if last is not None:
@@ -319,7 +319,7 @@ class Sender:
     def _unreachable(self) -> NetworkError:
         return NetworkError(f"No connection to {self._title} could be made; nothing was sent.")
 
-    async def _exchange(self, request: WireRequest, read_seconds: float, passage: _Passage) -> Answer:
+    async def _exchange(self, request: Request, read_seconds: float, passage: _Passage) -> Response:
         import httpx  # start-up time: the first `tools/list` needs no client
 
         headers = {**request.headers, **request.secrets}
@@ -329,7 +329,7 @@ class Sender:
             self._pool.transport is not None
         )  # only httpx's own transport tells when the first byte is written
         try:
-            with requesting(request.method, request.url) as answered:
+            with request_span(request.method, request.url) as answered:
                 async with self._pool.client().stream(
                     request.method,
                     request.url,
@@ -343,18 +343,18 @@ class Sender:
                     async for chunk in response.aiter_bytes():
                         raw += chunk
                         if len(raw) > ANSWER_BYTES_MAX:
-                            raise _TooLargeError
-                    return Answer(response.status_code, dict(response.headers), _parsed(bytes(raw)))
-        except _TooLargeError:
+                            raise ResponseTooLarge
+                    return Response(response.status_code, dict(response.headers), _parsed(bytes(raw)))
+        except ResponseTooLarge:
             raise
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
             passage.left = False
-            raise _NeverConnectedError from None
+            raise ConnectFailed from None
         except Exception as error:  # whatever it is: a paid request that left here must not look refused
             log.debug("%s: %s", self._title, type(error).__name__)
             if passage.left:
-                raise _LostError from None
-            raise _NeverConnectedError from None
+                raise ResponseLost from None
+            raise ConnectFailed from None
 
 
 def _parsed(raw: bytes) -> Any:
@@ -367,14 +367,14 @@ def _parsed(raw: bytes) -> Any:
 def _attempts(seconds: float, also: type[Exception] | None = None) -> AsyncIterator[Any]:
     import stamina  # start-up time: only requests need it
 
-    again = (_AgainError, _NeverConnectedError, *((also,) if also else ()))
+    again = (RetryLater, ConnectFailed, *((also,) if also else ()))
     end = anyio.current_time() + seconds
 
     def whether(error: Exception) -> bool | float:
-        if isinstance(error, _AgainError) and error.wait is not None:
+        if isinstance(error, RetryLater) and error.wait is not None:
             possible = error.wait <= RATE_LIMIT_WAIT_MAX_SECONDS and anyio.current_time() + error.wait < end
             return error.wait if possible else False
-        return isinstance(error, again) and not isinstance(error, _TooLargeError)
+        return isinstance(error, again) and not isinstance(error, ResponseTooLarge)
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of foreign exceptions
     return aiter(

@@ -18,6 +18,7 @@ from hailuo_mcp.core.spec import (
     MINIMAX,
     AnyResolution,
     CallbackUrl,
+    Constraint,
     Duration,
     Flag,
     Forbid,
@@ -25,20 +26,19 @@ from hailuo_mcp.core.spec import (
     ModelSpec,
     Price,
     Resolution,
-    Says,
     Source,
 )
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
-from hailuo_mcp.gateways.client import POLL_SECONDS, Answer, WireRequest
+from hailuo_mcp.gateways.client import POLL_SECONDS, Request, Response
 
 log = logging.getLogger(__name__)
 
 _OBSERVED = Source("observed", "public client code")
 _PRICED = date(2026, 11, 1)
 _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
-_OPTIMIZED = Says(MINIMAX, "default true")
-_PRETREATED = Says(MINIMAX, "default false; shortens the rewriting of the prompt")
-_CALLED_BACK = Says(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
+_OPTIMIZED = Constraint(MINIMAX, "default true")
+_PRETREATED = Constraint(MINIMAX, "default false; shortens the rewriting of the prompt")
+_CALLED_BACK = Constraint(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
 
 
 class _Body(ModelSpec):
@@ -57,7 +57,7 @@ class _Official(_Body):
 
     prices: ClassVar[Mapping[tuple[str, int], float]]
     """Resolution and duration to US dollars."""
-    remarks = (Says(_OBSERVED, "prices are those that clients of the API reckon with"),)
+    remarks = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
 
     def price(self) -> Price | None:
         facts = self.record()
@@ -73,9 +73,9 @@ class Hailuo23(_Official):
     rules = (_NOT_10_S_AT_1080P,)
     prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.28, ("768p", 10): 0.56, ("1080p", 6): 0.49}
 
-    first_frame_image: Annotated[Image | None, Says(MINIMAX, "optional; without it, text to video")] = None
-    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Says(MINIMAX, "768p (default) or 1080p")] = "768p"
+    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     fast_pretreatment: Annotated[Flag, _PRETREATED] = False
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
@@ -89,9 +89,9 @@ class Hailuo23Fast(_Official):
     rules = (_NOT_10_S_AT_1080P,)
     prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.19, ("768p", 10): 0.32, ("1080p", 6): 0.33}
 
-    first_frame_image: Annotated[Image, Says(MINIMAX, "required; image to video only")]
-    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Says(MINIMAX, "768p (default) or 1080p")] = "768p"
+    first_frame_image: Annotated[Image, Constraint(MINIMAX, "required; image to video only")]
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     fast_pretreatment: Annotated[Flag, _PRETREATED] = False
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
@@ -131,10 +131,10 @@ class Hailuo02(_Official):
         ("1080p", 6): 0.49,
     }
 
-    first_frame_image: Annotated[Image | None, Says(MINIMAX, "optional; without it, text to video")] = None
-    last_frame_image: Annotated[Image | None, Says(MINIMAX, "the frame the clip ends on; not at 512p")] = None
-    duration: Annotated[Duration, Says(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[AnyResolution, Says(MINIMAX, "512p (from a picture), 768p (default) or 1080p")] = "768p"
+    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
+    last_frame_image: Annotated[Image | None, Constraint(MINIMAX, "the frame the clip ends on; not at 512p")] = None
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
+    resolution: Annotated[AnyResolution, Constraint(MINIMAX, "512p (from a picture), 768p (default) or 1080p")] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     fast_pretreatment: Annotated[Flag, _PRETREATED] = False
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
@@ -169,7 +169,7 @@ class Minimax(Gateway):
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     pictures = "data"
-    picture_formats = ("JPEG", "PNG", "WebP")
+    image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link dies after an hour, but the task goes on answering with a new one
     requests_a_minute = 20
     callbacks = True
@@ -181,7 +181,7 @@ class Minimax(Gateway):
     def auth(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"}
 
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         return self.post("/v1/video_generation", spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
@@ -190,12 +190,12 @@ class Minimax(Gateway):
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"challenge": body["challenge"]} if "challenge" in body else {}
 
-    def submitted_status_of(self, answer: Answer) -> int:
+    def submitted_status_of(self, answer: Response) -> int:
         if _id_in(mapping(answer.body), "task_id"):
             return answer.status  # a task that can be asked for is worth more than a code that speaks against it
         return _status(answer, _SUBMISSION)
 
-    def status_of(self, answer: Answer) -> int:
+    def status_of(self, answer: Response) -> int:
         body = mapping(answer.body)
         if _STATES.get(str(body.get("status")).lower()) is State.FAILED:
             return answer.status  # the code is then why the task failed
@@ -247,7 +247,7 @@ def _code(body: Mapping[str, Any]) -> int:
     return int(number(mapping(body.get("base_resp")).get("status_code")) or 0)
 
 
-def _status(answer: Answer, meanings: Mapping[int, int]) -> int:
+def _status(answer: Response, meanings: Mapping[int, int]) -> int:
     """The code as an HTTP status. A redirect or a server's error outranks it, and a refusal by HTTP is made clearer."""
     code = _code(mapping(answer.body))
     if not code or not (answer.ok or 400 <= answer.status < 500):

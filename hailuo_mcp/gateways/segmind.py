@@ -24,20 +24,20 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.spec import (
     MINIMAX,
+    Constraint,
     Duration,
     Flag,
     Forbid,
     Image,
     Mode,
     ModelSpec,
-    NullIsSent,
     Price,
     Resolution,
-    Says,
+    SendsNull,
     Source,
 )
 from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
-from hailuo_mcp.gateways.client import POLL_SECONDS, Answer, WireRequest, deadline, header_wait
+from hailuo_mcp.gateways.client import POLL_SECONDS, Request, Response, deadline, parse_retry_after
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
@@ -55,18 +55,18 @@ class Hailuo02Fast(ModelSpec):
     remote_name = "hailuo-02-fast"
     makes = "image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/hailuo-02-fast"
-    remarks = (Says(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
+    remarks = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
 
-    first_frame_image: Annotated[Image, Says(_FAST_02, "required; sets the aspect ratio")]
+    first_frame_image: Annotated[Image, Constraint(_FAST_02, "required; sets the aspect ratio")]
     last_frame_image: Annotated[
         Image | None,
-        NullIsSent(),
-        Says(_FAST_02, "sent as null when absent"),
-        Says(_INFERRED, "may be ignored: 512p has no last-frame mode"),
+        SendsNull(),
+        Constraint(_FAST_02, "sent as null when absent"),
+        Constraint(_INFERRED, "may be ignored: 512p has no last-frame mode"),
     ] = None
-    duration: Annotated[Duration, Says(_FAST_02, "6 or 10 seconds")] = 6
-    go_fast: Annotated[Flag, Says(_FAST_02, "faster, slightly lower quality")] = False
-    prompt_optimizer: Annotated[Flag, Says(_FAST_02, "default true")] = True
+    duration: Annotated[Duration, Constraint(_FAST_02, "6 or 10 seconds")] = 6
+    go_fast: Annotated[Flag, Constraint(_FAST_02, "faster, slightly lower quality")] = False
+    prompt_optimizer: Annotated[Flag, Constraint(_FAST_02, "default true")] = True
 
     def price(self) -> Price:
         return Price(0.125 if self.duration == 6 else 0.188, "exact", "Segmind pricing page", _PRICED)
@@ -89,10 +89,10 @@ class Hailuo23Fast(ModelSpec):
         ),
     )
 
-    first_frame_image: Annotated[Image, Says(_FAST_23, "required; image to video only; sets the aspect ratio")]
-    duration: Annotated[Duration, Says(_FAST_23, "6 or 10 seconds")] = 6
-    resolution: Annotated[Resolution, Says(_FAST_23, "768p or 1080p, default 1080p")] = "1080p"
-    prompt_optimizer: Annotated[Flag, Says(_FAST_23, "default true")] = True
+    first_frame_image: Annotated[Image, Constraint(_FAST_23, "required; image to video only; sets the aspect ratio")]
+    duration: Annotated[Duration, Constraint(_FAST_23, "6 or 10 seconds")] = 6
+    resolution: Annotated[Resolution, Constraint(_FAST_23, "768p or 1080p, default 1080p")] = "1080p"
+    prompt_optimizer: Annotated[Flag, Constraint(_FAST_23, "default true")] = True
 
     def price(self) -> Price:
         return Price(0.41, "upper bound", "Segmind pricing page (0.24 to 0.41)", _PRICED)
@@ -106,14 +106,16 @@ class MinimaxHailuo2(ModelSpec):
     remote_name = "minimax-hailuo-2"
     makes = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
-    remarks = (Says(_HAILUO_2, "no duration and no resolution can be chosen"),)
+    remarks = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
 
     first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Says(_HAILUO_2, "optional; without it, text to video")
+        Image | None,
+        Field(serialization_alias="image_url"),
+        Constraint(_HAILUO_2, "optional; without it, text to video"),
     ] = None
-    last_frame_image: Annotated[Image | None, NullIsSent(), Says(_HAILUO_2, "sent as null when absent")] = None
-    mode: Annotated[Mode, Says(_HAILUO_2, "standard or pro, always sent")] = "standard"
-    prompt_optimizer: Annotated[Flag, Says(_HAILUO_2, "default true")] = True
+    last_frame_image: Annotated[Image | None, SendsNull(), Constraint(_HAILUO_2, "sent as null when absent")] = None
+    mode: Annotated[Mode, Constraint(_HAILUO_2, "standard or pro, always sent")] = "standard"
+    prompt_optimizer: Annotated[Flag, Constraint(_HAILUO_2, "default true")] = True
 
     def price(self) -> Price:
         return Price(0.3875, "average", "Segmind pricing page", _PRICED)
@@ -155,7 +157,7 @@ class Segmind(Gateway):
     def auth(self, key: str) -> Mapping[str, str]:
         return {"x-api-key": key}
 
-    def submit_request(self, spec: ModelSpec) -> WireRequest:
+    def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/v2/{spec.remote_name}", spec.wire())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
@@ -163,7 +165,7 @@ class Segmind(Gateway):
 
     @staticmethod
     def wait_of(headers: Mapping[str, str]) -> float | None:
-        return header_wait(headers, "x-rate-limit-reset-at-utc")
+        return parse_retry_after(headers, "x-rate-limit-reset-at-utc")
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         return body.get("error_description") or body.get("error") or body.get("message") or body.get("detail")
@@ -206,7 +208,7 @@ class Segmind(Gateway):
 
     async def upload(self, data_uri: str, seconds: float) -> str:
         request = self.post("/upload-asset", {"data_urls": [data_uri]}, host="upload")
-        answer = await self.sender.patiently(request, seconds)
+        answer = await self.sender.send_with_retry(request, seconds)
         body = mapping(answer.body)
         if not answer.ok:
             raise self._not_uploaded(answer)
@@ -215,7 +217,7 @@ class Segmind(Gateway):
             raise GatewayError("Segmind took the picture but answered without its address; nothing was submitted.")
         return url
 
-    def _not_uploaded(self, answer: Answer) -> HailuoError:
+    def _not_uploaded(self, answer: Response) -> HailuoError:
         """The gateway's refusal, in which the picture is at fault where a submission's arguments would be."""
         refusal = self.refusal(answer.status, answer)
         message = f"{refusal.problem.message} The picture was not uploaded, and nothing was submitted."

@@ -27,9 +27,9 @@ from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
-from hailuo_mcp.http.middleware import NoProxy, SendableKeys, WholeBodies
+from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import Links
 
 log = logging.getLogger(__name__)
@@ -118,8 +118,8 @@ def create_app(
         transport_security=security,
     )
     # The SDK's handler, without the application around it: a second one would cost every call its layers again.
-    inner: ASGIApp = WholeBodies(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
-    inner = SendableKeys(inner, keys_for) if keys_for else inner
+    inner: ASGIApp = BufferBody(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
+    inner = ValidateKeyHeaders(inner, keys_for) if keys_for else inner
     routes: list[BaseRoute] = []
     middleware: list[Middleware] = []
     if gate:
@@ -127,7 +127,7 @@ def create_app(
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
         routes.append(Route(PATH, RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Route(PATH, NoProxy(inner)))
+        routes.append(Route(PATH, RejectProxied(inner)))
     routes += beside
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
@@ -152,7 +152,7 @@ class Gate:
             )
 
 
-async def serve_http(studio: Studio, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
+async def serve_http(session: Session, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve on a listening socket until a signal ends it; `announce` gets the URL once it answers.
 
     One studio serves all. A stop lets calls that wait answer at once, and a submission have its answer.
@@ -161,20 +161,20 @@ async def serve_http(studio: Studio, version: str, listener: socket.socket, anno
         InternalError: the ledger cannot be used.
     """
     host, port = listener.getsockname()[:2]
-    settings = studio.settings
+    settings = session.settings
     address = f"http://{authority(host)}:{port}"
     base = settings.public_url or address
 
     def caller(ctx: Context) -> Caller:
-        return caller_of(ctx.request, studio.gateways, settings)
+        return caller_of(ctx.request, session.gateways, settings)
 
-    async with studio:
-        studio.links = Links(base, await studio.ledger.secret(), called_back=bool(settings.public_url))
-        server = build_server(studio, version, caller)
+    async with session:
+        session.links = Links(base, await session.ledger.secret(), called_back=bool(settings.public_url))
+        server = build_server(session, version, caller)
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
-        beside = http_routes.routes(studio, lambda: running.stopping)
-        keys_for = tuple(studio.gateways) if settings.keys_from_headers else ()
+        beside = http_routes.routes(session, lambda: running.stopping)
+        keys_for = tuple(session.gateways) if settings.keys_from_headers else ()
         in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
         config = uvicorn.Config(
             in_flight,
@@ -188,7 +188,7 @@ async def serve_http(studio: Studio, version: str, listener: socket.socket, anno
 
         def stop() -> None:
             log.info("stopping: calls in flight are finished")
-            studio.end_waits()
+            session.end_waits()
             server.listening.close()
 
         running = _Uvicorn(config, in_flight, stop)

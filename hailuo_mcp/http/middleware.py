@@ -15,7 +15,7 @@ PROXY_HEADERS = frozenset(
 """What proxies add to a request, each in its own way."""
 
 
-class NoProxy:
+class RejectProxied:
     """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
     says that somebody else may be behind it."""
 
@@ -29,7 +29,7 @@ class NoProxy:
         await app(scope, receive, send)
 
 
-class SendableKeys:
+class ValidateKeyHeaders:
     """Refuses keys of callers that no gateway could be sent: copied with something around them."""
 
     def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
@@ -47,7 +47,7 @@ class SendableKeys:
         await app(scope, receive, send)
 
 
-class WholeBodies:
+class BufferBody:
     """Passes on requests once their bodies are there. The SDK takes a client that goes away in the middle of one for an
     error of the server, with a traceback in the log; and what it answers, nobody hears.
 

@@ -17,7 +17,7 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways.base import mapping
 from hailuo_mcp.http.auth import READ, caller_of
 from hailuo_mcp.media.clips import MEDIA_TYPE
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import CALLBACKS, CLIPS
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ NOT_FOUND = {"error": "There is nothing here, or not for you."}
 """The same for what does not exist, what is another's, and what has run out."""
 
 
-def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
+def routes(session: Session, is_stopping: Callable[[], bool]) -> list[Route]:
     """The routes beside `/mcp`, over an open studio that has its links."""
-    links = studio.links
+    links = session.links
     if links is None:
         raise ValueError("a studio over HTTP needs links")
 
@@ -43,16 +43,16 @@ def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
         key = request.path_params["key"]
         query = request.query_params
         signed = links.is_clip(key, query.get("until", ""), query.get("signature", ""), utc_now())
-        tenant = _tenant_of(request, studio.settings)
+        tenant = _tenant_of(request, session.settings)
         if not signed and not tenant:
             return _not_found()
         try:
-            job = await studio.ledger.get(key)
+            job = await session.ledger.get(key)
         except HailuoError as error:
-            return JSONResponse({"error": error.for_callers_abroad().problem.message}, 503)
+            return JSONResponse({"error": error.for_remote_callers().problem.message}, 503)
         if job is None or not (signed or job.tenant == tenant):
             return _not_found()
-        path = await anyio.to_thread.run_sync(_saved_file, studio.settings.output_dir, job)
+        path = await anyio.to_thread.run_sync(_saved_file, session.settings.output_dir, job)
         if path is None:
             return _not_found()
         return FileResponse(
@@ -60,13 +60,13 @@ def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
         )
 
     async def called_back(request: Request) -> Response:
-        gateway = studio.gateways.get(request.path_params["gateway"])
+        gateway = session.gateways.get(request.path_params["gateway"])
         key = links.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
         if gateway is None or key is None:
             return _not_found()
         answer = gateway.callback_answer(mapping(await _json_of(request)))
         if not answer:
-            studio.wake(key)
+            session.wake(key)
         return JSONResponse(dict(answer))
 
     async def health(_request: Request) -> Response:
@@ -76,7 +76,7 @@ def routes(studio: Studio, is_stopping: Callable[[], bool]) -> list[Route]:
         if is_stopping():
             return JSONResponse({"status": "stopping"}, 503)
         try:
-            await studio.ledger.ready()
+            await session.ledger.ready()
         except HailuoError as error:
             return JSONResponse({"status": "not ready", "error": error.problem.code}, 503)
         return JSONResponse({"status": "ready"})

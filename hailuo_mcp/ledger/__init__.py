@@ -2,7 +2,7 @@
 setting names, other modules are engines.
 """
 
-from hailuo_mcp.ledger.base import ANY_JOB, Budget, Guard, JobPage, Ledger
+from hailuo_mcp.ledger.base import ANY_JOB, Budget, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.ledger.opening import open_ledger
 
-__all__ = ["ANY_JOB", "Budget", "Guard", "JobPage", "Ledger", "open_ledger"]
+__all__ = ["ANY_JOB", "Budget", "JobPage", "Ledger", "SubmitPolicy", "open_ledger"]

@@ -13,7 +13,7 @@ from hailuo_mcp.core.job import Job, State
 
 log = logging.getLogger(__name__)
 
-OnNews = Callable[[str], None]
+OnChange = Callable[[str], None]
 
 ANY_JOB = ""
 """The key that listeners get where any job may have changed."""
@@ -52,7 +52,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class SubmitPolicy:
     """What is checked in the same transaction that enters a job."""
 
     budget: Budget
@@ -78,7 +78,7 @@ class Ledger(ABC):
     """
 
     def __init__(self) -> None:
-        self.on_news: list[OnNews] = []
+        self.on_change: list[OnChange] = []
         """Each is called in the event loop with the key of a job that was entered or changed; that it was asked for in
         vain (`Job.polled`) is no news. The empty key means that any job may have changed. A listener raises nothing,
         and is quick. Whether news of other processes comes too, the engine says."""
@@ -88,7 +88,7 @@ class Ledger(ABC):
         cannot be reached; nothing happens in an engine that hears of this process alone."""
 
     @abstractmethod
-    async def enter(self, job: Job, guard: Guard) -> Job:
+    async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
         """Write a new job and return that very object, or the one with its key, or the earlier identical one that
         stands for it. Decided and written at once, so that of two equal calls one is entered, and the last place of a
         budget is given once.
@@ -98,7 +98,7 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def adopt(self, job: Job) -> Job:
+    async def import_job(self, job: Job) -> Job:
         """Write a job that was submitted elsewhere, unless its request id is known by now: then that one."""
 
     @abstractmethod
@@ -147,7 +147,7 @@ class Ledger(ABC):
         lease ends by itself."""
 
     @abstractmethod
-    async def rest(self, key: str, owner: str, until: datetime | None) -> None:
+    async def release_lease(self, key: str, owner: str, until: datetime | None) -> None:
         """Give back a lease: the job is due again then, or never. Nothing happens where another has it by now."""
 
     @abstractmethod
@@ -161,8 +161,8 @@ class Ledger(ABC):
     @abstractmethod
     async def close(self) -> None: ...
 
-    def _tell(self, key: str) -> None:
-        for listener in self.on_news:
+    def _notify(self, key: str) -> None:
+        for listener in self.on_change:
             try:
                 listener(key)
             except Exception as error:  # a listener's fault is no reason to fail who wrote
@@ -173,17 +173,17 @@ def day_start(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def blocks(earlier: Job, job: Job, guard: Guard) -> bool:
+def is_duplicate_of(earlier: Job, job: Job, guard: SubmitPolicy) -> bool:
     """Whether an earlier job with the same fingerprint stands for this one. A failed, expired or uncharged one never
     does; an unconfirmed one does until it is resolved, however old."""
-    if guard.force_new or not guard.duplicate_window or earlier.uncharged:
+    if guard.force_new or not guard.duplicate_window or earlier.not_charged:
         return False
     if earlier.state in (State.FAILED, State.EXPIRED):
         return False
     return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= guard.duplicate_window
 
 
-def is_news(before: Job, after: Job) -> bool:
+def is_significant_change(before: Job, after: Job) -> bool:
     """Whether a change is worth telling of."""
     unnoticed = {"polled_at": None, "polls": 0, "updated_at": before.updated_at}
     return before.model_copy(update=unnoticed) != after.model_copy(update=unnoticed)

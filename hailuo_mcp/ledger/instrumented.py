@@ -6,8 +6,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.ledger.base import Guard, Ledger
-from hailuo_mcp.telemetry import Figures, figures, in_a_span, mark, span
+from hailuo_mcp.ledger.base import Ledger, SubmitPolicy
+from hailuo_mcp.telemetry import Metrics, annotate_span, is_tracing, metrics, span
 
 L = TypeVar("L", bound=Ledger)
 Call = Callable[..., Awaitable[Any]]
@@ -20,8 +20,8 @@ def traced(ledger: L) -> L:
     The calls are found by looking, not listed, so that none which an engine has for itself is missed.
     """
     # set before the spans, so that what is counted is counted within them
-    _set(ledger, "enter", _entering(ledger.enter))
-    _set(ledger, "adopt", _adopting(ledger.adopt))
+    _set(ledger, "create_if_absent", _entering(ledger.create_if_absent))
+    _set(ledger, "import_job", _adopting(ledger.import_job))
     _set(ledger, "change", _changing(ledger.change))
     for name in dir(Ledger):
         call = getattr(ledger, name)
@@ -40,7 +40,7 @@ def _spanned(name: str, call: Call) -> Call:
 
     @wraps(call)
     async def spanned(*args: Any, **kwargs: Any) -> Any:
-        if not in_a_span():
+        if not is_tracing():
             return await call(*args, **kwargs)
         with span(title):
             return await call(*args, **kwargs)
@@ -48,10 +48,12 @@ def _spanned(name: str, call: Call) -> Call:
     return spanned
 
 
-def _entering(enter: Callable[[Job, Guard], Awaitable[Job]]) -> Callable[[Job, Guard], Awaitable[Job]]:
-    @wraps(enter)
-    async def entering(job: Job, guard: Guard) -> Job:
-        entered = await enter(job, guard)
+def _entering(
+    create_if_absent: Callable[[Job, SubmitPolicy], Awaitable[Job]],
+) -> Callable[[Job, SubmitPolicy], Awaitable[Job]]:
+    @wraps(create_if_absent)
+    async def entering(job: Job, guard: SubmitPolicy) -> Job:
+        entered = await create_if_absent(job, guard)
         if entered is job:  # else it is an earlier one
             _seen(None, entered)
         return entered
@@ -59,10 +61,10 @@ def _entering(enter: Callable[[Job, Guard], Awaitable[Job]]) -> Callable[[Job, G
     return entering
 
 
-def _adopting(adopt: Callable[[Job], Awaitable[Job]]) -> Callable[[Job], Awaitable[Job]]:
-    @wraps(adopt)
+def _adopting(import_job: Callable[[Job], Awaitable[Job]]) -> Callable[[Job], Awaitable[Job]]:
+    @wraps(import_job)
     async def adopting(job: Job) -> Job:
-        adopted = await adopt(job)
+        adopted = await import_job(job)
         if adopted is job:
             _seen(None, adopted)
         return adopted
@@ -89,22 +91,22 @@ def _changing(change: Callable[[str, Change], Awaitable[Job]]) -> Callable[[str,
 
 
 def _seen(before: Job | None, after: Job) -> None:
-    mark(facts(after))
-    moved(before, after, figures())
+    annotate_span(facts(after))
+    moved(before, after, metrics())
 
 
-def moved(before: Job | None, after: Job, to: Figures) -> None:
+def moved(before: Job | None, after: Job, to: Metrics) -> None:
     """Count a job that came into a new state, and once it ended, what it took."""
     if before is not None and before.state is after.state:
         return
     about = _labels(after)
     to.transitions.add(1, {**about, "hailuo_mcp.state": after.state.value})
-    if not after.state.ended or (before is not None and before.state.ended):
+    if not after.state.is_terminal or (before is not None and before.state.is_terminal):
         return
     ended = {**about, "hailuo_mcp.state": after.state.value}
     to.polls.record(after.polls, ended)
     price = "estimated" if after.cost_usd is None else "reported"
-    to.spend.add(after.known_usd, {**about, **_tenant(after), "hailuo_mcp.price": price})
+    to.spend.add(after.cost_estimate, {**about, **_tenant(after), "hailuo_mcp.price": price})
     if after.ended_at is None:
         return
     seconds = (after.ended_at - after.created_at).total_seconds()

@@ -22,13 +22,13 @@ from hailuo_mcp.ledger.base import (
     SAMPLES,
     SECRET_BYTES,
     UNUSABLE,
-    Guard,
     JobPage,
     Ledger,
-    blocks,
+    SubmitPolicy,
     day_start,
     duration_of,
-    is_news,
+    is_duplicate_of,
+    is_significant_change,
 )
 
 T = TypeVar("T")
@@ -120,8 +120,8 @@ class SqliteLedger(Ledger):
             await anyio.to_thread.run_sync(self._connection.close, limiter=self._one_at_a_time)
             self._connection = None
 
-    async def enter(self, job: Job, guard: Guard) -> Job:
-        def enter(db: sqlite3.Connection) -> Job:
+    async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
+        def create_if_absent(db: sqlite3.Connection) -> Job:
             if known := _get(db, job.key):
                 return known
             rows = db.execute(
@@ -131,7 +131,7 @@ class SqliteLedger(Ledger):
             )
             for (document,) in rows:
                 earlier = Job.model_validate_json(document)
-                if blocks(earlier, job, guard):
+                if is_duplicate_of(earlier, job, guard):
                     return earlier
             if guard.budget.limited:
                 marks = ",".join("?" * len(guard.budget.origins))
@@ -145,10 +145,10 @@ class SqliteLedger(Ledger):
             _watch(db, job)
             return job
 
-        return self._told(job, await self._transaction(enter))
+        return self._told(job, await self._transaction(create_if_absent))
 
-    async def adopt(self, job: Job) -> Job:
-        def adopt(db: sqlite3.Connection) -> Job:
+    async def import_job(self, job: Job) -> Job:
+        def import_job(db: sqlite3.Connection) -> Job:
             known = _find(db, job.model, job.remote_id or "", job.tenant, job.origin)
             if known and known.origin == job.origin:
                 return known
@@ -156,11 +156,11 @@ class SqliteLedger(Ledger):
             _watch(db, job)
             return job
 
-        return self._told(job, await self._transaction(adopt))
+        return self._told(job, await self._transaction(import_job))
 
     def _told(self, job: Job, outcome: Job) -> Job:
         if outcome.key == job.key:
-            self._tell(job.key)
+            self._notify(job.key)
         return outcome
 
     async def get(self, key: str) -> Job | None:
@@ -177,11 +177,11 @@ class SqliteLedger(Ledger):
             changed = change(job)
             if changed != job:
                 _write(db, changed)
-            return changed, is_news(job, changed)
+            return changed, is_significant_change(job, changed)
 
         changed, news = await self._transaction(apply)
         if news:
-            self._tell(key)
+            self._notify(key)
         return changed
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
@@ -254,15 +254,15 @@ class SqliteLedger(Ledger):
 
         return await self._transaction(lease)
 
-    async def rest(self, key: str, owner: str, until: datetime | None) -> None:
-        def rest(db: sqlite3.Connection) -> None:
+    async def release_lease(self, key: str, owner: str, until: datetime | None) -> None:
+        def release_lease(db: sqlite3.Connection) -> None:
             if until is None:
                 db.execute("DELETE FROM watches WHERE key = ? AND owner = ?", (key, owner))
             else:
                 query = "UPDATE watches SET due_at = ?, owner = '' WHERE key = ? AND owner = ?"
                 db.execute(query, (until.timestamp(), key, owner))
 
-        await self._transaction(rest)
+        await self._transaction(release_lease)
 
     async def secret(self) -> bytes:
         def secret(db: sqlite3.Connection) -> bytes:
@@ -295,7 +295,7 @@ class SqliteLedger(Ledger):
                 raise InternalError(
                     f"The job ledger at {self._path} cannot be used ({type(error).__name__}).",
                     "Make its directory writable and free some space, or name another file in HAILUO_MCP_DATABASE_URL.",
-                    abroad=UNUSABLE,
+                    remote=UNUSABLE,
                 ) from error
 
         return await anyio.to_thread.run_sync(run, limiter=self._one_at_a_time)
@@ -365,7 +365,7 @@ def _write(db: sqlite3.Connection, job: Job) -> None:
     values = (
         *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
         *(job.fingerprint, duration_of(job), job.took_seconds),
-        *(not job.uncharged, job.counted_usd, job.known_usd, job.model_dump_json()),
+        *(not job.not_charged, job.budget_cost, job.cost_estimate, job.model_dump_json()),
     )
     db.execute(f"INSERT OR REPLACE INTO jobs ({_COLUMNS}) VALUES ({','.join('?' * len(values))})", values)  # noqa: S608  marks
 

@@ -11,33 +11,33 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-StudioFor = Callable[[ServerRequestContext[Any, Any]], Studio]
+SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
 """The studio as the caller of this request may use it."""
 
 
-def note(what: str, error: Exception) -> None:
+def log_failure(what: str, error: Exception) -> None:
     """Tell the operator. The text of the exception is for those alone who ask for it."""
     log.error("%s failed: %s", what, type(error).__name__, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
 
 
-def guarded(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     """The handler, which raises nothing but MCPError."""
 
     @wraps(handler)
-    async def guarded_handler(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def sanitized(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await handler(*args, **kwargs)
         except MCPError:
             raise
         except Exception as error:
-            note(what, error)
+            log_failure(what, error)
             raise MCPError(INTERNAL_ERROR, "Something unforeseen happened; the server's log has the details.") from None
 
-    return guarded_handler
+    return sanitized

@@ -35,7 +35,7 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import shown
 from hailuo_mcp.mcp import prompts, views
 from hailuo_mcp.media.clips import MEDIA_TYPE
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 SCHEME = "hailuo://"
 MODELS, JOBS, VIDEOS = f"{SCHEME}models", f"{SCHEME}jobs", f"{SCHEME}videos"
@@ -55,7 +55,7 @@ COMPLETED_FROM = 200
 MODELS_KEPT_MS, VIDEO_KEPT_MS = 60_000, 3_600_000
 """How long a client may keep an answer; the next start may have other models. Jobs change at any moment."""
 
-Suggest = Callable[[Studio], Awaitable[Sequence[str]]]
+Suggest = Callable[[Session], Awaitable[Sequence[str]]]
 
 
 def listed() -> list[Resource]:
@@ -136,7 +136,7 @@ async def video_link(job: Job) -> ResourceLink | None:
     )
 
 
-async def read(studio: Studio, uri: str) -> ReadResourceResult:
+async def read(session: Session, uri: str) -> ReadResourceResult:
     """What an address stands for now.
 
     Raises:
@@ -147,29 +147,29 @@ async def read(studio: Studio, uri: str) -> ReadResourceResult:
     try:
         match kind, slash:
             case "models", "":
-                models = views.model_list(studio.catalog, studio.settings.in_sandbox)
-                return _kept(studio, _json(uri, models))
+                models = views.model_list(session.catalog, session.settings.in_sandbox)
+                return _kept(session, _json(uri, models))
             case "models", "/":
-                model = studio.catalog.model(_decoded(encoded))
-                return _kept(studio, _json(uri, views.model_details(model, studio.catalog.gateway(model))))
+                model = session.catalog.model(_decoded(encoded))
+                return _kept(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
             case "jobs", "":
-                return _json(uri, views.job_list(studio.shown_page(await studio.jobs(limit=JOBS_MAX))))
+                return _json(uri, views.job_list(session.shown_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
-                return _json(uri, views.job_view(studio.shown(await studio.status(_decoded(encoded)))))
+                return _json(uri, views.job_view(session.public_view(await session.status(_decoded(encoded)))))
             case "videos", "/":
-                job = await studio.status(_decoded(encoded))
-                return await _video(uri, job, studio.shown(job))
+                job = await session.status(_decoded(encoded))
+                return await _video(uri, job, session.public_view(job))
             case _:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
     except HailuoError as error:
         code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
-        told = studio.told(error)
+        told = session.redact(error)
         data = {"uri": uri, "error": views.error_view(told)}
         raise MCPError(code, views.error_text(told.problem), data) from None
 
 
 async def complete(
-    studio: Studio,
+    session: Session,
     ref: ResourceTemplateReference | PromptReference,
     argument: CompletionArgument,
     context: CompletionContext | None = None,
@@ -184,14 +184,14 @@ async def complete(
     try:
         if isinstance(ref, PromptReference):
             given = (context.arguments if context else None) or {}
-            values = await prompts.suggestions(studio, ref.name, argument.name, given)
+            values = await prompts.suggestions(session, ref.name, argument.name, given)
         else:
             suggest = _VARIABLES.get((ref.uri, argument.name))
             if suggest is None:
                 raise MCPError(INVALID_PARAMS, f"{shown(ref.uri)} has no variable {shown(argument.name)}.")
-            values = await suggest(studio)
+            values = await suggest(session)
     except HailuoError as error:
-        raise MCPError(INTERNAL_ERROR, views.error_text(studio.told(error).problem)) from None
+        raise MCPError(INTERNAL_ERROR, views.error_text(session.redact(error).problem)) from None
     typed = argument.value.strip().lower()
     fitting = sorted(
         (value for value in values if typed in value.lower()), key=lambda value: not value.lower().startswith(typed)
@@ -199,16 +199,16 @@ async def complete(
     return Completion(values=fitting[:COMPLETIONS_MAX], total=len(fitting), has_more=len(fitting) > COMPLETIONS_MAX)
 
 
-async def _model_ids(studio: Studio) -> Sequence[str]:
-    return [model.id for model in studio.catalog.usable]
+async def _model_ids(session: Session) -> Sequence[str]:
+    return [model.id for model in session.catalog.usable]
 
 
-async def _request_ids(studio: Studio) -> Sequence[str]:
-    return [job.request_id for job in (await studio.jobs(limit=COMPLETED_FROM)).jobs]
+async def _request_ids(session: Session) -> Sequence[str]:
+    return [job.request_id for job in (await session.jobs(limit=COMPLETED_FROM)).jobs]
 
 
-async def _saved_request_ids(studio: Studio) -> Sequence[str]:
-    page = await studio.jobs(State.COMPLETED, COMPLETED_FROM)
+async def _saved_request_ids(session: Session) -> Sequence[str]:
+    page = await session.jobs(State.COMPLETED, COMPLETED_FROM)
     return [job.request_id for job in page.jobs if job.video_path]
 
 
@@ -232,9 +232,9 @@ def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResu
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=JSON, text=text)])
 
 
-def _kept(studio: Studio, models: ReadResourceResult) -> ReadResourceResult:
+def _kept(session: Session, models: ReadResourceResult) -> ReadResourceResult:
     """What follows from the settings alone is the same for every caller, unless some have keys of their own."""
-    scope = "private" if studio.settings.callers_have_keys else "public"
+    scope = "private" if session.settings.callers_have_keys else "public"
     return models.model_copy(update={"ttl_ms": MODELS_KEPT_MS, "cache_scope": scope})
 
 

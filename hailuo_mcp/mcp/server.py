@@ -34,10 +34,10 @@ from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import HailuoError, InternalError
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import player, prompts, resources, tasks, tools
-from hailuo_mcp.mcp.errors import StudioFor, guarded, note
+from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.subscriptions import Listening
-from hailuo_mcp.service.session import Studio
-from hailuo_mcp.telemetry import called_by
+from hailuo_mcp.service.session import Session
+from hailuo_mcp.telemetry import set_caller
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +83,14 @@ def on_this_machine(_ctx: Context) -> Caller:
 class VideoServer(Server[Any]):
     """The SDK's server, with what it announces made exact."""
 
-    def __init__(self, studio: Studio, version: str, caller_of: CallerOf) -> None:
-        def studio_for(ctx: Context) -> Studio:
+    def __init__(self, session: Session, version: str, caller_of: CallerOf) -> None:
+        def session_for(ctx: Context) -> Session:
             caller = caller_of(ctx)
-            called_by(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
-            return studio if caller == LOCAL else studio.as_caller(caller)
+            set_caller(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
+            return session if caller == LOCAL else session.as_caller(caller)
 
-        self.listening = Listening(studio, studio_for)
-        face = _Face(studio, studio_for)
+        self.listening = Listening(session, session_for)
+        face = _Face(session, session_for)
         # Every handler stands here, save those of the tasks extension, which adds its own.
         super().__init__(
             "hailuo-mcp",
@@ -98,20 +98,20 @@ class VideoServer(Server[Any]):
             title="Hailuo video",
             instructions=INSTRUCTIONS,
             icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
-            cache_hints=cache_hints(own_models=studio.settings.callers_have_keys),
+            cache_hints=cache_hints(own_models=session.settings.callers_have_keys),
             on_list_tools=face.list_tools,
             on_call_tool=face.call_tool,
             on_list_resources=face.list_resources,
             on_list_resource_templates=face.list_resource_templates,
-            on_read_resource=guarded("resources/read", face.read_resource),
+            on_read_resource=sanitize_errors("resources/read", face.read_resource),
             on_list_prompts=face.list_prompts,
-            on_get_prompt=guarded("prompts/get", face.get_prompt),
-            on_completion=guarded("completion/complete", face.complete),
-            on_subscriptions_listen=guarded("subscriptions/listen", self.listening),
+            on_get_prompt=sanitize_errors("prompts/get", face.get_prompt),
+            on_completion=sanitize_errors("completion/complete", face.complete),
+            on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.listening),
         )
         # Asked for at each call, to hold a call's headers to it; without this the SDK lists all tools each time.
         self.get_tool_input_schema = face.input_schema
-        tasks.add_tasks(self, studio_for)
+        tasks.add_tasks(self, session_for)
         self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
 
     def get_capabilities(
@@ -142,10 +142,10 @@ class VideoServer(Server[Any]):
 class _Face:
     """The handlers: what the protocol asks for, put to the modules that know it."""
 
-    def __init__(self, studio: Studio, studio_for: StudioFor) -> None:
-        self._studio_for = studio_for
-        self._catalog = studio.catalog
-        self._listed = ListToolsResult(tools=tools.definitions(studio.catalog))
+    def __init__(self, session: Session, session_for: SessionFor) -> None:
+        self._session_for = session_for
+        self._catalog = session.catalog
+        self._listed = ListToolsResult(tools=tools.definitions(session.catalog))
         self._schemas = {tool.name: tool.input_schema for tool in self._listed.tools}
 
     def input_schema(self, tool: str) -> tools.JsonSchema | None:
@@ -153,7 +153,7 @@ class _Face:
         return self._schemas.get(tool)
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        catalog = self._studio_for(ctx).catalog
+        catalog = self._session_for(ctx).catalog
         return self._listed if catalog is self._catalog else ListToolsResult(tools=tools.definitions(catalog))
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
@@ -165,19 +165,19 @@ class _Face:
         return ListResourceTemplatesResult(resource_templates=resources.templates())
 
     async def read_resource(self, ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-        studio = self._studio_for(ctx)
+        session = self._session_for(ctx)
         if params.uri == player.PLAYER_URI:
-            return await self._read_player(studio)
-        return await resources.read(studio, params.uri)
+            return await self._read_player(session)
+        return await resources.read(session, params.uri)
 
-    async def _read_player(self, studio: Studio) -> ReadResourceResult:
+    async def _read_player(self, session: Session) -> ReadResourceResult:
         """The view; its policy lets it load clips from where the newest ones came from, and from nowhere else."""
         links: list[str] = []
         try:
-            page = await studio.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
-            links = [link for job in page.jobs for link in (job.video_url, studio.shown(job).video_url) if link]
+            page = await session.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+            links = [link for job in page.jobs for link in (job.video_url, session.public_view(job).video_url) if link]
         except HailuoError as error:  # the view also tells of trouble, and reads its clip from here
-            note("the player's policy", error)
+            log_failure("the player's policy", error)
         view = TextResourceContents(
             uri=player.PLAYER_URI,
             mime_type=player.MIME_TYPE,
@@ -190,25 +190,25 @@ class _Face:
         return ListPromptsResult(prompts=prompts.definitions())
 
     async def get_prompt(self, ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
-        return await prompts.get(self._studio_for(ctx), params.name, params.arguments)
+        return await prompts.get(self._session_for(ctx), params.name, params.arguments)
 
     async def complete(self, ctx: Context, params: CompleteRequestParams) -> CompleteResult:
         return CompleteResult(
-            completion=await resources.complete(self._studio_for(ctx), params.ref, params.argument, params.context)
+            completion=await resources.complete(self._session_for(ctx), params.ref, params.argument, params.context)
         )
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
         if params.name not in tools.HANDLERS:
             known = ", ".join(tools.HANDLERS)
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}; there are {known}.")
-        call = tools.Call(self._studio_for(ctx), params.arguments or {}, _Paced(ctx.session.report_progress))
+        call = tools.Call(self._session_for(ctx), params.arguments or {}, _Paced(ctx.session.report_progress))
         try:
             return await tools.call(params.name, call)
         except anyio.get_cancelled_exc_class():
             log.info("%s was cancelled", params.name)
             raise
         except Exception as error:
-            note(params.name, error)
+            log_failure(params.name, error)
             return tools.failed(_unforeseen(params.name))
 
 
@@ -228,9 +228,9 @@ class _Paced:
         await self._report(progress, total, message)
 
 
-def build_server(studio: Studio, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
+def build_server(session: Session, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
     """The server over an open studio; `caller_of` says who makes a request."""
-    return VideoServer(studio, version, caller_of)
+    return VideoServer(session, version, caller_of)
 
 
 def _unforeseen(tool: str) -> InternalError:
@@ -246,11 +246,11 @@ def _unforeseen(tool: str) -> InternalError:
     return InternalError("Something unforeseen happened; no job was touched.", safe_to_retry=True)
 
 
-async def serve_stdio(open_studio: Callable[[], Studio], version: str) -> None:
+async def serve_stdio(open_session: Callable[[], Session], version: str) -> None:
     """Serve on stdin and stdout until stdin closes."""
     from mcp.server.stdio import stdio_server
 
-    async with open_studio() as studio, stdio_server() as (read, write):
-        server = build_server(studio, version)
+    async with open_session() as session, stdio_server() as (read, write):
+        server = build_server(session, version)
         await server.run(read, write, server.create_initialization_options())
         await anyio.lowlevel.checkpoint()

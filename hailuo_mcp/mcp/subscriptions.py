@@ -18,10 +18,10 @@ from mcp_types import INTERNAL_ERROR, SubscriptionsListenRequestParams, Subscrip
 from hailuo_mcp.core.errors import GatewayTrouble, HailuoError
 from hailuo_mcp.core.job import UNCONFIRMED_PREFIX, Job, utc_now
 from hailuo_mcp.mcp import tasks
-from hailuo_mcp.mcp.errors import StudioFor, note
+from hailuo_mcp.mcp.errors import SessionFor, log_failure
 from hailuo_mcp.mcp.resources import JOBS
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class _Channel:
 class Listening:
     """Serves `subscriptions/listen` over a studio. One for all connections of a server."""
 
-    def __init__(self, studio: Studio, studio_for: StudioFor) -> None:
-        self._studio_for = studio_for
-        self._on_change = studio.on_change
+    def __init__(self, session: Session, session_for: SessionFor) -> None:
+        self._session_for = session_for
+        self._on_change = session.on_change
         self._channels: dict[str, _Channel] = {}
 
     async def __call__(
@@ -52,17 +52,17 @@ class Listening:
         if (params.notifications.model_extra or {}).get("taskIds"):
             tasks.require(ctx)  # news of tasks are not pushed, and the acknowledgement leaves them out
         uris = params.notifications.resource_subscriptions or []
-        studio = self._studio_for(ctx)
+        session = self._session_for(ctx)
         wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
         ended: SubscriptionsListenResult | MCPError | None = None
         if not self._channels:
             self._on_change.append(self._publish)
-        channel = self._channels.setdefault(studio.tenant, _Channel())
+        channel = self._channels.setdefault(session.tenant, _Channel())
         channel.open += 1
         try:
             async with anyio.create_task_group() as beside:
                 for request_id in sorted(wanted)[:FOLLOWED_MAX]:
-                    beside.start_soon(_follow, studio, request_id)
+                    beside.start_soon(_follow, session, request_id)
                 try:
                     ended = await channel.streams(ctx, params)
                 except MCPError as error:  # raised outside of the group, which would wrap it
@@ -71,7 +71,7 @@ class Listening:
         finally:
             channel.open -= 1
             if not channel.open:
-                self._channels.pop(studio.tenant, None)
+                self._channels.pop(session.tenant, None)
             if not self._channels:
                 self._on_change.remove(self._publish)
         if not isinstance(ended, SubscriptionsListenResult):
@@ -94,13 +94,13 @@ class Listening:
             await channel.bus.publish(ResourceUpdated(uri))
 
 
-async def _follow(studio: Studio, request_id: str) -> None:
+async def _follow(session: Session, request_id: str) -> None:
     """Ask until the job has ended; what is learned is published on the way."""
     while True:
         pause = float(WAIT_SECONDS_MAX)
         try:
-            job = await studio.status(request_id, WAIT_SECONDS_MAX)
-            if not studio.may_move(job):
+            job = await session.status(request_id, WAIT_SECONDS_MAX)
+            if not session.may_move(job):
                 return
             pause = job.patience_seconds(utc_now())
         except GatewayTrouble as error:
@@ -108,6 +108,6 @@ async def _follow(studio: Studio, request_id: str) -> None:
         except HailuoError:
             return
         except Exception as error:
-            note("following a job", error)
+            log_failure("following a job", error)
             return
         await anyio.sleep(pause)

@@ -29,8 +29,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from hailuo_mcp.core.errors import CallerError, HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.mcp import views
-from hailuo_mcp.mcp.errors import StudioFor, guarded
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.mcp.errors import SessionFor, sanitize_errors
+from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class UpdateParams(TaskParams):
     input_responses: Mapping[str, Any] = {}
 
 
-def add_tasks(server: Server[Any], studio_for: StudioFor) -> None:
+def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
     """Serve the extension on a server that has `tools/call`."""
     ordinary = server.get_request_handler("tools/call")
     if ordinary is None:
@@ -65,42 +65,42 @@ def add_tasks(server: Server[Any], studio_for: StudioFor) -> None:
         result = await ordinary.handler(ctx, params)
         if params.name != "generate_video" or not isinstance(result, CallToolResult) or not is_declared(ctx):
             return result
-        studio = studio_for(ctx)
-        job = await _new_job(studio, result)
-        return {**_task(studio.shown(job), job.request_id), "resultType": "task"} if job else result
+        session = session_for(ctx)
+        job = await _new_job(session, result)
+        return {**_task(session.public_view(job), job.request_id), "resultType": "task"} if job else result
 
     async def get(ctx: Context, params: TaskParams) -> Wire:
         require(ctx)
-        studio = studio_for(ctx)
+        session = session_for(ctx)
         try:
-            job = await studio.status(params.task_id)
+            job = await session.status(params.task_id)
         except CallerError as error:
             raise _unknown(error) from None
         except HailuoError as error:
-            trouble = views.error_text(studio.told(error).problem)
-            job = await _kept(studio, params.task_id)
+            trouble = views.error_text(session.redact(error).problem)
+            job = await _kept(session, params.task_id)
             if job is None:
                 raise MCPError(INTERNAL_ERROR, trouble) from None
             # A poll that fails ends no job. The client goes on asking, and is told why there is no news.
-            return _task(studio.shown(job).warned(trouble), params.task_id)
-        return _task(studio.shown(job), params.task_id, moving=studio.may_move(job))
+            return _task(session.public_view(job).warned(trouble), params.task_id)
+        return _task(session.public_view(job), params.task_id, moving=session.may_move(job))
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
-        await _known(ctx, studio_for(ctx), params.task_id)
+        await _known(ctx, session_for(ctx), params.task_id)
         return {}
 
     async def cancel(ctx: Context, params: TaskParams) -> Wire:
-        job = await _known(ctx, studio_for(ctx), params.task_id)
-        if job.settled:
+        job = await _known(ctx, session_for(ctx), params.task_id)
+        if job.is_final:
             return {}
         log.info("%s was asked to be cancelled; it goes on", job.request_id)
         return {"_meta": {NOTICE: f"Nothing was cancelled: {NO_CANCEL}. tasks/get goes on answering."}}
 
     server.extensions[EXTENSION] = {}
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
-    server.add_request_handler("tasks/get", TaskParams, guarded("tasks/get", get))
-    server.add_request_handler("tasks/update", UpdateParams, guarded("tasks/update", update))
-    server.add_request_handler("tasks/cancel", TaskParams, guarded("tasks/cancel", cancel))
+    server.add_request_handler("tasks/get", TaskParams, sanitize_errors("tasks/get", get))
+    server.add_request_handler("tasks/update", UpdateParams, sanitize_errors("tasks/update", update))
+    server.add_request_handler("tasks/cancel", TaskParams, sanitize_errors("tasks/cancel", cancel))
 
 
 def is_declared(ctx: Context) -> bool:
@@ -126,33 +126,33 @@ def require(ctx: Context) -> None:
         )
 
 
-async def _new_job(studio: Studio, result: CallToolResult) -> Job | None:
+async def _new_job(session: Session, result: CallToolResult) -> Job | None:
     """The job that this call submitted, if there is something to wait for: not for a refusal, a dry run, an earlier
     job, one that only its answer knows (the ledger failed), or one whose fate nobody can learn."""
     answer: Mapping[str, Any] = result.structured_content or {}
     if result.is_error or answer.get("duplicate") or not answer.get("request_id"):
         return None
-    job = await _kept(studio, answer["request_id"])
-    return job.warned(*answer.get("warnings", ())) if job and studio.may_move(job) else None
+    job = await _kept(session, answer["request_id"])
+    return job.warned(*answer.get("warnings", ())) if job and session.may_move(job) else None
 
 
-async def _kept(studio: Studio, request_id: str) -> Job | None:
+async def _kept(session: Session, request_id: str) -> Job | None:
     """The job as the ledger has it, if it can be read now."""
     try:
-        return await studio.known(request_id)
+        return await session.known(request_id)
     except HailuoError as error:
         log.warning("a task could not be read: %s", error.problem.code)
         return None
 
 
-async def _known(ctx: Context, studio: Studio, task_id: str) -> Job:
+async def _known(ctx: Context, session: Session, task_id: str) -> Job:
     require(ctx)
     try:
-        job = await studio.known(task_id)
+        job = await session.known(task_id)
     except CallerError as error:
         raise _unknown(error) from None
     except HailuoError as error:
-        raise MCPError(INTERNAL_ERROR, views.error_text(studio.told(error).problem)) from None
+        raise MCPError(INTERNAL_ERROR, views.error_text(session.redact(error).problem)) from None
     if job is None:
         raise MCPError(INVALID_PARAMS, "Task not found")
     return job
@@ -178,7 +178,7 @@ def _task(job: Job, task_id: str, *, moving: bool = True) -> Wire:
         "lastUpdatedAt": view.updated_at,
         "ttlMs": _ttl_ms(job),
     }
-    if moving and not job.settled:
+    if moving and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
     result = CallToolResult(
         content=[TextContent(type="text", text=views.job_text(view))],

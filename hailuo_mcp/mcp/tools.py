@@ -12,14 +12,14 @@ from pydantic import BaseModel
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import JsonSchema, shown, shown_name
+from hailuo_mcp.core.spec import JsonSchema, repr_name, shown
 from hailuo_mcp.mcp import views
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.media.frames import poster
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
-from hailuo_mcp.service.session import Studio
-from hailuo_mcp.telemetry import mark
+from hailuo_mcp.service.session import Session
+from hailuo_mcp.telemetry import annotate_span
 
 Arguments = Mapping[str, Any]
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -34,7 +34,7 @@ DIGITS_MAX = 20
 class Call:
     """One call of a tool: its arguments, and where progress is told."""
 
-    studio: Studio
+    session: Session
     arguments: Arguments
     progress: Progress
 
@@ -140,7 +140,7 @@ async def call(name: str, call: Call) -> CallToolResult:
     try:
         answer = await handler(call)
     except HailuoError as error:
-        answer = failed(call.studio.told(error))
+        answer = failed(call.session.redact(error))
     _mark(answer.structured_content or {})
     return answer
 
@@ -154,7 +154,7 @@ def _mark(answered: Mapping[str, Any]) -> None:
         "state": answered.get("state"),
         "problem": problem.get("code"),
     }
-    mark({f"hailuo_mcp.{name}": value for name, value in said.items() if isinstance(value, str)})
+    annotate_span({f"hailuo_mcp.{name}": value for name, value in said.items() if isinstance(value, str)})
 
 
 def failed(error: HailuoError) -> CallToolResult:
@@ -171,11 +171,11 @@ async def _generate_video(call: Call) -> CallToolResult:
     arguments = dict(call.arguments)
     dry_run = _flag(arguments, "dry_run")
     force_new = _flag(arguments, "force_new")
-    submitted = await call.studio.generate(arguments, dry_run=dry_run, force_new=force_new)
+    submitted = await call.session.generate(arguments, dry_run=dry_run, force_new=force_new)
     view = (
         views.dry_run_view(submitted)
         if dry_run
-        else views.job_view(call.studio.shown(submitted.job), duplicate=submitted.duplicate)
+        else views.job_view(call.session.public_view(submitted.job), duplicate=submitted.duplicate)
     )
     return _answer(view, views.job_text(view))
 
@@ -191,17 +191,17 @@ async def _get_status(call: Call) -> CallToolResult:
         )
         await call.progress(view.elapsed_seconds, total, f"{job.state}, {view.elapsed_seconds:.0f} s")
 
-    job = await call.studio.status(_request_id(call.arguments), wait, report)
-    view = views.job_view(call.studio.shown(job))
+    job = await call.session.status(_request_id(call.arguments), wait, report)
+    view = views.job_view(call.session.public_view(job))
     return await _with_link(_answer(view, views.job_text(view)), job)
 
 
 async def _list_models(call: Call) -> CallToolResult:
     _only(call.arguments, "model")
-    catalog = call.studio.catalog
+    catalog = call.session.catalog
     wanted = call.arguments.get("model")
     model = None if wanted is None else catalog.model(wanted)
-    view = views.model_list(catalog, call.studio.settings.in_sandbox, model)
+    view = views.model_list(catalog, call.session.settings.in_sandbox, model)
     return _answer(view, views.model_list_text(view, catalog))
 
 
@@ -213,17 +213,17 @@ async def _list_jobs(call: Call) -> CallToolResult:
         raise InvalidInput(
             f"state must be one of {', '.join(states)}, got {shown(state)}.", "Leave state out to see all jobs."
         )
-    page = await call.studio.jobs(
+    page = await call.session.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
-    view = views.job_list(call.studio.shown_page(page))
-    return _answer(view, views.job_list_text(view, page, sandbox=call.studio.settings.in_sandbox))
+    view = views.job_list(call.session.shown_page(page))
+    return _answer(view, views.job_list_text(view, page, sandbox=call.session.settings.in_sandbox))
 
 
 async def _download_video(call: Call) -> CallToolResult:
     _only(call.arguments, "request_id")
-    job, path = await call.studio.download(_request_id(call.arguments))
-    view = await views.download(call.studio.shown(job), path)
+    job, path = await call.session.download(_request_id(call.arguments))
+    view = await views.download(call.session.public_view(job), path)
     where = f"Saved at {view.video_path}" if view.video_path else f"Saved; it is at {view.video_url}"
     answer = _answer(view, f"{where} ({view.bytes / 1e6:.1f} MB).", exclude_none=True)
     if still := await poster(path):
@@ -273,7 +273,7 @@ def _annotations(*, read_only: bool, idempotent: bool = True, open_world: bool =
 
 def _only(arguments: Arguments, *names: str) -> None:
     if extra := [name for name in arguments if name not in names]:
-        unknown = ", ".join(shown_name(name) for name in extra[:NAMED_MAX])
+        unknown = ", ".join(repr_name(name) for name in extra[:NAMED_MAX])
         missing = " request_id is missing." if "request_id" in names and "request_id" not in arguments else ""
         raise InvalidInput(f"There is no argument {unknown}.{missing}", f"This tool takes {', '.join(names)}.")
 

@@ -83,7 +83,7 @@ class ClipStore:
             raise InvalidInput(
                 f"Clips could not be saved in {self.directory}: {_reason(error)}. Nothing was submitted.",
                 "Make that directory writable, or name another in HAILUO_MCP_OUTPUT_DIR.",
-                abroad=f"Clips could not be saved on the server: {_reason(error)}. Nothing was submitted.",
+                remote=f"Clips could not be saved on the server: {_reason(error)}. Nothing was submitted.",
             ) from None
 
     async def save(self, job: Job) -> Path:
@@ -110,7 +110,7 @@ class ClipStore:
                 f"The clip could not be saved in {self.directory}: {_reason(error)}. The job is untouched.",
                 "Free space or make the directory writable (HAILUO_MCP_OUTPUT_DIR), then call download_video again.",
                 safe_to_retry=True,
-                abroad=f"The clip could not be saved on the server: {_reason(error)}. The job is untouched.",
+                remote=f"The clip could not be saved on the server: {_reason(error)}. The job is untouched.",
             ) from None
 
     @asynccontextmanager

@@ -46,7 +46,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LoadedImage:
     """A picture fit to send. A URL is the gateway's to fetch; the rest is bytes, checked."""
 
     shown: str
@@ -68,7 +68,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRules:
+class ImageRules:
     """Where local pictures may come from, and whether unfit ones are mended."""
 
     directories: Sequence[Path] = ()
@@ -81,7 +81,7 @@ class PictureRules:
     """What the gateway takes as it is."""
 
 
-async def read_picture(parameter: str, given: str, rules: PictureRules) -> Picture:
+async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedImage:
     """Make a picture of what the caller gave for `parameter`.
 
     Raises:
@@ -93,12 +93,12 @@ async def read_picture(parameter: str, given: str, rules: PictureRules) -> Pictu
     return await anyio.to_thread.run_sync(_from_here, parameter, text, rules)
 
 
-def picture_from_still(parameter: str, content: bytes, label: str) -> Picture:
+def image_from_frame(parameter: str, content: bytes, label: str) -> LoadedImage:
     """A frame of a clip, held to the same rules. Raises InvalidImage."""
-    return _checked(parameter, content, label, PictureRules())
+    return _checked(parameter, content, label, ImageRules())
 
 
-def _from_url(parameter: str, text: str) -> Picture:
+def _from_url(parameter: str, text: str) -> LoadedImage:
     try:
         host = urlsplit(text).hostname
     except ValueError:
@@ -109,10 +109,10 @@ def _from_url(parameter: str, text: str) -> Picture:
         )
     if len(text) > URL_MAX:
         raise InvalidImage(f"{parameter} is a URL of {len(text)} characters; at most {URL_MAX} are taken.", WANTED)
-    return Picture(shown=text, digest=hashlib.sha256(text.encode()).hexdigest(), url=text)
+    return LoadedImage(shown=text, digest=hashlib.sha256(text.encode()).hexdigest(), url=text)
 
 
-def _from_here(parameter: str, text: str, rules: PictureRules) -> Picture:
+def _from_here(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     if text[:5].lower() == "data:":
         content, label = _from_data_uri(parameter, text), "data URI"
     elif not rules.local_files:
@@ -138,7 +138,7 @@ def _from_data_uri(parameter: str, text: str) -> bytes:
         ) from None
 
 
-def _checked(parameter: str, content: bytes, label: str, rules: PictureRules) -> Picture:
+def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
     fix = rules.fix
     header = content[:HEADER_BYTES]
     kind = picture_format(header)
@@ -177,7 +177,7 @@ def _checked(parameter: str, content: bytes, label: str, rules: PictureRules) ->
     if done:
         notes.insert(0, f"{parameter} was mended before sending: {', '.join(done)}.")
     digest = hashlib.sha256(content).hexdigest()
-    return Picture(
+    return LoadedImage(
         shown=f"{label} (sha256:{digest[:12]})",
         digest=digest,
         content=content,

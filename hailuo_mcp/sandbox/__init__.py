@@ -26,12 +26,12 @@ from starlette.types import Message, Receive, Scope, Send
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
-from hailuo_mcp.sandbox.context import Desk
-from hailuo_mcp.sandbox.faults import REHEARSALS, ConnectionCut
+from hailuo_mcp.sandbox.context import SandboxContext
+from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut
 from hailuo_mcp.sandbox.log_filter import quiet_cuts
 from hailuo_mcp.sandbox.store import Store
 
-__all__ = ["MARKER_HEADER", "REHEARSALS", "ConnectionCut", "create_app"]
+__all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 
 MARKER_HEADER = "x-hailuo-sandbox"
 """Stands with the value `1` on every answer of the sandbox, whatever its status."""
@@ -59,8 +59,8 @@ def create_app(
     calls = _callbacks(state_dir / "sandbox.sqlite3", store, clock) if callbacks else None
     assets = Assets(state_dir / "assets")
     clips = Clips(state_dir / "clips", assets)
-    desk = Desk(store, assets, clips, clock, seconds, retention_seconds, public_url, calls)
-    routes = [route for stand_in in stand_ins() for route in stand_in.routes(desk)]
+    context = SandboxContext(store, assets, clips, clock, seconds, retention_seconds, public_url, calls)
+    routes = [route for stand_in in stand_ins() for route in stand_in.routes(context)]
     return _Sandbox(
         routes=[*routes, asset_route(assets), clip_route(clips, store, clock)],
         exception_handlers={HTTPException: _refused_by_router},

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_base64, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, timestamp
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, bearer_key, timestamp
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 
 GATEWAY = "aimlapi"
@@ -72,9 +72,9 @@ _UNIFIED_FIELDS: Mapping[str, Field] = {
 }
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def generate(request: Request) -> Response:
-        key = _authorize(desk, request)
+        key = _authorize(context, request)
         if isinstance(key, Response):
             return key
         try:
@@ -84,9 +84,9 @@ def routes(desk: Desk) -> list[Route]:
                 raise Invalid("duration 10 is available at 768P only")
             if values["model"] == HAILUO_23_FAST and "image_url" not in values:
                 raise Invalid(f"image_url is required by {HAILUO_23_FAST}")
-            pictures = await to_thread.run_sync(_keep_pictures, desk, values)
+            pictures = await to_thread.run_sync(_keep_pictures, context, values)
         except Invalid as refusal:
-            return _error(desk, request, 400, str(refusal))
+            return _error(context, request, 400, str(refusal))
         shot = Shot(
             prompt=str(values["prompt"]),
             seconds=10 if values.get("duration") == 10 else 6,
@@ -96,32 +96,32 @@ def routes(desk: Desk) -> list[Route]:
         )
         words = faults.asked_for(shot.prompt)
         if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
-            return _error(desk, request, 403, "You've run out of credits. Please top up your balance to continue.")
+            return _error(context, request, 403, "You've run out of credits. Please top up your balance to continue.")
         if faults.RATE_LIMIT in words:
-            return _error(desk, request, 429, "Too many requests")
+            return _error(context, request, 429, "Too many requests")
         model = str(values["model"])
         generation_id = f"{uuid.uuid4().hex}:{model}"
         cost = _USD.get(model, {}).get((shot.short_side, shot.seconds), 0.0)
-        job = await desk.take(GATEWAY, generation_id, key, model, values | pictures, shot, cost=cost)
+        job = await context.take(GATEWAY, generation_id, key, model, values | pictures, shot, cost=cost)
         return faults.CutResponse() if faults.LOST_ANSWER in words else _submitted(job)
 
     async def poll(request: Request) -> Response:
-        key = _authorize(desk, request)
+        key = _authorize(context, request)
         if isinstance(key, Response):
             return key
         generation_id = request.query_params.get("generation_id")
         if not generation_id:
-            return _error(desk, request, 400, "generation_id is required")
+            return _error(context, request, 400, "generation_id is required")
         unified = request.url.path == UNIFIED_PATH
-        job = await desk.find(GATEWAY, generation_id, key)
-        phase = job.phase(desk.clock()) if job and (job.model != MODEL) == unified else Phase.GONE
+        job = await context.find(GATEWAY, generation_id, key)
+        phase = job.phase(context.clock()) if job and (job.model != MODEL) == unified else Phase.GONE
         if job is None or phase is Phase.GONE:
-            return _error(desk, request, 404, f"Generation {generation_id} not found")
+            return _error(context, request, 404, f"Generation {generation_id} not found")
         return JSONResponse(
             {
                 "id": generation_id,
                 "status": _STATUSES[phase],
-                "video": {"url": desk.clip_link(request, job)} if phase is Phase.COMPLETED else None,
+                "video": {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None,
                 "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
                 **(_used(job) if unified and phase is Phase.COMPLETED else {}),
             }
@@ -148,12 +148,12 @@ def _fault(failure: Failure) -> dict[str, str]:
     return {"name": _ERROR_NAMES[failure.fault], "message": failure.message}
 
 
-def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
+def _keep_pictures(context: SandboxContext, values: Mapping[str, object]) -> dict[str, str]:
     """The frames by name, those that came as base64 checked and stored."""
-    return {name: _kept(desk, name, str(values[name])) for name in _FRAMES if name in values}
+    return {name: _kept(context, name, str(values[name])) for name in _FRAMES if name in values}
 
 
-def _kept(desk: Desk, name: str, value: str) -> str:
+def _kept(context: SandboxContext, name: str, value: str) -> str:
     # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
     from hailuo_mcp.sandbox.render.images import broken_rule
 
@@ -166,24 +166,24 @@ def _kept(desk: Desk, name: str, value: str) -> str:
         raise Invalid(f"{name} {refusal}") from None
     if rule := broken_rule(data):
         raise Invalid(f"{name}: {rule}")
-    return STORED + desk.assets.keep(data, suffix)
+    return STORED + context.assets.keep(data, suffix)
 
 
-def _authorize(desk: Desk, request: Request) -> str | Response:
+def _authorize(context: SandboxContext, request: Request) -> str | Response:
     key = bearer_key(request)
     if not key or key == BAD_KEY:
-        return _error(desk, request, 401, "Unauthorized: the API key is missing or not known")
-    return _error(desk, request, 403, "This key may not use this model") if key == FORBIDDEN_KEY else key
+        return _error(context, request, 401, "Unauthorized: the API key is missing or not known")
+    return _error(context, request, 403, "This key may not use this model") if key == FORBIDDEN_KEY else key
 
 
-def _error(desk: Desk, request: Request, status: int, message: str) -> Response:
+def _error(context: SandboxContext, request: Request, status: int, message: str) -> Response:
     return JSONResponse(
         {
             "message": message,
             "path": request.url.path,
             "requestId": str(uuid.uuid4()),
             "statusCode": status,
-            "timestamp": timestamp(desk.clock()),
+            "timestamp": timestamp(context.clock()),
         },
         status,
     )

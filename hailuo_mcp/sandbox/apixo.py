@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key, clip_link
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, bearer_key, clip_link
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
@@ -75,7 +75,7 @@ _INPUT_FIELDS: Mapping[str, Field] = {
 }
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def generate(request: Request) -> Response:
         key = _authorize(request)
         if isinstance(key, Response):
@@ -91,7 +91,7 @@ def routes(desk: Desk) -> list[Route]:
             return _error(429, "Too many requests, try again later")
         task_id = f"task_{uuid.uuid4().hex[:24]}"
         call = cast("str | None", values.get("callback_url"))
-        await desk.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=call, request=request)
+        await context.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=call, request=request)
         if faults.LOST_ANSWER in words:
             return faults.CutResponse()
         return _success({"taskId": task_id})
@@ -103,11 +103,11 @@ def routes(desk: Desk) -> list[Route]:
         task_id = request.query_params.get("taskId")
         if not task_id:
             return _error(400, "taskId is required")
-        job = await desk.find(GATEWAY, task_id, key)
-        phase = job.phase(desk.clock()) if job else Phase.GONE
+        job = await context.find(GATEWAY, task_id, key)
+        phase = job.phase(context.clock()) if job else Phase.GONE
         if job is None or phase is Phase.GONE:
             return _error(404, f"Task {task_id} not found")
-        return JSONResponse(_status(desk.base(request), job, phase))
+        return JSONResponse(_status(context.base(request), job, phase))
 
     return [
         Route(f"/api/v1/generateTask/{MODEL}", generate, methods=["POST"]),

@@ -47,7 +47,7 @@ def clip_link(base: str, job: Job) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SandboxContext:
     store: Store
     assets: Assets
     clips: Clips

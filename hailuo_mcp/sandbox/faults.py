@@ -21,7 +21,7 @@ RATE_LIMIT = "sandbox:rate_limit"
 LOST_ANSWER = "sandbox:lost_answer"
 SLOW = "sandbox:slow"
 
-REHEARSALS: Mapping[str, str] = MappingProxyType(
+FAULTS: Mapping[str, str] = MappingProxyType(
     {
         CONTENT_VIOLATION: "The job is taken and then fails because its content breaks the rules.",
         FAIL: "The job is taken and then fails for a reason of the gateway's own.",
@@ -34,7 +34,7 @@ REHEARSALS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_WORD = re.compile("|".join(rf"{re.escape(word)}\b" for word in REHEARSALS), re.IGNORECASE)
+_WORD = re.compile("|".join(rf"{re.escape(word)}\b" for word in FAULTS), re.IGNORECASE)
 
 
 def asked_for(prompt: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, bearer_key
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, bearer_key
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 
 GATEWAY = "minimax"
@@ -59,7 +59,7 @@ _FIELDS: Mapping[str, Field] = {
 }
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def submit(request: Request) -> Response:
         key = _authorize(request)
         if isinstance(key, Response):
@@ -67,7 +67,7 @@ def routes(desk: Desk) -> list[Route]:
         try:
             values = body.read_fields(await body.read_json(request), _FIELDS)
             _check_matrix(values)
-            pictures = await to_thread.run_sync(_keep_pictures, desk, values)
+            pictures = await to_thread.run_sync(_keep_pictures, context, values)
         except Invalid as refusal:
             return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
         shot = Shot(
@@ -83,23 +83,23 @@ def routes(desk: Desk) -> list[Route]:
         if faults.RATE_LIMIT in words:
             return _refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id="")
         call = cast("str | None", values.get("callback_url"))
-        if call and desk.callbacks and not await echoes_challenge(call):
+        if call and context.callbacks and not await echoes_challenge(call):
             return _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
         facts = values | pictures
-        await desk.take(GATEWAY, task_id, key, str(values["model"]), facts, shot, callback_url=call, request=request)
+        await context.take(GATEWAY, task_id, key, str(values["model"]), facts, shot, callback_url=call, request=request)
         return faults.CutResponse() if faults.LOST_ANSWER in words else _answered(task_id=task_id)
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
         if isinstance(key, Response):
             return key
-        job = await desk.find(GATEWAY, request.query_params.get("task_id", ""), key)
-        phase = job.phase(desk.clock()) if job else Phase.GONE
+        job = await context.find(GATEWAY, request.query_params.get("task_id", ""), key)
+        phase = job.phase(context.clock()) if job else Phase.GONE
         if job is None or phase is Phase.GONE:
             # Of the codes documented for this question, the one that can be meant.
             return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
-        return JSONResponse(_status(job, phase, prepares=_prepares(job, desk.clock())))
+        return JSONResponse(_status(job, phase, prepares=_prepares(job, context.clock())))
 
     async def retrieve(request: Request) -> Response:
         key = _authorize(request)
@@ -107,17 +107,17 @@ def routes(desk: Desk) -> list[Route]:
             return key
         asked = request.query_params.get("file_id", "")
         task_id = str(int(asked) - _FILES_FROM) if asked.isascii() and asked.isdigit() and len(asked) == 19 else ""
-        job = await desk.find(GATEWAY, task_id, key)
-        if job is None or job.phase(desk.clock()) is not Phase.COMPLETED:
+        job = await context.find(GATEWAY, task_id, key)
+        if job is None or job.phase(context.clock()) is not Phase.COMPLETED:
             return _refused(BAD_PARAMETERS, "invalid params, file_id is not known")
-        ends = int(desk.clock()) + LINK_SECONDS
+        ends = int(context.clock()) + LINK_SECONDS
         file = {
             "file_id": _file_id(job),  # a number here, a string in the question's answer
             "bytes": 0,  # not known: the clip is drawn when it is first fetched
             "created_at": int(job.ended_at),
             "filename": "output.mp4",
             "purpose": "video_generation",
-            "download_url": f"{desk.clip_link(request, job)}?{ENDS}={ends}",
+            "download_url": f"{context.clip_link(request, job)}?{ENDS}={ends}",
         }
         return _answered(file=file)
 
@@ -172,12 +172,12 @@ def _check_matrix(values: Mapping[str, object]) -> None:
             raise Invalid("fast_pretreatment is not a parameter with last_frame_image")
 
 
-def _keep_pictures(desk: Desk, values: Mapping[str, object]) -> dict[str, str]:
+def _keep_pictures(context: SandboxContext, values: Mapping[str, object]) -> dict[str, str]:
     """The frames by name, those that came inside the request checked and stored."""
-    return {name: _kept(desk, name, str(values[name])) for name in _FRAMES if name in values}
+    return {name: _kept(context, name, str(values[name])) for name in _FRAMES if name in values}
 
 
-def _kept(desk: Desk, name: str, value: str) -> str:
+def _kept(context: SandboxContext, name: str, value: str) -> str:
     # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
     from hailuo_mcp.sandbox.render.images import broken_rule
 
@@ -193,7 +193,7 @@ def _kept(desk: Desk, name: str, value: str) -> str:
         raise Invalid(f"{name} {refusal}") from None
     if rule := broken_rule(data, webp=True):
         raise Invalid(f"{name}: {rule}")
-    return STORED + desk.assets.keep(data, suffix)
+    return STORED + context.assets.keep(data, suffix)
 
 
 def _prepares(job: Job, now: float) -> bool:

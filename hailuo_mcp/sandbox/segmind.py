@@ -18,7 +18,7 @@ from starlette.routing import Route
 from hailuo_mcp.sandbox import body, faults
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.clips import MEDIA_TYPE
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, Desk, timestamp
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, timestamp
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "segmind"
@@ -104,26 +104,26 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def submit(request: Request) -> Response:
-        taken = await _take(desk, request)
+        taken = await _take(context, request)
         if isinstance(taken, Response):
             return taken
         if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
             return faults.CutResponse()
-        links = _links(desk, request, taken.remote_id)
+        links = _links(context, request, taken.remote_id)
         return JSONResponse(
             {"request_id": taken.remote_id, "status": "QUEUED", "poll_url": links["status_url"], **links}
         )
 
     async def status(request: Request) -> Response:
-        return await _answer(desk, request, with_result=False)
+        return await _answer(context, request, with_result=False)
 
     async def result(request: Request) -> Response:
-        return await _answer(desk, request, with_result=True)
+        return await _answer(context, request, with_result=True)
 
     async def run(request: Request) -> Response:
-        taken = await _take(desk, request)
+        taken = await _take(context, request)
         if isinstance(taken, Response):
             return taken
         if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
@@ -135,7 +135,7 @@ def routes(desk: Desk) -> list[Route]:
         if taken.failure:
             # Which status v1 gives a failed generation is not printed; the page's table leaves only 400 and 500.
             return error(500 if taken.failure.fault is Fault.OTHER else 400, taken.failure.message)
-        return FileResponse(await desk.clips.path(taken), media_type=MEDIA_TYPE)
+        return FileResponse(await context.clips.path(taken), media_type=MEDIA_TYPE)
 
     return [
         Route("/v2/requests/{id}/status", status, methods=["GET"]),
@@ -161,7 +161,7 @@ def authorize(request: Request) -> str | Response:
     return key
 
 
-async def _take(desk: Desk, request: Request) -> Job | Response:
+async def _take(context: SandboxContext, request: Request) -> Job | Response:
     """Records the job that a submission asks for, or refuses it."""
     key = authorize(request)
     if isinstance(key, Response):
@@ -178,7 +178,7 @@ async def _take(desk: Desk, request: Request) -> Job | Response:
     if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
         return error(406, "Insufficient credits to process this request")
     if faults.RATE_LIMIT in words:
-        return error(429, "Rate limit exceeded", {"x-rate-limit-reset-at-utc": timestamp(desk.clock() + 60)})
+        return error(429, "Rate limit exceeded", {"x-rate-limit-reset-at-utc": timestamp(context.clock() + 60)})
     shot = Shot(
         prompt=str(values["prompt"]),
         seconds=model.seconds(values),
@@ -188,7 +188,7 @@ async def _take(desk: Desk, request: Request) -> Job | Response:
     )
     # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, hence no 400.
     unmade = "10 seconds are not available at 1080p" if (shot.seconds, shot.short_side) == (10, 1080) else None
-    return await desk.take(
+    return await context.take(
         GATEWAY, str(uuid.uuid4()), key, slug, values, shot, cost=model.cost(values), rejected=unmade
     )
 
@@ -197,29 +197,29 @@ def _picture(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-async def _answer(desk: Desk, request: Request, *, with_result: bool) -> Response:
+async def _answer(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
     key = authorize(request)
     if isinstance(key, Response):
         return key
     remote_id = request.path_params["id"]
-    job = await desk.find(GATEWAY, remote_id, key)
-    now = desk.clock()
-    phase = job.phase(now, desk.retention_seconds) if job else Phase.GONE
+    job = await context.find(GATEWAY, remote_id, key)
+    now = context.clock()
+    phase = job.phase(now, context.retention_seconds) if job else Phase.GONE
     if job is None or phase is Phase.GONE:
         return error(404, f"Request {remote_id} not found")
     answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):
-        spent = sum(other.cost for other in await desk.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
+        spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
         charged = job.cost if phase is Phase.COMPLETED else 0
         metrics |= {"cost": charged, "remaining_credits": round(_CREDITS - spent, 4)}
     answer["metrics"] = metrics
     if phase is Phase.FAILED:
         return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422)
     if with_result and phase is Phase.COMPLETED:
-        return JSONResponse(answer | {"error": None, "output": desk.clip_link(request, job)})
+        return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)})
     # The result of a job that is still running is asked for at one's own risk: it is answered like its status.
-    return JSONResponse(answer | _links(desk, request, remote_id))
+    return JSONResponse(answer | _links(context, request, remote_id))
 
 
 def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
@@ -234,6 +234,6 @@ def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
     }
 
 
-def _links(desk: Desk, request: Request, remote_id: str) -> dict[str, str]:
-    response_url = desk.link(request, f"/v2/requests/{remote_id}")
+def _links(context: SandboxContext, request: Request, remote_id: str) -> dict[str, str]:
+    response_url = context.link(request, f"/v2/requests/{remote_id}")
     return {"status_url": f"{response_url}/status", "response_url": response_url}

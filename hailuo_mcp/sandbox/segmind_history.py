@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox.body import Invalid
-from hailuo_mcp.sandbox.context import Desk, timestamp
+from hailuo_mcp.sandbox.context import SandboxContext, timestamp
 from hailuo_mcp.sandbox.jobs import Job, Phase
 from hailuo_mcp.sandbox.segmind import GATEWAY, authorize, error
 
@@ -39,19 +39,19 @@ _FILTERS = ("model_name", "from_date", "to_date", "status", "user_id", "user_ema
 _PARAMETERS = frozenset({*_FILTERS, "page", "per_page", "sort_by", "sort_order"})
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     async def listing(request: Request) -> Response:
         key = authorize(request)
         if isinstance(key, Response):
             return key
-        now = desk.clock()
+        now = context.clock()
         try:
-            chosen = _choose(await desk.jobs_of(GATEWAY, key), request.query_params, now)
+            chosen = _choose(await context.jobs_of(GATEWAY, key), request.query_params, now)
             page = _number(request.query_params, "page", 1, 1, 1_000_000)
             per_page = _number(request.query_params, "per_page", 20, 1, 100)
         except Invalid as refusal:
             return error(400, f"Invalid request: {refusal}")
-        rows = [_row(desk, request, job, now) for job in chosen[(page - 1) * per_page : page * per_page]]
+        rows = [_row(context, request, job, now) for job in chosen[(page - 1) * per_page : page * per_page]]
         pages = -(-len(chosen) // per_page)
         return JSONResponse(
             {"data": rows, "page": page, "per_page": per_page, "total": len(chosen), "total_pages": pages}
@@ -62,11 +62,11 @@ def routes(desk: Desk) -> list[Route]:
         if isinstance(key, Response):
             return key
         remote_id = request.path_params["id"]
-        job = await desk.find(GATEWAY, remote_id, key)
-        now = desk.clock()
+        job = await context.find(GATEWAY, remote_id, key)
+        now = context.clock()
         if job is None or job.phase(now) is Phase.GONE:
             return error(404, f"Request {remote_id} not found")
-        return JSONResponse(_row(desk, request, job, now))
+        return JSONResponse(_row(context, request, job, now))
 
     return [Route(_PATH, listing, methods=["GET"]), Route(_PATH + "/{id}", one, methods=["GET"])]
 
@@ -96,7 +96,7 @@ def _choose(jobs: list[Job], query: Mapping[str, str], now: float) -> list[Job]:
     return sorted(chosen, key=lambda job: (order(job), job.submitted_at), reverse=descending)
 
 
-def _row(desk: Desk, request: Request, job: Job, now: float) -> dict[str, object]:
+def _row(context: SandboxContext, request: Request, job: Job, now: float) -> dict[str, object]:
     phase = job.phase(now)
     ended = phase in (Phase.COMPLETED, Phase.FAILED)
     return {
@@ -105,7 +105,7 @@ def _row(desk: Desk, request: Request, job: Job, now: float) -> dict[str, object
         "model_status": _STATUSES[phase],
         "credits_deduction": job.cost if phase is Phase.COMPLETED else 0,
         "request_body": dict(job.body),
-        "generation_url": desk.clip_link(request, job) if phase is Phase.COMPLETED else None,
+        "generation_url": context.clip_link(request, job) if phase is Phase.COMPLETED else None,
         "latency_ms": round(job.takes * 1000) if ended else None,
         "model_created": timestamp(job.submitted_at),
         "model_updated": timestamp(job.ended_at) if ended else timestamp(job.submitted_at),

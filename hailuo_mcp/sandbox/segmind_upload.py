@@ -16,7 +16,7 @@ from starlette.routing import Route
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.assets import BadDataUrl, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import Desk
+from hailuo_mcp.sandbox.context import SandboxContext
 from hailuo_mcp.sandbox.segmind import authorize, error
 
 
@@ -30,11 +30,11 @@ def _data_urls(value: object) -> None:
 _FIELDS: Mapping[str, Field] = {"data_urls": Field(_data_urls, required=True)}
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(context: SandboxContext) -> list[Route]:
     def keep(data_urls: list[str]) -> list[str]:
         # All are read before any is kept, so that a refused request leaves nothing behind.
         pictures = [read_data_url(url) for url in data_urls]
-        return [desk.assets.keep(data, suffix) for data, suffix in pictures]
+        return [context.assets.keep(data, suffix) for data, suffix in pictures]
 
     async def upload(request: Request) -> Response:
         key = authorize(request)
@@ -47,7 +47,7 @@ def routes(desk: Desk) -> list[Route]:
             return error(400, f"Invalid request: {refusal}")
         except BadDataUrl as refusal:
             return error(400, f"Invalid request: a data URL {refusal}")
-        links = [desk.asset_link(request, name) for name in names]
+        links = [context.asset_link(request, name) for name in names]
         return JSONResponse({"file_urls": links, "message": "Files uploaded successfully"})
 
     return [Route("/upload-asset", upload, methods=["POST"])]

@@ -8,7 +8,7 @@ from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import Sender
+from hailuo_mcp.gateways.client import GatewayClient
 
 SENDERS_KEPT = 1000
 """So many accounts of callers are remembered, by a digest of their key, with the pauses their gateways asked for."""
@@ -26,7 +26,7 @@ class Accounts:
         self._settings = settings
         self.servers_own = gateways
         self._of_tenants: dict[str, Mapping[str, Gateway]] = {}
-        self._senders: OrderedDict[tuple[str, str], Sender] = OrderedDict()
+        self._senders: OrderedDict[tuple[str, str], GatewayClient] = OrderedDict()
 
     def settings_of(self, caller: Caller) -> Settings:
         return self._settings.for_tenant(caller.tenant, caller.keys)
@@ -63,7 +63,7 @@ class Accounts:
                 own[name].sender = self._sender(name, key.get_secret_value(), own[name].sender)
         return own
 
-    def _sender(self, gateway: str, key: str, new: Sender) -> Sender:
+    def _sender(self, gateway: str, key: str, new: GatewayClient) -> GatewayClient:
         account = (gateway, hashlib.sha256(key.encode()).hexdigest())
         sender = self._senders.setdefault(account, new)
         self._senders.move_to_end(account)

@@ -33,7 +33,7 @@ class Wait:
         self._moved = anyio.Event()
 
     def see(self, job: Job) -> None:
-        if job.state is not self.job.state and not job.settled:  # of its end, the answer tells
+        if job.state is not self.job.state and not job.is_final:  # of its end, the answer tells
             self._moved.set()
         self.job = job
 

@@ -18,7 +18,7 @@ from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.service.credentials import Accounts
 from hailuo_mcp.service.submission import is_being_sent
-from hailuo_mcp.telemetry import about, asking
+from hailuo_mcp.telemetry import gateway_span, log_context
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
 
 
-class _Flight(Generic[T]):
+class InFlightCall(Generic[T]):
     """One piece of work that several callers wait for."""
 
     def __init__(self) -> None:
@@ -39,17 +39,17 @@ class _Flight(Generic[T]):
         self.error: Exception | None = None
 
 
-class Shared(Generic[T]):
+class SingleFlight(Generic[T]):
     """Concurrent work on the same key is done once; a caller that is cancelled leaves the others their result."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, _Flight[T]] = {}
+        self._flights: dict[str, InFlightCall[T]] = {}
 
     async def run(self, tasks: TaskGroup, key: str, work: Callable[[], Awaitable[T]]) -> T:
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight[T]()
-            tasks.start_soon(self._fly, key, flight, work)
+            flight = self._flights[key] = InFlightCall[T]()
+            tasks.start_soon(self._run, key, flight, work)
         await flight.done.wait()
         if flight.error:
             raise flight.error
@@ -57,7 +57,7 @@ class Shared(Generic[T]):
             raise InternalError("The server is shutting down.", "Call again once it is back.")
         return flight.result
 
-    async def _fly(self, key: str, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> None:
+    async def _run(self, key: str, flight: InFlightCall[T], work: Callable[[], Awaitable[T]]) -> None:
         try:
             flight.result = await work()
         except Exception as error:  # it is raised where it is waited for
@@ -75,8 +75,8 @@ class Tracker:
         self._caller = LOCAL
         self._ledger = ledger
         self._clips = clips
-        self._polls = Shared[Job]()
-        self._saves = Shared[Job]()
+        self._polls = SingleFlight[Job]()
+        self._saves = SingleFlight[Job]()
 
     def for_caller(self, caller: Caller) -> "Tracker":
         """The same tracker, which can also use the keys that this caller sent along. Work on a job is shared by all."""
@@ -113,7 +113,7 @@ class Tracker:
         if model is None:
             return job.warned(f"{job.model} is in no catalogue now, so that nobody can be asked; put its entry back.")
         try:
-            with asking(gateway.name, "poll", job.model):
+            with gateway_span(gateway.name, "poll", job.model):
                 seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             return await self._not_found(gateway, job)
@@ -129,22 +129,22 @@ class Tracker:
         if model is None or job.remote_id is None:
             raise UnknownRequest(f"There is no job {job.request_id}.")
         try:
-            with asking(gateway.name, "poll", job.model):
+            with gateway_span(gateway.name, "poll", job.model):
                 seen = await gateway.poll(model, job.remote_id)
         except UnknownRequest:
             seen = await self._recall(gateway, job)
             if seen is None:
                 raise
-        return await self._write(await self._ledger.adopt(job), seen)
+        return await self._write(await self._ledger.import_job(job), seen)
 
     async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:
         if seen.video_url and seen.video_url.startswith("data:"):
             job, seen = await self._keep_inline(job, seen)
-        return await self._ledger.change(job.key, lambda j: j.observed(seen, from_history=from_history))
+        return await self._ledger.change(job.key, lambda j: j.apply_observation(seen, from_history=from_history))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
         """A clip inside the answer is put on disk at once: it is far too large to pass on."""
-        path = await self._clips.save(job.observed(seen))
+        path = await self._clips.save(job.apply_observation(seen))
         job = await self._ledger.change(job.key, lambda j: j.saved(str(path)))
         return job, seen.model_copy(update={"video_url": None})
 
@@ -167,13 +167,13 @@ class Tracker:
             hint=Expired.default_hint,
             charged="unknown",
         )
-        return await self._ledger.change(job.key, lambda j: j.vanished(problem))
+        return await self._ledger.change(job.key, lambda j: j.mark_expired(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
         if not gateway.has_history:
             return None
         try:
-            with asking(gateway.name, "history", job.model):
+            with gateway_span(gateway.name, "history", job.model):
                 return await gateway.recall(job)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
@@ -188,7 +188,7 @@ class Tracker:
             found = None
             if not await self._twin_on_its_way(job):
                 taken = await self._ledger.remote_ids(job.model, job.origin)
-                with asking(gateway.name, "history", job.model):
+                with gateway_span(gateway.name, "history", job.model):
                     found = await gateway.find(job, taken)
             if found and await self._is_anothers(found[0], job):
                 found = None
@@ -201,7 +201,7 @@ class Tracker:
         log.info("found %s in the history as %s", job.request_id, remote_id)
         return await self._ledger.change(
             job.key,
-            lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).observed(seen),
+            lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).apply_observation(seen),
         )
 
     async def follow(self, tasks: TaskGroup, job: Job) -> Job:
@@ -210,7 +210,7 @@ class Tracker:
         Raises:
             HailuoError: the gateway could not be asked, or the clip not saved; the job is untouched.
         """
-        if not job.settled:
+        if not job.is_final:
             job = await self.refresh(tasks, job)
         if job.state is State.COMPLETED and job.video_url and not job.video_path:
             job = await self.save(tasks, job)
@@ -242,7 +242,7 @@ class Tracker:
         return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
 
     async def _fetched(self, job: Job) -> Path:
-        with asking(job.model.split("/")[0], "file", job.model):
+        with gateway_span(job.model.split("/")[0], "file", job.model):
             return await self._clips.save(job)
 
     async def _fresh_link(self, job: Job) -> Job:
@@ -256,7 +256,7 @@ class Tracker:
         if gateway and model and job.remote_id:
             seen: Observation | None = None
             try:
-                with asking(gateway.name, "poll", job.model):
+                with gateway_span(gateway.name, "poll", job.model):
                     seen = await gateway.poll(model, job.remote_id)
             except HailuoError as error:
                 log.info("no fresh link from %s: %s", gateway.title, error.problem.code)
@@ -269,5 +269,5 @@ class Tracker:
 
 async def _for(job: Job, work: Awaitable[Job]) -> Job:
     """The same work, its log lines and spans under the name of the job."""
-    with about(request_id=job.request_id, tenant=job.tenant):
+    with log_context(request_id=job.request_id, tenant=job.tenant):
         return await work

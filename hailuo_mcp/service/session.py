@@ -29,17 +29,17 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import WireRequest
+from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.ledger import JobPage, Ledger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.images import PictureRules
+from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.credentials import Accounts, origins
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait, Waits, pace_seconds
 from hailuo_mcp.service.poller import Tracker
 from hailuo_mcp.service.signed_urls import Links
 from hailuo_mcp.service.submission import Submitter, is_being_sent
 from hailuo_mcp.service.worker import Watcher
-from hailuo_mcp.telemetry import about, span
+from hailuo_mcp.telemetry import log_context, span
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ class Submitted:
 
     job: Job
     duplicate: bool = False
-    request: WireRequest | None = None
+    request: Request | None = None
 
 
-class Studio:
+class Session:
     """Everything the product does, over a catalogue, gateways and a ledger. Use as an async context manager."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Studio:
         gateways: Mapping[str, Gateway],
         ledger: Ledger,
         clips: ClipStore,
-        picture_rules: PictureRules,
+        picture_rules: ImageRules,
         resources: AsyncExitStack,
         *,
         watch: bool = False,
@@ -94,7 +94,7 @@ class Studio:
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
-        self.ledger.on_news.append(self._hear)
+        self.ledger.on_change.append(self._hear)
         await self.ledger.listen(self._tasks)
         if self._watch:
             watcher = Watcher(self.ledger, self._tracker, origins(self.gateways), save=self.settings.auto_download)
@@ -106,7 +106,7 @@ class Studio:
             self._tasks.cancel_scope.cancel()
         await self._resources.aclose()
 
-    def as_caller(self, caller: Caller) -> "Studio":
+    def as_caller(self, caller: Caller) -> "Session":
         """The same open studio as this caller may use it: its own jobs, its own limits, its own keys where it has some.
         What is bound so cannot see another's."""
         own = copy.copy(self)
@@ -123,7 +123,7 @@ class Studio:
         """Whose studio this is; empty for the person whose machine it is on."""
         return self._caller.tenant
 
-    def shown(self, job: Job) -> Job:
+    def public_view(self, job: Job) -> Job:
         """The job as its caller may see it: a path is of use only on this machine, others get a link to the same
         clip."""
         if not (self.links and self.tenant and job.video_path):
@@ -131,13 +131,13 @@ class Studio:
         link, until = self.links.clip(job.key, utc_now())
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
-    def told(self, error: HailuoError) -> HailuoError:
+    def redact(self, error: HailuoError) -> HailuoError:
         """The error as its caller may hear it."""
-        return self._caller.told(error)
+        return self._caller.redact(error)
 
     def shown_page(self, page: JobPage) -> JobPage:
         """The same for several jobs."""
-        return replace(page, jobs=tuple(map(self.shown, page.jobs)))
+        return replace(page, jobs=tuple(map(self.public_view, page.jobs)))
 
     @property
     def _submitter(self) -> Submitter:
@@ -181,12 +181,12 @@ class Studio:
     async def _woken(self, key: str) -> None:
         try:
             job = await self.ledger.get(key)
-            if job is None or job.settled or job.remote_id is None:
+            if job is None or job.is_final or job.remote_id is None:
                 return
             if job.polled_at:
                 soonest = job.polled_at + timedelta(seconds=self.settings.min_poll_seconds)
                 await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
-            with about(request_id=job.request_id, tenant=job.tenant), span("called back"):
+            with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
                 job = await self._tracker.refresh(self._running, job)
                 await self._with_clip(job)
         except HailuoError as error:
@@ -242,7 +242,7 @@ class Studio:
         wait = Wait(await self._look_up(request_id))
         if not wait_seconds:
             await self._follow(wait, None)
-        elif report is None or wait.job.settled:
+        elif report is None or wait.job.is_final:
             await self._follow(wait, deadline)
         else:
             failure: Exception | None = None
@@ -300,7 +300,7 @@ class Studio:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
         job = await self._look_up(request_id)
-        if not job.settled and self._may_poll(job):
+        if not job.is_final and self._may_poll(job):
             job = await self._tracker.refresh(self._running, job)
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
@@ -365,7 +365,7 @@ class Studio:
         Raises:
             HailuoError: trouble that does not pass by itself.
         """
-        if job.settled or not self._may_poll(job):
+        if job.is_final or not self._may_poll(job):
             return job, None
         try:
             with anyio.move_on_after(seconds):
@@ -381,14 +381,14 @@ class Studio:
         """Whether time can bring news: an ended job stays as it is, one at another origin is not asked, a lost one only
         has a history to tell."""
         gateway = self._tracker.gateway_of(job)
-        if job.settled or gateway is None:
+        if job.is_final or gateway is None:
             return False
         return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
 
     def _pace(self, job: Job) -> float:
         """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
         gateway = self._tracker.gateway_of(job)
-        quiet = gateway.sender.quiet_seconds if gateway else 0.0
+        quiet = gateway.sender.retry_after if gateway else 0.0
         return max(self.settings.min_poll_seconds, pace_seconds(job, utc_now()), quiet)
 
     async def _with_clip(self, job: Job) -> Job:
@@ -402,6 +402,6 @@ class Studio:
                 saved = await self._tracker.save(self._running, job)
             except HailuoError as error:
                 log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
-                problem = self.told(error).problem
+                problem = self.redact(error).problem
                 saved = job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
         return saved

@@ -30,13 +30,13 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, shown
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
-from hailuo_mcp.ledger import Budget, Guard, Ledger
+from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.frames import last_frame
-from hailuo_mcp.media.images import Picture, PictureRules, picture_from_still, read_picture
+from hailuo_mcp.media.images import ImageRules, LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.signed_urls import Links
-from hailuo_mcp.telemetry import about, asking
+from hailuo_mcp.telemetry import gateway_span, log_context
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Prepared:
 
     gateway: Gateway
     spec: ModelSpec
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, LoadedImage]
     choice: tuple[str, ...]
     """How the model was chosen, where the caller named none."""
 
@@ -86,7 +86,7 @@ class Prepared:
         shortened.
         """
 
-        def mark(picture: Picture) -> str:
+        def mark(picture: LoadedImage) -> str:
             if picture.url is not None:
                 return picture.url
             if self.gateway.pictures == "data":
@@ -107,7 +107,7 @@ class Submitter:
         gateways: Mapping[str, Gateway],
         ledger: Ledger,
         clips: ClipStore,
-        picture_rules: PictureRules,
+        picture_rules: ImageRules,
         links: Links | None,
     ) -> None:
         self._caller = caller
@@ -143,9 +143,9 @@ class Submitter:
                 )
         return Prepared(gateway, spec, pictures, choice.warnings)
 
-    async def _picture(self, name: str, given: str, gateway: Gateway) -> Picture:
+    async def _picture(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):
-            return await read_picture(name, given, replace(self._picture_rules, formats=gateway.picture_formats))
+            return await read_image(name, given, replace(self._picture_rules, formats=gateway.image_formats))
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
         origin = (
             self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
@@ -156,7 +156,7 @@ class Submitter:
                 f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
             )
         still = await last_frame(Path(job.video_path))
-        return await anyio.to_thread.run_sync(picture_from_still, name, still, f"last frame of {wanted}")
+        return await anyio.to_thread.run_sync(image_from_frame, name, still, f"last frame of {wanted}")
 
     async def estimate(self, prepared: Prepared) -> Job:
         """The job that this call would be, not yet written anywhere."""
@@ -175,7 +175,7 @@ class Submitter:
             estimated_seconds=usual or spec.typical_seconds(),
             estimate_learned=usual is not None,
             estimated_cost_usd=price.usd if price else None,
-            budget_cost_usd=price.usd if price else self._catalog.dearest_usd(gateway.name),
+            budget_cost_usd=price.usd if price else self._catalog.max_price(gateway.name),
             warnings=prepared.warnings,
             sandbox=gateway.in_process_sandbox,
             error=lost_answer(gateway),
@@ -192,7 +192,7 @@ class Submitter:
         """
         if self._settings.auto_download:
             await self._clips.check()
-        guard = Guard(
+        guard = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
             force_new,
@@ -201,13 +201,13 @@ class Submitter:
         while True:
             job = await self.estimate(prepared)
             job = job.model_copy(update={"key": key}) if key else job
-            entered = await self._ledger.enter(job, guard)
+            entered = await self._ledger.create_if_absent(job, guard)
             if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
-                with anyio.CancelScope(shield=True), about(request_id=job.request_id, tenant=job.tenant):
+                with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
             outcome = await self._outcome_of(entered, waiting_ends)
-            if not outcome.uncharged or outcome.key == key:
+            if not outcome.not_charged or outcome.key == key:
                 return outcome, True
             # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
 
@@ -226,14 +226,14 @@ class Submitter:
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
                 job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
-            with asking(gateway.name, "submit", spec.id):
+            with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._ledger.change(job.key, lambda j: j.unanswered(problem))
+            return await self._ledger.change(job.key, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
-            problem = self._caller.told(refusal).problem
+            problem = self._caller.redact(refusal).problem
             await self._ledger.change(job.key, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
@@ -272,14 +272,14 @@ class Submitter:
                 values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, picture, deadline)
         return prepared.with_pictures(values)
 
-    async def _uploaded(self, gateway: Gateway, model: str, picture: Picture, deadline: float) -> str:
+    async def _uploaded(self, gateway: Gateway, model: str, picture: LoadedImage, deadline: float) -> str:
         known = await self._ledger.upload(self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
         if known:
             return known
         seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
         if seconds <= 0:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
-        with asking(gateway.name, "upload", model):
+        with gateway_span(gateway.name, "upload", model):
             url = await gateway.upload(picture.data_uri, seconds)
         await self._ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
         return url
@@ -308,7 +308,7 @@ def _how_to_save(wanted: RequestId, job: Job | None) -> str:
         return f'Call list_jobs to see the ids there are, or download_video with "{wanted}" if it is from elsewhere.'
     if job.state is State.COMPLETED:
         return f'Call download_video with request_id "{wanted}" first.'
-    if job.state.ended:
+    if job.state.is_terminal:
         return f"That job is {job.state} and has no clip: chain from another shot, or make this one anew."
     return f'That job is {job.state}: call get_status with request_id "{wanted}" until it is completed.'
 

@@ -15,7 +15,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.service.poller import Tracker
-from hailuo_mcp.telemetry import about, span
+from hailuo_mcp.telemetry import log_context, span
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class Watcher:
 
     async def _look(self, tasks: TaskGroup, job: Job) -> None:
         try:
-            with about(request_id=job.request_id, tenant=job.tenant), span("watch"):
+            with log_context(request_id=job.request_id, tenant=job.tenant), span("watch"):
                 delay = await self._seen(tasks, job)
-                await self._ledger.rest(job.key, self._name, utc_now() + delay if delay is not None else None)
+                await self._ledger.release_lease(job.key, self._name, utc_now() + delay if delay is not None else None)
         except HailuoError as error:  # its lease ends by itself
             log.warning("watching %s is interrupted: %s", job.request_id, error.problem.message)
         except Exception as error:
@@ -87,7 +87,7 @@ class Watcher:
             with anyio.move_on_after(LOOK_SECONDS) as look:
                 if self._save:
                     job = await self._tracker.follow(tasks, job)
-                elif not job.settled:
+                elif not job.is_final:
                     job = await self._tracker.refresh(tasks, job)
             if look.cancelled_caught:
                 job = await self._ledger.get(job.key) or job
@@ -105,6 +105,6 @@ def next_look(job: Job, *, save: bool = True) -> timedelta | None:
     if job.state in (State.FAILED, State.EXPIRED) or job.video_path or now - job.created_at > WATCHED_FOR:
         return None
     if job.state is State.COMPLETED:
-        return SAVE_AGAIN if save or not job.settled else None
+        return SAVE_AGAIN if save or not job.is_final else None
     unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), UNHURRIED_MAX)
     return max(timedelta(seconds=job.patience_seconds(now)), unhurried)

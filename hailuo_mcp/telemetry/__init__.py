@@ -4,22 +4,22 @@ OpenTelemetry ask for it.
 Nothing here holds a prompt, a picture, a key or a link: jobs are named by their ids, requests by method and host.
 """
 
-from hailuo_mcp.telemetry.context import About, about, called_by, current
-from hailuo_mcp.telemetry.metrics import Figures, figures, made_by
-from hailuo_mcp.telemetry.spans import Operation, asking, in_a_span, mark, requesting, span
+from hailuo_mcp.telemetry.context import LogContext, current, log_context, set_caller
+from hailuo_mcp.telemetry.metrics import Metrics, create_metrics, metrics
+from hailuo_mcp.telemetry.spans import Operation, annotate_span, gateway_span, is_tracing, request_span, span
 
 __all__ = [
-    "About",
-    "Figures",
+    "LogContext",
+    "Metrics",
     "Operation",
-    "about",
-    "asking",
-    "called_by",
+    "annotate_span",
+    "create_metrics",
     "current",
-    "figures",
-    "in_a_span",
-    "made_by",
-    "mark",
-    "requesting",
+    "gateway_span",
+    "is_tracing",
+    "log_context",
+    "metrics",
+    "request_span",
+    "set_caller",
     "span",
 ]

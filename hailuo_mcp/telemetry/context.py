@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class LogContext:
     """The job and the tenant that this call or task is about; empty where there is none."""
 
     request_id: str = ""
@@ -18,16 +18,16 @@ class About:
     """Keys that came with the call, so that the log masks them too."""
 
 
-_NOBODY = About()
-_ABOUT: ContextVar[About] = ContextVar("hailuo_mcp_about", default=_NOBODY)
+_NOBODY = LogContext()
+_ABOUT: ContextVar[LogContext] = ContextVar("hailuo_mcp_about", default=_NOBODY)
 
 
-def current() -> About:
+def current() -> LogContext:
     return _ABOUT.get()
 
 
 @contextmanager
-def about(
+def log_context(
     *, request_id: str | None = None, tenant: str | None = None, secrets: tuple[str, ...] = ()
 ) -> Generator[None]:
     """Within this, log lines and spans carry these; what is left out stays as it was."""
@@ -45,6 +45,6 @@ def about(
         _ABOUT.reset(token)
 
 
-def called_by(tenant: str, secrets: tuple[str, ...] = ()) -> None:
+def set_caller(tenant: str, secrets: tuple[str, ...] = ()) -> None:
     """For the rest of this task, which serves one call: who calls, and the keys that came along."""
     _ABOUT.set(replace(_ABOUT.get(), tenant=tenant, secrets=secrets))

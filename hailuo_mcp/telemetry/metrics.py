@@ -18,7 +18,7 @@ LAG_BUCKETS = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 300, 3600)
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Metrics:
     """All instruments. They go nowhere until somebody sets up OpenTelemetry's SDK."""
 
     transitions: "Counter"
@@ -31,18 +31,18 @@ class Figures:
 
 
 @cache
-def figures() -> Figures:
+def metrics() -> Metrics:
     """Those of this process."""
     from opentelemetry import metrics  # start-up time: before the first job, nothing is counted
 
-    return made_by(metrics.get_meter(SCOPE))
+    return create_metrics(metrics.get_meter(SCOPE))
 
 
-def made_by(meter: "Meter") -> Figures:
+def create_metrics(meter: "Meter") -> Metrics:
     def histogram(name: str, unit: str, description: str, buckets: tuple[float, ...]) -> "Histogram":
         return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=buckets)
 
-    return Figures(
+    return Metrics(
         transitions=meter.create_counter(
             "hailuo_mcp.job.transitions", "{job}", "Jobs that came into a state, by model and state."
         ),

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.telemetry.context import current
-from hailuo_mcp.telemetry.metrics import SCOPE, figures
+from hailuo_mcp.telemetry.metrics import SCOPE, metrics
 
 Operation = Literal["submit", "poll", "upload", "history", "file"]
 """What a gateway is asked for; `file` is the clip, from wherever its link points."""
@@ -31,12 +31,12 @@ def _tracer() -> Tracer:
     return trace.get_tracer(SCOPE)  # stands for the real one as soon as there is one
 
 
-def in_a_span() -> bool:
+def is_tracing() -> bool:
     """Whether somebody traces what is being done now."""
     return trace.get_current_span().get_span_context().is_valid
 
 
-def mark(attributes: Attributes) -> None:
+def annotate_span(attributes: Attributes) -> None:
     """Tell the current span more."""
     trace.get_current_span().set_attributes(dict(attributes))
 
@@ -64,7 +64,7 @@ def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanK
 
 
 @contextmanager
-def asking(gateway: str, operation: Operation, model: str) -> Generator[None]:
+def gateway_span(gateway: str, operation: Operation, model: str) -> Generator[None]:
     """One operation at a gateway, its retries and waits included: a span, and its time and outcome as a figure."""
     began, outcome = perf_counter(), OK
     attributes = {
@@ -79,11 +79,11 @@ def asking(gateway: str, operation: Operation, model: str) -> Generator[None]:
         outcome = outcome_of(error)
         raise
     finally:
-        figures().gateway_duration.record(perf_counter() - began, {**attributes, "hailuo_mcp.outcome": outcome})
+        metrics().gateway_duration.record(perf_counter() - began, {**attributes, "hailuo_mcp.outcome": outcome})
 
 
 @contextmanager
-def requesting(method: str, url: str) -> Generator[Callable[[int], None]]:
+def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
     """One HTTP request to a gateway, by the semantic conventions, but for its path: that names jobs, and its query may
     hold more. Yields what takes the answer's status."""
     parts = urlsplit(url)
@@ -110,7 +110,7 @@ def requesting(method: str, url: str) -> Generator[Callable[[int], None]]:
         attributes["error.type"] = outcome_of(error)
         raise
     finally:
-        figures().request_duration.record(perf_counter() - began, attributes)
+        metrics().request_duration.record(perf_counter() - began, attributes)
 
 
 def outcome_of(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.core.spec import CANONICAL, ModelSpec
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.mcp import tools
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, settings_for
 
 SEEN: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
@@ -323,18 +323,18 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture(scope="module")
-def studio(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def session(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     directory: Path = tmp_path_factory.mktemp("catalog")
     settings = settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_CALLBACK_HOSTS="*")
-    with portal.wrap_async_context_manager(build_studio(settings)) as studio:
-        yield studio
+    with portal.wrap_async_context_manager(build_studio(settings)) as session:
+        yield session
 
 
 async def _no_progress(_done: float, _total: float | None, _said: str) -> None: ...
 
 
-def _called(portal: BlockingPortal, studio: Studio, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-    return portal.call(tools.call, tool, tools.Call(studio, arguments, _no_progress))
+def _called(portal: BlockingPortal, session: Session, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    return portal.call(tools.call, tool, tools.Call(session, arguments, _no_progress))
 
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
@@ -389,9 +389,9 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
 def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
-    model: type[ModelSpec], portal: BlockingPortal, studio: Studio
+    model: type[ModelSpec], portal: BlockingPortal, session: Session
 ) -> None:
-    listed = _called(portal, studio, "list_models", {"model": model.id})
+    listed = _called(portal, session, "list_models", {"model": model.id})
     assert listed.structured_content
     schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
     seen = {True: 0, False: 0}
@@ -399,7 +399,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     @settings(max_examples=100, deadline=None)
     @given(arguments=_arguments(model))
     def agree(arguments: dict[str, Any]) -> None:
-        answer = _called(portal, studio, "generate_video", {**arguments, "model": model.id, "dry_run": True})
+        answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
         valid = schema.is_valid(arguments)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
         seen[valid] += 1
         assert answer.is_error is not valid, answer.structured_content

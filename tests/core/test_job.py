@@ -112,13 +112,13 @@ observations = st.builds(
 def test_a_state_never_goes_backward(sequence: list[tuple[Observation, bool]]) -> None:
     now = job(State.UNCONFIRMED)
     for seen, from_history in sequence:
-        before, now = now, now.observed(seen, from_history=from_history)
+        before, now = now, now.apply_observation(seen, from_history=from_history)
         revived = from_history and before.state is State.EXPIRED and now.state is State.COMPLETED
         assert now.state.rank >= before.state.rank
-        if before.state.ended:
+        if before.state.is_terminal:
             assert now.state is before.state or revived
             assert now.ended_at == before.ended_at
-        if now.state.ended and not before.state.ended:
+        if now.state.is_terminal and not before.state.is_terminal:
             assert now.ended_at is not None
         assert not before.video_url or now.video_url, "a link once known is never lost"
         assert now.sandbox >= before.sandbox, "a rehearsal never turns real"
@@ -129,41 +129,41 @@ def test_a_state_never_goes_backward(sequence: list[tuple[Observation, bool]]) -
 def test_states_run_in_one_order(states: list[State]) -> None:
     ranks = [State.UNCONFIRMED.rank, State.QUEUED.rank, State.PROCESSING.rank, State.COMPLETED.rank]
     assert ranks == sorted(set(ranks))
-    assert [state for state in states if state.ended] == [s for s in states if s.rank == State.COMPLETED.rank]
+    assert [state for state in states if state.is_terminal] == [s for s in states if s.rank == State.COMPLETED.rank]
 
 
 @pytest.mark.parametrize("end", [State.COMPLETED, State.FAILED, State.EXPIRED])
 @pytest.mark.parametrize("state", list(State))
 def test_an_ended_job_keeps_its_end(end: State, state: State) -> None:
-    assert job(end).observed(Observation(state=state, error=PROBLEM)).state is end
+    assert job(end).apply_observation(Observation(state=state, error=PROBLEM)).state is end
 
 
 def test_a_history_turns_expired_into_completed_and_nothing_else_does() -> None:
     seen = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
     expired = job(State.EXPIRED, error=PROBLEM)
-    revived = expired.observed(seen, from_history=True)
+    revived = expired.apply_observation(seen, from_history=True)
     assert (revived.state, revived.video_url, revived.error, revived.cost_usd) == (State.COMPLETED, CLIP, None, 0.2)
-    assert expired.observed(seen).state is State.EXPIRED
-    assert expired.observed(seen).video_url is None
-    assert job(State.FAILED, error=PROBLEM).observed(seen, from_history=True).state is State.FAILED
+    assert expired.apply_observation(seen).state is State.EXPIRED
+    assert expired.apply_observation(seen).video_url is None
+    assert job(State.FAILED, error=PROBLEM).apply_observation(seen, from_history=True).state is State.FAILED
 
 
 def test_a_completed_job_without_its_link_takes_it_later() -> None:
-    bare = job().observed(Observation(state=State.COMPLETED))
-    assert (bare.state, bare.settled, bare.has_clip) == (State.COMPLETED, False, False)
-    full = bare.observed(Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1))
-    assert (full.settled, full.video_url, full.cost_usd) == (True, CLIP, 0.1)
+    bare = job().apply_observation(Observation(state=State.COMPLETED))
+    assert (bare.state, bare.is_final, bare.has_clip) == (State.COMPLETED, False, False)
+    full = bare.apply_observation(Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1))
+    assert (full.is_final, full.video_url, full.cost_usd) == (True, CLIP, 0.1)
 
 
 def test_a_link_of_an_unfinished_job_is_kept_only_once_it_counts() -> None:
     seen = Observation(state=State.QUEUED, video_url=CLIP)
-    assert job(State.PROCESSING).observed(seen).video_url is None
+    assert job(State.PROCESSING).apply_observation(seen).video_url is None
 
 
 def test_a_failure_brings_its_reason_and_keeps_it() -> None:
-    failed = job().observed(Observation(state=State.FAILED, error=PROBLEM))
-    assert (failed.state, failed.error, failed.settled) == (State.FAILED, PROBLEM, True)
-    assert failed.observed(Observation(state=State.COMPLETED)).error == PROBLEM
+    failed = job().apply_observation(Observation(state=State.FAILED, error=PROBLEM))
+    assert (failed.state, failed.error, failed.is_final) == (State.FAILED, PROBLEM, True)
+    assert failed.apply_observation(Observation(state=State.COMPLETED)).error == PROBLEM
 
 
 def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
@@ -172,7 +172,7 @@ def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
     taken = open_job.accepted("r/1", retention=HOUR, sandbox=True)
     assert (taken.state, taken.error, taken.request_id, taken.sandbox) == (State.QUEUED, None, f"{MODEL}/r/1", True)
     assert taken.expires_at == taken.created_at + HOUR
-    again = taken.observed(Observation(state=State.PROCESSING)).accepted("r2", retention=None, sandbox=False)
+    again = taken.apply_observation(Observation(state=State.PROCESSING)).accepted("r2", retention=None, sandbox=False)
     assert (again.state, again.remote_id, again.expires_at) == (State.PROCESSING, "r/1", taken.expires_at)
     assert open_job.accepted("r", retention=None, sandbox=False).expires_at is None
 
@@ -184,29 +184,29 @@ def test_a_failed_job_that_is_accepted_late_keeps_its_failure() -> None:
 
 def test_a_refusal_ends_a_job_once_and_costs_nothing() -> None:
     refused = job(State.UNCONFIRMED, budget_cost_usd=0.4).refused(REFUSAL)
-    assert (refused.state, refused.uncharged, refused.counted_usd) == (State.FAILED, True, 0)
+    assert (refused.state, refused.not_charged, refused.budget_cost) == (State.FAILED, True, 0)
     assert refused.ended_at is not None
     assert refused.refused(PROBLEM).error == REFUSAL
 
 
 def test_a_lost_answer_leaves_it_unconfirmed_and_counted() -> None:
-    lost = job(State.UNCONFIRMED, budget_cost_usd=0.4).unanswered(PROBLEM)
-    assert (lost.state, lost.error, lost.counted_usd) == (State.UNCONFIRMED, PROBLEM, 0.4)
-    assert job(State.QUEUED).unanswered(PROBLEM).error is None
+    lost = job(State.UNCONFIRMED, budget_cost_usd=0.4).mark_unconfirmed(PROBLEM)
+    assert (lost.state, lost.error, lost.budget_cost) == (State.UNCONFIRMED, PROBLEM, 0.4)
+    assert job(State.QUEUED).mark_unconfirmed(PROBLEM).error is None
 
 
 def test_what_the_gateway_reported_outranks_the_estimate() -> None:
-    done = job(budget_cost_usd=0.4).observed(Observation(state=State.COMPLETED, cost_usd=0.1))
-    assert done.counted_usd == 0.1
-    assert done.observed(Observation(state=State.COMPLETED)).cost_usd == 0.1
+    done = job(budget_cost_usd=0.4).apply_observation(Observation(state=State.COMPLETED, cost_usd=0.1))
+    assert done.budget_cost == 0.1
+    assert done.apply_observation(Observation(state=State.COMPLETED)).cost_usd == 0.1
 
 
 def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
     unpriced = job(budget_cost_usd=0.4)
-    assert (unpriced.counted_usd, unpriced.known_usd) == (0.4, 0)
-    assert job(budget_cost_usd=0.4, estimated_cost_usd=0.2).known_usd == 0.2
-    assert unpriced.observed(Observation(state=State.COMPLETED, cost_usd=0.1)).known_usd == 0.1
-    assert job(State.FAILED, estimated_cost_usd=0.2, error=REFUSAL).known_usd == 0
+    assert (unpriced.budget_cost, unpriced.cost_estimate) == (0.4, 0)
+    assert job(budget_cost_usd=0.4, estimated_cost_usd=0.2).cost_estimate == 0.2
+    assert unpriced.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.1)).cost_estimate == 0.1
+    assert job(State.FAILED, estimated_cost_usd=0.2, error=REFUSAL).cost_estimate == 0
 
 
 def test_it_pays_to_ask_again_after_half_of_what_is_left() -> None:
@@ -218,22 +218,24 @@ def test_it_pays_to_ask_again_after_half_of_what_is_left() -> None:
 
 
 def test_a_vanished_job_is_expired_unless_nothing_is_left_to_ask() -> None:
-    gone = job(State.PROCESSING).vanished(PROBLEM)
+    gone = job(State.PROCESSING).mark_expired(PROBLEM)
     assert (gone.state, gone.error) == (State.EXPIRED, PROBLEM)
-    assert job(State.COMPLETED).vanished(PROBLEM).state is State.EXPIRED
-    assert job(State.COMPLETED, video_url=CLIP).vanished(PROBLEM).state is State.COMPLETED
-    assert job(State.COMPLETED, video_path="x.mp4").vanished(PROBLEM).state is State.COMPLETED
-    assert job(State.FAILED).vanished(PROBLEM).state is State.FAILED
+    assert job(State.COMPLETED).mark_expired(PROBLEM).state is State.EXPIRED
+    assert job(State.COMPLETED, video_url=CLIP).mark_expired(PROBLEM).state is State.COMPLETED
+    assert job(State.COMPLETED, video_path="x.mp4").mark_expired(PROBLEM).state is State.COMPLETED
+    assert job(State.FAILED).mark_expired(PROBLEM).state is State.FAILED
 
 
 def test_the_time_a_job_took_is_the_gateways_or_seen_closely_or_not_known() -> None:
     done = Observation(state=State.COMPLETED)
-    assert job().observed(Observation(state=State.COMPLETED, took_seconds=73)).took_seconds == 73
-    assert job().observed(done).took_seconds is None
+    assert job().apply_observation(Observation(state=State.COMPLETED, took_seconds=73)).took_seconds == 73
+    assert job().apply_observation(done).took_seconds is None
     watched = job(created_at=utc_now() - HOUR, polled_at=utc_now() - FRESH_POLL / 2)
-    assert watched.observed(done).took_seconds == pytest.approx(3600, abs=5)
-    assert job(polled_at=utc_now() - FRESH_POLL * 2).observed(done).took_seconds is None
-    assert job(polled_at=utc_now()).observed(Observation(state=State.FAILED, took_seconds=3)).took_seconds is None
+    assert watched.apply_observation(done).took_seconds == pytest.approx(3600, abs=5)
+    assert job(polled_at=utc_now() - FRESH_POLL * 2).apply_observation(done).took_seconds is None
+    assert (
+        job(polled_at=utc_now()).apply_observation(Observation(state=State.FAILED, took_seconds=3)).took_seconds is None
+    )
 
 
 def test_elapsed_time_stops_at_the_end_and_is_never_negative() -> None:
@@ -258,7 +260,7 @@ def test_a_job_asked_in_vain_only_remembers_that_it_was_asked() -> None:
 
 def test_a_saved_clip_has_its_path() -> None:
     saved = job(State.COMPLETED).saved("/tmp/x.mp4")
-    assert (saved.video_path, saved.settled) == ("/tmp/x.mp4", True)
+    assert (saved.video_path, saved.is_final) == ("/tmp/x.mp4", True)
 
 
 def test_the_excerpt_is_the_prompts_beginning() -> None:

@@ -229,7 +229,7 @@ def test_a_property_has_one_plain_type_and_its_meaning(model: type[ModelSpec]) -
     for name, schema in model.property_schemas().items():
         assert schema["description"] == CANONICAL[name].meaning
         assert not {"anyOf", "oneOf", "allOf", "$ref", "title"} & set(schema)
-        assert schema["type"] == (["string", "null"] if model.takes_null(name) else CANONICAL[name].schema["type"])
+        assert schema["type"] == (["string", "null"] if model.accepts_null(name) else CANONICAL[name].schema["type"])
 
 
 @EVERY_MODEL

@@ -23,12 +23,12 @@ async def main(model: str, prompts: list[str]) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    async with build_studio(settings) as studio, anyio.create_task_group() as tasks:
+    async with build_studio(settings) as session, anyio.create_task_group() as tasks:
 
         async def submit(prompt: str) -> None:
             async with places:
                 try:
-                    submitted = await studio.generate({"model": model, "prompt": prompt})
+                    submitted = await session.generate({"model": model, "prompt": prompt})
                 except HailuoError as error:
                     answers[prompt] = (error.problem.code, "")
                 else:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.mcp import tools
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.fault_injection.expected import NOT_ASKED_FOR, Outcome, expected
 from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
 from tests.fault_injection.names import Names, resolving
@@ -68,11 +68,11 @@ class Cell:
 class Caller:
     """A client of the tools; keeps all that it is told."""
 
-    studio: Studio
+    session: Session
     cell: Cell
 
     async def __call__(self, name: str, **arguments: Any) -> dict[str, Any]:
-        result = await tools.call(name, tools.Call(self.studio, arguments, _no_progress))
+        result = await tools.call(name, tools.Call(self.session, arguments, _no_progress))
         self.cell.outputs.append(result.model_dump_json())
         return result.structured_content or {}
 
@@ -100,8 +100,8 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         "prompt": f"a red kite, {cell}",
         "first_frame_image": str(picture) if cell.step is Step.UPLOAD else PICTURE,
     }
-    async with far_end.serving(), build_studio(settings) as studio:
-        call = Caller(studio, cell)
+    async with far_end.serving(), build_studio(settings) as session:
+        call = Caller(session, cell)
         answer = await call("generate_video", **arguments)
         if (cell.gateway, cell.step) in BEFORE:
             request_id = answer["request_id"]
@@ -118,7 +118,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         cell.check(not (lost_for_ever and findable), "the history has it, and it was not found")
         if not lost_for_ever:
             await _be_saved(cell, call, request_id)
-        await _count(cell, studio, far_end, lost_for_ever=lost_for_ever)
+        await _count(cell, session, far_end, lost_for_ever=lost_for_ever)
 
 
 async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
@@ -163,8 +163,8 @@ async def _be_saved(cell: Cell, call: Caller, request_id: str) -> None:
     cell.check(answer["state"] == "completed", f"a saved job is {answer['state']}")
 
 
-async def _count(cell: Cell, studio: Studio, far_end: FaultyGateway, *, lost_for_ever: bool) -> None:
-    page = await studio.ledger.page("", None, 100, frozenset({far_end.base_url}))
+async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_for_ever: bool) -> None:
+    page = await session.ledger.page("", None, 100, frozenset({far_end.base_url}))
     known = {job.remote_id for job in page.jobs if job.remote_id}
     unconfirmed = [job for job in page.jobs if job.state == "unconfirmed"]
     cell.taken = len(far_end.taken)
@@ -173,7 +173,7 @@ async def _count(cell: Cell, studio: Studio, far_end: FaultyGateway, *, lost_for
     cell.check(cell.taken == 1 or lost_for_ever, "no job was taken at all")
     lost = [taken for taken in far_end.taken if taken.remote_id not in known]
     cell.check(len(lost) <= len(unconfirmed), "a paid job is lost")
-    names = [path.name for path in studio.settings.output_dir.iterdir()]
+    names = [path.name for path in session.settings.output_dir.iterdir()]
     cell.check(len(names) == cell.saved, f"the output directory holds {names}")
 
 

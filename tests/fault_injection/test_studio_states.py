@@ -62,12 +62,12 @@ class Life:
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
         self._left: asyncio.Task[object] | None = None
         database = f"sqlite:///{home / 'jobs.sqlite3'}"
-        self.studio = build_studio(settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database))
+        self.session = build_studio(settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database))
         self._keeping = self._loop.create_task(self._keep())
         self.run(self._opened.wait())
 
     async def _keep(self) -> None:
-        async with self.studio:
+        async with self.session:
             self._opened.set()
             await self._closing.wait()
 
@@ -143,7 +143,7 @@ class StudioMachine(RuleBasedStateMachine):
     @rule(call=calls)
     def rehearse(self, call: Call) -> None:
         before, known = self._gateway.submissions, len(self._jobs())
-        assert self._life.run(self._life.studio.generate(arguments(call), dry_run=True)).request
+        assert self._life.run(self._life.session.generate(arguments(call), dry_run=True)).request
         assert (self._gateway.submissions, len(self._jobs())) == (before, known)
 
     @rule(pick=picks, seconds=st.sampled_from((0.0, 0.2)))
@@ -160,7 +160,7 @@ class StudioMachine(RuleBasedStateMachine):
             return
         request_id = self._picked(pick)
         try:
-            job, path = self._life.run(self._life.studio.download(request_id))
+            job, path = self._life.run(self._life.session.download(request_id))
         except (NotReady, Expired):
             return
         except UnknownRequest:
@@ -184,7 +184,7 @@ class StudioMachine(RuleBasedStateMachine):
                 await asyncio.sleep(0.3)
 
         self._gateway.on_moment = hold
-        work = self._life.studio.generate(arguments(call), force_new=True)
+        work = self._life.session.generate(arguments(call), force_new=True)
         self._life.leave_behind(work, lambda: self._gateway.moments[Moment.SUBMISSION_TAKEN] > before)
         self.crash()
         self._let_pass(STILL_BEING_SENT)
@@ -253,11 +253,11 @@ class StudioMachine(RuleBasedStateMachine):
             now = jobs[key]
             assert now.state.rank >= before.state.rank
             recalled = before.state is State.EXPIRED and now.state is State.COMPLETED
-            assert now.state is before.state or not before.state.ended or recalled
+            assert now.state is before.state or not before.state.is_terminal or recalled
             assert before.remote_id in (None, now.remote_id)
             assert now.has_clip or not before.has_clip
             # An estimate may give way to a report, or to a failure that costs nothing; nothing else makes it less.
-            assert now.known_usd >= before.known_usd - 1e-9 or now.uncharged or now.cost_usd is not None
+            assert now.cost_estimate >= before.cost_estimate - 1e-9 or now.not_charged or now.cost_usd is not None
         self._seen = jobs
 
     # --- how it is done -----------------------------------------------------------------------------------------------
@@ -266,14 +266,14 @@ class StudioMachine(RuleBasedStateMachine):
         return Life(self._home, self._gateway.environment)
 
     def _generate(self, call: Call, *, force_new: bool = False) -> Submitted:
-        submitted = self._life.run(self._life.studio.generate(arguments(call), force_new=force_new))
+        submitted = self._life.run(self._life.session.generate(arguments(call), force_new=force_new))
         self._ids[submitted.job.request_id] = None
         return submitted
 
     def _ask(self, request_id: str, seconds: float) -> None:
         """Raises nothing, unless neither the ledger nor the gateway has the job any more."""
         try:
-            job = self._life.run(self._life.studio.status(request_id, seconds))
+            job = self._life.run(self._life.session.status(request_id, seconds))
         except UnknownRequest:
             assert self._is_gone(request_id)
         else:
@@ -297,7 +297,7 @@ class StudioMachine(RuleBasedStateMachine):
             if (job.model, job.prompt) == (model, prompt)
             and job.state not in (State.FAILED, State.EXPIRED)
             and (job.state is State.UNCONFIRMED or now - job.created_at <= WINDOW)
-            and not job.uncharged
+            and not job.not_charged
             and job.fingerprint  # one that was found again without its ledger is not known to be identical
         }
 

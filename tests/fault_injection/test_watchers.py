@@ -38,9 +38,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
     """Jobs of a process that watches nothing, and is gone."""
     settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
-    async with build_studio(settings) as studio:
+    async with build_studio(settings) as session:
         for prompt in prompts:
-            await studio.generate({"model": MODEL, "prompt": prompt})
+            await session.generate({"model": MODEL, "prompt": prompt})
 
 
 async def jobs_in(url: str) -> tuple[Job, ...]:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.errors import RateLimited
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.gateways.client import Sender, WireRequest
+from hailuo_mcp.gateways.client import GatewayClient, Request
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
@@ -54,11 +54,11 @@ async def far_end() -> AsyncGenerator[tuple[FarEnd, str]]:
 
 async def test_no_cookie_of_a_gateway_is_ever_sent_back_also_not_with_another_accounts_request() -> None:
     async with far_end() as (heard, url):
-        first = Sender("Gateway")
+        first = GatewayClient("Gateway")
         second = first.for_another_account()
         for sender, key in ((first, "one"), (first, "one"), (second, "two"), (first, "one")):
-            await sender.patiently(WireRequest("GET", url, secrets={"x-api-key": key}))
-        await first.once(WireRequest("POST", url, body={}, secrets={"x-api-key": "one"}), 5)
+            await sender.send_with_retry(Request("GET", url, secrets={"x-api-key": key}))
+        await first.send_once(Request("POST", url, body={}, secrets={"x-api-key": "one"}), 5)
         await first.close()
     assert len(heard.heads) == 5
     assert not [head for head in heard.heads if "cookie" in head]
@@ -67,14 +67,14 @@ async def test_no_cookie_of_a_gateway_is_ever_sent_back_also_not_with_another_ac
 
 async def test_closing_the_original_closes_the_connections_and_closing_the_other_does_not() -> None:
     async with far_end() as (heard, url):
-        first = Sender("Gateway")
+        first = GatewayClient("Gateway")
         second = first.for_another_account()
-        await second.patiently(WireRequest("GET", url))
+        await second.send_with_retry(Request("GET", url))
         await second.close()
-        await first.patiently(WireRequest("GET", url))
+        await first.send_with_retry(Request("GET", url))
         assert heard.connections == 1
         await first.close()
-        await first.patiently(WireRequest("GET", url))
+        await first.send_with_retry(Request("GET", url))
         await first.close()
         assert heard.connections == 2
 
@@ -102,24 +102,24 @@ async def test_a_pause_is_an_accounts_own() -> None:
     other = gateway.with_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
         await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
-    assert gateway.sender.quiet_seconds > 25
-    assert other.sender.quiet_seconds == 0
-    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.quiet_seconds == 0
+    assert gateway.sender.retry_after > 25
+    assert other.sender.retry_after == 0
+    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
 
 
 async def test_a_documented_pace_lets_half_go_at_once_and_then_holds() -> None:
-    sender = Sender("Gateway", transport=lambda: httpx.MockTransport(Script(says())))
-    sender.keep_pace(20)
-    get = WireRequest("GET", "https://gateway.example/x")
+    sender = GatewayClient("Gateway", transport=lambda: httpx.MockTransport(Script(says())))
+    sender.limit_rate(20)
+    get = Request("GET", "https://gateway.example/x")
     for _ in range(10):
-        assert sender.quiet_seconds == 0
-        await sender.patiently(get)
-    assert 5 < sender.quiet_seconds <= 6
-    await sender.once(WireRequest("POST", "https://gateway.example/x", body={}), 5)  # counted, and not held
-    assert 11 < sender.quiet_seconds <= 12
+        assert sender.retry_after == 0
+        await sender.send_with_retry(get)
+    assert 5 < sender.retry_after <= 6
+    await sender.send_once(Request("POST", "https://gateway.example/x", body={}), 5)  # counted, and not held
+    assert 11 < sender.retry_after <= 12
     with pytest.raises(RateLimited):
-        await sender.patiently(get, 5)
-    assert 11 < sender.quiet_seconds <= 12, "what is not sent does not count"
+        await sender.send_with_retry(get, 5)
+    assert 11 < sender.retry_after <= 12, "what is not sent does not count"
 
 
 @pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
@@ -139,8 +139,8 @@ async def test_minimax_is_asked_no_more_often_than_it_documents() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "1", "status": "Processing"}))
     for _ in range(10):
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
-    assert 5 < gateway.sender.quiet_seconds <= 6
-    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.quiet_seconds == 0
+    assert 5 < gateway.sender.retry_after <= 6
+    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
     with anyio.move_on_after(0.05) as given_up:
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
     assert given_up.cancelled_caught, "it waits for its turn"

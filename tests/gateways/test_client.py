@@ -14,15 +14,15 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
 from hailuo_mcp.gateways import client
-from hailuo_mcp.gateways.client import ATTEMPTS, Answer, Sender, WireRequest, deadline, header_wait
+from hailuo_mcp.gateways.client import ATTEMPTS, GatewayClient, Request, Response, deadline, parse_retry_after
 from tests.gateways.wire import Script, Step, breaks, hangs, says, says_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 SECRET = "sk-Secret-0123456789"
-POST = WireRequest("POST", "https://gateway.example/v2/x", {"a": "b"}, {"prompt": "é"}, {"x-api-key": SECRET})
-GET = WireRequest("GET", "https://gateway.example/v2/x", {}, None, {"x-api-key": SECRET})
+POST = Request("POST", "https://gateway.example/v2/x", {"a": "b"}, {"prompt": "é"}, {"x-api-key": SECRET})
+GET = Request("GET", "https://gateway.example/v2/x", {}, None, {"x-api-key": SECRET})
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +30,9 @@ def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[
     monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)
 
 
-def scripted(*steps: Step) -> tuple[Sender, Script]:
+def scripted(*steps: Step) -> tuple[GatewayClient, Script]:
     script = Script(*steps)
-    return Sender("Gateway", transport=lambda: httpx.MockTransport(script)), script
+    return GatewayClient("Gateway", transport=lambda: httpx.MockTransport(script)), script
 
 
 # --- one answer ---------------------------------------------------------------------------------------------------
@@ -40,19 +40,19 @@ def scripted(*steps: Step) -> tuple[Sender, Script]:
 
 async def test_an_answer_has_its_status_its_lower_case_headers_and_its_json() -> None:
     sender, _ = scripted(says(201, {"a": [1]}, {"X-Hailuo-Sandbox": "1"}))
-    answer = await sender.once(POST, 5)
+    answer = await sender.send_once(POST, 5)
     assert (answer.status, answer.body, answer.ok, answer.sandbox) == (201, {"a": [1]}, True, True)
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 100_000, "9" * 5000])
 async def test_what_is_no_json_is_none(text: str) -> None:
     sender, _ = scripted(says_text(200, text, "application/json"))
-    assert (await sender.once(POST, 5)).body is None
+    assert (await sender.send_once(POST, 5)).body is None
 
 
 async def test_the_body_is_utf8_json_and_the_key_goes_with_it() -> None:
     sender, script = scripted(says())
-    await sender.once(POST, 5)
+    await sender.send_once(POST, 5)
     assert script.requests[0].content == '{"prompt": "é"}'.encode()
     assert script.requests[0].headers["x-api-key"] == SECRET
 
@@ -69,17 +69,17 @@ def test_a_request_is_shown_without_its_key() -> None:
 
 async def test_no_cookie_or_redirect_leads_anywhere() -> None:
     sender, script = scripted(says(307, None, {"location": "https://evil.example/"}))
-    assert (await sender.once(POST, 5)).status == 307
-    assert (await sender.patiently(GET)).status == 307
+    assert (await sender.send_once(POST, 5)).status == 307
+    assert (await sender.send_with_retry(GET)).status == 307
     assert len(script.requests) == 2
 
 
 async def test_a_closed_sender_opens_again() -> None:
     sender, script = scripted(says())
     await sender.close()
-    await sender.once(POST, 5)
+    await sender.send_once(POST, 5)
     await sender.close()
-    await sender.once(POST, 5)
+    await sender.send_once(POST, 5)
     assert len(script.requests) == 2
 
 
@@ -89,7 +89,7 @@ async def test_a_closed_sender_opens_again() -> None:
 @pytest.mark.parametrize("status", [200, 400, 500, 502, 503, 504])
 async def test_a_post_is_sent_once_whatever_is_answered(status: int) -> None:
     sender, script = scripted(says(status))
-    assert (await sender.once(POST, 5)).status == status
+    assert (await sender.send_once(POST, 5)).status == status
     assert len(script.requests) == 1
 
 
@@ -104,46 +104,46 @@ def raises_value_error(_: httpx.Request) -> httpx.Response:
 async def test_a_post_whose_fate_is_unknown_is_unconfirmed_whatever_broke(step: Step) -> None:
     sender, script = scripted(step)
     with pytest.raises(Unconfirmed) as lost:
-        await sender.once(POST, 5)
+        await sender.send_once(POST, 5)
     assert SECRET not in str(lost.value)
     assert len(script.requests) == 1
 
 
 async def test_a_post_is_sent_again_while_no_connection_was_made() -> None:
     sender, script = scripted(breaks(httpx.ConnectError), breaks(httpx.ConnectTimeout), says(200))
-    assert (await sender.once(POST, 5)).ok
+    assert (await sender.send_once(POST, 5)).ok
     assert len(script.requests) == 3
 
 
 async def test_a_post_is_given_up_after_as_many_attempts_as_stand_in_one_place() -> None:
     sender, script = scripted(breaks(httpx.ConnectError))
     with pytest.raises(NetworkError, match="nothing was sent"):
-        await sender.once(POST, 5)
+        await sender.send_once(POST, 5)
     assert len(script.requests) == ATTEMPTS
 
 
 async def test_a_429_that_stays_is_returned_as_it_is() -> None:
     sender, script = scripted(says(429, {"error": "slow"}))
-    assert (await sender.once(POST, 5)).body == {"error": "slow"}
+    assert (await sender.send_once(POST, 5)).body == {"error": "slow"}
     assert len(script.requests) == ATTEMPTS
 
 
 async def test_a_429_is_not_waited_for_beyond_the_time_there_is() -> None:
     sender, script = scripted(says(429, None, {"retry-after": "8"}))
     started = time.monotonic()
-    assert (await sender.once(POST, 5)).status == 429
+    assert (await sender.send_once(POST, 5)).status == 429
     assert time.monotonic() - started < 1
     assert len(script.requests) == 1
 
 
 async def test_the_status_that_counts_may_stand_in_the_body() -> None:
-    def status_of(answer: Answer) -> int:
+    def status_of(answer: Response) -> int:
         return answer.body["code"]
 
     sender, script = scripted(says(200, {"code": 429}), says(200, {"code": 200}))
-    assert (await sender.once(POST, 5, status_of)).body == {"code": 200}
+    assert (await sender.send_once(POST, 5, status_of)).body == {"code": 200}
     sender, script = scripted(says(200, {"code": 503}), says(200, {"code": 200}))
-    assert (await sender.patiently(GET, status_of=status_of)).body == {"code": 200}
+    assert (await sender.send_with_retry(GET, status_of=status_of)).body == {"code": 200}
     assert len(script.requests) == 2
 
 
@@ -151,7 +151,7 @@ async def test_time_that_runs_out_while_a_refused_post_waits_is_a_refusal(monkey
     monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 5.0)
     monkeypatch.setattr(client, "WAIT_MAX_SECONDS", 5.0)
     sender, script = scripted(says(429))
-    assert (await sender.once(POST, 0.1)).status == 429
+    assert (await sender.send_once(POST, 0.1)).status == 429
     assert len(script.requests) == 1
 
 
@@ -160,7 +160,7 @@ async def test_time_that_runs_out_before_a_connection_is_made_costs_nothing(monk
     monkeypatch.setattr(client, "WAIT_MAX_SECONDS", 5.0)
     sender, _ = scripted(breaks(httpx.ConnectError))
     with pytest.raises(NetworkError, match="nothing was sent"):
-        await sender.once(POST, 0.1)
+        await sender.send_once(POST, 0.1)
 
 
 # --- what only asks -----------------------------------------------------------------------------------------------
@@ -169,50 +169,50 @@ async def test_time_that_runs_out_before_a_connection_is_made_costs_nothing(monk
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 async def test_a_poll_is_retried_on_passing_trouble_and_the_last_answer_stands(status: int) -> None:
     sender, script = scripted(says(status))
-    assert (await sender.patiently(GET)).status == status
+    assert (await sender.send_with_retry(GET)).status == status
     assert len(script.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 422, 501])
 async def test_a_poll_is_not_retried_on_a_verdict(status: int) -> None:
     sender, script = scripted(says(status))
-    assert (await sender.patiently(GET)).status == status
+    assert (await sender.send_with_retry(GET)).status == status
     assert len(script.requests) == 1
 
 
 @pytest.mark.parametrize("error", [httpx.ReadError, httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
 async def test_a_blip_never_fails_a_poll(error: type[httpx.TransportError]) -> None:
     sender, script = scripted(breaks(error), breaks(error), says(200))
-    assert (await sender.patiently(GET)).ok
+    assert (await sender.send_with_retry(GET)).ok
     assert len(script.requests) == 3
 
 
 async def test_a_poll_that_meets_no_one_says_so() -> None:
     sender, script = scripted(breaks(httpx.ReadError))
     with pytest.raises(NetworkError):
-        await sender.patiently(GET)
+        await sender.send_with_retry(GET)
     assert len(script.requests) == ATTEMPTS
 
 
 async def test_a_poll_ends_in_time() -> None:
     sender, _ = scripted(hangs)
     with pytest.raises(GatewayTimeout):
-        await sender.patiently(GET, 0.05)
+        await sender.send_with_retry(GET, 0.05)
 
 
 async def test_a_poll_whose_time_runs_out_answers_with_what_was_said_last() -> None:
     sender, _ = scripted(says(503), hangs)
-    assert (await sender.patiently(GET, 0.1)).status == 503
+    assert (await sender.send_with_retry(GET, 0.1)).status == 503
 
 
 async def test_an_endless_answer_is_cut_off_and_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "ANSWER_BYTES_MAX", 1000)
     sender, script = scripted(says_text(200, "x" * 1001))
     with pytest.raises(GatewayError):
-        await sender.patiently(GET)
+        await sender.send_with_retry(GET)
     assert len(script.requests) == 1
     with pytest.raises(Unconfirmed):
-        await sender.once(POST, 5)
+        await sender.send_once(POST, 5)
     assert len(script.requests) == 2
 
 
@@ -226,7 +226,7 @@ async def test_retries_are_logged_without_foreign_words(caplog: pytest.LogCaptur
     caplog.set_level(logging.DEBUG)
     sender, _ = scripted(breaks(httpx.ReadError))
     with pytest.raises(NetworkError):
-        await sender.patiently(GET)
+        await sender.send_with_retry(GET)
     assert "ReadError" in caplog.text
     assert "while talking" not in caplog.text
     assert SECRET not in caplog.text
@@ -254,10 +254,10 @@ async def test_a_connection_cut_after_the_request_is_unconfirmed_and_the_request
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.close()
 
-    sender = Sender("Gateway")
+    sender = GatewayClient("Gateway")
     async with listening(cut) as url:
         with pytest.raises(Unconfirmed):
-            await sender.once(WireRequest("POST", url, body={"a": 1}, secrets={"x-api-key": SECRET}), 5)
+            await sender.send_once(Request("POST", url, body={"a": 1}, secrets={"x-api-key": SECRET}), 5)
         await sender.close()
     assert len(heads) == 1
     assert f"x-api-key: {SECRET}".encode() in heads[0]
@@ -270,10 +270,10 @@ async def test_a_connection_cut_within_the_answer_is_unconfirmed() -> None:
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"request_id": "r1"}')
         writer.close()
 
-    sender = Sender("Gateway")
+    sender = GatewayClient("Gateway")
     async with listening(half) as url:
         with pytest.raises(Unconfirmed):
-            await sender.once(WireRequest("POST", url, body={}), 5)
+            await sender.send_once(Request("POST", url, body={}), 5)
         await sender.close()
 
 
@@ -285,23 +285,23 @@ async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection
         await released.wait()
         writer.close()
 
-    sender = Sender("Gateway")
+    sender = GatewayClient("Gateway")
     async with listening(silent) as url:
         with pytest.raises(Unconfirmed, match="did not answer"):
-            await sender.once(WireRequest("POST", url, body={}), 0.2)
+            await sender.send_once(Request("POST", url, body={}), 0.2)
         released.set()
         await sender.close()
     with pytest.raises(NetworkError) as refused:
-        await sender.once(WireRequest("POST", url, body={}), 5)
+        await sender.send_once(Request("POST", url, body={}), 5)
     assert refused.value.problem.charged == "no"
     await sender.close()
 
 
 async def test_an_address_that_no_client_can_use_was_sent_nothing() -> None:
-    sender = Sender("Gateway")
+    sender = GatewayClient("Gateway")
     for url in ("ftp://127.0.0.1/x", "https://[broken/x", "http://127.0.0.1:99999/"):
         with pytest.raises(NetworkError):
-            await sender.once(WireRequest("POST", url, body={}), 5)
+            await sender.send_once(Request("POST", url, body={}), 5)
     await sender.close()
 
 
@@ -320,12 +320,12 @@ async def test_a_connection_of_which_no_place_is_free_was_sent_nothing(monkeypat
         released += 1
         writer.close()
 
-    sender = Sender("Gateway")
+    sender = GatewayClient("Gateway")
     async with listening(silent) as url:
-        first = asyncio.create_task(sender.once(WireRequest("POST", url, body={}), 5))
+        first = asyncio.create_task(sender.send_once(Request("POST", url, body={}), 5))
         await came.wait()
         with pytest.raises(NetworkError, match="nothing was sent"):
-            await sender.once(WireRequest("POST", url, body={}), 0.1)
+            await sender.send_once(Request("POST", url, body={}), 0.1)
         free.set()
         with pytest.raises(Unconfirmed):
             await first
@@ -352,7 +352,7 @@ RESET = "x-rate-limit-reset-at-utc"
     ],
 )
 def test_a_wait_is_read_in_seconds(headers: dict[str, str], low: float, high: float) -> None:
-    wait = header_wait(headers, RESET)
+    wait = parse_retry_after(headers, RESET)
     assert wait is not None
     assert low <= wait <= high
 
@@ -372,18 +372,18 @@ FORMS: list[Callable[[datetime], str]] = [
 @pytest.mark.parametrize("write", FORMS)
 def test_a_wait_is_read_from_a_moment_in_any_usual_form(write: Callable[[datetime], str]) -> None:
     for name in (RESET, "retry-after"):
-        wait = header_wait({name: write(datetime.now(UTC) + timedelta(seconds=60))}, RESET)
+        wait = parse_retry_after({name: write(datetime.now(UTC) + timedelta(seconds=60))}, RESET)
         assert wait is not None
         assert 57 < wait <= 61
-    assert header_wait({RESET: write(datetime.now(UTC) - timedelta(days=1))}, RESET) == 0
+    assert parse_retry_after({RESET: write(datetime.now(UTC) - timedelta(days=1))}, RESET) == 0
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "inf", "-inf", "nan", "2026-99-99T00:00:00Z", "Mon, 99 Foo", "٣ seconds"]
 )
 def test_a_wait_of_no_known_form_is_none(value: str) -> None:
-    assert header_wait({"retry-after": value, RESET: value}, RESET) is None
-    assert header_wait({}, RESET) is None
+    assert parse_retry_after({"retry-after": value, RESET: value}, RESET) is None
+    assert parse_retry_after({}, RESET) is None
 
 
 async def test_after_a_long_429_nothing_is_asked_until_the_pause_is_over() -> None:
@@ -393,11 +393,11 @@ async def test_after_a_long_429_nothing_is_asked_until_the_pause_is_over() -> No
         asked.append(request.url.path)
         return httpx.Response(429, headers={"retry-after": "60"}, json={"error": "slow down"})
 
-    sender = Sender("Segmind", lambda: httpx.MockTransport(limited))
-    request = WireRequest("GET", "https://api.segmind.com/v2/requests/1/status")
-    answer = await sender.patiently(request)
+    sender = GatewayClient("Segmind", lambda: httpx.MockTransport(limited))
+    request = Request("GET", "https://api.segmind.com/v2/requests/1/status")
+    answer = await sender.send_with_retry(request)
     assert answer.status == 429
-    assert 50 < sender.quiet_seconds <= 60
+    assert 50 < sender.retry_after <= 60
     with pytest.raises(RateLimited, match=r"pause of \d+ s more"):
-        await sender.patiently(request)
+        await sender.send_with_retry(request)
     assert len(asked) == 1

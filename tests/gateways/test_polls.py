@@ -403,7 +403,7 @@ async def test_minimax_a_passing_code_is_asked_again() -> None:
 async def test_minimax_is_left_alone_for_a_while_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
     await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
-    assert 5 < gateway.sender.quiet_seconds <= 6
+    assert 5 < gateway.sender.retry_after <= 6
 
 
 # --- all ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import IMAGE_PARAMETERS
-from hailuo_mcp.gateways.client import Sender
+from hailuo_mcp.gateways.client import GatewayClient
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 
 TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})
@@ -327,7 +327,7 @@ async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segmen
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     kind = GATEWAYS[name]
-    sender = Sender(kind.title)
+    sender = GatewayClient(kind.title)
     gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), sender)
     async with server:
         await gateway.poll(MODELS[A_MODEL_OF[name]], REMOTE_ID)

@@ -17,7 +17,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
-from hailuo_mcp.gateways.client import Sender
+from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.gateways.minimax import Minimax
 from hailuo_mcp.gateways.segmind import Segmind
 
@@ -82,7 +82,7 @@ def connect(name: str, *steps: Step, key: str | None = KEY) -> tuple[Gateway, Sc
     """A gateway with its default hosts, and the script it talks to."""
     kind = GATEWAYS[name]
     script = Script(*steps)
-    sender = Sender(kind.title, transport=lambda: httpx.MockTransport(script), wait_of=kind.wait_of)
+    sender = GatewayClient(kind.title, transport=lambda: httpx.MockTransport(script), wait_of=kind.wait_of)
     return kind(GatewaySettings(key=SecretStr(key) if key else None, urls=kind.hosts), sender), script
 
 

@@ -36,7 +36,7 @@ class Running:
         self.told_to_end = True
         self.process.send_signal(number)
 
-    async def ended(self) -> int:
+    async def is_terminal(self) -> int:
         """The exit code, once it has ended."""
         return await anyio.to_thread.run_sync(self.process.wait, ENDS_WITHIN_SECONDS)
 
@@ -64,7 +64,7 @@ async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncG
             yield running
             if not running.told_to_end:  # a second signal would end it at once, wherever it is by now
                 running.signal()
-            assert (code := await running.ended()) == 0, f"{code}: {log_of(directory).read_text()[-2000:]}"
+            assert (code := await running.is_terminal()) == 0, f"{code}: {log_of(directory).read_text()[-2000:]}"
         finally:
             process.kill()
 

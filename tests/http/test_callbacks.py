@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.http import routes
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import Links
 from hailuo_mcp.telemetry import spans
 from tests.http.servers import serving
@@ -45,54 +45,54 @@ class Apixo:
 @asynccontextmanager
 async def called_back(
     directory: Path, **variables: str
-) -> AsyncGenerator[tuple[Studio, Wire, Apixo, httpx.AsyncClient]]:
+) -> AsyncGenerator[tuple[Session, Wire, Apixo, httpx.AsyncClient]]:
     """A studio whose gateways can call it, and a client for its routes."""
     apixo = Apixo()
     settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)
-    studio, wire = wired(settings, apixo)
-    async with studio:
-        studio.links = Links(HERE, SECRET, called_back=True)
-        app = Starlette(routes=routes.routes(studio, lambda: False))
+    session, wire = wired(settings, apixo)
+    async with session:
+        session.links = Links(HERE, SECRET, called_back=True)
+        app = Starlette(routes=routes.routes(session, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
-            yield studio, wire, apixo, client
+            yield session, wire, apixo, client
 
 
-async def submit(studio: Studio) -> Job:
-    return (await studio.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
+async def submit(session: Session) -> Job:
+    return (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
 
 
 async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (studio, wire, _, _):
-        job = await submit(studio)
+    async with called_back(tmp_path) as (session, wire, _, _):
+        job = await submit(session)
         sent = body_of(wire.posts[0])
         assert sent["request_type"] == "callback"
         assert sent["callback_url"] == Links(HERE, SECRET, called_back=True).callback("apixo", job.key)
         assert "callback_url" not in job.parameters
-        assert "callback" not in str((await studio.jobs()).jobs)
+        assert "callback" not in str((await session.jobs()).jobs)
 
 
 async def test_an_address_that_the_caller_names_stays(tmp_path: Path) -> None:
-    async with called_back(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (studio, wire, _, _):
-        await studio.generate(arguments_for("apixo/hailuo-2.3-fast", callback_url="https://hooks.example/x"))
+    async with called_back(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (session, wire, _, _):
+        await session.generate(arguments_for("apixo/hailuo-2.3-fast", callback_url="https://hooks.example/x"))
         assert body_of(wire.posts[0])["callback_url"] == "https://hooks.example/x"
 
 
 async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (studio, wire, apixo, client):
-        job = await submit(studio)
+    async with called_back(tmp_path) as (session, wire, apixo, client):
+        job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         assert (await client.post(address, json=DONE)).status_code == 200  # a lie: it is still running
-        assert (await studio.status(job.request_id)).state == "processing"
+        assert (await session.status(job.request_id)).state == "processing"
         apixo.status = DONE
         assert (await client.post(address, content=b"no json")).status_code == 200
-        assert (await studio.status(job.request_id, 20)).state == "completed"
+        assert (await session.status(job.request_id, 20)).state == "completed"
 
 
 async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    async with called_back(tmp_path) as (studio, wire, apixo, client):
-        job = await submit(studio)
+    async with called_back(tmp_path) as (session, wire, apixo, client):
+        job = await submit(session)
         apixo.status = DONE
         monkeypatch.setattr(spans, "_tracer", lambda: provider.get_tracer("tests"))
         await client.post(body_of(wire.posts[0])["callback_url"], json=DONE)
@@ -107,8 +107,8 @@ async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path, monk
 
 
 async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (studio, wire, apixo, client):
-        job = await submit(studio)
+    async with called_back(tmp_path) as (session, wire, apixo, client):
+        job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         before = len(wire.requests)
         forged = [address[:-1], address + "0", address.replace(job.key, "0" * 32), address.replace("apixo", "segmind")]
@@ -117,17 +117,17 @@ async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
         assert (await client.get(address)).status_code == 405
         assert len(wire.requests) == before
         apixo.status = DONE
-        assert (await studio.status(job.request_id)).state == "completed"
+        assert (await session.status(job.request_id)).state == "completed"
         asked = len(wire.requests)
         for _ in range(20):
             assert (await client.post(address, json=DONE)).status_code == 200
-        await studio.status(job.request_id)
+        await session.status(job.request_id)
         assert len(wire.requests) == asked
 
 
 async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (studio, wire, _, client):
-        await submit(studio)
+    async with called_back(tmp_path) as (session, wire, _, client):
+        await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         assert (await client.post(address, content=b"x" * (routes.CALLBACK_BYTES_MAX + 1))).status_code == 200
 

@@ -19,7 +19,7 @@ from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.http import routes
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.mcp import prompts, resources, tools
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import Links
 from tests.support import arguments_for, settings_for, wired
 
@@ -30,8 +30,8 @@ HERE = "https://video.example"
 async def nothing(*_: Any) -> None: ...
 
 
-async def call(studio: Studio, tool: str, **arguments: Any) -> str:
-    return (await tools.call(tool, tools.Call(studio, arguments, nothing))).model_dump_json()
+async def call(session: Session, tool: str, **arguments: Any) -> str:
+    return (await tools.call(tool, tools.Call(session, arguments, nothing))).model_dump_json()
 
 
 async def refused(work: Awaitable[object]) -> str:
@@ -41,18 +41,18 @@ async def refused(work: Awaitable[object]) -> str:
         return error.error.model_dump_json()
 
 
-Way = Callable[[Studio], Awaitable[str]]
+Way = Callable[[Session], Awaitable[str]]
 READING: dict[str, Way] = {
-    "list_jobs": lambda studio: call(studio, "list_jobs"),
-    "get_status": lambda studio: call(studio, "get_status", request_id=f"{MODEL}/x"),
-    "download_video": lambda studio: call(studio, "download_video", request_id=f"{MODEL}/x"),
-    "generate_video": lambda studio: call(studio, "generate_video", prompt="a kite", model=MODEL),
-    "a job": lambda studio: refused(resources.read(studio, f"hailuo://jobs/{MODEL}/x")),
-    "jobs": lambda studio: refused(resources.read(studio, "hailuo://jobs")),
-    "a prompt": lambda studio: refused(prompts.get(studio, "rescue_clips", None)),
-    "completion": lambda studio: refused(
+    "list_jobs": lambda session: call(session, "list_jobs"),
+    "get_status": lambda session: call(session, "get_status", request_id=f"{MODEL}/x"),
+    "download_video": lambda session: call(session, "download_video", request_id=f"{MODEL}/x"),
+    "generate_video": lambda session: call(session, "generate_video", prompt="a kite", model=MODEL),
+    "a job": lambda session: refused(resources.read(session, f"hailuo://jobs/{MODEL}/x")),
+    "jobs": lambda session: refused(resources.read(session, "hailuo://jobs")),
+    "a prompt": lambda session: refused(prompts.get(session, "rescue_clips", None)),
+    "completion": lambda session: refused(
         resources.complete(
-            studio,
+            session,
             ResourceTemplateReference(type="ref/resource", uri=resources.JOB_TEMPLATE),
             CompletionArgument(name="request_id", value=""),
         )
@@ -65,11 +65,11 @@ def done(_: httpx.Request) -> httpx.Response:
 
 
 @asynccontextmanager
-async def opened(directory: Path, **variables: str) -> AsyncGenerator[Studio]:
-    studio, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
-    async with studio:
-        studio.links = Links(HERE, b"s" * 32)
-        yield studio
+async def opened(directory: Path, **variables: str) -> AsyncGenerator[Session]:
+    session, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
+    async with session:
+        session.links = Links(HERE, b"s" * 32)
+        yield session
 
 
 @pytest.mark.parametrize("way", READING)
@@ -77,14 +77,14 @@ async def test_a_ledger_that_cannot_be_used_is_not_located(
     way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
-    async with opened(tmp_path) as studio:
+    async with opened(tmp_path) as session:
         with caplog.at_level(logging.ERROR):
-            told = await READING[way](studio.as_caller(Caller("ann")))
+            told = await READING[way](session.as_caller(Caller("ann")))
         assert "internal_error" in told or "-32603" in told
         assert str(tmp_path) not in told
         assert "HAILUO_MCP" not in told
         assert str(tmp_path) in caplog.text, "whoever runs the server finds it in the log"
-        assert str(tmp_path) in await READING[way](studio.as_caller(LOCAL))
+        assert str(tmp_path) in await READING[way](session.as_caller(LOCAL))
 
 
 async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,7 +93,7 @@ async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     with pytest.raises(HailuoError) as raised:
         await ledger.ready()
     assert "127.0.0.1" in raised.value.problem.message
-    told = Caller("ann").told(raised.value).problem
+    told = Caller("ann").redact(raised.value).problem
     assert "127.0.0.1" not in told.message + told.hint
     assert "video" not in told.message + told.hint
 
@@ -101,16 +101,16 @@ async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 @pytest.mark.parametrize("auto", ["0", "1"])
 async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("a file, where a directory should be")
-    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as studio:
-        own = studio.as_caller(Caller("ann"))
+    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as session:
+        own = session.as_caller(Caller("ann"))
         job = (await own.generate(arguments_for(MODEL))).job
-        await studio.ledger.change(
+        await session.ledger.change(
             job.key,
             lambda j: j.model_copy(update={"state": State.COMPLETED, "video_url": f"data:video/mp4,{'A' * 40}"}),
         )
-    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as studio:
+    async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as session:
         for caller in (Caller("ann"), LOCAL):
-            own = studio.as_caller(caller)
+            own = session.as_caller(caller)
             told = await call(own, "generate_video", prompt="another", model=MODEL)
             if caller == LOCAL:
                 assert auto == "0" or str(tmp_path) in told
@@ -123,11 +123,11 @@ async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_
 
 async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
-    async with opened(tmp_path) as studio:
-        assert studio.links
-        link, _ = studio.links.clip("k", utc_now())
+    async with opened(tmp_path) as session:
+        assert session.links
+        link, _ = session.links.clip("k", utc_now())
         stopping = False
-        app = Starlette(routes=routes.routes(studio, lambda: stopping))
+        app = Starlette(routes=routes.routes(session, lambda: stopping))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             assert (await client.get("/health")).json() == {"status": "ok"}
             for path in ("/ready", link):
@@ -139,8 +139,8 @@ async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) ->
 
 
 async def test_a_server_that_is_well_says_so_to_anybody(tmp_path: Path) -> None:
-    async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as studio:
-        app = Starlette(routes=routes.routes(studio, lambda: False))
+    async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as session:
+        app = Starlette(routes=routes.routes(session, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             for path, word in (("/health", "ok"), ("/ready", "ready")):
                 answer = await client.get(path)

@@ -115,7 +115,7 @@ async def test_many_submissions_in_flight_get_their_answers_while_the_server_say
             assert answers == []
             assert (await web.get(f"{base}/health")).status_code == 200
             gateway.go.set()
-        assert await running.ended() == 0
+        assert await running.is_terminal() == 0
     assert {answer["state"] for answer in answers} == {"queued"}
     assert len({answer["request_id"] for answer in answers}) == many + 4 == gateway.jobs
 

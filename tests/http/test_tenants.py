@@ -22,7 +22,7 @@ from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.mcp import resources
 from hailuo_mcp.mcp.player import PLAYER_URI
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import Line, headers_of, message
@@ -202,7 +202,7 @@ async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(
             at_home = (
                 await local.call_tool("generate_video", {"prompt": "at home", "model": MODEL})
             ).structured_content
-            abroad = (await ann.call("generate_video", prompt="abroad", model=MODEL))["structuredContent"]
+            remote = (await ann.call("generate_video", prompt="abroad", model=MODEL))["structuredContent"]
             assert at_home
             before = len(asked)
             refused = await ann.call("get_status", request_id=at_home["request_id"])
@@ -212,7 +212,7 @@ async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(
             listed = (await local.call_tool("list_jobs")).structured_content
             assert listed
             assert [job["request_id"] for job in listed["jobs"]] == [at_home["request_id"]]
-            unsaved = f"last-frame:{abroad['request_id']}"
+            unsaved = f"last-frame:{remote['request_id']}"
             call = {"prompt": "on", "model": MODEL, "first_frame_image": unsaved}
             assert (await local.call_tool("generate_video", call)).is_error
 
@@ -292,15 +292,15 @@ async def test_the_time_tells_coarsely_nothing(tmp_path: Path, figures: Callable
 
 
 @asynccontextmanager
-async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Studio, Studio, Studio, list[str]]]:
+async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Session, Session, Session, list[str]]]:
     """A studio, Ann's and Ben's of it, and the names of the ledger's methods as they are called."""
 
     def taken(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"request_id": "r-1", "status": "QUEUED"})
 
-    studio, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
+    session, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
     calls: list[str] = []
-    ledger = studio.ledger
+    ledger = session.ledger
 
     def noted(name: str) -> Callable[..., Any]:
         method = getattr(ledger, name)
@@ -311,10 +311,10 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Stud
 
         return call
 
-    for name in ("get", "find", "page", "change", "enter", "adopt", "upload", "usual_seconds"):
+    for name in ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds"):
         setattr(ledger, name, noted(name))
-    async with studio:
-        yield studio, studio.as_caller(Caller("ann")), studio.as_caller(Caller("ben")), calls
+    async with session:
+        yield session, session.as_caller(Caller("ann")), session.as_caller(Caller("ben")), calls
 
 
 async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_never_was(tmp_path: Path) -> None:
@@ -322,15 +322,15 @@ async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_
         job = (await ann.generate(arguments_for(MODEL))).job
         pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.key}": NEVER["unconfirmed"]}
 
-        async def asked(studio: Studio, request_id: str) -> list[list[str]]:
+        async def asked(session: Session, request_id: str) -> list[list[str]]:
             each: list[list[str]] = []
             last_frame = arguments_for(MODEL, first_frame_image=f"last-frame:{request_id}")
             for use in (
-                lambda: studio.status(request_id),
-                lambda: studio.status(request_id, 5),
-                lambda: studio.download(request_id),
-                lambda: studio.known(request_id),
-                lambda: studio.generate(last_frame),
+                lambda: session.status(request_id),
+                lambda: session.status(request_id, 5),
+                lambda: session.download(request_id),
+                lambda: session.known(request_id),
+                lambda: session.generate(last_frame),
             ):
                 calls.clear()
                 try:

@@ -6,7 +6,7 @@ from typing import Any
 from hailuo_mcp.core.errors import Charged, Problem
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.ledger import Budget, Guard, Ledger, open_ledger
+from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy, open_ledger
 
 HERE = "https://api.example"
 ORIGINS = frozenset({HERE})
@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 WINDOW = timedelta(minutes=10)
 FREE = Budget(ORIGINS)
-GUARD = Guard(FREE, WINDOW)
+GUARD = SubmitPolicy(FREE, WINDOW)
 
 
 def ledger_at(url: str) -> Ledger:
@@ -30,9 +30,9 @@ def a_problem(charged: Charged) -> Problem:
     return Problem(code="gateway_error", message="It broke.", charged=charged)
 
 
-def jobs_a_day(limit: int) -> Guard:
-    return Guard(Budget(ORIGINS, max_jobs=limit), WINDOW)
+def jobs_a_day(limit: int) -> SubmitPolicy:
+    return SubmitPolicy(Budget(ORIGINS, max_jobs=limit), WINDOW)
 
 
-def usd_a_day(limit: float) -> Guard:
-    return Guard(Budget(ORIGINS, max_usd=limit), WINDOW)
+def usd_a_day(limit: float) -> SubmitPolicy:
+    return SubmitPolicy(Budget(ORIGINS, max_usd=limit), WINDOW)

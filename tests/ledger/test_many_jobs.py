@@ -9,7 +9,7 @@ from statistics import median, quantiles
 import pytest
 
 from hailuo_mcp.core.job import State
-from hailuo_mcp.ledger import Guard, Ledger
+from hailuo_mcp.ledger import Ledger, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from tests.ledger.shared import FREE, HERE, NOON, a_job
 
@@ -22,7 +22,7 @@ async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
     """One job entered as ever, and copies of it by the engine itself."""
     pattern = a_job("many-0", key="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
     if not begin:
-        await ledger.enter(pattern, Guard(FREE, timedelta(0), force_new=True))
+        await ledger.create_if_absent(pattern, SubmitPolicy(FREE, timedelta(0), force_new=True))
     columns = "tenant, origin, model, state, duration, took_seconds, counted, counted_usd, known_usd"
     if isinstance(ledger, SqliteLedger):
         import sqlite3
@@ -65,7 +65,7 @@ async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
             elif name == "get":
                 job = await ledger.get(wanted)
             else:
-                job = await ledger.enter(new, Guard(FREE, timedelta(minutes=10)))
+                job = await ledger.create_if_absent(new, SubmitPolicy(FREE, timedelta(minutes=10)))
             times.append((time.perf_counter() - began) * 1000)
             assert job
             assert job.key == (new.key if name == "enter" else wanted)

@@ -52,7 +52,7 @@ async def test_a_restart_in_the_middle_loses_nothing_and_callers_only_wait(
         """The way of a submission and a poll through the ledger, again and again."""
         while not over:
             job = a_job(uuid4().hex)
-            await timed(job.key, ledger.enter(job, GUARD))
+            await timed(job.key, ledger.create_if_absent(job, GUARD))
             await timed(job.key, ledger.change(job.key, accept))
             await timed(job.key, ledger.find("a/b", f"r-{job.key}", "", HERE))
             entered.append(job.key)
@@ -60,7 +60,7 @@ async def test_a_restart_in_the_middle_loses_nothing_and_callers_only_wait(
     with own_postgres.database() as url:
         ledgers = [PostgresLedger(url) for _ in range(2)]
         regained: asyncio.Queue[str] = asyncio.Queue()
-        ledgers[0].on_news.append(lambda key: None if key else regained.put_nowait(key))
+        ledgers[0].on_change.append(lambda key: None if key else regained.put_nowait(key))
         async with anyio.create_task_group() as listening:
             await ledgers[0].listen(listening)
             assert await regained.get() == ANY_JOB
@@ -92,7 +92,7 @@ async def test_a_server_that_stays_away_is_an_error_after_a_while_and_none_once_
 ) -> None:
     with own_postgres.database() as url:
         ledger = PostgresLedger(url)
-        job = await ledger.enter(a_job(), GUARD)
+        job = await ledger.create_if_absent(a_job(), GUARD)
         await asyncio.to_thread(own_postgres.stop)
         began = time.monotonic()
         with pytest.raises(InternalError) as refused:

@@ -26,7 +26,7 @@ async def test_jobs_live_through_a_restart(tmp_path: Path) -> None:
     job = a_job()
     for step in ("enter", "get"):
         ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
-        assert (await ledger.enter(job, GUARD) if step == "enter" else await ledger.get(job.key)) == job
+        assert (await ledger.create_if_absent(job, GUARD) if step == "enter" else await ledger.get(job.key)) == job
         await ledger.close()
 
 
@@ -77,7 +77,7 @@ async def test_an_unusable_place_is_named_with_the_variable_that_moves_it(tmp_pa
         path.parent.write_text("in the way")
     ledger = SqliteLedger(path)
     with pytest.raises(InternalError) as refused:
-        await ledger.enter(a_job(), GUARD)
+        await ledger.create_if_absent(a_job(), GUARD)
     assert str(path) in refused.value.problem.message
     assert "HAILUO_MCP_DATABASE_URL" in refused.value.problem.hint
     assert refused.value.problem.charged == "no"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from hailuo_mcp.core.errors import BudgetExceeded
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.ledger import Budget, Guard, Ledger
+from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
 from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
 
 JOBS_A_DAY = 50
@@ -16,29 +16,29 @@ CALLS = 20
 """Calls of each process at once, where a budget is at stake."""
 
 
-async def enter(ledger: Ledger, fingerprint: str, guard: Guard) -> str:
+async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
     job = a_job(fingerprint)
     try:
-        entered = await ledger.enter(job, guard)
+        entered = await ledger.create_if_absent(job, guard)
     except BudgetExceeded:
         return "refused"
     return "entered" if entered.key == job.key else "duplicate"
 
 
 async def duplicate(ledger: Ledger, _: str) -> list[str]:
-    guard = Guard(Budget(ORIGINS), WINDOW)
+    guard = SubmitPolicy(Budget(ORIGINS), WINDOW)
     return await asyncio.gather(*(enter(ledger, f"kite {n}", guard) for n in range(CALLS)))
 
 
 async def budget(ledger: Ledger, number: str) -> list[str]:
-    guard = Guard(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
+    guard = SubmitPolicy(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
     return await asyncio.gather(*(enter(ledger, f"{number} {n}", guard) for n in range(CALLS)))
 
 
 async def change(ledger: Ledger, number: str) -> list[str]:
     def observe(job: Job) -> Job:
         state = State.COMPLETED if number == "0" else State.PROCESSING
-        return job.observed(Observation(state=state, cost_usd=1.0)).warned(number + str(len(job.warnings)))
+        return job.apply_observation(Observation(state=state, cost_usd=1.0)).warned(number + str(len(job.warnings)))
 
     return [(await ledger.change("shared", observe)).state.value for _ in range(10)][-1:]
 

@@ -14,11 +14,11 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, TextContent
 
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.ledger import Budget, Guard
+from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
 from hailuo_mcp.sandbox.render import camera
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, says, settings_for, wired
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "prompts"
@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, dict[str, str]] = {
     "compare_models": {"picture": PICTURE},
     "rescue_clips": {},
 }
-ANYWHERE = Guard(Budget(frozenset()), timedelta(0))
+ANYWHERE = SubmitPolicy(Budget(frozenset()), timedelta(0))
 NO_KEY = {"HAILUO_MCP_SANDBOX": "0"}
 FAST_02, APIXO = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast"
 
@@ -49,27 +49,27 @@ def held_to_snapshot(file: Path, defined: object) -> None:
     assert json.loads(file.read_text()) == defined, f"if this is wanted: {REWRITE} uv run pytest tests"
 
 
-async def written(studio: Studio, name: str, **arguments: str) -> str:
+async def written(session: Session, name: str, **arguments: str) -> str:
     """The text of a prompt."""
-    result = await prompts.get(studio, name, arguments)
+    result = await prompts.get(session, name, arguments)
     (message,) = result.messages
     assert message.role == "user"
     assert isinstance(message.content, TextContent)
     return message.content.text
 
 
-async def refusal(studio: Studio, name: str, **arguments: str) -> MCPError:
+async def refusal(session: Session, name: str, **arguments: str) -> MCPError:
     with pytest.raises(MCPError) as refused:
-        await prompts.get(studio, name, arguments)
+        await prompts.get(session, name, arguments)
     return refused.value
 
 
-async def entered(studio: Studio, **facts: Any) -> Job:
+async def entered(session: Session, **facts: Any) -> Job:
     """A job in the ledger, of which these facts are known."""
-    origin = studio.gateways[facts.get("model", FAST_02).split("/")[0]].origin
+    origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
     known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
     job = Job(**known)
-    return await studio.ledger.enter(job, ANYWHERE)
+    return await session.ledger.create_if_absent(job, ANYWHERE)
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
@@ -123,10 +123,10 @@ async def test_every_call_that_a_prompt_spells_out_is_accepted(
     arguments = {**REQUIRED[name], **options[name]}
     if not usable:
         arguments.pop("model", None)
-    async with build_studio(settings_for(tmp_path, **variables)) as studio:
-        text = await written(studio, name, **arguments)
+    async with build_studio(settings_for(tmp_path, **variables)) as session:
+        text = await written(session, name, **arguments)
         for call in calls_in(text):
-            dry = await studio.generate(without_blanks(call), dry_run=True)
+            dry = await session.generate(without_blanks(call), dry_run=True)
             assert dry.job.model == call.get("model", dry.job.model)
     assert bool(calls_in(text)) == (usable and name != "rescue_clips")
     assert all(value in text for value in REQUIRED[name].values())
@@ -147,8 +147,8 @@ async def test_a_missing_argument_is_refused_by_name(
     name: str, argument: str, blank: str | None, tmp_path: Path
 ) -> None:
     given = {key: value for key, value in REQUIRED[name].items() if key != argument}
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, name, **given, **({} if blank is None else {argument: blank}))
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, name, **given, **({} if blank is None else {argument: blank}))
     assert refused.code == INVALID_PARAMS
     assert f"{name}: {argument} is missing" in refused.message
     assert refused.data == {"argument": argument}
@@ -156,16 +156,16 @@ async def test_a_missing_argument_is_refused_by_name(
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_told(name: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, name, **REQUIRED[name], tempo="fast")
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, name, **REQUIRED[name], tempo="fast")
     assert refused.code == INVALID_PARAMS
     assert f"{name} has no argument tempo" in refused.message
     assert all(argument in refused.message for argument in OPTIONS[name])
 
 
 async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, "make_me_rich")
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, "make_me_rich")
     assert refused.code == INVALID_PARAMS
     assert all(name in refused.message for name in NAMES)
 
@@ -182,8 +182,8 @@ async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path
 async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_repeated(
     name: str, argument: str, value: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, name, **{**REQUIRED[name], argument: value})
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, name, **{**REQUIRED[name], argument: value})
     assert (refused.code, refused.data) == (INVALID_PARAMS, {"argument": argument})
     assert f"{argument} has {len(value)} characters" in refused.message
     assert len(refused.message) < 300
@@ -191,8 +191,8 @@ async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_r
 
 async def test_a_broken_ledger_is_no_fault_of_the_arguments(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
-    async with build_studio(settings) as studio:
-        assert (await refusal(studio, "rescue_clips")).code == INTERNAL_ERROR
+    async with build_studio(settings) as session:
+        assert (await refusal(session, "rescue_clips")).code == INTERNAL_ERROR
 
 
 # --- animate_picture --------------------------------------------------------------------------------------------------
@@ -204,8 +204,8 @@ def test_the_camera_commands_explained_are_all_there_are() -> None:
 
 
 async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to_the_clip(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "animate_picture", **REQUIRED["animate_picture"])
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "animate_picture", **REQUIRED["animate_picture"])
     assert f"the cheapest usable model that takes this: {FAST_02}" in text
     assert "$0.125 a clip (exact; Segmind pricing page" in text
     steps = ["dry_run true", "without dry_run", "get_status", "download_video"]
@@ -214,8 +214,8 @@ async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to
 
 
 async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"])
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"])
     (call,) = calls_in(text)
     assert call == {
         "model": "segmind/hailuo-2.3-fast",
@@ -240,16 +240,16 @@ async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp
 async def test_animate_picture_refuses_what_no_model_or_not_this_one_takes(
     options: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, "animate_picture", **{**REQUIRED["animate_picture"], **options})
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, "animate_picture", **{**REQUIRED["animate_picture"], **options})
     assert refused.code == INVALID_PARAMS
     assert said in refused.message
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "rescue_clips"])
 async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **NO_KEY)) as studio:
-        text = await written(studio, name, **REQUIRED[name])
+    async with build_studio(settings_for(tmp_path, **NO_KEY)) as session:
+        text = await written(session, name, **REQUIRED[name])
     assert all(variable in text for variable in KEYS)
 
 
@@ -257,8 +257,8 @@ async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str,
 
 
 async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_last_shot(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "storyboard", **REQUIRED["storyboard"])
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
     assert first == {"model": "minimax/hailuo-2.3", "prompt": "<shot 1>"}
     assert second["first_frame_image"] == "last-frame:<request_id of shot 1>"
@@ -269,8 +269,8 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
 async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_says_the_sum_first(
     tmp_path: Path,
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
     first, second = calls_in(text)
     assert (first["model"], first["first_frame_image"]) == (FAST_02, "kite.png")
     assert second["model"] == FAST_02
@@ -278,8 +278,8 @@ async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_sa
 
 
 async def test_storyboard_asks_for_a_picture_where_the_model_needs_one(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "storyboard", story="A kite.", model=FAST_02)
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "storyboard", story="A kite.", model=FAST_02)
     assert "The first shot needs a picture to start from" in text
     assert calls_in(text)[0]["first_frame_image"] == "<first picture>"
 
@@ -289,28 +289,28 @@ async def test_storyboard_chains_nothing_where_pictures_must_be_web_addresses(
     more: dict[str, str], tmp_path: Path
 ) -> None:
     only_apixo = {"APIXO_API_KEY": KEYS["APIXO_API_KEY"]}
-    async with build_studio(settings_for(tmp_path, **only_apixo)) as studio:
-        text = await written(studio, "storyboard", story="A kite.", **more)
+    async with build_studio(settings_for(tmp_path, **only_apixo)) as session:
+        text = await written(session, "storyboard", story="A kite.", **more)
     assert "last-frame" not in text
     assert "one picture a shot" in text
 
 
 async def test_storyboard_of_one_shot_is_a_story_too(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        assert "in 1 shot," in await written(studio, "storyboard", story="A kite.", shots="1")
+    async with build_studio(settings_for(tmp_path)) as session:
+        assert "in 1 shot," in await written(session, "storyboard", story="A kite.", shots="1")
 
 
 @pytest.mark.parametrize("shots", ["0", "13", "-1", "three", "2.5", "²", "9999"])
 async def test_storyboard_takes_a_whole_number_of_shots(shots: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, "storyboard", story="A kite.", shots=shots)
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, "storyboard", story="A kite.", shots=shots)
     assert refused.code == INVALID_PARAMS
     assert "shots" in refused.message
 
 
 async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, "storyboard", story="A kite.", model="sora")
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, "storyboard", story="A kite.", model="sora")
     assert refused.code == INVALID_PARAMS
     assert FAST_02 in refused.message
 
@@ -319,8 +319,8 @@ async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
 
 
 async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "compare_models", prompt="a kite")
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "compare_models", prompt="a kite")
     taken, others = text.split("Models that do not:")
     assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; $0.3875" in taken
     assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in taken
@@ -329,17 +329,17 @@ async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(t
 
 
 async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "compare_models", prompt="a kite", picture=PICTURE)
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "compare_models", prompt="a kite", picture=PICTURE)
     assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
     assert "Models that do not" not in text
     assert "and 3 of unknown price" in text
 
 
 async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as studio:
-        assert "No price is published." in await written(studio, "compare_models", prompt="a kite", picture=PICTURE)
-        assert "No usable model takes this" in await written(studio, "compare_models", prompt="a kite")
+    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as session:
+        assert "No price is published." in await written(session, "compare_models", prompt="a kite", picture=PICTURE)
+        assert "No usable model takes this" in await written(session, "compare_models", prompt="a kite")
 
 
 # --- rescue_clips -----------------------------------------------------------------------------------------------------
@@ -348,19 +348,19 @@ async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fi
 async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_under_way(tmp_path: Path) -> None:
     now = utc_now()
     link: dict[str, Any] = {"state": State.COMPLETED, "video_url": "https://clips.example/x.mp4"}
-    studio, wire = wired(settings_for(tmp_path, **KEYS), says(500))
-    async with studio:
-        await entered(studio, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
-        await entered(studio, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
-        await entered(studio, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
-        await entered(studio, remote_id="soon", expires_at=now + timedelta(minutes=5, seconds=5), **link)
-        await entered(studio, model="aimlapi/hailuo-02", remote_id="id:a/b", **link)
-        await entered(studio, remote_id="saved", video_path="/clips/x.mp4", expires_at=now, **link)
-        await entered(studio, remote_id="waiting", state=State.QUEUED, expires_at=now + timedelta(minutes=59))
-        lost = await entered(studio)
-        await entered(studio, remote_id="failed", state=State.FAILED)
-        await entered(studio, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
-        text = await written(studio, "rescue_clips")
+    session, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with session:
+        await entered(session, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
+        await entered(session, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
+        await entered(session, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
+        await entered(session, remote_id="soon", expires_at=now + timedelta(minutes=5, seconds=5), **link)
+        await entered(session, model="aimlapi/hailuo-02", remote_id="id:a/b", **link)
+        await entered(session, remote_id="saved", video_path="/clips/x.mp4", expires_at=now, **link)
+        await entered(session, remote_id="waiting", state=State.QUEUED, expires_at=now + timedelta(minutes=59))
+        lost = await entered(session)
+        await entered(session, remote_id="failed", state=State.FAILED)
+        await entered(session, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
+        text = await written(session, "rescue_clips")
     told = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
     assert told == [
         (f"{FAST_02}/at-once", "completed"),
@@ -378,22 +378,22 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
 
 
 async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_checked(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        text = await written(studio, "rescue_clips")
+    async with build_studio(settings_for(tmp_path)) as session:
+        text = await written(session, "rescue_clips")
         assert "Call list_jobs with limit 50" in text
-        job = (await studio.generate(arguments_for(FAST_02))).job
-        assert job.request_id in await written(studio, "rescue_clips")
-        await studio.ledger.change(
+        job = (await session.generate(arguments_for(FAST_02))).job
+        assert job.request_id in await written(session, "rescue_clips")
+        await session.ledger.change(
             job.key, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
         )
-        assert await written(studio, "rescue_clips") == text
+        assert await written(session, "rescue_clips") == text
 
 
 async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        rehearsed = (await studio.generate(arguments_for(FAST_02))).job
-    async with build_studio(settings_for(tmp_path, **KEYS)) as studio:
-        assert rehearsed.request_id not in await written(studio, "rescue_clips")
+    async with build_studio(settings_for(tmp_path)) as session:
+        rehearsed = (await session.generate(arguments_for(FAST_02))).job
+    async with build_studio(settings_for(tmp_path, **KEYS)) as session:
+        assert rehearsed.request_id not in await written(session, "rescue_clips")
 
 
 # --- suggestions ------------------------------------------------------------------------------------------------------
@@ -420,31 +420,31 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
 async def test_an_argument_is_offered_the_values_that_make_sense(
     name: str, argument: str, given: dict[str, str], values: list[str], tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        assert list(await prompts.suggestions(studio, name, argument, given)) == values
+    async with build_studio(settings_for(tmp_path)) as session:
+        assert list(await prompts.suggestions(session, name, argument, given)) == values
 
 
 async def test_a_picture_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        saved = (await studio.generate(arguments_for("aimlapi/hailuo-02"))).job
-        await studio.status(saved.request_id, 10)
-        await studio.generate(arguments_for(FAST_02))
+    async with build_studio(settings_for(tmp_path)) as session:
+        saved = (await session.generate(arguments_for("aimlapi/hailuo-02"))).job
+        await session.status(saved.request_id, 10)
+        await session.generate(arguments_for(FAST_02))
         for name, argument in (
             ("animate_picture", "picture"),
             ("storyboard", "first_picture"),
             ("compare_models", "picture"),
         ):
-            offered = await prompts.suggestions(studio, name, argument, {})
+            offered = await prompts.suggestions(session, name, argument, {})
             assert list(offered) == [f"last-frame:{saved.request_id}"]
-        text = await written(studio, "animate_picture", picture=offered[0], action="it goes on")
+        text = await written(session, "animate_picture", picture=offered[0], action="it goes on")
         (call,) = calls_in(text)
         assert call["first_frame_image"] == offered[0]
-        assert (await studio.generate(without_blanks(call), dry_run=True)).request
+        assert (await session.generate(without_blanks(call), dry_run=True)).request
 
 
 @pytest.mark.parametrize(("name", "argument"), [("rescue_clips", "model"), ("make_me_rich", "model")])
 async def test_nothing_is_offered_for_what_does_not_exist(name: str, argument: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
+    async with build_studio(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
-            await prompts.suggestions(studio, name, argument, {})
+            await prompts.suggestions(session, name, argument, {})
     assert refused.value.code == INVALID_PARAMS

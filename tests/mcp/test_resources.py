@@ -38,7 +38,7 @@ from mcp_types import (
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.mcp import prompts, resources, tools
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -71,41 +71,41 @@ async def no_progress(progress: float, total: float | None, message: str) -> Non
     """Nobody listens."""
 
 
-async def facts_at(studio: Studio, uri: str) -> Any:
+async def facts_at(session: Session, uri: str) -> Any:
     """The JSON at an address."""
-    (contents,) = (await resources.read(studio, uri)).contents
+    (contents,) = (await resources.read(session, uri)).contents
     assert isinstance(contents, TextResourceContents)
     assert (contents.uri, contents.mime_type) == (uri, "application/json")
     return json.loads(contents.text)
 
 
-async def answer_of(studio: Studio, tool: str, **arguments: Any) -> dict[str, Any]:
+async def answer_of(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
     """What the tool says of the same."""
-    return dict(facts_of(await tools.call(tool, tools.Call(studio, arguments, no_progress))))
+    return dict(facts_of(await tools.call(tool, tools.Call(session, arguments, no_progress))))
 
 
-async def bytes_at(studio: Studio, uri: str) -> bytes:
-    (contents,) = (await resources.read(studio, uri)).contents
+async def bytes_at(session: Session, uri: str) -> bytes:
+    (contents,) = (await resources.read(session, uri)).contents
     assert isinstance(contents, BlobResourceContents)
     assert (contents.uri, contents.mime_type) == (uri, "video/mp4")
     return base64.b64decode(contents.blob, validate=True)
 
 
-async def refusal(studio: Studio, uri: str) -> MCPError:
+async def refusal(session: Session, uri: str) -> MCPError:
     with pytest.raises(MCPError) as refused:
-        await resources.read(studio, uri)
+        await resources.read(session, uri)
     assert refused.value.data["uri"] == uri
     return refused.value
 
 
-async def saved_clip(studio: Studio, model_id: str = FAST_02, remote_id: str = "r:1/x") -> tuple[str, Path]:
+async def saved_clip(session: Session, model_id: str = FAST_02, remote_id: str = "r:1/x") -> tuple[str, Path]:
     """The request id of a job whose clip is saved, and its file."""
-    path = studio.clips.directory / "a-red-kite.mp4"
+    path = session.clips.directory / "a-red-kite.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CLIP)
     link = "https://clips.example/x.mp4"  # never followed: no test reaches beyond this machine
     facts = {"state": State.COMPLETED, "video_url": link, "video_path": str(path)}
-    return (await entered(studio, model=model_id, remote_id=remote_id, **facts)).request_id, path
+    return (await entered(session, model=model_id, remote_id=remote_id, **facts)).request_id, path
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ def test_an_id_goes_into_an_address_as_one_segment_and_comes_back_whole(request_
 
 @pytest.mark.parametrize("variables", [{}, KEYS, {"HAILUO_MCP_SANDBOX": "0"}], ids=["sandbox", "keys", "no key"])
 async def test_the_models_are_what_list_models_shows(variables: dict[str, str], tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **variables)) as studio:
-        assert await facts_at(studio, "hailuo://models") == await answer_of(studio, "list_models")
+    async with build_studio(settings_for(tmp_path, **variables)) as session:
+        assert await facts_at(session, "hailuo://models") == await answer_of(session, "list_models")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -144,20 +144,20 @@ async def test_the_models_are_what_list_models_shows(variables: dict[str, str], 
 async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constraint(
     model_id: str, form: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        facts = await facts_at(studio, FORMS[form](resources.model_uri(model_id), model_id))
-        assert [facts] == (await answer_of(studio, "list_models", model=model_id))["models"]
+    async with build_studio(settings_for(tmp_path)) as session:
+        facts = await facts_at(session, FORMS[form](resources.model_uri(model_id), model_id))
+        assert [facts] == (await answer_of(session, "list_models", model=model_id))["models"]
     assert facts["schema"]["properties"]["prompt"]["maxLength"] == 2000
     assert all(row["source"] for row in facts["constraints"])
 
 
 async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
+    async with build_studio(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
-            models = await resources.read(studio, uri)
+            models = await resources.read(session, uri)
             assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_KEPT_MS, "public")
             assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's own hint would stand
-        jobs = await resources.read(studio, "hailuo://jobs")
+        jobs = await resources.read(session, "hailuo://jobs")
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
 
 
@@ -165,60 +165,60 @@ async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -
 
 
 async def test_the_jobs_are_what_list_jobs_shows(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        assert await facts_at(studio, "hailuo://jobs") == {"jobs": [], "total": 0, "spent_usd": 0.0}
+    async with build_studio(settings_for(tmp_path)) as session:
+        assert await facts_at(session, "hailuo://jobs") == {"jobs": [], "total": 0, "spent_usd": 0.0}
         for model_id in MODEL_IDS:
-            await studio.generate(arguments_for(model_id))
-        assert await facts_at(studio, "hailuo://jobs") == await answer_of(studio, "list_jobs", limit=50)
+            await session.generate(arguments_for(model_id))
+        assert await facts_at(session, "hailuo://jobs") == await answer_of(session, "list_jobs", limit=50)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEPT)) as studio:
-        request_id = (await studio.generate(arguments_for(model_id))).job.request_id
+    async with build_studio(settings_for(tmp_path, **KEPT)) as session:
+        request_id = (await session.generate(arguments_for(model_id))).job.request_id
         assert model_id.startswith("aimlapi/") == (":" in request_id)
-        facts = await facts_at(studio, FORMS[form](resources.job_uri(request_id), request_id))
-        assert facts == await answer_of(studio, "get_status", request_id=request_id)
+        facts = await facts_at(session, FORMS[form](resources.job_uri(request_id), request_id))
+        assert facts == await answer_of(session, "get_status", request_id=request_id)
     assert (facts["request_id"], facts["state"]) == (request_id, "completed")
 
 
 async def test_a_job_that_was_never_confirmed_has_an_address_too(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEPT)) as studio:
-        job = (await studio.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"))).job
-        facts = await facts_at(studio, resources.job_uri(job.request_id))
+    async with build_studio(settings_for(tmp_path, **KEPT)) as session:
+        job = (await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"))).job
+        facts = await facts_at(session, resources.job_uri(job.request_id))
     assert facts["request_id"].startswith(FAST_02)
 
 
 async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
-    async with studio:
-        job = await entered(studio, remote_id="100%2F?x#y é", state=State.QUEUED)
-        assert (await facts_at(studio, resources.job_uri(job.request_id)))["request_id"] == job.request_id
+    session, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
+    async with session:
+        job = await entered(session, remote_id="100%2F?x#y é", state=State.QUEUED)
+        assert (await facts_at(session, resources.job_uri(job.request_id)))["request_id"] == job.request_id
     assert len(wire.requests) == 1
 
 
 async def test_a_job_read_again_too_soon_is_answered_from_the_last_poll(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_MIN_POLL_SECONDS="60")
-    studio, wire = wired(settings, segmind(status=says(200, {"status": "PROCESSING"})))
-    async with studio:
-        request_id = (await studio.generate(arguments_for(FAST_02))).job.request_id
+    session, wire = wired(settings, segmind(status=says(200, {"status": "PROCESSING"})))
+    async with session:
+        request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
         uri = resources.job_uri(request_id)
-        states = [(await facts_at(studio, uri))["state"] for _ in range(3)]
+        states = [(await facts_at(session, uri))["state"] for _ in range(3)]
     assert states == ["processing"] * 3
     assert len(wire.requests) == 2  # the submission and one poll
 
 
 async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEYS)) as studio:
+    async with build_studio(settings_for(tmp_path, **KEYS)) as session:
         for number in range(60):
             await entered(
-                studio,
+                session,
                 remote_id=f"r-{number}",
                 state=State.FAILED,
                 created_at=utc_now() - timedelta(hours=60 - number),
             )
-        facts = await facts_at(studio, "hailuo://jobs")
+        facts = await facts_at(session, "hailuo://jobs")
     assert (len(facts["jobs"]), facts["total"]) == (50, 60)
     assert facts["jobs"][0]["request_id"] == f"{FAST_02}/r-59"
 
@@ -229,40 +229,40 @@ async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", [FAST_02, AIMLAPI])
 async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
-        request_id, _ = await saved_clip(studio, model_id)
-        result = await resources.read(studio, FORMS[form](resources.video_uri(request_id), request_id))
-        assert await bytes_at(studio, resources.video_uri(request_id)) == CLIP
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
+        request_id, _ = await saved_clip(session, model_id)
+        result = await resources.read(session, FORMS[form](resources.video_uri(request_id), request_id))
+        assert await bytes_at(session, resources.video_uri(request_id)) == CLIP
     assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_KEPT_MS, "private")
     assert not wire.requests
 
 
 async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_video_saved_it(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path, **KEPT))
-    async with studio:
-        request_id = (await studio.generate(arguments_for(AIMLAPI))).job.request_id
-        assert (await studio.status(request_id, 10)).video_url
+    session, wire = listened_to(settings_for(tmp_path, **KEPT))
+    async with session:
+        request_id = (await session.generate(arguments_for(AIMLAPI))).job.request_id
+        assert (await session.status(request_id, 10)).video_url
         asked = len(wire.requests)
-        refused = await refusal(studio, resources.video_uri(request_id))
+        refused = await refusal(session, resources.video_uri(request_id))
         assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "not_ready")
         assert "Call download_video first" in refused.message
         assert len(wire.requests) == asked
         assert not jobs_in(tmp_path)
-        _, path = await studio.download(request_id)
-        clip = await bytes_at(studio, resources.video_uri(request_id))
+        _, path = await session.download(request_id)
+        clip = await bytes_at(session, resources.video_uri(request_id))
     assert clip == path.read_bytes()
     assert clip[4:8] == b"ftyp"
 
 
 async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_limit_is_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        request_id, path = await saved_clip(studio)
+    async with build_studio(settings_for(tmp_path)) as session:
+        request_id, path = await saved_clip(session)
         uri = resources.video_uri(request_id)
         os.truncate(path, CAP)
-        assert len(await bytes_at(studio, uri)) == CAP
+        assert len(await bytes_at(session, uri)) == CAP
         os.truncate(path, CAP + 1)
-        refused = await refusal(studio, uri)
+        refused = await refusal(session, uri)
     assert refused.code == INTERNAL_ERROR
     assert "25 MB" in refused.message
     assert str(path) in refused.message
@@ -270,10 +270,10 @@ async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_lim
 
 
 async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        request_id, path = await saved_clip(studio)
+    async with build_studio(settings_for(tmp_path)) as session:
+        request_id, path = await saved_clip(session)
         path.unlink()
-        refused = await refusal(studio, resources.video_uri(request_id))
+        refused = await refusal(session, resources.video_uri(request_id))
     assert refused.code == INVALID_PARAMS
     assert "Call download_video" in refused.message
 
@@ -288,17 +288,17 @@ async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path)
 async def test_a_job_without_a_clip_has_no_video_and_says_why(
     rehearsal: str, code: str, said: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        job = (await studio.generate(arguments_for(FAST_02, prompt=f"a kite {rehearsal}"))).job
-        refused = await refusal(studio, resources.video_uri(job.request_id))
+    async with build_studio(settings_for(tmp_path)) as session:
+        job = (await session.generate(arguments_for(FAST_02, prompt=f"a kite {rehearsal}"))).job
+        refused = await refusal(session, resources.video_uri(job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, code)
     assert said in refused.message
 
 
 async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        job = await entered(studio, remote_id="old", state=State.EXPIRED)
-        refused = await refusal(studio, resources.video_uri(job.request_id))
+    async with build_studio(settings_for(tmp_path)) as session:
+        job = await entered(session, remote_id="old", state=State.EXPIRED)
+        refused = await refusal(session, resources.video_uri(job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "expired")
 
 
@@ -306,22 +306,22 @@ async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
 
 
 async def test_a_link_to_a_saved_clip_says_its_name_and_size_and_leads_to_it(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        request_id, path = await saved_clip(studio, AIMLAPI)
-        link = await resources.video_link(await studio.status(request_id))
+    async with build_studio(settings_for(tmp_path)) as session:
+        request_id, path = await saved_clip(session, AIMLAPI)
+        link = await resources.video_link(await session.status(request_id))
         assert link
         assert (link.type, link.mime_type) == ("resource_link", "video/mp4")
         assert (link.name, link.size) == (path.name, path.stat().st_size)
         assert link.title == "a red kite"
-        assert await bytes_at(studio, link.uri) == path.read_bytes()
+        assert await bytes_at(session, link.uri) == path.read_bytes()
 
 
 async def test_there_is_no_link_to_what_could_not_be_read(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        unsaved = (await studio.generate(arguments_for(FAST_02))).job
+    async with build_studio(settings_for(tmp_path)) as session:
+        unsaved = (await session.generate(arguments_for(FAST_02))).job
         assert await resources.video_link(unsaved) is None
-        request_id, path = await saved_clip(studio, AIMLAPI)
-        job = await studio.status(request_id)
+        request_id, path = await saved_clip(session, AIMLAPI)
+        job = await session.status(request_id)
         os.truncate(path, CAP + 1)
         assert await resources.video_link(job) is None
         path.unlink()
@@ -358,16 +358,16 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("uri", UNKNOWN)
 async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data(uri: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        refused = await refusal(studio, uri)
+    async with build_studio(settings_for(tmp_path)) as session:
+        refused = await refusal(session, uri)
     assert refused.code == INVALID_PARAMS
     assert len(refused.message) < 600
 
 
 async def test_a_model_that_is_not_enabled_is_not_there_and_the_variable_is_named(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
-    async with build_studio(settings_for(tmp_path, **only_segmind)) as studio:
-        refused = await refusal(studio, resources.model_uri(AIMLAPI))
+    async with build_studio(settings_for(tmp_path, **only_segmind)) as session:
+        refused = await refusal(session, resources.model_uri(AIMLAPI))
     assert refused.code == INVALID_PARAMS
     assert "AIMLAPI_API_KEY" in refused.message
 
@@ -377,10 +377,10 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(
 ) -> None:
     monkeypatch.setattr("hailuo_mcp.gateways.client.WAIT_INITIAL_SECONDS", 0.001)
     secret = KEYS["SEGMIND_API_KEY"]
-    studio, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
-    async with studio:
-        request_id = (await studio.generate(arguments_for(FAST_02))).job.request_id
-        refused = await refusal(studio, resources.job_uri(request_id))
+    session, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
+    async with session:
+        request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
+        refused = await refusal(session, resources.job_uri(request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INTERNAL_ERROR, "unauthorized")
     assert secret not in f"{refused.message}{refused.data}"
 
@@ -389,11 +389,11 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(
 
 
 async def completed(
-    studio: Studio, ref: str, argument: str, typed: str = "", **context: str
+    session: Session, ref: str, argument: str, typed: str = "", **context: str
 ) -> tuple[list[str], int | None, bool | None]:
     reference = ResourceTemplateReference(uri=ref) if ref.startswith("hailuo://") else PromptReference(name=ref)
     answer = await resources.complete(
-        studio,
+        session,
         reference,
         CompletionArgument(name=argument, value=typed),
         CompletionContext(arguments=context) if context else None,
@@ -402,48 +402,48 @@ async def completed(
 
 
 async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        assert await completed(studio, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
-        values, _, _ = await completed(studio, resources.MODEL_TEMPLATE, "model", "AIML")
+    async with build_studio(settings_for(tmp_path)) as session:
+        assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
         assert values == [model_id for model_id in MODEL_IDS if model_id.startswith("aimlapi/")]
-        values, _, _ = await completed(studio, resources.MODEL_TEMPLATE, "model", "2.3")
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "2.3")
         assert values == [model_id for model_id in MODEL_IDS if "2.3" in model_id]
-        values, _, _ = await completed(studio, resources.MODEL_TEMPLATE, "model", "a")
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "a")
         assert values[:2] == ["apixo/hailuo-2.3-fast", AIMLAPI]
-        assert await completed(studio, resources.MODEL_TEMPLATE, "model", "sora") == ([], 0, False)
+        assert await completed(session, resources.MODEL_TEMPLATE, "model", "sora") == ([], 0, False)
 
 
 async def test_only_usable_models_are_offered(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as studio:
-        assert (await completed(studio, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
+    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as session:
+        assert (await completed(session, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
 
 
 async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        saved, _ = await saved_clip(studio, AIMLAPI)
-        other = (await entered(studio, remote_id="other-1", state=State.FAILED)).request_id
-        assert (await completed(studio, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
-        assert (await completed(studio, resources.JOB_TEMPLATE, "request_id", "segmind/"))[0] == [other]
-        assert (await completed(studio, resources.JOB_TEMPLATE, "request_id", other[-6:]))[0] == [other]
-        assert (await completed(studio, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
+    async with build_studio(settings_for(tmp_path)) as session:
+        saved, _ = await saved_clip(session, AIMLAPI)
+        other = (await entered(session, remote_id="other-1", state=State.FAILED)).request_id
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", "segmind/"))[0] == [other]
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", other[-6:]))[0] == [other]
+        assert (await completed(session, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
 
 
 async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
+    async with build_studio(settings_for(tmp_path)) as session:
         for number in range(101):
-            await entered(studio, remote_id=f"r-{number:03}", state=State.FAILED)
-        values, total, more = await completed(studio, resources.JOB_TEMPLATE, "request_id", "r-")
+            await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)
+        values, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-")
         assert (len(values), total, more) == (100, 101, True)
-        _, total, more = await completed(studio, resources.JOB_TEMPLATE, "request_id", "r-00")
+        _, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-00")
         assert (total, more) == (10, False)
 
 
 async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
-        assert (await completed(studio, "animate_picture", "duration", "1"))[0] == ["10"]
-        assert (await completed(studio, "animate_picture", "resolution", model=FAST_02))[0] == []
-        assert (await completed(studio, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
-        assert (await completed(studio, "storyboard", "story", "A kite"))[0] == []
+    async with build_studio(settings_for(tmp_path)) as session:
+        assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10"]
+        assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
+        assert (await completed(session, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
+        assert (await completed(session, "storyboard", "story", "A kite"))[0] == []
 
 
 @pytest.mark.parametrize(
@@ -457,24 +457,24 @@ async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_p
     ],
 )
 async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio:
+    async with build_studio(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
-            await completed(studio, ref, argument)
+            await completed(session, ref, argument)
     assert refused.value.code == INVALID_PARAMS
 
 
 async def test_completion_says_when_the_ledger_cannot_be_read(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
-    async with build_studio(settings) as studio:
+    async with build_studio(settings) as session:
         with pytest.raises(MCPError) as refused:
-            await completed(studio, resources.JOB_TEMPLATE, "request_id")
+            await completed(session, resources.JOB_TEMPLATE, "request_id")
     assert refused.value.code == INTERNAL_ERROR
 
 
 # --- over the protocol ----------------------------------------------------------------------------------------------
 
 
-def server_of(studio: Studio) -> Server[Any]:
+def server_of(session: Session) -> Server[Any]:
     """Resources, prompts and completion alone, as a server has them."""
 
     async def list_resources(_ctx: Any, _params: Any) -> ListResourcesResult:
@@ -484,16 +484,16 @@ def server_of(studio: Studio) -> Server[Any]:
         return ListResourceTemplatesResult(resource_templates=resources.templates())
 
     async def read(_ctx: Any, params: ReadResourceRequestParams) -> ReadResourceResult:
-        return await resources.read(studio, params.uri)
+        return await resources.read(session, params.uri)
 
     async def list_prompts(_ctx: Any, _params: Any) -> ListPromptsResult:
         return ListPromptsResult(prompts=prompts.definitions())
 
     async def get_prompt(_ctx: Any, params: GetPromptRequestParams) -> GetPromptResult:
-        return await prompts.get(studio, params.name, params.arguments)
+        return await prompts.get(session, params.name, params.arguments)
 
     async def complete(_ctx: Any, params: CompleteRequestParams) -> CompleteResult:
-        return CompleteResult(completion=await resources.complete(studio, params.ref, params.argument, params.context))
+        return CompleteResult(completion=await resources.complete(session, params.ref, params.argument, params.context))
 
     return Server(
         "test",
@@ -508,8 +508,8 @@ def server_of(studio: Studio) -> Server[Any]:
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_a_client_of_either_era_finds_and_reads_everything(era: Era, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as studio, Client(server_of(studio), mode=era) as client:
-        request_id, path = await saved_clip(studio, AIMLAPI)
+    async with build_studio(settings_for(tmp_path)) as session, Client(server_of(session), mode=era) as client:
+        request_id, path = await saved_clip(session, AIMLAPI)
         assert [r.uri for r in (await client.list_resources()).resources] == ["hailuo://models", "hailuo://jobs"]
         listed = (await client.list_resource_templates()).resource_templates
         assert [t.uri_template for t in listed] == [t.uri_template for t in resources.templates()]

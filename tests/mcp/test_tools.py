@@ -19,7 +19,7 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.server import build_server
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.catalog.test_comparison import WANTS
 from tests.support import (
     KEYS,
@@ -135,13 +135,13 @@ OF_A_MODEL = 260
 class Caller:
     """Calls tools, and holds every result to what is promised of all of them."""
 
-    def __init__(self, studio: Studio, wire: Wire) -> None:
-        self.studio = studio
+    def __init__(self, session: Session, wire: Wire) -> None:
+        self.session = session
         self.wire = wire
         self.progress: list[tuple[float, float | None, str]] = []
 
     async def __call__(self, tool: str, **arguments: Any) -> CallToolResult:
-        result = await tools.call(tool, tools.Call(self.studio, arguments, self._report))
+        result = await tools.call(tool, tools.Call(self.session, arguments, self._report))
         held_to_its_promises(tool, result)
         return result
 
@@ -187,9 +187,9 @@ def held_to_its_promises(tool: str, result: CallToolResult) -> None:
 @asynccontextmanager
 async def over(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
     """A caller of the sandbox in this process, or of gateways that answer like this."""
-    studio, wire = wired(settings, answer) if answer else listened_to(settings)
-    async with studio:
-        yield Caller(studio, wire)
+    session, wire = wired(settings, answer) if answer else listened_to(settings)
+    async with session:
+        yield Caller(session, wire)
 
 
 @pytest.fixture
@@ -432,11 +432,11 @@ async def test_what_nobody_foresaw_reaches_the_log_and_not_the_client(
     era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
-    studio, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
-    async with studio, Client(build_server(studio, "0"), mode=era) as client:
+    session, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
+    async with session, Client(build_server(session, "0"), mode=era) as client:
         first = await client.call_tool("generate_video", arguments_for(FAST_02))
         assert first.structured_content
-        with sqlite3.connect(studio.settings.database_path) as db:
+        with sqlite3.connect(session.settings.database_path) as db:
             db.execute("UPDATE jobs SET document = ?", (f'{{"no job": "{secret}"',))
         db.close()
         for tool, arguments, charged in (

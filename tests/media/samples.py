@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.media.images import PictureRules
+from hailuo_mcp.media.images import ImageRules
 
 ORIENTATION = 0x0112
 BOX = struct.Struct(">I4s")
@@ -80,8 +80,8 @@ def opened(content: bytes) -> Image.Image:
     return image
 
 
-def rules_for(*directories: Path, fix: bool = False) -> PictureRules:
-    return PictureRules(directories=directories, fix=fix)
+def rules_for(*directories: Path, fix: bool = False) -> ImageRules:
+    return ImageRules(directories=directories, fix=fix)
 
 
 def clip(size: int = 300_000, seed: int = 0) -> bytes:

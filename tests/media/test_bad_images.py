@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import BYTES_MAX, read_picture
+from hailuo_mcp.media.images import BYTES_MAX, read_image
 from tests.media.samples import (
     claiming,
     clip,
@@ -157,11 +157,11 @@ async def test_what_is_no_picture_at_all_is_refused_and_nothing_is_sent(given: s
 
 
 async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
-    studio, wire = listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
-    async with studio:
+    session, wire = listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
+    async with session:
         with pytest.raises(InvalidImage) as refusal:
-            await studio.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
-        page = await studio.jobs()
+            await session.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
+        page = await session.jobs()
     problem = refusal.value.problem
     said = f"{problem.message} {problem.hint}"
     assert problem.charged == "no"
@@ -174,13 +174,13 @@ async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
 
 
 async def test_a_bad_last_frame_is_refused_before_the_good_first_one_is_sent(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
+    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
     call = {"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": data_uri(png())}
-    async with studio:
+    async with session:
         with pytest.raises(InvalidImage, match=r"last_frame_image .* 300 x 300"):
-            await studio.generate({**call, "last_frame_image": data_uri(png(300, 300))})
+            await session.generate({**call, "last_frame_image": data_uri(png(300, 300))})
         with pytest.raises(InvalidImage, match=r"last_frame_image asks for the last frame of .* not saved here"):
-            await studio.generate({**call, "last_frame_image": "last-frame:segmind/hailuo-02-fast/unknown"})
+            await session.generate({**call, "last_frame_image": "last-frame:segmind/hailuo-02-fast/unknown"})
     assert not wire.requests
 
 
@@ -188,13 +188,13 @@ async def test_a_bad_last_frame_is_refused_before_the_good_first_one_is_sent(tmp
 async def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with anyio.fail_after(2), pytest.raises(InvalidImage, match="is a pipe"):
-        await read_picture("first_frame_image", str(tmp_path / "pipe.png"), rules_for(tmp_path))
+        await read_image("first_frame_image", str(tmp_path / "pipe.png"), rules_for(tmp_path))
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices in directories here")
 async def test_an_endless_device_is_refused_where_its_directory_is_allowed() -> None:
     with anyio.fail_after(2), pytest.raises(InvalidImage, match="is a device"):
-        await read_picture("first_frame_image", "/dev/zero", rules_for(Path("/dev")))
+        await read_image("first_frame_image", "/dev/zero", rules_for(Path("/dev")))
 
 
 async def test_a_file_too_large_to_be_read_is_refused_by_its_size(tmp_path: Path) -> None:
@@ -202,12 +202,12 @@ async def test_a_file_too_large_to_be_read_is_refused_by_its_size(tmp_path: Path
     path.write_bytes(png())
     os.truncate(path, 5 * 1024 * MB)
     with anyio.fail_after(2), pytest.raises(InvalidImage, match=r"5120\.0 MB; at most 20 MB"):
-        await read_picture("first_frame_image", str(path), rules_for(tmp_path))
+        await read_image("first_frame_image", str(path), rules_for(tmp_path))
 
 
 async def test_a_refusal_never_quotes_what_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "secrets.png"
     path.write_text("TOKEN=hunter2\n")
     with pytest.raises(InvalidImage) as refusal:
-        await read_picture("first_frame_image", str(path), rules_for(tmp_path))
+        await read_image("first_frame_image", str(path), rules_for(tmp_path))
     assert "hunter2" not in refusal.value.problem.model_dump_json()

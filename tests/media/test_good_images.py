@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.media.images import BYTES_WARN, PictureRules, read_picture
+from hailuo_mcp.media.images import BYTES_WARN, ImageRules, read_image
 from tests.media.samples import claiming, data_uri, encoded, jpeg, picture, png, rules_for, with_chunk
 
-ANY = PictureRules()
+ANY = ImageRules()
 
 
 @pytest.mark.parametrize(
@@ -35,27 +35,27 @@ ANY = PictureRules()
     ],
 )
 async def test_a_picture_that_breaks_no_rule_is_sent_as_it_is(content: bytes, media_type: str) -> None:
-    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (content, media_type, ())
     assert found.data_uri == data_uri(content, media_type)
 
 
 async def test_a_picture_of_a_phone_with_a_second_one_inside_is_a_jpeg() -> None:
     content = encoded(picture(), "MPO", save_all=True, append_images=[picture()])
-    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (content, "image/jpeg", ())
 
 
 @pytest.mark.parametrize("media_type", ["image/jpeg", "text/plain", "image/png;charset=utf-8", ""])
 async def test_the_true_media_type_is_sent_whatever_was_claimed(media_type: str) -> None:
-    found = await read_picture("first_frame_image", data_uri(png(), media_type), ANY)
+    found = await read_image("first_frame_image", data_uri(png(), media_type), ANY)
     assert found.data_uri.startswith("data:image/png;base64,")
 
 
 async def test_base64_may_be_wrapped_or_percent_encoded() -> None:
     text = base64.b64encode(png()).decode()
     for payload in ("\n".join(text[i : i + 76] for i in range(0, len(text), 76)), text.replace("+", "%2B")):
-        found = await read_picture("first_frame_image", f"DATA:image/png;BASE64,{payload}", ANY)
+        found = await read_image("first_frame_image", f"DATA:image/png;BASE64,{payload}", ANY)
         assert found.content == png()
 
 
@@ -64,14 +64,14 @@ async def test_the_same_content_has_the_same_digest_wherever_it_came_from(tmp_pa
     (tmp_path / "b.jpg").write_bytes(png())
     rules = rules_for(tmp_path)
     given = (str(tmp_path / "a.png"), str(tmp_path / "b.jpg"), data_uri(png()), data_uri(png(), "image/jpeg"))
-    assert len({(await read_picture("first_frame_image", each, rules)).digest for each in given}) == 1
-    assert (await read_picture("first_frame_image", data_uri(png(401)), rules)).digest not in given
+    assert len({(await read_image("first_frame_image", each, rules)).digest for each in given}) == 1
+    assert (await read_image("first_frame_image", data_uri(png(401)), rules)).digest not in given
 
 
 async def test_a_picture_turned_by_its_exif_data_is_measured_turned_and_sent_as_it_is() -> None:
     # As stored 1200 x 310, a ratio that is refused; 310 x 1200 would be, too. 900 x 400 fits either way.
     content = jpeg(900, 400, orientation=6)
-    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    found = await read_image("first_frame_image", data_uri(content), ANY)
     assert found.content == content
     assert found.warnings == (
         "first_frame_image is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it.",
@@ -90,35 +90,35 @@ async def test_a_picture_turned_by_its_exif_data_is_measured_turned_and_sent_as_
 async def test_an_orientation_that_means_nothing_turns_nothing(value: bytes) -> None:
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01" + value + bytes(4)
     content = encoded(picture(), "JPEG", exif=exif)
-    assert (await read_picture("first_frame_image", data_uri(content), ANY)).warnings == ()
+    assert (await read_image("first_frame_image", data_uri(content), ANY)).warnings == ()
 
 
 @pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00XX*\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b""])
 async def test_broken_exif_data_does_not_make_a_broken_picture(exif: bytes) -> None:
     for content in (encoded(picture(), "JPEG", exif=exif), with_chunk(png(), b"eXIf", exif[6:])):
-        assert (await read_picture("first_frame_image", data_uri(content), ANY)).content == content
+        assert (await read_image("first_frame_image", data_uri(content), ANY)).content == content
 
 
 async def test_a_picture_over_10_mb_is_sent_with_a_warning() -> None:
     content = with_chunk(png(), b"juNk", bytes(BYTES_WARN))
-    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    found = await read_image("first_frame_image", data_uri(content), ANY)
     assert found.warnings == ("first_frame_image has 10.0 MB; some gateways take no more than 10 MB.",)
 
 
 async def test_colours_that_may_look_wrong_are_remarked_on() -> None:
-    found = await read_picture("first_frame_image", data_uri(jpeg(mode="CMYK")), ANY)
+    found = await read_image("first_frame_image", data_uri(jpeg(mode="CMYK")), ANY)
     assert "CMYK" in found.warnings[0]
 
 
 async def test_an_animated_png_is_sent_with_a_warning() -> None:
     content = png(save_all=True, append_images=[picture().rotate(180)])
-    found = await read_picture("first_frame_image", data_uri(content), ANY)
+    found = await read_image("first_frame_image", data_uri(content), ANY)
     assert "animated" in found.warnings[0]
 
 
 async def test_a_url_is_passed_on_and_never_fetched() -> None:
     url = "http://127.0.0.1:9/never-asked.png?signature=a%2Fb"
-    found = await read_picture("first_frame_image", f"  {url} ", ANY)
+    found = await read_image("first_frame_image", f"  {url} ", ANY)
     assert (found.url, found.content, found.shown) == (url, b"", url)
 
 
@@ -127,11 +127,11 @@ def test_what_pillow_remarks_on_odd_pictures_never_reaches_stderr(tmp_path: Path
 import anyio, sys
 from pathlib import Path
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import PictureRules, read_picture
+from hailuo_mcp.media.images import ImageRules, read_image
 async def main():
     for path in sorted(Path(sys.argv[1]).iterdir()):
         try:
-            await read_picture("first_frame_image", str(path), PictureRules([Path(sys.argv[1])]))
+            await read_image("first_frame_image", str(path), ImageRules([Path(sys.argv[1])]))
         except InvalidImage as error:
             print(error.problem.message)
 anyio.run(main)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.media.samples import data_uri, encoded, jpeg, picture, png
 from tests.support import Wire, body_of, listened_to, settings_for, wired
 
@@ -26,39 +26,39 @@ def _submissions(wire: Wire) -> list[dict[str, Any]]:
     return [body_of(request) for request in wire.posts if request.url.path != "/upload-asset"]
 
 
-def _sandboxed(directory: Path, **variables: str) -> tuple[Studio, Wire]:
+def _sandboxed(directory: Path, **variables: str) -> tuple[Session, Wire]:
     (directory / "pictures").mkdir(exist_ok=True)
     return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
 
 
 async def test_segmind_gets_each_content_uploaded_once_also_after_a_restart(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
     (tmp_path / "pictures/copy.jpg").write_bytes(png())
     given = (str(tmp_path / "pictures/a.png"), str(tmp_path / "pictures/copy.jpg"), data_uri(png()))
-    async with studio:
+    async with session:
         for number, each in enumerate(given):
-            await studio.generate({**SEGMIND, "prompt": f"kite {number}", "first_frame_image": each})
-        await studio.generate({**SEGMIND, "first_frame_image": data_uri(jpeg()), "last_frame_image": data_uri(png())})
+            await session.generate({**SEGMIND, "prompt": f"kite {number}", "first_frame_image": each})
+        await session.generate({**SEGMIND, "first_frame_image": data_uri(jpeg()), "last_frame_image": data_uri(png())})
     assert _uploads(wire) == [data_uri(png()), data_uri(jpeg(), "image/jpeg")]
     addresses = {body["first_frame_image"] for body in _submissions(wire)[:3]}
     assert len(addresses) == 1
     assert _submissions(wire)[3]["last_frame_image"] in addresses
 
-    studio, wire = _sandboxed(tmp_path)
-    async with studio:
-        await studio.generate({**SEGMIND, "prompt": "another day", "first_frame_image": data_uri(png())})
+    session, wire = _sandboxed(tmp_path)
+    async with session:
+        await session.generate({**SEGMIND, "prompt": "another day", "first_frame_image": data_uri(png())})
     assert not _uploads(wire)
     assert _submissions(wire)[0]["first_frame_image"] in addresses
 
 
 async def test_a_file_and_the_same_content_inline_are_the_same_request(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
-    async with studio:
-        first = await studio.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.png")})
-        again = await studio.generate({**SEGMIND, "first_frame_image": data_uri(png())})
-        other = await studio.generate({**SEGMIND, "first_frame_image": data_uri(png(401))})
+    async with session:
+        first = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.png")})
+        again = await session.generate({**SEGMIND, "first_frame_image": data_uri(png())})
+        other = await session.generate({**SEGMIND, "first_frame_image": data_uri(png(401))})
     assert (first.duplicate, again.duplicate, other.duplicate) == (False, True, False)
     assert again.job.request_id == first.job.request_id
     assert len(_submissions(wire)) == 2
@@ -66,19 +66,19 @@ async def test_a_file_and_the_same_content_inline_are_the_same_request(tmp_path:
 
 async def test_an_upload_that_fails_sends_no_submission(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, SEGMIND_API_KEY="sk-test")
-    studio, wire = wired(settings, lambda request: httpx.Response(400, json={"error": "no room"}))
-    async with studio:
+    session, wire = wired(settings, lambda request: httpx.Response(400, json={"error": "no room"}))
+    async with session:
         with pytest.raises(HailuoError, match="no room") as failed:
-            await studio.generate({**SEGMIND, "first_frame_image": data_uri(png())})
+            await session.generate({**SEGMIND, "first_frame_image": data_uri(png())})
     assert failed.value.problem.charged == "no"
     assert [request.url.path for request in wire.requests] == ["/upload-asset"]
 
 
 async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/mislabelled.png").write_bytes(jpeg())
-    async with studio:
-        await studio.generate({**AIMLAPI, "first_frame_image": str(tmp_path / "pictures/mislabelled.png")})
+    async with session:
+        await session.generate({**AIMLAPI, "first_frame_image": str(tmp_path / "pictures/mislabelled.png")})
     (body,) = _submissions(wire)
     head, _, payload = body["first_frame_image"].partition(",")
     assert head == "data:image/jpeg;base64"
@@ -86,14 +86,14 @@ async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) ->
 
 
 async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.webp").write_bytes(content := encoded(picture(), "WEBP"))
     given = {"prompt": "a red kite", "first_frame_image": str(tmp_path / "pictures/a.webp")}
-    async with studio:
-        await studio.generate({**given, "model": "minimax/hailuo-2.3-fast"})
+    async with session:
+        await session.generate({**given, "model": "minimax/hailuo-2.3-fast"})
         for call in (SEGMIND, AIMLAPI):
             with pytest.raises(HailuoError, match="only JPG and PNG are taken"):
-                await studio.generate({**given, "model": call["model"]})
+                await session.generate({**given, "model": call["model"]})
     (body,) = _submissions(wire)
     head, _, payload = body["first_frame_image"].partition(",")
     assert head == "data:image/webp;base64"
@@ -101,41 +101,41 @@ async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: 
 
 
 async def test_apixo_refuses_a_local_picture_and_says_what_to_do(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
-    async with studio:
+    async with session:
         for given in (str(tmp_path / "pictures/a.png"), data_uri(png())):
             with pytest.raises(HailuoError, match=r"first_frame_image must be an http\(s\) URL") as refused:
-                await studio.generate({**APIXO, "first_frame_image": given})
+                await session.generate({**APIXO, "first_frame_image": given})
             assert "web address" in refused.value.problem.hint
             assert "aimlapi/hailuo-02" in refused.value.problem.hint
     assert not wire.requests
 
 
 async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
+    session, wire = _sandboxed(tmp_path)
     url = "https://pictures.example/kite.png"
-    async with studio:
+    async with session:
         for call in (SEGMIND, AIMLAPI, APIXO):
-            await studio.generate({**call, "first_frame_image": url})
+            await session.generate({**call, "first_frame_image": url})
     assert all(url in request.content.decode() for request in wire.requests)
     assert {request.method for request in wire.requests} == {"POST"}
     assert len(wire.requests) == 3
 
 
 async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
+    session, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
     (tmp_path / "pictures/a.webp").write_bytes(encoded(picture(), "WEBP"))
-    async with studio:
-        outcome = await studio.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.webp")})
+    async with session:
+        outcome = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.webp")})
     assert _uploads(wire)[0].startswith("data:image/jpeg;base64,")
     assert "first_frame_image was mended before sending: WebP became JPEG." in outcome.job.warnings
 
 
 async def test_a_dry_run_reads_the_picture_and_sends_nothing(tmp_path: Path) -> None:
-    studio, wire = _sandboxed(tmp_path)
-    async with studio:
-        shown = await studio.generate({**SEGMIND, "first_frame_image": data_uri(png())}, dry_run=True)
+    session, wire = _sandboxed(tmp_path)
+    async with session:
+        shown = await session.generate({**SEGMIND, "first_frame_image": data_uri(png())}, dry_run=True)
     assert shown.request is not None
     assert shown.request.public()["body"]["first_frame_image"] == f"<upload:sha256:{hashlib.sha256(png()).hexdigest()}>"
     assert not wire.requests

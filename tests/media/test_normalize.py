@@ -9,17 +9,17 @@ from PIL import Image, features
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType]  its arguments have no types
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import BYTES_MAX, Picture, PictureRules, read_picture
+from hailuo_mcp.media.images import BYTES_MAX, ImageRules, LoadedImage, read_image
 from hailuo_mcp.media.normalize import mended
 from tests.media.samples import ORIENTATION, data_uri, encoded, jpeg, opened, picture, png, with_chunk
 
 register_heif_opener()  # so that Pillow can write them
 
 
-async def _fixed(content: bytes) -> tuple[Picture, str]:
+async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
     """The mended picture, which must be one that is taken as it is; and the warning."""
-    found = await read_picture("first_frame_image", data_uri(content), PictureRules(fix=True))
-    again = await read_picture("first_frame_image", found.data_uri, PictureRules(fix=False))
+    found = await read_image("first_frame_image", data_uri(content), ImageRules(fix=True))
+    again = await read_image("first_frame_image", found.data_uri, ImageRules(fix=False))
     assert again.content == found.content
     assert opened(found.content).format == {"image/jpeg": "JPEG", "image/png": "PNG"}[found.media_type]
     return found, " ".join(found.warnings)
@@ -40,23 +40,23 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
 async def test_a_webp_stays_one_where_the_gateway_takes_it() -> None:
     content = encoded(picture(), "WEBP")
     for fix in (False, True):
-        rules = PictureRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
-        found = await read_picture("first_frame_image", data_uri(content), rules)
+        rules = ImageRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
+        found = await read_image("first_frame_image", data_uri(content), rules)
         assert (found.content, found.media_type, found.warnings) == (content, "image/webp", ())
 
 
 async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
     content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
-    rules = PictureRules(formats=("JPEG", "PNG", "WebP"))
-    found = await read_picture("first_frame_image", data_uri(content), rules)
+    rules = ImageRules(formats=("JPEG", "PNG", "WebP"))
+    found = await read_image("first_frame_image", data_uri(content), rules)
     assert found.warnings == ("first_frame_image is animated; only its first picture can count.",)
 
 
 async def test_a_cut_webp_is_refused() -> None:
     content = encoded(picture(), "WEBP")
     with pytest.raises(InvalidImage, match="broken or cut WebP file"):
-        await read_picture(
-            "first_frame_image", data_uri(content[: len(content) // 2]), PictureRules(formats=("PNG", "WebP"))
+        await read_image(
+            "first_frame_image", data_uri(content[: len(content) // 2]), ImageRules(formats=("PNG", "WebP"))
         )
 
 
@@ -152,12 +152,12 @@ async def test_a_colour_profile_is_kept() -> None:
 async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     given = data_uri(encoded(picture(), "HEIF"))
     with pytest.raises(InvalidImage) as refused:
-        await read_picture("first_frame_image", given, PictureRules())
+        await read_image("first_frame_image", given, ImageRules())
     assert "HAILUO_MCP_FIX_IMAGES=1" in refused.value.problem.hint
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
     for fix in (False, True):
         with pytest.raises(InvalidImage) as refused:
-            await read_picture("first_frame_image", given, PictureRules(fix=fix))
+            await read_image("first_frame_image", given, ImageRules(fix=fix))
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
 
 

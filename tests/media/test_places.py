@@ -8,17 +8,17 @@ import pytest
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import read_local
 from hailuo_mcp.media.formats import HEADER_BYTES
-from hailuo_mcp.media.images import PictureRules, read_picture
+from hailuo_mcp.media.images import ImageRules, read_image
 from tests.media.samples import png, rules_for, without_privileges
 
 COUNTERS = Path("/proc/thread-self/io")
 
 
-async def _read(given: Path | str, rules: PictureRules) -> bytes:
-    return (await read_picture("first_frame_image", str(given), rules)).content
+async def _read(given: Path | str, rules: ImageRules) -> bytes:
+    return (await read_image("first_frame_image", str(given), rules)).content
 
 
-async def _refusal(given: Path | str, rules: PictureRules) -> str:
+async def _refusal(given: Path | str, rules: ImageRules) -> str:
     with pytest.raises(InvalidImage) as refused:
         await _read(given, rules)
     return refused.value.problem.message
@@ -65,22 +65,22 @@ async def test_without_a_setting_pictures_come_from_the_home_directory_but_no_hi
         (home / name).write_bytes(png())
     (tmp_path / "a.png").write_bytes(png())
     for given in (home / "Pictures/a.png", "~/Pictures/a.png", "file://~/Pictures/a.png", "~/.ssh/../Pictures/a.png"):
-        assert await _read(given, PictureRules())
+        assert await _read(given, ImageRules())
     for given in ("~/.ssh/x.png", home / "Pictures/.cache/a.png", "~/.a.png", "~/../a.png", "~/Pictures/../.ssh/x.png"):
-        assert "outside the directories" in await _refusal(given, PictureRules())
+        assert "outside the directories" in await _refusal(given, ImageRules())
 
 
 @pytest.mark.parametrize("home", ["/", ""])
 async def test_an_account_without_a_home_of_its_own_opens_nothing(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home or "/")
-    assert "outside the directories" in await _refusal("/etc/hostname", PictureRules())
+    assert "outside the directories" in await _refusal("/etc/hostname", ImageRules())
 
 
 async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
     for name in ("clips", "pictures", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(png())
-    rules = PictureRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
+    rules = ImageRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
     assert await _read(tmp_path / "clips/a.png", rules)
     assert await _read(tmp_path / "pictures/a.png", rules)
     assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
@@ -146,7 +146,7 @@ async def test_a_file_that_may_not_be_read_is_told_from_one_that_is_missing(tmp_
 
 async def test_over_http_a_path_is_refused_and_inline_pictures_are_not(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
-    rules = PictureRules(directories=[tmp_path], local_files=False)
+    rules = ImageRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
         assert "cannot see" in await _refusal(given, rules)
 
@@ -155,6 +155,6 @@ async def test_a_name_that_cannot_be_shown_is_shown_otherwise(tmp_path: Path) ->
     target = os.fsencode(tmp_path) + b"/odd\xff\nname.png"
     Path(os.fsdecode(target)).write_bytes(png())
     (tmp_path / "plain.png").symlink_to(os.fsdecode(target))
-    picture = await read_picture("first_frame_image", str(tmp_path / "plain.png"), rules_for(tmp_path))
+    picture = await read_image("first_frame_image", str(tmp_path / "plain.png"), rules_for(tmp_path))
     assert picture.shown.startswith("odd??name.png (sha256:")
     picture.shown.encode()

@@ -24,14 +24,14 @@ async def test_a_completed_job_whose_link_is_dead_gets_a_fresh_one_and_is_saved(
     tmp_path: Path, clock: Clock, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0, clock=clock)
-    async with build_studio(settings_for(tmp_path, **_variables(url))) as studio:
+    async with build_studio(settings_for(tmp_path, **_variables(url))) as session:
         call = arguments_for("minimax/hailuo-02", resolution="512p", first_frame_image="https://pictures.example/x.png")
-        submitted = (await studio.generate(call)).job
-        done = await studio.status(submitted.request_id)
+        submitted = (await session.generate(call)).job
+        done = await session.status(submitted.request_id)
         assert (done.state, done.expires_at, done.video_path) == (State.COMPLETED, None, None)
         assert re.fullmatch(rf"{url}/sandbox/clips/\w+\.mp4\?Expires={int(clock.now) + 3600}", done.video_url or "")
         clock.now += 30 * 3600
-        job, path = await studio.download(submitted.request_id)
+        job, path = await session.download(submitted.request_id)
         assert path.stat().st_size > 0
         assert list(jobs_in(tmp_path).values()) == [path]
         assert (job.state, job.video_url != done.video_url) == (State.COMPLETED, True)
@@ -41,8 +41,8 @@ async def test_a_refused_key_is_told_with_the_region_it_may_belong_to(
     tmp_path: Path, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0)
-    async with build_studio(settings_for(tmp_path, **_variables(url, "bad-key"))) as studio:
+    async with build_studio(settings_for(tmp_path, **_variables(url, "bad-key"))) as session:
         with pytest.raises(Unauthorized) as refused:
-            await studio.generate(arguments_for("minimax/hailuo-2.3"))
+            await session.generate(arguments_for("minimax/hailuo-2.3"))
     assert refused.value.problem.charged == "no"
     assert "MINIMAX_BASE_URL=https://api.minimaxi.com" in refused.value.problem.hint

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hailuo_mcp.sandbox import REHEARSALS, ConnectionCut
+from hailuo_mcp.sandbox import FAULTS, ConnectionCut
 from hailuo_mcp.sandbox.faults import asked_for, without_rehearsals
 
 from .wire import GATEWAYS, HISTORY, SEGMIND, Clock, Gateway, in_process, segmind_key, status_of
@@ -135,8 +135,8 @@ def test_the_words_are_found_in_any_letter_case_and_only_as_whole_words() -> Non
 
 
 def test_every_word_has_one_sentence_that_says_what_it_does() -> None:
-    assert len(REHEARSALS) == 8
-    for word, meaning in REHEARSALS.items():
+    assert len(FAULTS) == 8
+    for word, meaning in FAULTS.items():
         assert asked_for(word) == {word}
         assert meaning.endswith(".")
         assert meaning.count(".") == 1

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import CallerError, UnknownModel
 from hailuo_mcp.service import credentials
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import Wire, arguments_for, settings_for, wired
 
 SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
@@ -41,7 +41,7 @@ def with_keys(tenant: str, **keys: str) -> Caller:
     return Caller(tenant, keys={name: SecretStr(key) for name, key in keys.items()})
 
 
-def made(directory: Path, *, tenants: str = "") -> tuple[Studio, Wire, Gateways]:
+def made(directory: Path, *, tenants: str = "") -> tuple[Session, Wire, Gateways]:
     file = directory / "tenants.toml"
     file.write_text(tenants)
     variables = {
@@ -51,34 +51,34 @@ def made(directory: Path, *, tenants: str = "") -> tuple[Studio, Wire, Gateways]
         **({"HAILUO_MCP_TENANTS_FILE": str(file)} if tenants else {}),
     }
     gateways = Gateways()
-    studio, wire = wired(settings_for(directory, **variables), gateways)
-    return studio, wire, gateways
+    session, wire = wired(settings_for(directory, **variables), gateways)
+    return session, wire, gateways
 
 
 ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
 
 
 async def test_a_tenants_own_key_goes_with_all_its_requests_and_no_other(tmp_path: Path) -> None:
-    studio, wire, _ = made(tmp_path, tenants=ANNS)
-    async with studio:
+    session, wire, _ = made(tmp_path, tenants=ANNS)
+    async with session:
         own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
         for caller, key in own_keys:
             wire.requests.clear()
-            own = studio.as_caller(caller)
+            own = session.as_caller(caller)
             job = (await own.generate(arguments_for(SEGMIND, prompt=f"a kite of {caller.tenant}"))).job
             await own.status(job.request_id)
             assert {key_of(request) for request in wire.requests} == {key}
 
 
 async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall_back(tmp_path: Path) -> None:
-    studio, wire, _ = made(tmp_path, tenants=ANNS)
-    async with studio:
-        ann = studio.as_caller(Caller("ann"))
+    session, wire, _ = made(tmp_path, tenants=ANNS)
+    async with session:
+        ann = session.as_caller(Caller("ann"))
         assert {model.id.split("/")[0] for model in ann.catalog.usable} == {"segmind"}
-        assert {model.id.split("/")[0] for model in studio.catalog.usable} == {"segmind", "apixo"}
+        assert {model.id.split("/")[0] for model in session.catalog.usable} == {"segmind", "apixo"}
         with pytest.raises(UnknownModel):
             await ann.generate(arguments_for(APIXO))
-        sender = studio.as_caller(with_keys("ann", apixo="header-apixo"))
+        sender = session.as_caller(with_keys("ann", apixo="header-apixo"))
         assert {model.id.split("/")[0] for model in sender.catalog.usable} == {"apixo"}
         with pytest.raises(UnknownModel):
             await sender.generate(arguments_for(SEGMIND))
@@ -86,9 +86,9 @@ async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall
 
 
 async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_again(tmp_path: Path) -> None:
-    studio, wire, _ = made(tmp_path, tenants=ANNS)
-    async with studio:
-        ann, sender = studio.as_caller(Caller("ann")), studio.as_caller(with_keys("ann", segmind="header-key"))
+    session, wire, _ = made(tmp_path, tenants=ANNS)
+    async with session:
+        ann, sender = session.as_caller(Caller("ann")), session.as_caller(with_keys("ann", segmind="header-key"))
         job = (await sender.generate(arguments_for(SEGMIND))).job
         assert job.own_key
         asked = len(wire.requests)
@@ -97,32 +97,32 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
         with pytest.raises(CallerError):
             await ann.download(job.request_id)
         with pytest.raises(CallerError):
-            await studio.as_caller(with_keys("ben", segmind="header-key")).status(job.request_id)
-        studio.wake(job.key)
-        other_gateway = studio.as_caller(with_keys("ann", apixo="header-apixo"))
+            await session.as_caller(with_keys("ben", segmind="header-key")).status(job.request_id)
+        session.wake(job.key)
+        other_gateway = session.as_caller(with_keys("ann", apixo="header-apixo"))
         assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
         assert len(wire.requests) == asked
         much_later = job.created_at + timedelta(days=1)
-        due = await studio.ledger.lease("watcher", much_later, timedelta(seconds=1), 9, frozenset({job.origin}))
+        due = await session.ledger.lease("watcher", much_later, timedelta(seconds=1), 9, frozenset({job.origin}))
         assert due == ()
         await sender.status(job.request_id)
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 
 
 async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_asked_for_with(tmp_path: Path) -> None:
-    studio, wire, _ = made(tmp_path)
-    async with studio:
-        sender = studio.as_caller(with_keys("", segmind="header-key"))
+    session, wire, _ = made(tmp_path)
+    async with session:
+        sender = session.as_caller(with_keys("", segmind="header-key"))
         job = await sender.status(f"{SEGMIND}/from-elsewhere")
         assert job.own_key
-        await studio.status(job.request_id)
+        await session.status(job.request_id)
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 
 
 async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Path) -> None:
-    studio, wire, gateways = made(tmp_path, tenants=ANNS)
-    async with studio:
-        people = {name: studio.as_caller(Caller(name)) for name in ("ann", "ben")}
+    session, wire, gateways = made(tmp_path, tenants=ANNS)
+    async with session:
+        people = {name: session.as_caller(Caller(name)) for name in ("ann", "ben")}
         jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in people.items()}
         gateways.paused = {"ann-segmind"}
         for _ in range(2):
@@ -133,16 +133,16 @@ async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Pa
         with pytest.raises(Exception, match="pause"):
             await people["ann"].status(jobs["ann"].request_id)
         assert len(wire.requests) == asked, "the pause is kept"
-        same_account = studio.as_caller(with_keys("ben", segmind="ann-segmind"))
+        same_account = session.as_caller(with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
-        assert gateway.sender.quiet_seconds > 20, "an account is the same, whoever sends its key"
+        assert gateway.sender.retry_after > 20, "an account is the same, whoever sends its key"
 
 
 async def test_no_more_accounts_are_remembered_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "SENDERS_KEPT", 5)
-    studio, _, _ = made(tmp_path)
-    async with studio:
-        of = credentials.Accounts(studio.settings, studio.gateways)
+    session, _, _ = made(tmp_path)
+    async with session:
+        of = credentials.Accounts(session.settings, session.gateways)
         kept = of.of_caller(with_keys("x", segmind="first"))["segmind"].sender
         assert of.of_caller(with_keys("y", segmind="first"))["segmind"].sender is kept
         for number in range(6):

@@ -16,7 +16,7 @@ from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, State
 from hailuo_mcp.gateways import client, discover
 from hailuo_mcp.ledger.sqlite import SqliteLedger
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -57,9 +57,9 @@ def a_picture(width: int = 640, height: int = 480) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-async def only_job(studio: Studio) -> Any:
+async def only_job(session: Session) -> Any:
     """The one job that the ledger has."""
-    page = await studio.jobs()
+    page = await session.jobs()
     assert page.total == 1
     return page.jobs[0]
 
@@ -69,19 +69,19 @@ async def only_job(studio: Studio) -> Any:
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
+    session, wire = listened_to(settings_for(tmp_path))
     small = {"resolution": "768p"} if model_id == "segmind/hailuo-2.3-fast" else {}  # its default takes long to draw
-    async with studio:
-        submitted = (await studio.generate(arguments_for(model_id, **small))).job
+    async with session:
+        submitted = (await session.generate(arguments_for(model_id, **small))).job
         assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
         assert submitted.request_id == f"{model_id}/{submitted.remote_id}"
-        done = await studio.status(submitted.request_id, 10)
+        done = await session.status(submitted.request_id, 10)
         assert (done.state, done.error) == (State.COMPLETED, None)
         assert done.video_path
         assert jobs_in(tmp_path) == {Path(done.video_path).name: Path(done.video_path)}
         asked = len(wire.requests)
-        assert await studio.status(submitted.request_id) == done
-        assert (await studio.download(submitted.request_id))[1] == Path(done.video_path)
+        assert await session.status(submitted.request_id) == done
+        assert (await session.download(submitted.request_id))[1] == Path(done.video_path)
         assert len(wire.requests) == asked
         assert len(wire.posts) == 1
 
@@ -91,14 +91,14 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
     seen: list[Any] = []
 
     async def gateway(request: httpx.Request) -> httpx.Response:
-        other_process = SqliteLedger(studio.settings.database_path)
+        other_process = SqliteLedger(session.settings.database_path)
         seen.extend((await other_process.page("", None, 10, frozenset())).jobs)
         await other_process.close()
         return httpx.Response(200, json=TAKEN[gateway_of(model_id)])
 
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway)
-    async with studio:
-        job = (await studio.generate(arguments_for(model_id))).job
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with session:
+        job = (await session.generate(arguments_for(model_id))).job
         (before,) = seen
         assert (before.key, before.state, before.remote_id) == (job.key, State.UNCONFIRMED, None)
         assert before.error.charged == "unknown"
@@ -108,9 +108,9 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
 
 
 async def test_what_was_asked_stands_on_record_with_its_defaults(tmp_path: Path) -> None:
-    studio, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
-    async with studio:
-        job = (await studio.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
+    session, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with session:
+        job = (await session.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
         assert job.parameters == {
             "prompt": "a red kite rises [Push in]",
             "first_frame_image": PICTURE,
@@ -125,23 +125,23 @@ async def test_the_link_is_said_to_die_when_the_gateway_drops_it_counted_from_su
     model_id: str, tmp_path: Path
 ) -> None:
     name = gateway_of(model_id)
-    studio, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
-    async with studio:
-        job = (await studio.generate(arguments_for(model_id))).job
+    session, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
+    async with session:
+        job = (await session.generate(arguments_for(model_id))).job
         retention = RETENTION[name]
         assert job.expires_at == (job.created_at + retention if retention else None)
 
 
 async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warning(tmp_path: Path) -> None:
     def gateway(_: httpx.Request) -> httpx.Response:
-        with sqlite3.connect(studio.settings.database_path) as db:
+        with sqlite3.connect(session.settings.database_path) as db:
             db.execute("DROP TABLE jobs")
         db.close()
         return httpx.Response(200, json=TAKEN["segmind"])
 
-    studio, _ = wired(settings_for(tmp_path, **KEYS), gateway)
-    async with studio:
-        job = (await studio.generate(arguments_for("segmind/hailuo-02-fast"))).job
+    session, _ = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with session:
+        job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
         assert job.request_id == "segmind/hailuo-02-fast/r-1"
         assert "could not be recorded" in job.warnings[-1]
 
@@ -164,16 +164,16 @@ async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warnin
 async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_cost_nothing(
     model_id: str, answer: Any, code: str, tmp_path: Path
 ) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), answer)
-    async with studio:
+    session, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with session:
         with pytest.raises(HailuoError) as refused:
-            await studio.generate(arguments_for(model_id))
+            await session.generate(arguments_for(model_id))
         assert (refused.value.code, refused.value.problem.charged) == (code, "no")
-        job = await only_job(studio)
+        job = await only_job(session)
         assert refused.value.request_id == job.request_id
         assert (job.state, job.error.code, job.error.charged) == (State.FAILED, code, "no")
         wire.answer = says(200, TAKEN[gateway_of(model_id)])
-        again = await studio.generate(arguments_for(model_id))
+        again = await session.generate(arguments_for(model_id))
         assert (again.duplicate, again.job.state) == (False, State.QUEUED)
 
 
@@ -182,31 +182,31 @@ async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_c
 async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
     model_id: str, answer: Any, tmp_path: Path
 ) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), answer)
-    async with studio:
-        job = (await studio.generate(arguments_for(model_id))).job
+    session, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with session:
+        job = (await session.generate(arguments_for(model_id))).job
         assert job.state is State.UNCONFIRMED
         assert job.request_id == f"{model_id}/unconfirmed-{job.key}"
         assert job.error
         assert (job.error.code, job.error.charged, job.error.safe_to_retry) == ("unconfirmed", "unknown", False)
-        again = await studio.generate(arguments_for(model_id))
+        again = await session.generate(arguments_for(model_id))
         assert again.duplicate
         assert again.job.key == job.key
         assert len(wire.posts) == 1
-        assert (await only_job(studio)).key == job.key
+        assert (await only_job(session)).key == job.key
 
 
 async def test_where_no_connection_can_be_made_nothing_was_charged(tmp_path: Path) -> None:
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=request)
 
-    studio, _ = wired(settings_for(tmp_path, **KEYS), unreachable)
-    async with studio:
+    session, _ = wired(settings_for(tmp_path, **KEYS), unreachable)
+    async with session:
         with pytest.raises(HailuoError) as refused:
-            await studio.generate(arguments_for("aimlapi/hailuo-02"))
+            await session.generate(arguments_for("aimlapi/hailuo-02"))
         problem = refused.value.problem
         assert (problem.code, problem.charged, problem.safe_to_retry) == ("network_error", "no", True)
-        assert (await only_job(studio)).state is State.FAILED
+        assert (await only_job(session)).state is State.FAILED
 
 
 async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
@@ -217,14 +217,14 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
         await answered.wait()
         return httpx.Response(200, json=TAKEN["segmind"])
 
-    studio, _ = wired(settings_for(tmp_path, **KEYS), slowly)
-    async with studio:
+    session, _ = wired(settings_for(tmp_path, **KEYS), slowly)
+    async with session:
         async with anyio.create_task_group() as calls:
-            calls.start_soon(studio.generate, arguments_for("segmind/hailuo-02-fast"))
+            calls.start_soon(session.generate, arguments_for("segmind/hailuo-02-fast"))
             await arrived.wait()
             calls.cancel_scope.cancel()
             answered.set()
-        job = await only_job(studio)
+        job = await only_job(session)
         assert (job.state, job.remote_id) == (State.QUEUED, "r-1")
 
 
@@ -233,28 +233,28 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
 
 async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_path: Path) -> None:
     answers = Turns(*(says(200, {"request_id": f"r-{n}"}) for n in range(1, 4)))
-    studio, wire = wired(settings_for(tmp_path, **KEYS), answers)
-    async with studio:
-        first = await studio.generate(arguments_for("segmind/hailuo-02-fast"))
-        again = await studio.generate(arguments_for("segmind/hailuo-02-fast", duration="6", go_fast=False))
+    session, wire = wired(settings_for(tmp_path, **KEYS), answers)
+    async with session:
+        first = await session.generate(arguments_for("segmind/hailuo-02-fast"))
+        again = await session.generate(arguments_for("segmind/hailuo-02-fast", duration="6", go_fast=False))
         assert (first.duplicate, again.duplicate) == (False, True)
         assert again.job.request_id == first.job.request_id
         assert "force_new" in again.job.warnings[-1]
-        forced = await studio.generate(arguments_for("segmind/hailuo-02-fast"), force_new=True)
-        other = await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
+        forced = await session.generate(arguments_for("segmind/hailuo-02-fast"), force_new=True)
+        other = await session.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
         assert (forced.job.remote_id, other.job.remote_id) == ("r-2", "r-3")
         assert len(wire.posts) == 3
 
 
 async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path) -> None:
     outcomes: list[tuple[str, bool]] = []
-    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
 
     async def call() -> None:
-        submitted = await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+        submitted = await session.generate(arguments_for("segmind/hailuo-02-fast"))
         outcomes.append((submitted.job.request_id, submitted.duplicate))
 
-    async with studio:
+    async with session:
         async with anyio.create_task_group() as calls:
             for _ in range(5):
                 calls.start_soon(call)
@@ -264,16 +264,16 @@ async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path)
 
 
 async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     (tmp_path / "pictures").mkdir()
     file = tmp_path / "pictures" / "first.png"
     file.write_bytes(base64.b64decode(a_picture().partition(",")[2]))
     call = {"model": "segmind/hailuo-02-fast", "prompt": "x"}
-    async with studio:
-        by_uri = await studio.generate({**call, "first_frame_image": a_picture()})
-        by_path = await studio.generate({**call, "first_frame_image": str(file)})
+    async with session:
+        by_uri = await session.generate({**call, "first_frame_image": a_picture()})
+        by_path = await session.generate({**call, "first_frame_image": str(file)})
         assert by_path.job.key == by_uri.job.key
-        other = await studio.generate({**call, "first_frame_image": str(file), "duration": 10})
+        other = await session.generate({**call, "first_frame_image": str(file), "duration": 10})
         assert other.job.key != by_uri.job.key
         uploads = [path for path in wire.asked if "upload" in path]
         assert uploads == ["POST /upload-asset"]
@@ -284,36 +284,36 @@ async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Pa
 
 
 async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
-    async with studio:
-        await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
+    async with session:
+        await session.generate(arguments_for("segmind/hailuo-02-fast"))
         with pytest.raises(HailuoError) as refused:
-            await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
+            await session.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
         assert (refused.value.code, refused.value.problem.charged) == ("budget_exceeded", "no")
         assert len(wire.posts) == 1
-        await only_job(studio)
+        await only_job(session)
 
 
 async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
-    async with studio:
-        job = (await studio.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
+    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
+    async with session:
+        job = (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
         assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 0.56)
         with pytest.raises(HailuoError, match=r"\$0\.56 spent today, this one counts as \$0\.12"):
-            await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+            await session.generate(arguments_for("segmind/hailuo-02-fast"))
         assert len(wire.posts) == 1
-        assert (await studio.jobs()).spent_usd == 0
+        assert (await session.jobs()).spent_usd == 0
 
 
 async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("in the way")
-    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
-    async with studio:
+    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with session:
         with pytest.raises(InvalidInput) as refused:
-            await studio.generate(arguments_for("segmind/hailuo-02-fast"))
+            await session.generate(arguments_for("segmind/hailuo-02-fast"))
         assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
         assert wire.requests == []
-        assert (await studio.jobs()).total == 0
+        assert (await session.jobs()).total == 0
 
 
 # --- dry runs, estimates, callbacks -------------------------------------------------------------------------------
@@ -321,12 +321,12 @@ async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) ->
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(model_id: str, tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
-    async with studio:
-        dry = await studio.generate(arguments_for(model_id), dry_run=True)
+    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
+    async with session:
+        dry = await session.generate(arguments_for(model_id), dry_run=True)
         assert wire.requests == []
-        assert (await studio.jobs()).total == 0
-        await studio.generate(arguments_for(model_id))
+        assert (await session.jobs()).total == 0
+        await session.generate(arguments_for(model_id))
         (sent,) = wire.posts
         assert dry.request
         shown = dry.request.public()
@@ -340,9 +340,9 @@ async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(m
     [("segmind/hailuo-02-fast", "<upload:sha256:"), ("aimlapi/hailuo-02", "data:image/png;base64,<sha256:")],
 )
 async def test_a_dry_run_marks_a_picture_and_uploads_none(model_id: str, mark: str, tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), says(500))
-    async with studio:
-        dry = await studio.generate({"model": model_id, "prompt": "x", "first_frame_image": a_picture()}, dry_run=True)
+    session, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with session:
+        dry = await session.generate({"model": model_id, "prompt": "x", "first_frame_image": a_picture()}, dry_run=True)
         assert dry.request
         assert dry.request.body
         assert dry.request.body["first_frame_image"].startswith(mark)
@@ -366,27 +366,27 @@ async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
     allowed: str, url: str, taken: bool, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_CALLBACK_HOSTS=allowed)
-    studio, wire = wired(settings, says(200, TAKEN["apixo"]))
-    async with studio:
+    session, wire = wired(settings, says(200, TAKEN["apixo"]))
+    async with session:
         call = arguments_for("apixo/hailuo-2.3-fast", callback_url=url)
         if taken:
-            await studio.generate(call)
+            await session.generate(call)
             assert body_of(wire.posts[0])["callback_url"] == url
         else:
             with pytest.raises(InvalidInput, match=r"callback_url (names|must be)"):
-                await studio.generate(call)
+                await session.generate(call)
             assert wire.requests == []
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_the_estimates_are_the_published_figures_until_enough_is_learned(model_id: str, tmp_path: Path) -> None:
-    studio, _ = wired(settings_for(tmp_path, **KEYS), says(500))
+    session, _ = wired(settings_for(tmp_path, **KEYS), says(500))
     model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
     arguments = arguments_for(model_id)
     spec = model.read({name: value for name, value in arguments.items() if name != "model"})
     price = spec.price()
-    async with studio:
-        job = (await studio.generate(arguments, dry_run=True)).job
+    async with session:
+        job = (await session.generate(arguments, dry_run=True)).job
         assert job.estimated_seconds == spec.typical_seconds()
         assert job.estimated_cost_usd == (price.usd if price else None)
 
@@ -399,23 +399,23 @@ async def test_the_estimated_time_is_learned_from_finished_jobs_of_the_same_leng
         answer = {"status": "COMPLETED", "output": "https://cdn.example/x.mp4", "metrics": metrics}
         return httpx.Response(200, json=answer)
 
-    studio, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0"), gateway)
-    async with studio:
+    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0"), gateway)
+    async with session:
         for n in range(3):
-            job = (await studio.generate(arguments_for("segmind/hailuo-02-fast", prompt=str(n)))).job
+            job = (await session.generate(arguments_for("segmind/hailuo-02-fast", prompt=str(n)))).job
             assert job.estimated_seconds == 80.0
-            done = await studio.status(job.request_id)
+            done = await session.status(job.request_id)
             assert (done.took_seconds, done.cost_usd) == (200.0, 0.13)
-        learned = (await studio.generate(arguments_for("segmind/hailuo-02-fast"), dry_run=True)).job
-        longer = (await studio.generate(arguments_for("segmind/hailuo-02-fast", duration=10), dry_run=True)).job
+        learned = (await session.generate(arguments_for("segmind/hailuo-02-fast"), dry_run=True)).job
+        longer = (await session.generate(arguments_for("segmind/hailuo-02-fast", duration=10), dry_run=True)).job
         assert (learned.estimated_seconds, longer.estimated_seconds) == (200.0, 80.0)
-        assert (await studio.jobs()).spent_usd == pytest.approx(0.39)  # pyright: ignore[reportUnknownMemberType]
+        assert (await session.jobs()).spent_usd == pytest.approx(0.39)  # pyright: ignore[reportUnknownMemberType]
 
 
 async def test_without_a_key_and_without_the_sandbox_nothing_is_asked(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
-    async with studio:
-        for call in (studio.generate({"prompt": "x"}), studio.status("segmind/hailuo-02-fast/r-1")):
+    session, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
+    async with session:
+        for call in (session.generate({"prompt": "x"}), session.status("segmind/hailuo-02-fast/r-1")):
             with pytest.raises(HailuoError) as refused:
                 await call
             assert all(variable in refused.value.problem.hint for variable in KEYS)

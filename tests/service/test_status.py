@@ -14,9 +14,9 @@ import pytest
 from hailuo_mcp.core.errors import Expired, HailuoError, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.gateways import client
-from hailuo_mcp.sandbox import REHEARSALS
+from hailuo_mcp.sandbox import FAULTS
 from hailuo_mcp.service import long_poll
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -51,12 +51,12 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[report
         monkeypatch.setattr(long_poll, name, 0.02)
 
 
-async def submitted(studio: Studio, model_id: str = FAST_02, **more: Any) -> Job:
-    return (await studio.generate(arguments_for(model_id, **more))).job
+async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> Job:
+    return (await session.generate(arguments_for(model_id, **more))).job
 
 
-async def on_record(studio: Studio, job: Job) -> Job:
-    known = await studio.ledger.get(job.key)
+async def on_record(session: Session, job: Job) -> Job:
+    known = await session.ledger.get(job.key)
     assert known
     return known
 
@@ -66,44 +66,44 @@ async def on_record(studio: Studio, job: Job) -> Job:
 
 @pytest.mark.parametrize(("answer", "state"), [(COMPLETED, State.COMPLETED), (FAILED, State.FAILED)])
 async def test_an_ended_job_is_answered_without_asking_again(answer: Answerer, state: State, tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
-    async with studio:
-        job = await submitted(studio)
-        ended = await studio.status(job.request_id)
+    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
+    async with session:
+        job = await submitted(session)
+        ended = await session.status(job.request_id)
         assert ended.state is state
         asked = len(wire.requests)
         wire.answer = breaks
-        assert await studio.status(job.request_id, 45) == ended
+        assert await session.status(job.request_id, 45) == ended
         assert len(wire.requests) == asked
 
 
 async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_path: Path) -> None:
     result = Turns(says(200, {"status": "COMPLETED", "output": None}), COMPLETED)
-    studio, _ = wired(
+    session, _ = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED"}), result=result)
     )
-    async with studio:
-        job = await submitted(studio)
-        first = await studio.status(job.request_id)
+    async with session:
+        job = await submitted(session)
+        first = await session.status(job.request_id)
         assert (first.state, first.video_url) == (State.COMPLETED, None)
-        second = await studio.status(job.request_id)
+        second = await session.status(job.request_id)
         assert (second.state, second.video_url) == (State.COMPLETED, CLIP)
 
 
 async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path: Path) -> None:
     clip = b"\0\0\0\x18ftypmp42" + b"clip" * 100
     output = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
-    studio, wire = wired(
+    session, wire = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED", "output": output}))
     )
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id)
+    async with session:
+        job = await session.status((await submitted(session)).request_id)
         assert (job.state, job.video_url) == (State.COMPLETED, None)
         assert job.video_path
         assert await anyio.Path(job.video_path).read_bytes() == clip
-        assert "base64" not in (await on_record(studio, job)).model_dump_json()
+        assert "base64" not in (await on_record(session, job)).model_dump_json()
         asked = len(wire.requests)
-        assert (await studio.download(job.request_id))[1] == Path(job.video_path)
+        assert (await session.download(job.request_id))[1] == Path(job.video_path)
         assert len(wire.requests) == asked
 
 
@@ -114,16 +114,16 @@ async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path:
 async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
     model_id: str, word: str, code: str, tmp_path: Path
 ) -> None:
-    assert word in REHEARSALS
-    studio, _ = listened_to(settings_for(tmp_path))
-    async with studio:
-        job = await studio.status((await submitted(studio, model_id, prompt=f"a kite {word}")).request_id, 5)
+    assert word in FAULTS
+    session, _ = listened_to(settings_for(tmp_path))
+    async with session:
+        job = await session.status((await submitted(session, model_id, prompt=f"a kite {word}")).request_id, 5)
         assert job.state is State.FAILED
         assert job.error
         assert job.error.code == code
         assert job.error.charged == ("no" if model_id == FAST_02 else "unknown")
         with pytest.raises(NotReady) as refused:
-            await studio.download(job.request_id)
+            await session.download(job.request_id)
         assert refused.value.problem.safe_to_retry is False
 
 
@@ -132,9 +132,9 @@ async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
 
 async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
     status = Turns(says(500), says(503), breaks, COMPLETED)
-    studio, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
-    async with studio:
-        assert (await studio.status((await submitted(studio)).request_id)).state is State.COMPLETED
+    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
+    async with session:
+        assert (await session.status((await submitted(session)).request_id)).state is State.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -151,33 +151,33 @@ async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
 async def test_a_question_without_an_answer_is_an_error_and_leaves_the_job_as_it_was(
     answer: Answerer, code: str, tmp_path: Path
 ) -> None:
-    studio, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
-    async with studio:
-        job = await submitted(studio)
+    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
+    async with session:
+        job = await submitted(session)
         with pytest.raises(HailuoError) as refused:
-            await studio.status(job.request_id)
+            await session.status(job.request_id)
         assert refused.value.code == code
         assert refused.value.request_id == job.request_id
-        assert await on_record(studio, job) == job
+        assert await on_record(session, job) == job
 
 
 async def test_a_wait_outlives_passing_trouble(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
+    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
     told: list[State] = []
 
     async def report(job: Job) -> None:
         told.append(job.state)
         wire.answer = segmind(status=COMPLETED)
 
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id, 20, report)
+    async with session:
+        job = await session.status((await submitted(session)).request_id, 20, report)
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED])
 
 
 async def test_a_state_that_nobody_documented_is_processing(tmp_path: Path) -> None:
-    studio, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "DREAMING"})))
-    async with studio:
-        assert (await studio.status((await submitted(studio)).request_id)).state is State.PROCESSING
+    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "DREAMING"})))
+    async with session:
+        assert (await session.status((await submitted(session)).request_id)).state is State.PROCESSING
 
 
 # --- not found ------------------------------------------------------------------------------------------------------
@@ -198,24 +198,24 @@ async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
         taken = {"request_id": "r-1", "generation_id": "r-1", "code": 200, "data": {"taskId": "r-1"}}
         return httpx.Response(200, json=taken) if request.method == "POST" else httpx.Response(404, json={"code": 404})
 
-    studio, wire = wired(settings_for(tmp_path, **QUIET), gateway)
-    async with studio:
-        job = await submitted(studio, model_id)
-        await age(studio, job, young)
-        asked = await studio.status(job.request_id)
+    session, wire = wired(settings_for(tmp_path, **QUIET), gateway)
+    async with session:
+        job = await submitted(session, model_id)
+        await age(session, job, young)
+        asked = await session.status(job.request_id)
         assert asked.state is State.QUEUED
         assert f"{model_id.split('/')[0].upper()}_API_KEY" in asked.warnings[-1]
         assert not any("history" in path for path in wire.asked)
-        await age(studio, job, timedelta(days=1, minutes=1) if model_id == AIMLAPI else timedelta(hours=1, minutes=1))
-        expired = await studio.status(job.request_id)
+        await age(session, job, timedelta(days=1, minutes=1) if model_id == AIMLAPI else timedelta(hours=1, minutes=1))
+        expired = await session.status(job.request_id)
         assert expired.state is State.EXPIRED
         assert expired.error
         assert (expired.error.code, expired.error.charged) == ("expired", "unknown")
         seen = len(wire.requests)
-        assert (await studio.status(job.request_id)).state is State.EXPIRED
+        assert (await session.status(job.request_id)).state is State.EXPIRED
         assert len(wire.requests) == seen
         with pytest.raises(Expired):
-            await studio.download(job.request_id)
+            await session.download(job.request_id)
 
 
 def _history(row: Mapping[str, Any] | None) -> Answerer:
@@ -244,11 +244,11 @@ def _history(row: Mapping[str, Any] | None) -> Answerer:
 async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expired(
     row: Mapping[str, Any] | None, state: State, tmp_path: Path
 ) -> None:
-    studio, _ = wired(settings_for(tmp_path, **QUIET), _history(row))
-    async with studio:
-        job = await submitted(studio)
-        await age(studio, job, timedelta(minutes=61))
-        asked = await studio.status(job.request_id)
+    session, _ = wired(settings_for(tmp_path, **QUIET), _history(row))
+    async with session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        asked = await session.status(job.request_id)
         assert asked.state is state
         assert asked.video_url == (CLIP if state is State.COMPLETED else None)
 
@@ -257,59 +257,59 @@ async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expi
 
 
 async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_answering(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
-        lost = await submitted(studio, prompt="a kite sandbox:lost_answer")
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         assert lost.state is State.UNCONFIRMED
-        found = await studio.status(lost.request_id, 10)
+        found = await session.status(lost.request_id, 10)
         assert (found.state, found.key) == (State.COMPLETED, lost.key)
         assert found.request_id == f"{FAST_02}/{found.remote_id}" != lost.request_id
         assert found.video_path
         assert found.sandbox
-        assert await studio.status(lost.request_id) == found == await studio.status(found.request_id)
+        assert await session.status(lost.request_id) == found == await session.status(found.request_id)
         assert len(wire.posts) == 1
 
 
 async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under_way_any_more(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
-        lost = await submitted(studio, prompt="a kite sandbox:lost_answer")
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         # A crash leaves the job as it was entered: nobody saw that the answer was lost.
-        await studio.ledger.change(lost.key, lambda job: job.model_copy(update={"lost_at": None}))
+        await session.ledger.change(lost.key, lambda job: job.model_copy(update={"lost_at": None}))
         asked = len(wire.requests)
-        assert (await studio.status(lost.request_id)).state is State.UNCONFIRMED
+        assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
         assert len(wire.requests) == asked
-        await age(studio, lost, timedelta(seconds=31))
-        assert (await studio.status(lost.request_id)).state is State.COMPLETED
+        await age(session, lost, timedelta(seconds=31))
+        assert (await session.status(lost.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
 
 
 async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissions(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
+    session, wire = listened_to(settings_for(tmp_path))
     sandbox = wire.answer
-    async with studio:
+    async with session:
         wire.answer = breaks
-        lost = (await studio.generate(arguments_for(FAST_02))).job
+        lost = (await session.generate(arguments_for(FAST_02))).job
         later: list[Job] = []
 
         async def meanwhile(request: httpx.Request) -> httpx.Response:
             if "request-history" in request.url.path and not later:
-                later.append((await studio.generate(arguments_for(FAST_02), force_new=True)).job)
+                later.append((await session.generate(arguments_for(FAST_02), force_new=True)).job)
             answer = sandbox(request)
             return await answer if inspect.isawaitable(answer) else answer
 
         wire.answer = meanwhile
-        same = await studio.status(lost.request_id)
+        same = await session.status(lost.request_id)
     assert later[0].remote_id
     assert (same.state, same.remote_id) == (State.UNCONFIRMED, None)
 
 
 async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> None:
-    studio, _ = listened_to(settings_for(tmp_path))
-    async with studio:
-        lost = await submitted(studio, prompt="a kite sandbox:lost_answer")
-        await studio.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)
-        asked = await studio.status(lost.request_id)
+    session, _ = listened_to(settings_for(tmp_path))
+    async with session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
+        await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)
+        asked = await session.status(lost.request_id)
         assert (asked.state, asked.request_id) == (State.UNCONFIRMED, lost.request_id)
         assert asked.error
         assert asked.error.charged == "unknown"
@@ -319,26 +319,26 @@ async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> No
 async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_to_look(
     model_id: str, place: str, tmp_path: Path
 ) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with studio:
-        lost = await submitted(studio, model_id)
+    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with session:
+        lost = await submitted(session, model_id)
         asked = len(wire.requests)
-        same = await studio.status(lost.request_id, 45)
+        same = await session.status(lost.request_id, 45)
         assert (same.state, len(wire.requests)) == (State.UNCONFIRMED, asked)
         assert same.error
         assert "has no history" in same.error.hint
         assert place in same.error.hint
         assert "paying twice" in same.error.hint
         with pytest.raises(NotReady):
-            await studio.download(lost.request_id)
+            await session.download(lost.request_id)
 
 
 async def test_a_history_in_trouble_leaves_a_lost_submission_unconfirmed(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with studio:
-        lost = await submitted(studio)
+    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with session:
+        lost = await submitted(session)
         wire.answer = says(500)
-        assert (await studio.status(lost.request_id)).state is State.UNCONFIRMED
+        assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
 
 
 # --- ids from elsewhere ---------------------------------------------------------------------------------------------
@@ -368,40 +368,40 @@ async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str
 async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_entered(
     model_id: str, tmp_path: Path
 ) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
         with pytest.raises(UnknownRequest):
-            await studio.status(f"{model_id}/nothing")
+            await session.status(f"{model_id}/nothing")
         assert len(wire.requests) == (2 if model_id == FAST_02 else 1)  # Segmind's history is asked too
-        assert (await studio.jobs()).total == 0
+        assert (await session.jobs()).total == 0
 
 
 async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the_history(tmp_path: Path) -> None:
     row = {"request_id": "gone", "model_status": "COMPLETED", "generation_url": "https://cdn.example/gone.mp4"}
-    studio, wire = wired(settings_for(tmp_path, **QUIET), _history(row))
-    async with studio:
-        job = await studio.status(f"{FAST_02}/gone")
+    session, wire = wired(settings_for(tmp_path, **QUIET), _history(row))
+    async with session:
+        job = await session.status(f"{FAST_02}/gone")
         assert (job.state, job.video_url) == (State.COMPLETED, "https://cdn.example/gone.mp4")
-        assert (await studio.jobs()).total == 1
+        assert (await session.jobs()).total == 1
         assert wire.posts == []
 
 
 @pytest.mark.parametrize("request_id", ["nobody/nothing/x", f"{FAST_02}/unconfirmed-nothing", "segmind/hailuo-9/x"])
 async def test_an_id_that_can_be_no_jobs_is_refused_without_asking(request_id: str, tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
         with pytest.raises(UnknownRequest):
-            await studio.status(request_id)
+            await session.status(request_id)
         assert wire.requests == []
 
 
 async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with studio:
-        lost = await submitted(studio, AIMLAPI)
+    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with session:
+        lost = await submitted(session, AIMLAPI)
         asked = len(wire.requests)
         with pytest.raises(UnknownRequest):
-            await studio.status(lost.request_id.replace(AIMLAPI, FAST_02))
+            await session.status(lost.request_id.replace(AIMLAPI, FAST_02))
         assert len(wire.requests) == asked
 
 
@@ -409,10 +409,10 @@ async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) 
     "request_id", [None, 7, "", "r-1", "segmind/r-1", f"{FAST_02}/", f"{FAST_02}/..", f"{FAST_02}/\n"]
 )
 async def test_what_is_no_request_id_is_refused_with_the_form_of_one(request_id: object, tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path))
-    async with studio:
+    session, wire = listened_to(settings_for(tmp_path))
+    async with session:
         with pytest.raises(InvalidInput, match="request_id"):
-            await studio.status(request_id)
+            await session.status(request_id)
         assert wire.requests == []
 
 
@@ -448,13 +448,13 @@ async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_
 
     # Who comes after the answer is answered from it.
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60")
-    studio, wire = wired(settings, segmind(status=slowly))
+    session, wire = wired(settings, segmind(status=slowly))
 
     async def ask(job: Job) -> None:
-        answers.append((await studio.status(job.request_id)).state)
+        answers.append((await session.status(job.request_id)).state)
 
-    async with studio:
-        job = await submitted(studio)
+    async with session:
+        job = await submitted(session)
         async with anyio.create_task_group() as questions:
             for _ in range(5):
                 questions.start_soon(ask, job)
@@ -473,28 +473,28 @@ async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path:
         await go_on.wait()
         return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
 
-    studio, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
-    async with studio:
-        job = await submitted(studio)
+    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
+    async with session:
+        job = await submitted(session)
         async with anyio.create_task_group() as questions:
-            questions.start_soon(studio.status, job.request_id, 45)
+            questions.start_soon(session.status, job.request_id, 45)
             await arrived.wait()
             questions.cancel_scope.cancel()
         go_on.set()
-        assert (await studio.status(job.request_id)).state is State.COMPLETED
+        assert (await session.status(job.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
 
 
 async def test_a_wait_ends_with_the_job_and_tells_its_progress(tmp_path: Path) -> None:
     status = Turns(says(200, {"status": "QUEUED"}), PROCESSING, COMPLETED)
-    studio, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
+    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
     told: list[State] = []
 
     async def report(job: Job) -> None:
         told.append(job.state)
 
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id, 45, report)
+    async with session:
+        job = await session.status((await submitted(session)).request_id, 45, report)
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
 
 
@@ -503,24 +503,24 @@ async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway
         await anyio.sleep_forever()
         raise AssertionError
 
-    studio, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=PROCESSING))
-    async with studio:
-        job = await submitted(studio)
-        assert (await studio.status(job.request_id, 0.1)).state is State.PROCESSING
+    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=PROCESSING))
+    async with session:
+        job = await submitted(session)
+        assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
         wire.answer = segmind(status=never)
         with anyio.fail_after(5):
-            assert (await studio.status(job.request_id, 0.1)).state is State.PROCESSING
+            assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
 
 
 async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
-    async with studio:
-        job = await submitted(studio)
+    session, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
+    async with session:
+        job = await submitted(session)
         for _ in range(3):
-            assert (await studio.status(job.request_id)).state is State.PROCESSING
+            assert (await session.status(job.request_id)).state is State.PROCESSING
         assert len(wire.requests) == 2
-        await age(studio, job, timedelta(seconds=61))
-        await studio.status(job.request_id)
+        await age(session, job, timedelta(seconds=61))
+        await session.status(job.request_id)
         assert len(wire.requests) == 3
 
 
@@ -529,34 +529,34 @@ async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path
 
 async def test_a_clip_that_cannot_be_saved_is_told_with_its_link_and_changes_no_state(tmp_path: Path) -> None:
     output = "https://127.0.0.1:9/clip.mp4"
-    studio, _ = wired(
+    session, _ = wired(
         settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "COMPLETED", "output": output}))
     )
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id)
+    async with session:
+        job = await session.status((await submitted(session)).request_id)
         assert (job.state, job.video_url, job.video_path) == (State.COMPLETED, output, None)
         assert "The clip is not saved yet" in job.warnings[-1]
-        assert (await on_record(studio, job)).warnings == ()
+        assert (await on_record(session, job)).warnings == ()
 
 
 async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path: Path) -> None:
-    studio, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id)
+    session, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with session:
+        job = await session.status((await submitted(session)).request_id)
         assert job.video_url
         link = job.video_url
-        await studio.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{link}.gone"}))
-        saved, path = await studio.download(job.request_id)
+        await session.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{link}.gone"}))
+        saved, path = await session.download(job.request_id)
         assert (saved.video_url, saved.video_path) == (link, str(path))
         assert jobs_in(tmp_path) == {path.name: path}
 
 
 async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_completed(tmp_path: Path) -> None:
-    studio, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with studio:
-        job = await studio.status((await submitted(studio)).request_id)
-        await studio.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
+    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with session:
+        job = await session.status((await submitted(session)).request_id)
+        await session.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
         wire.answer = GONE
         with pytest.raises(Expired):
-            await studio.download(job.request_id)
-        assert (await on_record(studio, job)).state is State.COMPLETED
+            await session.download(job.request_id)
+        assert (await on_record(session, job)).state is State.COMPLETED

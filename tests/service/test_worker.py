@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.ledger import Budget, Guard
+from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.service.credentials import Accounts
 from hailuo_mcp.service.poller import Tracker
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.worker import AT_ONCE, LEASE, LOOK_EVERY_SECONDS, LOOK_SECONDS, SAVE_AGAIN, Watcher, next_look
 from tests.support import KEYS, Answerer, Wire, settings_for, wired
 
@@ -38,37 +38,37 @@ def says_completed(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
 
 
-async def entered(studio: Studio, *jobs: Job) -> None:
-    guard = Guard(Budget(frozenset()), timedelta(0))
+async def entered(session: Session, *jobs: Job) -> None:
+    guard = SubmitPolicy(Budget(frozenset()), timedelta(0))
     for job in jobs:
-        await studio.ledger.enter(job, guard)
+        await session.ledger.create_if_absent(job, guard)
 
 
 @asynccontextmanager
-async def watching(studio: Studio, *, save: bool = False) -> AsyncGenerator[None]:
+async def watching(session: Session, *, save: bool = False) -> AsyncGenerator[None]:
     """A watcher over an open studio. In the end it is cut off like one whose process dies: it gives nothing back."""
-    tracker = Tracker(Accounts(studio.settings, studio.gateways), studio.ledger, studio.clips)
+    tracker = Tracker(Accounts(session.settings, session.gateways), session.ledger, session.clips)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Watcher(studio.ledger, tracker, frozenset({ORIGIN}), save=save).run, tasks)
+        tasks.start_soon(Watcher(session.ledger, tracker, frozenset({ORIGIN}), save=save).run, tasks)
         async with asyncio.timeout(30):
             yield
         tasks.cancel_scope.cancel()
 
 
-def a_studio(directory: Path, answer: Answerer, **variables: str) -> tuple[Studio, Wire]:
+def a_studio(directory: Path, answer: Answerer, **variables: str) -> tuple[Session, Wire]:
     return wired(settings_for(directory, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables), answer)
 
 
 @asynccontextmanager
-async def watched(directory: Path, answer: Answerer, *jobs: Job) -> AsyncGenerator[tuple[Studio, Wire]]:
-    studio, wire = a_studio(directory, answer)
-    async with studio:
-        await entered(studio, *jobs)
-        async with watching(studio):
-            yield studio, wire
+async def watched(directory: Path, answer: Answerer, *jobs: Job) -> AsyncGenerator[tuple[Session, Wire]]:
+    session, wire = a_studio(directory, answer)
+    async with session:
+        await entered(session, *jobs)
+        async with watching(session):
+            yield session, wire
 
 
-async def changed(studio: Studio, *, jobs: int) -> None:
+async def changed(session: Session, *, jobs: int) -> None:
     """Waits until so many jobs were changed."""
     keys: set[str] = set()
     enough = asyncio.Event()
@@ -78,7 +78,7 @@ async def changed(studio: Studio, *, jobs: int) -> None:
         if len(keys) >= jobs:
             enough.set()
 
-    studio.ledger.on_news.append(note)
+    session.ledger.on_change.append(note)
     await enough.wait()
 
 
@@ -91,9 +91,9 @@ async def test_a_look_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
             await release.wait()
         return says_completed(request)
 
-    async with watched(tmp_path, answer, *jobs) as (studio, _):
-        await changed(studio, jobs=2 * AT_ONCE - 1)
-        first = await studio.ledger.get(jobs[0].key)
+    async with watched(tmp_path, answer, *jobs) as (session, _):
+        await changed(session, jobs=2 * AT_ONCE - 1)
+        first = await session.ledger.get(jobs[0].key)
         assert first
         assert first.state is State.QUEUED
         release.set()
@@ -115,24 +115,24 @@ async def test_no_more_than_a_few_jobs_are_looked_at_at_once(tmp_path: Path) -> 
         return says_completed(request)
 
     jobs = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE)]
-    async with watched(tmp_path, answer, *jobs) as (studio, _):
+    async with watched(tmp_path, answer, *jobs) as (session, _):
         await full.wait()
         release.set()
-        await changed(studio, jobs=2 * AT_ONCE)
+        await changed(session, jobs=2 * AT_ONCE)
     assert most == AT_ONCE
 
 
 async def test_the_longest_due_is_looked_at_first(tmp_path: Path) -> None:
     jobs = [a_job(remote_id=f"r-{n}", created_at=utc_now() - timedelta(minutes=n)) for n in (5, 9, 7)]
-    async with watched(tmp_path, says_completed, *jobs) as (studio, wire):
-        await changed(studio, jobs=3)
+    async with watched(tmp_path, says_completed, *jobs) as (session, wire):
+        await changed(session, jobs=3)
     assert [path.split("/r-")[1][0] for path in wire.asked[:3]] == ["9", "7", "5"]
 
 
 async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: Path) -> None:
     job = a_job(remote_id="r-1")
-    async with watched(tmp_path, says_completed, job) as (studio, wire):
-        await changed(studio, jobs=1)
+    async with watched(tmp_path, says_completed, job) as (session, wire):
+        await changed(session, jobs=1)
     assert not list((tmp_path / "clips").glob("*"))
     assert all("clips.example" not in str(request.url) for request in wire.requests)
 
@@ -167,7 +167,7 @@ async def test_several_watchers_never_look_at_a_job_at_the_same_time(
     monkeypatch.setattr("hailuo_mcp.service.worker.LOOK_EVERY_SECONDS", 0.01)
 
     def at_once(job: Job, *, save: bool) -> timedelta | None:
-        return None if job.settled else timedelta(0)
+        return None if job.is_final else timedelta(0)
 
     monkeypatch.setattr("hailuo_mcp.service.worker.next_look", at_once)
     jobs, rounds = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE + 8)], 3
@@ -203,11 +203,11 @@ async def test_several_watchers_never_look_at_a_job_at_the_same_time(
 
     async with AsyncExitStack() as stack:
         studios = [a_studio(tmp_path, as_watcher(n), HAILUO_MCP_DATABASE_URL=url)[0] for n in range(3)]
-        for studio in studios:
-            await stack.enter_async_context(studio)
+        for session in studios:
+            await stack.enter_async_context(session)
         await entered(studios[0], *jobs)
-        for studio in studios:
-            await stack.enter_async_context(watching(studio))
+        for session in studios:
+            await stack.enter_async_context(watching(session))
         await over.wait()
     assert not collisions
     assert set(looks.values()) == {rounds}

@@ -62,7 +62,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_tool_call_holds_the_ledger_and_the_gateway_and_that_its_request(run: Run) -> None:
-    (entered, *_) = run.collector.named("ledger enter")
+    (entered, *_) = run.collector.named("ledger create_if_absent")
     (submitted, *_) = run.collector.named("submit segmind")
     posted = next(span for span in run.collector.named("POST") if span.parent == submitted.id)
     assert run.above(entered)[0] == run.above(submitted)[0] == "tools/call generate_video"

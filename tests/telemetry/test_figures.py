@@ -14,7 +14,7 @@ from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
 from hailuo_mcp.ledger.instrumented import moved, traced
 from hailuo_mcp.ledger.sqlite import SqliteLedger
-from hailuo_mcp.telemetry import Figures, made_by
+from hailuo_mcp.telemetry import Metrics, create_metrics
 
 MODEL = "apixo/hailuo-2.3-fast"
 
@@ -24,7 +24,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()
-        self.figures: Figures = made_by(MeterProvider([self._reader]).get_meter("test"))
+        self.metrics: Metrics = create_metrics(MeterProvider([self._reader]).get_meter("test"))
 
     def read(self, name: str) -> list[tuple[dict[str, Any], float]]:
         """Each data point's attributes, and its sum."""
@@ -52,7 +52,7 @@ def _job(**values: Any) -> Job:
 
 def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
     job = _job(estimated_cost_usd=0.3, polls=4)
-    moved(job, job.observed(Observation(state=State.COMPLETED, took_seconds=90)), meter.figures)
+    moved(job, job.apply_observation(Observation(state=State.COMPLETED, took_seconds=90)), meter.metrics)
     ((about, lag),) = meter.read("notice_lag")
     assert lag == pytest.approx(10, abs=0.5)
     assert about == {"hailuo_mcp.gateway": "apixo", "hailuo_mcp.model": MODEL}
@@ -61,9 +61,9 @@ def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
 
 def test_a_completion_timed_here_has_none(meter: Meter) -> None:
     job = _job(polled_at=utc_now())
-    ended = job.observed(Observation(state=State.COMPLETED))
+    ended = job.apply_observation(Observation(state=State.COMPLETED))
     assert ended.took_seconds
-    moved(job, ended, meter.figures)
+    moved(job, ended, meter.metrics)
     assert meter.read("notice_lag") == []
     assert [round(seconds) for _, seconds in meter.read("duration")] == [100]
 
@@ -82,7 +82,7 @@ def test_a_completion_timed_here_has_none(meter: Meter) -> None:
 )
 def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, price: str, usd: float) -> None:
     job = _job(estimated_cost_usd=0.3, tenant="studio-a")
-    moved(job, job.observed(seen), meter.figures)
+    moved(job, job.apply_observation(seen), meter.metrics)
     ((about, spent),) = meter.read("spend")
     assert spent == usd
     assert about["hailuo_mcp.price"] == price
@@ -94,11 +94,11 @@ def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, pr
 
 def test_an_end_is_counted_once(meter: Meter) -> None:
     job = _job()
-    expired = job.vanished(Problem(code="expired", message="gone"))
-    moved(job, expired, meter.figures)
-    found = expired.observed(Observation(state=State.COMPLETED), from_history=True)
-    moved(expired, found, meter.figures)
-    moved(found, found.saved("/clips/a.mp4"), meter.figures)
+    expired = job.mark_expired(Problem(code="expired", message="gone"))
+    moved(job, expired, meter.metrics)
+    found = expired.apply_observation(Observation(state=State.COMPLETED), from_history=True)
+    moved(expired, found, meter.metrics)
+    moved(found, found.saved("/clips/a.mp4"), meter.metrics)
     counted = {about["hailuo_mcp.state"]: count for about, count in meter.read("transitions")}
     assert counted == {"expired": 1, "completed": 1}
     assert len(meter.read("polls")) == 1
@@ -113,7 +113,7 @@ async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
     }
     ledger = traced(plain)
     try:
-        job = await ledger.adopt(_job())
+        job = await ledger.import_job(_job())
         assert (await ledger.change(job.key, lambda j: j.polled())).polls == 1
         assert await ledger.get(job.key) == await ledger.find(MODEL, "r", "", "sandbox")
     finally:
@@ -123,7 +123,7 @@ async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
 
 async def test_a_poll_is_counted_where_it_is_written_down() -> None:
     job = _job()
-    asked = job.observed(Observation(state=State.PROCESSING)).polled()
+    asked = job.apply_observation(Observation(state=State.PROCESSING)).polled()
     assert asked.polls == 2
-    assert asked.vanished(Problem(code="expired", message="gone")).polls == 3
+    assert asked.mark_expired(Problem(code="expired", message="gone")).polls == 3
     assert Job.model_validate_json(job.model_dump_json(exclude={"polls"})).polls == 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from hailuo_mcp.core.settings import GatewaySettings, Settings, SettingsError
-from hailuo_mcp.telemetry import about, called_by, current
+from hailuo_mcp.telemetry import current, log_context, set_caller
 from hailuo_mcp.telemetry.logging import MASK, SECRET_MIN, Masking, handler_to, secrets_in
 from tests.http.servers import SANDBOX, TRANSPORTS
 from tests.support import KEYS, facts_of, log_of, sandbox_on_a_port, settings_for
@@ -39,7 +39,7 @@ def _object(stream: io.StringIO) -> dict[str, Any]:
 
 def test_a_json_line_is_one_object_with_the_job_it_is_about(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_LOG_FORMAT="JSON")
-    with _logging(settings) as (logger, stream), about(request_id="segmind/x/1", tenant="studio-a"):
+    with _logging(settings) as (logger, stream), log_context(request_id="segmind/x/1", tenant="studio-a"):
         logger.warning("two\nlines of %s", "words")
     line = _object(stream)
     assert line.pop("time").endswith("+00:00")
@@ -55,7 +55,7 @@ def test_a_json_line_is_one_object_with_the_job_it_is_about(tmp_path: Path) -> N
 def test_a_text_line_names_the_job_unless_its_words_do(tmp_path: Path) -> None:
     with _logging(settings_for(tmp_path)) as (logger, stream):
         logger.info("before")
-        with about(request_id="segmind/x/1"):
+        with log_context(request_id="segmind/x/1"):
             logger.info("during")
             logger.info("segmind/x/1 is named")
     before, during, named = stream.getvalue().splitlines()
@@ -82,7 +82,7 @@ def test_no_known_secret_is_ever_logged(tmp_path: Path, form: str) -> None:
             logger.exception("failed")
         logger.info("collector %s", "sk-collector=1")
         logger.info("tokens tok-of-a and tok-of-b")
-        with about(secrets=("one-of-the-callers",)):
+        with log_context(secrets=("one-of-the-callers",)):
             logger.info("their %s", "one-of-the-callers")
     written = stream.getvalue()
     assert KEY.lower() not in written.lower()
@@ -169,7 +169,7 @@ async def test_each_call_has_its_own_caller() -> None:
     seen: dict[str, str] = {}
 
     async def call(tenant: str) -> None:
-        called_by(tenant, (f"key-of-{tenant}",))
+        set_caller(tenant, (f"key-of-{tenant}",))
         await anyio.lowlevel.checkpoint()
         seen[tenant] = f"{current().tenant} {current().secrets}"
 

@@ -15,11 +15,11 @@ from tests.telemetry.collector import collecting
 SERVED = """
 import os, sys, threading, time
 from hailuo_mcp.telemetry.exporter import exporting
-from hailuo_mcp.telemetry import span, figures
+from hailuo_mcp.telemetry import span, metrics
 with exporting(os.environ, "1.2.3"):
     if {within!r}:
         with span("seen"):
-            figures().transitions.add(1)
+            metrics().transitions.add(1)
     print(len(threading.enumerate()), any(name.startswith("opentelemetry.sdk") for name in sys.modules))
     ended = time.monotonic()
 if {timed!r}:

@@ -12,16 +12,16 @@ from hailuo_mcp.core.spec import (
     CANONICAL_TYPES,
     GIVEN,
     IMAGE_PARAMETERS,
+    Constraint,
     Flag,
     Forbid,
     ImageUrl,
     ModelSpec,
-    NullIsSent,
     Price,
-    Says,
-    Tariff,
+    PriceRule,
+    SendsNull,
+    repr_name,
     shown,
-    shown_name,
 )
 from hailuo_mcp.gateways import Gateway
 
@@ -69,7 +69,7 @@ class Builder:
         fields = _fields(entry, place, shape, addresses_only=gateway.pictures == "url")
         model = create_model("OwnModel", __base__=named, __module__=__name__, **fields)
         model.rules = tuple(_rules(entry, place, model))
-        model.tariffs = tuple(_tariffs(entry, place, model))
+        model.price_rules = tuple(_price_rules(entry, place, model))
         return model
 
 
@@ -92,7 +92,7 @@ def _fields(entry: ModelEntry, place: Place, shape: type[ModelSpec], *, addresse
         here = (*place, "parameters", name)
         if name not in CANONICAL_TYPES:
             raise WrongEntry(
-                here, f"there is no parameter {shown_name(name)}; this server has {', '.join(CANONICAL_TYPES)}"
+                here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL_TYPES)}"
             )
         wire = parameter.wire or shape.wire_names.get(name, name)
         if other := on_the_wire.get(wire):
@@ -106,11 +106,11 @@ def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, *, add
     """Type and default, as `create_model` takes them."""
     canonical, allowed = _narrowed(name, parameter, place, addresses_only=addresses_only)
     _check_presence(name, parameter, allowed, place)
-    metadata: list[Any] = [Says(parameter.source, parameter.says or _in_words(parameter))]
+    metadata: list[Any] = [Constraint(parameter.source, parameter.says or _in_words(parameter))]
     if wire != name:
         metadata.append(Field(serialization_alias=wire))
     if parameter.null_sent:
-        metadata.append(NullIsSent())
+        metadata.append(SendsNull())
     required = parameter.required or name == "prompt"
     kind = canonical if required or parameter.default is not None else canonical | None
     return Annotated[(kind, *metadata)], ... if required else parameter.default
@@ -177,7 +177,7 @@ def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
         yield Forbid(values, rule.cure, rule.source)
 
 
-def _tariffs(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Tariff]:
+def _price_rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[PriceRule]:
     for index, price in enumerate(entry.prices):
         here = (*place, "prices", index)
         if index and not entry.prices[index - 1].when:
@@ -185,7 +185,7 @@ def _tariffs(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterato
                 here, "the price above holds always, so this one never does; put the one without when last"
             )
         when = _checked(price.when, (*here, "when"), model)
-        yield Tariff(Price(price.usd, price.kind, price.source, price.as_of), when)
+        yield PriceRule(Price(price.usd, price.kind, price.source, price.as_of), when)
 
 
 def _checked(values: Mapping[str, bool | int | str], place: Place, model: type[ModelSpec]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _checked(values: Mapping[str, bool | int | str], place: Place, model: type[M
         if name not in schemas or name == "prompt":
             choice = ", ".join(other for other in schemas if other != "prompt") or "none; remove this"
             what = "is always there" if name == "prompt" else "is no parameter of this model"
-            raise WrongEntry((*place, name), f"{shown_name(name)} {what}; take from {choice}")
+            raise WrongEntry((*place, name), f"{repr_name(name)} {what}; take from {choice}")
         possible = _possible(schemas[name]) or tuple(PRESENCE)
         if not _among(value, possible):
             message = f"{name} never has the value {shown(value)}; take from {_written(possible)}"

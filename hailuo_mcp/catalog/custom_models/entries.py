@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntry
-from hailuo_mcp.core.spec import Source, shown, shown_name
+from hailuo_mcp.core.spec import Source, repr_name, shown
 
 MODEL_ID = re.compile(r"[a-z0-9]+/[a-z0-9.-]+")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -138,7 +138,7 @@ def read_entries(document: Document) -> list[ModelEntry]:
 
 def _wrong(error: ErrorDetails) -> WrongEntry:
     place: Place = error["loc"]
-    name = shown_name(str(next((step for step in reversed(place) if isinstance(step, str)), "the file")))
+    name = repr_name(str(next((step for step in reversed(place) if isinstance(step, str)), "the file")))
     match error["type"]:
         case "missing":
             return WrongEntry(place, f"{name} is missing; add it", is_gap=True)

@@ -13,27 +13,27 @@ from hailuo_mcp.cli.doctor import configurations, database, environment, gateway
 from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok
 from hailuo_mcp.gateways import discover
 
-__all__ = ["Finding", "Level", "Report", "examine"]
+__all__ = ["Finding", "Level", "Report", "run_checks"]
 
 _SECRET_LENGTH_MIN = 5
 """Shorter than this, what is hidden would be parts of ordinary words."""
 
 
-async def examine(environ: Mapping[str, str], *, offline: bool = False) -> Report:
+async def run_checks(environ: Mapping[str, str], *, offline: bool = False) -> Report:
     """Look at everything that these variables set up; `offline` asks no gateway."""
-    found = list(packages.look())
-    opened = environment.open_studio(environ)
+    found = list(packages.check())
+    opened = environment.open_session(environ)
     found += opened.wrong
-    found += environment.look(environ, opened.settings)
-    found += places.look(opened.settings)
-    found += await database.look(opened.settings, opened.studio)
-    if opened.studio:
-        await opened.studio.ledger.close()
+    found += environment.check(environ, opened.settings)
+    found += places.check(opened.settings)
+    found += await database.check(opened.settings, opened.session)
+    if opened.session:
+        await opened.session.ledger.close()
     if offline:
         found.append(ok("gateways", "not asked: --offline"))
     else:
-        found += await gateways.look(discover(), opened.settings)
-    found += configurations.look()
+        found += await gateways.check(discover(), opened.settings)
+    found += configurations.check()
     secrets = tuple(_secrets(environ))
     return Report.of(version(packages.PACKAGE), tuple(_without(secrets, finding) for finding in found))
 

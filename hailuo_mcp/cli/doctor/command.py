@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import anyio
 import click
 
-from hailuo_mcp.cli.doctor import Finding, Level, Report, examine
+from hailuo_mcp.cli.doctor import Finding, Level, Report, run_checks
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import print_json, results
 
@@ -28,7 +28,7 @@ def doctor(offline: bool, as_json: bool) -> Exit:
     Run it with the variables that the host sets for the server: it sees those of this terminal.
     """
     logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # everything worth saying is in the findings
-    report = anyio.run(lambda: examine(os.environ, offline=offline))
+    report = anyio.run(lambda: run_checks(os.environ, offline=offline))
     if as_json:
         print_json(report)
     else:

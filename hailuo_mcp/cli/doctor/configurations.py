@@ -12,7 +12,7 @@ from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 _MODULE = "hailuo_mcp"
 
 
-def look() -> Iterator[Finding]:
+def check() -> Iterator[Finding]:
     # By path: in the home directory, a project's file is the user's own.
     here = {found.place.path: found for found in reversed(installer.survey()) if found.is_host_here}
     for found in reversed(here.values()):
@@ -21,7 +21,7 @@ def look() -> Iterator[Finding]:
         yield ok("hosts", "none of those known is on this machine", "hailuo-mcp install --help names them.")
 
 
-def _place(found: installer.Found) -> Iterator[Finding]:
+def _place(found: installer.DetectedConfig) -> Iterator[Finding]:
     about = f"host {found.host.name}"
     if found.problem:
         yield problem(about, found.problem, "Correct the file by hand; the host does not understand it either.")
@@ -33,7 +33,7 @@ def _place(found: installer.Found) -> Iterator[Finding]:
         yield ok(about, f"{found.host.title} does not know this server ({found.place.path})", cure)
 
 
-def _entry(about: str, found: installer.Found, entry: installer.Entry) -> Finding:
+def _entry(about: str, found: installer.DetectedConfig, entry: installer.Entry) -> Finding:
     named = f"{entry.name!r} in {found.place.path}"
     if not entry.is_ours:
         cure = f"Give one of the two another name: {_install(found)} --name NAME"
@@ -66,5 +66,5 @@ def _is_this(entry: installer.Entry) -> bool:
     return beside and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", _MODULE))
 
 
-def _install(found: installer.Found) -> str:
+def _install(found: installer.DetectedConfig) -> str:
     return f"hailuo-mcp install {found.host.name}" + (" --scope project" if found.place.is_shared else "")

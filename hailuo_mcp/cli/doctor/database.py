@@ -13,23 +13,23 @@ from hailuo_mcp.cli.doctor.places import unwritable
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.ledger.sqlite import MIGRATIONS
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 ABOUT = "database"
 VARIABLE = f"{PREFIX}DATABASE_URL"
 _BUSY_SECONDS = 2.0
 
 
-async def look(settings: Settings, studio: Studio | None) -> list[Finding]:
+async def check(settings: Settings, session: Session | None) -> list[Finding]:
     """Look at the database of these settings; without a studio, no engine but SQLite can be asked."""
     if settings.database_url and not settings.database_url.startswith("sqlite:"):
-        return [await _ask(studio)] if studio else []
+        return [await _ask(session)] if session else []
     return await to_thread.run_sync(lambda: list(_file(settings.database_path)))
 
 
-async def _ask(studio: Studio) -> Finding:
+async def _ask(session: Session) -> Finding:
     try:
-        page = await studio.ledger.page("", None, 1, frozenset())
+        page = await session.ledger.page("", None, 1, frozenset())
     except HailuoError as error:
         return problem(ABOUT, error.problem.message, error.problem.hint)
     return ok(ABOUT, f"answers, and holds {page.total} jobs of this machine's own")

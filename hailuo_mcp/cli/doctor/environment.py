@@ -9,7 +9,7 @@ from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError, is_unfilled, variables
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 SHOWN_FROM_LENGTH = 20
 """A key of at least this length is known by its last characters without being given away."""
@@ -24,11 +24,11 @@ class Opened:
     that one names."""
 
     settings: Settings
-    studio: Studio | None
+    session: Session | None
     wrong: tuple[Finding, ...]
 
 
-def open_studio(environ: Mapping[str, str]) -> Opened:
+def open_session(environ: Mapping[str, str]) -> Opened:
     """Settings and a studio over these variables without the wrong ones, and a finding for each of those: one wrong
     value shall not hide what else there is."""
     left, wrong = dict(environ), list[Finding]()
@@ -54,7 +54,7 @@ def _told(error: SettingsError, value: str) -> str:
     return text
 
 
-def look(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
+def check(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
     yield from _strange_variables(environ)
     yield from _unfilled(environ)
     for kind in discover():

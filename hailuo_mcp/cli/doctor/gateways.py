@@ -22,7 +22,7 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.settings import GatewaySettings, Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import POLL_SECONDS, Answer, Sender, WireRequest
+from hailuo_mcp.gateways.client import POLL_SECONDS, GatewayClient, Request, Response
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
@@ -30,7 +30,7 @@ NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Probe:
     """What came of asking one gateway; `skew` is how far our clock is ahead of its."""
 
     host: str
@@ -38,48 +38,48 @@ class Visit:
     skew: timedelta | None
 
 
-class _Overhearing(Sender):
+class RecordingClient(GatewayClient):
     """Keeps the last answer, of which `Gateway.poll` passes on only the meaning."""
 
-    answer: Answer | None = None
+    answer: Response | None = None
     at: datetime | None = None
 
-    async def patiently(
+    async def send_with_retry(
         self,
-        request: WireRequest,
+        request: Request,
         seconds: float = POLL_SECONDS,
-        status_of: Callable[[Answer], int] = lambda answer: answer.status,
-    ) -> Answer:
-        self.answer = await super().patiently(request, seconds, status_of)
+        status_of: Callable[[Response], int] = lambda answer: answer.status,
+    ) -> Response:
+        self.answer = await super().send_with_retry(request, seconds, status_of)
         self.at = datetime.now(UTC)
         return self.answer
 
 
-async def look(kinds: Sequence[type[Gateway]], settings: Settings) -> list[Finding]:
+async def check(kinds: Sequence[type[Gateway]], settings: Settings) -> list[Finding]:
     """A finding for each gateway with a key, and one for the clock."""
-    visits: dict[str, Visit] = {}
+    probes: dict[str, Probe] = {}
 
-    async def visit(kind: type[Gateway]) -> None:
-        visits[kind.name] = await _visit(kind, settings.gateways[kind.name])
+    async def probe(kind: type[Gateway]) -> None:
+        probes[kind.name] = await _probe(kind, settings.gateways[kind.name])
 
     async with anyio.create_task_group() as group:
         for kind in kinds:
             if settings.gateways[kind.name].key:
-                group.start_soon(visit, kind)
-    in_order = [visits[kind.name] for kind in kinds if kind.name in visits]
-    return [*(visit.finding for visit in in_order), _clock(in_order)]
+                group.start_soon(probe, kind)
+    in_order = [probes[kind.name] for kind in kinds if kind.name in probes]
+    return [*(probe.finding for probe in in_order), _clock(in_order)]
 
 
-async def _visit(kind: type[Gateway], settings: GatewaySettings) -> Visit:
-    host, sender = urlsplit(settings.urls["base"]).netloc, _Overhearing(kind.title, wait_of=kind.wait_of)
+async def _probe(kind: type[Gateway], settings: GatewaySettings) -> Probe:
+    host, sender = urlsplit(settings.urls["base"]).netloc, RecordingClient(kind.title, wait_of=kind.wait_of)
     try:
         finding = await _ask(kind, settings, sender, host)
     finally:
         await sender.close()
-    return Visit(host, finding, _skew(sender))
+    return Probe(host, finding, _skew(sender))
 
 
-async def _ask(kind: type[Gateway], settings: GatewaySettings, sender: _Overhearing, host: str) -> Finding:
+async def _ask(kind: type[Gateway], settings: GatewaySettings, sender: RecordingClient, host: str) -> Finding:
     about, variable = f"{kind.name} gateway", f"{kind.name.upper()}_BASE_URL"
     address = f"Correct {variable}, or remove it: the default is {kind.hosts['base']}."
     try:
@@ -109,7 +109,7 @@ async def _ask(kind: type[Gateway], settings: GatewaySettings, sender: _Overhear
     return ok(about, f"{host} takes the key")
 
 
-async def _takes_any_key(kind: type[Gateway], settings: GatewaySettings, sender: _Overhearing) -> bool:
+async def _takes_any_key(kind: type[Gateway], settings: GatewaySettings, sender: RecordingClient) -> bool:
     """Some other service that knows no such path says so to everybody, in the same words as the right one."""
     try:
         await kind(settings.model_copy(update={"key": NO_KEY}), sender).check_key()
@@ -118,7 +118,7 @@ async def _takes_any_key(kind: type[Gateway], settings: GatewaySettings, sender:
     return True
 
 
-def _foreign(answer: Answer | None) -> bool:
+def _foreign(answer: Response | None) -> bool:
     """Whether an answer cannot be of a gateway's API, which says everything in JSON objects; that it has trouble may
     be said by whatever stands before it."""
     if answer is None or isinstance(answer.body, dict):
@@ -126,7 +126,7 @@ def _foreign(answer: Answer | None) -> bool:
     return answer.status not in (401, 429) and answer.status < 500
 
 
-def _skew(sender: _Overhearing) -> timedelta | None:
+def _skew(sender: RecordingClient) -> timedelta | None:
     if sender.answer is None or sender.at is None:
         return None
     try:
@@ -136,8 +136,8 @@ def _skew(sender: _Overhearing) -> timedelta | None:
     return sender.at - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
 
 
-def _clock(visits: Sequence[Visit]) -> Finding:
-    told = [(abs(visit.skew), visit.skew, visit.host) for visit in visits if visit.skew is not None]
+def _clock(probes: Sequence[Probe]) -> Finding:
+    told = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
     if not told:
         return ok("clock", "not compared: no gateway has told the time")
     off, skew, host = min(told)  # of several, the one that agrees best: one of them may be wrong itself

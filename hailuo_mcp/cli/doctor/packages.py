@@ -19,7 +19,7 @@ LOST_WITHOUT = {
 """Extra to what is not there without it. One that is not named here is told by its name alone."""
 
 
-def look() -> Iterator[Finding]:
+def check() -> Iterator[Finding]:
     yield ok("python", f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}")
     needed = [Requirement(line) for line in requires(PACKAGE) or ()]
     always = [requirement for requirement in needed if _applies(requirement)]

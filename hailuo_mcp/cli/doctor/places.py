@@ -14,7 +14,7 @@ from hailuo_mcp.media.clips import FREE_BYTES_MIN
 _MB = 1024 * 1024
 
 
-def look(settings: Settings) -> Iterator[Finding]:
+def check(settings: Settings) -> Iterator[Finding]:
     yield _output(settings)
     for directory in settings.input_dirs:
         yield _input(directory)

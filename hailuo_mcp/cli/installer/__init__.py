@@ -5,33 +5,33 @@ and how it is put there and taken away without touching anything else.
         found.host.title, found.place.path, found.exists, found.entries, found.problem
 """
 
-from hailuo_mcp.cli.installer.editing import Edited, install, printed, uninstall
-from hailuo_mcp.cli.installer.entries import Entry, Found, look, survey
+from hailuo_mcp.cli.installer.editing import ConfigChange, install, printed, uninstall
+from hailuo_mcp.cli.installer.entries import DetectedConfig, Entry, detect, survey
 from hailuo_mcp.cli.installer.files import ConfigError
 from hailuo_mcp.cli.installer.host import Host, Keys, Place, Scope
 from hailuo_mcp.cli.installer.known import all, find
 from hailuo_mcp.cli.installer.launcher import Launcher, launcher
 from hailuo_mcp.cli.installer.machine import Machine
-from hailuo_mcp.cli.installer.shape import NAME, Wanted, may_be_shown
+from hailuo_mcp.cli.installer.shape import NAME, InstallSpec, may_be_shown
 
 __all__ = [
     "NAME",
+    "ConfigChange",
     "ConfigError",
-    "Edited",
+    "DetectedConfig",
     "Entry",
-    "Found",
     "Host",
+    "InstallSpec",
     "Keys",
     "Launcher",
     "Machine",
     "Place",
     "Scope",
-    "Wanted",
     "all",
+    "detect",
     "find",
     "install",
     "launcher",
-    "look",
     "may_be_shown",
     "printed",
     "survey",

@@ -8,8 +8,8 @@ import click
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import Edited, Host, Place, Scope, Wanted
-from hailuo_mcp.cli.installer.install_env import SANDBOX, carried, gateway_names
+from hailuo_mcp.cli.installer import ConfigChange, Host, InstallSpec, Place, Scope
+from hailuo_mcp.cli.installer.install_env import SANDBOX, gateway_names, install_env
 from hailuo_mcp.cli.output import PROGRAM, Field, print_fields, print_json, remarks, results
 from hailuo_mcp.core.errors import InvalidInput
 
@@ -71,10 +71,10 @@ def install(
     hailuo-mcp install vscode --gateway segmind --print
     """
     chosen, place = _place(host, scope)
-    found = installer.look(chosen, place)
+    found = installer.detect(chosen, place)
     held = next((entry.variables for entry in found.entries if entry.name == name), ())
-    along = carried(place, gateways, held, sandbox=sandbox, prints=prints, asks=_can_ask() and not (yes or prints))
-    wanted = Wanted(
+    along = install_env(place, gateways, held, sandbox=sandbox, prints=prints, asks=_can_ask() and not (yes or prints))
+    wanted = InstallSpec(
         launcher=PORTABLE if portable else installer.launcher(),
         name=_checked(name),
         keys=along.keys,
@@ -127,7 +127,9 @@ def _can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def _carry_out(edited: Edited, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool) -> Exit:
+def _carry_out(
+    edited: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
+) -> Exit:
     """Show, ask, do, and say what was done."""
     if edited.does_something and not as_json:
         _show(edited)
@@ -164,7 +166,7 @@ def _carry_out(edited: Edited, place: Place, name: str, closing: list[Field], *,
     return Exit.DONE
 
 
-def _show(edited: Edited) -> None:
+def _show(edited: ConfigChange) -> None:
     what = {"created": "is made", "restored": "becomes what it was" if edited.raw is not None else "is removed"}
     remarks().print(f"{edited.file.path} {what.get(edited.action, 'is changed')}:", style="bold")
     for line in edited.diff.splitlines():

@@ -14,14 +14,14 @@ from hailuo_mcp.cli.installer.diffs import masked_diff
 from hailuo_mcp.cli.installer.edits import Edit, Key, apply_to, in_words, new_inputs, our_inputs, updates
 from hailuo_mcp.cli.installer.files import PRIVATE, ConfigError, ConfigFile
 from hailuo_mcp.cli.installer.host import Host, Keys, Place
-from hailuo_mcp.cli.installer.shape import Wanted
+from hailuo_mcp.cli.installer.shape import InstallSpec
 from hailuo_mcp.cli.installer.values import as_object
 
 Action = Literal["created", "added", "updated", "unchanged", "removed", "restored", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class ConfigChange:
     """A change of one file, not yet made."""
 
     host: Host
@@ -63,7 +63,7 @@ class Edited:
         return self.file.backup if self.keeps_backup else None
 
 
-def install(host: Host, place: Place, wanted: Wanted) -> Edited:
+def install(host: Host, place: Place, wanted: InstallSpec) -> ConfigChange:
     """The plan to put our entry there, or to bring the one that is there up to date: what the user added to it stays.
 
     Raises:
@@ -84,7 +84,7 @@ def install(host: Host, place: Place, wanted: Wanted) -> Edited:
     action: Action = "unchanged"
     if changes:
         action = "created" if file.raw is None else "added" if held is None else "updated"
-    return Edited(
+    return ConfigChange(
         host,
         file,
         action,
@@ -96,7 +96,7 @@ def install(host: Host, place: Place, wanted: Wanted) -> Edited:
     )
 
 
-def uninstall(host: Host, place: Place, name: str) -> Edited:
+def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
     """The plan to take our entry away. Where nothing else was changed since it was put there, the file becomes what it
     was, to the byte, or goes away if there was none.
 
@@ -107,13 +107,13 @@ def uninstall(host: Host, place: Place, name: str) -> Edited:
     data = entries.parse(host, file)
     held = _ours(host, data, name)
     if held is None:
-        return Edited(host, file, "absent", file.raw, None, (), "")
+        return ConfigChange(host, file, "absent", file.raw, None, (), "")
     asked = our_inputs(host, data, name, held)
     ours = [data["inputs"][index] for index in asked]
     before, shown = _before(host, file, name, held, ours), [held, *ours]
     changes = (f"{host.servers}.{name} is removed",)
     if before is not None:
-        return Edited(
+        return ConfigChange(
             host,
             file,
             "restored",
@@ -126,10 +126,12 @@ def uninstall(host: Host, place: Place, name: str) -> Edited:
     # From the last to the first, so that the places of the others stay.
     edits = [Edit(("inputs", index), drops=True) for index in reversed(asked)]
     text = _edited(host, file, data, [*edits, Edit((host.servers, name), drops=True)])
-    return Edited(host, file, "removed", file.encoded(text), None, changes, masked_diff(file, text, host.format, shown))
+    return ConfigChange(
+        host, file, "removed", file.encoded(text), None, changes, masked_diff(file, text, host.format, shown)
+    )
 
 
-def printed(host: Host, place: Place, wanted: Wanted) -> str:
+def printed(host: Host, place: Place, wanted: InstallSpec) -> str:
     """A configuration with nothing but our entry, to be pasted."""
     return _fresh(host, "", wanted.name, shape.entry(host, place, wanted), shape.inputs(place, wanted))
 
@@ -164,7 +166,7 @@ def _before(host: Host, file: ConfigFile, name: str, held: dict[str, Any], asked
     return backup if same else None
 
 
-def _mode(file: ConfigFile, place: Place, wanted: Wanted, held: dict[str, Any] | None) -> int | None:
+def _mode(file: ConfigFile, place: Place, wanted: InstallSpec, held: dict[str, Any] | None) -> int | None:
     """Private, where the file holds keys of ours."""
     if place.keys is not Keys.WRITTEN:
         return None

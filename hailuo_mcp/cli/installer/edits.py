@@ -8,7 +8,7 @@ from hailuo_mcp.cli.installer import shape
 from hailuo_mcp.cli.installer.diffs import MASK
 from hailuo_mcp.cli.installer.files import ConfigError
 from hailuo_mcp.cli.installer.host import Host, Keys, Place
-from hailuo_mcp.cli.installer.shape import Wanted
+from hailuo_mcp.cli.installer.shape import InstallSpec
 from hailuo_mcp.cli.installer.values import as_list, as_object
 
 Key = str | int
@@ -21,7 +21,7 @@ class Edit:
     drops: bool = False
 
 
-def updates(host: Host, place: Place, wanted: Wanted, held: dict[str, Any], entry: dict[str, Any]) -> list[Edit]:
+def updates(host: Host, place: Place, wanted: InstallSpec, held: dict[str, Any], entry: dict[str, Any]) -> list[Edit]:
     """What brings the entry that is there up to date; what the user added to it stays."""
     here = (host.servers, wanted.name)
     edits: list[Edit] = []

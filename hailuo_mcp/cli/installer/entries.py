@@ -31,7 +31,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedConfig:
     """What was found at one place."""
 
     host: Host
@@ -44,12 +44,12 @@ class Found:
     """Why the file cannot be read or understood."""
 
 
-def survey(machine: Machine | None = None) -> tuple[Found, ...]:
+def survey(machine: Machine | None = None) -> tuple[DetectedConfig, ...]:
     """Every place of every host; never raises."""
-    return tuple(look(host, place) for host in all() for place in host.places(machine))
+    return tuple(detect(host, place) for host in all() for place in host.places(machine))
 
 
-def look(host: Host, place: Place) -> Found:
+def detect(host: Host, place: Place) -> DetectedConfig:
     """What stands at this place; never raises."""
     exists = place.path.exists()
     # Claude Code's own directory is beside its file, and not around it.
@@ -58,9 +58,9 @@ def look(host: Host, place: Place) -> Found:
     try:
         servers = servers_in(host, parse(host, read(place.path)))
     except ConfigError as error:
-        return Found(host, place, is_here, exists, problem=str(error))
+        return DetectedConfig(host, place, is_here, exists, problem=str(error))
     entries = (_entry(name, held) for name, server in servers.items() if (held := as_object(server)) is not None)
-    return Found(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
+    return DetectedConfig(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
 
 
 def parse(host: Host, file: ConfigFile) -> dict[str, Any]:

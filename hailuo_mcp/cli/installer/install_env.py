@@ -36,7 +36,7 @@ def gateway_names() -> tuple[str, ...]:
     return tuple(gateway.name for gateway in discover())
 
 
-def carried(
+def install_env(
     place: Place, gateways: Iterable[str], held: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
 ) -> Carried:
     """What goes along: the keys of the `gateways` named, else those that are set now, else those the user names when

@@ -14,7 +14,7 @@ NAME = "hailuo"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InstallSpec:
     """What shall be installed."""
 
     launcher: Launcher
@@ -27,7 +27,7 @@ class Wanted:
     """Variables to take away, where an earlier entry has them."""
 
 
-def entry(host: Host, place: Place, wanted: Wanted) -> dict[str, Any]:
+def entry(host: Host, place: Place, wanted: InstallSpec) -> dict[str, Any]:
     """The entry as it is written anew."""
     made: dict[str, Any] = {
         **host.always,
@@ -47,7 +47,7 @@ def entry(host: Host, place: Place, wanted: Wanted) -> dict[str, Any]:
     return made
 
 
-def inputs(place: Place, wanted: Wanted) -> list[dict[str, Any]]:
+def inputs(place: Place, wanted: InstallSpec) -> list[dict[str, Any]]:
     """What the host shall ask for: https://code.visualstudio.com/docs/copilot/reference/mcp-configuration"""
     if place.keys is not Keys.PROMPTED:
         return []
@@ -66,7 +66,7 @@ def input_id(name: str, variable: str) -> str:
     return f"{name}-{variable.lower().replace('_', '-')}"
 
 
-def _value(place: Place, wanted: Wanted, variable: str) -> str:
+def _value(place: Place, wanted: InstallSpec, variable: str) -> str:
     match place.keys:
         case Keys.CLAUDE_REFERENCE:
             # With a default: a variable that is not set would otherwise arrive as the text of the reference.

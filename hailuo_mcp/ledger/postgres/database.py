@@ -125,7 +125,7 @@ class Database:
                 f"The job ledger in {self._place} cannot be used ({type(error).__name__}).",
                 "Check that the server named in HAILUO_MCP_DATABASE_URL is up, lets this user in, and lets it create "
                 "tables.",
-                abroad=UNUSABLE,
+                remote=UNUSABLE,
             ) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -224,8 +224,10 @@ def _split_options(url: str) -> tuple[str, dict[str, Any]]:
         return url, {}
     given = parse_qsl(query)
     size = dict(given)["statement_cache_size"]
-    rest = urlencode([(name, value) for name, value in given if name != "statement_cache_size"])
-    return before + (mark + rest if rest else ""), {"statement_cache_size": int(size) if size.isdecimal() else size}
+    release_lease = urlencode([(name, value) for name, value in given if name != "statement_cache_size"])
+    return before + (mark + release_lease if release_lease else ""), {
+        "statement_cache_size": int(size) if size.isdecimal() else size
+    }
 
 
 def _place(url: str) -> str:

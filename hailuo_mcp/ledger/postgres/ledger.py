@@ -21,16 +21,16 @@ from hailuo_mcp.ledger.base import (
     MIN_SAMPLES,
     SAMPLES,
     SECRET_BYTES,
-    Guard,
     JobPage,
     Ledger,
-    blocks,
+    SubmitPolicy,
     day_start,
     duration_of,
-    is_news,
+    is_duplicate_of,
+    is_significant_change,
 )
 from hailuo_mcp.ledger.postgres.database import PATIENCE_SECONDS, READY_SECONDS, Database, Session
-from hailuo_mcp.ledger.postgres.notifications import CHANNEL, hear
+from hailuo_mcp.ledger.postgres.notifications import CHANNEL, on_notify
 
 _CLAIM = """
     INSERT INTO hailuo_claims VALUES ($1, $2, $3, now())
@@ -130,19 +130,19 @@ class PostgresLedger(Ledger):
         self._ready_patience = min(patience, READY_SECONDS)
 
     async def listen(self, tasks: TaskGroup) -> None:
-        tasks.start_soon(hear, self._database, self._sender, self._tell)
+        tasks.start_soon(on_notify, self._database, self._sender, self._notify)
 
     async def close(self) -> None:
         await self._database.close()
 
-    async def enter(self, job: Job, guard: Guard) -> Job:
-        async def enter(db: Session) -> Job:
+    async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
+        async def create_if_absent(db: Session) -> Job:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
             if row := await db.fetchrow(_GET, job.key):
                 known = _job(row)  # of the same moment: entered by this very call, in a commit whose answer was lost
                 return job if known.created_at == job.created_at else known
             for row in await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant):
-                if blocks(earlier := _job(row), job, guard):
+                if is_duplicate_of(earlier := _job(row), job, guard):
                     return earlier
             if guard.budget.limited:
                 midnight = day_start(job.created_at)
@@ -154,10 +154,10 @@ class PostgresLedger(Ledger):
             await self._insert(db, job)
             return job
 
-        return self._told(job, await self._database.transact(enter))
+        return self._told(job, await self._database.transact(create_if_absent))
 
-    async def adopt(self, job: Job) -> Job:
-        async def adopt(db: Session) -> Job:
+    async def import_job(self, job: Job) -> Job:
+        async def import_job(db: Session) -> Job:
             await db.execute(_CLAIM, job.tenant, job.origin, job.request_id)
             row = await db.fetchrow(_FIND, job.remote_id or "", job.model, job.tenant, job.origin)
             if row and (known := _job(row)).origin == job.origin:
@@ -165,7 +165,7 @@ class PostgresLedger(Ledger):
             await self._insert(db, job)
             return job
 
-        return self._told(job, await self._database.transact(adopt))
+        return self._told(job, await self._database.transact(import_job))
 
     async def get(self, key: str) -> Job | None:
         return await self._one(_GET, key)
@@ -184,14 +184,14 @@ class PostgresLedger(Ledger):
             job = _job(row)
             changed = change(job)
             if changed != job:
-                told = is_news(job, changed)
+                told = is_significant_change(job, changed)
                 news = news or told
                 await db.execute(_UPDATE, *_values(changed), self._message(key) if told else None)
             return changed
 
         changed = await self._database.transact(apply)
         if news:
-            self._tell(key)
+            self._notify(key)
         return changed
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
@@ -225,14 +225,14 @@ class PostgresLedger(Ledger):
 
         return tuple(_job(row) for row in await self._database.write(lease))
 
-    async def rest(self, key: str, owner: str, until: datetime | None) -> None:
-        async def rest(db: Session) -> None:
+    async def release_lease(self, key: str, owner: str, until: datetime | None) -> None:
+        async def release_lease(db: Session) -> None:
             if until is None:
                 await db.execute(_REST_FOR_EVER, key, owner)
             else:
                 await db.execute(_REST, until - utc_now(), key, owner)
 
-        await self._database.write(rest)
+        await self._database.write(release_lease)
 
     async def secret(self) -> bytes:
         async def secret(db: Session) -> bytes:
@@ -259,7 +259,7 @@ class PostgresLedger(Ledger):
 
     def _told(self, job: Job, outcome: Job) -> Job:
         if outcome.key == job.key:
-            self._tell(job.key)
+            self._notify(job.key)
         return outcome
 
     def _message(self, key: str) -> str:
@@ -271,7 +271,7 @@ def _values(job: Job) -> tuple[Any, ...]:
     return (
         *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at),
         *(job.fingerprint, duration_of(job), job.took_seconds),
-        *(not job.uncharged, job.counted_usd, job.known_usd, job.model_dump_json()),
+        *(not job.not_charged, job.budget_cost, job.cost_estimate, job.model_dump_json()),
     )
 
 

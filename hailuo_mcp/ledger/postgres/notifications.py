@@ -19,7 +19,7 @@ STILL_THERE_SECONDS = 20.0
 PAUSE_SECONDS, PAUSE_AFTER_LOSS_SECONDS = 10.0, 0.5
 
 
-async def hear(database: Database, sender: str, tell: Callable[[str], None]) -> None:
+async def on_notify(database: Database, sender: str, tell: Callable[[str], None]) -> None:
     """Pass on the keys that others than `sender` send, until cancelled; and the empty key whenever listening begins
     (again), for what was said before is lost."""
 

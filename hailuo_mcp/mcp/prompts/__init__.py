@@ -14,10 +14,10 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
-from hailuo_mcp.core.spec import shown, shown_name
+from hailuo_mcp.core.spec import repr_name, shown
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 
 def definitions() -> list[Prompt]:
@@ -36,7 +36,7 @@ def definitions() -> list[Prompt]:
     ]
 
 
-async def get(studio: Studio, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
+async def get(session: Session, name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:
     """The prompt with its arguments filled in.
 
     Raises:
@@ -45,9 +45,9 @@ async def get(studio: Studio, name: str, arguments: Mapping[str, str] | None) ->
     recipe = _recipe(name)
     given = _checked(recipe, arguments or {})
     try:
-        lines = await recipe.write(studio, given)
+        lines = await recipe.write(session, given)
     except HailuoError as error:
-        problem = studio.told(error).problem
+        problem = session.redact(error).problem
         message = f"{problem.message} {problem.hint}".replace("first_frame_image", "the picture")
         code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
         raise MCPError(code, f"{recipe.name}: {message}") from None
@@ -55,7 +55,7 @@ async def get(studio: Studio, name: str, arguments: Mapping[str, str] | None) ->
     return GetPromptResult(description=recipe.title, messages=[PromptMessage(role="user", content=text)])
 
 
-async def suggestions(studio: Studio, name: str, argument: str, given: Given) -> Sequence[str]:
+async def suggestions(session: Session, name: str, argument: str, given: Given) -> Sequence[str]:
     """The values worth offering for an argument of a prompt; none for free text.
 
     Raises:
@@ -65,7 +65,7 @@ async def suggestions(studio: Studio, name: str, argument: str, given: Given) ->
     wanted = next((a for a in recipe.arguments if a.name == argument), None)
     if wanted is None:
         raise _unknown_argument(recipe, argument)
-    return await wanted.suggests(studio, given) if wanted.suggests else ()
+    return await wanted.suggests(session, given) if wanted.suggests else ()
 
 
 def _recipe(name: str) -> Recipe:
@@ -80,7 +80,7 @@ def _recipe(name: str) -> Recipe:
 def _unknown_argument(recipe: Recipe, name: str) -> MCPError:
     takes = ", ".join(a.name for a in recipe.arguments) or "no arguments"
     return MCPError(
-        INVALID_PARAMS, f"{recipe.name} has no argument {shown_name(name)}; it takes {takes}.", {"argument": name[:80]}
+        INVALID_PARAMS, f"{recipe.name} has no argument {repr_name(name)}; it takes {takes}.", {"argument": name[:80]}
     )
 
 

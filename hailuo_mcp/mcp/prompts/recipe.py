@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 
 Given = Mapping[str, str]
 """Arguments by name, without the empty ones: hosts send the fields that a person left blank."""
@@ -18,7 +18,7 @@ class Argument:
     description: str
     longest: int
     required: bool = False
-    suggests: Callable[[Studio, Given], Awaitable[Sequence[str]]] | None = None
+    suggests: Callable[[Session, Given], Awaitable[Sequence[str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +29,4 @@ class Recipe:
     title: str
     description: str
     arguments: tuple[Argument, ...]
-    write: Callable[[Studio, Given], Awaitable[list[str]]]
+    write: Callable[[Session, Given], Awaitable[list[str]]]

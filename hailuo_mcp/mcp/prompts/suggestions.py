@@ -5,35 +5,35 @@ from collections.abc import Awaitable, Callable, Sequence
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp.prompts.recipe import Given
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
 SHOTS_MAX = 12
 SUGGESTED_CLIPS = 200
 
 
-async def models(studio: Studio, _: Given) -> Sequence[str]:
-    return [model.id for model in studio.catalog.usable if model.takes("first_frame_image")]
+async def models(session: Session, _: Given) -> Sequence[str]:
+    return [model.id for model in session.catalog.usable if model.takes("first_frame_image")]
 
 
-async def chaining_models(studio: Studio, _: Given) -> Sequence[str]:
-    return [model.id for model in studio.catalog.usable if chains(studio.catalog, model)]
+async def chaining_models(session: Session, _: Given) -> Sequence[str]:
+    return [model.id for model in session.catalog.usable if chains(session.catalog, model)]
 
 
-async def last_frames(studio: Studio, _: Given) -> Sequence[str]:
-    page = await studio.jobs(State.COMPLETED, SUGGESTED_CLIPS)
+async def last_frames(session: Session, _: Given) -> Sequence[str]:
+    page = await session.jobs(State.COMPLETED, SUGGESTED_CLIPS)
     return [f"{LAST_FRAME}{job.request_id}" for job in page.jobs if job.video_path]
 
 
-async def shot_counts(_: Studio, __: Given) -> Sequence[str]:
+async def shot_counts(_: Session, __: Given) -> Sequence[str]:
     return [str(number) for number in range(1, SHOTS_MAX + 1)]
 
 
-def values_of(parameter: str) -> Callable[[Studio, Given], Awaitable[Sequence[str]]]:
+def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[str]]]:
     """The closed values of a parameter: those of the model given so far, else of all usable ones."""
 
-    async def values(studio: Studio, given: Given) -> Sequence[str]:
-        usable = studio.catalog.usable
+    async def values(session: Session, given: Given) -> Sequence[str]:
+        usable = session.catalog.usable
         models = [model for model in usable if model.id == given.get("model")] or usable
         found = [
             str(value)

@@ -14,7 +14,7 @@ from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poller import FIND_WINDOW
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
 SHOTS = 3
@@ -82,12 +82,12 @@ def _camera() -> list[str]:
     ]
 
 
-def _house_rules(studio: Studio) -> list[str]:
+def _house_rules(session: Session) -> list[str]:
     lines = [
         "A clip takes one to nine minutes and is paid for when it is submitted. Never submit a job again because an "
         "answer was slow or unclear: list_jobs shows whether it exists.",
     ]
-    if studio.settings.in_sandbox:
+    if session.settings.in_sandbox:
         lines.append(
             "This is the sandbox: the clips are previews and nothing is charged; the prices are the real ones."
         )
@@ -107,14 +107,14 @@ _POLL = (
 # --- the texts ----------------------------------------------------------------------------------------------------
 
 
-async def animate_picture(studio: Studio, given: Given) -> list[str]:
+async def animate_picture(session: Session, given: Given) -> list[str]:
     task = [
         "Animate a picture into a video clip.",
         "",
         f"Picture: {given['picture']}",
         f"What should happen: {given['action']}",
     ]
-    catalog = studio.catalog
+    catalog = session.catalog
     if not catalog.usable:
         return [*task, "", *_no_model(catalog)]
     options = _picked(given, "duration", "resolution")
@@ -139,13 +139,13 @@ async def animate_picture(studio: Studio, given: Given) -> list[str]:
         "",
         *_camera(),
         "",
-        *_house_rules(studio),
+        *_house_rules(session),
     ]
 
 
-async def storyboard(studio: Studio, given: Given) -> list[str]:
+async def storyboard(session: Session, given: Given) -> list[str]:
     shots, picture = _number_of_shots(given), given.get("first_picture")
-    catalog = studio.catalog
+    catalog = session.catalog
     task = [
         f"Tell a story in {shots} {'shot' if shots == 1 else 'shots'}, one video job each.",
         "",
@@ -201,7 +201,7 @@ async def storyboard(studio: Studio, given: Given) -> list[str]:
         "",
         *_camera(),
         "",
-        *_house_rules(studio),
+        *_house_rules(session),
     ]
 
 
@@ -210,7 +210,7 @@ def _total(spec: ModelSpec, shots: int) -> list[str]:
     return [f"Estimate for {shots} such shots: ${price.usd * shots:.2f}"] if price else []
 
 
-async def compare_models(studio: Studio, given: Given) -> list[str]:
+async def compare_models(session: Session, given: Given) -> list[str]:
     picture = given.get("picture")
     start = {"first_frame_image": picture} if picture else {}
     task = [
@@ -220,7 +220,7 @@ async def compare_models(studio: Studio, given: Given) -> list[str]:
         f"Picture: {picture or 'none, from text alone'}",
         "",
     ]
-    catalog = studio.catalog
+    catalog = session.catalog
     if not catalog.usable:
         return [*task, *_no_model(catalog)]
     specs: list[ModelSpec] = []
@@ -252,18 +252,18 @@ async def compare_models(studio: Studio, given: Given) -> list[str]:
         "5. Show a table: model, state, time taken (elapsed_seconds), cost, video_path. Say which differences come "
         "from settings, such as resolution, and leave the judgement of the pictures to the user.",
         "",
-        *_house_rules(studio),
+        *_house_rules(session),
     ]
 
 
-async def rescue_clips(studio: Studio, _: Given) -> list[str]:
+async def rescue_clips(session: Session, _: Given) -> list[str]:
     now = utc_now()
-    pages = [await studio.jobs(state, RESCUED_PER_STATE) for state in State if not state.ended]
-    pages.append(await studio.jobs(State.COMPLETED, RESCUED_PER_STATE))
-    jobs = [job for page in pages for job in page.jobs if job.origin != IN_PROCESS or studio.settings.in_sandbox]
+    pages = [await session.jobs(state, RESCUED_PER_STATE) for state in State if not state.is_terminal]
+    pages.append(await session.jobs(State.COMPLETED, RESCUED_PER_STATE))
+    jobs = [job for page in pages for job in page.jobs if job.origin != IN_PROCESS or session.settings.in_sandbox]
     jobs.sort(key=lambda job: _urgency(job, now))
     unsaved = [job for job in jobs if job.state is State.COMPLETED and not job.video_path]
-    running = [job for job in jobs if not job.state.ended and now - job.created_at < FIND_WINDOW]
+    running = [job for job in jobs if not job.state.is_terminal and now - job.created_at < FIND_WINDOW]
     lines = ["Save the clips that are paid for and not yet on disk, before the gateways drop them.", ""]
     if not unsaved and not running:
         return [

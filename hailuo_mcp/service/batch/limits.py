@@ -28,10 +28,10 @@ class Spending:
         return sum(self.counted.values())
 
     def see(self, job: Job) -> None:
-        if job.uncharged:
+        if job.not_charged:
             self.counted.pop(job.key, None)
         else:
-            self.counted[job.key] = job.counted_usd
+            self.counted[job.key] = job.budget_cost
 
     def refusal(self, estimate: Job) -> str | None:
         """Why one more job does not fit, if it does not."""

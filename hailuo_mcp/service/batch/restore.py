@@ -8,12 +8,12 @@ from hailuo_mcp.core.errors import UnknownRequest
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.batch.limits import Spending
 from hailuo_mcp.service.batch.progress import Link, Progress
-from hailuo_mcp.service.batch.rows import Row, Stand, never_taken, stand_of
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.batch.rows import Row, ShotStatus, never_taken, shot_status
+from hailuo_mcp.service.session import Session
 
 
-async def recall(
-    studio: Studio, progress: Progress, rows: Sequence[Row], spending: Spending, *, retry_failed: bool
+async def restore(
+    session: Session, progress: Progress, rows: Sequence[Row], spending: Spending, *, retry_failed: bool
 ) -> None:
     """Bring the rows, and what was spent, up to what is known. Nothing is submitted.
 
@@ -21,44 +21,44 @@ async def recall(
         HailuoError: it cannot be known now, so that nothing may be submitted either.
     """
     # A job of another origin, like a rehearsal's, stands for nothing here.
-    origins = frozenset(gateway.origin for gateway in studio.gateways.values())
+    origins = frozenset(gateway.origin for gateway in session.gateways.values())
     for key in progress.keys:
-        job = await studio.ledger.get(key)
+        job = await session.ledger.get(key)
         if job and job.origin in origins:
             spending.see(job)
     for row in rows:
-        next_attempt = await _recall(studio, progress, row, spending, origins)
-        again = row.stand is Stand.FAILED and (retry_failed or never_taken(row))
-        if row.stand is Stand.WAITING or again:
-            row.stand, row.attempt, row.job, row.problem = Stand.WAITING, next_attempt, None, None
+        next_attempt = await _recall(session, progress, row, spending, origins)
+        again = row.status is ShotStatus.FAILED and (retry_failed or never_taken(row))
+        if row.status is ShotStatus.WAITING or again:
+            row.status, row.attempt, row.job, row.problem = ShotStatus.WAITING, next_attempt, None, None
 
 
-async def _recall(studio: Studio, progress: Progress, row: Row, spending: Spending, origins: frozenset[str]) -> int:
+async def _recall(session: Session, progress: Progress, row: Row, spending: Spending, origins: frozenset[str]) -> int:
     """Read the latest attempt at a shot that was made here into its row. Returns which attempt would be next."""
     attempt, shot = 1, row.shot.identity
     while True:
         link = progress.link(shot, attempt)
-        job = await studio.ledger.get(link.key if link else progress.key(shot, attempt))
+        job = await session.ledger.get(link.key if link else progress.key(shot, attempt))
         if job is None and link is None:
             return attempt
         if job is None and link and link.origin in origins:
             spending.counted[link.key] = row.checked.estimate.budget_cost_usd
-            row.attempt, job = attempt, await _ask_for(studio, row, link)
+            row.attempt, job = attempt, await _ask_for(session, row, link)
         elif job and link and job.state is State.UNCONFIRMED:  # the answer came, and the ledger could not take it
-            job = await studio.known(link.request_id) or job
+            job = await session.known(link.request_id) or job
         if job and job.origin in origins:
-            row.attempt, row.job, row.problem, row.stand = attempt, job, job.error, stand_of(job)
+            row.attempt, row.job, row.problem, row.status = attempt, job, job.error, shot_status(job)
             if job.state is State.COMPLETED and job.video_path and await anyio.Path(job.video_path).is_file():
-                row.stand = Stand.SAVED
+                row.status = ShotStatus.SAVED
         attempt += 1
 
 
-async def _ask_for(studio: Studio, row: Row, link: Link) -> Job | None:
+async def _ask_for(session: Session, row: Row, link: Link) -> Job | None:
     """A job that the ledger has lost, by its request id."""
     try:
-        return await studio.status(link.request_id)
+        return await session.status(link.request_id)
     except UnknownRequest as unknown:
-        row.stand, row.job = Stand.FAILED, None
+        row.status, row.job = ShotStatus.FAILED, None
         message = f"It was submitted as {link.request_id}, which nobody knows now."
         row.problem = unknown.problem.model_copy(update={"message": message, "charged": "unknown"})
         return None

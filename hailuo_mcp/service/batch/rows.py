@@ -12,7 +12,7 @@ ACCOUNT = frozenset(kind.code for kind in AccountError.__subclasses__() if kind 
 PASSING = frozenset(kind.code for kind in GatewayTrouble.__subclasses__())
 
 
-class Stand(StrEnum):
+class ShotStatus(StrEnum):
     """How a shot stands."""
 
     WAITING = "waiting"
@@ -26,7 +26,7 @@ class Stand(StrEnum):
     """Failed, expired or refused for good; only a retry that is asked for makes another attempt."""
     UNCONFIRMED = "unconfirmed"
     """It may exist and be charged; it is never sent again."""
-    LEFT = "left"
+    ABANDONED = "left"
     """It could not be followed to its end now; it goes on by itself."""
 
 
@@ -35,7 +35,7 @@ class Row:
     """One shot of a batch, as it is known now."""
 
     checked: Checked
-    stand: Stand = Stand.WAITING
+    status: ShotStatus = ShotStatus.WAITING
     attempt: int = 1
     """The attempt that `job` is, or else the next one."""
     job: Job | None = None
@@ -52,20 +52,20 @@ class Row:
     @property
     def usd(self) -> float | None:
         """What the shot costs as far as anybody says."""
-        if self.job is None or self.job.uncharged:
+        if self.job is None or self.job.not_charged:
             return self.checked.estimate.estimated_cost_usd
         return self.job.estimated_cost_usd if self.job.cost_usd is None else self.job.cost_usd
 
 
-def stand_of(job: Job) -> Stand:
+def shot_status(job: Job) -> ShotStatus:
     """How a shot with this job stands before anything more is done about it."""
-    return Stand.FAILED if job.state in (State.FAILED, State.EXPIRED) else Stand.UNDER_WAY
+    return ShotStatus.FAILED if job.state in (State.FAILED, State.EXPIRED) else ShotStatus.UNDER_WAY
 
 
 def never_taken(row: Row) -> bool:
     """Whether the latest attempt was refused at the door, for a reason that may be gone by now: the same call is safe
     and may succeed."""
     job = row.job
-    if job is None or job.remote_id is not None or not job.uncharged or job.error is None:
+    if job is None or job.remote_id is not None or not job.not_charged or job.error is None:
         return False
     return job.error.code in ACCOUNT or (job.error.code in PASSING and job.error.safe_to_retry)

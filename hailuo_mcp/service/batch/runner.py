@@ -23,11 +23,11 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.batch.limits import Limits, Spending
 from hailuo_mcp.service.batch.progress import Link, Progress
-from hailuo_mcp.service.batch.restore import recall
-from hailuo_mcp.service.batch.rows import ACCOUNT, PASSING, Row, Stand, stand_of
+from hailuo_mcp.service.batch.restore import restore
+from hailuo_mcp.service.batch.rows import ACCOUNT, PASSING, Row, ShotStatus, shot_status
 from hailuo_mcp.service.batch.validation import Checked
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0)
@@ -42,7 +42,7 @@ class Batch:
 
     def __init__(
         self,
-        studio: Studio,
+        session: Session,
         shots: Sequence[Checked],
         limits: Limits,
         on_change: Callable[[Row], None] = lambda _: None,
@@ -52,7 +52,7 @@ class Batch:
         """Why nothing more was submitted."""
         self.closed: dict[str, Problem] = {}
         """Gateways that refuse the account, and nothing more is submitted to."""
-        self._studio = studio
+        self._session = session
         self._limits = limits
         self._spending = Spending(limits)
         self._on_change = on_change
@@ -72,9 +72,9 @@ class Batch:
 
     @property
     def waiting(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.stand in (Stand.WAITING, Stand.BLOCKED))
+        return tuple(row for row in self.rows if row.status in (ShotStatus.WAITING, ShotStatus.BLOCKED))
 
-    async def recall(self, progress: Progress | None, *, retry_failed: bool = False) -> None:
+    async def restore(self, progress: Progress | None, *, retry_failed: bool = False) -> None:
         """Find out what earlier runs came to; None where there were none. Nothing is submitted.
 
         Raises:
@@ -82,7 +82,7 @@ class Batch:
         """
         self._progress = progress
         if progress:
-            await recall(self._studio, progress, self.rows, self._spending, retry_failed=retry_failed)
+            await restore(self._session, progress, self.rows, self._spending, retry_failed=retry_failed)
 
     async def run(self, progress: Progress) -> None:
         """Submit, follow and save until nothing is left to do, or everything that is left must wait. Cancelled, it lets
@@ -90,7 +90,7 @@ class Batch:
         self._progress = progress
         async with anyio.create_task_group() as tasks:
             for place, row in enumerate(self.rows):
-                if row.stand is Stand.UNDER_WAY:
+                if row.status is ShotStatus.UNDER_WAY:
                     self._start(tasks, place)
             while True:
                 self._changed = anyio.Event()
@@ -103,12 +103,12 @@ class Batch:
 
     def _start_what_fits(self, tasks: TaskGroup) -> None:
         for place, row in enumerate(self.rows):
-            if row.stand is not Stand.WAITING or place in self._under_way:
+            if row.status is not ShotStatus.WAITING or place in self._under_way:
                 continue
             earlier = [(self.rows[before], before in self._under_way) for before in row.shot.after.values()]
-            if any(one.stand is not Stand.SAVED for one, _ in earlier):
+            if any(one.status is not ShotStatus.SAVED for one, _ in earlier):
                 if any(self._is_without_clip(one, busy) for one, busy in earlier):
-                    self._see(row, Stand.BLOCKED)
+                    self._see(row, ShotStatus.BLOCKED)
                 continue
             if len(self._under_way) >= self._limits.at_once or self.stopped or row.checked.gateway in self.closed:
                 continue
@@ -117,25 +117,25 @@ class Batch:
 
     @staticmethod
     def _is_without_clip(row: Row, busy: bool) -> bool:
-        return not busy and row.stand not in (Stand.SAVED, Stand.WAITING)
+        return not busy and row.status not in (ShotStatus.SAVED, ShotStatus.WAITING)
 
     def _start(self, tasks: TaskGroup, place: int) -> None:
         self._under_way.add(place)
-        tasks.start_soon(self._pursue, place)
+        tasks.start_soon(self._run_shot, place)
 
-    async def _pursue(self, place: int) -> None:
+    async def _run_shot(self, place: int) -> None:
         row = self.rows[place]
         try:
-            if row.stand is Stand.WAITING:
+            if row.status is ShotStatus.WAITING:
                 await self._submit(row)
-            if row.stand is Stand.UNDER_WAY:
+            if row.status is ShotStatus.UNDER_WAY:
                 await self._follow(row)
-            if row.stand is Stand.UNDER_WAY:
+            if row.status is ShotStatus.UNDER_WAY:
                 await self._save(row)
         except HailuoError as error:
             if isinstance(error, InternalError) and not self.stopped:
                 self.stopped = error.problem
-            self._see(row, Stand.LEFT if row.job else Stand.WAITING, error.problem)
+            self._see(row, ShotStatus.ABANDONED if row.job else ShotStatus.WAITING, error.problem)
         finally:
             self._under_way.discard(place)
             self._changed.set()
@@ -150,16 +150,16 @@ class Batch:
                 return
             if isinstance(refusal, BudgetExceeded):
                 self.stopped = self.stopped or refusal.problem
-                self._see(row, Stand.WAITING)
+                self._see(row, ShotStatus.WAITING)
                 return
             problem = refusal.problem if isinstance(refusal, HailuoError) else refusal
             if problem.code in ACCOUNT:
                 self.closed.setdefault(row.checked.gateway, problem)
             passing = problem.code in PASSING and problem.safe_to_retry
             if pause is None or not passing:
-                self._see(row, Stand.WAITING if passing or problem.code in ACCOUNT else Stand.FAILED, problem)
+                self._see(row, ShotStatus.WAITING if passing or problem.code in ACCOUNT else ShotStatus.FAILED, problem)
                 return
-            self._see(row, Stand.SUBMITTING, problem)
+            self._see(row, ShotStatus.SUBMITTING, problem)
             await anyio.sleep(pause)
 
     async def _attempt(self, row: Row) -> HailuoError | Problem | None:
@@ -171,15 +171,15 @@ class Batch:
             return BudgetExceeded(f"Nothing more was submitted: {over}.", "A higher limit lets the rest be submitted.")
         key = self._progress.key(shot, row.attempt)
         self._spending.counted[key] = estimate.budget_cost_usd  # before the first await: others look at it
-        self._see(row, Stand.SUBMITTING)
+        self._see(row, ShotStatus.SUBMITTING)
         await anyio.to_thread.run_sync(self._progress.begin, shot, row.attempt, row.shot.line)
         arguments = {**row.checked.arguments, **self._last_frames(row)}
         try:
-            submitted = await self._studio.generate(arguments, key=key, force_new=not row.checked.alone)
+            submitted = await self._session.generate(arguments, key=key, force_new=not row.checked.alone)
         except HailuoError as refusal:
-            entered = await self._studio.ledger.get(key)
-            if entered and not entered.uncharged:  # whatever went wrong here, it may be with the gateway
-                self._see(row, Stand.UNDER_WAY, job=entered)
+            entered = await self._session.ledger.get(key)
+            if entered and not entered.not_charged:  # whatever went wrong here, it may be with the gateway
+                self._see(row, ShotStatus.UNDER_WAY, job=entered)
                 return None
             self._spending.counted.pop(key, None)
             row.attempt += entered is not None
@@ -187,11 +187,11 @@ class Batch:
         job = submitted.job
         if job.key != key:  # an identical job of somebody else's
             self._spending.counted.pop(key, None)
-        elif job.uncharged and job.error:  # another process made this attempt just now
+        elif job.not_charged and job.error:  # another process made this attempt just now
             self._spending.counted.pop(key, None)
             row.attempt += 1
             return job.error
-        self._see(row, Stand.UNDER_WAY, job=job)
+        self._see(row, ShotStatus.UNDER_WAY, job=job)
         link = Link(job.key, job.request_id, job.origin)
         await anyio.to_thread.run_sync(self._progress.answered, shot, row.attempt, link)
         return None
@@ -212,12 +212,12 @@ class Batch:
             return
 
         async def report(job: Job) -> None:
-            self._see(row, row.stand, job=job)
+            self._see(row, row.status, job=job)
 
         troubles = 0
         while True:
             try:
-                job = await self._studio.status(row.job.request_id, WAIT_SECONDS_MAX, report)
+                job = await self._session.status(row.job.request_id, WAIT_SECONDS_MAX, report)
             except GatewayTrouble:
                 troubles += 1
                 if troubles == TROUBLES_MAX:
@@ -227,34 +227,34 @@ class Batch:
             troubles = 0
             # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
             if job.state is State.UNCONFIRMED:
-                self._see(row, Stand.UNCONFIRMED, job.error, job)
+                self._see(row, ShotStatus.UNCONFIRMED, job.error, job)
                 return
-            if job.settled:
-                self._see(row, stand_of(job), job.error, job)
+            if job.is_final:
+                self._see(row, shot_status(job), job.error, job)
                 return
-            self._see(row, row.stand, job=job)
-            if not self._studio.may_move(job):
-                raise Unauthorized(f"{job.request_id} cannot be asked for.", self._studio.catalog.how_to_get_keys())
+            self._see(row, row.status, job=job)
+            if not self._session.may_move(job):
+                raise Unauthorized(f"{job.request_id} cannot be asked for.", self._session.catalog.how_to_get_keys())
 
     async def _save(self, row: Row) -> None:
         if row.job is None:
             return
         for left in reversed(range(TROUBLES_MAX)):
             try:
-                job, _ = await self._studio.download(row.job.request_id)
+                job, _ = await self._session.download(row.job.request_id)
             except Expired as gone:
-                self._see(row, Stand.FAILED, gone.problem)
+                self._see(row, ShotStatus.FAILED, gone.problem)
                 return
             except (GatewayTrouble, NotReady):
                 if not left:
                     raise
                 await anyio.sleep(TROUBLE_PAUSE_SECONDS)
             else:
-                self._see(row, Stand.SAVED, job=job)
+                self._see(row, ShotStatus.SAVED, job=job)
                 return
 
-    def _see(self, row: Row, stand: Stand, problem: Problem | None = None, job: Job | None = None) -> None:
-        row.stand, row.problem = stand, problem
+    def _see(self, row: Row, status: ShotStatus, problem: Problem | None = None, job: Job | None = None) -> None:
+        row.status, row.problem = status, problem
         if job:
             row.job = job
             if job.key in self._spending.counted:

@@ -12,7 +12,7 @@ from typing import Any
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.batch.shots import Finding, Shot, WrongShots
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
 STAND_IN_SIZE = (1366, 768)
@@ -35,7 +35,7 @@ class Checked:
         return self.estimate.model.split("/")[0]
 
 
-async def check_shots(studio: Studio, path: Path, shots: Sequence[Shot]) -> tuple[Checked, ...]:
+async def check_shots(session: Session, path: Path, shots: Sequence[Shot]) -> tuple[Checked, ...]:
     """Check each shot as a dry run; a picture that will be the last frame of another clip is taken for granted.
 
     Raises:
@@ -55,9 +55,9 @@ async def check_shots(studio: Studio, path: Path, shots: Sequence[Shot]) -> tupl
             )
             continue
         try:
-            model = _model_of(studio, shot, shots)
+            model = _model_of(session, shot, shots)
             arguments = {**shot.arguments, **dict.fromkeys(shot.after, stand_in)}
-            dry = await studio.generate({**arguments, "model": model}, dry_run=True)
+            dry = await session.generate({**arguments, "model": model}, dry_run=True)
         except HailuoError as error:
             findings.append(Finding(shot.line, error.problem.message, error.problem.hint))
         else:
@@ -73,11 +73,11 @@ async def check_shots(studio: Studio, path: Path, shots: Sequence[Shot]) -> tupl
     )
 
 
-def _model_of(studio: Studio, shot: Shot, shots: Sequence[Shot]) -> str:
+def _model_of(session: Session, shot: Shot, shots: Sequence[Shot]) -> str:
     """The model that takes the shot as it will be sent. Raises HailuoError where none does."""
     chained = {parameter: LAST_FRAME + shots[place].label for parameter, place in shot.after.items()}
     given = {name: value for name, value in shot.arguments.items() if name != "model"}
-    return studio.catalog.read(shot.arguments.get("model"), {**given, **chained}).spec.id
+    return session.catalog.read(shot.arguments.get("model"), {**given, **chained}).spec.id
 
 
 def _stand_in() -> str:

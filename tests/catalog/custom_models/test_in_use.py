@@ -76,9 +76,9 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
 
 
 async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) -> None:
-    studio, wire = listened_to(settings)
-    async with studio:
-        await studio.generate({**CALL, "model": DRAFT})
+    session, wire = listened_to(settings)
+    async with session:
+        await session.generate({**CALL, "model": DRAFT})
     (sent,) = wire.posts
     assert sent.url.path == "/v2/hailuo-02-fast"
     assert body_of(sent) == {
@@ -92,23 +92,23 @@ async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) ->
 
 
 async def test_its_job_is_found_and_polled_by_its_id_also_without_the_ledger(settings: Settings) -> None:
-    async with build_studio(settings) as studio:
-        job = (await studio.generate({**CALL, "model": DRAFT})).job
+    async with build_studio(settings) as session:
+        job = (await session.generate({**CALL, "model": DRAFT})).job
     settings.database_path.unlink()
-    async with build_studio(settings) as studio:
-        assert (await studio.status(job.request_id, wait_seconds=10)).state == "completed"
+    async with build_studio(settings) as session:
+        assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
 async def test_a_job_whose_model_is_gone_from_the_file_says_how_it_can_be_asked_for_again(settings: Settings) -> None:
-    async with build_studio(settings) as studio:
-        job = (await studio.generate({**CALL, "model": DRAFT})).job
+    async with build_studio(settings) as session:
+        job = (await session.generate({**CALL, "model": DRAFT})).job
     without = settings.model_copy(update={"config_dir": Path("/nowhere")})
-    async with build_studio(without) as studio:
-        assert DRAFT not in {model.id for model in studio.catalog.known}
-        (said,) = (await studio.status(job.request_id)).warnings
+    async with build_studio(without) as session:
+        assert DRAFT not in {model.id for model in session.catalog.known}
+        (said,) = (await session.status(job.request_id)).warnings
         assert said == f"{DRAFT} is in no catalogue now, so that nobody can be asked; put its entry back."
-    async with build_studio(settings) as studio:
-        assert (await studio.status(job.request_id, wait_seconds=10)).state == "completed"
+    async with build_studio(settings) as session:
+        assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
 def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path:
     (more / "notes.txt").write_text("not a catalogue")
 
     def own(**variables: str) -> list[str]:
-        studio = build_studio(settings_for(tmp_path, **variables))
-        return [model.id.split("-")[-1] for model in studio.gateways["segmind"].own_models]
+        session = build_studio(settings_for(tmp_path, **variables))
+        return [model.id.split("-")[-1] for model in session.gateways["segmind"].own_models]
 
     assert own() == ["draft", "a", "b"]
     assert own(HAILUO_MCP_CATALOGUE=str(more / "b.toml")) == ["b"]

@@ -105,16 +105,16 @@ def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: 
 
 async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tuple[str, str]:
     """What is said, and the cure, for a shot that is to follow one made of this prompt; or of one nobody made."""
-    studio = build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
-    async with studio:
+    session = build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
+    async with session:
         request_id = f"{MODEL}/nobody"
         if prompt:
-            request_id = (await studio.generate({"model": MODEL, "prompt": prompt})).job.request_id
+            request_id = (await session.generate({"model": MODEL, "prompt": prompt})).job.request_id
             if not variables:
-                assert (await studio.status(request_id, wait_seconds=20)).state.ended
+                assert (await session.status(request_id, wait_seconds=20)).state.is_terminal
         with pytest.raises(InvalidImage) as refused:
-            await studio.generate({"model": MODEL, "prompt": "on", "first_frame_image": f"last-frame:{request_id}"})
-        page = await studio.jobs()
+            await session.generate({"model": MODEL, "prompt": "on", "first_frame_image": f"last-frame:{request_id}"})
+        page = await session.jobs()
     assert page.total == (1 if prompt else 0)
     assert refused.value.problem.charged == "no"
     assert f"first_frame_image asks for the last frame of {request_id}, whose clip is" in refused.value.problem.message
@@ -142,12 +142,12 @@ async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:
 
 
 async def test_once_it_is_saved_the_same_call_is_taken(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as studio:
-        first = (await studio.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a boat"})).job
-        await studio.status(first.request_id, wait_seconds=20)
-        await studio.download(first.request_id)
+    async with build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as session:
+        first = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a boat"})).job
+        await session.status(first.request_id, wait_seconds=20)
+        await session.download(first.request_id)
         follow = {"model": MODEL, "prompt": "on", "first_frame_image": f"last-frame:{first.request_id}"}
-        second = await studio.generate(follow, dry_run=True)
+        second = await session.generate(follow, dry_run=True)
     assert f"last frame of {first.request_id}" in _text(second.job.parameters)
 
 

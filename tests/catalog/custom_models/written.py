@@ -45,7 +45,7 @@ def written(model: type[ModelSpec], name: str) -> str:
         said: dict[str, Any] = {"source": "documented: the same page", "wire": model.wire_name(parameter)}
         said |= {"values": schema["enum"]} if "enum" in schema else {}
         said |= {"required": True} if model.requires(parameter) else {}
-        said |= {"null_sent": True} if model.takes_null(parameter) else {}
+        said |= {"null_sent": True} if model.accepts_null(parameter) else {}
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
     for rule in model.rules:

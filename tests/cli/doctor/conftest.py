@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.cli.doctor import examine
+from hailuo_mcp.cli.doctor import run_checks
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.installer import Machine, find
 
@@ -93,7 +93,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examined:
     monkeypatch.chdir(tmp_path)
 
     async def run(**variables: str) -> Diagnosis:
-        report = await examine({**home.environment, **variables}, offline=True)
+        report = await run_checks({**home.environment, **variables}, offline=True)
         findings = tuple(finding.model_dump(mode="json") for finding in report.findings)
         return Diagnosis(0, findings, report.model_dump_json())
 

@@ -9,7 +9,7 @@ import pytest
 from hailuo_mcp.cli.doctor import environment
 from hailuo_mcp.cli.installer import launcher
 from hailuo_mcp.core.settings import Settings, SettingsError
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.cli.doctor.conftest import KEY, Examined, configure
 
 
@@ -99,7 +99,7 @@ async def test_a_host_that_starts_this_installation_is_sound(examined: Examined,
 async def test_a_file_that_keeps_the_server_from_starting_hides_nothing_else(
     examined: Examined, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Settings) -> Studio:
+    def refuse(_: Settings) -> Session:
         raise SettingsError("/models.toml:3: this is not TOML")
 
     monkeypatch.setattr(environment, "build_studio", refuse)

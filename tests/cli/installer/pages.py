@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Host, Launcher, Machine, Place, Wanted
+from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
 
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
 """What the command finds out on each machine anew."""
@@ -25,7 +25,7 @@ WINDOWS = Machine(
 
 def snippet(host: Host, place: Place) -> str:
     """What `install HOST --gateway segmind --print` prints."""
-    return installer.printed(host, place, Wanted(LAUNCHER, keys={VARIABLE: SecretStr(STAND_IN)}))
+    return installer.printed(host, place, InstallSpec(LAUNCHER, keys={VARIABLE: SecretStr(STAND_IN)}))
 
 
 def per_host() -> str:

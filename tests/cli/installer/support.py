@@ -3,11 +3,11 @@
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Host, Launcher, Machine, Place, Wanted
+from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
 
 KEY = "sg_a-real-looking-key"
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
-WANTED = Wanted(
+WANTED = InstallSpec(
     LAUNCHER, keys={"SEGMIND_API_KEY": SecretStr(KEY)}, settings={"HAILUO_MCP_OUTPUT_DIR": "/home/you/Vidéos/海螺"}
 )
 PLACES = [(host.name, place.scope) for host in installer.all() for place in host.places()]

@@ -158,7 +158,7 @@ def test_an_empty_file_becomes_empty_again(machine: Machine, name: str, scope: s
     host, place = place_of(name, scope, machine)
     save(place, raw)
     installer.install(host, place, WANTED).apply()
-    assert installer.look(host, place).entries[0].is_ours
+    assert installer.detect(host, place).entries[0].is_ours
     installer.uninstall(host, place, "hailuo").apply()
     assert place.path.read_bytes() == raw
 
@@ -176,7 +176,7 @@ def test_the_key_is_in_the_file_only_where_the_host_has_no_other_place(machine: 
     assert "SEGMIND_API_KEY" in text
     assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
     assert not (is_written and place.is_shared)
-    for shown in (edited.diff, str(edited.changes), str(installer.look(host, place))):
+    for shown in (edited.diff, str(edited.changes), str(installer.detect(host, place))):
         assert KEY not in shown
         assert "someone-elses" not in shown
     undone = installer.uninstall(host, place, "hailuo")
@@ -249,7 +249,7 @@ def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, nam
         held = place.path.read_bytes()
         with pytest.raises(ConfigError):
             installer.install(host, place, WANTED) if does == "install" else installer.uninstall(host, place, "hailuo")
-        found = installer.look(host, place)
+        found = installer.detect(host, place)
         assert found.problem
         assert found.exists
         assert place.path.read_bytes() == held
@@ -272,10 +272,10 @@ def test_another_server_of_that_name_is_not_touched(machine: Machine, name: str,
     for plan in (lambda: installer.install(host, place, WANTED), lambda: installer.uninstall(host, place, "hailuo")):
         with pytest.raises(ConfigError, match="another"):
             plan()
-    found = installer.look(host, place)
+    found = installer.detect(host, place)
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
     installer.install(host, place, replace(WANTED, name="hailuo-video")).apply()
-    assert [(entry.name, entry.is_ours) for entry in installer.look(host, place).entries] == [
+    assert [(entry.name, entry.is_ours) for entry in installer.detect(host, place).entries] == [
         ("hailuo", False),
         ("hailuo-video", True),
     ]
@@ -309,7 +309,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_is_no_crash(machine: Machine, 
     host, place = place_of("cursor", "user", machine)
     place.path.parent.mkdir(parents=True)
     place.path.symlink_to(place.path)
-    assert installer.look(host, place).problem
+    assert installer.detect(host, place).problem
     place.path.unlink()
     place.path.symlink_to(tmp_path / "nowhere.json")
     installer.install(host, place, WANTED).apply()
@@ -329,7 +329,7 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(machine: Machine) -> N
 def test_a_directory_in_its_place_is_no_crash(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     place.path.mkdir(parents=True)
-    assert "cannot be read" in str(installer.look(host, place).problem)
+    assert "cannot be read" in str(installer.detect(host, place).problem)
     with pytest.raises(ConfigError):
         installer.install(host, place, WANTED)
 

@@ -128,11 +128,11 @@ def _age_everything(gateways: Gateways, document: dict[str, Any], by: timedelta)
     )
 
     async def work() -> None:
-        async with build_studio(settings) as studio:
+        async with build_studio(settings) as session:
             for shot in document["shots"]:
-                job: Job | None = await studio.known(shot["request_id"])
+                job: Job | None = await session.known(shot["request_id"])
                 assert job is not None
-                await age(studio, job, by)
+                await age(session, job, by)
 
     anyio.run(work)
 

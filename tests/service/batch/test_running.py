@@ -9,15 +9,15 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InternalError
-from hailuo_mcp.ledger import Budget, Guard
+from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.service.batch import runner
 from hailuo_mcp.service.batch.limits import Limits
 from hailuo_mcp.service.batch.progress import Progress
-from hailuo_mcp.service.batch.rows import Stand
+from hailuo_mcp.service.batch.rows import ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 from hailuo_mcp.service.batch.shots import read_shots
 from hailuo_mcp.service.batch.validation import check_shots
-from hailuo_mcp.service.session import Studio
+from hailuo_mcp.service.session import Session
 from tests.service.batch.conftest import Shots
 from tests.support import Answerer, Turns, body_of, says, settings_for, wired
 
@@ -49,27 +49,27 @@ def taken(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"request_id": body_of(request)["prompt"].replace(" ", "-")})
 
 
-async def run(studio: Studio, file: Path, limits: Limits | None = None) -> Batch:
-    shots = await check_shots(studio, file, read_shots(file))
-    batch = Batch(studio, shots, limits or Limits())
+async def run(session: Session, file: Path, limits: Limits | None = None) -> Batch:
+    shots = await check_shots(session, file, read_shots(file))
+    batch = Batch(session, shots, limits or Limits())
     progress = Progress.of(file)
-    await batch.recall(progress)
+    await batch.restore(progress)
     await batch.run(progress)
     return batch
 
 
-def stands(batch: Batch) -> list[Stand]:
-    return [row.stand for row in batch.rows]
+def stands(batch: Batch) -> list[ShotStatus]:
+    return [row.status for row in batch.rows]
 
 
 async def test_a_refusal_that_passes_is_waited_out(tmp_path: Path, shots: Shots) -> None:
     submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), taken)
     limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of one attempt, and one of the next
     for number, answer in enumerate((submit, limited)):
-        studio, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
-        async with studio:
-            batch = await run(studio, shots({"prompt": f"A kite {number}"}))
-            assert stands(batch) == [Stand.SAVED]
+        session, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
+        async with session:
+            batch = await run(session, shots({"prompt": f"A kite {number}"}))
+            assert stands(batch) == [ShotStatus.SAVED]
 
 
 async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Path, shots: Shots) -> None:
@@ -80,16 +80,16 @@ async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Pat
             raise httpx.ConnectError("refused", request=request)
         return taken(request)
 
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
-    async with studio:
-        first = await run(studio, shots({"prompt": "A kite"}))
-        assert stands(first) == [Stand.WAITING]
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with session:
+        first = await run(session, shots({"prompt": "A kite"}))
+        assert stands(first) == [ShotStatus.WAITING]
         assert first.rows[0].problem is not None
         assert first.rows[0].problem.code == "network_error"
         assert first.spent_usd == 0
         refusing = False
         wire.requests.clear()
-        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.SAVED]
+        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
@@ -103,19 +103,19 @@ async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, s
             else httpx.Response(200, json={"status": "COMPLETED"})
         )
 
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
-    async with studio:
-        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.LEFT]
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
+    async with session:
+        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.ABANDONED]
         troubled = False
-        assert stands(await run(studio, shots({"prompt": "A kite"}))) == [Stand.SAVED]
+        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
 async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp_path: Path, shots: Shots) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
-    async with studio:
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with session:
         lines = [{"prompt": f"A kite {n}", "model": "segmind/minimax-hailuo-2"} for n in range(6)]
-        batch = await run(studio, shots(*lines), Limits(max_usd=0.9, at_once=6))
+        batch = await run(session, shots(*lines), Limits(max_usd=0.9, at_once=6))
         assert len(wire.posts) == 2
         assert batch.stopped is not None
         assert batch.spent_usd == pytest.approx(2 * (batch.rows[0].usd or 0))
@@ -123,18 +123,18 @@ async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp
 
 async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shots: Shots) -> None:
     submit = Turns(says(400, {"error": "not this one"}), taken)
-    studio, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
-    async with studio:
-        batch = await run(studio, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
-        assert stands(batch) == [Stand.FAILED, Stand.SAVED]
+    session, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with session:
+        batch = await run(session, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
+        assert stands(batch) == [ShotStatus.FAILED, ShotStatus.SAVED]
 
 
 async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progress(
     tmp_path: Path, shots: Shots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
-    async with studio:
-        change, broken = studio.ledger.change, True
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with session:
+        change, broken = session.ledger.change, True
 
         async def fails_once(key: str, changing: Any) -> Any:
             nonlocal broken
@@ -143,23 +143,23 @@ async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progre
                 raise InternalError("The job ledger cannot be used.")
             return await change(key, changing)
 
-        monkeypatch.setattr(studio.ledger, "change", fails_once)
+        monkeypatch.setattr(session.ledger, "change", fails_once)
         file = shots({"prompt": "A kite", "model": "segmind/minimax-hailuo-2"})
-        assert stands(await run(studio, file)) == [Stand.SAVED]
-        assert stands(await run(studio, file)) == [Stand.SAVED]
+        assert stands(await run(session, file)) == [ShotStatus.SAVED]
+        assert stands(await run(session, file)) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
 async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tmp_path: Path) -> None:
-    studio, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
-    async with studio:
+    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
+    async with session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}
         with pytest.raises(HailuoError):
-            await studio.generate(call, key="mine")
-        refused = await studio.generate(call, key="mine", force_new=True)
+            await session.generate(call, key="mine")
+        refused = await session.generate(call, key="mine", force_new=True)
         assert (refused.duplicate, refused.job.state, refused.job.key) == (True, "failed", "mine")
         assert len(wire.posts) == 1
-        assert (await studio.generate(call, key="other")).duplicate is False
+        assert (await session.generate(call, key="other")).duplicate is False
         job = refused.job.model_copy(update={"fingerprint": "another"})
-        guard = Guard(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
-        assert (await studio.ledger.enter(job, guard)).fingerprint == refused.job.fingerprint
+        guard = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
+        assert (await session.ledger.create_if_absent(job, guard)).fingerprint == refused.job.fingerprint

@@ -23,11 +23,12 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.figures import Figure
-from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
+from tests.support import open_session
 
 LENGTHS = (20.0, 27.0, 34.0)
 FINISHED_BEFORE = 3
@@ -92,7 +93,7 @@ async def measure(length: float, into: list[Figures]) -> None:
                 "HAILUO_MCP_AUTO_DOWNLOAD": "0",
             }
             settings = load_settings(variables).model_copy(update={"state_dir": directory})
-            async with build_studio(settings) as session:
+            async with open_session(settings) as session:
                 into.append(await one_job(session, counted, length, 0))
                 async with anyio.create_task_group() as others:
                     for number in range(1, FINISHED_BEFORE):

@@ -1,23 +1,30 @@
-"""The composition root: settings, ledger, gateways with their transports, and the studio over them. Nothing else
+"""The composition root: settings, ledger, gateways with their transports, and the services over them. Nothing else
 builds these.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
-from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.instrumented import traced
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
-from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.changes import JobChanges
+from hailuo_mcp.service.credentials import Credentials, origins
+from hailuo_mcp.service.long_poll import LongPolls
+from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
+from hailuo_mcp.service.poller import Poller
+from hailuo_mcp.service.services import Services
+from hailuo_mcp.service.signed_urls import SignedUrls
+from hailuo_mcp.service.worker import Worker
 from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
 
@@ -45,33 +52,75 @@ def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
     return with_secret_files(environ, [gateway.name for gateway in discover()])
 
 
-def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Session:
-    """A studio, not yet open.
-
-    `local_files` is off where callers are not on this machine; `watch` is on where the process stays, and saves clips
-    that finish while nobody asks.
+def build_catalog(settings: Settings) -> Catalog:
+    """The models of all gateways and the user's own, as they can be used under these settings.
 
     Raises:
-        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, a file of the user's models is wrong, or
-            the ledger's client is not installed.
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or a file of the user's models is wrong.
     """
     kinds = discover()
-    own = own_models(settings, kinds)
-    catalog = Catalog(kinds, settings, own)
+    return Catalog(kinds, settings, own_models(settings, kinds))
+
+
+@asynccontextmanager
+async def build_services(
+    settings: Settings,
+    *,
+    local_files: bool = True,
+    work: bool = False,
+    base_url: str | None = None,
+    transport: Transport | None = None,
+    poll_policy: PollPolicy = POLICY,
+) -> AsyncGenerator[Services]:
+    """What all sessions share, open for the length of the block.
+
+    `local_files` is off where callers are not on this machine; `work` is on where the process stays, and saves clips
+    that are finished while no one asks. `base_url` is where callers reach this server over HTTP. `transport` takes the
+    place of the gateways' network.
+
+    Raises:
+        SettingsError: as `build_catalog`, or the ledger's client is not installed.
+        InternalError: the ledger cannot be used; only with `base_url`, which needs its secret.
+    """
+    catalog = build_catalog(settings)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
-    resources = AsyncExitStack()
-    gateways = {kind.name: _gateway(kind, settings, sandbox, resources, own) for kind in kinds}
-    ledger = traced(open_ledger(settings))
-    resources.push_async_callback(ledger.close)
-    clips = ClipStore(
-        settings.output_dir,
-        own_hosts=frozenset(_hosts(gateways)),
-        max_bytes=settings.max_video_mb * 1024 * 1024,
-        stand_in=sandbox,
-        stand_in_host=SANDBOX_HOST,
-    )
-    rules = ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images)
-    return Session(settings, catalog, gateways, ledger, clips, rules, resources, watch=watch)
+    async with AsyncExitStack() as resources:
+        ledger = traced(open_ledger(settings))
+        resources.push_async_callback(ledger.close)
+        gateways = {
+            kind.name: _gateway(kind, settings, catalog, transport or sandbox, resources) for kind in catalog.gateways
+        }
+        clips = ClipStore(
+            settings.output_dir,
+            own_hosts=frozenset(_hosts(gateways)),
+            max_bytes=settings.max_video_mb * 1024 * 1024,
+            stand_in=sandbox,
+            stand_in_host=SANDBOX_HOST,
+        )
+        urls = None
+        if base_url is not None:
+            urls = SignedUrls(base_url, await ledger.secret(), called_back=bool(settings.public_url))
+        tasks = await resources.enter_async_context(background_tasks())
+        credentials, long_polls = Credentials(settings, gateways), LongPolls()
+        services = Services(
+            settings=settings,
+            catalog=catalog,
+            credentials=credentials,
+            ledger=ledger,
+            clips=clips,
+            image_rules=ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images),
+            poll_policy=poll_policy,
+            poller=Poller(settings, credentials, ledger, clips, tasks),
+            long_polls=long_polls,
+            changes=JobChanges(ledger, long_polls, tasks),
+            urls=urls,
+            tasks=tasks,
+        )
+        await ledger.listen(tasks)
+        if work:
+            worker = Worker(ledger, services.poller, origins(gateways), poll_policy, save=settings.auto_download)
+            tasks.start_soon(worker.run)
+        yield services
 
 
 def sandbox_transport(settings: Settings) -> Transport:
@@ -104,14 +153,14 @@ def sandbox_transport(settings: Settings) -> Transport:
 def _gateway(
     kind: type[Gateway],
     settings: Settings,
-    sandbox: Transport | None,
+    catalog: Catalog,
+    transport: Transport | None,
     resources: AsyncExitStack,
-    own: tuple[type[ModelSpec], ...],
 ) -> Gateway:
-    sender = GatewayClient(kind.title, sandbox, kind.wait_of)
-    resources.push_async_callback(sender.close)
-    its_own = tuple(model for model in own if model.id.split("/")[0] == kind.name)
-    return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None, own_models=its_own)
+    client = GatewayClient(kind.title, transport, kind.wait_of)
+    resources.push_async_callback(client.close)
+    custom = tuple(model for model in catalog.custom if catalog.gateway(model) is kind)
+    return kind(settings.gateways[kind.name], client, in_process_sandbox=settings.in_sandbox, own_models=custom)
 
 
 def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:

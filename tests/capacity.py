@@ -7,9 +7,11 @@ from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.gateways import client, discover
 from hailuo_mcp.ledger.postgres import database
-from hailuo_mcp.service import worker
+from hailuo_mcp.service.poll_policy import POLICY
+from hailuo_mcp.service.worker import WorkerLimits
 from tests.tables import table
 
+WORKER = WorkerLimits()
 JOBS = (1_000, 10_000, 100_000)
 SERVERS = 5
 LOOK_TAKES_SECONDS = 0.5
@@ -32,10 +34,10 @@ KINDS = (
 def looks(expected: float | None, takes: float) -> list[float]:
     """When a watcher looks at a job, in seconds from its submission, until it sees the end."""
     job = Job(model="segmind/hailuo-02-fast", origin="https://x", state=State.PROCESSING, estimated_seconds=expected)
-    seen = [job.patience_seconds(job.created_at)]
+    seen = [POLICY.come_back_after(job, job.created_at)]
     while seen[-1] < takes:
         aged = job.model_copy(update={"created_at": utc_now() - timedelta(seconds=seen[-1])})
-        delay = worker.next_look(aged)
+        delay = POLICY.in_background(aged, utc_now())
         assert delay
         seen.append(round(seen[-1] + delay.total_seconds(), 1))
     return seen
@@ -65,7 +67,7 @@ def load() -> str:
                 f"{asked:,.0f}",
                 f"{asked * 60:,.0f}",
                 f"{asked * LOOK_TAKES_SECONDS:,.0f}",
-                f"{-(-asked * LOOK_TAKES_SECONDS // worker.AT_ONCE):,.0f}",
+                f"{-(-asked * LOOK_TAKES_SECONDS // WORKER.at_once):,.0f}",
                 f"{asked * TRANSACTIONS_A_LOOK + started * NEWS_A_JOB:,.0f}",
                 f"{started * NEWS_A_JOB * SERVERS:,.0f}",
                 f"{started * CLIP_MB * 3600 / 1000:,.0f}",
@@ -89,10 +91,10 @@ def limits() -> str:
     listening = 1
     rows = [
         ("requests to one gateway at once, a server and account", str(client.CONNECTIONS)),
-        ("looks of the watcher at once, a server", str(worker.AT_ONCE)),
-        ("looks a second, a server", f"{worker.AT_ONCE / LOOK_TAKES_SECONDS:.0f}"),
+        ("looks of the watcher at once, a server", str(WORKER.at_once)),
+        ("looks a second, a server", f"{WORKER.at_once / LOOK_TAKES_SECONDS:.0f}"),
         ("connections to PostgreSQL, a server", str(database.POOL_SIZE + listening)),
         (f"connections to PostgreSQL, {SERVERS} servers", str(SERVERS * (database.POOL_SIZE + listening))),
-        ("takeover of a dead server's jobs", f"{worker.LEASE.total_seconds():.0f} s"),
+        ("takeover of a dead server's jobs", f"{WORKER.lease.total_seconds():.0f} s"),
     ]
     return table(("figure", "value"), rows)

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +18,14 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, TextContent
 
-from hailuo_mcp.app import build_studio, load_settings, sandbox_transport
+from hailuo_mcp.app import build_services, load_settings, sandbox_transport
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.session import Session
 
 PICTURE = "https://pictures.example/first.png"
@@ -33,6 +33,8 @@ MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models
 KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in discover()}
 
 Era = Literal["legacy", "auto"]
+QUICK = {"poll_policy": PollPolicy(first=0.02, every=0.02, sandbox=0.02, lost=0.02)}
+"""Figures for a test that does not wait as a person would."""
 Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
@@ -117,24 +119,25 @@ def breaks(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("cut", request=request)
 
 
-def wired(settings: Settings, answer: Answerer) -> tuple[Session, Wire]:
-    """A studio, not yet open, whose gateways talk to the test."""
-    session, wire = build_studio(settings), Wire(answer)
-    _connect(session, httpx.MockTransport(wire))
-    return session, wire
+@asynccontextmanager
+async def open_session(settings: Settings, **options: Any) -> AsyncGenerator[Session]:
+    """The session of the person on this machine; `options` are those of `build_services`."""
+    async with build_services(settings, **options) as services:
+        yield Session(services)
 
 
-def listened_to(settings: Settings) -> tuple[Session, Wire]:
-    """A studio over the sandbox in this process, whose requests are kept."""
-    session, sandbox = build_studio(settings), sandbox_transport(settings)()
-    wire = Wire(sandbox.handle_async_request)
-    _connect(session, httpx.MockTransport(wire))
-    return session, wire
+Opened = AbstractAsyncContextManager[Session]
 
 
-def _connect(session: Session, transport: httpx.AsyncBaseTransport) -> None:
-    for gateway in session.gateways.values():
-        gateway.sender = GatewayClient(gateway.title, lambda: transport, gateway.wait_of)
+def wired(settings: Settings, answer: Answerer, **options: Any) -> tuple[Opened, Wire]:
+    """A session, not yet open, whose gateways talk to the test."""
+    wire = Wire(answer)
+    return open_session(settings, transport=lambda: httpx.MockTransport(wire), **{**QUICK, **options}), wire
+
+
+def listened_to(settings: Settings, **options: Any) -> tuple[Opened, Wire]:
+    """A session over the sandbox in this process, not yet open, whose requests are kept."""
+    return wired(settings, sandbox_transport(settings)().handle_async_request, **options)
 
 
 def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answerer | None = None) -> Answerer:

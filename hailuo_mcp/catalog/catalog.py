@@ -34,17 +34,17 @@ class Catalog:
     """
 
     def __init__(self, gateways: Iterable[type[Gateway]], settings: Settings, own: tuple[Model, ...] = ()) -> None:
-        self._gateways = tuple(gateways)
+        self.gateways = tuple(gateways)
         self._keys_from_headers = settings.keys_from_headers
-        self._own = own
-        known = [*(model for gateway in self._gateways for model in gateway.models), *own]
+        self.custom = own
+        known = [*(model for gateway in self.gateways for model in gateway.models), *own]
         if strangers := [name for name in settings.models if name not in {model.id for model in known}]:
             raise SettingsError(
                 f"{PREFIX}MODELS: there is no model {', '.join(map(repr, strangers))}; "
                 f"known are {', '.join(model.id for model in known)}"
             )
         reachable = {
-            gateway.name for gateway in self._gateways if settings.in_sandbox or settings.gateways[gateway.name].key
+            gateway.name for gateway in self.gateways if settings.in_sandbox or settings.gateways[gateway.name].key
         }
         self.known: tuple[Model, ...] = tuple(known)
         self.usable: tuple[Model, ...] = tuple(
@@ -55,7 +55,7 @@ class Catalog:
 
     def under(self, settings: Settings) -> "Catalog":
         """The same models, as they are usable under other settings."""
-        return Catalog(self._gateways, settings, self._own)
+        return Catalog(self.gateways, settings, self.custom)
 
     def model(self, model_id: object) -> Model:
         """The usable model of this id.
@@ -77,7 +77,7 @@ class Catalog:
         return next((model for model in self.known if model.id == model_id), None)
 
     def gateway(self, model: Model) -> type[Gateway]:
-        return next(gateway for gateway in self._gateways if gateway.name == model.id.split("/")[0])
+        return next(gateway for gateway in self.gateways if gateway.name == model.id.split("/")[0])
 
     def read(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
         """Validate a call; without a model id, choose the cheapest usable model that takes the arguments.
@@ -220,8 +220,8 @@ class Catalog:
         return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
 
     def how_to_get_keys(self) -> str:
-        variables = ", ".join(f"{gateway.name.upper()}_API_KEY" for gateway in self._gateways)
-        headers = ", ".join(key_header(gateway.name) for gateway in self._gateways)
+        variables = ", ".join(f"{gateway.name.upper()}_API_KEY" for gateway in self.gateways)
+        headers = ", ".join(key_header(gateway.name) for gateway in self.gateways)
         send = f", send a key along with the call in one of the headers {headers}" if self._keys_from_headers else ""
         return (
             f"Set one of {variables} in the server's environment{send}, or {PREFIX}SANDBOX=1 to rehearse without a key."

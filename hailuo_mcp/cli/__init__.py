@@ -30,14 +30,13 @@ def _serve_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; what the codes mean stands in `exits.py`."""
     import anyio
 
-    from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
+    from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
     from hailuo_mcp.core.settings import SettingsError
     from hailuo_mcp.mcp.server import serve_stdio
 
     try:
         settings = load_settings()
         set_up_logging(settings)
-        session = build_studio(settings, watch=True)
     except SettingsError as error:
         sys.stderr.write(f"hailuo-mcp: {error}\n")
         return 2
@@ -49,7 +48,10 @@ def _serve_stdio() -> int:
         signal.signal(signal.SIGINT, _leave_at_once)
     try:
         with exporting(version()):
-            anyio.run(serve_stdio, lambda: session, version())
+            anyio.run(serve_stdio, lambda: build_services(settings, work=True), version())
+    except SettingsError as error:
+        sys.stderr.write(f"hailuo-mcp: {error}\n")
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0

@@ -84,7 +84,7 @@ async def _batch(
     if dry_run:
         print_plan(session, running, as_json=as_json)
         return Exit.DONE
-    await session.clips.check()
+    await session.services.clips.check()
     remarks().print(prospect(session, running))
     if running.waiting and not yes:
         await _confirm(session, running)

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import click
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,15 +13,10 @@ from rich.table import Table
 
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import command, print_json, remarks
-from hailuo_mcp.core.errors import GatewayTrouble
-from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp.views import job_view
-from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
-TROUBLES_MAX = 5
-"""So many answers in a row may be lost to a gateway's or the network's trouble; each was tried several times."""
-PAUSE_SECONDS = 5.0
 BAR_WIDTH = 32
 _SHOWN_FULL = 0.97
 """A job that takes longer than estimated stops here."""
@@ -43,10 +37,8 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
     """Follow a job until it ends, nothing is left to wait for, or the time is up. `seconds` may be infinite.
 
     Raises:
-        HailuoError: it cannot be asked for, also not after several attempts.
+        HailuoError: it could not be asked for, for a long time.
     """
-    deadline = anyio.current_time() + seconds
-    troubles = 0
 
     async def report(job: Job) -> None:
         if not remarks().is_terminal and (watched.job is None or watched.job.state is not job.state):
@@ -54,21 +46,9 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
         watched.see(job)
 
     with _bar(watched):
-        while True:
-            left = deadline - anyio.current_time()
-            try:
-                watched.see(await session.status(watched.request_id, max(0.0, min(left, WAIT_SECONDS_MAX)), report))
-                troubles = 0
-            except GatewayTrouble:
-                troubles += 1
-                if troubles == TROUBLES_MAX or left <= PAUSE_SECONDS:
-                    raise
-                await anyio.sleep(PAUSE_SECONDS)
-                continue
-            job = watched.job
-            # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
-            if job and (job.is_final or job.state is State.UNCONFIRMED or anyio.current_time() >= deadline):
-                return job
+        job = await session.follow(watched.request_id, seconds, report)
+    watched.see(job)
+    return job
 
 
 def interrupted(watched: Watched, *, as_json: bool) -> Exit:

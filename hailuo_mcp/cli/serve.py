@@ -1,17 +1,19 @@
 """`hailuo-mcp serve --http`: the MCP server on a port."""
 
 import os
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 import click
 
-from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
+from hailuo_mcp.app import build_catalog, build_services, exporting, load_settings, set_up_logging
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, remarks, results
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.settings import PREFIX
 from hailuo_mcp.http.app import check_exposure, serve_http
+from hailuo_mcp.service.services import Services
 
 PORT = 8000
 
@@ -38,13 +40,17 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
     settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)
     check_exposure(settings, host)
     set_up_logging(settings)
-    session = build_studio(settings, local_files=False, watch=True)
+    build_catalog(settings)  # what is wrong with the models is said before the port is taken
     try:
         listener = listener_on(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
+
+    def open_services(base_url: str) -> AbstractAsyncContextManager[Services]:
+        return build_services(settings, local_files=False, work=True, base_url=base_url)
+
     with listener, exporting(version()):
-        anyio.run(serve_http, session, version(), listener, _announce)
+        anyio.run(serve_http, settings, open_services, version(), listener, _announce)
     return Exit.DONE
 
 

@@ -1,4 +1,4 @@
-"""Running one piece of work with an open studio."""
+"""Running one piece of work with an open session."""
 
 import logging
 import signal
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 
-from hailuo_mcp.app import build_studio, load_settings, set_up_logging
+from hailuo_mcp.app import build_services, load_settings, set_up_logging
 from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.service.session import Session
@@ -33,7 +33,7 @@ def read_environment() -> Settings:
 
 
 def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
-    """Open the studio that the environment describes, do the work, close it.
+    """Open the services that the environment describes, do the work, close them.
 
     Raises:
         SettingsError, HailuoError: as they come; `group.run` prints them.
@@ -41,11 +41,11 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
     """
     settings = read_environment()
 
-    async def session() -> T:
-        async with build_studio(settings) as session:
-            return await work(session)
+    async def run() -> T:
+        async with build_services(settings) as services:
+            return await work(Session(services))
 
-    return anyio.run(session)
+    return anyio.run(run)
 
 
 @contextmanager

@@ -126,7 +126,11 @@ class Gateway(ABC):
         if self.requests_a_minute and not in_process_sandbox:
             sender.limit_rate(self.requests_a_minute)
 
-    def with_key(self, key: SecretStr | None) -> Self:
+    @property
+    def retry_after(self) -> float:
+        return self.sender.retry_after
+
+    def for_key(self, key: SecretStr | None) -> Self:
         """The same gateway for another account, over the same connections. Closing the original's sender closes
         them."""
         other = copy(self)

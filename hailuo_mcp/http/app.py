@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from ipaddress import IPv6Address, ip_address
 from types import FrameType
 from typing import Any
@@ -29,8 +30,7 @@ from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
-from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.signed_urls import Links
+from hailuo_mcp.service.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -152,29 +152,37 @@ class Gate:
             )
 
 
-async def serve_http(session: Session, version: str, listener: socket.socket, announce: Callable[[str], None]) -> None:
+OpenServices = Callable[[str], AbstractAsyncContextManager[Services]]
+"""Opens the services of a server whose callers reach it at this base URL."""
+
+
+async def serve_http(
+    settings: Settings,
+    open_services: OpenServices,
+    version: str,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+) -> None:
     """Serve on a listening socket until a signal ends it; `announce` gets the URL once it answers.
 
-    One studio serves all. A stop lets calls that wait answer at once, and a submission have its answer.
+    A stop lets calls that wait answer at once, and a submission have its answer.
 
     Raises:
         InternalError: the ledger cannot be used.
     """
     host, port = listener.getsockname()[:2]
-    settings = session.settings
     address = f"http://{authority(host)}:{port}"
     base = settings.public_url or address
 
     def caller(ctx: Context) -> Caller:
-        return caller_of(ctx.request, session.gateways, settings)
+        return caller_of(ctx.request, settings.gateways, settings)
 
-    async with session:
-        session.links = Links(base, await session.ledger.secret(), called_back=bool(settings.public_url))
-        server = build_server(session, version, caller)
+    async with open_services(base) as services:
+        server = build_server(services, version, caller)
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
-        beside = http_routes.routes(session, lambda: running.stopping)
-        keys_for = tuple(session.gateways) if settings.keys_from_headers else ()
+        beside = http_routes.routes(services, lambda: running.stopping)
+        keys_for = tuple(settings.gateways) if settings.keys_from_headers else ()
         in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
         config = uvicorn.Config(
             in_flight,
@@ -188,8 +196,8 @@ async def serve_http(session: Session, version: str, listener: socket.socket, an
 
         def stop() -> None:
             log.info("stopping: calls in flight are finished")
-            session.end_waits()
-            server.listening.close()
+            services.long_polls.end()
+            server.subscriptions.close()
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)

@@ -11,13 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from hailuo_mcp.core.caller import LOCAL
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways.base import mapping
 from hailuo_mcp.http.auth import READ, caller_of
 from hailuo_mcp.media.clips import MEDIA_TYPE
-from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.signed_urls import CALLBACKS, CLIPS
 
 log = logging.getLogger(__name__)
@@ -33,26 +34,26 @@ NOT_FOUND = {"error": "There is nothing here, or not for you."}
 """The same for what does not exist, what is another's, and what has run out."""
 
 
-def routes(session: Session, is_stopping: Callable[[], bool]) -> list[Route]:
-    """The routes beside `/mcp`, over an open studio that has its links."""
-    links = session.links
-    if links is None:
-        raise ValueError("a studio over HTTP needs links")
+def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
+    """The routes beside `/mcp`, over services that have a base URL."""
+    urls, gateways = services.urls, services.credentials.gateways_for(LOCAL)
+    if urls is None:
+        raise ValueError("routes need services with a base URL")
 
     async def clip(request: Request) -> Response:
         key = request.path_params["key"]
         query = request.query_params
-        signed = links.is_clip(key, query.get("until", ""), query.get("signature", ""), utc_now())
-        tenant = _tenant_of(request, session.settings)
+        signed = urls.is_clip(key, query.get("until", ""), query.get("signature", ""), utc_now())
+        tenant = _tenant_of(request, services.settings)
         if not signed and not tenant:
             return _not_found()
         try:
-            job = await session.ledger.get(key)
+            job = await services.ledger.get(key)
         except HailuoError as error:
             return JSONResponse({"error": error.for_remote_callers().problem.message}, 503)
         if job is None or not (signed or job.tenant == tenant):
             return _not_found()
-        path = await anyio.to_thread.run_sync(_saved_file, session.settings.output_dir, job)
+        path = await anyio.to_thread.run_sync(_saved_file, services.settings.output_dir, job)
         if path is None:
             return _not_found()
         return FileResponse(
@@ -60,13 +61,13 @@ def routes(session: Session, is_stopping: Callable[[], bool]) -> list[Route]:
         )
 
     async def called_back(request: Request) -> Response:
-        gateway = session.gateways.get(request.path_params["gateway"])
-        key = links.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
+        gateway = gateways.get(request.path_params["gateway"])
+        key = urls.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
         if gateway is None or key is None:
             return _not_found()
         answer = gateway.callback_answer(mapping(await _json_of(request)))
         if not answer:
-            session.wake(key)
+            services.poller.on_webhook(key)
         return JSONResponse(dict(answer))
 
     async def health(_request: Request) -> Response:
@@ -76,7 +77,7 @@ def routes(session: Session, is_stopping: Callable[[], bool]) -> list[Route]:
         if is_stopping():
             return JSONResponse({"status": "stopping"}, 503)
         try:
-            await session.ledger.ready()
+            await services.ledger.ready()
         except HailuoError as error:
             return JSONResponse({"status": "not ready", "error": error.problem.code}, 503)
         return JSONResponse({"status": "ready"})

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
-"""The studio as the caller of this request may use it."""
+"""The session of the caller who makes this request."""
 
 
 def log_failure(what: str, error: Exception) -> None:

@@ -153,7 +153,7 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
                 model = session.catalog.model(_decoded(encoded))
                 return _kept(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
             case "jobs", "":
-                return _json(uri, views.job_list(session.shown_page(await session.jobs(limit=JOBS_MAX))))
+                return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
                 return _json(uri, views.job_view(session.public_view(await session.status(_decoded(encoded)))))
             case "videos", "/":

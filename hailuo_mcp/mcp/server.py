@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -30,12 +31,14 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import HailuoError, InternalError
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
-from hailuo_mcp.mcp.subscriptions import Listening
+from hailuo_mcp.mcp.subscriptions import Subscriptions
+from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.telemetry import set_caller
 
@@ -83,14 +86,14 @@ def on_this_machine(_ctx: Context) -> Caller:
 class VideoServer(Server[Any]):
     """The SDK's server, with what it announces made exact."""
 
-    def __init__(self, session: Session, version: str, caller_of: CallerOf) -> None:
+    def __init__(self, services: Services, version: str, caller_of: CallerOf) -> None:
         def session_for(ctx: Context) -> Session:
             caller = caller_of(ctx)
             set_caller(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
-            return session if caller == LOCAL else session.as_caller(caller)
+            return Session(services, caller)
 
-        self.listening = Listening(session, session_for)
-        face = _Face(session, session_for)
+        self.subscriptions = Subscriptions(services.changes, session_for)
+        face = _Face(services.catalog, session_for)
         # Every handler stands here, save those of the tasks extension, which adds its own.
         super().__init__(
             "hailuo-mcp",
@@ -98,7 +101,7 @@ class VideoServer(Server[Any]):
             title="Hailuo video",
             instructions=INSTRUCTIONS,
             icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
-            cache_hints=cache_hints(own_models=session.settings.callers_have_keys),
+            cache_hints=cache_hints(own_models=services.settings.callers_have_keys),
             on_list_tools=face.list_tools,
             on_call_tool=face.call_tool,
             on_list_resources=face.list_resources,
@@ -107,7 +110,7 @@ class VideoServer(Server[Any]):
             on_list_prompts=face.list_prompts,
             on_get_prompt=sanitize_errors("prompts/get", face.get_prompt),
             on_completion=sanitize_errors("completion/complete", face.complete),
-            on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.listening),
+            on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.subscriptions),
         )
         # Asked for at each call, to hold a call's headers to it; without this the SDK lists all tools each time.
         self.get_tool_input_schema = face.input_schema
@@ -142,10 +145,9 @@ class VideoServer(Server[Any]):
 class _Face:
     """The handlers: what the protocol asks for, put to the modules that know it."""
 
-    def __init__(self, session: Session, session_for: SessionFor) -> None:
+    def __init__(self, catalog: Catalog, session_for: SessionFor) -> None:
         self._session_for = session_for
-        self._catalog = session.catalog
-        self._listed = ListToolsResult(tools=tools.definitions(session.catalog))
+        self._listed = ListToolsResult(tools=tools.definitions(catalog))
         self._schemas = {tool.name: tool.input_schema for tool in self._listed.tools}
 
     def input_schema(self, tool: str) -> tools.JsonSchema | None:
@@ -153,8 +155,10 @@ class _Face:
         return self._schemas.get(tool)
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        catalog = self._session_for(ctx).catalog
-        return self._listed if catalog is self._catalog else ListToolsResult(tools=tools.definitions(catalog))
+        session = self._session_for(ctx)
+        if session.has_own_keys:
+            return ListToolsResult(tools=tools.definitions(session.catalog))
+        return self._listed
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         return ListResourcesResult(resources=resources.listed())
@@ -228,9 +232,9 @@ class _Paced:
         await self._report(progress, total, message)
 
 
-def build_server(session: Session, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
-    """The server over an open studio; `caller_of` says who makes a request."""
-    return VideoServer(session, version, caller_of)
+def build_server(services: Services, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
+    """The server over open services; `caller_of` says who makes a request."""
+    return VideoServer(services, version, caller_of)
 
 
 def _unforeseen(tool: str) -> InternalError:
@@ -246,11 +250,11 @@ def _unforeseen(tool: str) -> InternalError:
     return InternalError("Something unforeseen happened; no job was touched.", safe_to_retry=True)
 
 
-async def serve_stdio(open_session: Callable[[], Session], version: str) -> None:
+async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Services]], version: str) -> None:
     """Serve on stdin and stdout until stdin closes."""
     from mcp.server.stdio import stdio_server
 
-    async with open_session() as session, stdio_server() as (read, write):
-        server = build_server(session, version)
+    async with open_services() as services, stdio_server() as (read, write):
+        server = build_server(services, version)
         await server.run(read, write, server.create_initialization_options())
         await anyio.lowlevel.checkpoint()

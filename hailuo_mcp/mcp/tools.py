@@ -216,7 +216,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
     page = await call.session.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
     )
-    view = views.job_list(call.session.shown_page(page))
+    view = views.job_list(call.session.public_page(page))
     return _answer(view, views.job_list_text(view, page, sandbox=call.session.settings.in_sandbox))
 
 

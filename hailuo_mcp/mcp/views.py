@@ -17,6 +17,7 @@ from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
+from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Submitted
 
 SOON = timedelta(minutes=15)
@@ -113,7 +114,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         updated_at=timestamp(job.updated_at),
         elapsed_seconds=round(job.elapsed_seconds(now), 1),
         estimated_seconds=job.estimated_seconds,
-        poll_after_seconds=None if job.is_final else round(job.patience_seconds(now)),
+        poll_after_seconds=None if job.is_final else round(POLICY.come_back_after(job, now)),
         video_url=job.video_url,
         video_path=job.video_path,
         expires_at=_expiry(job),

@@ -1,112 +1,85 @@
-"""Calls that wait for a job: when it pays to ask the gateway again, and who is woken when the ledger has news."""
+"""Calls that wait for a job: woken when the ledger learns of a change, and let go when the server stops."""
 
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import datetime
 
 import anyio
 
-from hailuo_mcp.core.job import IN_PROCESS, Job, State
+from hailuo_mcp.core.job import Job
 
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS_MAX = 45
-"""The longest a call is held: hosts end calls after 60 s."""
-FIRST_POLL_SECONDS, POLL_EVERY_SECONDS = 8.4, 3.0
-POLL_SANDBOX_SECONDS, POLL_HISTORY_SECONDS = 0.5, 5.0
-PUNCTUAL_SECONDS, LATE_SECONDS, POLL_LATE_SECONDS = 0.3, 6.0, 1.0
-"""A job whose usual time is known is asked this much after it, and then this often for this long."""
+"""The longest that a call is held: hosts end calls after 60 s."""
 REPORT_EVERY_SECONDS = 5.0
-"""While a call waits, its caller hears of the job this often, and of a new state at once."""
+"""While a call waits, its caller gets a report this often, and at once when the state changes."""
 
 Report = Callable[[Job], Awaitable[None]]
 
 
 class Wait:
-    """The job that a call waits for, as it is known by now."""
+    """One call that waits, and the job as it is known now."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.news = anyio.Event()
-        """Set when the ledger has news of the job, or the server is about to stop."""
-        self._moved = anyio.Event()
+        self.changed = anyio.Event()
+        """Set when the ledger has a change of the job, or the server is about to stop."""
+        self._new_state = anyio.Event()
 
-    def see(self, job: Job) -> None:
-        if job.state is not self.job.state and not job.is_final:  # of its end, the answer tells
-            self._moved.set()
+    def update(self, job: Job) -> None:
+        if job.state is not self.job.state and not job.is_final:  # the answer itself reports the end
+            self._new_state.set()
         self.job = job
 
-    async def tell(self, report: Report) -> None:
-        """Report until cancelled, also while a poll takes long. One who cannot be told still gets the answer."""
+    async def report_to(self, report: Report) -> None:
+        """Report until cancelled, also while a poll takes long. A caller that cannot be reached still gets the
+        answer."""
         try:
             while True:
-                self._moved = anyio.Event()
+                self._new_state = anyio.Event()
                 await report(self.job)
                 with anyio.move_on_after(REPORT_EVERY_SECONDS):
-                    await self._moved.wait()
+                    await self._new_state.wait()
         except Exception as error:
-            log.debug("progress could not be told: %s", type(error).__name__)
+            log.debug("progress could not be reported: %s", type(error).__name__)
 
 
-class Waits:
-    """All calls of this process that wait, by the key of the job that they wait for."""
+class LongPolls:
+    """All calls of this process that wait, by the id of the job that they wait for."""
 
     def __init__(self) -> None:
-        self._of: dict[str, set[Wait]] = {}
+        self._waits: dict[str, set[Wait]] = {}
         self._ending = anyio.Event()
 
     @contextmanager
     def joined(self, wait: Wait) -> Generator[None]:
-        """While this lasts, the wait hears of its job."""
-        key = wait.job.key
-        waits = self._of.setdefault(key, set())
+        """For the length of the block, changes of the job wake this call."""
+        job_id = wait.job.key
+        waits = self._waits.setdefault(job_id, set())
         waits.add(wait)
         try:
             yield
         finally:
             waits.discard(wait)
             if not waits:
-                self._of.pop(key, None)
+                self._waits.pop(job_id, None)
 
-    def hear(self, key: str) -> None:
-        """The ledger has news of a job; the empty key stands for any."""
-        for waits in [self._of.get(key, ())] if key else list(self._of.values()):
+    def on_change(self, job_id: str) -> None:
+        """The ledger has a change of this job; an empty id stands for any job."""
+        for waits in [self._waits.get(job_id, ())] if job_id else list(self._waits.values()):
             for wait in waits:
-                wait.news.set()
+                wait.changed.set()
 
     def end(self) -> None:
-        """Let every call that waits answer with what is known, now and from now on."""
+        """Let every call that waits, now or later, answer with what is known: the server is about to stop."""
         self._ending.set()
-        self.hear("")
+        self.on_change("")
 
     async def pause(self, wait: Wait, seconds: float) -> bool:
-        """Until this time is over, or somebody else has learned more. Returns at once, and true, where the server is
-        about to stop."""
+        """Wait until this time is over or the job has changed. Returns at once, and true, where the server is about to
+        stop."""
         if not self._ending.is_set():
             with anyio.move_on_after(seconds):
-                await wait.news.wait()
+                await wait.changed.wait()
         return self._ending.is_set()
-
-
-def pace_seconds(job: Job, now: datetime) -> float:
-    """To the next poll of this job while a caller waits. The sandbox in this process costs nothing to ask."""
-    if job.origin == IN_PROCESS:
-        return POLL_SANDBOX_SECONDS
-    if job.state is State.UNCONFIRMED:
-        return POLL_HISTORY_SECONDS
-    return seconds_to_next_poll(job.elapsed_seconds(now), job.estimated_seconds if job.estimate_learned else None)
-
-
-def seconds_to_next_poll(elapsed: float, usual: float | None) -> float:
-    """When to ask again, this long after the submission. Free plans allow few requests: where the usual time is
-    learned, it is asked once halfway, for a job that fails early, and again just when it should be done. Where it is
-    not, no clip is done in the first moments, and later a small share of the time passed is soon enough."""
-    if usual is not None:
-        if elapsed < usual / 2:
-            return usual / 2 - elapsed
-        if elapsed < usual + PUNCTUAL_SECONDS:
-            return usual + PUNCTUAL_SECONDS - elapsed
-        if elapsed < usual + LATE_SECONDS:
-            return POLL_LATE_SECONDS
-    return max(POLL_EVERY_SECONDS, FIRST_POLL_SECONDS - elapsed, elapsed / 12)

@@ -1,105 +1,113 @@
-"""Following a job to its end: polling, telling a vanished job from a slow one, finding a lost one, saving its clip."""
+"""Asking gateways about jobs, and writing down what they answer: telling an expired job from a slow one, finding a lost
+submission, saving clips.
+"""
 
-import copy
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
-from hailuo_mcp.core.errors import Expired, HailuoError, InternalError, Problem, UnknownRequest
+from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.service.credentials import Accounts
-from hailuo_mcp.service.submission import is_being_sent
-from hailuo_mcp.telemetry import gateway_span, log_context
+from hailuo_mcp.service.credentials import Credentials
+from hailuo_mcp.service.single_flight import SingleFlight
+from hailuo_mcp.telemetry import gateway_span, log_context, span
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 UNDOCUMENTED_RETENTION = timedelta(days=7)
-"""A gateway that does not say how long it keeps results is believed to have dropped a job only after this."""
+"""A gateway that does not say how long it keeps results is taken to have dropped a job only after this."""
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
 
 
-class InFlightCall(Generic[T]):
-    """One piece of work that several callers wait for."""
-
-    def __init__(self) -> None:
-        self.done = anyio.Event()
-        self.result: T | None = None
-        self.error: Exception | None = None
+def is_being_sent(job: Job) -> bool:
+    """Whether the submission may still be under way: no answer yet, and young enough."""
+    age = (utc_now() - job.created_at).total_seconds()
+    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS
 
 
-class SingleFlight(Generic[T]):
-    """Concurrent work on the same key is done once; a caller that is cancelled leaves the others their result."""
+class Poller:
+    """Asks gateways about jobs for every session of this process, with the key that goes with each job."""
 
-    def __init__(self) -> None:
-        self._flights: dict[str, InFlightCall[T]] = {}
-
-    async def run(self, tasks: TaskGroup, key: str, work: Callable[[], Awaitable[T]]) -> T:
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = InFlightCall[T]()
-            tasks.start_soon(self._run, key, flight, work)
-        await flight.done.wait()
-        if flight.error:
-            raise flight.error
-        if flight.result is None:
-            raise InternalError("The server is shutting down.", "Call again once it is back.")
-        return flight.result
-
-    async def _run(self, key: str, flight: InFlightCall[T], work: Callable[[], Awaitable[T]]) -> None:
-        try:
-            flight.result = await work()
-        except Exception as error:  # it is raised where it is waited for
-            flight.error = error
-        finally:
-            del self._flights[key]
-            flight.done.set()
-
-
-class Tracker:
-    """Asks the gateways about jobs, and writes down what they say."""
-
-    def __init__(self, accounts: Accounts, ledger: Ledger, clips: ClipStore) -> None:
-        self._accounts = accounts
-        self._caller = LOCAL
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        ledger: Ledger,
+        clips: ClipStore,
+        tasks: TaskGroup,
+    ) -> None:
+        self._settings = settings
+        self._credentials = credentials
         self._ledger = ledger
         self._clips = clips
-        self._polls = SingleFlight[Job]()
-        self._saves = SingleFlight[Job]()
+        self._tasks = tasks
+        self._polls = SingleFlight[Job](tasks)
+        self._saves = SingleFlight[Job](tasks)
+        self._webhooks: set[str] = set()
 
-    def for_caller(self, caller: Caller) -> "Tracker":
-        """The same tracker, which can also use the keys that this caller sent along. Work on a job is shared by all."""
-        if not caller.keys:
-            return self
-        other = copy.copy(self)
-        other._caller = caller
-        return other
-
-    def gateway_of(self, job: Job) -> Gateway | None:
-        """The gateway that this job was sent to, if that is still the one configured, and its key is at hand."""
-        return self._accounts.of_job(job, self._caller)
-
-    async def refresh(self, tasks: TaskGroup, job: Job) -> Job:
+    async def refresh(self, job: Job, caller: Caller = LOCAL) -> Job:
         """Ask the gateway, once for all who ask at this moment.
 
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(tasks, job.key, lambda: _for(job, self._refresh(job)))
+        return await self._polls.run(job.key, lambda: _about(job, self._refresh(job, caller)))
 
-    async def _refresh(self, job: Job) -> Job:
-        gateway = self.gateway_of(job)
+    async def advance(self, job: Job, *, save: bool) -> Job:
+        """One step towards a saved clip: ask how the job stands, and with `save` fetch the clip of a completed one.
+
+        Raises:
+            HailuoError: the gateway could not be asked, or the clip not saved; the job is untouched.
+        """
+        if not job.is_final:
+            job = await self.refresh(job)
+        if save and job.state is State.COMPLETED and job.video_url and not job.video_path:
+            job = await self.save(job)
+        return job
+
+    async def save(self, job: Job, caller: Caller = LOCAL) -> Job:
+        """Put the clip of a completed job in the output directory, once for all who ask at this moment.
+
+        Raises:
+            HailuoError: as `ClipStore.save`; the job is untouched.
+        """
+        return await self._saves.run(job.key, lambda: _about(job, self._save(job, caller)))
+
+    def on_webhook(self, job_id: str) -> None:
+        """A gateway says that this job has changed: ask for it as soon as that is allowed; several such calls ask
+        once."""
+        if job_id not in self._webhooks:
+            self._webhooks.add(job_id)
+            self._tasks.start_soon(self._poll_after_webhook, job_id)
+
+    async def _poll_after_webhook(self, job_id: str) -> None:
+        try:
+            job = await self._ledger.get(job_id)
+            if job is None or job.is_final or job.remote_id is None:
+                return
+            if job.polled_at:
+                soonest = job.polled_at + timedelta(seconds=self._settings.min_poll_seconds)
+                await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
+            with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
+                await self.advance(job, save=self._settings.auto_download)
+        except HailuoError as error:
+            log.info("a job that was called back for could not be asked for: %s", error.problem.code)
+        finally:
+            self._webhooks.discard(job_id)
+
+    async def _refresh(self, job: Job, caller: Caller) -> Job:
+        gateway = self._credentials.gateway_for(job, caller)
         if gateway is None:
             return job.warned(
                 f"This job was submitted with a key sent along with the call; send it again, in the header "
@@ -111,7 +119,7 @@ class Tracker:
             return await self._look_for(gateway, job)
         model = gateway.model(job.model)
         if model is None:
-            return job.warned(f"{job.model} is in no catalogue now, so that nobody can be asked; put its entry back.")
+            return job.warned(f"{job.model} is in no catalog now, so its gateway cannot be asked; put its entry back.")
         try:
             with gateway_span(gateway.name, "poll", job.model):
                 seen = await gateway.poll(model, job.remote_id)
@@ -119,8 +127,8 @@ class Tracker:
             return await self._not_found(gateway, job)
         return await self._write(job, seen)
 
-    async def ask_unknown(self, gateway: Gateway, job: Job) -> Job:
-        """Ask about an id that the ledger does not have, and enter what comes back: from the gateway, or its history.
+    async def import_untracked(self, gateway: Gateway, job: Job) -> Job:
+        """Ask about an id that the ledger does not have, and record the answer: from the gateway, or from its history.
 
         Raises:
             UnknownRequest: neither knows it.
@@ -204,18 +212,6 @@ class Tracker:
             lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).apply_observation(seen),
         )
 
-    async def follow(self, tasks: TaskGroup, job: Job) -> Job:
-        """One step towards a saved clip: ask how the job stands, and save what is there.
-
-        Raises:
-            HailuoError: the gateway could not be asked, or the clip not saved; the job is untouched.
-        """
-        if not job.is_final:
-            job = await self.refresh(tasks, job)
-        if job.state is State.COMPLETED and job.video_url and not job.video_path:
-            job = await self.save(tasks, job)
-        return job
-
     async def _is_anothers(self, remote_id: str, job: Job) -> bool:
         """Whether a row, once it was read, is or may be an equal submission's that was made meanwhile: whoever gave up
         on the first has sent another."""
@@ -225,19 +221,11 @@ class Tracker:
         """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
         return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
 
-    async def save(self, tasks: TaskGroup, job: Job) -> Job:
-        """Put the clip of a completed job in the output directory, once for all who ask at this moment.
-
-        Raises:
-            HailuoError: as `ClipStore.save`; the job is untouched.
-        """
-        return await self._saves.run(tasks, job.key, lambda: _for(job, self._save(job)))
-
-    async def _save(self, job: Job) -> Job:
+    async def _save(self, job: Job, caller: Caller) -> Job:
         try:
             path = await self._fetched(job)
         except Expired:
-            job = await self._fresh_link(job)
+            job = await self._fresh_link(job, caller)
             path = await self._fetched(job)
         return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
 
@@ -245,13 +233,13 @@ class Tracker:
         with gateway_span(job.model.split("/")[0], "file", job.model):
             return await self._clips.save(job)
 
-    async def _fresh_link(self, job: Job) -> Job:
+    async def _fresh_link(self, job: Job, caller: Caller) -> Job:
         """The job with a link that differs from the dead one, from the gateway or its history.
 
         Raises:
             Expired: there is none.
         """
-        gateway = self.gateway_of(job)
+        gateway = self._credentials.gateway_for(job, caller)
         model = gateway.model(job.model) if gateway else None
         if gateway and model and job.remote_id:
             seen: Observation | None = None
@@ -267,7 +255,7 @@ class Tracker:
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
 
 
-async def _for(job: Job, work: Awaitable[Job]) -> Job:
-    """The same work, its log lines and spans under the name of the job."""
+async def _about(job: Job, work: Awaitable[Job]) -> Job:
+    """The same work, its log lines and spans labelled with the job."""
     with log_context(request_id=job.request_id, tenant=job.tenant):
         return await work

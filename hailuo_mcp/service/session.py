@@ -1,18 +1,17 @@
-"""The use cases: what a person or an assistant can ask for. Knows no MCP; the server and the command line are two
-faces of it.
+"""The use cases, for one caller: what a person or an assistant can ask for. The MCP server and the command line are two
+ways to reach them.
 """
 
-import copy
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
@@ -21,7 +20,6 @@ from hailuo_mcp.core.errors import (
     Forbidden,
     GatewayTrouble,
     HailuoError,
-    InternalError,
     NotReady,
     Unauthorized,
     UnknownRequest,
@@ -31,22 +29,19 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.ledger import JobPage, Ledger
-from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.images import ImageRules
-from hailuo_mcp.service.credentials import Accounts, origins
-from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait, Waits, pace_seconds
-from hailuo_mcp.service.poller import Tracker
-from hailuo_mcp.service.signed_urls import Links
-from hailuo_mcp.service.submission import Submitter, is_being_sent
-from hailuo_mcp.service.worker import Watcher
-from hailuo_mcp.telemetry import log_context, span
+from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.credentials import origins
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait
+from hailuo_mcp.service.poller import is_being_sent
+from hailuo_mcp.service.services import Services
+from hailuo_mcp.service.submission import Submitter
 
 log = logging.getLogger(__name__)
 
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
-
-OnChange = Callable[[Job], Awaitable[None]]
+OUTAGE_SECONDS_MAX = 240.0
+"""Whoever follows a job to its end gives up when its gateway has not answered for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,141 +53,59 @@ class Submitted:
     request: Request | None = None
 
 
+@dataclass(frozen=True)
 class Session:
-    """Everything the product does, over a catalogue, gateways and a ledger. Use as an async context manager."""
+    """Everything the product does, as one caller may use it: its own jobs, its own limits, and its own keys where it
+    has some. Cheap to make, with nothing to close; it cannot see the jobs of another caller."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        catalog: Catalog,
-        gateways: Mapping[str, Gateway],
-        ledger: Ledger,
-        clips: ClipStore,
-        picture_rules: ImageRules,
-        resources: AsyncExitStack,
-        *,
-        watch: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.catalog = catalog
-        self.gateways = gateways
-        self.ledger = ledger
-        self.clips = clips
-        self.links: Links | None = None
-        """Set where callers come over HTTP: where they fetch clips, and gateways call back."""
-        self._waking: set[str] = set()
-        self._caller = LOCAL
-        self._accounts = Accounts(settings, gateways)
-        self._picture_rules = picture_rules
-        self._tracker = Tracker(self._accounts, ledger, clips)
-        self._resources = resources
-        self._tasks: TaskGroup | None = None
-        self._waits = Waits()
-        self.on_change: list[OnChange] = []
-        """Told of every new and changed job that the ledger hears of. A listener raises nothing, and is quick."""
-        self._watch = watch
-
-    async def __aenter__(self) -> Self:
-        self._tasks = await self._resources.enter_async_context(anyio.create_task_group())
-        self.ledger.on_change.append(self._hear)
-        await self.ledger.listen(self._tasks)
-        if self._watch:
-            watcher = Watcher(self.ledger, self._tracker, origins(self.gateways), save=self.settings.auto_download)
-            self._tasks.start_soon(watcher.run, self._tasks)
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._tasks:
-            self._tasks.cancel_scope.cancel()
-        await self._resources.aclose()
-
-    def as_caller(self, caller: Caller) -> "Session":
-        """The same open studio as this caller may use it: its own jobs, its own limits, its own keys where it has some.
-        What is bound so cannot see another's."""
-        own = copy.copy(self)
-        own._caller = caller
-        own.settings = self._accounts.settings_of(caller)
-        if own.settings.gateways is not self.settings.gateways:
-            own.gateways = self._accounts.of_caller(caller)
-            own.catalog = self.catalog.under(own.settings)
-        own._tracker = self._tracker.for_caller(caller)
-        return own
+    services: Services
+    caller: Caller = LOCAL
 
     @property
     def tenant(self) -> str:
-        """Whose studio this is; empty for the person whose machine it is on."""
-        return self._caller.tenant
+        """Whose jobs these are; empty for the person whose machine it is."""
+        return self.caller.tenant
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.services.ledger
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.services.credentials.settings_for(self.caller)
+
+    @cached_property
+    def gateways(self) -> Mapping[str, Gateway]:
+        return self.services.credentials.gateways_for(self.caller)
+
+    @property
+    def has_own_keys(self) -> bool:
+        """Whether this caller's keys decide which models it can use."""
+        return self.services.credentials.has_own_keys(self.caller)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return self.services.catalog.under(self.settings) if self.has_own_keys else self.services.catalog
+
+    # --- what the caller may see ----------------------------------------------------------------------------------
 
     def public_view(self, job: Job) -> Job:
-        """The job as its caller may see it: a path is of use only on this machine, others get a link to the same
-        clip."""
-        if not (self.links and self.tenant and job.video_path):
+        """The job as its caller may see it: a path is of use only on this machine; others get a link to the clip."""
+        urls = self.services.urls
+        if not (urls and self.tenant and job.video_path):
             return job
-        link, until = self.links.clip(job.key, utc_now())
+        link, until = urls.clip(job.key, utc_now())
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
-    def redact(self, error: HailuoError) -> HailuoError:
-        """The error as its caller may hear it."""
-        return self._caller.redact(error)
-
-    def shown_page(self, page: JobPage) -> JobPage:
+    def public_page(self, page: JobPage) -> JobPage:
         """The same for several jobs."""
         return replace(page, jobs=tuple(map(self.public_view, page.jobs)))
 
-    @property
-    def _submitter(self) -> Submitter:
-        return Submitter(
-            self._caller,
-            self.settings,
-            self.catalog,
-            self.gateways,
-            self.ledger,
-            self.clips,
-            self._picture_rules,
-            self.links,
-        )
+    def redact(self, error: HailuoError) -> HailuoError:
+        """The error as its caller may see it."""
+        return self.caller.redact(error)
 
-    def _hear(self, key: str) -> None:
-        """The ledger has news of a job; the empty key stands for any."""
-        self._waits.hear(key)
-        if key and self.on_change:
-            self._running.start_soon(self._tell, key)
-
-    async def _tell(self, key: str) -> None:
-        try:
-            job = await self.ledger.get(key)
-        except HailuoError as error:
-            log.info("news of a job could not be read: %s", error.problem.code)
-            return
-        for listener in list(self.on_change):
-            if job:
-                await listener(job)
-
-    def end_waits(self) -> None:
-        """Let every call that waits answer with what is known, now and from now on: the server is about to stop."""
-        self._waits.end()
-
-    def wake(self, key: str) -> None:
-        """A gateway says that this job has moved: it is asked for as soon as it may be; if told often, once."""
-        if key not in self._waking:
-            self._waking.add(key)
-            self._running.start_soon(self._woken, key)
-
-    async def _woken(self, key: str) -> None:
-        try:
-            job = await self.ledger.get(key)
-            if job is None or job.is_final or job.remote_id is None:
-                return
-            if job.polled_at:
-                soonest = job.polled_at + timedelta(seconds=self.settings.min_poll_seconds)
-                await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
-            with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
-                job = await self._tracker.refresh(self._running, job)
-                await self._with_clip(job)
-        except HailuoError as error:
-            log.info("a job that was called back for could not be asked for: %s", error.problem.code)
-        finally:
-            self._waking.discard(key)
+    # --- use cases ------------------------------------------------------------------------------------------------
 
     async def generate(
         self,
@@ -208,14 +121,14 @@ class Session:
         again, however much later, the same job is returned and nothing is sent.
 
         Raises:
-            HailuoError: nothing was taken by a gateway; `charged` is "no".
+            HailuoError: no gateway took it; `charged` is "no".
         """
-        if not (dry_run or self._caller.may_generate):
+        if not (dry_run or self.caller.may_generate):
             raise Forbidden(
-                "This token may look at jobs, and submit none.",
+                "This token may look at jobs, but not submit any.",
                 "Use one with the scope video:generate; dry_run, get_status and the lists work with this one.",
             )
-        submitter = self._submitter
+        submitter = Submitter(self.services, self.caller, self.settings, self.catalog, self.gateways)
         parameters = {name: value for name, value in arguments.items() if name != "model"}
         prepared = await submitter.prepare(arguments.get("model"), parameters)
         if dry_run:
@@ -224,7 +137,7 @@ class Session:
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
         job, duplicate = await submitter.submit(prepared, force_new=force_new, key=key)
-        job = job.warned(*prepared.choice)  # told once, not kept with the job
+        job = job.warned(*prepared.choice)  # said once, not kept with the job
         if duplicate:
             job = job.warned(
                 "An identical job exists already and was returned; force_new submits another, charged again."
@@ -238,44 +151,25 @@ class Session:
             InvalidInput, UnknownRequest: there is no such job.
             HailuoError: the gateway could not be asked; the job is untouched.
         """
-        deadline = anyio.current_time() + min(wait_seconds, WAIT_SECONDS_MAX)
-        wait = Wait(await self._look_up(request_id))
-        if not wait_seconds:
-            await self._follow(wait, None)
-        elif report is None or wait.job.is_final:
-            await self._follow(wait, deadline)
-        else:
-            failure: Exception | None = None
-            async with anyio.create_task_group() as beside:
-                beside.start_soon(wait.tell, report)
-                try:
-                    await self._follow(wait, deadline)
-                except Exception as error:  # raised outside of the group, which would wrap it
-                    failure = error
-                beside.cancel_scope.cancel()
-            if failure:
-                raise failure
-        return await self._with_clip(wait.job)
+        job = await self._follow(await self._look_up(request_id), min(wait_seconds, WAIT_SECONDS_MAX), report)
+        return await self._with_clip(job)
 
-    async def _follow(self, wait: Wait, deadline: float | None) -> None:
-        """Ask until the job ends or the time is up; without a deadline, once.
+    async def follow(
+        self,
+        request_id: object,
+        seconds: float = math.inf,
+        report: Report | None = None,
+        *,
+        outage_seconds: float = OUTAGE_SECONDS_MAX,
+    ) -> Job:
+        """The job once it has ended, nothing more can be learned of it, or the time is up: for a caller who can stay.
 
         Raises:
-            HailuoError: the gateway could not be asked, at last; trouble that may pass is outlived until then.
+            InvalidInput, UnknownRequest: there is no such job.
+            HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
         """
-        with self._waits.joined(wait):
-            while True:
-                wait.news = anyio.Event()
-                job, trouble = await self._asked(wait.job, deadline - anyio.current_time() if deadline else None)
-                wait.see(job)
-                remaining = deadline - anyio.current_time() if deadline else 0.0
-                if remaining <= 0 or not self.may_move(job):
-                    break
-                if await self._waits.pause(wait, min(remaining, self._pace(job))):
-                    break
-                wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
-        if trouble:
-            raise trouble
+        job = await self._follow(await self._look_up(request_id), seconds, report, outage_seconds)
+        return await self._with_clip(job)
 
     async def known(self, request_id: object) -> Job | None:
         """The job as the ledger has it; no gateway is asked.
@@ -283,15 +177,15 @@ class Session:
         Raises:
             InvalidInput: this is no request id.
         """
-        parsed, tenant = RequestId.parse(request_id), self._caller.tenant
-        job = await self.ledger.find(parsed.model, parsed.remote_id, tenant, self._origin_of(parsed.model))
+        parsed = RequestId.parse(request_id)
+        job = await self.ledger.find(parsed.model, parsed.remote_id, self.tenant, self._origin_of(parsed.model))
         if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
             job = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
-        return job if job and (job.model, job.tenant) == (parsed.model, tenant) else None
+        return job if job and (job.model, job.tenant) == (parsed.model, self.tenant) else None
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
-        return await self.ledger.page(self._caller.tenant, state, limit, origins(self.gateways))
+        return await self.ledger.page(self.tenant, state, limit, origins(self.gateways))
 
     async def download(self, request_id: object) -> tuple[Job, Path]:
         """The finished clip's file in the output directory, fetched if it is not there yet.
@@ -301,7 +195,7 @@ class Session:
         """
         job = await self._look_up(request_id)
         if not job.is_final and self._may_poll(job):
-            job = await self._tracker.refresh(self._running, job)
+            job = await self.services.poller.refresh(job, self.caller)
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
         if job.state is State.FAILED:
@@ -313,22 +207,28 @@ class Session:
             )
         if job.state is not State.COMPLETED or not job.has_clip:
             raise NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
-        job = await self._tracker.save(self._running, job)
+        job = await self.services.poller.save(job, self.caller)
         return job, Path(job.video_path or "")
 
-    @property
-    def _running(self) -> TaskGroup:
-        if self._tasks is None:
-            raise InternalError("The studio is not open.")
-        return self._tasks
+    def may_move(self, job: Job) -> bool:
+        """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
+        lost submission where there is no history."""
+        if job.is_final:
+            return False
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        if gateway is None:
+            return False
+        return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
+
+    # --- following a job ------------------------------------------------------------------------------------------
 
     async def _look_up(self, request_id: object) -> Job:
-        """The job of this id: from the ledger, or entered anew after its gateway was asked. For a tenant only the
-        ledger counts: at a gateway the jobs of all tenants are one account's."""
+        """The job of this id: from the ledger, or imported after its gateway was asked. For a tenant only the ledger
+        counts: at a gateway the jobs of all tenants belong to one account."""
         if known := await self.known(request_id):
             return known
         parsed = RequestId.parse(request_id)
-        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX) or not self._caller.local:
+        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX) or not self.caller.local:
             raise UnknownRequest(f"There is no job {parsed}.")
         model = self.catalog.known_model(parsed.model)
         if model is None:
@@ -338,15 +238,77 @@ class Session:
             raise Unauthorized(
                 f"{parsed} cannot be asked for: {gateway.title} has no key here.", self.catalog.how_to_get_keys()
             )
-        stranger = Job(
+        untracked = Job(
             model=parsed.model,
             origin=gateway.origin,
-            own_key=bool(self._caller.keys),
+            own_key=bool(self.caller.keys),
             remote_id=parsed.remote_id,
             state=State.QUEUED,
             warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
         )
-        return await self._tracker.ask_unknown(gateway, stranger)
+        return await self.services.poller.import_untracked(gateway, untracked)
+
+    async def _follow(self, job: Job, seconds: float, report: Report | None, outage_seconds: float = math.inf) -> Job:
+        if seconds <= 0:
+            job, trouble = await self._asked(job, None)
+            if trouble:
+                raise trouble
+            return job
+        wait = Wait(job)
+        if report is None or job.is_final:
+            await self._until_end(wait, seconds, outage_seconds)
+        else:
+            async with background_tasks() as beside:
+                beside.start_soon(wait.report_to, report)
+                await self._until_end(wait, seconds, outage_seconds)
+        return wait.job
+
+    async def _until_end(self, wait: Wait, seconds: float, outage_seconds: float) -> None:
+        """The one loop that follows a job: ask, pause, and ask again, until it ends or the time is up.
+
+        Raises:
+            HailuoError: the gateway could not be asked at the end; passing trouble before that is tolerated.
+        """
+        began = answered = anyio.current_time()
+        with self.services.long_polls.joined(wait):
+            while True:
+                wait.changed = anyio.Event()
+                job, trouble = await self._asked(wait.job, began + seconds - anyio.current_time())
+                wait.update(job)
+                now = anyio.current_time()
+                answered = answered if trouble else now
+                left = began + seconds - now
+                if left <= 0 or now - answered >= outage_seconds or not self.may_move(job):
+                    break
+                # A history was asked several times by then; waiting longer promises nothing.
+                if job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
+                    break
+                if await self.services.long_polls.pause(wait, min(left, self._interval(job))):
+                    break
+                wait.update(await self.ledger.get(job.key) or job)  # another call may have asked meanwhile
+        if trouble:
+            raise trouble
+
+    async def _asked(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
+        """The job as its gateway sees it now, if it is time to ask. Passing trouble is returned, since a wait tolerates
+        it. A poll never holds a caller longer than `seconds`; the job is then returned as it was known.
+
+        Raises:
+            HailuoError: trouble that does not pass by itself.
+        """
+        if job.is_final or not self._may_poll(job):
+            return job, None
+        try:
+            if seconds is None:
+                return await self.services.poller.refresh(job, self.caller), None
+            with anyio.move_on_after(seconds):
+                job = await self.services.poller.refresh(job, self.caller)
+        except HailuoError as error:
+            error.request_id = job.request_id
+            if not isinstance(error, GatewayTrouble):
+                raise
+            return job, error
+        return job, None
 
     def _origin_of(self, model_id: str) -> str:
         gateway = self.gateways.get(model_id.split("/")[0])
@@ -358,48 +320,22 @@ class Session:
             return True
         return utc_now() - job.polled_at >= timedelta(seconds=self.settings.min_poll_seconds)
 
-    async def _asked(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
-        """The job as its gateway sees it now, if it is time to ask; a passing trouble is returned, for a wait outlives
-        it. A poll never holds a waiting caller beyond its time; what was known then stands.
-
-        Raises:
-            HailuoError: trouble that does not pass by itself.
-        """
-        if job.is_final or not self._may_poll(job):
-            return job, None
-        try:
-            with anyio.move_on_after(seconds):
-                job = await self._tracker.refresh(self._running, job)
-        except HailuoError as error:
-            error.request_id = job.request_id
-            if not isinstance(error, GatewayTrouble):
-                raise
-            return job, error
-        return job, None
-
-    def may_move(self, job: Job) -> bool:
-        """Whether time can bring news: an ended job stays as it is, one at another origin is not asked, a lost one only
-        has a history to tell."""
-        gateway = self._tracker.gateway_of(job)
-        if job.is_final or gateway is None:
-            return False
-        return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
-
-    def _pace(self, job: Job) -> float:
+    def _interval(self, job: Job) -> float:
         """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
-        gateway = self._tracker.gateway_of(job)
-        quiet = gateway.sender.retry_after if gateway else 0.0
-        return max(self.settings.min_poll_seconds, pace_seconds(job, utc_now()), quiet)
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        back_off = gateway.retry_after if gateway else 0.0
+        wanted = self.services.poll_policy.while_waiting(job, utc_now())
+        return max(self.settings.min_poll_seconds, wanted, back_off)
 
     async def _with_clip(self, job: Job) -> Job:
         """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
         wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
         if not wanted:
             return job
-        saved = job.warned("The clip is still being saved; the next get_status tells its path.")
+        saved = job.warned("The clip is still being saved; the next get_status has its path.")
         with anyio.move_on_after(SAVE_GRACE_SECONDS):
             try:
-                saved = await self._tracker.save(self._running, job)
+                saved = await self.services.poller.save(job, self.caller)
             except HailuoError as error:
                 log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
                 problem = self.redact(error).problem

@@ -14,7 +14,7 @@ _SIGNATURE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class SignedUrls:
     """Makes and checks the addresses. `base` is the server's own, as callers reach it."""
 
     base: str

@@ -30,12 +30,12 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, shown
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
-from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
-from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
-from hailuo_mcp.media.images import ImageRules, LoadedImage, image_from_frame, read_image
+from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
-from hailuo_mcp.service.signed_urls import Links
+from hailuo_mcp.service.poller import is_being_sent
+from hailuo_mcp.service.services import Services
 from hailuo_mcp.telemetry import gateway_span, log_context
 
 log = logging.getLogger(__name__)
@@ -97,27 +97,21 @@ class Prepared:
 
 
 class Submitter:
-    """Prepares calls and submits jobs for one caller. One for all gateways."""
+    """Prepares calls and submits jobs for one caller; the same for all gateways."""
 
     def __init__(
         self,
+        services: Services,
         caller: Caller,
         settings: Settings,
         catalog: Catalog,
         gateways: Mapping[str, Gateway],
-        ledger: Ledger,
-        clips: ClipStore,
-        picture_rules: ImageRules,
-        links: Links | None,
     ) -> None:
+        self._services = services
         self._caller = caller
-        self._links = links
         self._settings = settings
         self._catalog = catalog
         self._gateways = gateways
-        self._ledger = ledger
-        self._clips = clips
-        self._picture_rules = picture_rules
 
     async def prepare(self, model: object, arguments: Mapping[str, Any]) -> Prepared:
         """Validate a call and read its pictures.
@@ -145,12 +139,12 @@ class Submitter:
 
     async def _picture(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):
-            return await read_image(name, given, replace(self._picture_rules, formats=gateway.image_formats))
+            return await read_image(name, given, replace(self._services.image_rules, formats=gateway.image_formats))
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
         origin = (
             self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
         )
-        job = await self._ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
+        job = await self._services.ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
         if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
             raise InvalidImage(
                 f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
@@ -163,7 +157,7 @@ class Submitter:
         spec, gateway = prepared.spec, prepared.gateway
         price = spec.price()
         duration = getattr(spec, "duration", None)
-        usual = await self._ledger.usual_seconds(spec.id, gateway.origin, duration)
+        usual = await self._services.ledger.usual_seconds(spec.id, gateway.origin, duration)
         return Job(
             model=spec.id,
             origin=gateway.origin,
@@ -191,7 +185,7 @@ class Submitter:
             HailuoError: refused for certain; the job is kept as failed, and not charged.
         """
         if self._settings.auto_download:
-            await self._clips.check()
+            await self._services.clips.check()
         guard = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
@@ -201,7 +195,7 @@ class Submitter:
         while True:
             job = await self.estimate(prepared)
             job = job.model_copy(update={"key": key}) if key else job
-            entered = await self._ledger.create_if_absent(job, guard)
+            entered = await self._services.ledger.create_if_absent(job, guard)
             if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
                 with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
@@ -215,7 +209,7 @@ class Submitter:
         """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
         while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
             await anyio.sleep(LOOK_AGAIN_SECONDS)
-            earlier = await self._ledger.get(earlier.key) or earlier
+            earlier = await self._services.ledger.get(earlier.key) or earlier
         return earlier
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
@@ -225,16 +219,16 @@ class Submitter:
             spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
-                job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
+                job = await self._services.ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._ledger.change(job.key, lambda j: j.mark_unconfirmed(problem))
+            return await self._services.ledger.change(job.key, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
             problem = self._caller.redact(refusal).problem
-            await self._ledger.change(job.key, lambda j: j.refused(problem))
+            await self._services.ledger.change(job.key, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
         log.info("submitted %s/%s", job.model, submission.remote_id)
@@ -243,7 +237,7 @@ class Submitter:
             return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
 
         try:
-            return await self._ledger.change(job.key, accept)
+            return await self._services.ledger.change(job.key, accept)
         except InternalError:
             # The id is worth more than the ledger: it answers also without it.
             return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
@@ -251,7 +245,8 @@ class Submitter:
     def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
         """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
         named."""
-        ours = self._links.callback(gateway.name, job.key) if self._links and gateway.callbacks else None
+        urls = self._services.urls
+        ours = urls.callback(gateway.name, job.key) if urls and gateway.callbacks else None
         if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
             return spec
         return spec.model_copy(update={"callback_url": ours})
@@ -273,7 +268,9 @@ class Submitter:
         return prepared.with_pictures(values)
 
     async def _uploaded(self, gateway: Gateway, model: str, picture: LoadedImage, deadline: float) -> str:
-        known = await self._ledger.upload(self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT)
+        known = await self._services.ledger.upload(
+            self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT
+        )
         if known:
             return known
         seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
@@ -281,7 +278,7 @@ class Submitter:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
         with gateway_span(gateway.name, "upload", model):
             url = await gateway.upload(picture.data_uri, seconds)
-        await self._ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
+        await self._services.ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
         return url
 
     def _check_callback(self, url: str | None) -> None:
@@ -325,9 +322,3 @@ def lost_answer(gateway: Gateway) -> Problem:
         charged="unknown",
         safe_to_retry=False,
     )
-
-
-def is_being_sent(job: Job) -> bool:
-    """Whether the submission may still be under way: no answer yet, and young enough."""
-    age = (utc_now() - job.created_at).total_seconds()
-    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS

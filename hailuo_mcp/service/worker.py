@@ -1,110 +1,122 @@
-"""Watching jobs while nobody asks: a clip that finishes during lunch is on disk before its link dies.
+"""The worker: follows jobs while no one asks, so that a clip that is finished during lunch is on disk before its link
+expires.
 
-Several servers on one ledger share the work by leases in the ledger: each job is watched by one of them at a time, and
-taken over within a minute when that one is gone.
+Several servers on one ledger share the work by leases in the ledger: one of them at a time has a job, and another takes
+it over within a minute when that one is gone.
 """
 
 import logging
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import anyio
-from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import Ledger
-from hailuo_mcp.service.poller import Tracker
+from hailuo_mcp.service.poll_policy import PollPolicy
+from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.telemetry import log_context, span
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_SECONDS = 2.0
-LEASE = timedelta(seconds=50)
-"""Longer than a look takes; a dead server's jobs are taken over after it."""
-LOOK_SECONDS = 40.0
-"""Enough for a poll with its retries and a save; a longer save goes on by itself, and is asked for again later."""
-AT_ONCE = 16
-WATCHED_FOR = timedelta(days=7)
-"""A job that has not ended by then is no longer watched; asking for it still works."""
-SAVE_AGAIN = timedelta(minutes=2)
-UNHURRIED_MAX = timedelta(minutes=10)
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How much the worker does at a time, and for how long."""
+
+    idle_seconds: float = 2.0
+    """Between two looks for jobs that are due."""
+    lease: timedelta = timedelta(seconds=50)
+    """Longer than one step takes; the jobs of a server that died are taken over after it."""
+    step_seconds: float = 40.0
+    """Enough for a poll with its retries and a save; a longer save goes on by itself, and is checked again later."""
+    at_once: int = 16
 
 
-class Watcher:
+class Worker:
     """Follows the jobs at these origins until their clips are saved; without `save`, until nothing is left to ask."""
 
-    def __init__(self, ledger: Ledger, tracker: Tracker, origins: frozenset[str], *, save: bool = True) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        poller: Poller,
+        origins: frozenset[str],
+        policy: PollPolicy,
+        *,
+        save: bool = True,
+        limits: WorkerLimits | None = None,
+    ) -> None:
         self._ledger = ledger
-        self._tracker = tracker
+        self._poller = poller
         self._origins = origins
+        self._policy = policy
         self._save = save
+        self._limits = limits or WorkerLimits()
         self._name = uuid4().hex
-        self._looking: set[str] = set()
+        self._in_hand: set[str] = set()
         self._place_freed = anyio.Event()
 
-    async def run(self, tasks: TaskGroup) -> None:
-        """Watch until cancelled. Nothing that goes wrong here ends the server: it is logged, and tried again later."""
-        async with anyio.create_task_group() as looks:
+    async def run(self) -> None:
+        """Work until cancelled. No failure here ends the server: it is logged, and the job tried again later."""
+        async with anyio.create_task_group() as steps:
             while True:
-                places = AT_ONCE - len(self._looking)
+                places = self._limits.at_once - len(self._in_hand)
                 due = await self._lease(places)
                 for job in due:
-                    if job.key not in self._looking:  # it is, where giving it back took longer than its lease
-                        self._looking.add(job.key)
-                        looks.start_soon(self._look, tasks, job)
+                    if job.key not in self._in_hand:  # it is, where releasing it took longer than its lease
+                        self._in_hand.add(job.key)
+                        steps.start_soon(self._work_on, job)
                 if len(due) < places:
-                    await anyio.sleep(LOOK_EVERY_SECONDS)
-                while len(self._looking) >= AT_ONCE:
+                    await anyio.sleep(self._limits.idle_seconds)
+                while len(self._in_hand) >= self._limits.at_once:
                     self._place_freed = anyio.Event()
                     await self._place_freed.wait()
 
     async def _lease(self, places: int) -> tuple[Job, ...]:
         try:
-            return await self._ledger.lease(self._name, utc_now(), LEASE, places, self._origins)
+            return await self._ledger.lease(self._name, utc_now(), self._limits.lease, places, self._origins)
         except HailuoError as error:
-            log.warning("watching is interrupted: %s", error.problem.message)
+            log.warning("the worker is interrupted: %s", error.problem.message)
         except Exception as error:
-            log.error("watching is interrupted: %s", type(error).__name__)
+            log.error("the worker is interrupted: %s", type(error).__name__)
         return ()
 
-    async def _look(self, tasks: TaskGroup, job: Job) -> None:
+    async def _work_on(self, job: Job) -> None:
         try:
             with log_context(request_id=job.request_id, tenant=job.tenant), span("watch"):
-                delay = await self._seen(tasks, job)
-                await self._ledger.release_lease(job.key, self._name, utc_now() + delay if delay is not None else None)
+                delay = await self._step(job)
+                due = utc_now() + delay if delay is not None else None
+                await self._ledger.release_lease(job.key, self._name, due)
         except HailuoError as error:  # its lease ends by itself
-            log.warning("watching %s is interrupted: %s", job.request_id, error.problem.message)
+            log.warning("the worker is interrupted at %s: %s", job.request_id, error.problem.message)
         except Exception as error:
-            log.error("watching %s is interrupted: %s", job.request_id, type(error).__name__)
+            log.error("the worker is interrupted at %s: %s", job.request_id, type(error).__name__)
         finally:
-            self._looking.discard(job.key)
+            self._in_hand.discard(job.key)
             self._place_freed.set()
 
-    async def _seen(self, tasks: TaskGroup, job: Job) -> timedelta | None:
-        """Look, and tell when to look again; None where there is nothing left to do."""
+    async def _step(self, job: Job) -> timedelta | None:
+        """Ask and save, and return how long to leave the job alone; None where nothing is left to do."""
+        if wait := self._just_asked(job, utc_now()):
+            return wait
         try:
-            with anyio.move_on_after(LOOK_SECONDS) as look:
-                if self._save:
-                    job = await self._tracker.follow(tasks, job)
-                elif not job.is_final:
-                    job = await self._tracker.refresh(tasks, job)
-            if look.cancelled_caught:
+            with anyio.move_on_after(self._limits.step_seconds) as step:
+                job = await self._poller.advance(job, save=self._save)
+            if step.cancelled_caught:
                 job = await self._ledger.get(job.key) or job
-            return next_look(job, save=self._save)
+            return self._policy.in_background(job, utc_now(), save=self._save)
         except HailuoError as error:
-            log.info("%s is looked at again later: %s", job.request_id, error.problem.code)
+            log.info("%s is asked for again later: %s", job.request_id, error.problem.code)
             if job.state is State.COMPLETED:
-                return SAVE_AGAIN
-            return next_look(job, save=self._save) or SAVE_AGAIN
+                return self._policy.save_again
+            return self._policy.in_background(job, utc_now(), save=self._save) or self._policy.save_again
 
-
-def next_look(job: Job, *, save: bool = True) -> timedelta | None:
-    """When to look again; None where there is nothing left to see, or to save where clips are."""
-    now = utc_now()
-    if job.state in (State.FAILED, State.EXPIRED) or job.video_path or now - job.created_at > WATCHED_FOR:
-        return None
-    if job.state is State.COMPLETED:
-        return SAVE_AGAIN if save or not job.is_final else None
-    unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), UNHURRIED_MAX)
-    return max(timedelta(seconds=job.patience_seconds(now)), unhurried)
+    def _just_asked(self, job: Job, now: datetime) -> timedelta | None:
+        """How long the last answer will do: a caller who waits has asked the gateway already."""
+        interval = self._policy.in_background(job, now, save=self._save)
+        if job.is_final or job.polled_at is None or interval is None:
+            return None
+        age = now - job.polled_at
+        return interval - age if timedelta(0) <= age < interval else None

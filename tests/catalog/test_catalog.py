@@ -13,7 +13,6 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from mcp_types import CallToolResult
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.catalog.catalog import Catalog, price_samples
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.settings import SettingsError
@@ -21,7 +20,7 @@ from hailuo_mcp.core.spec import CANONICAL, ModelSpec
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
-from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, settings_for
+from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, open_session, settings_for
 
 SEEN: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
@@ -326,7 +325,7 @@ def portal() -> Iterator[BlockingPortal]:
 def session(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     directory: Path = tmp_path_factory.mktemp("catalog")
     settings = settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_CALLBACK_HOSTS="*")
-    with portal.wrap_async_context_manager(build_studio(settings)) as session:
+    with portal.wrap_async_context_manager(open_session(settings)) as session:
         yield session
 
 

@@ -9,8 +9,9 @@ import sys
 
 import anyio
 
-from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.errors import HailuoError
+from tests.support import open_session
 
 AT_ONCE = 6
 
@@ -23,7 +24,7 @@ async def main(model: str, prompts: list[str]) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    async with build_studio(settings) as session, anyio.create_task_group() as tasks:
+    async with open_session(settings) as session, anyio.create_task_group() as tasks:
 
         async def submit(prompt: str) -> None:
             async with places:

@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
 from tests.fault_injection.expected import NOT_ASKED_FOR, Outcome, expected
 from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
 from tests.fault_injection.names import Names, resolving
-from tests.support import KEYS, PICTURE, settings_for
+from tests.support import KEYS, PICTURE, open_session, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -100,7 +99,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         "prompt": f"a red kite, {cell}",
         "first_frame_image": str(picture) if cell.step is Step.UPLOAD else PICTURE,
     }
-    async with far_end.serving(), build_studio(settings) as session:
+    async with far_end.serving(), open_session(settings) as session:
         call = Caller(session, cell)
         answer = await call("generate_video", **arguments)
         if (cell.gateway, cell.step) in BEFORE:

@@ -16,15 +16,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.errors import Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
 from hailuo_mcp.sandbox.jobs import Phase
 from hailuo_mcp.sandbox.store import Store
-from hailuo_mcp.service.session import Submitted
+from hailuo_mcp.service.session import Session, Submitted
 from tests.fault_injection.gateway import Moment, watched_gateway
 from tests.fault_injection.passing import let_pass
-from tests.support import PICTURE, settings_for
+from tests.support import PICTURE, open_session, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -62,14 +61,20 @@ class Life:
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
         self._left: asyncio.Task[object] | None = None
         database = f"sqlite:///{home / 'jobs.sqlite3'}"
-        self.session = build_studio(settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database))
+        self._settings = settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database)
+        self._session: Session | None = None
         self._keeping = self._loop.create_task(self._keep())
         self.run(self._opened.wait())
 
     async def _keep(self) -> None:
-        async with self.session:
+        async with open_session(self._settings) as self._session:
             self._opened.set()
             await self._closing.wait()
+
+    @property
+    def session(self) -> Session:
+        assert self._session
+        return self._session
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import Job, State
 from tests.fault_injection.gateway import Moment, WatchedGateway, clip_of, watched_gateway
 from tests.fault_injection.passing import let_pass, let_pass_in_postgres
 from tests.fault_injection.stdio import clips_of, ledger_of, stdio_server
 from tests.ledger.shared import ledger_at
-from tests.support import settings_for
+from tests.support import open_session, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -38,7 +37,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
     """Jobs of a process that watches nothing, and is gone."""
     settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         for prompt in prompts:
             await session.generate({"model": MODEL, "prompt": prompt})
 

@@ -82,7 +82,7 @@ async def test_closing_the_original_closes_the_connections_and_closing_the_other
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 async def test_a_gateway_with_another_key_is_the_same_but_for_the_key(name: str) -> None:
     gateway, script = connect(name, UNFINISHED)
-    other = gateway.with_key(SecretStr(OTHER_KEY))
+    other = gateway.for_key(SecretStr(OTHER_KEY))
     assert (type(other), other.origin, other.usable) == (type(gateway), gateway.origin, True)
     for one in (gateway, other):
         await one.poll(MODELS[A_MODEL_OF[name]], "r1")
@@ -99,12 +99,12 @@ async def test_a_gateway_with_another_key_is_the_same_but_for_the_key(name: str)
 
 async def test_a_pause_is_an_accounts_own() -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": "30"}))
-    other = gateway.with_key(SecretStr(OTHER_KEY))
+    other = gateway.for_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
         await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert gateway.sender.retry_after > 25
     assert other.sender.retry_after == 0
-    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
+    assert gateway.for_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
 
 
 async def test_a_documented_pace_lets_half_go_at_once_and_then_holds() -> None:
@@ -140,7 +140,7 @@ async def test_minimax_is_asked_no_more_often_than_it_documents() -> None:
     for _ in range(10):
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
     assert 5 < gateway.sender.retry_after <= 6
-    assert gateway.with_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
+    assert gateway.for_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
     with anyio.move_on_after(0.05) as given_up:
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
     assert given_up.cancelled_caught, "it waits for its turn"

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.http import routes
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.signed_urls import Links
+from hailuo_mcp.service.signed_urls import SignedUrls
 from hailuo_mcp.telemetry import spans
 from tests.http.servers import serving
 from tests.http.test_tokens import as_one
@@ -49,10 +49,10 @@ async def called_back(
     """A studio whose gateways can call it, and a client for its routes."""
     apixo = Apixo()
     settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)
-    session, wire = wired(settings, apixo)
-    async with session:
-        session.links = Links(HERE, SECRET, called_back=True)
-        app = Starlette(routes=routes.routes(session, lambda: False))
+    public = settings.model_copy(update={"public_url": HERE})
+    opened, wire = wired(public, apixo, base_url=HERE)
+    async with opened as session:
+        app = Starlette(routes=routes.routes(session.services, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             yield session, wire, apixo, client
 
@@ -66,7 +66,7 @@ async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> 
         job = await submit(session)
         sent = body_of(wire.posts[0])
         assert sent["request_type"] == "callback"
-        assert sent["callback_url"] == Links(HERE, SECRET, called_back=True).callback("apixo", job.key)
+        assert sent["callback_url"] == SignedUrls(HERE, SECRET, called_back=True).callback("apixo", job.key)
         assert "callback_url" not in job.parameters
         assert "callback" not in str((await session.jobs()).jobs)
 

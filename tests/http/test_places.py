@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hailuo_mcp.http import routes
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.mcp import prompts, resources, tools
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.signed_urls import Links
+from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.support import arguments_for, settings_for, wired
 
 MODEL = "segmind/minimax-hailuo-2"
@@ -66,10 +67,9 @@ def done(_: httpx.Request) -> httpx.Response:
 
 @asynccontextmanager
 async def opened(directory: Path, **variables: str) -> AsyncGenerator[Session]:
-    session, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
-    async with session:
-        session.links = Links(HERE, b"s" * 32)
-        yield session
+    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
+    async with opened as session:
+        yield Session(replace(session.services, urls=SignedUrls(HERE, b"s" * 32)))
 
 
 @pytest.mark.parametrize("way", READING)
@@ -79,12 +79,12 @@ async def test_a_ledger_that_cannot_be_used_is_not_located(
     (tmp_path / "state").write_text("a file, where a directory should be")
     async with opened(tmp_path) as session:
         with caplog.at_level(logging.ERROR):
-            told = await READING[way](session.as_caller(Caller("ann")))
+            told = await READING[way](Session(session.services, Caller("ann")))
         assert "internal_error" in told or "-32603" in told
         assert str(tmp_path) not in told
         assert "HAILUO_MCP" not in told
         assert str(tmp_path) in caplog.text, "whoever runs the server finds it in the log"
-        assert str(tmp_path) in await READING[way](session.as_caller(LOCAL))
+        assert str(tmp_path) in await READING[way](Session(session.services, LOCAL))
 
 
 async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,7 +102,7 @@ async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("a file, where a directory should be")
     async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as session:
-        own = session.as_caller(Caller("ann"))
+        own = Session(session.services, Caller("ann"))
         job = (await own.generate(arguments_for(MODEL))).job
         await session.ledger.change(
             job.key,
@@ -110,7 +110,7 @@ async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_
         )
     async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as session:
         for caller in (Caller("ann"), LOCAL):
-            own = session.as_caller(caller)
+            own = Session(session.services, caller)
             told = await call(own, "generate_video", prompt="another", model=MODEL)
             if caller == LOCAL:
                 assert auto == "0" or str(tmp_path) in told
@@ -124,10 +124,10 @@ async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_
 async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
     async with opened(tmp_path) as session:
-        assert session.links
-        link, _ = session.links.clip("k", utc_now())
+        assert session.services.urls
+        link, _ = session.services.urls.clip("k", utc_now())
         stopping = False
-        app = Starlette(routes=routes.routes(session, lambda: stopping))
+        app = Starlette(routes=routes.routes(session.services, lambda: stopping))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             assert (await client.get("/health")).json() == {"status": "ok"}
             for path in ("/ready", link):
@@ -140,7 +140,7 @@ async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) ->
 
 async def test_a_server_that_is_well_says_so_to_anybody(tmp_path: Path) -> None:
     async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as session:
-        app = Starlette(routes=routes.routes(session, lambda: False))
+        app = Starlette(routes=routes.routes(session.services, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             for path, word in (("/health", "ok"), ("/ready", "ready")):
                 answer = await client.get(path)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.mcp import resources
 from hailuo_mcp.mcp.player import PLAYER_URI
 from hailuo_mcp.service.session import Session
@@ -298,11 +299,10 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Sess
     def taken(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"request_id": "r-1", "status": "QUEUED"})
 
-    session, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
+    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
     calls: list[str] = []
-    ledger = session.ledger
 
-    def noted(name: str) -> Callable[..., Any]:
+    def noted(ledger: Ledger, name: str) -> Callable[..., Any]:
         method = getattr(ledger, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
@@ -311,10 +311,10 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Sess
 
         return call
 
-    for name in ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds"):
-        setattr(ledger, name, noted(name))
-    async with session:
-        yield session, session.as_caller(Caller("ann")), session.as_caller(Caller("ben")), calls
+    async with opened as session:
+        for name in ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds"):
+            setattr(session.ledger, name, noted(session.ledger, name))
+        yield session, Session(session.services, Caller("ann")), Session(session.services, Caller("ben")), calls
 
 
 async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_never_was(tmp_path: Path) -> None:

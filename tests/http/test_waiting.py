@@ -91,8 +91,8 @@ async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path, monkeyp
         await enough.wait()
         return httpx.Response(200, json={"status": "FAILED", "error": "no"})
 
-    session, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=slow))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=slow))
+    async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
         with anyio.fail_after(10):
             ended = await session.status(job.request_id, 9, report)
@@ -106,7 +106,7 @@ async def test_a_caller_who_cannot_be_told_still_gets_the_answer(tmp_path: Path)
 
     done = {"status": "COMPLETED", "output": "https://x.example/clip.mp4"}
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0")
-    session, _ = wired(settings, segmind(status=lambda _: httpx.Response(200, json=done)))
-    async with session:
+    opened, _ = wired(settings, segmind(status=lambda _: httpx.Response(200, json=done)))
+    async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
         assert (await session.status(job.request_id, 9, gone)).state is State.COMPLETED

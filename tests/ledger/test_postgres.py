@@ -313,7 +313,7 @@ def test_a_missing_client_is_said_in_one_line_at_start(monkeypatch: pytest.Monke
 def test_sqlite_needs_no_client_of_postgres() -> None:
     """Nor its time to load."""
     program = (
-        "import sys; sys.modules['asyncpg'] = None; from hailuo_mcp.app import build_studio, load_settings; "
-        "build_studio(load_settings({})); assert 'hailuo_mcp.ledger.postgres' not in sys.modules"
+        "import sys; sys.modules['asyncpg'] = None; from hailuo_mcp.app import load_settings; "
+        "open_session(load_settings({})); assert 'hailuo_mcp.ledger.postgres' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

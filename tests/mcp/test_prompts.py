@@ -12,14 +12,13 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, TextContent
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
 from hailuo_mcp.sandbox.render import camera
 from hailuo_mcp.service.session import Session
-from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, says, settings_for, wired
+from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, open_session, says, settings_for, wired
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "prompts"
 REWRITE = "SNAPSHOTS=write"
@@ -123,7 +122,7 @@ async def test_every_call_that_a_prompt_spells_out_is_accepted(
     arguments = {**REQUIRED[name], **options[name]}
     if not usable:
         arguments.pop("model", None)
-    async with build_studio(settings_for(tmp_path, **variables)) as session:
+    async with open_session(settings_for(tmp_path, **variables)) as session:
         text = await written(session, name, **arguments)
         for call in calls_in(text):
             dry = await session.generate(without_blanks(call), dry_run=True)
@@ -147,7 +146,7 @@ async def test_a_missing_argument_is_refused_by_name(
     name: str, argument: str, blank: str | None, tmp_path: Path
 ) -> None:
     given = {key: value for key, value in REQUIRED[name].items() if key != argument}
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, name, **given, **({} if blank is None else {argument: blank}))
     assert refused.code == INVALID_PARAMS
     assert f"{name}: {argument} is missing" in refused.message
@@ -156,7 +155,7 @@ async def test_a_missing_argument_is_refused_by_name(
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_told(name: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, name, **REQUIRED[name], tempo="fast")
     assert refused.code == INVALID_PARAMS
     assert f"{name} has no argument tempo" in refused.message
@@ -164,7 +163,7 @@ async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_tol
 
 
 async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "make_me_rich")
     assert refused.code == INVALID_PARAMS
     assert all(name in refused.message for name in NAMES)
@@ -182,7 +181,7 @@ async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path
 async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_repeated(
     name: str, argument: str, value: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, name, **{**REQUIRED[name], argument: value})
     assert (refused.code, refused.data) == (INVALID_PARAMS, {"argument": argument})
     assert f"{argument} has {len(value)} characters" in refused.message
@@ -191,7 +190,7 @@ async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_r
 
 async def test_a_broken_ledger_is_no_fault_of_the_arguments(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         assert (await refusal(session, "rescue_clips")).code == INTERNAL_ERROR
 
 
@@ -204,7 +203,7 @@ def test_the_camera_commands_explained_are_all_there_are() -> None:
 
 
 async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to_the_clip(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "animate_picture", **REQUIRED["animate_picture"])
     assert f"the cheapest usable model that takes this: {FAST_02}" in text
     assert "$0.125 a clip (exact; Segmind pricing page" in text
@@ -214,7 +213,7 @@ async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to
 
 
 async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"])
     (call,) = calls_in(text)
     assert call == {
@@ -240,7 +239,7 @@ async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp
 async def test_animate_picture_refuses_what_no_model_or_not_this_one_takes(
     options: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "animate_picture", **{**REQUIRED["animate_picture"], **options})
     assert refused.code == INVALID_PARAMS
     assert said in refused.message
@@ -248,7 +247,7 @@ async def test_animate_picture_refuses_what_no_model_or_not_this_one_takes(
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "rescue_clips"])
 async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **NO_KEY)) as session:
+    async with open_session(settings_for(tmp_path, **NO_KEY)) as session:
         text = await written(session, name, **REQUIRED[name])
     assert all(variable in text for variable in KEYS)
 
@@ -257,7 +256,7 @@ async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str,
 
 
 async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_last_shot(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
     assert first == {"model": "minimax/hailuo-2.3", "prompt": "<shot 1>"}
@@ -269,7 +268,7 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
 async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_says_the_sum_first(
     tmp_path: Path,
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
     first, second = calls_in(text)
     assert (first["model"], first["first_frame_image"]) == (FAST_02, "kite.png")
@@ -278,7 +277,7 @@ async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_sa
 
 
 async def test_storyboard_asks_for_a_picture_where_the_model_needs_one(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", story="A kite.", model=FAST_02)
     assert "The first shot needs a picture to start from" in text
     assert calls_in(text)[0]["first_frame_image"] == "<first picture>"
@@ -289,27 +288,27 @@ async def test_storyboard_chains_nothing_where_pictures_must_be_web_addresses(
     more: dict[str, str], tmp_path: Path
 ) -> None:
     only_apixo = {"APIXO_API_KEY": KEYS["APIXO_API_KEY"]}
-    async with build_studio(settings_for(tmp_path, **only_apixo)) as session:
+    async with open_session(settings_for(tmp_path, **only_apixo)) as session:
         text = await written(session, "storyboard", story="A kite.", **more)
     assert "last-frame" not in text
     assert "one picture a shot" in text
 
 
 async def test_storyboard_of_one_shot_is_a_story_too(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         assert "in 1 shot," in await written(session, "storyboard", story="A kite.", shots="1")
 
 
 @pytest.mark.parametrize("shots", ["0", "13", "-1", "three", "2.5", "²", "9999"])
 async def test_storyboard_takes_a_whole_number_of_shots(shots: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "storyboard", story="A kite.", shots=shots)
     assert refused.code == INVALID_PARAMS
     assert "shots" in refused.message
 
 
 async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "storyboard", story="A kite.", model="sora")
     assert refused.code == INVALID_PARAMS
     assert FAST_02 in refused.message
@@ -319,7 +318,7 @@ async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
 
 
 async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "compare_models", prompt="a kite")
     taken, others = text.split("Models that do not:")
     assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; $0.3875" in taken
@@ -329,7 +328,7 @@ async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(t
 
 
 async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "compare_models", prompt="a kite", picture=PICTURE)
     assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
     assert "Models that do not" not in text
@@ -337,7 +336,7 @@ async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_pat
 
 
 async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as session:
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as session:
         assert "No price is published." in await written(session, "compare_models", prompt="a kite", picture=PICTURE)
         assert "No usable model takes this" in await written(session, "compare_models", prompt="a kite")
 
@@ -348,8 +347,8 @@ async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fi
 async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_under_way(tmp_path: Path) -> None:
     now = utc_now()
     link: dict[str, Any] = {"state": State.COMPLETED, "video_url": "https://clips.example/x.mp4"}
-    session, wire = wired(settings_for(tmp_path, **KEYS), says(500))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with opened as session:
         await entered(session, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
         await entered(session, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
         await entered(session, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
@@ -378,7 +377,7 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
 
 
 async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_checked(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "rescue_clips")
         assert "Call list_jobs with limit 50" in text
         job = (await session.generate(arguments_for(FAST_02))).job
@@ -390,9 +389,9 @@ async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_ch
 
 
 async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         rehearsed = (await session.generate(arguments_for(FAST_02))).job
-    async with build_studio(settings_for(tmp_path, **KEYS)) as session:
+    async with open_session(settings_for(tmp_path, **KEYS)) as session:
         assert rehearsed.request_id not in await written(session, "rescue_clips")
 
 
@@ -420,12 +419,12 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
 async def test_an_argument_is_offered_the_values_that_make_sense(
     name: str, argument: str, given: dict[str, str], values: list[str], tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         assert list(await prompts.suggestions(session, name, argument, given)) == values
 
 
 async def test_a_picture_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         saved = (await session.generate(arguments_for("aimlapi/hailuo-02"))).job
         await session.status(saved.request_id, 10)
         await session.generate(arguments_for(FAST_02))
@@ -444,7 +443,7 @@ async def test_a_picture_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path)
 
 @pytest.mark.parametrize(("name", "argument"), [("rescue_clips", "model"), ("make_me_rich", "model")])
 async def test_nothing_is_offered_for_what_does_not_exist(name: str, argument: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
             await prompts.suggestions(session, name, argument, {})
     assert refused.value.code == INVALID_PARAMS

@@ -35,7 +35,6 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.mcp import prompts, resources, tools
 from hailuo_mcp.service.session import Session
@@ -47,6 +46,7 @@ from tests.support import (
     facts_of,
     jobs_in,
     listened_to,
+    open_session,
     says,
     segmind,
     settings_for,
@@ -100,7 +100,7 @@ async def refusal(session: Session, uri: str) -> MCPError:
 
 async def saved_clip(session: Session, model_id: str = FAST_02, remote_id: str = "r:1/x") -> tuple[str, Path]:
     """The request id of a job whose clip is saved, and its file."""
-    path = session.clips.directory / "a-red-kite.mp4"
+    path = session.services.clips.directory / "a-red-kite.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CLIP)
     link = "https://clips.example/x.mp4"  # never followed: no test reaches beyond this machine
@@ -135,7 +135,7 @@ def test_an_id_goes_into_an_address_as_one_segment_and_comes_back_whole(request_
 
 @pytest.mark.parametrize("variables", [{}, KEYS, {"HAILUO_MCP_SANDBOX": "0"}], ids=["sandbox", "keys", "no key"])
 async def test_the_models_are_what_list_models_shows(variables: dict[str, str], tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **variables)) as session:
+    async with open_session(settings_for(tmp_path, **variables)) as session:
         assert await facts_at(session, "hailuo://models") == await answer_of(session, "list_models")
 
 
@@ -144,7 +144,7 @@ async def test_the_models_are_what_list_models_shows(variables: dict[str, str], 
 async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constraint(
     model_id: str, form: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         facts = await facts_at(session, FORMS[form](resources.model_uri(model_id), model_id))
         assert [facts] == (await answer_of(session, "list_models", model=model_id))["models"]
     assert facts["schema"]["properties"]["prompt"]["maxLength"] == 2000
@@ -152,7 +152,7 @@ async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constrain
 
 
 async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
             models = await resources.read(session, uri)
             assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_KEPT_MS, "public")
@@ -165,7 +165,7 @@ async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -
 
 
 async def test_the_jobs_are_what_list_jobs_shows(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         assert await facts_at(session, "hailuo://jobs") == {"jobs": [], "total": 0, "spent_usd": 0.0}
         for model_id in MODEL_IDS:
             await session.generate(arguments_for(model_id))
@@ -175,7 +175,7 @@ async def test_the_jobs_are_what_list_jobs_shows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEPT)) as session:
+    async with open_session(settings_for(tmp_path, **KEPT)) as session:
         request_id = (await session.generate(arguments_for(model_id))).job.request_id
         assert model_id.startswith("aimlapi/") == (":" in request_id)
         facts = await facts_at(session, FORMS[form](resources.job_uri(request_id), request_id))
@@ -184,15 +184,15 @@ async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_pa
 
 
 async def test_a_job_that_was_never_confirmed_has_an_address_too(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEPT)) as session:
+    async with open_session(settings_for(tmp_path, **KEPT)) as session:
         job = (await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"))).job
         facts = await facts_at(session, resources.job_uri(job.request_id))
     assert facts["request_id"].startswith(FAST_02)
 
 
 async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
+    async with opened as session:
         job = await entered(session, remote_id="100%2F?x#y é", state=State.QUEUED)
         assert (await facts_at(session, resources.job_uri(job.request_id)))["request_id"] == job.request_id
     assert len(wire.requests) == 1
@@ -200,8 +200,8 @@ async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
 
 async def test_a_job_read_again_too_soon_is_answered_from_the_last_poll(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_MIN_POLL_SECONDS="60")
-    session, wire = wired(settings, segmind(status=says(200, {"status": "PROCESSING"})))
-    async with session:
+    opened, wire = wired(settings, segmind(status=says(200, {"status": "PROCESSING"})))
+    async with opened as session:
         request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
         uri = resources.job_uri(request_id)
         states = [(await facts_at(session, uri))["state"] for _ in range(3)]
@@ -210,7 +210,7 @@ async def test_a_job_read_again_too_soon_is_answered_from_the_last_poll(tmp_path
 
 
 async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, **KEYS)) as session:
+    async with open_session(settings_for(tmp_path, **KEYS)) as session:
         for number in range(60):
             await entered(
                 session,
@@ -229,8 +229,8 @@ async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", [FAST_02, AIMLAPI])
 async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](resources.video_uri(request_id), request_id))
         assert await bytes_at(session, resources.video_uri(request_id)) == CLIP
@@ -239,8 +239,8 @@ async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, 
 
 
 async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_video_saved_it(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path, **KEPT))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path, **KEPT))
+    async with opened as session:
         request_id = (await session.generate(arguments_for(AIMLAPI))).job.request_id
         assert (await session.status(request_id, 10)).video_url
         asked = len(wire.requests)
@@ -256,7 +256,7 @@ async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_vi
 
 
 async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_limit_is_not(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session)
         uri = resources.video_uri(request_id)
         os.truncate(path, CAP)
@@ -270,7 +270,7 @@ async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_lim
 
 
 async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session)
         path.unlink()
         refused = await refusal(session, resources.video_uri(request_id))
@@ -288,7 +288,7 @@ async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path)
 async def test_a_job_without_a_clip_has_no_video_and_says_why(
     rehearsal: str, code: str, said: str, tmp_path: Path
 ) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         job = (await session.generate(arguments_for(FAST_02, prompt=f"a kite {rehearsal}"))).job
         refused = await refusal(session, resources.video_uri(job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, code)
@@ -296,7 +296,7 @@ async def test_a_job_without_a_clip_has_no_video_and_says_why(
 
 
 async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         job = await entered(session, remote_id="old", state=State.EXPIRED)
         refused = await refusal(session, resources.video_uri(job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "expired")
@@ -306,7 +306,7 @@ async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
 
 
 async def test_a_link_to_a_saved_clip_says_its_name_and_size_and_leads_to_it(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session, AIMLAPI)
         link = await resources.video_link(await session.status(request_id))
         assert link
@@ -317,7 +317,7 @@ async def test_a_link_to_a_saved_clip_says_its_name_and_size_and_leads_to_it(tmp
 
 
 async def test_there_is_no_link_to_what_could_not_be_read(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         unsaved = (await session.generate(arguments_for(FAST_02))).job
         assert await resources.video_link(unsaved) is None
         request_id, path = await saved_clip(session, AIMLAPI)
@@ -358,7 +358,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("uri", UNKNOWN)
 async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data(uri: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, uri)
     assert refused.code == INVALID_PARAMS
     assert len(refused.message) < 600
@@ -366,7 +366,7 @@ async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data
 
 async def test_a_model_that_is_not_enabled_is_not_there_and_the_variable_is_named(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
-    async with build_studio(settings_for(tmp_path, **only_segmind)) as session:
+    async with open_session(settings_for(tmp_path, **only_segmind)) as session:
         refused = await refusal(session, resources.model_uri(AIMLAPI))
     assert refused.code == INVALID_PARAMS
     assert "AIMLAPI_API_KEY" in refused.message
@@ -377,8 +377,8 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(
 ) -> None:
     monkeypatch.setattr("hailuo_mcp.gateways.client.WAIT_INITIAL_SECONDS", 0.001)
     secret = KEYS["SEGMIND_API_KEY"]
-    session, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
+    async with opened as session:
         request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
         refused = await refusal(session, resources.job_uri(request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INTERNAL_ERROR, "unauthorized")
@@ -402,7 +402,7 @@ async def completed(
 
 
 async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
         values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
         assert values == [model_id for model_id in MODEL_IDS if model_id.startswith("aimlapi/")]
@@ -414,12 +414,12 @@ async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path)
 
 
 async def test_only_usable_models_are_offered(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as session:
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as session:
         assert (await completed(session, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
 
 
 async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         saved, _ = await saved_clip(session, AIMLAPI)
         other = (await entered(session, remote_id="other-1", state=State.FAILED)).request_id
         assert (await completed(session, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
@@ -429,7 +429,7 @@ async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: 
 
 
 async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         for number in range(101):
             await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)
         values, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-")
@@ -439,7 +439,7 @@ async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_pat
 
 
 async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10"]
         assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
         assert (await completed(session, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
@@ -457,7 +457,7 @@ async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_p
     ],
 )
 async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session:
+    async with open_session(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
             await completed(session, ref, argument)
     assert refused.value.code == INVALID_PARAMS
@@ -465,7 +465,7 @@ async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, 
 
 async def test_completion_says_when_the_ledger_cannot_be_read(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         with pytest.raises(MCPError) as refused:
             await completed(session, resources.JOB_TEMPLATE, "request_id")
     assert refused.value.code == INTERNAL_ERROR
@@ -508,7 +508,7 @@ def server_of(session: Session) -> Server[Any]:
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_a_client_of_either_era_finds_and_reads_everything(era: Era, tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path)) as session, Client(server_of(session), mode=era) as client:
+    async with open_session(settings_for(tmp_path)) as session, Client(server_of(session), mode=era) as client:
         request_id, path = await saved_clip(session, AIMLAPI)
         assert [r.uri for r in (await client.list_resources()).resources] == ["hailuo://models", "hailuo://jobs"]
         listed = (await client.list_resource_templates()).resource_templates

@@ -187,8 +187,8 @@ def held_to_its_promises(tool: str, result: CallToolResult) -> None:
 @asynccontextmanager
 async def over(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
     """A caller of the sandbox in this process, or of gateways that answer like this."""
-    session, wire = wired(settings, answer) if answer else listened_to(settings)
-    async with session:
+    opened, wire = wired(settings, answer) if answer else listened_to(settings)
+    async with opened as session:
         yield Caller(session, wire)
 
 
@@ -432,8 +432,8 @@ async def test_what_nobody_foresaw_reaches_the_log_and_not_the_client(
     era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
-    session, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
-    async with session, Client(build_server(session, "0"), mode=era) as client:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
+    async with opened as session, Client(build_server(session.services, "0"), mode=era) as client:
         first = await client.call_tool("generate_video", arguments_for(FAST_02))
         assert first.structured_content
         with sqlite3.connect(session.settings.database_path) as db:

@@ -157,8 +157,8 @@ async def test_what_is_no_picture_at_all_is_refused_and_nothing_is_sent(given: s
 
 
 async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
-    session, wire = listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
-    async with session:
+    opened, wire = listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
+    async with opened as session:
         with pytest.raises(InvalidImage) as refusal:
             await session.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
         page = await session.jobs()
@@ -174,9 +174,9 @@ async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
 
 
 async def test_a_bad_last_frame_is_refused_before_the_good_first_one_is_sent(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
     call = {"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": data_uri(png())}
-    async with session:
+    async with opened as session:
         with pytest.raises(InvalidImage, match=r"last_frame_image .* 300 x 300"):
             await session.generate({**call, "last_frame_image": data_uri(png(300, 300))})
         with pytest.raises(InvalidImage, match=r"last_frame_image asks for the last frame of .* not saved here"):

@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.service.session import Session
 from tests.media.samples import data_uri, encoded, jpeg, picture, png
-from tests.support import Wire, body_of, listened_to, settings_for, wired
+from tests.support import Opened, Wire, body_of, listened_to, settings_for, wired
 
 SEGMIND = {"model": "segmind/hailuo-02-fast", "prompt": "a red kite"}
 AIMLAPI = {"model": "aimlapi/hailuo-02", "prompt": "a red kite"}
@@ -26,17 +25,17 @@ def _submissions(wire: Wire) -> list[dict[str, Any]]:
     return [body_of(request) for request in wire.posts if request.url.path != "/upload-asset"]
 
 
-def _sandboxed(directory: Path, **variables: str) -> tuple[Session, Wire]:
+def _sandboxed(directory: Path, **variables: str) -> tuple[Opened, Wire]:
     (directory / "pictures").mkdir(exist_ok=True)
     return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
 
 
 async def test_segmind_gets_each_content_uploaded_once_also_after_a_restart(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
     (tmp_path / "pictures/copy.jpg").write_bytes(png())
     given = (str(tmp_path / "pictures/a.png"), str(tmp_path / "pictures/copy.jpg"), data_uri(png()))
-    async with session:
+    async with opened as session:
         for number, each in enumerate(given):
             await session.generate({**SEGMIND, "prompt": f"kite {number}", "first_frame_image": each})
         await session.generate({**SEGMIND, "first_frame_image": data_uri(jpeg()), "last_frame_image": data_uri(png())})
@@ -45,17 +44,17 @@ async def test_segmind_gets_each_content_uploaded_once_also_after_a_restart(tmp_
     assert len(addresses) == 1
     assert _submissions(wire)[3]["last_frame_image"] in addresses
 
-    session, wire = _sandboxed(tmp_path)
-    async with session:
+    opened, wire = _sandboxed(tmp_path)
+    async with opened as session:
         await session.generate({**SEGMIND, "prompt": "another day", "first_frame_image": data_uri(png())})
     assert not _uploads(wire)
     assert _submissions(wire)[0]["first_frame_image"] in addresses
 
 
 async def test_a_file_and_the_same_content_inline_are_the_same_request(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
-    async with session:
+    async with opened as session:
         first = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.png")})
         again = await session.generate({**SEGMIND, "first_frame_image": data_uri(png())})
         other = await session.generate({**SEGMIND, "first_frame_image": data_uri(png(401))})
@@ -66,8 +65,8 @@ async def test_a_file_and_the_same_content_inline_are_the_same_request(tmp_path:
 
 async def test_an_upload_that_fails_sends_no_submission(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, SEGMIND_API_KEY="sk-test")
-    session, wire = wired(settings, lambda request: httpx.Response(400, json={"error": "no room"}))
-    async with session:
+    opened, wire = wired(settings, lambda request: httpx.Response(400, json={"error": "no room"}))
+    async with opened as session:
         with pytest.raises(HailuoError, match="no room") as failed:
             await session.generate({**SEGMIND, "first_frame_image": data_uri(png())})
     assert failed.value.problem.charged == "no"
@@ -75,9 +74,9 @@ async def test_an_upload_that_fails_sends_no_submission(tmp_path: Path) -> None:
 
 
 async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/mislabelled.png").write_bytes(jpeg())
-    async with session:
+    async with opened as session:
         await session.generate({**AIMLAPI, "first_frame_image": str(tmp_path / "pictures/mislabelled.png")})
     (body,) = _submissions(wire)
     head, _, payload = body["first_frame_image"].partition(",")
@@ -86,10 +85,10 @@ async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) ->
 
 
 async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.webp").write_bytes(content := encoded(picture(), "WEBP"))
     given = {"prompt": "a red kite", "first_frame_image": str(tmp_path / "pictures/a.webp")}
-    async with session:
+    async with opened as session:
         await session.generate({**given, "model": "minimax/hailuo-2.3-fast"})
         for call in (SEGMIND, AIMLAPI):
             with pytest.raises(HailuoError, match="only JPG and PNG are taken"):
@@ -101,9 +100,9 @@ async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: 
 
 
 async def test_apixo_refuses_a_local_picture_and_says_what_to_do(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
-    async with session:
+    async with opened as session:
         for given in (str(tmp_path / "pictures/a.png"), data_uri(png())):
             with pytest.raises(HailuoError, match=r"first_frame_image must be an http\(s\) URL") as refused:
                 await session.generate({**APIXO, "first_frame_image": given})
@@ -113,9 +112,9 @@ async def test_apixo_refuses_a_local_picture_and_says_what_to_do(tmp_path: Path)
 
 
 async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
+    opened, wire = _sandboxed(tmp_path)
     url = "https://pictures.example/kite.png"
-    async with session:
+    async with opened as session:
         for call in (SEGMIND, AIMLAPI, APIXO):
             await session.generate({**call, "first_frame_image": url})
     assert all(url in request.content.decode() for request in wire.requests)
@@ -124,17 +123,17 @@ async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path:
 
 
 async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
+    opened, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
     (tmp_path / "pictures/a.webp").write_bytes(encoded(picture(), "WEBP"))
-    async with session:
+    async with opened as session:
         outcome = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.webp")})
     assert _uploads(wire)[0].startswith("data:image/jpeg;base64,")
     assert "first_frame_image was mended before sending: WebP became JPEG." in outcome.job.warnings
 
 
 async def test_a_dry_run_reads_the_picture_and_sends_nothing(tmp_path: Path) -> None:
-    session, wire = _sandboxed(tmp_path)
-    async with session:
+    opened, wire = _sandboxed(tmp_path)
+    async with opened as session:
         shown = await session.generate({**SEGMIND, "first_frame_image": data_uri(png())}, dry_run=True)
     assert shown.request is not None
     assert shown.request.public()["body"]["first_frame_image"] == f"<upload:sha256:{hashlib.sha256(png()).hexdigest()}>"

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.errors import Unauthorized
 from hailuo_mcp.core.job import State
-from tests.support import KEYS, arguments_for, jobs_in, settings_for
+from tests.support import KEYS, arguments_for, jobs_in, open_session, settings_for
 
 from .wire import Clock
 
@@ -24,7 +23,7 @@ async def test_a_completed_job_whose_link_is_dead_gets_a_fresh_one_and_is_saved(
     tmp_path: Path, clock: Clock, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0, clock=clock)
-    async with build_studio(settings_for(tmp_path, **_variables(url))) as session:
+    async with open_session(settings_for(tmp_path, **_variables(url))) as session:
         call = arguments_for("minimax/hailuo-02", resolution="512p", first_frame_image="https://pictures.example/x.png")
         submitted = (await session.generate(call)).job
         done = await session.status(submitted.request_id)
@@ -41,7 +40,7 @@ async def test_a_refused_key_is_told_with_the_region_it_may_belong_to(
     tmp_path: Path, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0)
-    async with build_studio(settings_for(tmp_path, **_variables(url, "bad-key"))) as session:
+    async with open_session(settings_for(tmp_path, **_variables(url, "bad-key"))) as session:
         with pytest.raises(Unauthorized) as refused:
             await session.generate(arguments_for("minimax/hailuo-2.3"))
     assert refused.value.problem.charged == "no"

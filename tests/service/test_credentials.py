@@ -9,9 +9,8 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import CallerError, UnknownModel
-from hailuo_mcp.service import credentials
 from hailuo_mcp.service.session import Session
-from tests.support import Wire, arguments_for, settings_for, wired
+from tests.support import Opened, Wire, arguments_for, settings_for, wired
 
 SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
 
@@ -41,7 +40,7 @@ def with_keys(tenant: str, **keys: str) -> Caller:
     return Caller(tenant, keys={name: SecretStr(key) for name, key in keys.items()})
 
 
-def made(directory: Path, *, tenants: str = "") -> tuple[Session, Wire, Gateways]:
+def made(directory: Path, *, tenants: str = "") -> tuple[Opened, Wire, Gateways]:
     file = directory / "tenants.toml"
     file.write_text(tenants)
     variables = {
@@ -51,34 +50,34 @@ def made(directory: Path, *, tenants: str = "") -> tuple[Session, Wire, Gateways
         **({"HAILUO_MCP_TENANTS_FILE": str(file)} if tenants else {}),
     }
     gateways = Gateways()
-    session, wire = wired(settings_for(directory, **variables), gateways)
-    return session, wire, gateways
+    opened, wire = wired(settings_for(directory, **variables), gateways)
+    return opened, wire, gateways
 
 
 ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
 
 
 async def test_a_tenants_own_key_goes_with_all_its_requests_and_no_other(tmp_path: Path) -> None:
-    session, wire, _ = made(tmp_path, tenants=ANNS)
-    async with session:
+    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    async with opened as session:
         own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
         for caller, key in own_keys:
             wire.requests.clear()
-            own = session.as_caller(caller)
+            own = Session(session.services, caller)
             job = (await own.generate(arguments_for(SEGMIND, prompt=f"a kite of {caller.tenant}"))).job
             await own.status(job.request_id)
             assert {key_of(request) for request in wire.requests} == {key}
 
 
 async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall_back(tmp_path: Path) -> None:
-    session, wire, _ = made(tmp_path, tenants=ANNS)
-    async with session:
-        ann = session.as_caller(Caller("ann"))
+    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    async with opened as session:
+        ann = Session(session.services, Caller("ann"))
         assert {model.id.split("/")[0] for model in ann.catalog.usable} == {"segmind"}
         assert {model.id.split("/")[0] for model in session.catalog.usable} == {"segmind", "apixo"}
         with pytest.raises(UnknownModel):
             await ann.generate(arguments_for(APIXO))
-        sender = session.as_caller(with_keys("ann", apixo="header-apixo"))
+        sender = Session(session.services, with_keys("ann", apixo="header-apixo"))
         assert {model.id.split("/")[0] for model in sender.catalog.usable} == {"apixo"}
         with pytest.raises(UnknownModel):
             await sender.generate(arguments_for(SEGMIND))
@@ -86,9 +85,12 @@ async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall
 
 
 async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_again(tmp_path: Path) -> None:
-    session, wire, _ = made(tmp_path, tenants=ANNS)
-    async with session:
-        ann, sender = session.as_caller(Caller("ann")), session.as_caller(with_keys("ann", segmind="header-key"))
+    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    async with opened as session:
+        ann, sender = (
+            Session(session.services, Caller("ann")),
+            Session(session.services, with_keys("ann", segmind="header-key")),
+        )
         job = (await sender.generate(arguments_for(SEGMIND))).job
         assert job.own_key
         asked = len(wire.requests)
@@ -97,9 +99,9 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
         with pytest.raises(CallerError):
             await ann.download(job.request_id)
         with pytest.raises(CallerError):
-            await session.as_caller(with_keys("ben", segmind="header-key")).status(job.request_id)
-        session.wake(job.key)
-        other_gateway = session.as_caller(with_keys("ann", apixo="header-apixo"))
+            await Session(session.services, with_keys("ben", segmind="header-key")).status(job.request_id)
+        session.services.poller.on_webhook(job.key)
+        other_gateway = Session(session.services, with_keys("ann", apixo="header-apixo"))
         assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
         assert len(wire.requests) == asked
         much_later = job.created_at + timedelta(days=1)
@@ -110,9 +112,9 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
 
 
 async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_asked_for_with(tmp_path: Path) -> None:
-    session, wire, _ = made(tmp_path)
-    async with session:
-        sender = session.as_caller(with_keys("", segmind="header-key"))
+    opened, wire, _ = made(tmp_path)
+    async with opened as session:
+        sender = Session(session.services, with_keys("", segmind="header-key"))
         job = await sender.status(f"{SEGMIND}/from-elsewhere")
         assert job.own_key
         await session.status(job.request_id)
@@ -120,9 +122,9 @@ async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_aske
 
 
 async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Path) -> None:
-    session, wire, gateways = made(tmp_path, tenants=ANNS)
-    async with session:
-        people = {name: session.as_caller(Caller(name)) for name in ("ann", "ben")}
+    opened, wire, gateways = made(tmp_path, tenants=ANNS)
+    async with opened as session:
+        people = {name: Session(session.services, Caller(name)) for name in ("ann", "ben")}
         jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in people.items()}
         gateways.paused = {"ann-segmind"}
         for _ in range(2):
@@ -133,22 +135,6 @@ async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Pa
         with pytest.raises(Exception, match="pause"):
             await people["ann"].status(jobs["ann"].request_id)
         assert len(wire.requests) == asked, "the pause is kept"
-        same_account = session.as_caller(with_keys("ben", segmind="ann-segmind"))
+        same_account = Session(session.services, with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
-        assert gateway.sender.retry_after > 20, "an account is the same, whoever sends its key"
-
-
-async def test_no_more_accounts_are_remembered_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "SENDERS_KEPT", 5)
-    session, _, _ = made(tmp_path)
-    async with session:
-        of = credentials.Accounts(session.settings, session.gateways)
-        kept = of.of_caller(with_keys("x", segmind="first"))["segmind"].sender
-        assert of.of_caller(with_keys("y", segmind="first"))["segmind"].sender is kept
-        for number in range(6):
-            of.of_caller(with_keys("x", segmind=f"key-{number}"))
-        assert of.of_caller(with_keys("x", segmind="first"))["segmind"].sender is not kept
-
-
-def test_no_key_is_shown_by_a_caller() -> None:
-    assert "hush" not in repr(with_keys("ann", segmind="hush-hush"))
+        assert gateway.retry_after > 20, "an account is the same, whoever sends its key"

@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_mcp.service.long_poll import seconds_to_next_poll
+from hailuo_mcp.service.poll_policy import POLICY
 
 
 def _polls(ends: float, usual: float | None) -> list[float]:
     """When a job that ends then is asked, from its submission on."""
     moments = [0.0]
     while moments[-1] < ends:
-        moments.append(moments[-1] + seconds_to_next_poll(moments[-1], usual))
+        moments.append(moments[-1] + POLICY.to_next_poll(moments[-1], usual))
     return moments
 
 
 @pytest.mark.parametrize("ends", [20, 27, 34])
-def test_a_job_of_unknown_length_is_asked_at_most_eleven_times_and_known_within_three_seconds(ends: float) -> None:
+def test_a_job_of_unknown_length_is_asked_at_most_twelve_times_and_known_within_three_seconds(ends: float) -> None:
     polls = _polls(ends, None)
-    assert len(polls) <= 11
+    assert len(polls) <= 12
     assert polls[-1] - ends <= 3
 
 
@@ -31,4 +31,4 @@ def test_a_job_of_learned_length_is_asked_three_times_when_it_keeps_to_it(usual:
 
 @given(elapsed=st.floats(0, 100_000), usual=st.none() | st.floats(0, 10_000))
 def test_a_pace_is_never_nothing_and_never_thunders(elapsed: float, usual: float | None) -> None:
-    assert 0 < seconds_to_next_poll(elapsed, usual) <= max(elapsed / 12, (usual or 0) / 2 + 1, 9)
+    assert 0 < POLICY.to_next_poll(elapsed, usual) <= max(elapsed / 12, (usual or 0) / 2 + 1, 9)

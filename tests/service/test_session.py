@@ -69,9 +69,9 @@ async def only_job(session: Session) -> Any:
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
+    opened, wire = listened_to(settings_for(tmp_path))
     small = {"resolution": "768p"} if model_id == "segmind/hailuo-2.3-fast" else {}  # its default takes long to draw
-    async with session:
+    async with opened as session:
         submitted = (await session.generate(arguments_for(model_id, **small))).job
         assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
         assert submitted.request_id == f"{model_id}/{submitted.remote_id}"
@@ -96,8 +96,8 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
         await other_process.close()
         return httpx.Response(200, json=TAKEN[gateway_of(model_id)])
 
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         (before,) = seen
         assert (before.key, before.state, before.remote_id) == (job.key, State.UNCONFIRMED, None)
@@ -108,8 +108,8 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
 
 
 async def test_what_was_asked_stands_on_record_with_its_defaults(tmp_path: Path) -> None:
-    session, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
         assert job.parameters == {
             "prompt": "a red kite rises [Push in]",
@@ -125,8 +125,8 @@ async def test_the_link_is_said_to_die_when_the_gateway_drops_it_counted_from_su
     model_id: str, tmp_path: Path
 ) -> None:
     name = gateway_of(model_id)
-    session, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
+    async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         retention = RETENTION[name]
         assert job.expires_at == (job.created_at + retention if retention else None)
@@ -139,8 +139,8 @@ async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warnin
         db.close()
         return httpx.Response(200, json=TAKEN["segmind"])
 
-    session, _ = wired(settings_for(tmp_path, **KEYS), gateway)
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), gateway)
+    async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
         assert job.request_id == "segmind/hailuo-02-fast/r-1"
         assert "could not be recorded" in job.warnings[-1]
@@ -164,8 +164,8 @@ async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warnin
 async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_cost_nothing(
     model_id: str, answer: Any, code: str, tmp_path: Path
 ) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), answer)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with opened as session:
         with pytest.raises(HailuoError) as refused:
             await session.generate(arguments_for(model_id))
         assert (refused.value.code, refused.value.problem.charged) == (code, "no")
@@ -182,8 +182,8 @@ async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_c
 async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
     model_id: str, answer: Any, tmp_path: Path
 ) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), answer)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), answer)
+    async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert job.state is State.UNCONFIRMED
         assert job.request_id == f"{model_id}/unconfirmed-{job.key}"
@@ -200,8 +200,8 @@ async def test_where_no_connection_can_be_made_nothing_was_charged(tmp_path: Pat
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=request)
 
-    session, _ = wired(settings_for(tmp_path, **KEYS), unreachable)
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), unreachable)
+    async with opened as session:
         with pytest.raises(HailuoError) as refused:
             await session.generate(arguments_for("aimlapi/hailuo-02"))
         problem = refused.value.problem
@@ -217,8 +217,8 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
         await answered.wait()
         return httpx.Response(200, json=TAKEN["segmind"])
 
-    session, _ = wired(settings_for(tmp_path, **KEYS), slowly)
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), slowly)
+    async with opened as session:
         async with anyio.create_task_group() as calls:
             calls.start_soon(session.generate, arguments_for("segmind/hailuo-02-fast"))
             await arrived.wait()
@@ -233,8 +233,8 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
 
 async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_path: Path) -> None:
     answers = Turns(*(says(200, {"request_id": f"r-{n}"}) for n in range(1, 4)))
-    session, wire = wired(settings_for(tmp_path, **KEYS), answers)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), answers)
+    async with opened as session:
         first = await session.generate(arguments_for("segmind/hailuo-02-fast"))
         again = await session.generate(arguments_for("segmind/hailuo-02-fast", duration="6", go_fast=False))
         assert (first.duplicate, again.duplicate) == (False, True)
@@ -248,13 +248,13 @@ async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_p
 
 async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path) -> None:
     outcomes: list[tuple[str, bool]] = []
-    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
 
     async def call() -> None:
         submitted = await session.generate(arguments_for("segmind/hailuo-02-fast"))
         outcomes.append((submitted.job.request_id, submitted.duplicate))
 
-    async with session:
+    async with opened as session:
         async with anyio.create_task_group() as calls:
             for _ in range(5):
                 calls.start_soon(call)
@@ -264,12 +264,12 @@ async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path)
 
 
 async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     (tmp_path / "pictures").mkdir()
     file = tmp_path / "pictures" / "first.png"
     file.write_bytes(base64.b64decode(a_picture().partition(",")[2]))
     call = {"model": "segmind/hailuo-02-fast", "prompt": "x"}
-    async with session:
+    async with opened as session:
         by_uri = await session.generate({**call, "first_frame_image": a_picture()})
         by_path = await session.generate({**call, "first_frame_image": str(file)})
         assert by_path.job.key == by_uri.job.key
@@ -284,8 +284,8 @@ async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Pa
 
 
 async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
+    async with opened as session:
         await session.generate(arguments_for("segmind/hailuo-02-fast"))
         with pytest.raises(HailuoError) as refused:
             await session.generate(arguments_for("segmind/hailuo-02-fast", duration=10))
@@ -295,8 +295,8 @@ async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Pat
 
 
 async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="0.6"), says(200, TAKEN["apixo"]))
+    async with opened as session:
         job = (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
         assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 0.56)
         with pytest.raises(HailuoError, match=r"\$0\.56 spent today, this one counts as \$0\.12"):
@@ -307,8 +307,8 @@ async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money
 
 async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("in the way")
-    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    async with opened as session:
         with pytest.raises(InvalidInput) as refused:
             await session.generate(arguments_for("segmind/hailuo-02-fast"))
         assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
@@ -321,8 +321,8 @@ async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) ->
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(model_id: str, tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
+    async with opened as session:
         dry = await session.generate(arguments_for(model_id), dry_run=True)
         assert wire.requests == []
         assert (await session.jobs()).total == 0
@@ -340,8 +340,8 @@ async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(m
     [("segmind/hailuo-02-fast", "<upload:sha256:"), ("aimlapi/hailuo-02", "data:image/png;base64,<sha256:")],
 )
 async def test_a_dry_run_marks_a_picture_and_uploads_none(model_id: str, mark: str, tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), says(500))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(500))
+    async with opened as session:
         dry = await session.generate({"model": model_id, "prompt": "x", "first_frame_image": a_picture()}, dry_run=True)
         assert dry.request
         assert dry.request.body
@@ -366,8 +366,8 @@ async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
     allowed: str, url: str, taken: bool, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_CALLBACK_HOSTS=allowed)
-    session, wire = wired(settings, says(200, TAKEN["apixo"]))
-    async with session:
+    opened, wire = wired(settings, says(200, TAKEN["apixo"]))
+    async with opened as session:
         call = arguments_for("apixo/hailuo-2.3-fast", callback_url=url)
         if taken:
             await session.generate(call)
@@ -380,12 +380,12 @@ async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_the_estimates_are_the_published_figures_until_enough_is_learned(model_id: str, tmp_path: Path) -> None:
-    session, _ = wired(settings_for(tmp_path, **KEYS), says(500))
+    opened, _ = wired(settings_for(tmp_path, **KEYS), says(500))
     model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
     arguments = arguments_for(model_id)
     spec = model.read({name: value for name, value in arguments.items() if name != "model"})
     price = spec.price()
-    async with session:
+    async with opened as session:
         job = (await session.generate(arguments, dry_run=True)).job
         assert job.estimated_seconds == spec.typical_seconds()
         assert job.estimated_cost_usd == (price.usd if price else None)
@@ -399,8 +399,8 @@ async def test_the_estimated_time_is_learned_from_finished_jobs_of_the_same_leng
         answer = {"status": "COMPLETED", "output": "https://cdn.example/x.mp4", "metrics": metrics}
         return httpx.Response(200, json=answer)
 
-    session, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0"), gateway)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0"), gateway)
+    async with opened as session:
         for n in range(3):
             job = (await session.generate(arguments_for("segmind/hailuo-02-fast", prompt=str(n)))).job
             assert job.estimated_seconds == 80.0
@@ -413,8 +413,8 @@ async def test_the_estimated_time_is_learned_from_finished_jobs_of_the_same_leng
 
 
 async def test_without_a_key_and_without_the_sandbox_nothing_is_asked(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
+    async with opened as session:
         for call in (session.generate({"prompt": "x"}), session.status("segmind/hailuo-02-fast/r-1")):
             with pytest.raises(HailuoError) as refused:
                 await call

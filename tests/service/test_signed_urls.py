@@ -5,11 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hailuo_mcp.service.signed_urls import CLIP_LINK_LASTS, Links
+from hailuo_mcp.service.signed_urls import CLIP_LINK_LASTS, SignedUrls
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
-LINKS = Links("https://video.example", b"s" * 32, called_back=True)
-OTHERS = Links("https://video.example", b"t" * 32, called_back=True)
+LINKS = SignedUrls("https://video.example", b"s" * 32, called_back=True)
+OTHERS = SignedUrls("https://video.example", b"t" * 32, called_back=True)
 
 
 def parts(link: str) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def test_a_callbacks_address_names_its_job_for_its_gateway_alone() -> None:
 
 
 def test_where_no_gateway_can_reach_the_server_none_is_asked_to_call() -> None:
-    assert Links("http://127.0.0.1:8000", b"s" * 32).callback("apixo", "k1") is None
+    assert SignedUrls("http://127.0.0.1:8000", b"s" * 32).callback("apixo", "k1") is None
 
 
 def test_a_clips_signature_opens_no_callback() -> None:

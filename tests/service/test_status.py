@@ -66,8 +66,8 @@ async def on_record(session: Session, job: Job) -> Job:
 
 @pytest.mark.parametrize(("answer", "state"), [(COMPLETED, State.COMPLETED), (FAILED, State.FAILED)])
 async def test_an_ended_job_is_answered_without_asking_again(answer: Answerer, state: State, tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
+    async with opened as session:
         job = await submitted(session)
         ended = await session.status(job.request_id)
         assert ended.state is state
@@ -79,10 +79,10 @@ async def test_an_ended_job_is_answered_without_asking_again(answer: Answerer, s
 
 async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_path: Path) -> None:
     result = Turns(says(200, {"status": "COMPLETED", "output": None}), COMPLETED)
-    session, _ = wired(
+    opened, _ = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED"}), result=result)
     )
-    async with session:
+    async with opened as session:
         job = await submitted(session)
         first = await session.status(job.request_id)
         assert (first.state, first.video_url) == (State.COMPLETED, None)
@@ -93,10 +93,10 @@ async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_pa
 async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path: Path) -> None:
     clip = b"\0\0\0\x18ftypmp42" + b"clip" * 100
     output = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
-    session, wire = wired(
+    opened, wire = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED", "output": output}))
     )
-    async with session:
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         assert (job.state, job.video_url) == (State.COMPLETED, None)
         assert job.video_path
@@ -115,8 +115,8 @@ async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
     model_id: str, word: str, code: str, tmp_path: Path
 ) -> None:
     assert word in FAULTS
-    session, _ = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
         job = await session.status((await submitted(session, model_id, prompt=f"a kite {word}")).request_id, 5)
         assert job.state is State.FAILED
         assert job.error
@@ -132,8 +132,8 @@ async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
 
 async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
     status = Turns(says(500), says(503), breaks, COMPLETED)
-    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
+    async with opened as session:
         assert (await session.status((await submitted(session)).request_id)).state is State.COMPLETED
 
 
@@ -151,8 +151,8 @@ async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
 async def test_a_question_without_an_answer_is_an_error_and_leaves_the_job_as_it_was(
     answer: Answerer, code: str, tmp_path: Path
 ) -> None:
-    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
+    async with opened as session:
         job = await submitted(session)
         with pytest.raises(HailuoError) as refused:
             await session.status(job.request_id)
@@ -162,21 +162,21 @@ async def test_a_question_without_an_answer_is_an_error_and_leaves_the_job_as_it
 
 
 async def test_a_wait_outlives_passing_trouble(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
     told: list[State] = []
 
     async def report(job: Job) -> None:
         told.append(job.state)
         wire.answer = segmind(status=COMPLETED)
 
-    async with session:
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id, 20, report)
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED])
 
 
 async def test_a_state_that_nobody_documented_is_processing(tmp_path: Path) -> None:
-    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "DREAMING"})))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "DREAMING"})))
+    async with opened as session:
         assert (await session.status((await submitted(session)).request_id)).state is State.PROCESSING
 
 
@@ -198,8 +198,8 @@ async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
         taken = {"request_id": "r-1", "generation_id": "r-1", "code": 200, "data": {"taskId": "r-1"}}
         return httpx.Response(200, json=taken) if request.method == "POST" else httpx.Response(404, json={"code": 404})
 
-    session, wire = wired(settings_for(tmp_path, **QUIET), gateway)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), gateway)
+    async with opened as session:
         job = await submitted(session, model_id)
         await age(session, job, young)
         asked = await session.status(job.request_id)
@@ -244,8 +244,8 @@ def _history(row: Mapping[str, Any] | None) -> Answerer:
 async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expired(
     row: Mapping[str, Any] | None, state: State, tmp_path: Path
 ) -> None:
-    session, _ = wired(settings_for(tmp_path, **QUIET), _history(row))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), _history(row))
+    async with opened as session:
         job = await submitted(session)
         await age(session, job, timedelta(minutes=61))
         asked = await session.status(job.request_id)
@@ -257,8 +257,8 @@ async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expi
 
 
 async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_answering(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         assert lost.state is State.UNCONFIRMED
         found = await session.status(lost.request_id, 10)
@@ -271,8 +271,8 @@ async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_
 
 
 async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under_way_any_more(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         # A crash leaves the job as it was entered: nobody saw that the answer was lost.
         await session.ledger.change(lost.key, lambda job: job.model_copy(update={"lost_at": None}))
@@ -285,9 +285,9 @@ async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under
 
 
 async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissions(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
+    opened, wire = listened_to(settings_for(tmp_path))
     sandbox = wire.answer
-    async with session:
+    async with opened as session:
         wire.answer = breaks
         lost = (await session.generate(arguments_for(FAST_02))).job
         later: list[Job] = []
@@ -305,8 +305,8 @@ async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissi
 
 
 async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> None:
-    session, _ = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)
         asked = await session.status(lost.request_id)
@@ -319,8 +319,8 @@ async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> No
 async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_to_look(
     model_id: str, place: str, tmp_path: Path
 ) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
         lost = await submitted(session, model_id)
         asked = len(wire.requests)
         same = await session.status(lost.request_id, 45)
@@ -334,8 +334,8 @@ async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_t
 
 
 async def test_a_history_in_trouble_leaves_a_lost_submission_unconfirmed(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
         lost = await submitted(session)
         wire.answer = says(500)
         assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
@@ -347,12 +347,12 @@ async def test_a_history_in_trouble_leaves_a_lost_submission_unconfirmed(tmp_pat
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str, tmp_path: Path) -> None:
     first, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with first:
-        job = await submitted(first, model_id)
+    async with first as session:
+        job = await submitted(session, model_id)
     for file in (tmp_path / "state").glob("jobs.sqlite3*"):
         file.unlink()
-    second, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with second:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with opened as second:
         polled = await second.status(job.request_id)
         assert (polled.state, polled.request_id, polled.sandbox) == (State.COMPLETED, job.request_id, True)
         assert polled.video_url
@@ -368,8 +368,8 @@ async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str
 async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_entered(
     model_id: str, tmp_path: Path
 ) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         with pytest.raises(UnknownRequest):
             await session.status(f"{model_id}/nothing")
         assert len(wire.requests) == (2 if model_id == FAST_02 else 1)  # Segmind's history is asked too
@@ -378,8 +378,8 @@ async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_e
 
 async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the_history(tmp_path: Path) -> None:
     row = {"request_id": "gone", "model_status": "COMPLETED", "generation_url": "https://cdn.example/gone.mp4"}
-    session, wire = wired(settings_for(tmp_path, **QUIET), _history(row))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), _history(row))
+    async with opened as session:
         job = await session.status(f"{FAST_02}/gone")
         assert (job.state, job.video_url) == (State.COMPLETED, "https://cdn.example/gone.mp4")
         assert (await session.jobs()).total == 1
@@ -388,16 +388,16 @@ async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the
 
 @pytest.mark.parametrize("request_id", ["nobody/nothing/x", f"{FAST_02}/unconfirmed-nothing", "segmind/hailuo-9/x"])
 async def test_an_id_that_can_be_no_jobs_is_refused_without_asking(request_id: str, tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         with pytest.raises(UnknownRequest):
             await session.status(request_id)
         assert wire.requests == []
 
 
 async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET), breaks)
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
         lost = await submitted(session, AIMLAPI)
         asked = len(wire.requests)
         with pytest.raises(UnknownRequest):
@@ -409,8 +409,8 @@ async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) 
     "request_id", [None, 7, "", "r-1", "segmind/r-1", f"{FAST_02}/", f"{FAST_02}/..", f"{FAST_02}/\n"]
 )
 async def test_what_is_no_request_id_is_refused_with_the_form_of_one(request_id: object, tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
         with pytest.raises(InvalidInput, match="request_id"):
             await session.status(request_id)
         assert wire.requests == []
@@ -420,11 +420,11 @@ async def test_a_job_of_another_origin_is_told_as_last_known_and_never_asked_for
     rehearsal, _ = wired(
         settings_for(tmp_path, **QUIET, SEGMIND_BASE_URL="http://127.0.0.1:9"), segmind(status=PROCESSING)
     )
-    async with rehearsal:
-        job = await submitted(rehearsal)
+    async with rehearsal as session:
+        job = await submitted(session)
         assert job.origin == "http://127.0.0.1:9"
-    real, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=COMPLETED))
-    async with real:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=COMPLETED))
+    async with opened as real:
         asked = await real.status(job.request_id, 45)
         assert (asked.state, wire.requests) == (State.QUEUED, [])
         assert "http://127.0.0.1:9, which is not configured now" in asked.warnings[-1]
@@ -448,12 +448,12 @@ async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_
 
     # Who comes after the answer is answered from it.
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60")
-    session, wire = wired(settings, segmind(status=slowly))
+    opened, wire = wired(settings, segmind(status=slowly))
 
     async def ask(job: Job) -> None:
         answers.append((await session.status(job.request_id)).state)
 
-    async with session:
+    async with opened as session:
         job = await submitted(session)
         async with anyio.create_task_group() as questions:
             for _ in range(5):
@@ -473,8 +473,8 @@ async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path:
         await go_on.wait()
         return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
 
-    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
+    async with opened as session:
         job = await submitted(session)
         async with anyio.create_task_group() as questions:
             questions.start_soon(session.status, job.request_id, 45)
@@ -487,13 +487,13 @@ async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path:
 
 async def test_a_wait_ends_with_the_job_and_tells_its_progress(tmp_path: Path) -> None:
     status = Turns(says(200, {"status": "QUEUED"}), PROCESSING, COMPLETED)
-    session, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
+    opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
     told: list[State] = []
 
     async def report(job: Job) -> None:
         told.append(job.state)
 
-    async with session:
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id, 45, report)
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
 
@@ -503,8 +503,8 @@ async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway
         await anyio.sleep_forever()
         raise AssertionError
 
-    session, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=PROCESSING))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=PROCESSING))
+    async with opened as session:
         job = await submitted(session)
         assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
         wire.answer = segmind(status=never)
@@ -513,8 +513,8 @@ async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway
 
 
 async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
+    async with opened as session:
         job = await submitted(session)
         for _ in range(3):
             assert (await session.status(job.request_id)).state is State.PROCESSING
@@ -529,10 +529,10 @@ async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path
 
 async def test_a_clip_that_cannot_be_saved_is_told_with_its_link_and_changes_no_state(tmp_path: Path) -> None:
     output = "https://127.0.0.1:9/clip.mp4"
-    session, _ = wired(
+    opened, _ = wired(
         settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "COMPLETED", "output": output}))
     )
-    async with session:
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         assert (job.state, job.video_url, job.video_path) == (State.COMPLETED, output, None)
         assert "The clip is not saved yet" in job.warnings[-1]
@@ -540,8 +540,8 @@ async def test_a_clip_that_cannot_be_saved_is_told_with_its_link_and_changes_no_
 
 
 async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path: Path) -> None:
-    session, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with session:
+    opened, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         assert job.video_url
         link = job.video_url
@@ -552,8 +552,8 @@ async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path:
 
 
 async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_completed(tmp_path: Path) -> None:
-    session, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
-    async with session:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         await session.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
         wire.answer = GONE

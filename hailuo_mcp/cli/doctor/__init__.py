@@ -22,13 +22,13 @@ _SECRET_LENGTH_MIN = 5
 async def run_checks(environ: Mapping[str, str], *, offline: bool = False) -> Report:
     """Look at everything that these variables set up; `offline` asks no gateway."""
     found = list(packages.check())
-    opened = environment.open_session(environ)
+    opened = environment.open_ledger_of(environ)
     found += opened.wrong
     found += environment.check(environ, opened.settings)
     found += places.check(opened.settings)
-    found += await database.check(opened.settings, opened.session)
-    if opened.session:
-        await opened.session.ledger.close()
+    found += await database.check(opened.settings, opened.ledger)
+    if opened.ledger:
+        await opened.ledger.close()
     if offline:
         found.append(ok("gateways", "not asked: --offline"))
     else:

@@ -12,24 +12,24 @@ from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.cli.doctor.places import unwritable
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.ledger.sqlite import MIGRATIONS
-from hailuo_mcp.service.session import Session
 
 ABOUT = "database"
 VARIABLE = f"{PREFIX}DATABASE_URL"
 _BUSY_SECONDS = 2.0
 
 
-async def check(settings: Settings, session: Session | None) -> list[Finding]:
-    """Look at the database of these settings; without a studio, no engine but SQLite can be asked."""
+async def check(settings: Settings, ledger: Ledger | None) -> list[Finding]:
+    """Look at the database of these settings; without a ledger, no engine but SQLite can be asked."""
     if settings.database_url and not settings.database_url.startswith("sqlite:"):
-        return [await _ask(session)] if session else []
+        return [await _ask(ledger)] if ledger else []
     return await to_thread.run_sync(lambda: list(_file(settings.database_path)))
 
 
-async def _ask(session: Session) -> Finding:
+async def _ask(ledger: Ledger) -> Finding:
     try:
-        page = await session.ledger.page("", None, 1, frozenset())
+        page = await ledger.page("", None, 1, frozenset())
     except HailuoError as error:
         return problem(ABOUT, error.problem.message, error.problem.hint)
     return ok(ABOUT, f"answers, and holds {page.total} jobs of this machine's own")

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError, is_unfilled, variables
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.service.session import Session
+from hailuo_mcp.ledger import Ledger, open_ledger
 
 SHOWN_FROM_LENGTH = 20
 """A key of at least this length is known by its last characters without being given away."""
@@ -20,23 +20,24 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What can be had of an environment. `studio` is None where something other than a variable is wrong, as a file
-    that one names."""
+    """What can be opened with an environment. `ledger` is None where something other than a variable is wrong, such as
+    a file that one names."""
 
     settings: Settings
-    session: Session | None
+    ledger: Ledger | None
     wrong: tuple[Finding, ...]
 
 
-def open_session(environ: Mapping[str, str]) -> Opened:
-    """Settings and a studio over these variables without the wrong ones, and a finding for each of those: one wrong
+def open_ledger_of(environ: Mapping[str, str]) -> Opened:
+    """Settings and a ledger from these variables without the wrong ones, and a finding for each of those: one wrong
     value shall not hide what else there is."""
     left, wrong = dict(environ), list[Finding]()
     settings = None
     while True:
         try:
             settings = load_settings(left)
-            return Opened(settings, build_studio(settings), tuple(wrong))
+            build_catalog(settings)
+            return Opened(settings, open_ledger(settings), tuple(wrong))
         except SettingsError as error:
             name = error.variable
             cure = f"Correct or remove {name}." if name in left else "Correct it."

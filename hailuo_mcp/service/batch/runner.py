@@ -26,7 +26,6 @@ from hailuo_mcp.service.batch.progress import Link, Progress
 from hailuo_mcp.service.batch.restore import restore
 from hailuo_mcp.service.batch.rows import ACCOUNT, PASSING, Row, ShotStatus, shot_status
 from hailuo_mcp.service.batch.validation import Checked
-from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
@@ -206,7 +205,7 @@ class Batch:
         """Until the job has ended. Leaves the row under way if it has a clip to save.
 
         Raises:
-            HailuoError: it cannot be asked for, also not after several attempts.
+            HailuoError: it could not be asked for, for a long time.
         """
         if row.job is None:
             return
@@ -214,27 +213,14 @@ class Batch:
         async def report(job: Job) -> None:
             self._see(row, row.status, job=job)
 
-        troubles = 0
-        while True:
-            try:
-                job = await self._session.status(row.job.request_id, WAIT_SECONDS_MAX, report)
-            except GatewayTrouble:
-                troubles += 1
-                if troubles == TROUBLES_MAX:
-                    raise
-                await anyio.sleep(TROUBLE_PAUSE_SECONDS)
-                continue
-            troubles = 0
-            # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
-            if job.state is State.UNCONFIRMED:
-                self._see(row, ShotStatus.UNCONFIRMED, job.error, job)
-                return
-            if job.is_final:
-                self._see(row, shot_status(job), job.error, job)
-                return
+        job = await self._session.follow(row.job.request_id, report=report)
+        if job.state is State.UNCONFIRMED:
+            self._see(row, ShotStatus.UNCONFIRMED, job.error, job)
+        elif job.is_final:
+            self._see(row, shot_status(job), job.error, job)
+        else:
             self._see(row, row.status, job=job)
-            if not self._session.may_move(job):
-                raise Unauthorized(f"{job.request_id} cannot be asked for.", self._session.catalog.how_to_get_keys())
+            raise Unauthorized(f"{job.request_id} cannot be asked for.", self._session.catalog.how_to_get_keys())
 
     async def _save(self, row: Row) -> None:
         if row.job is None:

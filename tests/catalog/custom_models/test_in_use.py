@@ -6,13 +6,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hailuo_mcp.app import build_studio
+from hailuo_mcp.app import build_catalog
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
 from tests.catalog.custom_models.written import PAGE, example
 from tests.cli.conftest import Cli, facts_of_clip
-from tests.support import PICTURE, body_of, facts_of, listened_to, sandbox_on_a_port, server, settings_for, text_of
+from tests.support import (
+    PICTURE,
+    body_of,
+    facts_of,
+    listened_to,
+    open_session,
+    sandbox_on_a_port,
+    server,
+    settings_for,
+    text_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +86,8 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
 
 
 async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) -> None:
-    session, wire = listened_to(settings)
-    async with session:
+    opened, wire = listened_to(settings)
+    async with opened as session:
         await session.generate({**CALL, "model": DRAFT})
     (sent,) = wire.posts
     assert sent.url.path == "/v2/hailuo-02-fast"
@@ -92,22 +102,22 @@ async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) ->
 
 
 async def test_its_job_is_found_and_polled_by_its_id_also_without_the_ledger(settings: Settings) -> None:
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         job = (await session.generate({**CALL, "model": DRAFT})).job
     settings.database_path.unlink()
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
 async def test_a_job_whose_model_is_gone_from_the_file_says_how_it_can_be_asked_for_again(settings: Settings) -> None:
-    async with build_studio(settings) as session:
+    async with open_session(settings) as session:
         job = (await session.generate({**CALL, "model": DRAFT})).job
     without = settings.model_copy(update={"config_dir": Path("/nowhere")})
-    async with build_studio(without) as session:
+    async with open_session(without) as session:
         assert DRAFT not in {model.id for model in session.catalog.known}
         (said,) = (await session.status(job.request_id)).warnings
-        assert said == f"{DRAFT} is in no catalogue now, so that nobody can be asked; put its entry back."
-    async with build_studio(settings) as session:
+        assert said == f"{DRAFT} is in no catalog now, so its gateway cannot be asked; put its entry back."
+    async with open_session(settings) as session:
         assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
@@ -115,7 +125,7 @@ def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path
     configured(tmp_path)
 
     def usable(**variables: str) -> list[str]:
-        return [model.id for model in build_studio(settings_for(tmp_path, **variables)).catalog.usable]
+        return [model.id for model in build_catalog(settings_for(tmp_path, **variables)).usable]
 
     assert usable(HAILUO_MCP_MODELS=DRAFT) == [DRAFT]
     assert DRAFT in usable(SEGMIND_API_KEY="k")
@@ -131,8 +141,8 @@ def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path:
     (more / "notes.txt").write_text("not a catalogue")
 
     def own(**variables: str) -> list[str]:
-        session = build_studio(settings_for(tmp_path, **variables))
-        return [model.id.split("-")[-1] for model in session.gateways["segmind"].own_models]
+        catalog = build_catalog(settings_for(tmp_path, **variables))
+        return [model.id.split("-")[-1] for model in catalog.custom]
 
     assert own() == ["draft", "a", "b"]
     assert own(HAILUO_MCP_CATALOGUE=str(more / "b.toml")) == ["b"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.gateways import discover
@@ -184,4 +184,4 @@ def test_a_studio_is_not_built_over_a_file_that_is_wrong(tmp_path: Path) -> None
     settings = settings_for(tmp_path, HAILUO_MCP_CATALOGUE=str(tmp_path / "mine.toml"))
     (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [7]"))
     with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 7"):
-        build_studio(settings)
+        build_catalog(settings)

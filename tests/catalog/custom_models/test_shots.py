@@ -16,11 +16,10 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.core.job import State
 from tests.cli.conftest import Cli
-from tests.support import facts_of, sandbox_on_a_port, server, settings_for
+from tests.support import facts_of, open_session, sandbox_on_a_port, server, settings_for
 
 PAGE = (Path(__file__).parents[3] / "docs" / "shots.md").read_text()
 MODEL = "segmind/minimax-hailuo-2"
@@ -105,8 +104,8 @@ def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: 
 
 async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tuple[str, str]:
     """What is said, and the cure, for a shot that is to follow one made of this prompt; or of one nobody made."""
-    session = build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
-    async with session:
+    opened = open_session(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
+    async with opened as session:
         request_id = f"{MODEL}/nobody"
         if prompt:
             request_id = (await session.generate({"model": MODEL, "prompt": prompt})).job.request_id
@@ -142,7 +141,7 @@ async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:
 
 
 async def test_once_it_is_saved_the_same_call_is_taken(tmp_path: Path) -> None:
-    async with build_studio(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as session:
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as session:
         first = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a boat"})).job
         await session.status(first.request_id, wait_seconds=20)
         await session.download(first.request_id)

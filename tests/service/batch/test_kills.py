@@ -13,12 +13,12 @@ from typing import Any
 import anyio
 import pytest
 
-from hailuo_mcp.app import build_studio, load_settings
+from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.batch.progress import Progress, progress_path
 from tests.service.batch.conftest import Gateways, Shots, mixed
-from tests.support import age
+from tests.support import age, open_session
 
 pytestmark = pytest.mark.slow
 
@@ -128,7 +128,7 @@ def _age_everything(gateways: Gateways, document: dict[str, Any], by: timedelta)
     )
 
     async def work() -> None:
-        async with build_studio(settings) as session:
+        async with open_session(settings) as session:
             for shot in document["shots"]:
                 job: Job | None = await session.known(shot["request_id"])
                 assert job is not None

@@ -66,8 +66,8 @@ async def test_a_refusal_that_passes_is_waited_out(tmp_path: Path, shots: Shots)
     submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), taken)
     limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of one attempt, and one of the next
     for number, answer in enumerate((submit, limited)):
-        session, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
-        async with session:
+        opened, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
+        async with opened as session:
             batch = await run(session, shots({"prompt": f"A kite {number}"}))
             assert stands(batch) == [ShotStatus.SAVED]
 
@@ -80,8 +80,8 @@ async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Pat
             raise httpx.ConnectError("refused", request=request)
         return taken(request)
 
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with opened as session:
         first = await run(session, shots({"prompt": "A kite"}))
         assert stands(first) == [ShotStatus.WAITING]
         assert first.rows[0].problem is not None
@@ -103,8 +103,8 @@ async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, s
             else httpx.Response(200, json={"status": "COMPLETED"})
         )
 
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
+    async with opened as session:
         assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.ABANDONED]
         troubled = False
         assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
@@ -112,8 +112,8 @@ async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, s
 
 
 async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp_path: Path, shots: Shots) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with opened as session:
         lines = [{"prompt": f"A kite {n}", "model": "segmind/minimax-hailuo-2"} for n in range(6)]
         batch = await run(session, shots(*lines), Limits(max_usd=0.9, at_once=6))
         assert len(wire.posts) == 2
@@ -123,8 +123,8 @@ async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp
 
 async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shots: Shots) -> None:
     submit = Turns(says(400, {"error": "not this one"}), taken)
-    session, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
-    async with session:
+    opened, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
+    async with opened as session:
         batch = await run(session, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
         assert stands(batch) == [ShotStatus.FAILED, ShotStatus.SAVED]
 
@@ -132,8 +132,8 @@ async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shot
 async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progress(
     tmp_path: Path, shots: Shots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    async with opened as session:
         change, broken = session.ledger.change, True
 
         async def fails_once(key: str, changing: Any) -> Any:
@@ -151,8 +151,8 @@ async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progre
 
 
 async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tmp_path: Path) -> None:
-    session, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
-    async with session:
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
+    async with opened as session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}
         with pytest.raises(HailuoError):
             await session.generate(call, key="mine")

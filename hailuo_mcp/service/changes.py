@@ -1,0 +1,52 @@
+"""Changes of jobs, passed on to the calls that wait for them and to everyone who subscribed."""
+
+import logging
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+
+from anyio.abc import TaskGroup
+
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.service.long_poll import LongPolls
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Job], Awaitable[None]]
+"""Gets every new and changed job. It raises nothing, and is quick."""
+
+
+class JobChanges:
+    """Listens to the ledger, which knows what this process and, on PostgreSQL, the other servers wrote."""
+
+    def __init__(self, ledger: Ledger, long_polls: LongPolls, tasks: TaskGroup) -> None:
+        self._ledger = ledger
+        self._long_polls = long_polls
+        self._tasks = tasks
+        self._listeners: list[Listener] = []
+        ledger.on_change.append(self._on_change)
+
+    @contextmanager
+    def subscribed(self, listener: Listener) -> Generator[None]:
+        """For the length of the block, the listener gets every change."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    def _on_change(self, job_id: str) -> None:
+        self._long_polls.on_change(job_id)
+        if job_id and self._listeners:
+            self._tasks.start_soon(self._notify, job_id)
+
+    async def _notify(self, job_id: str) -> None:
+        try:
+            job = await self._ledger.get(job_id)
+        except HailuoError as error:
+            log.info("a changed job could not be read: %s", error.problem.code)
+            return
+        for listener in list(self._listeners):
+            if job:
+                await listener(job)

@@ -1,0 +1,37 @@
+"""What all sessions of a process share."""
+
+from dataclasses import dataclass
+
+from anyio.abc import TaskGroup
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.service.changes import JobChanges
+from hailuo_mcp.service.credentials import Credentials
+from hailuo_mcp.service.long_poll import LongPolls
+from hailuo_mcp.service.poll_policy import PollPolicy
+from hailuo_mcp.service.poller import Poller
+from hailuo_mcp.service.signed_urls import SignedUrls
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built and opened once, by `app.build_services`; a `Session` uses them for one caller."""
+
+    settings: Settings
+    catalog: Catalog
+    credentials: Credentials
+    ledger: Ledger
+    clips: ClipStore
+    image_rules: ImageRules
+    poll_policy: PollPolicy
+    poller: Poller
+    long_polls: LongPolls
+    changes: JobChanges
+    urls: SignedUrls | None
+    """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
+    tasks: TaskGroup
+    """What runs on when a call has ended."""

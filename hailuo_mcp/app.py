@@ -108,10 +108,15 @@ def _gateway(
     resources: AsyncExitStack,
     own: tuple[type[ModelSpec], ...],
 ) -> Gateway:
-    sender = GatewayClient(kind.title, sandbox, kind.wait_of)
-    resources.push_async_callback(sender.close)
+    client = GatewayClient(
+        kind.title,
+        transport=sandbox,
+        requests_per_minute=None if sandbox else kind.requests_per_minute,
+        retry_after_in=kind.retry_after_in,
+    )
+    resources.push_async_callback(client.close)
     its_own = tuple(model for model in own if model.id.split("/")[0] == kind.name)
-    return kind(settings.gateways[kind.name], sender, in_process_sandbox=sandbox is not None, own_models=its_own)
+    return kind(settings.gateways[kind.name], client, in_process_sandbox=sandbox is not None, own_models=its_own)
 
 
 def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:

@@ -24,7 +24,7 @@ from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.gateways.client import GatewayClient
+from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.service.session import Session
 
@@ -32,6 +32,7 @@ PICTURE = "https://pictures.example/first.png"
 MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)
 KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in discover()}
 
+QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
 Era = Literal["legacy", "auto"]
 Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
@@ -134,7 +135,9 @@ def listened_to(settings: Settings) -> tuple[Session, Wire]:
 
 def _connect(session: Session, transport: httpx.AsyncBaseTransport) -> None:
     for gateway in session.gateways.values():
-        gateway.sender = GatewayClient(gateway.title, lambda: transport, gateway.wait_of)
+        gateway.client = GatewayClient(
+            gateway.title, transport=lambda: transport, retry=QUICK_RETRIES, retry_after_in=gateway.retry_after_in
+        )
 
 
 def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answerer | None = None) -> Answerer:

@@ -1,17 +1,11 @@
 """Which key goes with whose job: the server's own, a tenant's, or one that came with the call. They are never mixed."""
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import GatewayClient
-
-SENDERS_KEPT = 1000
-"""So many accounts of callers are remembered, by a digest of their key, with the pauses their gateways asked for."""
 
 
 def origins(gateways: Mapping[str, Gateway]) -> frozenset[str]:
@@ -26,7 +20,6 @@ class Accounts:
         self._settings = settings
         self.servers_own = gateways
         self._of_tenants: dict[str, Mapping[str, Gateway]] = {}
-        self._senders: OrderedDict[tuple[str, str], GatewayClient] = OrderedDict()
 
     def settings_of(self, caller: Caller) -> Settings:
         return self._settings.for_tenant(caller.tenant, caller.keys)
@@ -56,17 +49,4 @@ class Accounts:
         return gateway if gateway and gateway.usable and gateway.origin == job.origin else None
 
     def _with_keys(self, settings: Settings) -> Mapping[str, Gateway]:
-        own: dict[str, Gateway] = {}
-        for name, gateway in self.servers_own.items():
-            own[name] = gateway.with_key(key := settings.gateways[name].key)
-            if key:
-                own[name].sender = self._sender(name, key.get_secret_value(), own[name].sender)
-        return own
-
-    def _sender(self, gateway: str, key: str, new: GatewayClient) -> GatewayClient:
-        account = (gateway, hashlib.sha256(key.encode()).hexdigest())
-        sender = self._senders.setdefault(account, new)
-        self._senders.move_to_end(account)
-        if len(self._senders) > SENDERS_KEPT:
-            self._senders.popitem(last=False)
-        return sender
+        return {name: gateway.for_key(settings.gateways[name].key) for name, gateway in self.servers_own.items()}

@@ -388,7 +388,7 @@ class Session:
     def _pace(self, job: Job) -> float:
         """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
         gateway = self._tracker.gateway_of(job)
-        quiet = gateway.sender.retry_after if gateway else 0.0
+        quiet = gateway.retry_after if gateway else 0.0
         return max(self.settings.min_poll_seconds, pace_seconds(job, utc_now()), quiet)
 
     async def _with_clip(self, job: Job) -> Job:

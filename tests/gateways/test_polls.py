@@ -8,16 +8,29 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, NetworkError, UnknownRequest
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.gateways import minimax, segmind
-from hailuo_mcp.gateways.client import ATTEMPTS
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, Step, breaks, connect, hangs, says, says_text
+from hailuo_mcp.gateways.client import RetryPolicy
+from tests.gateways.wire import (
+    A_MODEL_OF,
+    ATTEMPTS,
+    GATEWAYS,
+    KEY,
+    MODELS,
+    QUICK,
+    Script,
+    Step,
+    breaks,
+    connect,
+    hangs,
+    says,
+    says_text,
+)
 
 CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"
 INLINE = "data:video/mp4;base64,AAAA"
 
 
-async def poll(name: str, *steps: Step) -> tuple[Observation, Script]:
-    gateway, script = connect(name, *steps)
+async def poll(name: str, *steps: Step, retry: RetryPolicy = QUICK) -> tuple[Observation, Script]:
+    gateway, script = connect(name, *steps, retry=retry)
     return await gateway.poll(MODELS[A_MODEL_OF[name]], "r1"), script
 
 
@@ -121,10 +134,9 @@ async def test_segmind_a_422_without_a_state_is_no_failed_job() -> None:
     assert refused.value.problem.code == "invalid_input"
 
 
-async def test_segmind_both_requests_of_a_poll_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmind, "POLL_SECONDS", 0.05)
+async def test_segmind_both_requests_of_a_poll_share_one_time_limit() -> None:
     with pytest.raises(GatewayTimeout):
-        await poll("segmind", says(200, {"status": "COMPLETED"}), hangs)
+        await poll("segmind", says(200, {"status": "COMPLETED"}), hangs, retry=RetryPolicy(poll_timeout=0.05))
 
 
 # --- APIXO --------------------------------------------------------------------------------------------------------
@@ -332,9 +344,9 @@ async def test_minimax_completed_is_completed_also_where_its_link_cannot_be_had(
     assert seen == Observation(state=State.COMPLETED)
 
 
-async def test_minimax_completed_is_told_in_time_also_where_the_file_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(minimax, "POLL_SECONDS", 0.05)
-    seen, script = await poll("minimax", task("Success", file_id="7"), hangs)
+async def test_minimax_completed_is_returned_in_time_even_if_the_file_is_not() -> None:
+    retry = RetryPolicy(poll_timeout=0.05)
+    seen, script = await poll("minimax", task("Success", file_id="7"), hangs, retry=retry)
     assert (seen, len(script.requests)) == (Observation(state=State.COMPLETED), 2)
 
 
@@ -403,7 +415,7 @@ async def test_minimax_a_passing_code_is_asked_again() -> None:
 async def test_minimax_is_left_alone_for_a_while_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
     await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
-    assert 5 < gateway.sender.retry_after <= 6
+    assert 5 < gateway.retry_after <= 6
 
 
 # --- all ----------------------------------------------------------------------------------------------------------

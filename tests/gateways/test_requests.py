@@ -327,11 +327,11 @@ async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segmen
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     kind = GATEWAYS[name]
-    sender = GatewayClient(kind.title)
-    gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), sender)
+    client = GatewayClient(kind.title)
+    gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), client)
     async with server:
         await gateway.poll(MODELS[A_MODEL_OF[name]], REMOTE_ID)
-        await sender.close()
+        await client.close()
     assert lines == [f"GET {path} HTTP/1.1" for path in POLLS[name]]
 
 

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InsufficientCredits, NetworkError, RateLimited, Unconfirmed
-from hailuo_mcp.gateways.client import ATTEMPTS
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
+from tests.gateways.wire import A_MODEL_OF, ATTEMPTS, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
 
 TASK = "106916112212032"
 TAKEN: dict[str, list[tuple[Step, str]]] = {

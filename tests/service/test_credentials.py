@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import CallerError, UnknownModel
-from hailuo_mcp.service import credentials
 from hailuo_mcp.service.session import Session
 from tests.support import Wire, arguments_for, settings_for, wired
 
@@ -135,19 +134,7 @@ async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Pa
         assert len(wire.requests) == asked, "the pause is kept"
         same_account = session.as_caller(with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
-        assert gateway.sender.retry_after > 20, "an account is the same, whoever sends its key"
-
-
-async def test_no_more_accounts_are_remembered_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "SENDERS_KEPT", 5)
-    session, _, _ = made(tmp_path)
-    async with session:
-        of = credentials.Accounts(session.settings, session.gateways)
-        kept = of.of_caller(with_keys("x", segmind="first"))["segmind"].sender
-        assert of.of_caller(with_keys("y", segmind="first"))["segmind"].sender is kept
-        for number in range(6):
-            of.of_caller(with_keys("x", segmind=f"key-{number}"))
-        assert of.of_caller(with_keys("x", segmind="first"))["segmind"].sender is not kept
+        assert gateway.retry_after > 20, "an account is the same, whoever sends its key"
 
 
 def test_no_key_is_shown_by_a_caller() -> None:

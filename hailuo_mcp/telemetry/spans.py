@@ -92,8 +92,8 @@ def gateway_span(gateway: str, operation: Operation, model: str) -> Generator[No
 
 @contextmanager
 def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
-    """One HTTP request to a gateway, as the semantic conventions define it, except for the URL: its path names jobs, and
-    its query may hold secrets. Yields a function that takes the status of the response."""
+    """One HTTP request to a gateway, by the semantic conventions, but without the URL: its path names jobs, and its
+    query may hold secrets. Yields a function that takes the status of the response."""
     parts = urlsplit(url)
     attributes: dict[str, str | int] = {
         "http.request.method": method,

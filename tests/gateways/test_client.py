@@ -69,15 +69,6 @@ async def test_redirects_are_not_followed() -> None:
     assert len(script.requests) == 2
 
 
-async def test_a_closed_client_opens_again() -> None:
-    client, script = scripted(says())
-    await client.close()
-    await client.send_once(POST, 5)
-    await client.close()
-    await client.send_once(POST, 5)
-    assert len(script.requests) == 2
-
-
 # --- the paid POST ------------------------------------------------------------------------------------------------
 
 
@@ -256,7 +247,7 @@ async def test_a_connection_cut_after_the_request_is_unconfirmed_and_the_request
     assert SECRET not in caplog.text
 
 
-async def test_a_connection_cut_within_the_answer_is_unconfirmed() -> None:
+async def test_a_connection_cut_within_the_response_is_unconfirmed() -> None:
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"request_id": "r1"}')

@@ -43,7 +43,7 @@ FORMS: list[Callable[[datetime], str]] = [
 
 
 @pytest.mark.parametrize("write", FORMS)
-def test_a_wait_is_read_from_a_moment_in_any_usual_form(write: Callable[[datetime], str]) -> None:
+def test_a_wait_is_read_from_a_date_in_any_usual_format(write: Callable[[datetime], str]) -> None:
     for name in (RESET, "retry-after"):
         wait = parse_retry_after({name: write(datetime.now(UTC) + timedelta(seconds=60))}, RESET)
         assert wait is not None
@@ -54,6 +54,6 @@ def test_a_wait_is_read_from_a_moment_in_any_usual_form(write: Callable[[datetim
 @pytest.mark.parametrize(
     "value", ["", "soon", "inf", "-inf", "nan", "2026-99-99T00:00:00Z", "Mon, 99 Foo", "٣ seconds"]
 )
-def test_a_wait_of_no_known_form_is_none(value: str) -> None:
+def test_a_wait_in_an_unknown_format_is_none(value: str) -> None:
     assert parse_retry_after({"retry-after": value, RESET: value}, RESET) is None
     assert parse_retry_after({}, RESET) is None

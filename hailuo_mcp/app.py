@@ -11,7 +11,7 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.gateways import Gateway, discover
-from hailuo_mcp.gateways.client import GatewayClient
+from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.instrumented import traced
 from hailuo_mcp.media.clips import ClipStore
@@ -71,6 +71,7 @@ async def build_services(
     base_url: str | None = None,
     transport: Transport | None = None,
     poll_policy: PollPolicy = POLICY,
+    retry: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> AsyncGenerator[Services]:
     """What all sessions share, open for the length of the block.
 
@@ -88,7 +89,8 @@ async def build_services(
         ledger = traced(open_ledger(settings))
         resources.push_async_callback(ledger.close)
         gateways = {
-            kind.name: _gateway(kind, settings, catalog, transport or sandbox, resources) for kind in catalog.gateways
+            kind.name: _gateway(kind, settings, catalog, transport or sandbox, retry, resources)
+            for kind in catalog.gateways
         }
         clips = ClipStore(
             settings.output_dir,
@@ -155,9 +157,16 @@ def _gateway(
     settings: Settings,
     catalog: Catalog,
     transport: Transport | None,
+    retry: RetryPolicy,
     resources: AsyncExitStack,
 ) -> Gateway:
-    client = GatewayClient(kind.title, transport, kind.wait_of)
+    client = GatewayClient(
+        kind.title,
+        transport=transport,
+        retry=retry,
+        requests_per_minute=None if settings.in_sandbox else kind.requests_per_minute,
+        retry_after_in=kind.retry_after_in,
+    )
     resources.push_async_callback(client.close)
     custom = tuple(model for model in catalog.custom if catalog.gateway(model) is kind)
     return kind(settings.gateways[kind.name], client, in_process_sandbox=settings.in_sandbox, own_models=custom)

@@ -24,6 +24,7 @@ from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.session import Session
@@ -32,8 +33,9 @@ PICTURE = "https://pictures.example/first.png"
 MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)
 KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in discover()}
 
+QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
 Era = Literal["legacy", "auto"]
-QUICK = {"poll_policy": PollPolicy(first=0.02, every=0.02, sandbox=0.02, lost=0.02)}
+QUICK = {"poll_policy": PollPolicy(early=(), every=0.02, sandbox=0.02, lost=0.02), "retry": QUICK_RETRIES}
 """Figures for a test that does not wait as a person would."""
 Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 

@@ -131,10 +131,10 @@ class Skylark(Gateway):
         return body.get("flight")
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        _, body, answer = await self.ask(self.get(f"/flights?flight={quote(remote_id, safe='')}"))
+        body, response = await self.fetch_json(self.get(f"/flights?flight={quote(remote_id, safe='')}"))
         state = self.state(_STATES, body.get("state"))
         link = link_in(body.get("film")) if state is State.COMPLETED else None
-        return Observation(state=state, video_url=link, sandbox=answer.sandbox)
+        return Observation(state=state, video_url=link, sandbox=response.sandbox)
 '''
 STAND_IN = '''
 """Stand-in for Skylark."""

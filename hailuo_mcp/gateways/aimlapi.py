@@ -1,4 +1,4 @@
-"""AI/ML API, by its older route for MiniMax models and by its unified one for the newer of them."""
+"""AI/ML API: the older MiniMax models through their own route, the newer ones through the unified route."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -165,23 +165,23 @@ class Aimlapi(Gateway):
         return body.get("message") or mapping(body.get("error")).get("message") or body.get("error")
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        if status == 403:  # documented as out of credits; a content block may hide under it
+        if status == 403:  # documented as out of credits; may also be a content block
             return ContentViolation if is_content_block(message) else InsufficientCredits
         return super().error_class(status, message, body)
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        _, body, answer = await self.ask(self.get(f"{_route(model)}?generation_id={quote(remote_id, safe='')}"))
+        body, response = await self.fetch_json(self.get(f"{_route(model)}?generation_id={quote(remote_id, safe='')}"))
         state = self.state(_STATES, body.get("status"))
         error = mapping(body.get("error"))
         reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
-        completed = state is State.COMPLETED  # before that, what was used so far is not the cost
+        completed = state is State.COMPLETED  # before that, the credits used so far are not the cost
         credits_used = number(mapping(mapping(body.get("meta")).get("usage")).get("credits_used"))
         return Observation(
             state=state,
             video_url=link_in(body.get("video")) if completed else None,
             error=self.failure(reason or body.get("error")) if state is State.FAILED else None,
             cost_usd=credits_used / _CREDITS_PER_USD if completed and credits_used is not None else None,
-            sandbox=answer.sandbox,
+            sandbox=response.sandbox,
         )
 
 

@@ -1,5 +1,4 @@
-"""APIXO, by `generateTask` and `statusTask`. It fails under HTTP 200: the code in the body is the status that
-counts."""
+"""APIXO, through `generateTask` and `statusTask`. Errors come under HTTP 200: the code in the body counts."""
 
 import json
 from collections.abc import Mapping
@@ -122,16 +121,16 @@ class Apixo(Gateway):
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("data")).get("taskId")
 
-    def status_of(self, answer: Response) -> int:
-        code = number(mapping(answer.body).get("code"))
-        return int(code) if code is not None and 100 <= code < 600 else answer.status
+    def status_of(self, response: Response) -> int:
+        code = number(mapping(response.body).get("code"))
+        return int(code) if code is not None and 100 <= code < 600 else response.status
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("data")).get("error") or body.get("message")
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         query = f"taskId={quote(remote_id, safe='')}"
-        _, body, answer = await self.ask(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
+        body, response = await self.fetch_json(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
         data = mapping(body.get("data"))
         state = self.state(_STATES, data.get("state"))
         return Observation(
@@ -139,7 +138,7 @@ class Apixo(Gateway):
             video_url=_result_url(data.get("resultJson")) if state is State.COMPLETED else None,
             error=self._failed(data) if state is State.FAILED else None,
             took_seconds=_took_seconds(data),
-            sandbox=answer.sandbox,
+            sandbox=response.sandbox,
         )
 
     def _failed(self, data: Mapping[str, Any]) -> Problem:

@@ -1,5 +1,5 @@
-"""What every gateway has in common. A gateway is one file: a subclass that declares its hosts and models, and says how
-its requests look and what its answers mean. Sending, errors and states are the same for all, and stand here.
+"""What all gateways share. A gateway is one file: a subclass that declares its hosts and models, builds its requests
+and interprets its responses. Sending, errors and states are handled here, the same way for all.
 """
 
 import logging
@@ -7,7 +7,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self, cast
@@ -36,18 +35,19 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.client import GatewayClient, Request, Response, parse_retry_after
+from hailuo_mcp.gateways.client import GatewayClient, Request, Response
+from hailuo_mcp.gateways.rate_limits import parse_retry_after
 
 log = logging.getLogger(__name__)
 
 REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
-"""Answers to a submission that say for certain: not taken, not charged. All others leave it open."""
+"""Responses to a submission that make certain that no job was created or charged. All others leave it open."""
 _ERRORS: Mapping[int, type[HailuoError]] = {
     400: InvalidInput,
     401: Unauthorized,
     402: InsufficientCredits,
     403: Forbidden,
-    404: ModelRetired,  # to a submission: our catalogue knows the model, the gateway doesn't
+    404: ModelRetired,  # to a submission: our catalog knows the model, the gateway doesn't
     406: InsufficientCredits,
     408: GatewayTimeout,
     410: ModelRetired,
@@ -65,15 +65,15 @@ _CONTENT_WORDS = re.compile(
 )
 _MESSAGE_MAX = 300
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
-NOBODYS_JOB = "00000000-0000-0000-0000-000000000000"
-"""A remote id of the usual form that no job has."""
+UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
+"""A well-formed remote id that no job has."""
 NESTING_MAX = 5
-"""How deep an answer is looked into: none is known that needs more than three levels."""
+"""How deep a response is searched: none is known that needs more than three levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job the gateway took."""
+    """A job that the gateway accepted."""
 
     remote_id: str
     sandbox: bool
@@ -83,12 +83,12 @@ class Gateway(ABC):
     """One gateway. Subclass it in a module of this package; that registers it."""
 
     name: ClassVar[str]
-    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its variables."""
+    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
     title: ClassVar[str]
     rank: ClassVar[int] = 100
-    """Its place in lists."""
+    """Its position in lists."""
     hosts: ClassVar[Mapping[str, str]]
-    """Purpose to default address; `base` is the API itself."""
+    """Default address by purpose; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
@@ -98,63 +98,54 @@ class Gateway(ABC):
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
     """What a local picture may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
-    """How long results are kept, from submission; None where the gateway does not say."""
+    """How long results are kept after submission; None if the gateway does not say."""
     failure_charged: ClassVar[Charged] = "unknown"
-    """Whether a job that the gateway took and failed is billed."""
+    """Whether a job that the gateway accepted and then failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
-    requests_a_minute: ClassVar[int | None] = None
-    """How many requests an account may make, where the gateway says so; held to in every process by itself."""
+    requests_per_minute: ClassVar[int | None] = None
+    """The documented rate limit of an account; each process keeps to it by itself."""
     callbacks: ClassVar[bool] = False
-    """Whether it calls `callback_url` when a job has moved."""
+    """Whether it calls `callback_url` when the state of a job changes."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
-    """Where a person can look for a submission whose answer was lost."""
+    """Where a person can look for a submission whose response was lost."""
 
     def __init__(
         self,
         settings: GatewaySettings,
-        sender: GatewayClient,
+        client: GatewayClient,
         *,
         in_process_sandbox: bool = False,
         own_models: tuple[type[ModelSpec], ...] = (),
     ) -> None:
         self.settings = settings
-        self.sender = sender
+        self.client = client
         self.in_process_sandbox = in_process_sandbox
         self.own_models = own_models
         """The user's, from files."""
-        if self.requests_a_minute and not in_process_sandbox:
-            sender.limit_rate(self.requests_a_minute)
-
-    @property
-    def retry_after(self) -> float:
-        return self.sender.retry_after
 
     def for_key(self, key: SecretStr | None) -> Self:
-        """The same gateway for another account, over the same connections. Closing the original's sender closes
-        them."""
-        other = copy(self)
-        other.settings = self.settings.model_copy(update={"key": key})
-        other.sender = self.sender.for_another_account()
-        return other
+        """The same gateway for another account, with the same client."""
+        settings = self.settings.model_copy(update={"key": key})
+        return type(self)(settings, self.client, in_process_sandbox=self.in_process_sandbox, own_models=self.own_models)
 
-    # --- what a gateway says of itself ----------------------------------------------------------------------------
+    # --- what each gateway defines --------------------------------------------------------------------------------
 
     @abstractmethod
     def submit_request(self, spec: ModelSpec) -> Request:
-        """The exact submission. Pictures in `spec` are as this gateway takes them by now."""
+        """The exact submission. Images in `spec` are already in the form that this gateway accepts."""
 
     @abstractmethod
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
-        """The job's id in the answer to a submission; anything but a string or an integer is no id."""
+        """The job's id in the response to a submission; anything but a string or an integer is no id."""
 
     @abstractmethod
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        """Ask how a job stands.
+        """Get the state of a job.
 
         Raises:
-            UnknownRequest: the gateway does not know it, or no more.
-            HailuoError: the question could not be answered; nothing is said of the job.
+            UnknownRequest: the gateway does not know the job, or no longer keeps it.
+            HailuoError: the poll failed; this says nothing about the job.
         """
 
     @abstractmethod
@@ -162,51 +153,51 @@ class Gateway(ABC):
         """The header that carries the key."""
 
     def message_in(self, body: Mapping[str, Any]) -> object:
-        """The gateway's own words in an error body."""
+        """The gateway's own message in an error body."""
         return body.get("error") or body.get("message")
 
-    def status_of(self, answer: Response) -> int:
-        """The status that counts, of an answer to a question."""
-        return answer.status
+    def status_of(self, response: Response) -> int:
+        """The status that counts: some gateways report errors under HTTP 200."""
+        return response.status
 
-    def submitted_status_of(self, answer: Response) -> int:
-        """The status that counts, of an answer to a submission: it decides whether the job was taken, was refused for
-        certain, or is unconfirmed."""
-        return self.status_of(answer)
+    def submission_status_of(self, response: Response) -> int:
+        """The status that counts in the response to a submission. It decides whether the job was accepted, was
+        certainly refused, or is unconfirmed."""
+        return self.status_of(response)
 
     @staticmethod
-    def wait_of(headers: Mapping[str, str]) -> float | None:
-        """How long a 429 asks to wait, in seconds."""
+    def retry_after_in(headers: Mapping[str, str]) -> float | None:
+        """The seconds that a response asks to wait before a retry; None if it does not say."""
         return parse_retry_after(headers)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        """The error that a refusal with this status means here; `message` is what `body` says, made fit to show."""
+        """The error class for a refusal with this status; `message` is the cleaned message in `body`."""
         if status in (400, 422) and is_content_block(message):
             return ContentViolation
         return _ERRORS.get(status, GatewayError)
 
     async def upload(self, data_uri: str, seconds: float) -> str:
-        """Hand over a picture and return its address; only where `pictures` is "upload"."""
+        """Upload an image and return its address; only if `pictures` is "upload"."""
         raise InternalError(f"{self.title} has no upload.")
 
-    async def find(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """Look for a submission whose answer was lost; `taken` are ids that other jobs have. None where nothing is
-        certain."""
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """Find a submission whose response was lost, in the gateway's history: its remote id and its state. `taken` are
+        remote ids of other jobs. None unless the match is certain."""
+        return None
+
+    async def look_up_expired(self, job: Job) -> Observation | None:
+        """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
         return None
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a callback is answered with. Nothing in it is believed: it only makes the job be asked for."""
+        """The body to answer a callback with. A callback is never trusted: it only causes a poll."""
         return {}
 
-    async def recall(self, job: Job) -> Observation | None:
-        """Look up a job that the gateway no longer answers for; None where there is no trace of it."""
-        return None
-
-    # --- the same for all -----------------------------------------------------------------------------------------
+    # --- shared by all --------------------------------------------------------------------------------------------
 
     @property
     def origin(self) -> str:
-        """Where jobs go: scheme and host, or `sandbox` for the one in this process."""
+        """Where jobs go: scheme and host, or `sandbox` for the sandbox in this process."""
         if self.in_process_sandbox:
             return IN_PROCESS
         parts = urlsplit(self.settings.urls["base"])
@@ -214,8 +205,13 @@ class Gateway(ABC):
 
     @property
     def usable(self) -> bool:
-        """Whether there is a key, or no need of one."""
+        """Whether there is a key, or none is needed."""
         return self.in_process_sandbox or self.settings.key is not None
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until this account's rate limit allows the next poll."""
+        return self.client.rate_limit(self._secrets()).retry_after
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)
@@ -234,64 +230,65 @@ class Gateway(ABC):
         """Send the paid POST, once.
 
         Raises:
-            HailuoError: refused for certain, or never sent: `charged` is "no".
-            Unconfirmed: it may have been taken.
+            HailuoError: it was certainly refused, or never sent: `charged` is "no".
+            Unconfirmed: the job may have been created.
         """
-        answer = await self.sender.send_once(self.submit_request(spec), seconds, self.submitted_status_of)
-        status = self.submitted_status_of(answer)
-        body = mapping(answer.body)
+        response = await self.client.send_once(self.submit_request(spec), seconds, self.submission_status_of)
+        status = self.submission_status_of(response)
+        body = mapping(response.body)
         if status in REFUSALS and not _is_failed_job(status, body):
-            raise self.refusal(status, answer)
+            raise self.refusal(status, response)
         remote_id = self.remote_id_in(body) if 200 <= status < 300 or _is_failed_job(status, body) else None
         if isinstance(remote_id, (str, int)) and not isinstance(remote_id, bool):
             try:
-                return Submission(checked_remote_id(str(remote_id).strip()), answer.sandbox)
+                return Submission(checked_remote_id(str(remote_id).strip()), response.sandbox)
             except InvalidInput:
                 log.warning("%s answered a submission with an id that cannot be polled", self.title)
         raise Unconfirmed(f"{self.title} answered the submission with status {status} and no usable job id.")
 
-    async def ask(self, request: Request) -> tuple[int, Mapping[str, Any], Response]:
-        """A GET whose answer is a JSON object: its status, the object, and the answer.
+    async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
+        """Send a GET, with retries, and return the JSON object that it responds with, and the response.
 
         Raises:
-            HailuoError: refused, unreachable, or no JSON object.
+            UnknownRequest: there is no such job.
+            HailuoError: it was refused, could not be reached, or did not respond with a JSON object.
         """
-        answer = await self.sender.send_with_retry(request, status_of=self.status_of)
-        status = self.status_of(answer)
-        body = mapping(answer.body)
+        response = await self.client.send_with_retry(request, status_of=self.status_of)
+        status = self.status_of(response)
+        body = mapping(response.body)
         if 200 <= status < 300 or _is_failed_job(status, body):
-            if not isinstance(answer.body, dict):
+            if not isinstance(response.body, dict):
                 raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
-            return status, body, answer
-        if status in (404, 410):  # to a question, 410 speaks of the request, not of the model
+            return body, response
+        if status in (404, 410):  # to a GET, 410 is about the job, not the model
             raise UnknownRequest(f"{self.title} does not know this request id, or no longer keeps it.")
-        raise self.refusal(status, answer)
+        raise self.refusal(status, response)
 
     async def check_key(self) -> None:
-        """Ask for a job that nobody has: it costs nothing, and only one whose key is taken is told that there is none.
+        """Poll a job that does not exist, which costs nothing: only a valid key gets the answer that it is unknown.
 
         Raises:
-            Unauthorized, Forbidden: the key is not taken here.
-            HailuoError: the question was not answered; nothing is said of the key.
+            Unauthorized, Forbidden: the key is refused.
+            HailuoError: the poll failed; this says nothing about the key.
         """
         with suppress(UnknownRequest):
-            await self.poll(self.models[0], NOBODYS_JOB)
+            await self.poll(self.models[0], UNUSED_JOB_ID)
 
-    def refusal(self, status: int, answer: Response) -> HailuoError:
-        """The error that an answer means, in our words and the gateway's."""
-        body = mapping(answer.body)
+    def refusal(self, status: int, response: Response) -> HailuoError:
+        """The error for a response, with the gateway's message in it."""
+        body = mapping(response.body)
         said = self.clean(self.message_in(body))
         kind = self.error_class(status, said, body)
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
         message = f"{self.title} {what} ({status}{': ' + said if said else ''})."
         if issubclass(kind, Unauthorized):
             return kind(message, self._key_hint())
-        if issubclass(kind, RateLimited) and (wait := self.wait_of(answer.headers)):
+        if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
             return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
         return kind(message)
 
     def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
-        """What a job that the gateway took and failed carries. `kind` where a code of the gateway says it."""
+        """The problem of a job that failed at the gateway; `kind` if the gateway's error code tells it."""
         text = self.clean(said) or "no reason given"
         kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
         hints: dict[type[HailuoError], str] = {
@@ -309,15 +306,15 @@ class Gateway(ABC):
         )
 
     def clean(self, said: object) -> str:
-        """Foreign words made fit to show: one line, short, and without the key."""
-        text = _words_in(said)
+        """A gateway's message, safe to show: one line, short, and without the key."""
+        text = _text_in(said)
         if self.settings.key and (key := self.settings.key.get_secret_value()):
             text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
 
     def state(self, states: Mapping[str, State], word: object) -> State:
-        """Our word for the gateway's; one nobody documented is `processing`, so that no paid job is given up."""
+        """The state for a gateway's word; an undocumented one is `processing`, so that no paid job is given up."""
         known = states.get(word.lower()) if isinstance(word, str) else None
         if known is None:
             log.warning("%s answered with the unknown state %.40r; taken as processing", self.title, self.clean(word))
@@ -340,23 +337,23 @@ def is_content_block(text: str) -> bool:
 
 
 def number(value: object) -> float | None:
-    """A finite, non-negative number, or None: gateways leave out, null and quote their figures."""
+    """A finite, non-negative number, or None: gateways omit, null or quote their numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        figure = float(value)
+        parsed = float(value)
     except ValueError:
         return None
-    return figure if 0 <= figure < float("inf") else None
+    return parsed if 0 <= parsed < float("inf") else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object, or an empty one."""
+    """A JSON object, or an empty one for anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> Sequence[object]:
-    """A list, or an empty one."""
+    """A JSON array, or an empty one for anything else."""
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
 
 
@@ -375,15 +372,15 @@ def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
 
 
 def _is_failed_job(status: int, body: Mapping[str, Any]) -> bool:
-    """A 422 is a job that failed where the body has a state; without one it is a refusal like any other."""
+    """A 422 with a state in its body is a failed job; without one it is a refusal."""
     return status == 422 and isinstance(body.get("status"), str)
 
 
-def _words_in(said: object, depth: int = NESTING_MAX) -> str:
-    """What a message says, however it is wrapped: validation errors come as lists of objects."""
+def _text_in(said: object, depth: int = NESTING_MAX) -> str:
+    """The text of a message, however it is nested: validation errors come as lists of objects."""
     if isinstance(said, str) or depth == 0:
         return said if isinstance(said, str) else ""
     fields = mapping(said)
     inner = [*sequence(said), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
-    words = [text for item in inner if (text := _words_in(item, depth - 1))]
+    words = [text for item in inner if (text := _text_in(item, depth - 1))]
     return "; ".join(words if isinstance(said, list) else words[:1])

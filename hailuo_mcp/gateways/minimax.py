@@ -1,6 +1,7 @@
 """MiniMax itself, the vendor behind the other gateways. https://platform.minimax.io/docs
 
-It fails under HTTP 200: `base_resp.status_code` counts, and a finished job names a file whose link is asked for apart.
+Errors come under HTTP 200: `base_resp.status_code` counts. A finished job names a file, whose link takes one more
+request.
 """
 
 import logging
@@ -29,7 +30,7 @@ from hailuo_mcp.core.spec import (
     Source,
 )
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
-from hailuo_mcp.gateways.client import POLL_SECONDS, Request, Response
+from hailuo_mcp.gateways.client import Request, Response
 
 log = logging.getLogger(__name__)
 
@@ -150,15 +151,14 @@ _STATES = {
 }
 _INPUT_SENSITIVE, _OUTPUT_SENSITIVE = 1026, 1027
 _EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401}
-# Each of these says that the request was turned away as it came in: nothing was started. 1027 is missing: it speaks of
-# an output, so something had been made and may be billed. So is every code not documented for a submission, such as
-# the vendor's internal errors and time-outs: without a task id, these leave open whether the job runs.
+# Each of these means that the request was rejected before anything started. 1027 is missing: it concerns an output, so
+# something was generated and may be billed. Codes not documented for a submission are missing too, such as internal
+# errors and time-outs: without a task id, they leave open whether the job runs.
 _SUBMISSION = {**_EITHER, _INPUT_SENSITIVE: 400, 2013: 400}
-# A question has one parameter: where that is wrong, the task is not known. Sensitive content is said of a task, which
-# failed for it.
-_QUESTION = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
+# A poll has one parameter: if it is wrong, the task is unknown. Sensitive content is the reason why a task failed.
+_POLL = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
 _CODE_UNKNOWN = 500
-"""Read as the gateway's own trouble: a question is asked again, a submission is unconfirmed."""
+"""Treated as an internal error of the gateway: a poll is retried, a submission is unconfirmed."""
 
 
 class Minimax(Gateway):
@@ -170,8 +170,8 @@ class Minimax(Gateway):
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     pictures = "data"
     image_formats = ("JPEG", "PNG", "WebP")
-    retention = None  # a link dies after an hour, but the task goes on answering with a new one
-    requests_a_minute = 20
+    retention = None  # a link expires after an hour, but each poll gives a new one
+    requests_per_minute = 20
     callbacks = True
     check_hint = (
         "MiniMax has no history to ask; look at the billing page of the MiniMax platform to see whether the job was "
@@ -190,16 +190,16 @@ class Minimax(Gateway):
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"challenge": body["challenge"]} if "challenge" in body else {}
 
-    def submitted_status_of(self, answer: Response) -> int:
-        if _id_in(mapping(answer.body), "task_id"):
-            return answer.status  # a task that can be asked for is worth more than a code that speaks against it
-        return _status(answer, _SUBMISSION)
+    def submission_status_of(self, response: Response) -> int:
+        if _id_in(mapping(response.body), "task_id"):
+            return response.status  # a task that can be polled outweighs an error code
+        return _status(response, _SUBMISSION)
 
-    def status_of(self, answer: Response) -> int:
-        body = mapping(answer.body)
+    def status_of(self, response: Response) -> int:
+        body = mapping(response.body)
         if _STATES.get(str(body.get("status")).lower()) is State.FAILED:
-            return answer.status  # the code is then why the task failed
-        return _status(answer, _QUESTION)
+            return response.status  # the code is the reason why the task failed
+        return _status(response, _POLL)
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         said = mapping(body.get("base_resp")).get("status_msg") or body.get("message") or body.get("error")
@@ -209,27 +209,27 @@ class Minimax(Gateway):
         return ContentViolation if _code(body) == _INPUT_SENSITIVE else super().error_class(status, message, body)
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        ends = anyio.current_time() + POLL_SECONDS
+        ends = anyio.current_time() + self.client.retry.poll_timeout
         query = f"task_id={quote(remote_id, safe='')}"
-        _, body, answer = await self.ask(self.get(f"/v1/query/video_generation?{query}"))
+        body, response = await self.fetch_json(self.get(f"/v1/query/video_generation?{query}"))
         sensitive = _code(body) in (_INPUT_SENSITIVE, _OUTPUT_SENSITIVE)
         state = State.FAILED if sensitive else self.state(_STATES, body.get("status"))
         if state is State.FAILED:
-            reason = self.message_in(body) if _code(body) else None  # without a code it says “success”
+            reason = self.message_in(body) if _code(body) else None  # without a code it is “success”
             problem = self.failure(reason, ContentViolation if sensitive else None)
-            return Observation(state=state, error=problem, sandbox=answer.sandbox)
+            return Observation(state=state, error=problem, sandbox=response.sandbox)
         link = await self._link(body, ends) if state is State.COMPLETED else None
-        return Observation(state=state, video_url=link, sandbox=answer.sandbox)
+        return Observation(state=state, video_url=link, sandbox=response.sandbox)
 
     async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
-        """Where the clip can be fetched, for an hour. None where that cannot be had now: the job is completed all the
-        same, and is asked for again."""
+        """The clip's link, valid for an hour. None if it cannot be fetched now: the job is completed all the same, and
+        polled again for it."""
         file_id = _id_in(body, "file_id")
         if file_id is None:
             return None
         with anyio.move_on_after(max(0.0, ends - anyio.current_time())):
             try:
-                _, found, _ = await self.ask(self.get(f"/v1/files/retrieve?file_id={quote(file_id, safe='')}"))
+                found, _ = await self.fetch_json(self.get(f"/v1/files/retrieve?file_id={quote(file_id, safe='')}"))
                 return link_in(mapping(found.get("file")).get("download_url"))
             except HailuoError as error:
                 log.info("%s: no link to a finished clip yet: %s", self.title, error.problem.code)
@@ -243,19 +243,19 @@ class Minimax(Gateway):
 
 
 def _code(body: Mapping[str, Any]) -> int:
-    """The code that counts; 0 where all is well, or nothing is said."""
+    """The vendor's status code; 0 for success, or if there is none."""
     return int(number(mapping(body.get("base_resp")).get("status_code")) or 0)
 
 
-def _status(answer: Response, meanings: Mapping[int, int]) -> int:
-    """The code as an HTTP status. A redirect or a server's error outranks it, and a refusal by HTTP is made clearer."""
-    code = _code(mapping(answer.body))
-    if not code or not (answer.ok or 400 <= answer.status < 500):
-        return answer.status
-    return meanings.get(code, _CODE_UNKNOWN if answer.ok else answer.status)
+def _status(response: Response, meanings: Mapping[int, int]) -> int:
+    """The code as an HTTP status. It refines 2xx and 4xx; redirects and 5xx outrank it."""
+    code = _code(mapping(response.body))
+    if not code or not (response.ok or 400 <= response.status < 500):
+        return response.status
+    return meanings.get(code, _CODE_UNKNOWN if response.ok else response.status)
 
 
 def _id_in(body: Mapping[str, Any], name: str) -> str | None:
-    """An id that comes as a string here and as a number there, with every digit."""
+    """An id that may come as a string or as a number, with all its digits."""
     value = body.get(name)
     return (str(value).strip() or None) if isinstance(value, (str, int)) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""Segmind, by its queue-backed v2 routes. https://www.segmind.com/models, and the `segmind` package on PyPI.
+"""Segmind, through its queue-backed v2 routes. https://www.segmind.com/models, and the `segmind` package on PyPI.
 
 The pages also print a synchronous `/v1/{slug}`, which blocks for the whole generation: not used.
 """
@@ -37,7 +37,8 @@ from hailuo_mcp.core.spec import (
     Source,
 )
 from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
-from hailuo_mcp.gateways.client import POLL_SECONDS, Request, Response, deadline, parse_retry_after
+from hailuo_mcp.gateways.client import Request, Response, deadline
+from hailuo_mcp.gateways.rate_limits import parse_retry_after
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
@@ -129,11 +130,11 @@ _STATES = {
     "processing": State.PROCESSING,
     "completed": State.COMPLETED,
     "failed": State.FAILED,
-    "pending": State.PROCESSING,  # the history's word for not yet ended
+    "pending": State.PROCESSING,  # the history's word for an unfinished job
 }
 _HISTORY = "/inference-request/request-history"
 _HISTORY_WINDOW = timedelta(minutes=5)
-"""A history row belongs to a submission only if it was made this close to it."""
+"""A history row can only be that of a submission if the two are this close in time."""
 _HISTORY_PAGES = 5
 _HISTORY_ROWS = 100
 
@@ -164,7 +165,7 @@ class Segmind(Gateway):
         return body.get("request_id")
 
     @staticmethod
-    def wait_of(headers: Mapping[str, str]) -> float | None:
+    def retry_after_in(headers: Mapping[str, str]) -> float | None:
         return parse_retry_after(headers, "x-rate-limit-reset-at-utc")
 
     def message_in(self, body: Mapping[str, Any]) -> object:
@@ -182,21 +183,22 @@ class Segmind(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = f"/v2/requests/{quote(remote_id, safe='')}"
-        async with self._in_time():
-            _, body, answer = await self.ask(self.get(f"{path}/status"))
+        async with self._time_limit():
+            body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"))
             if state is State.COMPLETED:
-                _, body, answer = await self.ask(self.get(path))
+                body, response = await self.fetch_json(self.get(path))
                 state = self.state(_STATES, body.get("status") or "completed")  # the result outranks the status
-        return self._observation(state, body, sandbox=answer.sandbox)
+        return self._observation(state, body, sandbox=response.sandbox)
 
-    def _in_time(self) -> AbstractAsyncContextManager[None]:
-        """One bound on the several requests that a question takes."""
-        return deadline(POLL_SECONDS, f"{self.title} did not answer within {POLL_SECONDS:.0f} s.")
+    def _time_limit(self) -> AbstractAsyncContextManager[None]:
+        """One time limit for the several requests of a poll."""
+        seconds = self.client.retry.poll_timeout
+        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
 
     def _observation(self, state: State, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
         metrics = mapping(body.get("metrics"))
-        completed = state is State.COMPLETED  # before that, the cost stands at nothing
+        completed = state is State.COMPLETED  # before that, the cost is reported as 0
         return Observation(
             state=state,
             video_url=link_in(body.get("output")) if completed else None,
@@ -208,33 +210,33 @@ class Segmind(Gateway):
 
     async def upload(self, data_uri: str, seconds: float) -> str:
         request = self.post("/upload-asset", {"data_urls": [data_uri]}, host="upload")
-        answer = await self.sender.send_with_retry(request, seconds)
-        body = mapping(answer.body)
-        if not answer.ok:
-            raise self._not_uploaded(answer)
+        response = await self.client.send_with_retry(request, seconds)
+        body = mapping(response.body)
+        if not response.ok:
+            raise self._not_uploaded(response)
         url = link_in(body.get("file_urls")) or link_in(body.get("urls"))
         if url is None or url.startswith("data:"):
             raise GatewayError("Segmind took the picture but answered without its address; nothing was submitted.")
         return url
 
-    def _not_uploaded(self, answer: Response) -> HailuoError:
-        """The gateway's refusal, in which the picture is at fault where a submission's arguments would be."""
-        refusal = self.refusal(answer.status, answer)
+    def _not_uploaded(self, response: Response) -> HailuoError:
+        """The gateway's refusal; an invalid argument means an invalid image here."""
+        refusal = self.refusal(response.status, response)
         message = f"{refusal.problem.message} The picture was not uploaded, and nothing was submitted."
         if isinstance(refusal, InvalidInput):
             return InvalidImage(message)
-        if answer.status in (404, 410):
+        if response.status in (404, 410):
             return GatewayError(message, "Check SEGMIND_UPLOAD_URL, or pass the picture as a web address.")
         return type(refusal)(message, refusal.problem.hint)
 
-    async def find(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The one row with this model, this body and this time; rows of teammates and of repeated outputs are told
-        apart by the body and the id. More than one candidate, or none, proves nothing."""
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """The only row with this model, body and time. The body excludes the rows of teammates; several rows with one
+        id are one job. No candidate, or more than one, proves nothing."""
         spec = self.model(job.model)
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with self._in_time():
+        async with self._time_limit():
             async for row, sandbox in self._history(spec.remote_name, job.created_at):
                 remote_id = row.get("request_id")
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:
@@ -253,25 +255,24 @@ class Segmind(Gateway):
         except InvalidInput:
             return None
 
-    async def recall(self, job: Job) -> Observation | None:
+    async def look_up_expired(self, job: Job) -> Observation | None:
         if job.remote_id is None:
             return None
         path = f"{_HISTORY}/{quote(job.remote_id, safe='')}"
         try:
-            _, body, answer = await self.ask(self.get(path, host="history"))
+            body, response = await self.fetch_json(self.get(path, host="history"))
         except UnknownRequest:
             return None
         for row in (body, mapping(body.get("data")), *_rows_in(body)):
             if row.get("request_id") == job.remote_id:
-                return self._from_row(row, sandbox=answer.sandbox)
+                return self._from_row(row, sandbox=response.sandbox)
         return None
 
     async def _history(self, slug: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The rows of the days around a moment, newest first, as far back as the window reaches; and whether they are
-        the sandbox's.
+        """The rows within the window around a time, newest first, each with whether it comes from the sandbox.
 
         Raises:
-            GatewayError: there are too many to look through; what was seen proves nothing.
+            GatewayError: there are too many rows to search; those already seen prove nothing.
         """
         around = around.astimezone(UTC)
         window = {
@@ -284,10 +285,10 @@ class Segmind(Gateway):
         }
         for page in range(1, _HISTORY_PAGES + 1):
             query = urlencode({**window, "page": page})
-            _, body, answer = await self.ask(self.get(f"{_HISTORY}?{query}", host="history"))
+            body, response = await self.fetch_json(self.get(f"{_HISTORY}?{query}", host="history"))
             rows = _rows_in(body)
             for row in rows:
-                yield row, answer.sandbox
+                yield row, response.sandbox
             oldest = _row_time(rows[-1]) if rows else None
             if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - _HISTORY_WINDOW):
                 return
@@ -308,7 +309,7 @@ class Segmind(Gateway):
 
 
 def _rows_in(body: Mapping[str, Any], depth: int = NESTING_MAX) -> list[Mapping[str, Any]]:
-    """The rows of a page. Its envelope is nowhere documented: the first list of objects in it is taken."""
+    """The rows of a page: the first list of objects in it, as its envelope is not documented."""
     for value in body.values() if depth else ():
         if rows := [row for item in sequence(value) if (row := mapping(item))] or _rows_in(mapping(value), depth - 1):
             return rows
@@ -328,7 +329,7 @@ def _row_time(row: Mapping[str, Any]) -> datetime | None:
 
 
 def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a row is of this very request. Null and absent are the same: a history may leave nulls out."""
+    """Whether a row has this request body. Null equals absent: a history may leave nulls out."""
     body = row.get("request_body")
     if isinstance(body, str):
         try:

@@ -12,8 +12,6 @@ log = logging.getLogger(__name__)
 
 WAIT_SECONDS_MAX = 45
 """The longest that a call is held: hosts end calls after 60 s."""
-REPORT_EVERY_SECONDS = 5.0
-"""While a call waits, its caller gets a report this often, and at once when the state changes."""
 
 Report = Callable[[Job], Awaitable[None]]
 
@@ -32,14 +30,14 @@ class Wait:
             self._new_state.set()
         self.job = job
 
-    async def report_to(self, report: Report) -> None:
-        """Report until cancelled, also while a poll takes long. A caller that cannot be reached still gets the
-        answer."""
+    async def report_to(self, report: Report, every: float) -> None:
+        """Report every so many seconds and at each new state, until cancelled; also while a poll takes long. A caller
+        that cannot be reached still gets the answer."""
         try:
             while True:
                 self._new_state = anyio.Event()
                 await report(self.job)
-                with anyio.move_on_after(REPORT_EVERY_SECONDS):
+                with anyio.move_on_after(every):
                     await self._new_state.wait()
         except Exception as error:
             log.debug("progress could not be reported: %s", type(error).__name__)

@@ -13,10 +13,10 @@ class PollPolicy:
     """Intervals in seconds. The sandbox in this process costs nothing to ask; free plans of gateways allow few
     requests."""
 
-    first: float = 8.6
-    """No clip is ready sooner than this after its submission."""
+    early: tuple[float, ...] = (9.0, 18.0)
+    """Seconds after the submission: no clip is ready this soon, but a job may have failed."""
     every: float = 2.4
-    """The shortest interval while a call waits, where nothing is known of the model's usual time."""
+    """The shortest interval after that while a call waits, where the model's usual time is not known."""
     lost: float = 5.0
     """To the next look into a history for a submission whose answer was lost."""
     sandbox: float = 0.5
@@ -34,6 +34,8 @@ class PollPolicy:
     unhurried_max: timedelta = timedelta(minutes=10)
     save_again: timedelta = timedelta(minutes=2)
     """After a clip could not be saved."""
+    report_every: float = 5.0
+    """While a call waits, its caller gets a report this often, and at once when the state changes."""
     worked_on_for: timedelta = timedelta(days=7)
     """The worker leaves a job alone that has not ended by then; asking for it still works."""
 
@@ -56,7 +58,8 @@ class PollPolicy:
                 return usual + self.punctual - elapsed
             if elapsed < usual + self.late:
                 return self.every_late
-        return max(self.every, self.first - elapsed, elapsed / 12)
+        soon = next((moment for moment in self.early if elapsed < moment), None)
+        return max(self.every, elapsed / 12) if soon is None else soon - elapsed
 
     def come_back_after(self, job: Job, now: datetime) -> float:
         """Seconds after which a caller who does not wait should ask again: half of the time that is left, and once

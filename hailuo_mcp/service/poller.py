@@ -182,7 +182,7 @@ class Poller:
             return None
         try:
             with gateway_span(gateway.name, "history", job.model):
-                return await gateway.recall(job)
+                return await gateway.look_up_expired(job)
         except HailuoError as error:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             return None
@@ -197,7 +197,7 @@ class Poller:
             if not await self._twin_on_its_way(job):
                 taken = await self._ledger.remote_ids(job.model, job.origin)
                 with gateway_span(gateway.name, "history", job.model):
-                    found = await gateway.find(job, taken)
+                    found = await gateway.find_lost_submission(job, taken)
             if found and await self._is_anothers(found[0], job):
                 found = None
         except HailuoError as error:

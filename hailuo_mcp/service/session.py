@@ -259,7 +259,7 @@ class Session:
             await self._until_end(wait, seconds, outage_seconds)
         else:
             async with background_tasks() as beside:
-                beside.start_soon(wait.report_to, report)
+                beside.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
                 await self._until_end(wait, seconds, outage_seconds)
         return wait.job
 

@@ -1,4 +1,4 @@
-"""Several accounts of one gateway over the same connections, the pace that a gateway documents, and callbacks."""
+"""Several accounts over the connections of one client, their rate limits, and callbacks."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,14 +12,15 @@ from pydantic import SecretStr
 from hailuo_mcp.core.errors import RateLimited
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.client import GatewayClient, Request
+from hailuo_mcp.gateways.rate_limits import RateLimits
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
 UNFINISHED = says(200, {"status": "active", "code": 200, "data": {"state": "processing"}})
 
 
-class FarEnd:
-    """A gateway on a socket that hands out a cookie with every answer, and keeps what it hears."""
+class CookieServer:
+    """A server on a socket that sets a cookie with every response, and keeps the head of every request."""
 
     def __init__(self) -> None:
         self.heads: list[str] = []
@@ -43,40 +44,35 @@ class FarEnd:
 
 
 @asynccontextmanager
-async def far_end() -> AsyncGenerator[tuple[FarEnd, str]]:
-    heard = FarEnd()
-    server = await asyncio.start_server(heard.serve, "127.0.0.1", 0)
-    async with server:
-        yield heard, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x"
-        for _ in range(heard.connections):
-            await heard.closed.acquire()
+async def cookie_server() -> AsyncGenerator[tuple[CookieServer, str]]:
+    server = CookieServer()
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    async with listening:
+        yield server, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/x"
+        for _ in range(server.connections):
+            await server.closed.acquire()
 
 
-async def test_no_cookie_of_a_gateway_is_ever_sent_back_also_not_with_another_accounts_request() -> None:
-    async with far_end() as (heard, url):
-        first = GatewayClient("Gateway")
-        second = first.for_another_account()
-        for sender, key in ((first, "one"), (first, "one"), (second, "two"), (first, "one")):
-            await sender.send_with_retry(Request("GET", url, secrets={"x-api-key": key}))
-        await first.send_once(Request("POST", url, body={}, secrets={"x-api-key": "one"}), 5)
-        await first.close()
-    assert len(heard.heads) == 5
-    assert not [head for head in heard.heads if "cookie" in head]
-    assert heard.connections == 1, "both accounts go over the same connection"
+async def test_no_cookie_is_ever_sent_back_and_all_accounts_share_the_connections() -> None:
+    async with cookie_server() as (server, url):
+        client = GatewayClient("Gateway")
+        for key in ("one", "one", "two", "one"):
+            await client.send_with_retry(Request("GET", url, secrets={"x-api-key": key}))
+        await client.send_once(Request("POST", url, body={}, secrets={"x-api-key": "one"}), 5)
+        await client.close()
+    assert len(server.heads) == 5
+    assert not [head for head in server.heads if "cookie" in head]
+    assert server.connections == 1
 
 
-async def test_closing_the_original_closes_the_connections_and_closing_the_other_does_not() -> None:
-    async with far_end() as (heard, url):
-        first = GatewayClient("Gateway")
-        second = first.for_another_account()
-        await second.send_with_retry(Request("GET", url))
-        await second.close()
-        await first.send_with_retry(Request("GET", url))
-        assert heard.connections == 1
-        await first.close()
-        await first.send_with_retry(Request("GET", url))
-        await first.close()
-        assert heard.connections == 2
+async def test_a_closed_client_opens_new_connections() -> None:
+    async with cookie_server() as (server, url):
+        client = GatewayClient("Gateway")
+        for connections in (1, 2):
+            await client.send_with_retry(Request("GET", url))
+            await client.send_with_retry(Request("GET", url))
+            assert server.connections == connections
+            await client.close()
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
@@ -97,37 +93,58 @@ async def test_a_gateway_with_another_key_is_the_same_but_for_the_key(name: str)
     assert OTHER_KEY not in repr(other.settings)
 
 
-async def test_a_pause_is_an_accounts_own() -> None:
+async def test_a_pause_holds_for_one_account_only() -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": "30"}))
     other = gateway.for_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
         await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
-    assert gateway.sender.retry_after > 25
-    assert other.sender.retry_after == 0
-    assert gateway.for_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
+    assert gateway.retry_after > 25
+    assert other.retry_after == 0
+    assert other.for_key(SecretStr(KEY)).retry_after > 25, "the same key is the same account"
 
 
-async def test_a_documented_pace_lets_half_go_at_once_and_then_holds() -> None:
-    sender = GatewayClient("Gateway", transport=lambda: httpx.MockTransport(Script(says())))
-    sender.limit_rate(20)
+async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
+    script = Script(says(429, {"error": "slow down"}, {"retry-after": "60"}))
+    client = GatewayClient("Segmind", transport=lambda: httpx.MockTransport(script))
+    request = Request("GET", "https://api.segmind.com/v2/requests/1/status")
+    assert (await client.send_with_retry(request)).status == 429
+    assert 50 < client.rate_limit(request.secrets).retry_after <= 60
+    with pytest.raises(RateLimited, match=r"pause of \d+ s more"):
+        await client.send_with_retry(request)
+    assert len(script.requests) == 1
+
+
+async def test_rate_limits_are_kept_for_the_accounts_used_last() -> None:
+    limits = RateLimits(None, max_accounts=2)
+    for key in ("one", "two"):
+        limits.of({"x-api-key": key}).back_off(60)
+    assert limits.of({"x-api-key": "one"}).retry_after > 50
+    limits.of({"x-api-key": "three"})
+    assert limits.of({"x-api-key": "one"}).retry_after > 50
+    assert limits.of({"x-api-key": "two"}).retry_after == 0
+
+
+async def test_a_documented_rate_lets_half_of_a_minute_go_at_once_and_spreads_the_rest() -> None:
+    client = GatewayClient("Gateway", transport=lambda: httpx.MockTransport(Script(says())), requests_per_minute=20)
+    limit = client.rate_limit({})
     get = Request("GET", "https://gateway.example/x")
     for _ in range(10):
-        assert sender.retry_after == 0
-        await sender.send_with_retry(get)
-    assert 5 < sender.retry_after <= 6
-    await sender.send_once(Request("POST", "https://gateway.example/x", body={}), 5)  # counted, and not held
-    assert 11 < sender.retry_after <= 12
+        assert limit.retry_after == 0
+        await client.send_with_retry(get)
+    assert 5 < limit.retry_after <= 6
+    await client.send_once(Request("POST", "https://gateway.example/x", body={}), 5)  # counted, but not held back
+    assert 11 < limit.retry_after <= 12
     with pytest.raises(RateLimited):
-        await sender.send_with_retry(get, 5)
-    assert 11 < sender.retry_after <= 12, "what is not sent does not count"
+        await client.send_with_retry(get, 5)
+    assert 11 < limit.retry_after <= 12, "a request that is not sent does not count"
 
 
 @pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
-def test_a_gateway_that_calls_back_takes_an_address_to_call_and_others_do_not(gateway: type[Gateway]) -> None:
+def test_callback_url_is_a_parameter_exactly_where_the_gateway_calls_back(gateway: type[Gateway]) -> None:
     assert {model.takes("callback_url") for model in gateway.models} == {gateway.callbacks}
 
 
-def test_only_minimax_wants_its_challenge_back() -> None:
+def test_only_minimax_expects_its_challenge_back() -> None:
     for name in GATEWAYS:
         gateway, _ = connect(name)
         wanted = {"challenge": "abc"} if name == "minimax" else {}
@@ -135,13 +152,13 @@ def test_only_minimax_wants_its_challenge_back() -> None:
         assert gateway.callback_answer({"task_id": "1", "status": "Success"}) == {}
 
 
-async def test_minimax_is_asked_no_more_often_than_it_documents() -> None:
+async def test_minimax_is_polled_no_more_often_than_it_documents() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "1", "status": "Processing"}))
     for _ in range(10):
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
-    assert 5 < gateway.sender.retry_after <= 6
-    assert gateway.for_key(SecretStr(OTHER_KEY)).sender.retry_after == 0
-    with anyio.move_on_after(0.05) as given_up:
+    assert 5 < gateway.retry_after <= 6
+    assert gateway.for_key(SecretStr(OTHER_KEY)).retry_after == 0
+    with anyio.move_on_after(0.05) as waiting:
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")
-    assert given_up.cancelled_caught, "it waits for its turn"
+    assert waiting.cancelled_caught
     assert len(script.requests) == 10

@@ -1,21 +1,18 @@
-"""How requests leave: what is sent once, what is retried, how long is waited, and what is known when time runs out."""
+"""How requests are sent: what is sent once, what is retried, and what is certain when time runs out."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
-from hailuo_mcp.gateways import client
-from hailuo_mcp.gateways.client import ATTEMPTS, GatewayClient, Request, Response, deadline, parse_retry_after
-from tests.gateways.wire import Script, Step, breaks, hangs, says, says_text
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, Unconfirmed
+from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request, Response, RetryPolicy, deadline
+from tests.gateways.wire import ATTEMPTS, QUICK, Script, Step, breaks, hangs, says, says_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -25,34 +22,32 @@ POST = Request("POST", "https://gateway.example/v2/x", {"a": "b"}, {"prompt": "�
 GET = Request("GET", "https://gateway.example/v2/x", {}, None, {"x-api-key": SECRET})
 
 
-@pytest.fixture(autouse=True)
-def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
-    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)
+SLOW = RetryPolicy(wait_initial=5.0, wait_max=5.0)
 
 
-def scripted(*steps: Step) -> tuple[GatewayClient, Script]:
+def scripted(*steps: Step, retry: RetryPolicy = QUICK) -> tuple[GatewayClient, Script]:
     script = Script(*steps)
-    return GatewayClient("Gateway", transport=lambda: httpx.MockTransport(script)), script
+    return GatewayClient("Gateway", transport=lambda: httpx.MockTransport(script), retry=retry), script
 
 
-# --- one answer ---------------------------------------------------------------------------------------------------
+# --- one response ---------------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_has_its_status_its_lower_case_headers_and_its_json() -> None:
-    sender, _ = scripted(says(201, {"a": [1]}, {"X-Hailuo-Sandbox": "1"}))
-    answer = await sender.send_once(POST, 5)
-    assert (answer.status, answer.body, answer.ok, answer.sandbox) == (201, {"a": [1]}, True, True)
+async def test_a_response_has_its_status_its_headers_and_its_json() -> None:
+    client, _ = scripted(says(201, {"a": [1]}, {"X-Hailuo-Sandbox": "1"}))
+    response = await client.send_once(POST, 5)
+    assert (response.status, response.body, response.ok, response.sandbox) == (201, {"a": [1]}, True, True)
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 100_000, "9" * 5000])
-async def test_what_is_no_json_is_none(text: str) -> None:
-    sender, _ = scripted(says_text(200, text, "application/json"))
-    assert (await sender.send_once(POST, 5)).body is None
+async def test_a_body_that_is_not_json_is_none(text: str) -> None:
+    client, _ = scripted(says_text(200, text, "application/json"))
+    assert (await client.send_once(POST, 5)).body is None
 
 
-async def test_the_body_is_utf8_json_and_the_key_goes_with_it() -> None:
-    sender, script = scripted(says())
-    await sender.send_once(POST, 5)
+async def test_the_body_is_sent_as_utf8_json_with_the_key() -> None:
+    client, script = scripted(says())
+    await client.send_once(POST, 5)
     assert script.requests[0].content == '{"prompt": "é"}'.encode()
     assert script.requests[0].headers["x-api-key"] == SECRET
 
@@ -67,19 +62,10 @@ def test_a_request_is_shown_without_its_key() -> None:
     }
 
 
-async def test_no_cookie_or_redirect_leads_anywhere() -> None:
-    sender, script = scripted(says(307, None, {"location": "https://evil.example/"}))
-    assert (await sender.send_once(POST, 5)).status == 307
-    assert (await sender.send_with_retry(GET)).status == 307
-    assert len(script.requests) == 2
-
-
-async def test_a_closed_sender_opens_again() -> None:
-    sender, script = scripted(says())
-    await sender.close()
-    await sender.send_once(POST, 5)
-    await sender.close()
-    await sender.send_once(POST, 5)
+async def test_redirects_are_not_followed() -> None:
+    client, script = scripted(says(307, None, {"location": "https://evil.example/"}))
+    assert (await client.send_once(POST, 5)).status == 307
+    assert (await client.send_with_retry(GET)).status == 307
     assert len(script.requests) == 2
 
 
@@ -87,9 +73,9 @@ async def test_a_closed_sender_opens_again() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500, 502, 503, 504])
-async def test_a_post_is_sent_once_whatever_is_answered(status: int) -> None:
-    sender, script = scripted(says(status))
-    assert (await sender.send_once(POST, 5)).status == status
+async def test_a_post_is_sent_once_whatever_the_status(status: int) -> None:
+    client, script = scripted(says(status))
+    assert (await client.send_once(POST, 5)).status == status
     assert len(script.requests) == 1
 
 
@@ -101,118 +87,115 @@ def raises_value_error(_: httpx.Request) -> httpx.Response:
     "step",
     [*map(breaks, (httpx.ReadError, httpx.WriteTimeout, httpx.RemoteProtocolError)), raises_value_error],
 )
-async def test_a_post_whose_fate_is_unknown_is_unconfirmed_whatever_broke(step: Step) -> None:
-    sender, script = scripted(step)
+async def test_a_post_that_may_have_arrived_is_unconfirmed_whatever_the_error(step: Step) -> None:
+    client, script = scripted(step)
     with pytest.raises(Unconfirmed) as lost:
-        await sender.send_once(POST, 5)
+        await client.send_once(POST, 5)
     assert SECRET not in str(lost.value)
     assert len(script.requests) == 1
 
 
-async def test_a_post_is_sent_again_while_no_connection_was_made() -> None:
-    sender, script = scripted(breaks(httpx.ConnectError), breaks(httpx.ConnectTimeout), says(200))
-    assert (await sender.send_once(POST, 5)).ok
+async def test_a_post_is_retried_while_no_connection_is_made() -> None:
+    client, script = scripted(breaks(httpx.ConnectError), breaks(httpx.ConnectTimeout), says(200))
+    assert (await client.send_once(POST, 5)).ok
     assert len(script.requests) == 3
 
 
-async def test_a_post_is_given_up_after_as_many_attempts_as_stand_in_one_place() -> None:
-    sender, script = scripted(breaks(httpx.ConnectError))
+async def test_a_post_is_given_up_after_the_attempts_of_the_policy() -> None:
+    client, script = scripted(breaks(httpx.ConnectError))
     with pytest.raises(NetworkError, match="nothing was sent"):
-        await sender.send_once(POST, 5)
+        await client.send_once(POST, 5)
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_429_that_stays_is_returned_as_it_is() -> None:
-    sender, script = scripted(says(429, {"error": "slow"}))
-    assert (await sender.send_once(POST, 5)).body == {"error": "slow"}
+async def test_a_429_that_outlasts_the_retries_is_returned() -> None:
+    client, script = scripted(says(429, {"error": "slow"}))
+    assert (await client.send_once(POST, 5)).body == {"error": "slow"}
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_429_is_not_waited_for_beyond_the_time_there_is() -> None:
-    sender, script = scripted(says(429, None, {"retry-after": "8"}))
+async def test_a_429_is_not_waited_for_beyond_the_time_limit() -> None:
+    client, script = scripted(says(429, None, {"retry-after": "8"}))
     started = time.monotonic()
-    assert (await sender.send_once(POST, 5)).status == 429
+    assert (await client.send_once(POST, 5)).status == 429
     assert time.monotonic() - started < 1
     assert len(script.requests) == 1
 
 
-async def test_the_status_that_counts_may_stand_in_the_body() -> None:
-    def status_of(answer: Response) -> int:
-        return answer.body["code"]
+async def test_the_status_that_counts_may_be_in_the_body() -> None:
+    def status_of(response: Response) -> int:
+        return response.body["code"]
 
-    sender, script = scripted(says(200, {"code": 429}), says(200, {"code": 200}))
-    assert (await sender.send_once(POST, 5, status_of)).body == {"code": 200}
-    sender, script = scripted(says(200, {"code": 503}), says(200, {"code": 200}))
-    assert (await sender.send_with_retry(GET, status_of=status_of)).body == {"code": 200}
+    client, script = scripted(says(200, {"code": 429}), says(200, {"code": 200}))
+    assert (await client.send_once(POST, 5, status_of)).body == {"code": 200}
+    client, script = scripted(says(200, {"code": 503}), says(200, {"code": 200}))
+    assert (await client.send_with_retry(GET, status_of=status_of)).body == {"code": 200}
     assert len(script.requests) == 2
 
 
-async def test_time_that_runs_out_while_a_refused_post_waits_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 5.0)
-    monkeypatch.setattr(client, "WAIT_MAX_SECONDS", 5.0)
-    sender, script = scripted(says(429))
-    assert (await sender.send_once(POST, 0.1)).status == 429
+async def test_time_that_runs_out_while_a_refused_post_waits_is_a_refusal() -> None:
+    client, script = scripted(says(429), retry=SLOW)
+    assert (await client.send_once(POST, 0.1)).status == 429
     assert len(script.requests) == 1
 
 
-async def test_time_that_runs_out_before_a_connection_is_made_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 5.0)
-    monkeypatch.setattr(client, "WAIT_MAX_SECONDS", 5.0)
-    sender, _ = scripted(breaks(httpx.ConnectError))
+async def test_time_that_runs_out_before_a_connection_is_made_costs_nothing() -> None:
+    client, _ = scripted(breaks(httpx.ConnectError), retry=SLOW)
     with pytest.raises(NetworkError, match="nothing was sent"):
-        await sender.send_once(POST, 0.1)
+        await client.send_once(POST, 0.1)
 
 
-# --- what only asks -----------------------------------------------------------------------------------------------
+# --- requests that cost nothing ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-async def test_a_poll_is_retried_on_passing_trouble_and_the_last_answer_stands(status: int) -> None:
-    sender, script = scripted(says(status))
-    assert (await sender.send_with_retry(GET)).status == status
+async def test_a_poll_is_retried_on_temporary_errors_and_the_last_response_is_returned(status: int) -> None:
+    client, script = scripted(says(status))
+    assert (await client.send_with_retry(GET)).status == status
     assert len(script.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 422, 501])
-async def test_a_poll_is_not_retried_on_a_verdict(status: int) -> None:
-    sender, script = scripted(says(status))
-    assert (await sender.send_with_retry(GET)).status == status
+async def test_a_poll_is_not_retried_on_a_final_status(status: int) -> None:
+    client, script = scripted(says(status))
+    assert (await client.send_with_retry(GET)).status == status
     assert len(script.requests) == 1
 
 
 @pytest.mark.parametrize("error", [httpx.ReadError, httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
-async def test_a_blip_never_fails_a_poll(error: type[httpx.TransportError]) -> None:
-    sender, script = scripted(breaks(error), breaks(error), says(200))
-    assert (await sender.send_with_retry(GET)).ok
+async def test_a_poll_survives_single_network_errors(error: type[httpx.TransportError]) -> None:
+    client, script = scripted(breaks(error), breaks(error), says(200))
+    assert (await client.send_with_retry(GET)).ok
     assert len(script.requests) == 3
 
 
-async def test_a_poll_that_meets_no_one_says_so() -> None:
-    sender, script = scripted(breaks(httpx.ReadError))
+async def test_a_poll_that_gets_no_response_is_a_network_error() -> None:
+    client, script = scripted(breaks(httpx.ReadError))
     with pytest.raises(NetworkError):
-        await sender.send_with_retry(GET)
+        await client.send_with_retry(GET)
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_poll_ends_in_time() -> None:
-    sender, _ = scripted(hangs)
+async def test_a_poll_ends_at_its_time_limit() -> None:
+    client, _ = scripted(hangs)
     with pytest.raises(GatewayTimeout):
-        await sender.send_with_retry(GET, 0.05)
+        await client.send_with_retry(GET, 0.05)
 
 
-async def test_a_poll_whose_time_runs_out_answers_with_what_was_said_last() -> None:
-    sender, _ = scripted(says(503), hangs)
-    assert (await sender.send_with_retry(GET, 0.1)).status == 503
+async def test_a_poll_whose_time_runs_out_returns_the_last_response() -> None:
+    client, _ = scripted(says(503), hangs)
+    assert (await client.send_with_retry(GET, 0.1)).status == 503
 
 
-async def test_an_endless_answer_is_cut_off_and_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "ANSWER_BYTES_MAX", 1000)
-    sender, script = scripted(says_text(200, "x" * 1001))
-    with pytest.raises(GatewayError):
-        await sender.send_with_retry(GET)
+async def test_a_response_that_is_too_large_is_cut_off_and_not_requested_again() -> None:
+    script = Script(says_text(200, "x" * 2_000_000))
+    limits = ClientLimits(response_bytes=1 << 20)
+    client = GatewayClient("Gateway", transport=lambda: httpx.MockTransport(script), limits=limits)
+    with pytest.raises(GatewayError, match="more than 1 MB"):
+        await client.send_with_retry(GET)
     assert len(script.requests) == 1
     with pytest.raises(Unconfirmed):
-        await sender.send_once(POST, 5)
+        await client.send_once(POST, 5)
     assert len(script.requests) == 2
 
 
@@ -222,11 +205,11 @@ async def test_a_deadline_is_a_gateway_timeout() -> None:
             await asyncio.Event().wait()
 
 
-async def test_retries_are_logged_without_foreign_words(caplog: pytest.LogCaptureFixture) -> None:
+async def test_errors_are_logged_without_their_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    sender, _ = scripted(breaks(httpx.ReadError))
+    client, _ = scripted(breaks(httpx.ReadError))
     with pytest.raises(NetworkError):
-        await sender.send_with_retry(GET)
+        await client.send_with_retry(GET)
     assert "ReadError" in caplog.text
     assert "while talking" not in caplog.text
     assert SECRET not in caplog.text
@@ -254,27 +237,27 @@ async def test_a_connection_cut_after_the_request_is_unconfirmed_and_the_request
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.close()
 
-    sender = GatewayClient("Gateway")
+    client = GatewayClient("Gateway")
     async with listening(cut) as url:
         with pytest.raises(Unconfirmed):
-            await sender.send_once(Request("POST", url, body={"a": 1}, secrets={"x-api-key": SECRET}), 5)
-        await sender.close()
+            await client.send_once(Request("POST", url, body={"a": 1}, secrets={"x-api-key": SECRET}), 5)
+        await client.close()
     assert len(heads) == 1
     assert f"x-api-key: {SECRET}".encode() in heads[0]
     assert SECRET not in caplog.text
 
 
-async def test_a_connection_cut_within_the_answer_is_unconfirmed() -> None:
+async def test_a_connection_cut_within_the_response_is_unconfirmed() -> None:
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"request_id": "r1"}')
         writer.close()
 
-    sender = GatewayClient("Gateway")
+    client = GatewayClient("Gateway")
     async with listening(half) as url:
         with pytest.raises(Unconfirmed):
-            await sender.send_once(Request("POST", url, body={}), 5)
-        await sender.close()
+            await client.send_once(Request("POST", url, body={}), 5)
+        await client.close()
 
 
 async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection_is_not() -> None:
@@ -285,28 +268,27 @@ async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection
         await released.wait()
         writer.close()
 
-    sender = GatewayClient("Gateway")
+    client = GatewayClient("Gateway")
     async with listening(silent) as url:
         with pytest.raises(Unconfirmed, match="did not answer"):
-            await sender.send_once(Request("POST", url, body={}), 0.2)
+            await client.send_once(Request("POST", url, body={}), 0.2)
         released.set()
-        await sender.close()
+        await client.close()
     with pytest.raises(NetworkError) as refused:
-        await sender.send_once(Request("POST", url, body={}), 5)
+        await client.send_once(Request("POST", url, body={}), 5)
     assert refused.value.problem.charged == "no"
-    await sender.close()
+    await client.close()
 
 
-async def test_an_address_that_no_client_can_use_was_sent_nothing() -> None:
-    sender = GatewayClient("Gateway")
+async def test_a_post_to_an_unusable_address_was_not_sent() -> None:
+    client = GatewayClient("Gateway")
     for url in ("ftp://127.0.0.1/x", "https://[broken/x", "http://127.0.0.1:99999/"):
         with pytest.raises(NetworkError):
-            await sender.send_once(Request("POST", url, body={}), 5)
-    await sender.close()
+            await client.send_once(Request("POST", url, body={}), 5)
+    await client.close()
 
 
-async def test_a_connection_of_which_no_place_is_free_was_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "CONNECTIONS", 1)
+async def test_a_post_that_gets_no_free_connection_was_not_sent() -> None:
     asked = released = 0
     free = asyncio.Event()
     came = asyncio.Event()
@@ -320,84 +302,14 @@ async def test_a_connection_of_which_no_place_is_free_was_sent_nothing(monkeypat
         released += 1
         writer.close()
 
-    sender = GatewayClient("Gateway")
+    client = GatewayClient("Gateway", limits=ClientLimits(connections=1))
     async with listening(silent) as url:
-        first = asyncio.create_task(sender.send_once(Request("POST", url, body={}), 5))
+        first = asyncio.create_task(client.send_once(Request("POST", url, body={}), 5))
         await came.wait()
         with pytest.raises(NetworkError, match="nothing was sent"):
-            await sender.send_once(Request("POST", url, body={}), 0.1)
+            await client.send_once(Request("POST", url, body={}), 0.1)
         free.set()
         with pytest.raises(Unconfirmed):
             await first
-        await sender.close()
+        await client.close()
     assert asked == released == 1
-
-
-# --- how long a 429 asks to wait ----------------------------------------------------------------------------------
-
-RESET = "x-rate-limit-reset-at-utc"
-
-
-@pytest.mark.parametrize(
-    ("headers", "low", "high"),
-    [
-        ({"retry-after": "7"}, 7, 7),
-        ({"retry-after": " 0.5 "}, 0.5, 0.5),
-        ({"retry-after": "-3"}, 0, 0),
-        ({"retry-after": "4", RESET: "9"}, 4, 4),
-        ({"retry-after": "soon", RESET: "9"}, 9, 9),
-        ({"retry-after": "", RESET: "9"}, 9, 9),
-        ({"retry-after": "nan", RESET: "9"}, 9, 9),
-        ({RESET: "1000000001"}, 0, 0),
-    ],
-)
-def test_a_wait_is_read_in_seconds(headers: dict[str, str], low: float, high: float) -> None:
-    wait = parse_retry_after(headers, RESET)
-    assert wait is not None
-    assert low <= wait <= high
-
-
-FORMS: list[Callable[[datetime], str]] = [
-    lambda t: f"{t:%Y-%m-%dT%H:%M:%S}Z",
-    lambda t: f"{t:%Y-%m-%d %H:%M:%S}",
-    lambda t: f"{t:%Y-%m-%d %H:%M:%S} UTC",
-    lambda t: t.astimezone().isoformat(),
-    lambda t: format_datetime(t, usegmt=True),
-    lambda t: f"{t:%a %b %d %H:%M:%S %Y}",
-    lambda t: str(t.timestamp()),
-    lambda t: str(int(t.timestamp() * 1000)),
-]
-
-
-@pytest.mark.parametrize("write", FORMS)
-def test_a_wait_is_read_from_a_moment_in_any_usual_form(write: Callable[[datetime], str]) -> None:
-    for name in (RESET, "retry-after"):
-        wait = parse_retry_after({name: write(datetime.now(UTC) + timedelta(seconds=60))}, RESET)
-        assert wait is not None
-        assert 57 < wait <= 61
-    assert parse_retry_after({RESET: write(datetime.now(UTC) - timedelta(days=1))}, RESET) == 0
-
-
-@pytest.mark.parametrize(
-    "value", ["", "soon", "inf", "-inf", "nan", "2026-99-99T00:00:00Z", "Mon, 99 Foo", "٣ seconds"]
-)
-def test_a_wait_of_no_known_form_is_none(value: str) -> None:
-    assert parse_retry_after({"retry-after": value, RESET: value}, RESET) is None
-    assert parse_retry_after({}, RESET) is None
-
-
-async def test_after_a_long_429_nothing_is_asked_until_the_pause_is_over() -> None:
-    asked: list[str] = []
-
-    def limited(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
-        return httpx.Response(429, headers={"retry-after": "60"}, json={"error": "slow down"})
-
-    sender = GatewayClient("Segmind", lambda: httpx.MockTransport(limited))
-    request = Request("GET", "https://api.segmind.com/v2/requests/1/status")
-    answer = await sender.send_with_retry(request)
-    assert answer.status == 429
-    assert 50 < sender.retry_after <= 60
-    with pytest.raises(RateLimited, match=r"pause of \d+ s more"):
-        await sender.send_with_retry(request)
-    assert len(asked) == 1

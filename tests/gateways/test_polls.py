@@ -1,4 +1,4 @@
-"""What the answers to a poll mean: each shape the documents print, and those that are only known to happen."""
+"""What the responses to a poll mean: each form that the documents print, and those only known from practice."""
 
 import json
 from typing import Any
@@ -8,16 +8,29 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, NetworkError, UnknownRequest
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.gateways import minimax, segmind
-from hailuo_mcp.gateways.client import ATTEMPTS
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, Step, breaks, connect, hangs, says, says_text
+from hailuo_mcp.gateways.client import RetryPolicy
+from tests.gateways.wire import (
+    A_MODEL_OF,
+    ATTEMPTS,
+    GATEWAYS,
+    KEY,
+    MODELS,
+    QUICK,
+    Script,
+    Step,
+    breaks,
+    connect,
+    hangs,
+    says,
+    says_text,
+)
 
 CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"
 INLINE = "data:video/mp4;base64,AAAA"
 
 
-async def poll(name: str, *steps: Step) -> tuple[Observation, Script]:
-    gateway, script = connect(name, *steps)
+async def poll(name: str, *steps: Step, retry: RetryPolicy = QUICK) -> tuple[Observation, Script]:
+    gateway, script = connect(name, *steps, retry=retry)
     return await gateway.poll(MODELS[A_MODEL_OF[name]], "r1"), script
 
 
@@ -90,7 +103,7 @@ async def test_segmind_failed_is_a_job_that_failed_not_a_refusal(status: int) ->
     assert len(script.requests) == 1
 
 
-async def test_segmind_a_content_block_is_told_from_other_failures() -> None:
+async def test_segmind_a_content_block_differs_from_other_failures() -> None:
     seen, _ = await poll("segmind", says(422, {"status": "FAILED", "error": "Blocked by RAI content filter"}))
     assert seen.error
     assert (seen.error.code, seen.error.safe_to_retry) == ("content_violation", False)
@@ -121,10 +134,9 @@ async def test_segmind_a_422_without_a_state_is_no_failed_job() -> None:
     assert refused.value.problem.code == "invalid_input"
 
 
-async def test_segmind_both_requests_of_a_poll_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmind, "POLL_SECONDS", 0.05)
+async def test_segmind_both_requests_of_a_poll_share_one_time_limit() -> None:
     with pytest.raises(GatewayTimeout):
-        await poll("segmind", says(200, {"status": "COMPLETED"}), hangs)
+        await poll("segmind", says(200, {"status": "COMPLETED"}), hangs, retry=RetryPolicy(poll_timeout=0.05))
 
 
 # --- APIXO --------------------------------------------------------------------------------------------------------
@@ -201,7 +213,7 @@ async def test_apixo_404_in_the_body_is_an_unknown_request() -> None:
         await poll("apixo", says(200, {"code": 404, "message": "no such task"}))
 
 
-async def test_apixo_a_passing_code_500_in_the_body_is_asked_again() -> None:
+async def test_apixo_a_temporary_code_500_in_the_body_is_retried() -> None:
     seen, script = await poll("apixo", says(200, {"code": 500}), says(200, {"code": 503}), envelope(state="pending"))
     assert seen.state is State.QUEUED
     assert len(script.requests) == 3
@@ -262,7 +274,7 @@ async def test_aimlapi_failed(word: str, error: Any, code: str, words: str) -> N
 
 
 @pytest.mark.parametrize("model_id", ["aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"])
-async def test_aimlapis_newer_models_are_asked_for_on_the_unified_route_which_tells_the_cost(model_id: str) -> None:
+async def test_aimlapis_newer_models_are_polled_on_the_unified_route_which_reports_the_cost(model_id: str) -> None:
     usage = {"usage": {"credits_used": 399_000}}
     body = {"id": "r1", "status": "completed", "video": {"url": CLIP}, "error": None, "meta": usage}
     gateway, script = connect("aimlapi", says(200, body))
@@ -327,14 +339,14 @@ async def test_minimax_completed_fetches_the_link_of_the_file_and_loses_no_digit
         *(says(200, {"base_resp": _base()}), file(download_url=""), file(download_url=None), says(200, {"file": CLIP})),
     ],
 )
-async def test_minimax_completed_is_completed_also_where_its_link_cannot_be_had(step: Step) -> None:
+async def test_minimax_completed_is_completed_even_if_its_link_cannot_be_fetched(step: Step) -> None:
     seen, _ = await poll("minimax", task("Success", file_id=str(FILE_ID)), step)
     assert seen == Observation(state=State.COMPLETED)
 
 
-async def test_minimax_completed_is_told_in_time_also_where_the_file_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(minimax, "POLL_SECONDS", 0.05)
-    seen, script = await poll("minimax", task("Success", file_id="7"), hangs)
+async def test_minimax_completed_is_returned_in_time_even_if_the_file_is_not() -> None:
+    retry = RetryPolicy(poll_timeout=0.05)
+    seen, script = await poll("minimax", task("Success", file_id="7"), hangs, retry=retry)
     assert (seen, len(script.requests)) == (Observation(state=State.COMPLETED), 2)
 
 
@@ -344,7 +356,7 @@ NO_FILE: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("answer", NO_FILE)
-async def test_minimax_completed_without_a_file_asks_for_none(answer: dict[str, Any]) -> None:
+async def test_minimax_completed_without_a_file_fetches_none(answer: dict[str, Any]) -> None:
     seen, script = await poll("minimax", task("Success", **answer))
     assert (seen, len(script.requests)) == (Observation(state=State.COMPLETED), 1)
 
@@ -386,7 +398,7 @@ async def test_minimax_sensitive_content_is_a_failed_job_whatever_its_state_is_c
         (1033, "gateway_error", ATTEMPTS),
     ],
 )
-async def test_minimax_a_code_under_http_200_says_nothing_of_the_job(code: int, meant: str, requests: int) -> None:
+async def test_minimax_a_code_under_http_200_says_nothing_about_the_job(code: int, meant: str, requests: int) -> None:
     gateway, script = connect("minimax", refuses(code))
     with pytest.raises(HailuoError) as error:
         await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
@@ -394,16 +406,16 @@ async def test_minimax_a_code_under_http_200_says_nothing_of_the_job(code: int, 
     assert len(script.requests) == requests
 
 
-async def test_minimax_a_passing_code_is_asked_again() -> None:
+async def test_minimax_a_temporary_code_is_retried() -> None:
     seen, script = await poll("minimax", refuses(1002), refuses(1033), task("Processing"))
     assert (seen.state, len(script.requests)) == (State.PROCESSING, 3)
 
 
 @pytest.mark.parametrize("code", [1002, 429])
-async def test_minimax_is_left_alone_for_a_while_after_too_many_requests(code: int) -> None:
+async def test_minimax_is_not_polled_for_a_while_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
     await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
-    assert 5 < gateway.sender.retry_after <= 6
+    assert 5 < gateway.retry_after <= 6
 
 
 # --- all ----------------------------------------------------------------------------------------------------------
@@ -424,7 +436,7 @@ async def test_an_unknown_state_is_processing_with_a_warning_in_the_log(
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_poll_outlives_passing_trouble(name: str, status: int) -> None:
+async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
     seen, script = await poll(
         name, says(status), breaks(httpx.ReadError), says_text(502, "<html>"), says(200, PROCESSING)
     )
@@ -446,7 +458,7 @@ async def test_a_poll_outlives_passing_trouble(name: str, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_poll_that_cannot_be_answered_says_nothing_of_the_job(
+async def test_a_failed_poll_says_nothing_about_the_job(
     name: str, status: int, code: str, safe: bool, requests: int
 ) -> None:
     gateway, script = connect(name, says(status, {"error": "x"}))
@@ -457,7 +469,7 @@ async def test_a_poll_that_cannot_be_answered_says_nothing_of_the_job(
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_poll_that_meets_no_one_is_a_network_error(name: str) -> None:
+async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None:
     gateway, script = connect(name, breaks(httpx.ConnectError))
     with pytest.raises(NetworkError):
         await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
@@ -466,7 +478,7 @@ async def test_a_poll_that_meets_no_one_is_a_network_error(name: str) -> None:
 
 @pytest.mark.parametrize("step", [says_text(200, "<html>"), says(200, []), says_text(200, "{"), says_text(204, "")])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_poll_answered_with_no_object_is_the_gateways_error(name: str, step: Step) -> None:
+async def test_a_poll_answered_without_a_json_object_is_a_gateway_error(name: str, step: Step) -> None:
     with pytest.raises(GatewayError, match="not a JSON object"):
         await poll(name, step)
 

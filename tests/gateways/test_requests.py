@@ -1,4 +1,4 @@
-"""The exact requests, held against the samples that the gateways' own documents print."""
+"""The exact requests, compared with the samples in the gateways' own documents."""
 
 import asyncio
 import json
@@ -312,7 +312,7 @@ POLLS = {
 
 
 @pytest.mark.parametrize("name", sorted(POLLS))
-async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segment_or_value(name: str) -> None:
+async def test_an_id_with_slash_and_colon_is_sent_as_one_encoded_segment_or_value(name: str) -> None:
     lines: list[str] = []
     state = {"segmind": "COMPLETED", "aimlapi": "completed", "minimax": "Success"}.get(name)
     answer = json.dumps({"status": state, "code": 200, "data": {"state": "success"}, "file_id": REMOTE_ID}).encode()
@@ -327,11 +327,11 @@ async def test_an_id_with_slash_and_colon_goes_on_the_wire_as_one_encoded_segmen
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     kind = GATEWAYS[name]
-    sender = GatewayClient(kind.title)
-    gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), sender)
+    client = GatewayClient(kind.title)
+    gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), client)
     async with server:
         await gateway.poll(MODELS[A_MODEL_OF[name]], REMOTE_ID)
-        await sender.close()
+        await client.close()
     assert lines == [f"GET {path} HTTP/1.1" for path in POLLS[name]]
 
 
@@ -339,7 +339,7 @@ ENDING = {"apixo": "ai", "minimax": "io"}
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_the_key_goes_to_no_address_that_an_answer_names(name: str) -> None:
+async def test_the_key_is_sent_to_no_address_that_a_response_names(name: str) -> None:
     lure = "https://evil.example/steal"
     ids = {"request_id": "r1", "generation_id": "r1", "data": {"taskId": "r1"}, "task_id": "r1"}
     taken = {**ids, "status_url": lure, "poll_url": lure}

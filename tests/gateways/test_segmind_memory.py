@@ -1,4 +1,4 @@
-"""Segmind's other hosts: the upload, and the history in which a lost submission or an expired clip is found again."""
+"""Segmind's other hosts: the upload, and the history where lost submissions and expired clips are found."""
 
 import json
 from collections.abc import Callable
@@ -10,9 +10,8 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
 from hailuo_mcp.core.job import State
-from hailuo_mcp.gateways import segmind
-from hailuo_mcp.gateways.client import ATTEMPTS
-from tests.gateways.wire import KEY, Step, body_of, breaks, connect, hangs, lost_job, says, says_text, spec
+from hailuo_mcp.gateways.client import RetryPolicy
+from tests.gateways.wire import ATTEMPTS, KEY, Step, body_of, breaks, connect, hangs, lost_job, says, says_text, spec
 
 PICTURE = "data:image/png;base64,AAAA"
 UPLOADED = "https://images.segmind.com/assets/x.png"
@@ -20,7 +19,7 @@ SENT = spec("segmind/hailuo-02-fast", go_fast=True)
 
 
 @pytest.mark.parametrize("name", ["file_urls", "urls"])
-async def test_an_upload_is_the_sdks_request_and_both_answers_are_understood(name: str) -> None:
+async def test_an_upload_is_the_sdks_request_and_both_forms_of_response_are_accepted(name: str) -> None:
     gateway, script = connect("segmind", says(200, {name: [UPLOADED], "message": "ok"}))
     assert await gateway.upload(PICTURE, 5) == UPLOADED
     (request,) = script.requests
@@ -29,7 +28,7 @@ async def test_an_upload_is_the_sdks_request_and_both_answers_are_understood(nam
     assert body_of(request) == {"data_urls": [PICTURE]}
 
 
-async def test_an_upload_is_harmless_to_repeat() -> None:
+async def test_an_upload_is_retried() -> None:
     gateway, script = connect("segmind", breaks(httpx.ReadError), says(503), says(200, {"file_urls": [UPLOADED]}))
     assert await gateway.upload(PICTURE, 5) == UPLOADED
     assert len(script.requests) == 3
@@ -64,8 +63,8 @@ async def test_a_gateway_without_upload_or_history_says_so(name: str) -> None:
     with pytest.raises(InternalError):
         await gateway.upload(PICTURE, 5)
     job = lost_job(SENT, gateway)
-    assert await gateway.find(job, frozenset()) is None
-    assert await gateway.recall(job) is None
+    assert await gateway.find_lost_submission(job, frozenset()) is None
+    assert await gateway.look_up_expired(job) is None
     assert not script.requests
 
 
@@ -85,7 +84,7 @@ def row(**fields: Any) -> dict[str, Any]:
 
 async def test_a_lost_submission_is_found_by_model_body_and_time() -> None:
     gateway, script = connect("segmind", says(200, {"data": [row()], "page": 1}, {"x-hailuo-sandbox": "1"}))
-    found = await gateway.find(lost_job(SENT, gateway), frozenset())
+    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
     assert found is not None
     remote_id, seen = found
     assert remote_id == "r1"
@@ -116,9 +115,9 @@ async def test_a_lost_submission_is_found_by_model_body_and_time() -> None:
         [row(request_body={"prompt": "a teammate's"}, request_id="x"), row()],
     ],
 )
-async def test_the_one_row_is_told_from_its_neighbours(rows: list[Any]) -> None:
+async def test_the_matching_row_is_found_among_others(rows: list[Any]) -> None:
     gateway, _ = connect("segmind", says(200, {"total": 1, "result": {"items": rows}}))
-    found = await gateway.find(lost_job(SENT, gateway), frozenset({"other"}))
+    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"other"}))
     assert found is not None
     assert (found[0], found[1].video_url) == ("r1", "https://cdn.example/clip.mp4")
 
@@ -143,53 +142,54 @@ async def test_the_one_row_is_told_from_its_neighbours(rows: list[Any]) -> None:
         ["row", None],
     ],
 )
-async def test_what_is_not_certain_proves_nothing(rows: list[Any]) -> None:
+async def test_an_uncertain_match_is_none(rows: list[Any]) -> None:
     gateway, _ = connect("segmind", says(200, {"data": rows}))
-    assert await gateway.find(lost_job(SENT, gateway), frozenset({"taken"})) is None
+    assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"taken"})) is None
 
 
-async def test_a_job_whose_body_is_not_known_matches_no_row() -> None:
+async def test_a_job_with_an_unknown_body_matches_no_row() -> None:
     gateway, _ = connect("segmind", says(200, {"data": [row(request_body={})]}))
     job = lost_job(SENT, gateway).model_copy(update={"body": {}})
-    assert await gateway.find(job, frozenset()) is None
+    assert await gateway.find_lost_submission(job, frozenset()) is None
 
 
 async def test_a_model_that_is_not_of_this_gateway_is_not_looked_for() -> None:
     gateway, script = connect("segmind", says(200, {"data": [row()]}))
-    assert await gateway.find(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
+    assert await gateway.find_lost_submission(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
     assert not script.requests
 
 
-async def test_the_window_reaches_over_midnight() -> None:
+async def test_the_window_crosses_midnight() -> None:
     gateway, script = connect("segmind", says(200, {"data": []}))
     job = lost_job(SENT, gateway)
-    await gateway.find(job.model_copy(update={"created_at": job.created_at + timedelta(hours=11.99)}), frozenset())
+    await gateway.find_lost_submission(
+        job.model_copy(update={"created_at": job.created_at + timedelta(hours=11.99)}), frozenset()
+    )
     assert script.requests[0].url.params["from_date"] == "2026-11-21"
     assert script.requests[0].url.params["to_date"] == "2026-11-22"
 
 
-async def test_later_pages_are_read_until_the_window_is_passed() -> None:
+async def test_pages_are_read_until_the_window_ends() -> None:
     newer = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
     older = [row(request_id=f"o{i}", model_created="2026-11-21T09:00:00Z") for i in range(99)]
     gateway, script = connect("segmind", says(200, {"data": newer}), says(200, {"data": [row(), *older]}))
-    found = await gateway.find(lost_job(SENT, gateway), frozenset())
+    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
     assert found is not None
     assert [request.url.params["page"] for request in script.requests] == ["1", "2"]
 
 
-async def test_a_history_too_long_to_read_proves_nothing() -> None:
+async def test_a_history_too_long_to_search_is_an_error() -> None:
     page = [row(), *(row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(99))]
     gateway, _ = connect("segmind", says(200, {"data": page}))
     with pytest.raises(GatewayError, match="too many"):
-        await gateway.find(lost_job(SENT, gateway), frozenset())
+        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
 
 
-async def test_looking_through_the_history_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_of_the_history_has_one_time_limit() -> None:
     page = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
-    gateway, _ = connect("segmind", says(200, {"data": page}), hangs)
-    monkeypatch.setattr(segmind, "POLL_SECONDS", 0.05)
+    gateway, _ = connect("segmind", says(200, {"data": page}), hangs, retry=RetryPolicy(poll_timeout=0.05))
     with pytest.raises(GatewayTimeout):
-        await gateway.find(lost_job(SENT, gateway), frozenset())
+        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
 
 
 WRAPPINGS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
@@ -200,35 +200,35 @@ WRAPPINGS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)
-async def test_an_expired_job_is_recalled_by_its_id(wrap: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+async def test_an_expired_job_is_looked_up_by_its_id(wrap: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     gateway, script = connect("segmind", says(200, wrap(row(request_id="a/b:c")), {"x-hailuo-sandbox": "1"}))
-    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="a/b:c"))
+    seen = await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="a/b:c"))
     assert seen is not None
     assert (seen.state, seen.video_url, seen.sandbox) == (State.COMPLETED, "https://cdn.example/clip.mp4", True)
     assert script.asked == ["GET /inference-request/request-history/a%2Fb%3Ac"]
 
 
-async def test_a_recalled_failure_is_told_as_one() -> None:
+async def test_a_failure_in_the_history_is_a_failed_job() -> None:
     gateway, _ = connect("segmind", says(200, row(model_status="FAILED", error="GPU lost")))
-    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
+    seen = await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
     assert seen is not None
     assert (seen.state, seen.cost_usd, seen.error and seen.error.charged) == (State.FAILED, None, "no")
 
 
 @pytest.mark.parametrize("step", [says(404, {"error": "not found"}), says(200, row(request_id="other")), says(200, {})])
-async def test_no_trace_in_the_history_is_no_answer(step: Step) -> None:
+async def test_a_job_that_is_not_in_the_history_is_none(step: Step) -> None:
     gateway, _ = connect("segmind", step)
-    assert await gateway.recall(lost_job(SENT, gateway, remote_id="r1")) is None
+    assert await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1")) is None
 
 
-async def test_a_job_without_remote_id_cannot_be_recalled() -> None:
+async def test_a_job_without_remote_id_is_not_looked_up() -> None:
     gateway, script = connect("segmind", says())
-    assert await gateway.recall(lost_job(SENT, gateway)) is None
+    assert await gateway.look_up_expired(lost_job(SENT, gateway)) is None
     assert not script.requests
 
 
-async def test_a_history_that_does_not_answer_is_an_error_not_an_absence() -> None:
+async def test_a_history_that_fails_is_an_error_not_an_absence() -> None:
     gateway, script = connect("segmind", says(500))
     with pytest.raises(GatewayError):
-        await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
+        await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
     assert len(script.requests) == ATTEMPTS

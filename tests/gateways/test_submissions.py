@@ -1,4 +1,4 @@
-"""What an answer to the paid POST means: taken, refused for certain, or open. And that it is sent once."""
+"""What a response to the paid POST means: accepted, certainly refused, or unconfirmed. And that it is sent once."""
 
 import json
 import logging
@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InsufficientCredits, NetworkError, RateLimited, Unconfirmed
-from hailuo_mcp.gateways.client import ATTEMPTS
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
+from tests.gateways.wire import A_MODEL_OF, ATTEMPTS, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
 
 TASK = "106916112212032"
 TAKEN: dict[str, list[tuple[Step, str]]] = {
@@ -51,7 +50,9 @@ TAKEN: dict[str, list[tuple[Step, str]]] = {
 @pytest.mark.parametrize(
     ("name", "step", "remote_id"), [(name, step, remote) for name, steps in TAKEN.items() for step, remote in steps]
 )
-async def test_a_job_is_taken_whatever_else_its_answer_holds(name: str, step: Step, remote_id: str) -> None:
+async def test_a_job_with_an_id_is_accepted_whatever_else_the_response_holds(
+    name: str, step: Step, remote_id: str
+) -> None:
     gateway, script = connect(name, step)
     submission = await gateway.submit(spec(A_MODEL_OF[name]), 5)
     assert (submission.remote_id, submission.sandbox) == (remote_id, False)
@@ -59,7 +60,7 @@ async def test_a_job_is_taken_whatever_else_its_answer_holds(name: str, step: St
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_the_marker_header_says_that_nothing_real_was_asked(name: str) -> None:
+async def test_the_marker_header_marks_a_sandbox_job(name: str) -> None:
     body = {"request_id": "r", "generation_id": "r", "data": {"taskId": "r"}, "task_id": "r"}
     gateway, _ = connect(name, says(200, body, {"X-Hailuo-Sandbox": "1"}))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).sandbox
@@ -88,7 +89,7 @@ BODIES: dict[str, Any] = {
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_refusal_is_definite_not_charged_and_in_the_gateways_words(name: str, status: int) -> None:
+async def test_a_refusal_is_certain_not_charged_and_quotes_the_gateway(name: str, status: int) -> None:
     code = {("aimlapi", 403): "insufficient_credits", ("segmind", 406): "invalid_input"}.get(
         (name, status), REFUSALS[status]
     )
@@ -116,9 +117,7 @@ MINIMAX_CODES = {
 @pytest.mark.parametrize("http", [200, 400])
 @pytest.mark.parametrize("code", sorted(MINIMAX_CODES))
 @pytest.mark.parametrize("task_id", [None, "", "absent"])
-async def test_minimax_refuses_for_certain_by_a_code_that_its_documents_print(
-    code: int, http: int, task_id: str | None
-) -> None:
+async def test_a_documented_code_of_minimax_is_a_certain_refusal(code: int, http: int, task_id: str | None) -> None:
     body = {"base_resp": {"status_code": code, "status_msg": "Not so"}}
     body = body if task_id == "absent" else {"task_id": task_id, **body}
     gateway, script = connect("minimax", says(http, body))
@@ -132,7 +131,7 @@ async def test_minimax_refuses_for_certain_by_a_code_that_its_documents_print(
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1013, 1024, 1027, 1033, 1039, 2056, 9999, "1013"])
-async def test_minimax_leaves_the_job_open_by_any_other_code(code: object) -> None:
+async def test_any_other_code_of_minimax_is_unconfirmed(code: object) -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "", "base_resp": {"status_code": code}}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -140,7 +139,7 @@ async def test_minimax_leaves_the_job_open_by_any_other_code(code: object) -> No
 
 
 @pytest.mark.parametrize("http", [302, 500, 503])
-async def test_a_code_of_minimax_makes_no_refusal_of_a_servers_error(http: int) -> None:
+async def test_a_code_of_minimax_does_not_turn_a_server_error_into_a_refusal(http: int) -> None:
     gateway, script = connect("minimax", says(http, {"base_resp": {"status_code": 1002, "status_msg": "slow"}}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -148,7 +147,7 @@ async def test_a_code_of_minimax_makes_no_refusal_of_a_servers_error(http: int) 
 
 
 @pytest.mark.parametrize("code", [1004, 2049])
-async def test_a_key_that_minimax_refuses_may_be_of_the_other_region(code: int) -> None:
+async def test_a_key_that_minimax_refuses_may_belong_to_the_other_region(code: int) -> None:
     gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "invalid api key"}}))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -158,7 +157,7 @@ async def test_a_key_that_minimax_refuses_may_be_of_the_other_region(code: int) 
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_refusal_is_definite_without_any_json(name: str, status: int) -> None:
+async def test_a_refusal_is_certain_without_any_json(name: str, status: int) -> None:
     gateway, _ = connect(name, says_text(status, "<html>no</html>"))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
@@ -175,7 +174,7 @@ async def test_the_code_in_apixos_body_is_the_status_also_under_http_200(status:
     assert script.posts == (ATTEMPTS if status == 429 else 1)
 
 
-async def test_apixos_body_code_500_under_http_200_leaves_the_job_open() -> None:
+async def test_apixos_body_code_500_under_http_200_is_unconfirmed() -> None:
     gateway, script = connect("apixo", says(200, {"code": 500, "message": "busy"}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
@@ -201,14 +200,16 @@ async def test_apixos_body_code_500_under_http_200_leaves_the_job_open() -> None
         ("aimlapi", 400, {"error": {"message": "prompt is needed"}}, "invalid_input"),
     ],
 )
-async def test_where_a_status_has_two_meanings_the_words_decide(name: str, status: int, body: Any, code: str) -> None:
+async def test_where_a_status_has_two_meanings_the_message_decides(
+    name: str, status: int, body: Any, code: str
+) -> None:
     gateway, _ = connect(name, says(status, body))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
     assert (refused.value.problem.code, refused.value.problem.charged) == (code, "no")
 
 
-async def test_a_validation_body_is_told_in_its_own_words() -> None:
+async def test_the_messages_of_a_validation_error_are_quoted() -> None:
     gateway, _ = connect("segmind", says(422, {"detail": [{"msg": "field required"}, {"msg": "bad uri"}]}))
     with pytest.raises(HailuoError, match="field required; bad uri"):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
@@ -251,9 +252,7 @@ OPEN: dict[str, Step] = {
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 @pytest.mark.parametrize("case", sorted(OPEN))
-async def test_an_answer_that_says_nothing_leaves_the_job_open_and_is_never_asked_for_twice(
-    name: str, case: str
-) -> None:
+async def test_an_inconclusive_response_is_unconfirmed_and_never_retried(name: str, case: str) -> None:
     gateway, script = connect(name, OPEN[case])
     with pytest.raises(Unconfirmed) as lost:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
@@ -264,7 +263,7 @@ async def test_an_answer_that_says_nothing_leaves_the_job_open_and_is_never_aske
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_silence_leaves_the_job_open(name: str) -> None:
+async def test_silence_is_unconfirmed(name: str) -> None:
     gateway, script = connect(name, hangs)
     with pytest.raises(Unconfirmed, match="did not answer"):
         await gateway.submit(spec(A_MODEL_OF[name]), 0.05)
@@ -299,7 +298,7 @@ async def test_a_rate_limit_is_waited_out_as_long_as_the_gateway_says() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"retry-after": "11"}, {"x-rate-limit-reset-at-utc": "2999-01-01T00:00:00Z"}])
-async def test_a_longer_rate_limit_is_told_not_waited_for(headers: dict[str, str]) -> None:
+async def test_a_longer_rate_limit_is_an_error_instead_of_a_wait(headers: dict[str, str]) -> None:
     gateway, script = connect("segmind", says(429, {"error": "slow"}, headers))
     with pytest.raises(RateLimited) as limited:
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 30)
@@ -307,21 +306,21 @@ async def test_a_longer_rate_limit_is_told_not_waited_for(headers: dict[str, str
     assert "Wait " in limited.value.problem.hint
 
 
-async def test_apixos_rate_limit_under_http_200_is_sent_again() -> None:
+async def test_apixos_rate_limit_under_http_200_is_retried() -> None:
     limited = says(200, {"code": 429, "message": "slow"}, {"retry-after": "0"})
     gateway, script = connect("apixo", limited, says(200, {"code": 200, "data": {"taskId": "t"}}))
     assert (await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)).remote_id == "t"
     assert script.posts == 2
 
 
-async def test_a_lost_answer_after_a_rate_limit_is_open_not_refused() -> None:
+async def test_a_lost_response_after_a_rate_limit_is_unconfirmed() -> None:
     gateway, script = connect("segmind", says(429, None, {"retry-after": "0"}), breaks(httpx.ReadError))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
     assert script.posts == 2
 
 
-async def test_silence_after_a_rate_limit_is_open_not_refused() -> None:
+async def test_silence_after_a_rate_limit_is_unconfirmed() -> None:
     gateway, script = connect("segmind", says(429, None, {"retry-after": "0"}), hangs)
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 0.1)
@@ -329,7 +328,7 @@ async def test_silence_after_a_rate_limit_is_open_not_refused() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_no_key_is_in_any_text_that_leaves(name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_key_is_in_any_message_or_log_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = {"error": f"bad key {KEY.upper()}", "message": f"bad key {KEY}", "data": {"error": f"no: {KEY}"}}
     texts: list[str] = []
@@ -350,7 +349,7 @@ async def test_no_key_is_in_any_text_that_leaves(name: str, caplog: pytest.LogCa
     assert not [text for text in texts if KEY.lower() in text.lower()]
 
 
-async def test_foreign_words_are_one_short_line() -> None:
+async def test_a_quoted_message_is_one_short_line() -> None:
     said = json.dumps({"error": "a\nb\u202ec\ud800" + "x" * 1000})
     gateway, _ = connect("segmind", says_text(400, said, "application/json"))
     with pytest.raises(HailuoError) as refused:

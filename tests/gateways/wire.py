@@ -1,4 +1,4 @@
-"""A gateway whose network is a script: what it was asked is kept, what it answers is written in the test."""
+"""A gateway over a scripted network: it keeps its requests, and the test writes its responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
-from hailuo_mcp.gateways.client import GatewayClient
+from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
 from hailuo_mcp.gateways.minimax import Minimax
 from hailuo_mcp.gateways.segmind import Segmind
 
@@ -32,11 +32,14 @@ A_MODEL_OF = {
     "minimax": "minimax/hailuo-02",
 }
 
+QUICK = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
+ATTEMPTS = QUICK.attempts
+
 Step = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
 class Script:
-    """The far end: answers the requests in turn, the last step again and again."""
+    """A server that takes one step for each request, and repeats the last one."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps = steps
@@ -44,12 +47,12 @@ class Script:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        answer = self._steps[min(len(self.requests), len(self._steps)) - 1](request)
-        return answer if isinstance(answer, httpx.Response) else await answer
+        response = self._steps[min(len(self.requests), len(self._steps)) - 1](request)
+        return response if isinstance(response, httpx.Response) else await response
 
     @property
     def asked(self) -> list[str]:
-        """Each request as `METHOD path?query`, as it stands on the wire."""
+        """Each request as `METHOD path?query`, as sent."""
         return [f"{r.method} {r.url.raw_path.decode()}" for r in self.requests]
 
     @property
@@ -58,7 +61,7 @@ class Script:
 
 
 def says(status: int = 200, body: object = None, headers: Mapping[str, str] | None = None) -> Step:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     return lambda _: httpx.Response(status, json=body, headers=headers)
 
 
@@ -75,19 +78,25 @@ def breaks(error: type[httpx.TransportError]) -> Step:
 
 async def hangs(_: httpx.Request) -> httpx.Response:
     await asyncio.Event().wait()
-    raise AssertionError("nobody sets the event")
+    raise AssertionError("the event is never set")
 
 
-def connect(name: str, *steps: Step, key: str | None = KEY) -> tuple[Gateway, Script]:
-    """A gateway with its default hosts, and the script it talks to."""
+def connect(name: str, *steps: Step, key: str | None = KEY, retry: RetryPolicy = QUICK) -> tuple[Gateway, Script]:
+    """A gateway with its default hosts, and the script that it sends to."""
     kind = GATEWAYS[name]
     script = Script(*steps)
-    sender = GatewayClient(kind.title, transport=lambda: httpx.MockTransport(script), wait_of=kind.wait_of)
-    return kind(GatewaySettings(key=SecretStr(key) if key else None, urls=kind.hosts), sender), script
+    client = GatewayClient(
+        kind.title,
+        transport=lambda: httpx.MockTransport(script),
+        retry=retry,
+        requests_per_minute=kind.requests_per_minute,
+        retry_after_in=kind.retry_after_in,
+    )
+    return kind(GatewaySettings(key=SecretStr(key) if key else None, urls=kind.hosts), client), script
 
 
 def spec(model_id: str, **arguments: Any) -> ModelSpec:
-    """A spec that is valid with as few arguments as the model needs."""
+    """A valid spec with only the arguments that the model requires."""
     model = MODELS[model_id]
     needed = {"first_frame_image": IMAGE} if model.requires("first_frame_image") else {}
     return model.read({"prompt": "a cat [Push in]", **needed, **arguments})
@@ -98,7 +107,7 @@ def body_of(request: httpx.Request) -> Any:
 
 
 def lost_job(submitted: ModelSpec, gateway: Gateway, **fields: Any) -> Job:
-    """A job that was sent and never answered."""
+    """A job whose submission got no response."""
     return Job(
         model=submitted.id,
         origin=gateway.origin,

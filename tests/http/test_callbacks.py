@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -49,9 +50,10 @@ async def called_back(
     """A studio whose gateways can call it, and a client for its routes."""
     apixo = Apixo()
     settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)
-    public = settings.model_copy(update={"public_url": HERE})
-    opened, wire = wired(public, apixo, base_url=HERE)
-    async with opened as session:
+    opened, wire = wired(settings, apixo)
+    async with opened as open_session:
+        urls = SignedUrls(HERE, SECRET, called_back=True)
+        session = Session(replace(open_session.services, urls=urls))
         app = Starlette(routes=routes.routes(session.services, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
             yield session, wire, apixo, client

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.service import long_poll
+from hailuo_mcp.service.poll_policy import PollPolicy
 from tests.http.servers import SANDBOX, TRANSPORTS, over_http
 from tests.support import KEYS, Era, arguments_for, facts_of, log_of, segmind, settings_for, wired
 
@@ -77,8 +77,7 @@ async def test_progress_comes_at_a_humane_rate_and_says_state_seconds_and_estima
     )
 
 
-async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(long_poll, "REPORT_EVERY_SECONDS", 0.05)
+async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path) -> None:
     told: list[Job] = []
     enough = anyio.Event()
 
@@ -91,7 +90,7 @@ async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path, monkeyp
         await enough.wait()
         return httpx.Response(200, json={"status": "FAILED", "error": "no"})
 
-    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=slow))
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=slow), poll_policy=PollPolicy(report_every=0.05))
     async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
         with anyio.fail_after(10):

@@ -138,3 +138,7 @@ async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Pa
         same_account = Session(session.services, with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
         assert gateway.retry_after > 20, "an account is the same, whoever sends its key"
+
+
+def test_no_key_is_shown_by_a_caller() -> None:
+    assert "hush" not in repr(with_keys("ann", segmind="hush-hush"))

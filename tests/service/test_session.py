@@ -14,7 +14,7 @@ from PIL import Image
 
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, State
-from hailuo_mcp.gateways import client, discover
+from hailuo_mcp.gateways import discover
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.session import Session
 from tests.support import (
@@ -40,11 +40,6 @@ TAKEN = {
     "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
 }
 RETENTION = {"segmind": timedelta(hours=1), "apixo": timedelta(hours=24), "aimlapi": None, "minimax": None}
-
-
-@pytest.fixture(autouse=True)
-def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
-    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)
 
 
 def gateway_of(model_id: str) -> str:

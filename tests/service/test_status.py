@@ -13,9 +13,7 @@ import pytest
 
 from hailuo_mcp.core.errors import Expired, HailuoError, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.gateways import client
 from hailuo_mcp.sandbox import FAULTS
-from hailuo_mcp.service import long_poll
 from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
@@ -42,13 +40,6 @@ COMPLETED = says(200, {"status": "COMPLETED", "output": CLIP})
 FAILED = says(422, {"status": "FAILED", "error": "the model stopped"})
 GONE = says(404, {"error": "Request r-1 not found"})
 QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
-    monkeypatch.setattr(client, "WAIT_INITIAL_SECONDS", 0.001)
-    for name in ("FIRST_POLL_SECONDS", "POLL_EVERY_SECONDS", "POLL_SANDBOX_SECONDS", "POLL_HISTORY_SECONDS"):
-        monkeypatch.setattr(long_poll, name, 0.02)
 
 
 async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> Job:

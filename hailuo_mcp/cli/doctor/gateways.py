@@ -1,7 +1,7 @@
-"""Each gateway whose key is set, by questions that cost nothing: is it reached, does it take the key, and what time is
-it there?"""
+"""Checks each gateway whose key is set, with polls that cost nothing: can it be reached, does it accept the key, and
+does its clock agree with ours?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,37 +22,30 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.settings import GatewaySettings, Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import POLL_SECONDS, GatewayClient, Request, Response
+from hailuo_mcp.gateways.client import GatewayClient, Response
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
-"""Nobody's key: a gateway that takes this one too has said nothing of the user's."""
+"""Not a valid key: a gateway that accepts this one too says nothing about the user's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of asking one gateway; `skew` is how far our clock is ahead of its."""
+    """The result for one gateway; `skew` is how far our clock is ahead of its clock."""
 
     host: str
     finding: Finding
     skew: timedelta | None
 
 
-class RecordingClient(GatewayClient):
-    """Keeps the last answer, of which `Gateway.poll` passes on only the meaning."""
+class Recorder:
+    """Keeps the last response, which `Gateway.poll` does not return."""
 
-    answer: Response | None = None
-    at: datetime | None = None
+    response: Response | None = None
+    received_at: datetime | None = None
 
-    async def send_with_retry(
-        self,
-        request: Request,
-        seconds: float = POLL_SECONDS,
-        status_of: Callable[[Response], int] = lambda answer: answer.status,
-    ) -> Response:
-        self.answer = await super().send_with_retry(request, seconds, status_of)
-        self.at = datetime.now(UTC)
-        return self.answer
+    def record(self, response: Response) -> None:
+        self.response, self.received_at = response, datetime.now(UTC)
 
 
 async def check(kinds: Sequence[type[Gateway]], settings: Settings) -> list[Finding]:
@@ -71,76 +64,78 @@ async def check(kinds: Sequence[type[Gateway]], settings: Settings) -> list[Find
 
 
 async def _probe(kind: type[Gateway], settings: GatewaySettings) -> Probe:
-    host, sender = urlsplit(settings.urls["base"]).netloc, RecordingClient(kind.title, wait_of=kind.wait_of)
+    host, recorder = urlsplit(settings.urls["base"]).netloc, Recorder()
+    client = GatewayClient(kind.title, retry_after_in=kind.retry_after_in, on_response=recorder.record)
     try:
-        finding = await _ask(kind, settings, sender, host)
+        finding = await _check_key(kind(settings, client), recorder, host)
     finally:
-        await sender.close()
-    return Probe(host, finding, _skew(sender))
+        await client.close()
+    return Probe(host, finding, _skew(recorder))
 
 
-async def _ask(kind: type[Gateway], settings: GatewaySettings, sender: RecordingClient, host: str) -> Finding:
-    about, variable = f"{kind.name} gateway", f"{kind.name.upper()}_BASE_URL"
-    address = f"Correct {variable}, or remove it: the default is {kind.hosts['base']}."
+async def _check_key(gateway: Gateway, recorder: Recorder, host: str) -> Finding:
+    about, variable = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL"
+    address = f"Correct {variable}, or remove it: the default is {gateway.hosts['base']}."
     try:
-        await kind(settings, sender).check_key()
+        await gateway.check_key()
     except (NetworkError, GatewayTimeout) as error:
-        cure = f"Check the network, a proxy (HTTPS_PROXY) or firewall, and {variable}."
-        return problem(about, f"{host}: {error.problem.message}", cure)
+        fix = f"Check the network, a proxy (HTTPS_PROXY) or firewall, and {variable}."
+        return problem(about, f"{host}: {error.problem.message}", fix)
     except Unauthorized as error:
         return problem(about, f"{host} refuses the key: {error.problem.message}", error.problem.hint)
     except HailuoError as error:
-        if _foreign(sender.answer):
-            return problem(about, f"{host} answers, but not as {kind.title} does", address)
+        if _is_foreign(recorder.response):
+            return problem(about, f"{host} answers, but not as {gateway.title} does", address)
         if isinstance(error, Forbidden):
             return problem(about, f"{host} forbids the key what it asks: {error.problem.message}", error.problem.hint)
         if isinstance(error, InsufficientCredits):
             return warning(about, f"{host} takes the key, and has no credits for it", error.problem.hint)
-        cure = error.problem.hint or "Run hailuo-mcp doctor again in a minute."
+        fix = error.problem.hint or "Run hailuo-mcp doctor again in a minute."
         what = "asks for a pause" if isinstance(error, RateLimited) else "does not say whether it takes the key"
-        return warning(about, f"{host} {what}: {error.problem.message}", cure)
-    if _foreign(sender.answer):
-        return problem(about, f"{host} answers, but not as {kind.title} does", address)
-    if sender.answer and sender.answer.sandbox:
+        return warning(about, f"{host} {what}: {error.problem.message}", fix)
+    if _is_foreign(recorder.response):
+        return problem(about, f"{host} answers, but not as {gateway.title} does", address)
+    if recorder.response and recorder.response.sandbox:
         return ok(about, f"{host} is a sandbox, and takes the key: nothing real is made there")
-    if await _takes_any_key(kind, settings, sender):
+    if await _accepts_any_key(gateway):
         what = f"{host} answers alike to any key: nothing is known of this one"
         return warning(about, what, f"{address} If it is right, the first job will show.")
     return ok(about, f"{host} takes the key")
 
 
-async def _takes_any_key(kind: type[Gateway], settings: GatewaySettings, sender: RecordingClient) -> bool:
-    """Some other service that knows no such path says so to everybody, in the same words as the right one."""
+async def _accepts_any_key(gateway: Gateway) -> bool:
+    """Whether the key makes no difference: another service answers 404 to everyone, just as the right one does to a
+    valid key."""
     try:
-        await kind(settings.model_copy(update={"key": NO_KEY}), sender).check_key()
+        await gateway.for_key(NO_KEY).check_key()
     except HailuoError:
         return False
     return True
 
 
-def _foreign(answer: Response | None) -> bool:
-    """Whether an answer cannot be of a gateway's API, which says everything in JSON objects; that it has trouble may
-    be said by whatever stands before it."""
-    if answer is None or isinstance(answer.body, dict):
+def _is_foreign(response: Response | None) -> bool:
+    """Whether a response is not one of a gateway's API, which always sends JSON objects; only 401, 429 and 5xx may come
+    from a proxy in front of it."""
+    if response is None or isinstance(response.body, dict):
         return False
-    return answer.status not in (401, 429) and answer.status < 500
+    return response.status not in (401, 429) and response.status < 500
 
 
-def _skew(sender: RecordingClient) -> timedelta | None:
-    if sender.answer is None or sender.at is None:
+def _skew(recorder: Recorder) -> timedelta | None:
+    if recorder.response is None or recorder.received_at is None:
         return None
     try:
-        theirs = parsedate_to_datetime(sender.answer.headers.get("date", ""))
+        theirs = parsedate_to_datetime(recorder.response.headers.get("date", ""))
     except ValueError:
         return None
-    return sender.at - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
+    return recorder.received_at - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
 
 
 def _clock(probes: Sequence[Probe]) -> Finding:
-    told = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
-    if not told:
+    measured = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
+    if not measured:
         return ok("clock", "not compared: no gateway has told the time")
-    off, skew, host = min(told)  # of several, the one that agrees best: one of them may be wrong itself
+    off, skew, host = min(measured)  # of several, the one that agrees best: one of them may be wrong itself
     if off <= CLOCK_TOLERANCE:
         return ok("clock", f"agrees with {host} to within {max(off.total_seconds(), 1):.0f} s")
     way = "ahead of" if skew > timedelta() else "behind"

@@ -87,7 +87,7 @@ async def fill(path: Path, tenant: str) -> tuple[str, str]:
         await ledger.create_if_absent(job, guard)
     far = utc_now() + timedelta(days=1)
     for job in await ledger.lease("benchmark", far, timedelta(days=1), 10, frozenset({ORIGIN})):
-        await ledger.release_lease(job.key, "benchmark", None)
+        await ledger.release_lease(job.id, "benchmark", None)
     await ledger.close()
     return jobs[0].request_id, jobs[1].request_id
 

@@ -113,17 +113,17 @@ class Job(BaseModel):
     """One generation, as the ledger keeps it. Frozen: a change is a new value, made by one of the methods below."""
 
     # What a later version wrote is kept: servers of two versions share a ledger while a team is brought up to date.
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", validate_by_name=True, serialize_by_alias=True)
 
-    key: str = Field(default_factory=lambda: uuid4().hex)
-    """Our own id, given before anything is sent; `unconfirmed-<key>` goes on answering for ever."""
+    id: str = Field(default_factory=lambda: uuid4().hex, validation_alias="key", serialization_alias="key")
+    """Assigned here before anything is sent. `unconfirmed-<id>` stays a valid remote id once the real one is known."""
     model: str
     origin: str
     """Where it was sent: scheme and host of the gateway, or `sandbox`. A job never stands for one of another origin."""
     tenant: str = ""
     """Whose it is; empty for the person whose machine this is."""
-    own_key: bool = False
-    """Submitted with a key that its tenant sent along with the call, which is kept nowhere."""
+    uses_caller_key: bool = Field(default=False, validation_alias="own_key", serialization_alias="own_key")
+    """Submitted with a gateway key that came with the call and is not stored."""
     remote_id: str | None = None
     state: State = State.UNCONFIRMED
     created_at: datetime = Field(default_factory=utc_now)
@@ -157,7 +157,7 @@ class Job(BaseModel):
 
     @property
     def request_id(self) -> str:
-        return f"{self.model}/{self.remote_id or UNCONFIRMED_PREFIX + self.key}"
+        return f"{self.model}/{self.remote_id or UNCONFIRMED_PREFIX + self.id}"
 
     @property
     def prompt(self) -> str:

@@ -122,7 +122,7 @@ class SqliteLedger(Ledger):
 
     async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
         def create_if_absent(db: sqlite3.Connection) -> Job:
-            if known := _get(db, job.key):
+            if known := _get(db, job.id):
                 return known
             rows = db.execute(
                 "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
@@ -159,8 +159,8 @@ class SqliteLedger(Ledger):
         return self._told(job, await self._transaction(import_job))
 
     def _told(self, job: Job, outcome: Job) -> Job:
-        if outcome.key == job.key:
-            self._notify(job.key)
+        if outcome.id == job.id:
+            self._notify(job.id)
         return outcome
 
     async def get(self, key: str) -> Job | None:
@@ -220,7 +220,7 @@ class SqliteLedger(Ledger):
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
         query = "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND state = ? AND key <> ?"
-        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.key)
+        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
         return await self._transaction(
             lambda db: tuple(Job.model_validate_json(document) for (document,) in db.execute(query, values)),
             write=False,
@@ -363,7 +363,7 @@ def _switch_to_wal(db: sqlite3.Connection) -> None:
 
 def _write(db: sqlite3.Connection, job: Job) -> None:
     values = (
-        *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
+        *(job.id, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at.timestamp()),
         *(job.fingerprint, duration_of(job), job.took_seconds),
         *(not job.not_charged, job.budget_cost, job.cost_estimate, job.model_dump_json()),
     )
@@ -371,10 +371,10 @@ def _write(db: sqlite3.Connection, job: Job) -> None:
 
 
 def _watch(db: sqlite3.Connection, job: Job) -> None:
-    if job.own_key:
+    if job.uses_caller_key:
         return
     due_at = job.created_at.timestamp() + job.patience_seconds(job.created_at)
-    db.execute("INSERT OR REPLACE INTO watches (key, origin, due_at) VALUES (?, ?, ?)", (job.key, job.origin, due_at))
+    db.execute("INSERT OR REPLACE INTO watches (key, origin, due_at) VALUES (?, ?, ?)", (job.id, job.origin, due_at))
 
 
 def _get(db: sqlite3.Connection, key: str) -> Job | None:

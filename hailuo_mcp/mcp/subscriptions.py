@@ -88,7 +88,7 @@ class Listening:
         if channel is None:
             return
         uris = {JOBS}
-        for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.key}"):
+        for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.id}"):
             uris |= {f"{JOBS}/{request_id}", f"{JOBS}/{quote(request_id, safe='')}"}
         for uri in uris:
             await channel.bus.publish(ResourceUpdated(uri))

@@ -46,7 +46,7 @@ class Accounts:
     def of_job(self, job: Job, caller: Caller) -> Gateway | None:
         """The gateway that this job was sent to, with the key to ask for it; None where that key is not at hand, or the
         gateway is another one by now."""
-        if not job.own_key:
+        if not job.uses_caller_key:
             gateways = self.of_tenant(job.tenant)
         elif caller.keys and caller.tenant == job.tenant:
             gateways = self.of_caller(caller)

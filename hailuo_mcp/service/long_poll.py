@@ -59,7 +59,7 @@ class Waits:
     @contextmanager
     def joined(self, wait: Wait) -> Generator[None]:
         """While this lasts, the wait hears of its job."""
-        key = wait.job.key
+        key = wait.job.id
         waits = self._of.setdefault(key, set())
         waits.add(wait)
         try:

@@ -96,7 +96,7 @@ class Tracker:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(tasks, job.key, lambda: _for(job, self._refresh(job)))
+        return await self._polls.run(tasks, job.id, lambda: _for(job, self._refresh(job)))
 
     async def _refresh(self, job: Job) -> Job:
         gateway = self.gateway_of(job)
@@ -104,7 +104,7 @@ class Tracker:
             return job.warned(
                 f"This job was submitted with a key sent along with the call; send it again, in the header "
                 f"{key_header(job.model.split('/')[0])}, to learn more than this."
-                if job.own_key
+                if job.uses_caller_key
                 else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )
         if job.remote_id is None:
@@ -140,12 +140,12 @@ class Tracker:
     async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:
         if seen.video_url and seen.video_url.startswith("data:"):
             job, seen = await self._keep_inline(job, seen)
-        return await self._ledger.change(job.key, lambda j: j.apply_observation(seen, from_history=from_history))
+        return await self._ledger.change(job.id, lambda j: j.apply_observation(seen, from_history=from_history))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
         """A clip inside the answer is put on disk at once: it is far too large to pass on."""
         path = await self._clips.save(job.apply_observation(seen))
-        job = await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+        job = await self._ledger.change(job.id, lambda j: j.saved(str(path)))
         return job, seen.model_copy(update={"video_url": None})
 
     async def _not_found(self, gateway: Gateway, job: Job) -> Job:
@@ -153,7 +153,7 @@ class Tracker:
         Afterwards the history is asked, and only then is the job given up."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
-            untouched = await self._ledger.change(job.key, lambda j: j.polled())
+            untouched = await self._ledger.change(job.id, lambda j: j.polled())
             return untouched.warned(
                 f"{gateway.title} says it does not know this job, which it should still keep: check that "
                 f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
@@ -167,7 +167,7 @@ class Tracker:
             hint=Expired.default_hint,
             charged="unknown",
         )
-        return await self._ledger.change(job.key, lambda j: j.mark_expired(problem))
+        return await self._ledger.change(job.id, lambda j: j.mark_expired(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
         if not gateway.has_history:
@@ -196,11 +196,11 @@ class Tracker:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
         if found is None:
-            return await self._ledger.change(job.key, lambda j: j.polled())
+            return await self._ledger.change(job.id, lambda j: j.polled())
         remote_id, seen = found
         log.info("found %s in the history as %s", job.request_id, remote_id)
         return await self._ledger.change(
-            job.key,
+            job.id,
             lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).apply_observation(seen),
         )
 
@@ -231,7 +231,7 @@ class Tracker:
         Raises:
             HailuoError: as `ClipStore.save`; the job is untouched.
         """
-        return await self._saves.run(tasks, job.key, lambda: _for(job, self._save(job)))
+        return await self._saves.run(tasks, job.id, lambda: _for(job, self._save(job)))
 
     async def _save(self, job: Job) -> Job:
         try:
@@ -239,7 +239,7 @@ class Tracker:
         except Expired:
             job = await self._fresh_link(job)
             path = await self._fetched(job)
-        return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+        return await self._ledger.change(job.id, lambda j: j.saved(str(path)))
 
     async def _fetched(self, job: Job) -> Path:
         with gateway_span(job.model.split("/")[0], "file", job.model):

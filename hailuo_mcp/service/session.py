@@ -128,7 +128,7 @@ class Session:
         clip."""
         if not (self.links and self.tenant and job.video_path):
             return job
-        link, until = self.links.clip(job.key, utc_now())
+        link, until = self.links.clip(job.id, utc_now())
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
     def redact(self, error: HailuoError) -> HailuoError:
@@ -273,7 +273,7 @@ class Session:
                     break
                 if await self._waits.pause(wait, min(remaining, self._pace(job))):
                     break
-                wait.see(await self.ledger.get(job.key) or job)  # somebody else may have asked meanwhile
+                wait.see(await self.ledger.get(job.id) or job)  # somebody else may have asked meanwhile
         if trouble:
             raise trouble
 
@@ -341,7 +341,7 @@ class Session:
         stranger = Job(
             model=parsed.model,
             origin=gateway.origin,
-            own_key=bool(self._caller.keys),
+            uses_caller_key=bool(self._caller.keys),
             remote_id=parsed.remote_id,
             state=State.QUEUED,
             warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),

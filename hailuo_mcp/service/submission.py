@@ -168,7 +168,7 @@ class Submitter:
             model=spec.id,
             origin=gateway.origin,
             tenant=self._caller.tenant,
-            own_key=bool(self._caller.keys),
+            uses_caller_key=bool(self._caller.keys),
             parameters=prepared.record,
             body=gateway.submit_request(prepared.preview()).body or {},
             fingerprint=prepared.fingerprint,
@@ -200,14 +200,14 @@ class Submitter:
         waiting_ends = anyio.current_time() + SUBMIT_SECONDS
         while True:
             job = await self.estimate(prepared)
-            job = job.model_copy(update={"key": key}) if key else job
+            job = job.model_copy(update={"id": key}) if key else job
             entered = await self._ledger.create_if_absent(job, guard)
             if entered is job:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
                 with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
             outcome = await self._outcome_of(entered, waiting_ends)
-            if not outcome.not_charged or outcome.key == key:
+            if not outcome.not_charged or outcome.id == key:
                 return outcome, True
             # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
 
@@ -215,7 +215,7 @@ class Submitter:
         """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
         while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
             await anyio.sleep(LOOK_AGAIN_SECONDS)
-            earlier = await self._ledger.get(earlier.key) or earlier
+            earlier = await self._ledger.get(earlier.id) or earlier
         return earlier
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
@@ -225,16 +225,16 @@ class Submitter:
             spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
-                job = await self._ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
+                job = await self._ledger.change(job.id, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._ledger.change(job.key, lambda j: j.mark_unconfirmed(problem))
+            return await self._ledger.change(job.id, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
             problem = self._caller.redact(refusal).problem
-            await self._ledger.change(job.key, lambda j: j.refused(problem))
+            await self._ledger.change(job.id, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
         log.info("submitted %s/%s", job.model, submission.remote_id)
@@ -243,7 +243,7 @@ class Submitter:
             return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
 
         try:
-            return await self._ledger.change(job.key, accept)
+            return await self._ledger.change(job.id, accept)
         except InternalError:
             # The id is worth more than the ledger: it answers also without it.
             return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
@@ -251,7 +251,7 @@ class Submitter:
     def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
         """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
         named."""
-        ours = self._links.callback(gateway.name, job.key) if self._links and gateway.callbacks else None
+        ours = self._links.callback(gateway.name, job.id) if self._links and gateway.callbacks else None
         if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
             return spec
         return spec.model_copy(update={"callback_url": ours})

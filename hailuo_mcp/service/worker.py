@@ -50,8 +50,8 @@ class Watcher:
                 places = AT_ONCE - len(self._looking)
                 due = await self._lease(places)
                 for job in due:
-                    if job.key not in self._looking:  # it is, where giving it back took longer than its lease
-                        self._looking.add(job.key)
+                    if job.id not in self._looking:  # it is, where giving it back took longer than its lease
+                        self._looking.add(job.id)
                         looks.start_soon(self._look, tasks, job)
                 if len(due) < places:
                     await anyio.sleep(LOOK_EVERY_SECONDS)
@@ -72,13 +72,13 @@ class Watcher:
         try:
             with log_context(request_id=job.request_id, tenant=job.tenant), span("watch"):
                 delay = await self._seen(tasks, job)
-                await self._ledger.release_lease(job.key, self._name, utc_now() + delay if delay is not None else None)
+                await self._ledger.release_lease(job.id, self._name, utc_now() + delay if delay is not None else None)
         except HailuoError as error:  # its lease ends by itself
             log.warning("watching %s is interrupted: %s", job.request_id, error.problem.message)
         except Exception as error:
             log.error("watching %s is interrupted: %s", job.request_id, type(error).__name__)
         finally:
-            self._looking.discard(job.key)
+            self._looking.discard(job.id)
             self._place_freed.set()
 
     async def _seen(self, tasks: TaskGroup, job: Job) -> timedelta | None:
@@ -90,7 +90,7 @@ class Watcher:
                 elif not job.is_final:
                     job = await self._tracker.refresh(tasks, job)
             if look.cancelled_caught:
-                job = await self._ledger.get(job.key) or job
+                job = await self._ledger.get(job.id) or job
             return next_look(job, save=self._save)
         except HailuoError as error:
             log.info("%s is looked at again later: %s", job.request_id, error.problem.code)

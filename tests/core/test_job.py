@@ -168,7 +168,7 @@ def test_a_failure_brings_its_reason_and_keeps_it() -> None:
 
 def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
     open_job = job(State.UNCONFIRMED, error=PROBLEM)
-    assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.key}"
+    assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.id}"
     taken = open_job.accepted("r/1", retention=HOUR, sandbox=True)
     assert (taken.state, taken.error, taken.request_id, taken.sandbox) == (State.QUEUED, None, f"{MODEL}/r/1", True)
     assert taken.expires_at == taken.created_at + HOUR

@@ -32,14 +32,14 @@ from tests.ledger.shared import (
 async def test_an_entered_job_comes_back_whole(ledger: Ledger) -> None:
     job = a_job(parameters={"prompt": "ein Drachen steigt 🪁", "duration": 10}, body={"x": [1, None]}, warnings=("w",))
     assert await ledger.create_if_absent(job, GUARD) == job
-    assert await ledger.get(job.key) == job
+    assert await ledger.get(job.id) == job
 
 
 async def test_what_a_later_version_wrote_survives_a_change_by_this_one(ledger: Ledger) -> None:
     later = Job.model_validate({**a_job().model_dump(), "since_2027": {"as": "it was"}})
     await ledger.create_if_absent(later, GUARD)
-    await ledger.change(later.key, lambda job: job.model_copy(update={"polls": 3}))
-    kept = await ledger.get(later.key)
+    await ledger.change(later.id, lambda job: job.model_copy(update={"polls": 3}))
+    kept = await ledger.get(later.id)
     assert kept
     assert kept.model_dump() == {**later.model_dump(), "polls": 3, "updated_at": kept.updated_at}
 
@@ -138,7 +138,7 @@ async def test_money_counts_by_the_reported_cost_else_by_the_estimate(ledger: Le
     job = await ledger.create_if_absent(a_job("one", budget_cost_usd=0.4), usd_a_day(1.0))
     with pytest.raises(BudgetExceeded, match=r"\$0\.40 spent today, this one counts as \$0\.70"):
         await ledger.create_if_absent(a_job("two", budget_cost_usd=0.7), usd_a_day(1.0))
-    await ledger.change(job.key, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.3)))
+    await ledger.change(job.id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.3)))
     exactly = a_job("two", budget_cost_usd=0.7)
     assert await ledger.create_if_absent(exactly, usd_a_day(1.0)) == exactly
 
@@ -160,8 +160,8 @@ async def test_a_duplicate_is_returned_though_the_budget_is_used_up(ledger: Ledg
 
 async def test_a_change_sees_the_latest_version(ledger: Ledger) -> None:
     job = await ledger.create_if_absent(a_job(), GUARD)
-    await asyncio.gather(*(ledger.change(job.key, _one_more) for _ in range(20)))
-    changed = await ledger.get(job.key)
+    await asyncio.gather(*(ledger.change(job.id, _one_more) for _ in range(20)))
+    changed = await ledger.get(job.id)
     assert changed
     assert changed.parameters == {"n": 20}
 
@@ -173,8 +173,8 @@ def _one_more(job: Job) -> Job:
 async def test_a_change_that_fails_changes_nothing(ledger: Ledger) -> None:
     job = await ledger.create_if_absent(a_job(), GUARD)
     with pytest.raises(ZeroDivisionError):
-        await ledger.change(job.key, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
-    assert await ledger.get(job.key) == job
+        await ledger.change(job.id, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
+    assert await ledger.get(job.id) == job
 
 
 async def test_a_change_of_a_job_that_is_gone_is_an_error(ledger: Ledger) -> None:
@@ -207,7 +207,7 @@ async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledg
     jobs.append(a_job("sandbox", origin="sandbox", estimated_cost_usd=0.25, created_at=NOON - timedelta(days=1)))
     for job in (*jobs, a_job("theirs", tenant="someone", estimated_cost_usd=0.25)):
         await ledger.create_if_absent(job, GUARD)
-    await ledger.change(jobs[0].key, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))
+    await ledger.change(jobs[0].id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))
     page = await ledger.page("", None, 2, ORIGINS)
     assert page.jobs == (jobs[3], jobs[2])
     assert (page.total, page.spent_usd) == (7, 1.25)
@@ -252,11 +252,11 @@ async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: L
     assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (job,)
     assert await ledger.lease("two", NOON + 2 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 2 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
-    await ledger.release_lease(job.key, "one", None)  # too late: another has it
-    await ledger.release_lease(job.key, "two", NOON + 5 * MINUTE)
+    await ledger.release_lease(job.id, "one", None)  # too late: another has it
+    await ledger.release_lease(job.id, "two", NOON + 5 * MINUTE)
     assert await ledger.lease("two", NOON + 5 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 5 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
-    await ledger.release_lease(job.key, "two", None)
+    await ledger.release_lease(job.id, "two", None)
     assert await ledger.lease("two", NOON + 50 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
@@ -271,15 +271,15 @@ async def test_of_many_leases_at_once_each_job_is_in_one(ledger: Ledger) -> None
     leases = await asyncio.gather(
         *(ledger.lease(str(n), NOON + MINUTE, MINUTE, 3, ORIGINS) for n in range(8)),
     )
-    leased = [job.key for lease in leases for job in lease]
+    leased = [job.id for lease in leases for job in lease]
     assert len(leased) == len(set(leased))
-    assert set(leased) <= {job.key for job in jobs}
+    assert set(leased) <= {job.id for job in jobs}
     assert len(leased) >= 18  # a lease that meets another's rows passes them over, though no others are left for it
 
 
 async def test_a_job_whose_key_is_kept_nowhere_is_not_watched(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job("one", own_key=True), GUARD)
-    await ledger.import_job(a_job("two", own_key=True, remote_id="r"))
+    await ledger.create_if_absent(a_job("one", uses_caller_key=True), GUARD)
+    await ledger.import_job(a_job("two", uses_caller_key=True, remote_id="r"))
     assert await ledger.lease("one", NOON + 9 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
@@ -328,16 +328,16 @@ async def test_listeners_hear_of_entered_adopted_and_changed_jobs_and_of_nothing
 
     ledger.on_change.append(listen)
     job = await ledger.create_if_absent(a_job(), GUARD)
-    assert heard == [job.key]
+    assert heard == [job.id]
     await ledger.create_if_absent(a_job(), GUARD)  # a duplicate
     adopted = await ledger.import_job(a_job(remote_id="r"))
     await ledger.import_job(a_job(remote_id="r"))  # known
-    assert heard == [job.key, adopted.key]
-    await ledger.change(job.key, lambda j: j)
-    await ledger.change(job.key, lambda j: j.polled())
-    assert heard == [job.key, adopted.key]
-    await ledger.change(job.key, lambda j: j.apply_observation(Observation(state=State.PROCESSING)))
-    assert heard == [job.key, adopted.key, job.key]
+    assert heard == [job.id, adopted.id]
+    await ledger.change(job.id, lambda j: j)
+    await ledger.change(job.id, lambda j: j.polled())
+    assert heard == [job.id, adopted.id]
+    await ledger.change(job.id, lambda j: j.apply_observation(Observation(state=State.PROCESSING)))
+    assert heard == [job.id, adopted.id, job.id]
 
 
 async def test_a_listener_that_fails_fails_nobody_else(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
@@ -348,7 +348,7 @@ async def test_a_listener_that_fails_fails_nobody_else(ledger: Ledger, caplog: p
 
     ledger.on_change += [fail, heard.append]
     job = await ledger.create_if_absent(a_job(), GUARD)
-    assert heard == [job.key]
+    assert heard == [job.id]
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -20,7 +20,7 @@ FEW, MANY, LOOKS = 100, 100_000, 1_000
 
 async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
     """One job entered as ever, and copies of it by the engine itself."""
-    pattern = a_job("many-0", key="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
+    pattern = a_job("many-0", id="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
     if not begin:
         await ledger.create_if_absent(pattern, SubmitPolicy(FREE, timedelta(0), force_new=True))
     columns = "tenant, origin, model, state, duration, took_seconds, counted, counted_usd, known_usd"
@@ -68,7 +68,7 @@ async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
                 job = await ledger.create_if_absent(new, SubmitPolicy(FREE, timedelta(minutes=10)))
             times.append((time.perf_counter() - began) * 1000)
             assert job
-            assert job.key == (new.key if name == "enter" else wanted)
+            assert job.id == (new.id if name == "enter" else wanted)
         told[name] = f"{median(times):.2f}/{quantiles(times, n=100)[98]:.2f}"
     return told
 

@@ -74,12 +74,12 @@ async def test_news_of_one_process_reach_the_others_and_itself_once(here: Ledger
             await ledger.listen(tasks)
             assert await heard.next() == ANY_JOB
         job = await here.create_if_absent(a_job(), GUARD)
-        assert await ours.next() == await theirs.next() == job.key
-        await here.change(job.key, lambda j: j.polled())
+        assert await ours.next() == await theirs.next() == job.id
+        await here.change(job.id, lambda j: j.polled())
         adopted = await there.import_job(a_job(remote_id="r"))
-        assert await ours.next() == await theirs.next() == adopted.key
-        await there.change(job.key, lambda j: j.accepted("q", retention=None, sandbox=False))
-        assert await ours.next() == await theirs.next() == job.key
+        assert await ours.next() == await theirs.next() == adopted.id
+        await there.change(job.id, lambda j: j.accepted("q", retention=None, sandbox=False))
+        assert await ours.next() == await theirs.next() == job.id
         assert ours.keys.empty()
         assert theirs.keys.empty()
         tasks.cancel_scope.cancel()
@@ -92,9 +92,9 @@ async def test_a_change_that_is_undone_is_no_news(here: Ledger, there: Ledger) -
         await there.listen(tasks)
         assert await theirs.next() == ANY_JOB
         with pytest.raises(ZeroDivisionError):
-            await here.change(job.key, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
-        await here.change(job.key, lambda j: j.warned("at last"))
-        assert await theirs.next() == job.key
+            await here.change(job.id, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
+        await here.change(job.id, lambda j: j.warned("at last"))
+        assert await theirs.next() == job.id
         assert theirs.keys.empty()
         tasks.cancel_scope.cancel()
 
@@ -112,7 +112,7 @@ async def test_after_a_lost_connection_anything_may_have_changed(
         )
         assert await theirs.next() == ANY_JOB
         job = await here.create_if_absent(a_job(), GUARD)
-        assert await theirs.next() == job.key
+        assert await theirs.next() == job.id
         tasks.cancel_scope.cancel()
 
 
@@ -123,9 +123,9 @@ async def test_lost_connections_fail_no_call(here: Ledger, db: "asyncpg.Connecti
     """Each call meets connections that were cut since the last."""
     job = await here.create_if_absent(a_job(), GUARD)
     for n in range(5):
-        await asyncio.gather(*(here.get(job.key) for _ in range(4)))  # several connections lie in the pool
+        await asyncio.gather(*(here.get(job.id) for _ in range(4)))  # several connections lie in the pool
         await db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hailuo-mcp'")
-        changed = await here.change(job.key, lambda j, n=n: j.warned(str(n)))
+        changed = await here.change(job.id, lambda j, n=n: j.warned(str(n)))
         assert changed.warnings[-1] == str(n)
 
 
@@ -148,9 +148,9 @@ async def test_a_call_that_is_cut_while_it_waits_is_done_again(
 
     async with anyio.create_task_group() as tasks, db.transaction():
         await db.execute("SELECT 1 FROM hailuo_jobs FOR UPDATE")
-        tasks.start_soon(here.change, job.key, finish)
+        tasks.start_soon(here.change, job.id, finish)
         await db.execute("SELECT pg_terminate_backend($1)", await waiting_for_a_lock(db))
-    changed = await here.get(job.key)
+    changed = await here.get(job.id)
     assert changed
     assert changed.warnings == ("done",)
 
@@ -160,7 +160,7 @@ async def test_a_look_that_is_cut_is_done_again(here: Ledger, db: "asyncpg.Conne
     found: list[Job | None] = []
 
     async def look() -> None:
-        found.append(await here.get(job.key))
+        found.append(await here.get(job.id))
 
     async with anyio.create_task_group() as tasks, db.transaction():
         await db.execute("LOCK TABLE hailuo_jobs")
@@ -179,7 +179,7 @@ async def test_what_was_begun_is_written_though_its_caller_is_gone(
 
     async def enter() -> None:
         with caller:
-            entered.append((await here.create_if_absent(job, GUARD)).key)
+            entered.append((await here.create_if_absent(job, GUARD)).id)
 
     await here.ready()
     async with anyio.create_task_group() as tasks, db.transaction():
@@ -187,8 +187,8 @@ async def test_what_was_begun_is_written_though_its_caller_is_gone(
         tasks.start_soon(enter)
         await waiting_for_a_lock(db)
         caller.cancel()
-    assert entered == [job.key]
-    assert await here.get(job.key) == job
+    assert entered == [job.id]
+    assert await here.get(job.id) == job
 
 
 async def test_a_job_entered_again_after_a_lost_answer_is_its_own(here: Ledger) -> None:
@@ -257,9 +257,9 @@ async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
         parts = urlsplit(postgres_url)
         limited = PostgresLedger(parts._replace(netloc=f"{role}:pw@{parts.netloc.rpartition('@')[2]}").geturl())
         job = await limited.create_if_absent(a_job(), GUARD)
-        assert await limited.change(job.key, lambda j: j.warned("w")) != job
+        assert await limited.change(job.id, lambda j: j.warned("w")) != job
         assert len(await limited.lease("one", utc_now() + timedelta(days=99), MINUTE, 1, ORIGINS)) == 1
-        await limited.release_lease(job.key, "one", None)
+        await limited.release_lease(job.id, "one", None)
         await limited.remember_upload("", "o", "d", "u")
         assert await limited.secret() == await here.secret()
         await limited.close()
@@ -273,7 +273,7 @@ async def test_jobs_are_due_by_the_clock_of_the_database(
 ) -> None:
     job = await here.create_if_absent(a_job(created_at=utc_now(), remote_id="r", state=State.QUEUED), GUARD)
     await here.lease("one", utc_now() + MINUTE, MINUTE, 1, ORIGINS)
-    await here.release_lease(job.key, "one", utc_now() + timedelta(hours=1))
+    await here.release_lease(job.id, "one", utc_now() + timedelta(hours=1))
     left = await db.fetchval("SELECT due_at - clock_timestamp() FROM hailuo_watches")
     assert timedelta(minutes=59) < left < timedelta(minutes=61)
     assert not await there.lease("two", utc_now(), MINUTE, 1, ORIGINS)
@@ -286,7 +286,7 @@ async def test_a_lease_passes_over_jobs_that_another_is_about_to_take(
 ) -> None:
     jobs = [await here.create_if_absent(a_job(str(n)), GUARD) for n in range(2)]
     async with db.transaction():
-        await db.execute("UPDATE hailuo_watches SET owner = 'another' WHERE key = $1", jobs[0].key)
+        await db.execute("UPDATE hailuo_watches SET owner = 'another' WHERE key = $1", jobs[0].id)
         async with asyncio.timeout(5):
             assert await here.lease("one", NOON + MINUTE, MINUTE, 2, ORIGINS) == (jobs[1],)
 
@@ -297,7 +297,7 @@ async def test_prepared_statements_can_be_left_out_for_a_pooler(
     mark = "&" if "?" in postgres_url else "?"
     ledger = PostgresLedger(f"{postgres_url}{mark}statement_cache_size=0&application_name=ours")
     job = await ledger.create_if_absent(a_job(), GUARD)
-    assert await ledger.get(job.key) == job
+    assert await ledger.get(job.id) == job
     await ledger.close()
 
 

@@ -64,7 +64,7 @@ async def test_the_last_places_of_a_budget_are_given_once_over_all_processes(
 async def test_changes_of_several_processes_are_never_lost_and_never_go_backward(
     workers: Workers, url: str, ledger: Ledger
 ) -> None:
-    await ledger.create_if_absent(a_job(key="shared", remote_id="r", state=State.QUEUED), GUARD)
+    await ledger.create_if_absent(a_job(id="shared", remote_id="r", state=State.QUEUED), GUARD)
     said = await together(workers, "change", url)
     assert said.count("completed") >= 1
     job = await ledger.get("shared")
@@ -83,5 +83,5 @@ async def test_each_due_job_is_leased_by_one_of_several_processes(workers: Worke
     jobs = [await ledger.create_if_absent(a_job(str(n)), GUARD) for n in range(40)]
     said = await together(workers, "lease", url)
     assert len(said) == len(set(said))
-    assert set(said) <= {job.key for job in jobs}
+    assert set(said) <= {job.id for job in jobs}
     assert len(said) >= 30  # a process that meets only rows that others hold just now goes home early

@@ -26,7 +26,7 @@ async def test_jobs_live_through_a_restart(tmp_path: Path) -> None:
     job = a_job()
     for step in ("enter", "get"):
         ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
-        assert (await ledger.create_if_absent(job, GUARD) if step == "enter" else await ledger.get(job.key)) == job
+        assert (await ledger.create_if_absent(job, GUARD) if step == "enter" else await ledger.get(job.id)) == job
         await ledger.close()
 
 
@@ -40,16 +40,16 @@ async def test_every_earlier_schema_is_brought_up_with_its_jobs(tmp_path: Path, 
     job = a_job(remote_id="r", state=State.QUEUED)
     if version:
         columns = "key, tenant, origin, model, remote_id, state, created_at, fingerprint, counted, document"
-        values = (job.key, "", HERE, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
+        values = (job.id, "", HERE, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
         marks = ",".join("?" * len(values))
         query = f"INSERT INTO jobs ({columns}, counted_usd, known_usd) VALUES ({marks}, 0, 0)"  # noqa: S608  marks
         old.execute(query, values)
     if version >= 2:
-        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.key, HERE))
+        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.id, HERE))
     old.commit()
     old.close()
     ledger = SqliteLedger(path)
-    assert await ledger.get(job.key) == (job if version else None)
+    assert await ledger.get(job.id) == (job if version else None)
     if version:
         assert await ledger.lease("one", NOON, timedelta(minutes=1), 4, frozenset({HERE})) == (job,)
     assert _pragma(path, "user_version") == len(MIGRATIONS)

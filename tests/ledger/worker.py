@@ -22,7 +22,7 @@ async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
         entered = await ledger.create_if_absent(job, guard)
     except BudgetExceeded:
         return "refused"
-    return "entered" if entered.key == job.key else "duplicate"
+    return "entered" if entered.id == job.id else "duplicate"
 
 
 async def duplicate(ledger: Ledger, _: str) -> list[str]:
@@ -51,7 +51,7 @@ async def secret(ledger: Ledger, _: str) -> list[str]:
 async def lease(ledger: Ledger, number: str) -> list[str]:
     leased: list[str] = []
     while due := await ledger.lease(number, NOON + MINUTE, timedelta(hours=1), 3, ORIGINS):
-        leased += [job.key for job in due]
+        leased += [job.id for job in due]
     return leased
 
 

@@ -384,7 +384,7 @@ async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_ch
         job = (await session.generate(arguments_for(FAST_02))).job
         assert job.request_id in await written(session, "rescue_clips")
         await session.ledger.change(
-            job.key, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
+            job.id, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
         )
         assert await written(session, "rescue_clips") == text
 

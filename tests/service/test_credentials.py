@@ -90,7 +90,7 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
     async with session:
         ann, sender = session.as_caller(Caller("ann")), session.as_caller(with_keys("ann", segmind="header-key"))
         job = (await sender.generate(arguments_for(SEGMIND))).job
-        assert job.own_key
+        assert job.uses_caller_key
         asked = len(wire.requests)
         told = await ann.status(job.request_id, 5)
         assert any("X-Segmind-Api-Key" in warning for warning in told.warnings)
@@ -98,7 +98,7 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
             await ann.download(job.request_id)
         with pytest.raises(CallerError):
             await session.as_caller(with_keys("ben", segmind="header-key")).status(job.request_id)
-        session.wake(job.key)
+        session.wake(job.id)
         other_gateway = session.as_caller(with_keys("ann", apixo="header-apixo"))
         assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
         assert len(wire.requests) == asked
@@ -114,7 +114,7 @@ async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_aske
     async with session:
         sender = session.as_caller(with_keys("", segmind="header-key"))
         job = await sender.status(f"{SEGMIND}/from-elsewhere")
-        assert job.own_key
+        assert job.uses_caller_key
         await session.status(job.request_id)
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 

@@ -93,7 +93,7 @@ async def test_a_look_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
 
     async with watched(tmp_path, answer, *jobs) as (session, _):
         await changed(session, jobs=2 * AT_ONCE - 1)
-        first = await session.ledger.get(jobs[0].key)
+        first = await session.ledger.get(jobs[0].id)
         assert first
         assert first.state is State.QUEUED
         release.set()

@@ -114,8 +114,8 @@ async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
     ledger = traced(plain)
     try:
         job = await ledger.import_job(_job())
-        assert (await ledger.change(job.key, lambda j: j.polled())).polls == 1
-        assert await ledger.get(job.key) == await ledger.find(MODEL, "r", "", "sandbox")
+        assert (await ledger.change(job.id, lambda j: j.polled())).polls == 1
+        assert await ledger.get(job.id) == await ledger.find(MODEL, "r", "", "sandbox")
     finally:
         await ledger.close()
     assert all(getattr(ledger, name) is not call for name, call in calls.items())

@@ -138,7 +138,7 @@ class PostgresLedger(Ledger):
     async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
         async def create_if_absent(db: Session) -> Job:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
-            if row := await db.fetchrow(_GET, job.key):
+            if row := await db.fetchrow(_GET, job.id):
                 known = _job(row)  # of the same moment: entered by this very call, in a commit whose answer was lost
                 return job if known.created_at == job.created_at else known
             for row in await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant):
@@ -207,7 +207,7 @@ class PostgresLedger(Ledger):
         return frozenset(row["remote_id"] for row in await self._all(_REMOTE_IDS, model, origin))
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
-        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.key)
+        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
         return tuple(_job(row) for row in await self._all(_UNCONFIRMED_LIKE, *values))
 
     async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
@@ -255,11 +255,11 @@ class PostgresLedger(Ledger):
 
     async def _insert(self, db: Session, job: Job) -> None:
         first_look = job.created_at + timedelta(seconds=job.patience_seconds(job.created_at)) - utc_now()
-        await db.execute(_INSERT, *_values(job), first_look, not job.own_key, self._message(job.key))
+        await db.execute(_INSERT, *_values(job), first_look, not job.uses_caller_key, self._message(job.id))
 
     def _told(self, job: Job, outcome: Job) -> Job:
-        if outcome.key == job.key:
-            self._notify(job.key)
+        if outcome.id == job.id:
+            self._notify(job.id)
         return outcome
 
     def _message(self, key: str) -> str:
@@ -269,7 +269,7 @@ class PostgresLedger(Ledger):
 def _values(job: Job) -> tuple[Any, ...]:
     """In the order of the columns."""
     return (
-        *(job.key, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at),
+        *(job.id, job.tenant, job.origin, job.model, job.remote_id, job.state.value, job.created_at),
         *(job.fingerprint, duration_of(job), job.took_seconds),
         *(not job.not_charged, job.budget_cost, job.cost_estimate, job.model_dump_json()),
     )

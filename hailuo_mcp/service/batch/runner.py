@@ -185,14 +185,14 @@ class Batch:
             row.attempt += entered is not None
             return refusal
         job = submitted.job
-        if job.key != key:  # an identical job of somebody else's
+        if job.id != key:  # an identical job of somebody else's
             self._spending.counted.pop(key, None)
         elif job.not_charged and job.error:  # another process made this attempt just now
             self._spending.counted.pop(key, None)
             row.attempt += 1
             return job.error
         self._see(row, ShotStatus.UNDER_WAY, job=job)
-        link = Link(job.key, job.request_id, job.origin)
+        link = Link(job.id, job.request_id, job.origin)
         await anyio.to_thread.run_sync(self._progress.answered, shot, row.attempt, link)
         return None
 
@@ -257,6 +257,6 @@ class Batch:
         row.status, row.problem = status, problem
         if job:
             row.job = job
-            if job.key in self._spending.counted:
+            if job.id in self._spending.counted:
                 self._spending.see(job)
         self._on_change(row)

@@ -157,7 +157,7 @@ async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tm
         with pytest.raises(HailuoError):
             await session.generate(call, key="mine")
         refused = await session.generate(call, key="mine", force_new=True)
-        assert (refused.duplicate, refused.job.state, refused.job.key) == (True, "failed", "mine")
+        assert (refused.duplicate, refused.job.state, refused.job.id) == (True, "failed", "mine")
         assert len(wire.posts) == 1
         assert (await session.generate(call, key="other")).duplicate is False
         job = refused.job.model_copy(update={"fingerprint": "another"})

@@ -14,7 +14,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.ledger import open_ledger
-from hailuo_mcp.ledger.instrumented import traced
+from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.session import Session
@@ -61,7 +61,7 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     resources = AsyncExitStack()
     gateways = {kind.name: _gateway(kind, settings, sandbox, resources, own) for kind in kinds}
-    ledger = traced(open_ledger(settings))
+    ledger = InstrumentedLedger(open_ledger(settings))
     resources.push_async_callback(ledger.close)
     clips = ClipStore(
         settings.output_dir,

@@ -258,8 +258,8 @@ class Job(BaseModel):
             return self
         return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
 
-    def polled(self) -> "Job":
-        """It was asked for, and nothing new was learned."""
+    def touch(self) -> "Job":
+        """The gateway was polled, and nothing new was learned."""
         return self._changed(polled_at=utc_now(), polls=self.polls + 1)
 
     def saved(self, path: str) -> "Job":

@@ -17,7 +17,7 @@ from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.service.credentials import Accounts
-from hailuo_mcp.service.submission import is_being_sent
+from hailuo_mcp.service.submission import first_poll_at, is_being_sent
 from hailuo_mcp.telemetry import gateway_span, log_context
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,8 @@ class Tracker:
             seen = await self._recall(gateway, job)
             if seen is None:
                 raise
-        return await self._write(await self._ledger.import_job(job), seen)
+        entered = await self._ledger.import_job(job, first_poll_at(job))
+        return await self._write(entered.job, seen)
 
     async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:
         if seen.video_url and seen.video_url.startswith("data:"):
@@ -153,7 +154,7 @@ class Tracker:
         Afterwards the history is asked, and only then is the job given up."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
-            untouched = await self._ledger.change(job.id, lambda j: j.polled())
+            untouched = await self._ledger.change(job.id, lambda j: j.touch())
             return untouched.warned(
                 f"{gateway.title} says it does not know this job, which it should still keep: check that "
                 f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
@@ -196,7 +197,7 @@ class Tracker:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
         if found is None:
-            return await self._ledger.change(job.id, lambda j: j.polled())
+            return await self._ledger.change(job.id, lambda j: j.touch())
         remote_id, seen = found
         log.info("found %s in the history as %s", job.request_id, remote_id)
         return await self._ledger.change(

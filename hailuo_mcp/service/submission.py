@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -192,7 +192,7 @@ class Submitter:
         """
         if self._settings.auto_download:
             await self._clips.check()
-        guard = SubmitPolicy(
+        policy = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
             force_new,
@@ -201,12 +201,12 @@ class Submitter:
         while True:
             job = await self.estimate(prepared)
             job = job.model_copy(update={"id": key}) if key else job
-            entered = await self._ledger.create_if_absent(job, guard)
-            if entered is job:
+            entered = await self._ledger.create_if_absent(job, policy, first_poll_at(job))
+            if entered.created:
                 # Whoever asked may be gone by now; the answer must be written down all the same.
                 with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
-            outcome = await self._outcome_of(entered, waiting_ends)
+            outcome = await self._outcome_of(entered.job, waiting_ends)
             if not outcome.not_charged or outcome.id == key:
                 return outcome, True
             # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
@@ -325,6 +325,11 @@ def lost_answer(gateway: Gateway) -> Problem:
         charged="unknown",
         safe_to_retry=False,
     )
+
+
+def first_poll_at(job: Job) -> datetime:
+    """When a new job is first due to be polled."""
+    return job.created_at + timedelta(seconds=job.patience_seconds(job.created_at))
 
 
 def is_being_sent(job: Job) -> bool:

@@ -253,7 +253,7 @@ def test_a_warning_is_said_once() -> None:
 
 
 def test_a_job_asked_in_vain_only_remembers_that_it_was_asked() -> None:
-    asked = job().polled()
+    asked = job().touch()
     assert asked.polled_at is not None
     assert asked.state is State.QUEUED
 

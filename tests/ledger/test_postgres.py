@@ -17,7 +17,7 @@ from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.ledger import ANY_JOB, Budget, Ledger, SubmitPolicy
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
-from tests.ledger.shared import GUARD, MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
+from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, import_job, ledger_at
 from tests.postgres import Postgres
 
 
@@ -73,10 +73,10 @@ async def test_news_of_one_process_reach_the_others_and_itself_once(here: Ledger
         for ledger, heard in ((here, ours), (there, theirs)):
             await ledger.listen(tasks)
             assert await heard.next() == ANY_JOB
-        job = await here.create_if_absent(a_job(), GUARD)
+        job = await create(here, a_job())
         assert await ours.next() == await theirs.next() == job.id
-        await here.change(job.id, lambda j: j.polled())
-        adopted = await there.import_job(a_job(remote_id="r"))
+        await here.change(job.id, lambda j: j.touch())
+        adopted = await import_job(there, a_job(remote_id="r"))
         assert await ours.next() == await theirs.next() == adopted.id
         await there.change(job.id, lambda j: j.accepted("q", retention=None, sandbox=False))
         assert await ours.next() == await theirs.next() == job.id
@@ -87,7 +87,7 @@ async def test_news_of_one_process_reach_the_others_and_itself_once(here: Ledger
 
 async def test_a_change_that_is_undone_is_no_news(here: Ledger, there: Ledger) -> None:
     theirs = Heard(there)
-    job = await here.create_if_absent(a_job(), GUARD)
+    job = await create(here, a_job())
     async with anyio.create_task_group() as tasks:
         await there.listen(tasks)
         assert await theirs.next() == ANY_JOB
@@ -111,7 +111,7 @@ async def test_after_a_lost_connection_anything_may_have_changed(
             "pg_backend_pid()"
         )
         assert await theirs.next() == ANY_JOB
-        job = await here.create_if_absent(a_job(), GUARD)
+        job = await create(here, a_job())
         assert await theirs.next() == job.id
         tasks.cancel_scope.cancel()
 
@@ -121,7 +121,7 @@ async def test_after_a_lost_connection_anything_may_have_changed(
 
 async def test_lost_connections_fail_no_call(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Each call meets connections that were cut since the last."""
-    job = await here.create_if_absent(a_job(), GUARD)
+    job = await create(here, a_job())
     for n in range(5):
         await asyncio.gather(*(here.get(job.id) for _ in range(4)))  # several connections lie in the pool
         await db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hailuo-mcp'")
@@ -141,7 +141,7 @@ async def waiting_for_a_lock(db: "asyncpg.Connection[asyncpg.Record]") -> int:
 async def test_a_call_that_is_cut_while_it_waits_is_done_again(
     here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    job = await here.create_if_absent(a_job(), GUARD)
+    job = await create(here, a_job())
 
     def finish(job: Job) -> Job:
         return job.warned("done")
@@ -156,7 +156,7 @@ async def test_a_call_that_is_cut_while_it_waits_is_done_again(
 
 
 async def test_a_look_that_is_cut_is_done_again(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
-    job = await here.create_if_absent(a_job(), GUARD)
+    job = await create(here, a_job())
     found: list[Job | None] = []
 
     async def look() -> None:
@@ -179,7 +179,7 @@ async def test_what_was_begun_is_written_though_its_caller_is_gone(
 
     async def enter() -> None:
         with caller:
-            entered.append((await here.create_if_absent(job, GUARD)).id)
+            entered.append((await create(here, job)).id)
 
     await here.ready()
     async with anyio.create_task_group() as tasks, db.transaction():
@@ -194,8 +194,8 @@ async def test_what_was_begun_is_written_though_its_caller_is_gone(
 async def test_a_job_entered_again_after_a_lost_answer_is_its_own(here: Ledger) -> None:
     """Neither the guard nor the budget, which it has used up itself, stands in its way."""
     guard = SubmitPolicy(Budget(ORIGINS, max_jobs=1), WINDOW, force_new=True)
-    job = await here.create_if_absent(a_job(), guard)
-    assert await here.create_if_absent(job, guard) == job
+    job = await create(here, a_job(), guard)
+    assert await create(here, job, guard) == job
     assert (await here.page("", None, 10, ORIGINS)).total == 1
 
 
@@ -219,8 +219,8 @@ async def test_a_database_that_cannot_be_used_is_an_error_with_a_cure_and_withou
     parts = urlsplit(postgres.url)
     host = parts.query.removeprefix("host=") or parts.hostname or ""
     change = {name: value.replace("{host}", host) for name, value in change.items()}
-    ledger = PostgresLedger(parts._replace(**change).geturl(), patience=0.1)
-    for call in (ledger.get("nothing"), ledger.ready(), ledger.create_if_absent(a_job(), GUARD)):
+    ledger = PostgresLedger(parts._replace(**change).geturl(), retry_seconds=0.1)
+    for call in (ledger.get("nothing"), ledger.ready(), create(ledger, a_job())):
         with pytest.raises(InternalError) as refused:
             await call
         problem = refused.value.problem
@@ -256,7 +256,7 @@ async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
         await db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
         parts = urlsplit(postgres_url)
         limited = PostgresLedger(parts._replace(netloc=f"{role}:pw@{parts.netloc.rpartition('@')[2]}").geturl())
-        job = await limited.create_if_absent(a_job(), GUARD)
+        job = await create(limited, a_job())
         assert await limited.change(job.id, lambda j: j.warned("w")) != job
         assert len(await limited.lease("one", utc_now() + timedelta(days=99), MINUTE, 1, ORIGINS)) == 1
         await limited.release_lease(job.id, "one", None)
@@ -271,7 +271,7 @@ async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
 async def test_jobs_are_due_by_the_clock_of_the_database(
     here: Ledger, there: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    job = await here.create_if_absent(a_job(created_at=utc_now(), remote_id="r", state=State.QUEUED), GUARD)
+    job = await create(here, a_job(created_at=utc_now(), remote_id="r", state=State.QUEUED))
     await here.lease("one", utc_now() + MINUTE, MINUTE, 1, ORIGINS)
     await here.release_lease(job.id, "one", utc_now() + timedelta(hours=1))
     left = await db.fetchval("SELECT due_at - clock_timestamp() FROM hailuo_watches")
@@ -284,7 +284,7 @@ async def test_jobs_are_due_by_the_clock_of_the_database(
 async def test_a_lease_passes_over_jobs_that_another_is_about_to_take(
     here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    jobs = [await here.create_if_absent(a_job(str(n)), GUARD) for n in range(2)]
+    jobs = [await create(here, a_job(str(n))) for n in range(2)]
     async with db.transaction():
         await db.execute("UPDATE hailuo_watches SET owner = 'another' WHERE key = $1", jobs[0].id)
         async with asyncio.timeout(5):
@@ -296,7 +296,7 @@ async def test_prepared_statements_can_be_left_out_for_a_pooler(
 ) -> None:
     mark = "&" if "?" in postgres_url else "?"
     ledger = PostgresLedger(f"{postgres_url}{mark}statement_cache_size=0&application_name=ours")
-    job = await ledger.create_if_absent(a_job(), GUARD)
+    job = await create(ledger, a_job())
     assert await ledger.get(job.id) == job
     await ledger.close()
 

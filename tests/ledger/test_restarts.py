@@ -15,7 +15,7 @@ from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import ANY_JOB
 from hailuo_mcp.ledger.postgres import PostgresLedger
-from tests.ledger.shared import GUARD, HERE, ORIGINS, a_job
+from tests.ledger.shared import HERE, ORIGINS, a_job, create
 from tests.postgres import Postgres, started_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -52,7 +52,7 @@ async def test_a_restart_in_the_middle_loses_nothing_and_callers_only_wait(
         """The way of a submission and a poll through the ledger, again and again."""
         while not over:
             job = a_job(uuid4().hex)
-            await timed(job.id, ledger.create_if_absent(job, GUARD))
+            await timed(job.id, create(ledger, job))
             await timed(job.id, ledger.change(job.id, accept))
             await timed(job.id, ledger.find("a/b", f"r-{job.id}", "", HERE))
             entered.append(job.id)
@@ -92,7 +92,7 @@ async def test_a_server_that_stays_away_is_an_error_after_a_while_and_none_once_
 ) -> None:
     with own_postgres.database() as url:
         ledger = PostgresLedger(url)
-        job = await ledger.create_if_absent(a_job(), GUARD)
+        job = await create(ledger, a_job())
         await asyncio.to_thread(own_postgres.stop)
         began = time.monotonic()
         with pytest.raises(InternalError) as refused:

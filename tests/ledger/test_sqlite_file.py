@@ -8,8 +8,9 @@ import pytest
 
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import State
-from hailuo_mcp.ledger.sqlite import MIGRATIONS, SqliteLedger
-from tests.ledger.shared import GUARD, HERE, NOON, a_job
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
+from tests.ledger.shared import HERE, NOON, a_job, create
 
 
 async def test_the_file_is_made_at_the_first_use_in_wal_mode_with_its_schema_version(tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ async def test_jobs_live_through_a_restart(tmp_path: Path) -> None:
     job = a_job()
     for step in ("enter", "get"):
         ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
-        assert (await ledger.create_if_absent(job, GUARD) if step == "enter" else await ledger.get(job.id)) == job
+        assert (await create(ledger, job) if step == "enter" else await ledger.get(job.id)) == job
         await ledger.close()
 
 
@@ -77,7 +78,7 @@ async def test_an_unusable_place_is_named_with_the_variable_that_moves_it(tmp_pa
         path.parent.write_text("in the way")
     ledger = SqliteLedger(path)
     with pytest.raises(InternalError) as refused:
-        await ledger.create_if_absent(a_job(), GUARD)
+        await create(ledger, a_job())
     assert str(path) in refused.value.problem.message
     assert "HAILUO_MCP_DATABASE_URL" in refused.value.problem.hint
     assert refused.value.problem.charged == "no"

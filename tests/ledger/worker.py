@@ -9,7 +9,7 @@ from datetime import timedelta
 from hailuo_mcp.core.errors import BudgetExceeded
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
-from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
+from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, ledger_at
 
 JOBS_A_DAY = 50
 CALLS = 20
@@ -19,7 +19,7 @@ CALLS = 20
 async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
     job = a_job(fingerprint)
     try:
-        entered = await ledger.create_if_absent(job, guard)
+        entered = await create(ledger, job, guard)
     except BudgetExceeded:
         return "refused"
     return "entered" if entered.id == job.id else "duplicate"

@@ -19,6 +19,7 @@ from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
 from hailuo_mcp.sandbox.render import camera
 from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.submission import first_poll_at
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, says, settings_for, wired
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "prompts"
@@ -69,7 +70,7 @@ async def entered(session: Session, **facts: Any) -> Job:
     origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
     known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
     job = Job(**known)
-    return await session.ledger.create_if_absent(job, ANYWHERE)
+    return (await session.ledger.create_if_absent(job, ANYWHERE, first_poll_at(job))).job
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------

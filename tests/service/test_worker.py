@@ -16,6 +16,7 @@ from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.service.credentials import Accounts
 from hailuo_mcp.service.poller import Tracker
 from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.submission import first_poll_at
 from hailuo_mcp.service.worker import AT_ONCE, LEASE, LOOK_EVERY_SECONDS, LOOK_SECONDS, SAVE_AGAIN, Watcher, next_look
 from tests.support import KEYS, Answerer, Wire, settings_for, wired
 
@@ -39,9 +40,9 @@ def says_completed(_: httpx.Request) -> httpx.Response:
 
 
 async def entered(session: Session, *jobs: Job) -> None:
-    guard = SubmitPolicy(Budget(frozenset()), timedelta(0))
+    policy = SubmitPolicy(Budget(frozenset()), timedelta(0))
     for job in jobs:
-        await session.ledger.create_if_absent(job, guard)
+        await session.ledger.create_if_absent(job, policy, first_poll_at(job))
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.cli.doctor.places import unwritable
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.settings import PREFIX, Settings
-from hailuo_mcp.ledger.sqlite import MIGRATIONS
+from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
 from hailuo_mcp.service.session import Session
 
 ABOUT = "database"

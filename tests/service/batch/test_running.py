@@ -161,5 +161,6 @@ async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tm
         assert len(wire.posts) == 1
         assert (await session.generate(call, key="other")).duplicate is False
         job = refused.job.model_copy(update={"fingerprint": "another"})
-        guard = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
-        assert (await session.ledger.create_if_absent(job, guard)).fingerprint == refused.job.fingerprint
+        policy = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
+        entered = await session.ledger.create_if_absent(job, policy, job.created_at)
+        assert entered.job.fingerprint == refused.job.fingerprint

@@ -276,3 +276,11 @@ def test_a_job_is_frozen() -> None:
 def test_a_job_survives_being_written_down() -> None:
     full = job(State.COMPLETED, error=PROBLEM, warnings=("a",), expires_at=utc_now(), parameters={"duration": 6})
     assert Job.model_validate_json(full.model_dump_json()) == full
+
+
+def test_the_stored_document_keeps_the_names_that_earlier_versions_wrote() -> None:
+    stored = job(id="abc", uses_caller_key=True).model_dump_json()
+    assert stored.startswith(f'{{"key":"abc","model":"{MODEL}","origin":"https://gateway.example",')
+    assert '"tenant":"","own_key":true,"remote_id":null,' in stored
+    assert (read := Job.model_validate_json(stored)).id == "abc"
+    assert read.uses_caller_key

@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 
 from hailuo_mcp.core.errors import InternalError
-from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.job import Job, Observation, State, utc_now
 from hailuo_mcp.core.settings import SettingsError
-from hailuo_mcp.ledger import ANY_JOB, Budget, Ledger, SubmitPolicy
+from hailuo_mcp.ledger import ANY_JOB, Budget, JobPage, Ledger, SubmitPolicy
+from hailuo_mcp.ledger.engine import COLUMNS, column_values
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
 from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, import_job, ledger_at
@@ -231,6 +232,11 @@ async def test_a_database_that_cannot_be_used_is_an_error_with_a_cure_and_withou
     await ledger.close()
 
 
+def at_role(url: str, role: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{role}:pw@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 # --- schema and clock ---------------------------------------------------------------------------------------------
 
 
@@ -246,6 +252,42 @@ async def test_a_newer_schema_is_refused_and_left_alone(
         await there.ready()
 
 
+async def test_an_earlier_schema_is_brought_up_with_its_jobs_totals_and_rights(
+    here: Ledger, postgres_url: str, db: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    role = urlsplit(postgres_url).path.removeprefix("/")
+    for script in MIGRATIONS[:2]:
+        await db.execute(script)
+    await db.execute("CREATE TABLE hailuo_schema (version integer PRIMARY KEY, reached_at timestamptz NOT NULL)")
+    await db.execute("INSERT INTO hailuo_schema VALUES (1, now()), (2, now())")
+    await db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'pw'")
+    try:
+        await db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        job = a_job(estimated_cost_usd=0.25)
+        values = (*column_values(job, job.created_at),)
+        marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await db.execute(f"INSERT INTO hailuo_jobs ({', '.join(COLUMNS)}) VALUES ({marks})", *values)  # noqa: S608  marks
+        assert await here.page("", None, 4, ORIGINS) == JobPage((job,), 1, 0.25)
+        limited = PostgresLedger(at_role(postgres_url, role))
+        await limited.change(job.id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))
+        page = await limited.page("", State.COMPLETED, 4, ORIGINS)
+        assert (page.total, page.spent_usd) == (1, 0.5)
+        await limited.close()
+    finally:
+        await db.execute(f"DROP OWNED BY {role}")
+        await db.execute(f"DROP ROLE {role}")
+
+
+async def test_totals_stay_right_when_a_person_writes(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
+    for n, cost in enumerate((0.1, 0.2, 0.4, 1e300, float("nan"))):
+        await create(here, a_job(str(n), id=str(n), estimated_cost_usd=cost))
+    await db.execute("UPDATE hailuo_jobs SET state = 'failed', known_usd = 0.7 WHERE key IN ('0', '1')")
+    await db.execute("DELETE FROM hailuo_jobs WHERE key = '0'")
+    for state, total in ((None, 4), (State.FAILED, 1), (State.UNCONFIRMED, 3), (State.QUEUED, 0)):
+        page = await here.page("", state, 1, ORIGINS)
+        assert (page.total, page.spent_usd) == (total, 1.1)
+
+
 async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
     here: Ledger, postgres_url: str, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -254,8 +296,7 @@ async def test_a_ledger_that_is_up_to_date_needs_no_right_to_create(
     await db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'pw'")
     try:
         await db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-        parts = urlsplit(postgres_url)
-        limited = PostgresLedger(parts._replace(netloc=f"{role}:pw@{parts.netloc.rpartition('@')[2]}").geturl())
+        limited = PostgresLedger(at_role(postgres_url, role))
         job = await create(limited, a_job())
         assert await limited.change(job.id, lambda j: j.warned("w")) != job
         assert len(await limited.lease("one", utc_now() + timedelta(days=99), MINUTE, 1, ORIGINS)) == 1

@@ -71,6 +71,9 @@ async def test_changes_of_several_processes_are_never_lost_and_never_go_backward
     assert job
     assert job.state is State.COMPLETED
     assert len(job.warnings) == PROCESSES * 10
+    for state, total in ((None, 1), (State.COMPLETED, 1), (State.QUEUED, 0), (State.PROCESSING, 0)):
+        page = await ledger.page("", state, 1, ORIGINS)
+        assert (page.total, page.spent_usd) == (total, 1.0)
 
 
 async def test_processes_that_start_at_once_make_one_ledger(workers: Workers, url: str) -> None:

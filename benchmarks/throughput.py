@@ -81,13 +81,13 @@ def completed(number: int, tenant: str = "") -> Job:
 async def fill(path: Path, tenant: str) -> tuple[str, str]:
     """A completed job and one in flight, which nobody watches."""
     ledger = SqliteLedger(path)
-    guard = SubmitPolicy(Budget(frozenset({ORIGIN})), timedelta())
+    policy = SubmitPolicy(Budget(frozenset({ORIGIN})), timedelta())
     jobs = completed(1, tenant), a_job(2, tenant)
     for job in jobs:
-        await ledger.create_if_absent(job, guard)
+        await ledger.create_if_absent(job, policy, job.created_at)
     far = utc_now() + timedelta(days=1)
     for job in await ledger.lease("benchmark", far, timedelta(days=1), 10, frozenset({ORIGIN})):
-        await ledger.release_lease(job.key, "benchmark", None)
+        await ledger.release_lease(job.id, "benchmark", None)
     await ledger.close()
     return jobs[0].request_id, jobs[1].request_id
 

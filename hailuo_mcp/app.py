@@ -13,7 +13,7 @@ from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
 from hailuo_mcp.ledger import open_ledger
-from hailuo_mcp.ledger.instrumented import traced
+from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.background import background_tasks
@@ -86,7 +86,7 @@ async def build_services(
     catalog = build_catalog(settings)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
-        ledger = traced(open_ledger(settings))
+        ledger = InstrumentedLedger(open_ledger(settings))
         resources.push_async_callback(ledger.close)
         gateways = {
             kind.name: _gateway(kind, settings, catalog, transport or sandbox, retry, resources)
@@ -112,7 +112,7 @@ async def build_services(
             clips=clips,
             image_rules=ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images),
             poll_policy=poll_policy,
-            poller=Poller(settings, credentials, ledger, clips, tasks),
+            poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,
             changes=JobChanges(ledger, long_polls, tasks),
             urls=urls,

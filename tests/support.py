@@ -160,7 +160,7 @@ async def age(session: Session, job: Job, by: timedelta) -> None:
         polled_at = known.polled_at - by if known.polled_at else None
         return known.model_copy(update={"created_at": known.created_at - by, "polled_at": polled_at})
 
-    await session.ledger.change(job.key, earlier)
+    await session.ledger.change(job.id, earlier)
 
 
 def body_of(request: httpx.Request) -> dict[str, Any]:

@@ -17,7 +17,6 @@ UNCONFIRMED_PREFIX = "unconfirmed-"
 EXCERPT_LENGTH = 80
 IN_PROCESS = "sandbox"
 """The origin of jobs that the sandbox in this process took."""
-PATIENCE_MIN, PATIENCE_MAX, PATIENCE_UNKNOWN, PATIENCE_SANDBOX = 5.0, 30.0, 15.0, 2.0
 FRESH_POLL = timedelta(seconds=15)
 """A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
 nothing."""
@@ -113,17 +112,17 @@ class Job(BaseModel):
     """One generation, as the ledger keeps it. Frozen: a change is a new value, made by one of the methods below."""
 
     # What a later version wrote is kept: servers of two versions share a ledger while a team is brought up to date.
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", validate_by_name=True, serialize_by_alias=True)
 
-    key: str = Field(default_factory=lambda: uuid4().hex)
-    """Our own id, given before anything is sent; `unconfirmed-<key>` goes on answering for ever."""
+    id: str = Field(default_factory=lambda: uuid4().hex, validation_alias="key", serialization_alias="key")
+    """Assigned here before anything is sent. `unconfirmed-<id>` stays a valid remote id once the real one is known."""
     model: str
     origin: str
     """Where it was sent: scheme and host of the gateway, or `sandbox`. A job never stands for one of another origin."""
     tenant: str = ""
     """Whose it is; empty for the person whose machine this is."""
-    own_key: bool = False
-    """Submitted with a key that its tenant sent along with the call, which is kept nowhere."""
+    uses_caller_key: bool = Field(default=False, validation_alias="own_key", serialization_alias="own_key")
+    """Submitted with a gateway key that came with the call and is not stored."""
     remote_id: str | None = None
     state: State = State.UNCONFIRMED
     created_at: datetime = Field(default_factory=utc_now)
@@ -157,7 +156,7 @@ class Job(BaseModel):
 
     @property
     def request_id(self) -> str:
-        return f"{self.model}/{self.remote_id or UNCONFIRMED_PREFIX + self.key}"
+        return f"{self.model}/{self.remote_id or UNCONFIRMED_PREFIX + self.id}"
 
     @property
     def prompt(self) -> str:
@@ -196,18 +195,6 @@ class Job(BaseModel):
 
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
-
-    def patience_seconds(self, now: datetime) -> float:
-        """When it pays to ask again: after half of what is left, and once that is over, after a tenth of what has
-        passed.
-        """
-        if self.origin == IN_PROCESS:
-            return PATIENCE_SANDBOX
-        if self.state is State.UNCONFIRMED or not self.estimated_seconds:
-            return PATIENCE_UNKNOWN
-        elapsed = self.elapsed_seconds(now)
-        left = self.estimated_seconds - elapsed
-        return min(max(left / 2, elapsed / 10, PATIENCE_MIN), PATIENCE_MAX)
 
     def accepted(self, remote_id: str, *, retention: timedelta | None, sandbox: bool) -> "Job":
         """The gateway took it. Retention counts from submission, so that `expires_at` errs on the safe side."""
@@ -258,8 +245,8 @@ class Job(BaseModel):
             return self
         return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
 
-    def polled(self) -> "Job":
-        """It was asked for, and nothing new was learned."""
+    def touch(self) -> "Job":
+        """The gateway was polled, and nothing new was learned."""
         return self._changed(polled_at=utc_now(), polls=self.polls + 1)
 
     def saved(self, path: str) -> "Job":

@@ -1,8 +1,8 @@
-"""The ledger: every job, from before its submission. `base` says what a ledger does, `opening` picks the engine that a
-setting names, other modules are engines.
+"""Storage for jobs. `base` is the interface, `opening` picks the engine that a setting names, `engine` is what the
+engines share, and `instrumented` adds spans and metrics. Gateways are not known here: jobs are data.
 """
 
-from hailuo_mcp.ledger.base import ANY_JOB, Budget, JobPage, Ledger, SubmitPolicy
+from hailuo_mcp.ledger.base import ANY_JOB, Budget, Entered, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.ledger.opening import open_ledger
 
-__all__ = ["ANY_JOB", "Budget", "JobPage", "Ledger", "SubmitPolicy", "open_ledger"]
+__all__ = ["ANY_JOB", "Budget", "Entered", "JobPage", "Ledger", "SubmitPolicy", "open_ledger"]

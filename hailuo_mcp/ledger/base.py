@@ -1,8 +1,8 @@
-"""What a ledger does, whatever engine keeps it."""
+"""The interface of a ledger, and the values that its methods take and return."""
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,15 +16,12 @@ log = logging.getLogger(__name__)
 OnChange = Callable[[str], None]
 
 ANY_JOB = ""
-"""The key that listeners get where any job may have changed."""
-SECRET_BYTES = 32
-UNUSABLE = "The server's job ledger cannot be used now."
-"""What a caller on another machine is told; where it is kept is not for them."""
+"""Passed to `on_change` listeners in place of a job id when any job may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits a day (UTC), over all jobs of one tenant at these origins; None is no limit."""
+    """Limits per UTC day over all jobs of one tenant at these origins; None is no limit."""
 
     origins: frozenset[str]
     max_jobs: int | None = None
@@ -35,7 +32,7 @@ class Budget:
         return self.max_jobs is not None or self.max_usd is not None
 
     def check(self, job: Job, jobs_today: int, usd_today: float) -> None:
-        """Raises BudgetExceeded where one more job would break a limit; says what is spent, and when it resets."""
+        """Raises BudgetExceeded if one more job would break a limit; says what is spent, and when it resets."""
         midnight = day_start(job.created_at) + timedelta(days=1)
         resets = f"It resets at {midnight:%Y-%m-%d %H:%M} UTC."
         if self.max_jobs is not None and jobs_today >= self.max_jobs:
@@ -53,17 +50,38 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class SubmitPolicy:
-    """What is checked in the same transaction that enters a job."""
+    """What is checked in the transaction that creates a job."""
 
     budget: Budget
     duplicate_window: timedelta
-    """Zero turns the duplicate guard off."""
+    """Zero turns duplicate detection off."""
     force_new: bool = False
+
+    def find_duplicate(self, job: Job, candidates: Iterable[Job]) -> Job | None:
+        """The first of the candidates, all with the fingerprint of `job`, to return instead of creating `job`."""
+        return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
+
+    def _is_duplicate_of(self, earlier: Job, job: Job) -> bool:
+        """A failed, expired or uncharged job has no duplicates; an unconfirmed one does until it is resolved, however
+        old it is."""
+        if self.force_new or not self.duplicate_window or earlier.not_charged:
+            return False
+        if earlier.state in (State.FAILED, State.EXPIRED):
+            return False
+        return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= self.duplicate_window
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The job that the ledger has now: the one passed in if `created`, else an existing one."""
+
+    job: Job
+    created: bool
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Jobs, newest first; `total` of all that match, `spent_usd` by report, else by estimate."""
+    """Jobs, newest first; `total` counts all that match; `spent_usd` sums reported costs, or estimates without one."""
 
     jobs: tuple[Job, ...]
     total: int
@@ -71,7 +89,7 @@ class JobPage:
 
 
 class Ledger(ABC):
-    """Where jobs are kept. Every method is one transaction, safe with other processes on the same ledger.
+    """Storage for jobs. Every method is one transaction, safe with other processes on the same ledger.
 
     Raises:
         InternalError: the ledger cannot be read or written.
@@ -79,49 +97,53 @@ class Ledger(ABC):
 
     def __init__(self) -> None:
         self.on_change: list[OnChange] = []
-        """Each is called in the event loop with the key of a job that was entered or changed; that it was asked for in
-        vain (`Job.polled`) is no news. The empty key means that any job may have changed. A listener raises nothing,
-        and is quick. Whether news of other processes comes too, the engine says."""
+        """Listeners, called in the event loop with the id of a job that was created or significantly changed
+        (`is_significant_change`), or with `ANY_JOB` when it is not known which jobs changed: treat every job as
+        changed. A listener must be quick and must not raise. The engine decides whether changes made by other processes
+        are reported too."""
 
-    async def listen(self, tasks: TaskGroup) -> None:  # noqa: B027  not every engine can
-        """Begin to hear of what other processes do, until `tasks` are cancelled. Returns at once, also where the ledger
-        cannot be reached; nothing happens in an engine that hears of this process alone."""
+    async def listen(self, tasks: TaskGroup) -> None:  # noqa: B027  optional: not every engine supports it
+        """Start reporting changes made by other processes, until `tasks` are cancelled. Returns at once, even if the
+        ledger cannot be reached. Does nothing in an engine that only sees its own process."""
 
     @abstractmethod
-    async def create_if_absent(self, job: Job, guard: SubmitPolicy) -> Job:
-        """Write a new job and return that very object, or the one with its key, or the earlier identical one that
-        stands for it. Decided and written at once, so that of two equal calls one is entered, and the last place of a
-        budget is given once.
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+        """Create a job, unless one with its id or an earlier duplicate exists: then that one is returned. Atomic: of
+        two equal calls one creates a job, and the last place in a budget is given once.
+
+        Args:
+            first_poll_at: when the job is first due for `lease`; a job that `uses_caller_key` is never due.
 
         Raises:
             BudgetExceeded: nothing was written.
         """
 
     @abstractmethod
-    async def import_job(self, job: Job) -> Job:
-        """Write a job that was submitted elsewhere, unless its request id is known by now: then that one."""
+    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
+        """Add a job that was submitted elsewhere, unless its request id is known: then the known job is returned."""
 
     @abstractmethod
-    async def get(self, key: str) -> Job | None:
-        """The job with this key of ours."""
+    async def get(self, job_id: str) -> Job | None:
+        """The job with this id."""
 
     @abstractmethod
     async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        """The job with this remote id; of several, the newest of the preferred origin."""
+        """The job with this remote id; if there are several, the newest of the preferred origin."""
 
     @abstractmethod
-    async def change(self, key: str, change: Callable[[Job], Job]) -> Job:
-        """Replace a job by what `change` makes of its latest version. `change` may run more than once and does
-        nothing else.
+    async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        """Replace a job with the result of `change` on its latest version. `change` may be called more than once, so it
+        must have no side effects. A change that is not significant (`is_significant_change`) may be lost in a power
+        failure.
         """
 
     @abstractmethod
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
-        """The newest jobs; what was spent is summed over those of the given origins."""
+        """The newest jobs; `spent_usd` covers the tenant's jobs in any state at the given origins."""
 
     @abstractmethod
     async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
-        """The median time that recent jobs like this took; None where too few are known."""
+        """The median time that recent jobs like this took; None if too few are known."""
 
     @abstractmethod
     async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
@@ -130,11 +152,11 @@ class Ledger(ABC):
     @abstractmethod
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
         """The other unconfirmed jobs with the same fingerprint and origin, of any tenant: tenants may share an account
-        at a gateway, so that a row of its history may be another's."""
+        at a gateway, so a row of its history may belong to another tenant."""
 
     @abstractmethod
     async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
-        """The address of a picture that this tenant uploaded since then, by its content."""
+        """The URL of an image that this tenant has uploaded since then, by the digest of its content."""
 
     @abstractmethod
     async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None: ...
@@ -143,29 +165,29 @@ class Ledger(ABC):
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
-        """Take charge of jobs that are due to be looked at and nobody else is looking at, the longest due first; a
-        lease ends by itself."""
+        """Take jobs that are due to be polled and that no one else has leased, the longest due first. A lease expires
+        by itself."""
 
     @abstractmethod
-    async def release_lease(self, key: str, owner: str, until: datetime | None) -> None:
-        """Give back a lease: the job is due again then, or never. Nothing happens where another has it by now."""
+    async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
+        """Give back a lease; the job is due again at `until`, or never. Does nothing if another owner has the lease."""
 
     @abstractmethod
     async def secret(self) -> bytes:
-        """32 random bytes, made once and the same for everybody on this ledger: they sign links and addresses."""
+        """32 random bytes, generated once and shared by all processes on this ledger; they sign links."""
 
     @abstractmethod
     async def ready(self) -> None:
-        """Raises InternalError where the ledger cannot be used now; cheap, and soon."""
+        """Raises InternalError if the ledger cannot be used now; cheap and quick."""
 
     @abstractmethod
     async def close(self) -> None: ...
 
-    def _notify(self, key: str) -> None:
+    def _notify(self, job_id: str) -> None:
         for listener in self.on_change:
             try:
-                listener(key)
-            except Exception as error:  # a listener's fault is no reason to fail who wrote
+                listener(job_id)
+            except Exception as error:  # a broken listener must not fail the call that wrote
                 log.error("a listener to the ledger failed: %s", type(error).__name__)
 
 
@@ -173,27 +195,7 @@ def day_start(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def is_duplicate_of(earlier: Job, job: Job, guard: SubmitPolicy) -> bool:
-    """Whether an earlier job with the same fingerprint stands for this one. A failed, expired or uncharged one never
-    does; an unconfirmed one does until it is resolved, however old."""
-    if guard.force_new or not guard.duplicate_window or earlier.not_charged:
-        return False
-    if earlier.state in (State.FAILED, State.EXPIRED):
-        return False
-    return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= guard.duplicate_window
-
-
 def is_significant_change(before: Job, after: Job) -> bool:
-    """Whether a change is worth telling of."""
-    unnoticed = {"polled_at": None, "polls": 0, "updated_at": before.updated_at}
-    return before.model_copy(update=unnoticed) != after.model_copy(update=unnoticed)
-
-
-def duration_of(job: Job) -> int | None:
-    """What the job asked for, in seconds: by it, equal jobs are told from others."""
-    duration = job.parameters.get("duration")
-    return duration if isinstance(duration, int) else None
-
-
-MIN_SAMPLES = 3
-SAMPLES = 20
+    """Whether anything changed besides when and how often the gateway was polled."""
+    ignored = {"polled_at": None, "polls": 0, "updated_at": None}
+    return (vars(before) | ignored, before.model_extra) != (vars(after) | ignored, after.model_extra)

@@ -1,123 +1,146 @@
-"""A ledger under observation: what every job goes through passes here, whatever engine keeps it."""
+"""A ledger whose calls are spans, and whose jobs are counted as they change state."""
 
-import inspect
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta
+
+from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.ledger.base import Ledger, SubmitPolicy
+from hailuo_mcp.ledger.base import Entered, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.telemetry import Metrics, annotate_span, is_tracing, metrics, span
 
-L = TypeVar("L", bound=Ledger)
-Call = Callable[..., Awaitable[Any]]
-Change = Callable[[Job], Job]
 
+class InstrumentedLedger(Ledger):
+    """Wraps the ledger of any engine. Listeners added here are the inner ledger's."""
 
-def traced(ledger: L) -> L:
-    """The same ledger, whose calls are spans, and whose jobs are counted as they move.
+    def __init__(self, inner: Ledger) -> None:
+        super().__init__()
+        self._inner = inner
+        self.on_change = inner.on_change
 
-    The calls are found by looking, not listed, so that none which an engine has for itself is missed.
-    """
-    # set before the spans, so that what is counted is counted within them
-    _set(ledger, "create_if_absent", _entering(ledger.create_if_absent))
-    _set(ledger, "import_job", _adopting(ledger.import_job))
-    _set(ledger, "change", _changing(ledger.change))
-    for name in dir(Ledger):
-        call = getattr(ledger, name)
-        if not name.startswith("_") and inspect.iscoroutinefunction(call):
-            _set(ledger, name, _spanned(name, call))
-    return ledger
+    async def listen(self, tasks: TaskGroup) -> None:
+        await self._inner.listen(tasks)
 
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+        with _span("create_if_absent"):
+            return _record_entered(await self._inner.create_if_absent(job, policy, first_poll_at))
 
-def _set(ledger: Ledger, name: str, call: Call) -> None:
-    setattr(ledger, name, call)
+    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
+        with _span("import_job"):
+            return _record_entered(await self._inner.import_job(job, first_poll_at))
 
+    async def get(self, job_id: str) -> Job | None:
+        with _span("get"):
+            return await self._inner.get(job_id)
 
-def _spanned(name: str, call: Call) -> Call:
-    """Within a traced call, a span; by itself nothing: a watcher that finds nothing to do shall make no noise."""
-    title = f"ledger {name}"
+    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
+        with _span("find"):
+            return await self._inner.find(model, remote_id, tenant, prefer_origin)
 
-    @wraps(call)
-    async def spanned(*args: Any, **kwargs: Any) -> Any:
-        if not is_tracing():
-            return await call(*args, **kwargs)
-        with span(title):
-            return await call(*args, **kwargs)
-
-    return spanned
-
-
-def _entering(
-    create_if_absent: Callable[[Job, SubmitPolicy], Awaitable[Job]],
-) -> Callable[[Job, SubmitPolicy], Awaitable[Job]]:
-    @wraps(create_if_absent)
-    async def entering(job: Job, guard: SubmitPolicy) -> Job:
-        entered = await create_if_absent(job, guard)
-        if entered is job:  # else it is an earlier one
-            _seen(None, entered)
-        return entered
-
-    return entering
-
-
-def _adopting(import_job: Callable[[Job], Awaitable[Job]]) -> Callable[[Job], Awaitable[Job]]:
-    @wraps(import_job)
-    async def adopting(job: Job) -> Job:
-        adopted = await import_job(job)
-        if adopted is job:
-            _seen(None, adopted)
-        return adopted
-
-    return adopting
-
-
-def _changing(change: Callable[[str, Change], Awaitable[Job]]) -> Callable[[str, Change], Awaitable[Job]]:
-    @wraps(change)
-    async def changing(key: str, make: Change) -> Job:
+    async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         before: Job | None = None
 
-        def noted(job: Job) -> Job:
+        def noting(job: Job) -> Job:
             nonlocal before
-            before = job  # it may run more than once: the last is the one that counts
-            return make(job)
+            before = job  # it may be called more than once: the last call counts
+            return change(job)
 
-        after = await change(key, noted)
-        if before is not None:
-            _seen(before, after)
-        return after
+        with _span("change"):
+            after = await self._inner.change(job_id, noting)
+            if before is not None:
+                _record(before, after)
+            return after
 
-    return changing
+    async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
+        with _span("page"):
+            return await self._inner.page(tenant, state, limit, origins)
+
+    async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
+        with _span("usual_seconds"):
+            return await self._inner.usual_seconds(model, origin, duration)
+
+    async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
+        with _span("remote_ids"):
+            return await self._inner.remote_ids(model, origin)
+
+    async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
+        with _span("unconfirmed_like"):
+            return await self._inner.unconfirmed_like(job)
+
+    async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
+        with _span("upload"):
+            return await self._inner.upload(tenant, origin, digest, since)
+
+    async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None:
+        with _span("remember_upload"):
+            await self._inner.remember_upload(tenant, origin, digest, url)
+
+    async def lease(
+        self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
+    ) -> tuple[Job, ...]:
+        with _span("lease"):
+            return await self._inner.lease(owner, now, lasting, limit, origins)
+
+    async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
+        with _span("release_lease"):
+            await self._inner.release_lease(job_id, owner, until)
+
+    async def secret(self) -> bytes:
+        with _span("secret"):
+            return await self._inner.secret()
+
+    async def ready(self) -> None:
+        with _span("ready"):
+            await self._inner.ready()
+
+    async def close(self) -> None:
+        with _span("close"):
+            await self._inner.close()
 
 
-def _seen(before: Job | None, after: Job) -> None:
-    annotate_span(facts(after))
-    moved(before, after, metrics())
+_NO_SPAN = nullcontext()
 
 
-def moved(before: Job | None, after: Job, to: Metrics) -> None:
-    """Count a job that came into a new state, and once it ended, what it took."""
+def _span(method: str) -> AbstractContextManager[object]:
+    """A span inside a traced call only: a worker that finds nothing to do would otherwise start a trace each time."""
+    return span(f"ledger {method}") if is_tracing() else _NO_SPAN
+
+
+def _record_entered(entered: Entered) -> Entered:
+    if entered.created:
+        _record(None, entered.job)
+    return entered
+
+
+def _record(before: Job | None, after: Job) -> None:
+    if is_tracing():
+        annotate_span(span_attributes(after))
+    count_transition(before, after, metrics())
+
+
+def count_transition(before: Job | None, after: Job, to: Metrics) -> None:
+    """Count a job that changed state, and record its duration, polls and cost when it ends."""
     if before is not None and before.state is after.state:
         return
-    about = _labels(after)
-    to.transitions.add(1, {**about, "hailuo_mcp.state": after.state.value})
+    labels = _labels(after)
+    to.transitions.add(1, {**labels, "hailuo_mcp.state": after.state.value})
     if not after.state.is_terminal or (before is not None and before.state.is_terminal):
         return
-    ended = {**about, "hailuo_mcp.state": after.state.value}
+    ended = {**labels, "hailuo_mcp.state": after.state.value}
     to.polls.record(after.polls, ended)
     price = "estimated" if after.cost_usd is None else "reported"
-    to.spend.add(after.cost_estimate, {**about, **_tenant(after), "hailuo_mcp.price": price})
+    to.spend.add(after.cost_estimate, {**labels, **_tenant(after), "hailuo_mcp.price": price})
     if after.ended_at is None:
         return
     seconds = (after.ended_at - after.created_at).total_seconds()
     to.job_duration.record(seconds, ended)
-    # A job whose time was taken here, for want of a report, took exactly until its end was seen: it has no lag to tell.
+    # Without a reported duration, a job is taken to end when its end is noticed, so that there is no lag to record.
     if after.state is State.COMPLETED and after.took_seconds is not None and after.took_seconds < seconds:
-        to.notice_lag.record(seconds - after.took_seconds, about)
+        to.notice_lag.record(seconds - after.took_seconds, labels)
 
 
-def facts(job: Job) -> dict[str, str]:
-    """What a span says of a job."""
+def span_attributes(job: Job) -> dict[str, str]:
     known = {
         **_labels(job),
         **_tenant(job),
@@ -132,5 +155,5 @@ def _labels(job: Job) -> dict[str, str]:
 
 
 def _tenant(job: Job) -> dict[str, str]:
-    """Among figures for what is billed alone: each tenant makes each figure a series more."""
+    """Only on metrics of cost: every tenant adds a time series to each metric that has this label."""
     return {"hailuo_mcp.tenant": job.tenant} if job.tenant else {}

@@ -1,4 +1,4 @@
-"""Which engine keeps the ledger: the one place that reads the scheme of `HAILUO_MCP_DATABASE_URL`."""
+"""Picks the engine: the only place that reads the scheme of `HAILUO_MCP_DATABASE_URL`."""
 
 from importlib.util import find_spec
 
@@ -10,9 +10,9 @@ def open_ledger(settings: Settings) -> Ledger:
     """The ledger that the settings name; nothing is opened before its first use.
 
     Raises:
-        SettingsError: PostgreSQL is named, and its client is not installed.
+        SettingsError: the settings name PostgreSQL, and its client is not installed.
     """
-    # start-up time: the engine that is not used is not loaded
+    # start-up time: only the engine in use is loaded
     if not settings.on_postgres:
         from hailuo_mcp.ledger.sqlite import SqliteLedger
 

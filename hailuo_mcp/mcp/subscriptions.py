@@ -72,7 +72,7 @@ class Subscriptions:
 def _uris_of(job: Job) -> set[str]:
     """The resources that change with a job. It answers to the id it had before its gateway's answer, too."""
     uris = {JOBS}
-    for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.key}"):
+    for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.id}"):
         uris |= {f"{JOBS}/{request_id}", f"{JOBS}/{quote(request_id, safe='')}"}
     return uris
 

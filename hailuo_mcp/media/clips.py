@@ -148,7 +148,7 @@ def file_stem(job: Job) -> str:
     words = words.encode()[:_WORDS_BYTES_MAX].decode(errors="ignore")
     model = re.sub(r"[^A-Za-z0-9.]+", "-", job.model.split("/", 1)[-1])[:40]
     # The longest run of letters and digits: some ids end in the model's name, which tells no two jobs apart.
-    short_id = max(re.findall(r"[A-Za-z0-9]+", f"{job.remote_id or job.key} x"), key=len)[-8:]
+    short_id = max(re.findall(r"[A-Za-z0-9]+", f"{job.remote_id or job.id} x"), key=len)[-8:]
     parts = (f"{job.created_at:%Y-%m-%d}", model, words, short_id)
     return "-".join(stripped for part in parts if (stripped := part.strip("-")))
 

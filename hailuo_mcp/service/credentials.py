@@ -35,7 +35,7 @@ class Credentials:
     def gateway_for(self, job: Job, caller: Caller) -> Gateway | None:
         """The gateway that this job was sent to, with the key to ask it; None where that key is not at hand, or the
         gateway's address has changed since."""
-        if not job.own_key:
+        if not job.uses_caller_key:
             gateways = self._gateways_of(job.tenant)
         elif caller.keys and caller.tenant == job.tenant:
             gateways = self.gateways_for(caller)

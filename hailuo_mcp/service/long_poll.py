@@ -53,7 +53,7 @@ class LongPolls:
     @contextmanager
     def joined(self, wait: Wait) -> Generator[None]:
         """For the length of the block, changes of the job wake this call."""
-        job_id = wait.job.key
+        job_id = wait.job.id
         waits = self._waits.setdefault(job_id, set())
         waits.add(wait)
         try:

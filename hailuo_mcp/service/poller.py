@@ -19,6 +19,7 @@ from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.service.credentials import Credentials
+from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.telemetry import gateway_span, log_context, span
 
@@ -46,12 +47,14 @@ class Poller:
         ledger: Ledger,
         clips: ClipStore,
         tasks: TaskGroup,
+        policy: PollPolicy,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
         self._ledger = ledger
         self._clips = clips
         self._tasks = tasks
+        self._policy = policy
         self._polls = SingleFlight[Job](tasks)
         self._saves = SingleFlight[Job](tasks)
         self._webhooks: set[str] = set()
@@ -62,7 +65,7 @@ class Poller:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(job.key, lambda: _about(job, self._refresh(job, caller)))
+        return await self._polls.run(job.id, lambda: _about(job, self._refresh(job, caller)))
 
     async def advance(self, job: Job, *, save: bool) -> Job:
         """One step towards a saved clip: ask how the job stands, and with `save` fetch the clip of a completed one.
@@ -82,7 +85,7 @@ class Poller:
         Raises:
             HailuoError: as `ClipStore.save`; the job is untouched.
         """
-        return await self._saves.run(job.key, lambda: _about(job, self._save(job, caller)))
+        return await self._saves.run(job.id, lambda: _about(job, self._save(job, caller)))
 
     def on_webhook(self, job_id: str) -> None:
         """A gateway says that this job has changed: ask for it as soon as that is allowed; several such calls ask
@@ -112,7 +115,7 @@ class Poller:
             return job.warned(
                 f"This job was submitted with a key sent along with the call; send it again, in the header "
                 f"{key_header(job.model.split('/')[0])}, to learn more than this."
-                if job.own_key
+                if job.uses_caller_key
                 else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )
         if job.remote_id is None:
@@ -143,17 +146,18 @@ class Poller:
             seen = await self._recall(gateway, job)
             if seen is None:
                 raise
-        return await self._write(await self._ledger.import_job(job), seen)
+        entered = await self._ledger.import_job(job, self._policy.first_poll_at(job))
+        return await self._write(entered.job, seen)
 
     async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:
         if seen.video_url and seen.video_url.startswith("data:"):
             job, seen = await self._keep_inline(job, seen)
-        return await self._ledger.change(job.key, lambda j: j.apply_observation(seen, from_history=from_history))
+        return await self._ledger.change(job.id, lambda j: j.apply_observation(seen, from_history=from_history))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
         """A clip inside the answer is put on disk at once: it is far too large to pass on."""
         path = await self._clips.save(job.apply_observation(seen))
-        job = await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+        job = await self._ledger.change(job.id, lambda j: j.saved(str(path)))
         return job, seen.model_copy(update={"video_url": None})
 
     async def _not_found(self, gateway: Gateway, job: Job) -> Job:
@@ -161,7 +165,7 @@ class Poller:
         Afterwards the history is asked, and only then is the job given up."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
-            untouched = await self._ledger.change(job.key, lambda j: j.polled())
+            untouched = await self._ledger.change(job.id, lambda j: j.touch())
             return untouched.warned(
                 f"{gateway.title} says it does not know this job, which it should still keep: check that "
                 f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
@@ -175,7 +179,7 @@ class Poller:
             hint=Expired.default_hint,
             charged="unknown",
         )
-        return await self._ledger.change(job.key, lambda j: j.mark_expired(problem))
+        return await self._ledger.change(job.id, lambda j: j.mark_expired(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
         if not gateway.has_history:
@@ -204,11 +208,11 @@ class Poller:
             log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
             found = None
         if found is None:
-            return await self._ledger.change(job.key, lambda j: j.polled())
+            return await self._ledger.change(job.id, lambda j: j.touch())
         remote_id, seen = found
         log.info("found %s in the history as %s", job.request_id, remote_id)
         return await self._ledger.change(
-            job.key,
+            job.id,
             lambda j: j.accepted(remote_id, retention=gateway.retention, sandbox=seen.sandbox).apply_observation(seen),
         )
 
@@ -227,7 +231,7 @@ class Poller:
         except Expired:
             job = await self._fresh_link(job, caller)
             path = await self._fetched(job)
-        return await self._ledger.change(job.key, lambda j: j.saved(str(path)))
+        return await self._ledger.change(job.id, lambda j: j.saved(str(path)))
 
     async def _fetched(self, job: Job) -> Path:
         with gateway_span(job.model.split("/")[0], "file", job.model):

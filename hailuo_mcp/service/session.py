@@ -94,7 +94,7 @@ class Session:
         urls = self.services.urls
         if not (urls and self.tenant and job.video_path):
             return job
-        link, until = urls.clip(job.key, utc_now())
+        link, until = urls.clip(job.id, utc_now())
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
     def public_page(self, page: JobPage) -> JobPage:
@@ -113,11 +113,11 @@ class Session:
         *,
         dry_run: bool = False,
         force_new: bool = False,
-        key: str | None = None,
+        job_id: str | None = None,
     ) -> Submitted:
         """Submit a job, and return without waiting for its video.
 
-        `arguments` are canonical parameters, and optionally `model`. `key` names the job beforehand: called with it
+        `arguments` are canonical parameters, and optionally `model`. `job_id` names the job beforehand: called with it
         again, however much later, the same job is returned and nothing is sent.
 
         Raises:
@@ -136,7 +136,7 @@ class Session:
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
-        job, duplicate = await submitter.submit(prepared, force_new=force_new, key=key)
+        job, duplicate = await submitter.submit(prepared, force_new=force_new, job_id=job_id)
         job = job.warned(*prepared.choice)  # said once, not kept with the job
         if duplicate:
             job = job.warned(
@@ -241,7 +241,7 @@ class Session:
         untracked = Job(
             model=parsed.model,
             origin=gateway.origin,
-            own_key=bool(self.caller.keys),
+            uses_caller_key=bool(self.caller.keys),
             remote_id=parsed.remote_id,
             state=State.QUEUED,
             warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
@@ -285,7 +285,7 @@ class Session:
                     break
                 if await self.services.long_polls.pause(wait, min(left, self._interval(job))):
                     break
-                wait.update(await self.ledger.get(job.key) or job)  # another call may have asked meanwhile
+                wait.update(await self.ledger.get(job.id) or job)  # another call may have asked meanwhile
         if trouble:
             raise trouble
 

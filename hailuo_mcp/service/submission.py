@@ -162,7 +162,7 @@ class Submitter:
             model=spec.id,
             origin=gateway.origin,
             tenant=self._caller.tenant,
-            own_key=bool(self._caller.keys),
+            uses_caller_key=bool(self._caller.keys),
             parameters=prepared.record,
             body=gateway.submit_request(prepared.preview()).body or {},
             fingerprint=prepared.fingerprint,
@@ -175,10 +175,10 @@ class Submitter:
             error=lost_answer(gateway),
         )
 
-    async def submit(self, prepared: Prepared, *, force_new: bool, key: str | None = None) -> tuple[Job, bool]:
-        """Enter the job in the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
+    async def submit(self, prepared: Prepared, *, force_new: bool, job_id: str | None = None) -> tuple[Job, bool]:
+        """Write the job to the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
 
-        `key`: the caller's own key for the job. One that the ledger has is never sent again, whatever became of it.
+        `job_id`: the caller's own id for the job. One that the ledger has is never sent again, whatever came of it.
 
         Raises:
             BudgetExceeded, InvalidInput: nothing was written or sent.
@@ -186,7 +186,7 @@ class Submitter:
         """
         if self._settings.auto_download:
             await self._services.clips.check()
-        guard = SubmitPolicy(
+        policy = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
             force_new,
@@ -194,22 +194,23 @@ class Submitter:
         waiting_ends = anyio.current_time() + SUBMIT_SECONDS
         while True:
             job = await self.estimate(prepared)
-            job = job.model_copy(update={"key": key}) if key else job
-            entered = await self._services.ledger.create_if_absent(job, guard)
-            if entered is job:
-                # Whoever asked may be gone by now; the answer must be written down all the same.
+            job = job.model_copy(update={"id": job_id}) if job_id else job
+            first_poll_at = self._services.poll_policy.first_poll_at(job)
+            entered = await self._services.ledger.create_if_absent(job, policy, first_poll_at)
+            if entered.created:
+                # The caller may be gone when the answer comes; it must be written down all the same.
                 with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
                     return await self._send(prepared, job), False
-            outcome = await self._outcome_of(entered, waiting_ends)
-            if not outcome.not_charged or outcome.key == key:
+            outcome = await self._outcome_of(entered.job, waiting_ends)
+            if not outcome.not_charged or outcome.id == job_id:
                 return outcome, True
-            # The earlier one was refused while we waited for it: it stands for nothing, so this call is tried itself.
+            # The earlier one was refused while this call waited for it, and prevents nothing: this one is tried itself.
 
     async def _outcome_of(self, earlier: Job, waiting_ends: float) -> Job:
         """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
         while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
             await anyio.sleep(LOOK_AGAIN_SECONDS)
-            earlier = await self._services.ledger.get(earlier.key) or earlier
+            earlier = await self._services.ledger.get(earlier.id) or earlier
         return earlier
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
@@ -219,16 +220,16 @@ class Submitter:
             spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
             if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
-                job = await self._services.ledger.change(job.key, lambda j: j.model_copy(update={"body": body}))
+                job = await self._services.ledger.change(job.id, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._services.ledger.change(job.key, lambda j: j.mark_unconfirmed(problem))
+            return await self._services.ledger.change(job.id, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
             problem = self._caller.redact(refusal).problem
-            await self._services.ledger.change(job.key, lambda j: j.refused(problem))
+            await self._services.ledger.change(job.id, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
         log.info("submitted %s/%s", job.model, submission.remote_id)
@@ -237,7 +238,7 @@ class Submitter:
             return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
 
         try:
-            return await self._services.ledger.change(job.key, accept)
+            return await self._services.ledger.change(job.id, accept)
         except InternalError:
             # The id is worth more than the ledger: it answers also without it.
             return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
@@ -246,7 +247,7 @@ class Submitter:
         """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
         named."""
         urls = self._services.urls
-        ours = urls.callback(gateway.name, job.key) if urls and gateway.callbacks else None
+        ours = urls.callback(gateway.name, job.id) if urls and gateway.callbacks else None
         if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
             return spec
         return spec.model_copy(update={"callback_url": ours})

@@ -65,8 +65,8 @@ class Worker:
                 places = self._limits.at_once - len(self._in_hand)
                 due = await self._lease(places)
                 for job in due:
-                    if job.key not in self._in_hand:  # it is, where releasing it took longer than its lease
-                        self._in_hand.add(job.key)
+                    if job.id not in self._in_hand:  # it is, where releasing it took longer than its lease
+                        self._in_hand.add(job.id)
                         steps.start_soon(self._work_on, job)
                 if len(due) < places:
                     await anyio.sleep(self._limits.idle_seconds)
@@ -88,13 +88,13 @@ class Worker:
             with log_context(request_id=job.request_id, tenant=job.tenant), span("watch"):
                 delay = await self._step(job)
                 due = utc_now() + delay if delay is not None else None
-                await self._ledger.release_lease(job.key, self._name, due)
+                await self._ledger.release_lease(job.id, self._name, due)
         except HailuoError as error:  # its lease ends by itself
             log.warning("the worker is interrupted at %s: %s", job.request_id, error.problem.message)
         except Exception as error:
             log.error("the worker is interrupted at %s: %s", job.request_id, type(error).__name__)
         finally:
-            self._in_hand.discard(job.key)
+            self._in_hand.discard(job.id)
             self._place_freed.set()
 
     async def _step(self, job: Job) -> timedelta | None:
@@ -105,7 +105,7 @@ class Worker:
             with anyio.move_on_after(self._limits.step_seconds) as step:
                 job = await self._poller.advance(job, save=self._save)
             if step.cancelled_caught:
-                job = await self._ledger.get(job.key) or job
+                job = await self._ledger.get(job.id) or job
             return self._policy.in_background(job, utc_now(), save=self._save)
         except HailuoError as error:
             log.info("%s is asked for again later: %s", job.request_id, error.problem.code)

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.core.job import (
     FRESH_POLL,
-    IN_PROCESS,
     REMOTE_ID_MAX,
     Job,
     Observation,
@@ -168,7 +167,7 @@ def test_a_failure_brings_its_reason_and_keeps_it() -> None:
 
 def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
     open_job = job(State.UNCONFIRMED, error=PROBLEM)
-    assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.key}"
+    assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.id}"
     taken = open_job.accepted("r/1", retention=HOUR, sandbox=True)
     assert (taken.state, taken.error, taken.request_id, taken.sandbox) == (State.QUEUED, None, f"{MODEL}/r/1", True)
     assert taken.expires_at == taken.created_at + HOUR
@@ -209,14 +208,6 @@ def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
     assert job(State.FAILED, estimated_cost_usd=0.2, error=REFUSAL).cost_estimate == 0
 
 
-def test_it_pays_to_ask_again_after_half_of_what_is_left() -> None:
-    running = job(estimated_seconds=100)
-    waits = [running.patience_seconds(running.created_at + timedelta(seconds=s)) for s in (0, 60, 96, 400, 10_000)]
-    assert waits == [30, 20, pytest.approx(9.6), 30, 30]
-    assert job().patience_seconds(utc_now()) == job(State.UNCONFIRMED).patience_seconds(utc_now()) > 0
-    assert job(origin=IN_PROCESS).patience_seconds(utc_now()) < job().patience_seconds(utc_now())
-
-
 def test_a_vanished_job_is_expired_unless_nothing_is_left_to_ask() -> None:
     gone = job(State.PROCESSING).mark_expired(PROBLEM)
     assert (gone.state, gone.error) == (State.EXPIRED, PROBLEM)
@@ -253,7 +244,7 @@ def test_a_warning_is_said_once() -> None:
 
 
 def test_a_job_asked_in_vain_only_remembers_that_it_was_asked() -> None:
-    asked = job().polled()
+    asked = job().touch()
     assert asked.polled_at is not None
     assert asked.state is State.QUEUED
 
@@ -276,3 +267,11 @@ def test_a_job_is_frozen() -> None:
 def test_a_job_survives_being_written_down() -> None:
     full = job(State.COMPLETED, error=PROBLEM, warnings=("a",), expires_at=utc_now(), parameters={"duration": 6})
     assert Job.model_validate_json(full.model_dump_json()) == full
+
+
+def test_the_stored_document_keeps_the_names_that_earlier_versions_wrote() -> None:
+    stored = job(id="abc", uses_caller_key=True).model_dump_json()
+    assert stored.startswith(f'{{"key":"abc","model":"{MODEL}","origin":"https://gateway.example",')
+    assert '"tenant":"","own_key":true,"remote_id":null,' in stored
+    assert (read := Job.model_validate_json(stored)).id == "abc"
+    assert read.uses_caller_key

@@ -17,7 +17,7 @@ def let_pass(ledger: Path, time: timedelta) -> None:
             job = _earlier(Job.model_validate_json(document), time)
             db.execute(
                 "UPDATE jobs SET created_at = ?, document = ? WHERE key = ?",
-                (job.created_at.timestamp(), job.model_dump_json(), job.key),
+                (job.created_at.timestamp(), job.model_dump_json(), job.id),
             )
         db.execute("UPDATE watches SET due_at = due_at - ?", (time.total_seconds(),))
         db.execute("UPDATE uploads SET uploaded_at = uploaded_at - ?", (time.total_seconds(),))
@@ -30,7 +30,7 @@ async def let_pass_in_postgres(url: str, time: timedelta) -> None:
         for row in await db.fetch("SELECT document FROM hailuo_jobs FOR UPDATE"):
             job = _earlier(Job.model_validate_json(row["document"]), time)
             query = "UPDATE hailuo_jobs SET created_at = $1, document = $2 WHERE key = $3"
-            await db.execute(query, job.created_at, job.model_dump_json(), job.key)
+            await db.execute(query, job.created_at, job.model_dump_json(), job.id)
         await db.execute("UPDATE hailuo_watches SET due_at = due_at - $1::interval", time)
         await db.execute("UPDATE hailuo_uploads SET uploaded_at = uploaded_at - $1::interval", time)
     await db.close()

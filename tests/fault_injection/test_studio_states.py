@@ -129,7 +129,7 @@ class StudioMachine(RuleBasedStateMachine):
         assert submitted.duplicate is bool(standing)
         assert self._gateway.submissions - before == (0 if standing else 1)
         if standing:
-            assert submitted.job.key in standing
+            assert submitted.job.id in standing
 
     @rule(call=calls)
     def submit_anew(self, call: Call) -> None:
@@ -247,12 +247,12 @@ class StudioMachine(RuleBasedStateMachine):
     @invariant()
     def every_id_is_in_the_ledger_or_was_of_an_earlier_one(self) -> None:
         jobs = self._jobs()
-        known = {job.request_id for job in jobs} | {f"{job.model}/unconfirmed-{job.key}" for job in jobs}
+        known = {job.request_id for job in jobs} | {f"{job.model}/unconfirmed-{job.id}" for job in jobs}
         assert all(i in known or RequestId.parse(i).remote_id in self._orphans for i in self._ids)
 
     @invariant()
     def nothing_goes_backward(self) -> None:
-        jobs = {job.key: job for job in self._jobs()}
+        jobs = {job.id: job for job in self._jobs()}
         assert jobs.keys() >= self._seen.keys()
         for key, before in self._seen.items():
             now = jobs[key]
@@ -297,7 +297,7 @@ class StudioMachine(RuleBasedStateMachine):
         """Jobs that stand for another identical call, by the documents."""
         now, (model, prompt) = utc_now(), call
         return {
-            job.key
+            job.id
             for job in self._jobs()
             if (job.model, job.prompt) == (model, prompt)
             and job.state not in (State.FAILED, State.EXPIRED)

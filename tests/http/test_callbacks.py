@@ -68,7 +68,7 @@ async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> 
         job = await submit(session)
         sent = body_of(wire.posts[0])
         assert sent["request_type"] == "callback"
-        assert sent["callback_url"] == SignedUrls(HERE, SECRET, called_back=True).callback("apixo", job.key)
+        assert sent["callback_url"] == SignedUrls(HERE, SECRET, called_back=True).callback("apixo", job.id)
         assert "callback_url" not in job.parameters
         assert "callback" not in str((await session.jobs()).jobs)
 
@@ -113,7 +113,7 @@ async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
         job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         before = len(wire.requests)
-        forged = [address[:-1], address + "0", address.replace(job.key, "0" * 32), address.replace("apixo", "segmind")]
+        forged = [address[:-1], address + "0", address.replace(job.id, "0" * 32), address.replace("apixo", "segmind")]
         for wrong in forged:
             assert (await client.post(wrong, json=DONE)).status_code == 404
         assert (await client.get(address)).status_code == 405

@@ -105,7 +105,7 @@ async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_
         own = Session(session.services, Caller("ann"))
         job = (await own.generate(arguments_for(MODEL))).job
         await session.ledger.change(
-            job.key,
+            job.id,
             lambda j: j.model_copy(update={"state": State.COMPLETED, "video_url": f"data:video/mp4,{'A' * 40}"}),
         )
     async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as session:

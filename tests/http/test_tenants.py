@@ -320,7 +320,7 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Sess
 async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_never_was(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, ann, ben, calls):
         job = (await ann.generate(arguments_for(MODEL))).job
-        pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.key}": NEVER["unconfirmed"]}
+        pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.id}": NEVER["unconfirmed"]}
 
         async def asked(session: Session, request_id: str) -> list[list[str]]:
             each: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""What the tests of the ledger share: jobs, guards, and both engines."""
+"""What the tests of the ledger share: jobs, policies, and both engines."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +14,21 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 WINDOW = timedelta(minutes=10)
 FREE = Budget(ORIGINS)
-GUARD = SubmitPolicy(FREE, WINDOW)
+POLICY = SubmitPolicy(FREE, WINDOW)
+FIRST_POLL = timedelta(seconds=15)
 
 
 def ledger_at(url: str) -> Ledger:
     return open_ledger(Settings.model_validate({"database_url": url}))
+
+
+async def create(ledger: Ledger, job: Job, policy: SubmitPolicy = POLICY) -> Job:
+    """The job that the ledger has then: this one, or an earlier one."""
+    return (await ledger.create_if_absent(job, policy, job.created_at + FIRST_POLL)).job
+
+
+async def import_job(ledger: Ledger, job: Job) -> Job:
+    return (await ledger.import_job(job, job.created_at + FIRST_POLL)).job
 
 
 def a_job(fingerprint: str = "kite", **fields: Any) -> Job:

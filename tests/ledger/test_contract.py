@@ -12,7 +12,6 @@ from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
 from tests.ledger.shared import (
     FREE,
-    GUARD,
     HERE,
     MINUTE,
     NOON,
@@ -21,6 +20,8 @@ from tests.ledger.shared import (
     WINDOW,
     a_job,
     a_problem,
+    create,
+    import_job,
     jobs_a_day,
     ledger_at,
     usd_a_day,
@@ -31,15 +32,15 @@ from tests.ledger.shared import (
 
 async def test_an_entered_job_comes_back_whole(ledger: Ledger) -> None:
     job = a_job(parameters={"prompt": "ein Drachen steigt 🪁", "duration": 10}, body={"x": [1, None]}, warnings=("w",))
-    assert await ledger.create_if_absent(job, GUARD) == job
-    assert await ledger.get(job.key) == job
+    assert await create(ledger, job) == job
+    assert await ledger.get(job.id) == job
 
 
 async def test_what_a_later_version_wrote_survives_a_change_by_this_one(ledger: Ledger) -> None:
     later = Job.model_validate({**a_job().model_dump(), "since_2027": {"as": "it was"}})
-    await ledger.create_if_absent(later, GUARD)
-    await ledger.change(later.key, lambda job: job.model_copy(update={"polls": 3}))
-    kept = await ledger.get(later.key)
+    await create(ledger, later)
+    await ledger.change(later.id, lambda job: job.model_copy(update={"polls": 3}))
+    kept = await ledger.get(later.id)
     assert kept
     assert kept.model_dump() == {**later.model_dump(), "polls": 3, "updated_at": kept.updated_at}
 
@@ -49,21 +50,21 @@ async def test_an_unknown_key_is_no_job(ledger: Ledger) -> None:
 
 
 async def test_an_identical_job_within_the_window_stands_for_the_new_one(ledger: Ledger) -> None:
-    first = await ledger.create_if_absent(a_job(remote_id="r", state=State.QUEUED), GUARD)
-    assert await ledger.create_if_absent(a_job(created_at=NOON + WINDOW), GUARD) == first
+    first = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
+    assert await create(ledger, a_job(created_at=NOON + WINDOW)) == first
 
 
 async def test_an_identical_job_after_the_window_is_a_new_one(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job(remote_id="r", state=State.QUEUED), GUARD)
+    await create(ledger, a_job(remote_id="r", state=State.QUEUED))
     later = a_job(created_at=NOON + WINDOW + timedelta(seconds=1))
-    assert await ledger.create_if_absent(later, GUARD) == later
+    assert await create(ledger, later) == later
 
 
 async def test_force_new_and_a_window_of_zero_turn_the_guard_off(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job(), GUARD)
+    await create(ledger, a_job())
     for guard in (SubmitPolicy(FREE, WINDOW, force_new=True), SubmitPolicy(FREE, timedelta(0))):
         again = a_job()
-        assert await ledger.create_if_absent(again, guard) == again
+        assert await create(ledger, again, guard) == again
 
 
 @pytest.mark.parametrize(
@@ -75,37 +76,37 @@ async def test_force_new_and_a_window_of_zero_turn_the_guard_off(ledger: Ledger)
     ],
 )
 async def test_failed_expired_and_uncharged_jobs_block_nothing(ledger: Ledger, ended: dict[str, Any]) -> None:
-    await ledger.create_if_absent(a_job(**ended), GUARD)
+    await create(ledger, a_job(**ended))
     again = a_job()
-    assert await ledger.create_if_absent(again, GUARD) == again
+    assert await create(ledger, again) == again
 
 
 async def test_an_unconfirmed_job_blocks_however_old_it_is(ledger: Ledger) -> None:
-    lost = await ledger.create_if_absent(a_job(created_at=NOON - timedelta(days=30), error=a_problem("unknown")), GUARD)
-    assert await ledger.create_if_absent(a_job(), GUARD) == lost
+    lost = await create(ledger, a_job(created_at=NOON - timedelta(days=30), error=a_problem("unknown")))
+    assert await create(ledger, a_job()) == lost
 
 
 @pytest.mark.parametrize("other", [{"origin": "https://other.example"}, {"tenant": "someone"}, {"fingerprint": "x"}])
 async def test_a_job_of_another_origin_tenant_or_content_blocks_nothing(ledger: Ledger, other: dict[str, Any]) -> None:
-    await ledger.create_if_absent(a_job(), GUARD)
+    await create(ledger, a_job())
     job = a_job(**other)
-    assert await ledger.create_if_absent(job, GUARD) == job
+    assert await create(ledger, job) == job
 
 
 async def test_the_guard_looks_past_a_failed_job_to_an_older_living_one(ledger: Ledger) -> None:
-    living = await ledger.create_if_absent(a_job(remote_id="r", state=State.QUEUED), GUARD)
+    living = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
     failed = a_job(created_at=NOON + timedelta(minutes=1), state=State.FAILED, error=a_problem("no"))
-    await ledger.create_if_absent(failed, SubmitPolicy(FREE, WINDOW, force_new=True))
-    assert await ledger.create_if_absent(a_job(created_at=NOON + timedelta(minutes=2)), GUARD) == living
+    await create(ledger, failed, SubmitPolicy(FREE, WINDOW, force_new=True))
+    assert await create(ledger, a_job(created_at=NOON + timedelta(minutes=2))) == living
 
 
 # --- budgets ------------------------------------------------------------------------------------------------------
 
 
 async def test_the_budget_of_jobs_ends_the_day(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job("one"), jobs_a_day(1))
+    await create(ledger, a_job("one"), jobs_a_day(1))
     with pytest.raises(BudgetExceeded) as refused:
-        await ledger.create_if_absent(a_job("two"), jobs_a_day(1))
+        await create(ledger, a_job("two"), jobs_a_day(1))
     assert refused.value.problem.charged == "no"
     assert "1 jobs a day" in refused.value.problem.message
     assert "2026-11-22 00:00 UTC" in refused.value.problem.hint
@@ -114,54 +115,54 @@ async def test_the_budget_of_jobs_ends_the_day(ledger: Ledger) -> None:
 
 async def test_the_day_begins_at_midnight_utc(ledger: Ledger) -> None:
     last_second = datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC)
-    await ledger.create_if_absent(a_job("late", created_at=last_second), jobs_a_day(1))
+    await create(ledger, a_job("late", created_at=last_second), jobs_a_day(1))
     tomorrow_here_today_in_utc = (last_second + timedelta(seconds=1)).astimezone(UTC)
     early = a_job("early", created_at=tomorrow_here_today_in_utc)
-    assert await ledger.create_if_absent(early, jobs_a_day(1)) == early
+    assert await create(ledger, early, jobs_a_day(1)) == early
 
 
 async def test_a_job_that_was_not_charged_is_not_counted(ledger: Ledger) -> None:
     refused = a_job("refused", state=State.FAILED, error=a_problem("no"), budget_cost_usd=1.0)
-    await ledger.create_if_absent(refused, jobs_a_day(1))
+    await create(ledger, refused, jobs_a_day(1))
     job = a_job("next", budget_cost_usd=1.0)
-    assert await ledger.create_if_absent(job, SubmitPolicy(Budget(ORIGINS, max_jobs=1, max_usd=1.0), WINDOW)) == job
+    assert await create(ledger, job, SubmitPolicy(Budget(ORIGINS, max_jobs=1, max_usd=1.0), WINDOW)) == job
 
 
 @pytest.mark.parametrize("charged", ["unknown", "yes"])
 async def test_a_job_that_may_have_been_charged_is_counted(ledger: Ledger, charged: Charged) -> None:
-    await ledger.create_if_absent(a_job("lost", error=a_problem(charged), budget_cost_usd=0.4), usd_a_day(0.5))
+    await create(ledger, a_job("lost", error=a_problem(charged), budget_cost_usd=0.4), usd_a_day(0.5))
     with pytest.raises(BudgetExceeded):
-        await ledger.create_if_absent(a_job("next", budget_cost_usd=0.2), usd_a_day(0.5))
+        await create(ledger, a_job("next", budget_cost_usd=0.2), usd_a_day(0.5))
 
 
 async def test_money_counts_by_the_reported_cost_else_by_the_estimate(ledger: Ledger) -> None:
-    job = await ledger.create_if_absent(a_job("one", budget_cost_usd=0.4), usd_a_day(1.0))
+    job = await create(ledger, a_job("one", budget_cost_usd=0.4), usd_a_day(1.0))
     with pytest.raises(BudgetExceeded, match=r"\$0\.40 spent today, this one counts as \$0\.70"):
-        await ledger.create_if_absent(a_job("two", budget_cost_usd=0.7), usd_a_day(1.0))
-    await ledger.change(job.key, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.3)))
+        await create(ledger, a_job("two", budget_cost_usd=0.7), usd_a_day(1.0))
+    await ledger.change(job.id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.3)))
     exactly = a_job("two", budget_cost_usd=0.7)
-    assert await ledger.create_if_absent(exactly, usd_a_day(1.0)) == exactly
+    assert await create(ledger, exactly, usd_a_day(1.0)) == exactly
 
 
 async def test_jobs_of_other_origins_and_tenants_use_up_no_budget(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job("one", origin="sandbox"), jobs_a_day(1))
-    await ledger.create_if_absent(a_job("two", tenant="someone"), jobs_a_day(1))
+    await create(ledger, a_job("one", origin="sandbox"), jobs_a_day(1))
+    await create(ledger, a_job("two", tenant="someone"), jobs_a_day(1))
     job = a_job("three")
-    assert await ledger.create_if_absent(job, jobs_a_day(1)) == job
+    assert await create(ledger, job, jobs_a_day(1)) == job
 
 
 async def test_a_duplicate_is_returned_though_the_budget_is_used_up(ledger: Ledger) -> None:
-    first = await ledger.create_if_absent(a_job(), jobs_a_day(1))
-    assert await ledger.create_if_absent(a_job(), jobs_a_day(1)) == first
+    first = await create(ledger, a_job(), jobs_a_day(1))
+    assert await create(ledger, a_job(), jobs_a_day(1)) == first
 
 
 # --- changing, finding, listing -----------------------------------------------------------------------------------
 
 
 async def test_a_change_sees_the_latest_version(ledger: Ledger) -> None:
-    job = await ledger.create_if_absent(a_job(), GUARD)
-    await asyncio.gather(*(ledger.change(job.key, _one_more) for _ in range(20)))
-    changed = await ledger.get(job.key)
+    job = await create(ledger, a_job())
+    await asyncio.gather(*(ledger.change(job.id, _one_more) for _ in range(20)))
+    changed = await ledger.get(job.id)
     assert changed
     assert changed.parameters == {"n": 20}
 
@@ -171,10 +172,10 @@ def _one_more(job: Job) -> Job:
 
 
 async def test_a_change_that_fails_changes_nothing(ledger: Ledger) -> None:
-    job = await ledger.create_if_absent(a_job(), GUARD)
+    job = await create(ledger, a_job())
     with pytest.raises(ZeroDivisionError):
-        await ledger.change(job.key, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
-    assert await ledger.get(job.key) == job
+        await ledger.change(job.id, lambda _: 1 // 0)  # pyright: ignore[reportArgumentType]  never returns
+    assert await ledger.get(job.id) == job
 
 
 async def test_a_change_of_a_job_that_is_gone_is_an_error(ledger: Ledger) -> None:
@@ -186,7 +187,7 @@ async def test_find_prefers_the_origin_then_the_newest(ledger: Ledger) -> None:
     old = a_job("1", remote_id="r", origin=HERE)
     new = a_job("2", remote_id="r", origin="sandbox", created_at=NOON + timedelta(hours=1))
     for job in (old, new, a_job("3", remote_id="r", model="a/c"), a_job("4", remote_id="r", tenant="someone")):
-        await ledger.create_if_absent(job, GUARD)
+        await create(ledger, job)
     assert await ledger.find("a/b", "r", "", HERE) == old
     assert await ledger.find("a/b", "r", "", "sandbox") == new
     assert await ledger.find("a/b", "r", "", "https://elsewhere.example") == new
@@ -194,10 +195,10 @@ async def test_find_prefers_the_origin_then_the_newest(ledger: Ledger) -> None:
 
 
 async def test_adopting_a_known_job_returns_the_known_one(ledger: Ledger) -> None:
-    known = await ledger.import_job(a_job(remote_id="r"))
-    assert await ledger.import_job(a_job(remote_id="r", fingerprint="")) == known
+    known = await import_job(ledger, a_job(remote_id="r"))
+    assert await import_job(ledger, a_job(remote_id="r", fingerprint="")) == known
     elsewhere = a_job(remote_id="r", origin="sandbox")
-    assert await ledger.import_job(elsewhere) == elsewhere
+    assert await import_job(ledger, elsewhere) == elsewhere
 
 
 async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledger) -> None:
@@ -206,8 +207,8 @@ async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledg
     jobs.append(a_job("refused", state=State.FAILED, error=a_problem("no"), estimated_cost_usd=0.25))
     jobs.append(a_job("sandbox", origin="sandbox", estimated_cost_usd=0.25, created_at=NOON - timedelta(days=1)))
     for job in (*jobs, a_job("theirs", tenant="someone", estimated_cost_usd=0.25)):
-        await ledger.create_if_absent(job, GUARD)
-    await ledger.change(jobs[0].key, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))
+        await create(ledger, job)
+    await ledger.change(jobs[0].id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))
     page = await ledger.page("", None, 2, ORIGINS)
     assert page.jobs == (jobs[3], jobs[2])
     assert (page.total, page.spent_usd) == (7, 1.25)
@@ -217,11 +218,11 @@ async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledg
 
 async def test_usual_seconds_is_the_median_of_at_least_three(ledger: Ledger) -> None:
     for n, took in enumerate((80.0, 300.0)):
-        await ledger.create_if_absent(a_job(str(n), took_seconds=took, parameters={"duration": 6}), GUARD)
+        await create(ledger, a_job(str(n), took_seconds=took, parameters={"duration": 6}))
     assert await ledger.usual_seconds("a/b", HERE, 6) is None
-    await ledger.create_if_absent(a_job("3", took_seconds=90.0, parameters={"duration": 6}), GUARD)
-    await ledger.create_if_absent(a_job("4", took_seconds=900.0, parameters={"duration": 10}), GUARD)
-    await ledger.create_if_absent(a_job("5", took_seconds=1.0, parameters={"duration": 6}, origin="sandbox"), GUARD)
+    await create(ledger, a_job("3", took_seconds=90.0, parameters={"duration": 6}))
+    await create(ledger, a_job("4", took_seconds=900.0, parameters={"duration": 10}))
+    await create(ledger, a_job("5", took_seconds=1.0, parameters={"duration": 6}, origin="sandbox"))
     assert await ledger.usual_seconds("a/b", HERE, 6) == 90.0
     assert await ledger.usual_seconds("a/b", HERE, 10) is None
     assert await ledger.usual_seconds("a/b", HERE, None) is None
@@ -229,7 +230,7 @@ async def test_usual_seconds_is_the_median_of_at_least_three(ledger: Ledger) -> 
 
 async def test_remote_ids_are_those_of_the_model_at_the_origin(ledger: Ledger) -> None:
     for fields in ({"remote_id": "r"}, {}, {"remote_id": "s", "origin": "sandbox"}, {"remote_id": "t", "model": "a/c"}):
-        await ledger.create_if_absent(a_job(json.dumps(fields), **fields), GUARD)
+        await create(ledger, a_job(json.dumps(fields), **fields))
     assert await ledger.remote_ids("a/b", HERE) == {"r"}
 
 
@@ -246,60 +247,60 @@ async def test_an_upload_is_remembered_by_tenant_origin_and_content_for_a_while(
 
 
 async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: Ledger) -> None:
-    job = await ledger.create_if_absent(a_job(remote_id="r"), GUARD)
-    await ledger.create_if_absent(a_job("elsewhere", origin="sandbox"), GUARD)
+    job = await create(ledger, a_job(remote_id="r"))
+    await create(ledger, a_job("elsewhere", origin="sandbox"))
     assert await ledger.lease("one", NOON, MINUTE, 4, ORIGINS) == ()  # no clip is done in its first moments
     assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (job,)
     assert await ledger.lease("two", NOON + 2 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 2 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
-    await ledger.release_lease(job.key, "one", None)  # too late: another has it
-    await ledger.release_lease(job.key, "two", NOON + 5 * MINUTE)
+    await ledger.release_lease(job.id, "one", None)  # too late: another has it
+    await ledger.release_lease(job.id, "two", NOON + 5 * MINUTE)
     assert await ledger.lease("two", NOON + 5 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 5 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
-    await ledger.release_lease(job.key, "two", None)
+    await ledger.release_lease(job.id, "two", None)
     assert await ledger.lease("two", NOON + 50 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
 async def test_what_is_due_longest_is_leased_first(ledger: Ledger) -> None:
     minutes = (3, 1, 4, 2)
-    jobs = {n: await ledger.create_if_absent(a_job(str(n), created_at=NOON + n * MINUTE), GUARD) for n in minutes}
+    jobs = {n: await create(ledger, a_job(str(n), created_at=NOON + n * MINUTE)) for n in minutes}
     assert await ledger.lease("one", NOON + 9 * MINUTE, MINUTE, 3, ORIGINS) == (jobs[1], jobs[2], jobs[3])
 
 
 async def test_of_many_leases_at_once_each_job_is_in_one(ledger: Ledger) -> None:
-    jobs = [await ledger.create_if_absent(a_job(str(n)), GUARD) for n in range(20)]
+    jobs = [await create(ledger, a_job(str(n))) for n in range(20)]
     leases = await asyncio.gather(
         *(ledger.lease(str(n), NOON + MINUTE, MINUTE, 3, ORIGINS) for n in range(8)),
     )
-    leased = [job.key for lease in leases for job in lease]
+    leased = [job.id for lease in leases for job in lease]
     assert len(leased) == len(set(leased))
-    assert set(leased) <= {job.key for job in jobs}
+    assert set(leased) <= {job.id for job in jobs}
     assert len(leased) >= 18  # a lease that meets another's rows passes them over, though no others are left for it
 
 
 async def test_a_job_whose_key_is_kept_nowhere_is_not_watched(ledger: Ledger) -> None:
-    await ledger.create_if_absent(a_job("one", own_key=True), GUARD)
-    await ledger.import_job(a_job("two", own_key=True, remote_id="r"))
+    await create(ledger, a_job("one", uses_caller_key=True))
+    await import_job(ledger, a_job("two", uses_caller_key=True, remote_id="r"))
     assert await ledger.lease("one", NOON + 9 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
 async def test_unconfirmed_jobs_alike_are_found_over_all_tenants(ledger: Ledger) -> None:
-    job = await ledger.create_if_absent(a_job(), GUARD)
-    twin = await ledger.create_if_absent(a_job(tenant="someone"), GUARD)
+    job = await create(ledger, a_job())
+    twin = await create(ledger, a_job(tenant="someone"))
     for other in (
         a_job(tenant="else", state=State.QUEUED, remote_id="r"),
         a_job(origin="sandbox"),
         a_job("another"),
     ):
-        await ledger.create_if_absent(other, GUARD)
+        await create(ledger, other)
     assert await ledger.unconfirmed_like(job) == (twin,)
     assert await ledger.unconfirmed_like(twin) == (job,)
 
 
 async def test_an_entered_job_that_is_entered_again_is_its_own_and_one(ledger: Ledger) -> None:
     """As after a commit whose answer was lost; the guard is PostgreSQL's, SQLite's commits answer."""
-    job = await ledger.create_if_absent(a_job(), jobs_a_day(1))
-    again = await ledger.create_if_absent(job, jobs_a_day(1))
+    job = await create(ledger, a_job(), jobs_a_day(1))
+    again = await create(ledger, job, jobs_a_day(1))
     assert again == job
     assert (await ledger.page("", None, 10, ORIGINS)).total == 1
 
@@ -327,17 +328,17 @@ async def test_listeners_hear_of_entered_adopted_and_changed_jobs_and_of_nothing
         heard.append(key)
 
     ledger.on_change.append(listen)
-    job = await ledger.create_if_absent(a_job(), GUARD)
-    assert heard == [job.key]
-    await ledger.create_if_absent(a_job(), GUARD)  # a duplicate
-    adopted = await ledger.import_job(a_job(remote_id="r"))
-    await ledger.import_job(a_job(remote_id="r"))  # known
-    assert heard == [job.key, adopted.key]
-    await ledger.change(job.key, lambda j: j)
-    await ledger.change(job.key, lambda j: j.polled())
-    assert heard == [job.key, adopted.key]
-    await ledger.change(job.key, lambda j: j.apply_observation(Observation(state=State.PROCESSING)))
-    assert heard == [job.key, adopted.key, job.key]
+    job = await create(ledger, a_job())
+    assert heard == [job.id]
+    await create(ledger, a_job())  # a duplicate
+    adopted = await import_job(ledger, a_job(remote_id="r"))
+    await import_job(ledger, a_job(remote_id="r"))  # known
+    assert heard == [job.id, adopted.id]
+    await ledger.change(job.id, lambda j: j)
+    await ledger.change(job.id, lambda j: j.touch())
+    assert heard == [job.id, adopted.id]
+    await ledger.change(job.id, lambda j: j.apply_observation(Observation(state=State.PROCESSING)))
+    assert heard == [job.id, adopted.id, job.id]
 
 
 async def test_a_listener_that_fails_fails_nobody_else(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
@@ -347,8 +348,8 @@ async def test_a_listener_that_fails_fails_nobody_else(ledger: Ledger, caplog: p
         raise ZeroDivisionError
 
     ledger.on_change += [fail, heard.append]
-    job = await ledger.create_if_absent(a_job(), GUARD)
-    assert heard == [job.key]
+    job = await create(ledger, a_job())
+    assert heard == [job.id]
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -11,7 +11,7 @@ import pytest
 from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import Ledger, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
-from tests.ledger.shared import FREE, HERE, NOON, a_job
+from tests.ledger.shared import FREE, HERE, NOON, a_job, create
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -20,9 +20,9 @@ FEW, MANY, LOOKS = 100, 100_000, 1_000
 
 async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
     """One job entered as ever, and copies of it by the engine itself."""
-    pattern = a_job("many-0", key="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
+    pattern = a_job("many-0", id="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
     if not begin:
-        await ledger.create_if_absent(pattern, SubmitPolicy(FREE, timedelta(0), force_new=True))
+        await create(ledger, pattern, SubmitPolicy(FREE, timedelta(0), force_new=True))
     columns = "tenant, origin, model, state, duration, took_seconds, counted, counted_usd, known_usd"
     if isinstance(ledger, SqliteLedger):
         import sqlite3
@@ -65,10 +65,10 @@ async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
             elif name == "get":
                 job = await ledger.get(wanted)
             else:
-                job = await ledger.create_if_absent(new, SubmitPolicy(FREE, timedelta(minutes=10)))
+                job = await create(ledger, new, SubmitPolicy(FREE, timedelta(minutes=10)))
             times.append((time.perf_counter() - began) * 1000)
             assert job
-            assert job.key == (new.key if name == "enter" else wanted)
+            assert job.id == (new.id if name == "enter" else wanted)
         told[name] = f"{median(times):.2f}/{quantiles(times, n=100)[98]:.2f}"
     return told
 

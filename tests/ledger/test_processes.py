@@ -13,7 +13,7 @@ import pytest
 
 from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import Ledger
-from tests.ledger.shared import GUARD, ORIGINS, a_job
+from tests.ledger.shared import ORIGINS, a_job, create
 from tests.ledger.worker import CALLS, JOBS_A_DAY
 
 PROCESSES = 8
@@ -64,13 +64,16 @@ async def test_the_last_places_of_a_budget_are_given_once_over_all_processes(
 async def test_changes_of_several_processes_are_never_lost_and_never_go_backward(
     workers: Workers, url: str, ledger: Ledger
 ) -> None:
-    await ledger.create_if_absent(a_job(key="shared", remote_id="r", state=State.QUEUED), GUARD)
+    await create(ledger, a_job(id="shared", remote_id="r", state=State.QUEUED))
     said = await together(workers, "change", url)
     assert said.count("completed") >= 1
     job = await ledger.get("shared")
     assert job
     assert job.state is State.COMPLETED
     assert len(job.warnings) == PROCESSES * 10
+    for state, total in ((None, 1), (State.COMPLETED, 1), (State.QUEUED, 0), (State.PROCESSING, 0)):
+        page = await ledger.page("", state, 1, ORIGINS)
+        assert (page.total, page.spent_usd) == (total, 1.0)
 
 
 async def test_processes_that_start_at_once_make_one_ledger(workers: Workers, url: str) -> None:
@@ -80,8 +83,8 @@ async def test_processes_that_start_at_once_make_one_ledger(workers: Workers, ur
 
 
 async def test_each_due_job_is_leased_by_one_of_several_processes(workers: Workers, url: str, ledger: Ledger) -> None:
-    jobs = [await ledger.create_if_absent(a_job(str(n)), GUARD) for n in range(40)]
+    jobs = [await create(ledger, a_job(str(n))) for n in range(40)]
     said = await together(workers, "lease", url)
     assert len(said) == len(set(said))
-    assert set(said) <= {job.key for job in jobs}
+    assert set(said) <= {job.id for job in jobs}
     assert len(said) >= 30  # a process that meets only rows that others hold just now goes home early

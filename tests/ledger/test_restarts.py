@@ -15,7 +15,7 @@ from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import ANY_JOB
 from hailuo_mcp.ledger.postgres import PostgresLedger
-from tests.ledger.shared import GUARD, HERE, ORIGINS, a_job
+from tests.ledger.shared import HERE, ORIGINS, a_job, create
 from tests.postgres import Postgres, started_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -43,19 +43,19 @@ async def test_a_restart_in_the_middle_loses_nothing_and_callers_only_wait(
         job = await work
         slowest, calls = max(slowest, time.monotonic() - began), calls + 1
         assert job
-        assert job.key == key
+        assert job.id == key
 
     def accept(job: Job) -> Job:
-        return job.accepted(f"r-{job.key}", retention=None, sandbox=False)
+        return job.accepted(f"r-{job.id}", retention=None, sandbox=False)
 
     async def call(ledger: PostgresLedger) -> None:
         """The way of a submission and a poll through the ledger, again and again."""
         while not over:
             job = a_job(uuid4().hex)
-            await timed(job.key, ledger.create_if_absent(job, GUARD))
-            await timed(job.key, ledger.change(job.key, accept))
-            await timed(job.key, ledger.find("a/b", f"r-{job.key}", "", HERE))
-            entered.append(job.key)
+            await timed(job.id, create(ledger, job))
+            await timed(job.id, ledger.change(job.id, accept))
+            await timed(job.id, ledger.find("a/b", f"r-{job.id}", "", HERE))
+            entered.append(job.id)
 
     with own_postgres.database() as url:
         ledgers = [PostgresLedger(url) for _ in range(2)]
@@ -92,11 +92,11 @@ async def test_a_server_that_stays_away_is_an_error_after_a_while_and_none_once_
 ) -> None:
     with own_postgres.database() as url:
         ledger = PostgresLedger(url)
-        job = await ledger.create_if_absent(a_job(), GUARD)
+        job = await create(ledger, a_job())
         await asyncio.to_thread(own_postgres.stop)
         began = time.monotonic()
         with pytest.raises(InternalError) as refused:
-            await ledger.get(job.key)
+            await ledger.get(job.id)
         waited = time.monotonic() - began
         began = time.monotonic()
         with pytest.raises(InternalError):
@@ -107,6 +107,6 @@ async def test_a_server_that_stays_away_is_an_error_after_a_while_and_none_once_
         assert 10 < waited < 30
         assert unready < 5
         await asyncio.to_thread(own_postgres.start)
-        assert await ledger.get(job.key) == job
+        assert await ledger.get(job.id) == job
         await ledger.ready()
         await ledger.close()

@@ -1,5 +1,6 @@
 """The file of the SQLite ledger: how it is made, kept and refused."""
 
+import asyncio
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import State
-from hailuo_mcp.ledger.sqlite import MIGRATIONS, SqliteLedger
-from tests.ledger.shared import GUARD, HERE, NOON, a_job
+from hailuo_mcp.ledger import JobPage
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
+from tests.ledger.shared import HERE, NOON, ORIGINS, a_job, create
 
 
 async def test_the_file_is_made_at_the_first_use_in_wal_mode_with_its_schema_version(tmp_path: Path) -> None:
@@ -26,7 +29,7 @@ async def test_jobs_live_through_a_restart(tmp_path: Path) -> None:
     job = a_job()
     for step in ("enter", "get"):
         ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
-        assert (await ledger.create_if_absent(job, GUARD) if step == "enter" else await ledger.get(job.key)) == job
+        assert (await create(ledger, job) if step == "enter" else await ledger.get(job.id)) == job
         await ledger.close()
 
 
@@ -40,19 +43,76 @@ async def test_every_earlier_schema_is_brought_up_with_its_jobs(tmp_path: Path, 
     job = a_job(remote_id="r", state=State.QUEUED)
     if version:
         columns = "key, tenant, origin, model, remote_id, state, created_at, fingerprint, counted, document"
-        values = (job.key, "", HERE, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
+        values = (job.id, "", HERE, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
         marks = ",".join("?" * len(values))
-        query = f"INSERT INTO jobs ({columns}, counted_usd, known_usd) VALUES ({marks}, 0, 0)"  # noqa: S608  marks
+        query = f"INSERT INTO jobs ({columns}, counted_usd, known_usd) VALUES ({marks}, 0, 0.5)"  # noqa: S608  marks
         old.execute(query, values)
     if version >= 2:
-        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.key, HERE))
+        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.id, HERE))
     old.commit()
     old.close()
     ledger = SqliteLedger(path)
-    assert await ledger.get(job.key) == (job if version else None)
+    assert await ledger.get(job.id) == (job if version else None)
     if version:
         assert await ledger.lease("one", NOON, timedelta(minutes=1), 4, frozenset({HERE})) == (job,)
+        assert await ledger.page("", None, 4, ORIGINS) == JobPage((job,), 1, 0.5)
     assert _pragma(path, "user_version") == len(MIGRATIONS)
+    await ledger.close()
+
+
+async def test_totals_stay_right_when_an_earlier_version_or_a_person_writes(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    ledger = SqliteLedger(path)
+    for n in range(3):
+        await create(ledger, a_job(str(n), id=str(n), estimated_cost_usd=0.1))
+    with sqlite3.connect(path) as db:
+        changed = "'failed', created_at, fingerprint, duration, took_seconds, counted, counted_usd, 0.7, document"
+        db.execute(
+            "INSERT OR REPLACE INTO jobs SELECT key, tenant, origin, model, remote_id,"  # noqa: S608  fixed words
+            f" {changed} FROM jobs WHERE key <> '2'"
+        )
+        db.execute("DELETE FROM watches WHERE key = '0'")
+        db.execute("DELETE FROM jobs WHERE key = '0'")
+    db.close()
+    for state, total in ((None, 2), (State.FAILED, 1), (State.UNCONFIRMED, 1), (State.QUEUED, 0)):
+        page = await ledger.page("", state, 10, ORIGINS)
+        assert (page.total, page.spent_usd) == (total, 0.8)
+    await ledger.close()
+
+
+@pytest.mark.parametrize("cost", [1e300, float("inf")])
+async def test_an_absurd_cost_spoils_no_total(tmp_path: Path, cost: float) -> None:
+    ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
+    await create(ledger, a_job("absurd", estimated_cost_usd=cost))
+    await create(ledger, a_job("ordinary", estimated_cost_usd=0.25))
+    page = await ledger.page("", None, 1, ORIGINS)
+    assert (page.total, page.spent_usd) == (2, 0.25)
+    await ledger.close()
+
+
+async def test_a_poll_without_news_is_seen_by_other_processes(tmp_path: Path) -> None:
+    """It is written without waiting for the disk, but it is written."""
+    here, there = (SqliteLedger(tmp_path / "jobs.sqlite3") for _ in range(2))
+    job = await create(here, a_job(remote_id="r", state=State.QUEUED))
+    await here.change(job.id, lambda j: j.touch())
+    seen = await there.get(job.id)
+    assert seen
+    assert seen.polls == 1
+    await asyncio.gather(here.close(), there.close())
+
+
+async def test_a_poll_without_news_waits_for_another_writer(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    ledger = SqliteLedger(path)
+    job = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    touching = asyncio.create_task(ledger.change(job.id, lambda j: j.touch()))
+    await asyncio.sleep(0.05)
+    assert not touching.done()
+    other.execute("COMMIT")
+    other.close()
+    assert (await touching).polls == 1
     await ledger.close()
 
 
@@ -77,7 +137,7 @@ async def test_an_unusable_place_is_named_with_the_variable_that_moves_it(tmp_pa
         path.parent.write_text("in the way")
     ledger = SqliteLedger(path)
     with pytest.raises(InternalError) as refused:
-        await ledger.create_if_absent(a_job(), GUARD)
+        await create(ledger, a_job())
     assert str(path) in refused.value.problem.message
     assert "HAILUO_MCP_DATABASE_URL" in refused.value.problem.hint
     assert refused.value.problem.charged == "no"

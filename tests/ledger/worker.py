@@ -9,7 +9,7 @@ from datetime import timedelta
 from hailuo_mcp.core.errors import BudgetExceeded
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
-from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, ledger_at
+from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, ledger_at
 
 JOBS_A_DAY = 50
 CALLS = 20
@@ -19,10 +19,10 @@ CALLS = 20
 async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
     job = a_job(fingerprint)
     try:
-        entered = await ledger.create_if_absent(job, guard)
+        entered = await create(ledger, job, guard)
     except BudgetExceeded:
         return "refused"
-    return "entered" if entered.key == job.key else "duplicate"
+    return "entered" if entered.id == job.id else "duplicate"
 
 
 async def duplicate(ledger: Ledger, _: str) -> list[str]:
@@ -51,7 +51,7 @@ async def secret(ledger: Ledger, _: str) -> list[str]:
 async def lease(ledger: Ledger, number: str) -> list[str]:
     leased: list[str] = []
     while due := await ledger.lease(number, NOON + MINUTE, timedelta(hours=1), 3, ORIGINS):
-        leased += [job.key for job in due]
+        leased += [job.id for job in due]
     return leased
 
 

@@ -17,6 +17,7 @@ from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
 from hailuo_mcp.sandbox.render import camera
+from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, open_session, says, settings_for, wired
 
@@ -68,7 +69,7 @@ async def entered(session: Session, **facts: Any) -> Job:
     origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
     known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
     job = Job(**known)
-    return await session.ledger.create_if_absent(job, ANYWHERE)
+    return (await session.ledger.create_if_absent(job, ANYWHERE, POLICY.first_poll_at(job))).job
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
@@ -383,7 +384,7 @@ async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_ch
         job = (await session.generate(arguments_for(FAST_02))).job
         assert job.request_id in await written(session, "rescue_clips")
         await session.ledger.change(
-            job.key, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
+            job.id, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
         )
         assert await written(session, "rescue_clips") == text
 

@@ -92,7 +92,7 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
             Session(session.services, with_keys("ann", segmind="header-key")),
         )
         job = (await sender.generate(arguments_for(SEGMIND))).job
-        assert job.own_key
+        assert job.uses_caller_key
         asked = len(wire.requests)
         told = await ann.status(job.request_id, 5)
         assert any("X-Segmind-Api-Key" in warning for warning in told.warnings)
@@ -100,7 +100,7 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
             await ann.download(job.request_id)
         with pytest.raises(CallerError):
             await Session(session.services, with_keys("ben", segmind="header-key")).status(job.request_id)
-        session.services.poller.on_webhook(job.key)
+        session.services.poller.on_webhook(job.id)
         other_gateway = Session(session.services, with_keys("ann", apixo="header-apixo"))
         assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
         assert len(wire.requests) == asked
@@ -116,7 +116,7 @@ async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_aske
     async with opened as session:
         sender = Session(session.services, with_keys("", segmind="header-key"))
         job = await sender.status(f"{SEGMIND}/from-elsewhere")
-        assert job.own_key
+        assert job.uses_caller_key
         await session.status(job.request_id)
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 

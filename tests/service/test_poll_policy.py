@@ -1,9 +1,13 @@
 """How often a waiting caller's job is asked for. `benchmarks/waiting.py` measures the same over real sockets."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
 from hailuo_mcp.service.poll_policy import POLICY
 
 
@@ -32,3 +36,17 @@ def test_a_job_of_learned_length_is_asked_three_times_when_it_keeps_to_it(usual:
 @given(elapsed=st.floats(0, 100_000), usual=st.none() | st.floats(0, 10_000))
 def test_a_pace_is_never_nothing_and_never_thunders(elapsed: float, usual: float | None) -> None:
     assert 0 < POLICY.to_next_poll(elapsed, usual) <= max(elapsed / 12, (usual or 0) / 2 + 1, 9)
+
+
+def test_a_caller_who_comes_back_does_so_after_half_of_the_time_that_is_left() -> None:
+    def job(state: State = State.QUEUED, **fields: Any) -> Job:
+        return Job(model="segmind/hailuo-02-fast", origin="https://api.example", state=state, **fields)
+
+    running = job(estimated_seconds=100)
+    began = running.created_at
+    waits = [POLICY.come_back_after(running, began + timedelta(seconds=s)) for s in (0, 60, 96, 400, 10_000)]
+    assert waits == [30, 20, pytest.approx(9.6), 30, 30]
+    unknown = POLICY.come_back_after(job(), utc_now())
+    assert unknown == POLICY.come_back_after(job(State.UNCONFIRMED), utc_now()) > 0
+    sandboxed = Job(model="a/b", origin=IN_PROCESS, state=State.QUEUED)
+    assert POLICY.come_back_after(sandboxed, utc_now()) < unknown

@@ -95,7 +95,7 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         (before,) = seen
-        assert (before.key, before.state, before.remote_id) == (job.key, State.UNCONFIRMED, None)
+        assert (before.id, before.state, before.remote_id) == (job.id, State.UNCONFIRMED, None)
         assert before.error.charged == "unknown"
         assert before.parameters["prompt"] == "a red kite rises [Push in]"
         assert before.body == body_of(wire.posts[0])
@@ -181,14 +181,14 @@ async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert job.state is State.UNCONFIRMED
-        assert job.request_id == f"{model_id}/unconfirmed-{job.key}"
+        assert job.request_id == f"{model_id}/unconfirmed-{job.id}"
         assert job.error
         assert (job.error.code, job.error.charged, job.error.safe_to_retry) == ("unconfirmed", "unknown", False)
         again = await session.generate(arguments_for(model_id))
         assert again.duplicate
-        assert again.job.key == job.key
+        assert again.job.id == job.id
         assert len(wire.posts) == 1
-        assert (await only_job(session)).key == job.key
+        assert (await only_job(session)).id == job.id
 
 
 async def test_where_no_connection_can_be_made_nothing_was_charged(tmp_path: Path) -> None:
@@ -267,9 +267,9 @@ async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Pa
     async with opened as session:
         by_uri = await session.generate({**call, "first_frame_image": a_picture()})
         by_path = await session.generate({**call, "first_frame_image": str(file)})
-        assert by_path.job.key == by_uri.job.key
+        assert by_path.job.id == by_uri.job.id
         other = await session.generate({**call, "first_frame_image": str(file), "duration": 10})
-        assert other.job.key != by_uri.job.key
+        assert other.job.id != by_uri.job.id
         uploads = [path for path in wire.asked if "upload" in path]
         assert uploads == ["POST /upload-asset"]
         sent = body_of(wire.posts[-1])["first_frame_image"]

@@ -47,7 +47,7 @@ async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> J
 
 
 async def on_record(session: Session, job: Job) -> Job:
-    known = await session.ledger.get(job.key)
+    known = await session.ledger.get(job.id)
     assert known
     return known
 
@@ -253,7 +253,7 @@ async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         assert lost.state is State.UNCONFIRMED
         found = await session.status(lost.request_id, 10)
-        assert (found.state, found.key) == (State.COMPLETED, lost.key)
+        assert (found.state, found.id) == (State.COMPLETED, lost.id)
         assert found.request_id == f"{FAST_02}/{found.remote_id}" != lost.request_id
         assert found.video_path
         assert found.sandbox
@@ -266,7 +266,7 @@ async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         # A crash leaves the job as it was entered: nobody saw that the answer was lost.
-        await session.ledger.change(lost.key, lambda job: job.model_copy(update={"lost_at": None}))
+        await session.ledger.change(lost.id, lambda job: job.model_copy(update={"lost_at": None}))
         asked = len(wire.requests)
         assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
         assert len(wire.requests) == asked
@@ -536,7 +536,7 @@ async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path:
         job = await session.status((await submitted(session)).request_id)
         assert job.video_url
         link = job.video_url
-        await session.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{link}.gone"}))
+        await session.ledger.change(job.id, lambda j: j.model_copy(update={"video_url": f"{link}.gone"}))
         saved, path = await session.download(job.request_id)
         assert (saved.video_url, saved.video_path) == (link, str(path))
         assert jobs_in(tmp_path) == {path.name: path}
@@ -546,7 +546,7 @@ async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_comp
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with opened as session:
         job = await session.status((await submitted(session)).request_id)
-        await session.ledger.change(job.key, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
+        await session.ledger.change(job.id, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
         wire.answer = GONE
         with pytest.raises(Expired):
             await session.download(job.request_id)

@@ -39,9 +39,9 @@ def says_completed(_: httpx.Request) -> httpx.Response:
 
 
 async def entered(session: Session, *jobs: Job) -> None:
-    guard = SubmitPolicy(Budget(frozenset()), timedelta(0))
+    policy = SubmitPolicy(Budget(frozenset()), timedelta(0))
     for job in jobs:
-        await session.ledger.create_if_absent(job, guard)
+        await session.ledger.create_if_absent(job, policy, POLICY.first_poll_at(job))
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def test_a_look_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
 
     async with worked_on(tmp_path, answer, *jobs) as (session, _):
         await changed(session, jobs=2 * AT_ONCE - 1)
-        first = await session.ledger.get(jobs[0].key)
+        first = await session.ledger.get(jobs[0].id)
         assert first
         assert first.state is State.QUEUED
         release.set()

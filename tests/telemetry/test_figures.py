@@ -1,7 +1,5 @@
 """What is counted as a job moves, in numbers: on a meter of the test's own, and on a real ledger."""
 
-import inspect
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,8 @@ from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricR
 
 from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
-from hailuo_mcp.ledger.instrumented import moved, traced
+from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.ledger.instrumented import InstrumentedLedger, count_transition
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.telemetry import Metrics, create_metrics
 
@@ -52,7 +51,7 @@ def _job(**values: Any) -> Job:
 
 def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
     job = _job(estimated_cost_usd=0.3, polls=4)
-    moved(job, job.apply_observation(Observation(state=State.COMPLETED, took_seconds=90)), meter.metrics)
+    count_transition(job, job.apply_observation(Observation(state=State.COMPLETED, took_seconds=90)), meter.metrics)
     ((about, lag),) = meter.read("notice_lag")
     assert lag == pytest.approx(10, abs=0.5)
     assert about == {"hailuo_mcp.gateway": "apixo", "hailuo_mcp.model": MODEL}
@@ -63,7 +62,7 @@ def test_a_completion_timed_here_has_none(meter: Meter) -> None:
     job = _job(polled_at=utc_now())
     ended = job.apply_observation(Observation(state=State.COMPLETED))
     assert ended.took_seconds
-    moved(job, ended, meter.metrics)
+    count_transition(job, ended, meter.metrics)
     assert meter.read("notice_lag") == []
     assert [round(seconds) for _, seconds in meter.read("duration")] == [100]
 
@@ -82,7 +81,7 @@ def test_a_completion_timed_here_has_none(meter: Meter) -> None:
 )
 def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, price: str, usd: float) -> None:
     job = _job(estimated_cost_usd=0.3, tenant="studio-a")
-    moved(job, job.apply_observation(seen), meter.metrics)
+    count_transition(job, job.apply_observation(seen), meter.metrics)
     ((about, spent),) = meter.read("spend")
     assert spent == usd
     assert about["hailuo_mcp.price"] == price
@@ -95,35 +94,39 @@ def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, pr
 def test_an_end_is_counted_once(meter: Meter) -> None:
     job = _job()
     expired = job.mark_expired(Problem(code="expired", message="gone"))
-    moved(job, expired, meter.metrics)
+    count_transition(job, expired, meter.metrics)
     found = expired.apply_observation(Observation(state=State.COMPLETED), from_history=True)
-    moved(expired, found, meter.metrics)
-    moved(found, found.saved("/clips/a.mp4"), meter.metrics)
+    count_transition(expired, found, meter.metrics)
+    count_transition(found, found.saved("/clips/a.mp4"), meter.metrics)
     counted = {about["hailuo_mcp.state"]: count for about, count in meter.read("transitions")}
     assert counted == {"expired": 1, "completed": 1}
     assert len(meter.read("polls")) == 1
 
 
-async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
-    plain = SqliteLedger(tmp_path / "jobs.sqlite3")
-    calls: dict[str, Callable[..., object]] = {
-        name: call
-        for name in dir(plain)
-        if not name.startswith("_") and inspect.iscoroutinefunction(call := getattr(plain, name))
-    }
-    ledger = traced(plain)
+async def test_an_instrumented_ledger_passes_everything_on(tmp_path: Path) -> None:
+    inner = SqliteLedger(tmp_path / "jobs.sqlite3")
+    ledger = InstrumentedLedger(inner)
+    heard: list[str] = []
+    ledger.on_change.append(heard.append)
     try:
-        job = await ledger.import_job(_job())
-        assert (await ledger.change(job.key, lambda j: j.polled())).polls == 1
-        assert await ledger.get(job.key) == await ledger.find(MODEL, "r", "", "sandbox")
+        entered = await ledger.import_job(_job(), utc_now())
+        assert entered.created
+        job = entered.job
+        assert heard == [job.id]
+        assert (await ledger.change(job.id, lambda j: j.touch())).polls == 1
+        assert await ledger.get(job.id) == await ledger.find(MODEL, "r", "", "sandbox") == await inner.get(job.id)
     finally:
         await ledger.close()
-    assert all(getattr(ledger, name) is not call for name, call in calls.items())
+
+
+def test_an_instrumented_ledger_wraps_every_method() -> None:
+    public = {name for name in dir(Ledger) if not name.startswith("_")}
+    assert public <= vars(InstrumentedLedger).keys()
 
 
 async def test_a_poll_is_counted_where_it_is_written_down() -> None:
     job = _job()
-    asked = job.apply_observation(Observation(state=State.PROCESSING)).polled()
+    asked = job.apply_observation(Observation(state=State.PROCESSING)).touch()
     assert asked.polls == 2
     assert asked.mark_expired(Problem(code="expired", message="gone")).polls == 3
     assert Job.model_validate_json(job.model_dump_json(exclude={"polls"})).polls == 0

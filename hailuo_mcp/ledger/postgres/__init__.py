@@ -1,5 +1,5 @@
-"""The ledger in PostgreSQL, for several servers. `ledger` holds its queries, `schema` its tables, `database` the
-connections and how their loss is survived, `news` what other servers did.
+"""The ledger in PostgreSQL, for several servers. `ledger` has the queries, `schema` the tables, `database` the
+connections and their retries, `notifications` the changes made by other servers.
 """
 
 from hailuo_mcp.ledger.postgres.ledger import PostgresLedger

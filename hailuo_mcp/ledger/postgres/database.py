@@ -1,5 +1,5 @@
-"""Connections to PostgreSQL, and how their loss is survived: work is done again, with backoff, until a server answers
-or the time is up. So all work here must be harmless to repeat.
+"""Connections to PostgreSQL. Work that fails because the connection or the server is lost is repeated with backoff,
+until a server answers or the time is up. So all work here must be safe to repeat.
 """
 
 import logging
@@ -14,7 +14,7 @@ from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from hailuo_mcp.core.errors import InternalError
-from hailuo_mcp.ledger.base import UNUSABLE
+from hailuo_mcp.ledger.engine import UNUSABLE
 from hailuo_mcp.ledger.postgres.schema import migrate
 
 log = logging.getLogger(__name__)
@@ -24,19 +24,18 @@ Session: TypeAlias = "PoolConnectionProxy[Record]"
 
 POOL_SIZE = 8
 """Connections of one server, besides the one that listens."""
-PATIENCE_SECONDS = 15.0
-"""How long a call outlives a database that is away."""
+RETRY_SECONDS = 15.0
+"""How long a call keeps trying while the database is away."""
 READY_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
 IDLE_SECONDS = 60.0
-"""Idle connections are dropped early: networks forget silent ones, and a forgotten one costs its next user a
-time-out."""
+"""Idle connections are closed early: networks drop silent ones, and a dropped one costs its next user a time-out."""
 WAIT_INITIAL_SECONDS, WAIT_MAX_SECONDS = 0.1, 2.0
 
-TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""All that asyncpg raises where something is wrong, be it the network or the server."""
-_PASSING = (
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""Everything that asyncpg raises for a fault of the network or the server."""
+_TRANSIENT = (
     OSError,  # refused, reset, no such host or socket, and every time-out
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, crashed
@@ -47,41 +46,42 @@ _PASSING = (
     asyncpg.InterfaceError,  # the connection is closed
     asyncpg.InternalClientError,
 )
-_LASTING = (ValueError, asyncpg.QueryCanceledError)
-"""Of those, what is so again: wrong values and settings are InterfaceErrors too."""
+_PERMANENT = (ValueError, asyncpg.QueryCanceledError)
+"""Exceptions to these: wrong values and settings are InterfaceErrors too."""
 
 
-def passes(error: Exception) -> bool:
-    """Whether it may be gone when tried again."""
-    return isinstance(error, _PASSING) and not isinstance(error, _LASTING)
+def is_transient(error: Exception) -> bool:
+    """Whether the same work may succeed when it is repeated."""
+    return isinstance(error, _TRANSIENT) and not isinstance(error, _PERMANENT)
 
 
 class Database:
-    """One pool, opened at the first use, when the schema is also brought up to date."""
+    """One pool. It is opened, and the schema migrated, at the first use."""
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, retry_seconds: float) -> None:
         self._url, self._options = _split_options(url)
         self._place = _place(url)
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._pool: asyncpg.Pool[Record] | None = None
         self._opening = anyio.Lock()
         self._away = False
 
-    async def read(self, work: Callable[[Session], Awaitable[T]], *, patience: float | None = None) -> T:
-        """The outcome of `work` on a connection, which is tried again while trouble passes.
+    async def read(self, work: Callable[[Session], Awaitable[T]], *, retry_seconds: float | None = None) -> T:
+        """The result of `work` on a connection; repeated on transient errors.
 
         Raises:
             InternalError: the database cannot be used.
         """
-        return await self._persist(work, self._patience if patience is None else patience, to_the_end=False)
+        seconds = self._retry_seconds if retry_seconds is None else retry_seconds
+        return await self._with_retry(work, seconds, shield=False)
 
     async def write(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """The same, once begun not cancelled: what it wrote is known, and its caller can act on it."""
-        return await self._persist(work, self._patience, to_the_end=True)
+        """The same, not cancelled once it has begun, so that the caller learns what was written."""
+        return await self._with_retry(work, self._retry_seconds, shield=True)
 
     async def transact(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """The same, all of it or nothing. Each statement sees what was committed before it, so that after a wait for a
-        lock the latest is seen."""
+        """The same in one transaction. Each statement sees what was committed before it: after waiting for a lock, the
+        latest version."""
 
         async def whole(session: Session) -> T:
             async with session.transaction(isolation="read_committed"):
@@ -90,9 +90,8 @@ class Database:
         return await self.write(whole)
 
     async def connect(self) -> "Connection[Record]":
-        """A connection of one's own, tried for until there is one. Whoever wants it to be the schema's waits for that
-        too."""
-        async for attempt in _attempts(None, self._note):
+        """A new connection outside the pool, after the migration of the schema; tried without end."""
+        async for attempt in _attempts(None, self._note_failure):
             with attempt:
                 await self._opened()
                 return await asyncpg.connect(self._url, **self._arguments)
@@ -106,20 +105,20 @@ class Database:
             await pool.close()
         pool.terminate()
 
-    async def _persist(self, work: Callable[[Session], Awaitable[T]], patience: float, *, to_the_end: bool) -> T:
+    async def _with_retry(self, work: Callable[[Session], Awaitable[T]], seconds: float, *, shield: bool) -> T:
         try:
-            async for attempt in _attempts(patience, self._note):
+            async for attempt in _attempts(seconds, self._note_failure):
                 with attempt:
                     pool = await self._opened()
                     session = await pool.acquire(timeout=COMMAND_SECONDS)
-                    with anyio.CancelScope(shield=to_the_end):  # no longer than COMMAND_SECONDS for each command
+                    with anyio.CancelScope(shield=shield):  # no longer than COMMAND_SECONDS for each command
                         try:
                             outcome = await work(session)
                         finally:
                             await pool.release(session)
                         self._note_answer()
                         return outcome
-        except TROUBLE as error:
+        except DATABASE_ERRORS as error:
             log.debug("the ledger's database cannot be used: %s", type(error).__name__)
             raise InternalError(
                 f"The job ledger in {self._place} cannot be used ({type(error).__name__}).",
@@ -131,7 +130,7 @@ class Database:
 
     async def _opened(self) -> "asyncpg.Pool[Record]":
         if self._pool is None:
-            with anyio.fail_after(COMMAND_SECONDS):  # the waits of many callers would add up
+            with anyio.fail_after(COMMAND_SECONDS):  # otherwise the waits of many callers would add up
                 await self._opening.acquire()
             try:
                 if self._pool is None:
@@ -152,13 +151,13 @@ class Database:
             await migrate(connection)
         finally:
             with anyio.CancelScope(shield=True):
-                await _leave(connection)
+                await _disconnect(connection)
         pool = asyncpg.create_pool(
             self._url,
             min_size=0,
             max_size=POOL_SIZE,
             max_inactive_connection_lifetime=IDLE_SECONDS,
-            reset=_keep,
+            reset=_no_reset,
             **self._arguments,
         )
         return await pool
@@ -172,7 +171,7 @@ class Database:
             **self._options,
         }
 
-    def _note(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if not self._away and not isinstance(error, asyncpg.TransactionRollbackError):
             self._away = True
             log.warning("the ledger's database does not answer (%s); trying again", type(error).__name__)
@@ -183,31 +182,31 @@ class Database:
             log.warning("the ledger's database answers again")
 
 
-async def _keep(_: object) -> None:
-    """In place of asyncpg's clean-up when a connection goes back to the pool, which costs every call a round trip. An
-    open transaction is ended all the same, and nothing else is left behind here."""
+async def _no_reset(_: object) -> None:
+    """Replaces asyncpg's reset when a connection goes back to the pool, which costs every call a round trip. asyncpg
+    still ends an open transaction, and nothing else here leaves state behind."""
 
 
-async def _leave(connection: "Connection[Record]") -> None:
+async def _disconnect(connection: "Connection[Record]") -> None:
     try:
         await connection.close(timeout=1)
-    except TROUBLE:
+    except DATABASE_ERRORS:
         connection.terminate()
 
 
-def _attempts(seconds: float | None, note: Callable[[Exception], None]) -> AsyncIterator[Any]:
+def _attempts(seconds: float | None, note_failure: Callable[[Exception], None]) -> AsyncIterator[Any]:
     import stamina  # start-up time: only a call needs it
 
-    def whether(error: Exception) -> bool:
-        if not passes(error):
+    def retry_on(error: Exception) -> bool:
+        if not is_transient(error):
             return False
-        note(error)
+        note_failure(error)
         return True
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of foreign exceptions
     return aiter(
         stamina.retry_context(
-            whether,
+            retry_on,
             attempts=None,
             timeout=seconds if seconds is None else timedelta(seconds=seconds),
             wait_initial=WAIT_INITIAL_SECONDS,
@@ -218,20 +217,18 @@ def _attempts(seconds: float | None, note: Callable[[Exception], None]) -> Async
 
 
 def _split_options(url: str) -> tuple[str, dict[str, Any]]:
-    """The URL without what asyncpg takes as an argument only, and that."""
+    """The URL without the options that asyncpg takes as arguments only, and these."""
     before, mark, query = url.partition("?")
     if "statement_cache_size=" not in query:
         return url, {}
     given = parse_qsl(query)
     size = dict(given)["statement_cache_size"]
-    release_lease = urlencode([(name, value) for name, value in given if name != "statement_cache_size"])
-    return before + (mark + release_lease if release_lease else ""), {
-        "statement_cache_size": int(size) if size.isdecimal() else size
-    }
+    others = urlencode([(name, value) for name, value in given if name != "statement_cache_size"])
+    return before + (mark + others if others else ""), {"statement_cache_size": int(size) if size.isdecimal() else size}
 
 
 def _place(url: str) -> str:
-    """Host and database for a message, without anything that may be of a password."""
+    """Host and database for a message, without anything that may be part of a password."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,5 +1,5 @@
-"""What other servers on the ledger did, by LISTEN and NOTIFY: sent in the transaction that did it, heard after its
-commit, lost where nobody listens at that moment.
+"""Changes made by other servers on the ledger, by LISTEN and NOTIFY: sent in the transaction that makes the change,
+delivered after its commit, and lost if a server is not listening at that moment.
 """
 
 import logging
@@ -9,48 +9,48 @@ import anyio
 from asyncpg import Connection, Record
 
 from hailuo_mcp.ledger.base import ANY_JOB
-from hailuo_mcp.ledger.postgres.database import TROUBLE, Database
+from hailuo_mcp.ledger.postgres.database import DATABASE_ERRORS, Database
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "hailuo_jobs"
-STILL_THERE_SECONDS = 20.0
-"""A connection that only listens notices by itself neither a pulled cable nor a network that forgot it."""
-PAUSE_SECONDS, PAUSE_AFTER_LOSS_SECONDS = 10.0, 0.5
+KEEPALIVE_SECONDS = 20.0
+"""A connection that only listens does not notice a pulled cable, or a network that dropped it."""
+RETRY_PAUSE_SECONDS, RECONNECT_PAUSE_SECONDS = 10.0, 0.5
 
 
-async def on_notify(database: Database, sender: str, tell: Callable[[str], None]) -> None:
-    """Pass on the keys that others than `sender` send, until cancelled; and the empty key whenever listening begins
-    (again), for what was said before is lost."""
+async def pass_on_notifications(database: Database, sender: str, notify: Callable[[str], None]) -> None:
+    """Until cancelled, call `notify` with each job id that servers other than `sender` send, and with `ANY_JOB`
+    whenever listening starts or resumes, because what was sent before is lost."""
 
-    def heard(_connection: object, _pid: object, _channel: object, said: object) -> None:
-        by, _, key = str(said).partition(" ")
-        if by != sender and key:
-            tell(key)
+    def on_message(_connection: object, _pid: object, _channel: object, payload: object) -> None:
+        by, _, job_id = str(payload).partition(" ")
+        if by != sender and job_id:
+            notify(job_id)
 
     while True:
         try:
             connection = await database.connect()
-        except Exception as error:  # nothing that goes wrong here may end the server
-            log.error("no news from other servers: %s", type(error).__name__)
-            await anyio.sleep(PAUSE_SECONDS)
+        except Exception as error:  # an error here must not end the server
+            log.error("changes of other servers are not received: %s", type(error).__name__)
+            await anyio.sleep(RETRY_PAUSE_SECONDS)
             continue
         try:
             gone = anyio.Event()
             connection.add_termination_listener(lambda _, gone=gone: gone.set())
-            await connection.add_listener(CHANNEL, heard)
-            tell(ANY_JOB)
-            await _while_alive(connection, gone)
-        except TROUBLE as error:
-            log.warning("the connection for news of other servers is lost: %s", type(error).__name__)
+            await connection.add_listener(CHANNEL, on_message)
+            notify(ANY_JOB)
+            await _wait_until_lost(connection, gone)
+        except DATABASE_ERRORS as error:
+            log.warning("the connection that receives changes of other servers is lost: %s", type(error).__name__)
         finally:
             connection.terminate()
-        await anyio.sleep(PAUSE_AFTER_LOSS_SECONDS)
+        await anyio.sleep(RECONNECT_PAUSE_SECONDS)
 
 
-async def _while_alive(connection: "Connection[Record]", gone: anyio.Event) -> None:
+async def _wait_until_lost(connection: "Connection[Record]", gone: anyio.Event) -> None:
     while not gone.is_set():
-        with anyio.move_on_after(STILL_THERE_SECONDS):
+        with anyio.move_on_after(KEEPALIVE_SECONDS):
             await gone.wait()
         if not gone.is_set():
             await connection.fetchval("SELECT 1")

@@ -29,9 +29,9 @@ class Spending:
 
     def see(self, job: Job) -> None:
         if job.not_charged:
-            self.counted.pop(job.key, None)
+            self.counted.pop(job.id, None)
         else:
-            self.counted[job.key] = job.budget_cost
+            self.counted[job.id] = job.budget_cost
 
     def refusal(self, estimate: Job) -> str | None:
         """Why one more job does not fit, if it does not."""

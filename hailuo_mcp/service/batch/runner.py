@@ -174,7 +174,7 @@ class Batch:
         await anyio.to_thread.run_sync(self._progress.begin, shot, row.attempt, row.shot.line)
         arguments = {**row.checked.arguments, **self._last_frames(row)}
         try:
-            submitted = await self._session.generate(arguments, key=key, force_new=not row.checked.alone)
+            submitted = await self._session.generate(arguments, job_id=key, force_new=not row.checked.alone)
         except HailuoError as refusal:
             entered = await self._session.ledger.get(key)
             if entered and not entered.not_charged:  # whatever went wrong here, it may be with the gateway
@@ -184,14 +184,14 @@ class Batch:
             row.attempt += entered is not None
             return refusal
         job = submitted.job
-        if job.key != key:  # an identical job of somebody else's
+        if job.id != key:  # an identical job of somebody else's
             self._spending.counted.pop(key, None)
         elif job.not_charged and job.error:  # another process made this attempt just now
             self._spending.counted.pop(key, None)
             row.attempt += 1
             return job.error
         self._see(row, ShotStatus.UNDER_WAY, job=job)
-        link = Link(job.key, job.request_id, job.origin)
+        link = Link(job.id, job.request_id, job.origin)
         await anyio.to_thread.run_sync(self._progress.answered, shot, row.attempt, link)
         return None
 
@@ -243,6 +243,6 @@ class Batch:
         row.status, row.problem = status, problem
         if job:
             row.job = job
-            if job.key in self._spending.counted:
+            if job.id in self._spending.counted:
                 self._spending.see(job)
         self._on_change(row)

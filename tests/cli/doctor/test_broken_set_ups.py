@@ -9,7 +9,7 @@ import pytest
 
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.gateways import discover
-from hailuo_mcp.ledger.sqlite import MIGRATIONS
+from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
 from tests.cli.doctor.conftest import KEY, Doctor, configure, far_end
 from tests.support import KEYS, sandbox_on_a_port
 

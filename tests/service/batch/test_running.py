@@ -155,11 +155,12 @@ async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tm
     async with opened as session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}
         with pytest.raises(HailuoError):
-            await session.generate(call, key="mine")
-        refused = await session.generate(call, key="mine", force_new=True)
-        assert (refused.duplicate, refused.job.state, refused.job.key) == (True, "failed", "mine")
+            await session.generate(call, job_id="mine")
+        refused = await session.generate(call, job_id="mine", force_new=True)
+        assert (refused.duplicate, refused.job.state, refused.job.id) == (True, "failed", "mine")
         assert len(wire.posts) == 1
-        assert (await session.generate(call, key="other")).duplicate is False
+        assert (await session.generate(call, job_id="other")).duplicate is False
         job = refused.job.model_copy(update={"fingerprint": "another"})
-        guard = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
-        assert (await session.ledger.create_if_absent(job, guard)).fingerprint == refused.job.fingerprint
+        policy = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
+        entered = await session.ledger.create_if_absent(job, policy, job.created_at)
+        assert entered.job.fingerprint == refused.job.fingerprint

@@ -1,0 +1,92 @@
+"""What the engines share: how a job becomes a row, and what happens around their transactions."""
+
+import secrets
+from abc import abstractmethod
+from datetime import datetime
+from functools import lru_cache
+from statistics import median
+
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.ledger.base import Entered, Ledger, SubmitPolicy
+
+SECRET_BYTES = 32
+MIN_SAMPLES, SAMPLES = 3, 20
+UNUSABLE = "The server's job ledger cannot be used now."
+"""For a caller on another machine, who must not learn where the ledger is."""
+
+COLUMNS = (
+    *("key", "tenant", "origin", "model", "remote_id", "state", "created_at", "fingerprint", "duration"),
+    *("took_seconds", "counted", "counted_usd", "known_usd", "document"),
+)
+"""Of the table of jobs, in the order of `column_values`. The document is the whole job; the others are for queries."""
+
+
+def column_values(job: Job, created_at: float | datetime) -> tuple[object, ...]:
+    """`created_at` is the job's, in the form that the engine stores."""
+    duration = job.parameters.get("duration")
+    return (
+        *(job.id, job.tenant, job.origin, job.model, job.remote_id, job.state.value, created_at, job.fingerprint),
+        *(duration if isinstance(duration, int) else None, job.took_seconds),
+        *(not job.not_charged, job.budget_cost, job.cost_estimate, job.model_dump_json()),
+    )
+
+
+@lru_cache(maxsize=256)
+def parse_job(document: str) -> Job:
+    """Cached, because a poll reads the same version of a job several times. Jobs are frozen, so they can be shared."""
+    return Job.model_validate_json(document)
+
+
+class Engine(Ledger):
+    """A ledger whose subclass provides the transactions, and this class what follows from their outcome."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._secret: bytes | None = None
+
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+        return self._notify_if_created(await self._create_if_absent(job, policy, first_poll_at))
+
+    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
+        return self._notify_if_created(await self._import_job(job, first_poll_at))
+
+    async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
+        seconds = await self._recent_seconds(model, origin, duration)
+        return median(seconds) if len(seconds) >= MIN_SAMPLES else None
+
+    async def secret(self) -> bytes:
+        if self._secret is None:
+            self._secret = await self._stored_secret(secrets.token_bytes(SECRET_BYTES))
+        return self._secret
+
+    @abstractmethod
+    async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered: ...
+
+    @abstractmethod
+    async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered: ...
+
+    @abstractmethod
+    async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
+        """How long the last `SAMPLES` jobs like this took."""
+
+    @abstractmethod
+    async def _stored_secret(self, candidate: bytes) -> bytes:
+        """Store the candidate unless a secret is stored, and return the stored one."""
+
+    def _notify_if_created(self, entered: Entered) -> Entered:
+        if entered.created:
+            self._notify(entered.job.id)
+        return entered
+
+
+def missing_job(job_id: str) -> InternalError:
+    return InternalError(f"The ledger has lost the job {job_id}.")
+
+
+def newer_schema(version: int, known: int, place: str) -> InternalError:
+    """`place` is what the database is called in the hint: a file, a database."""
+    return InternalError(
+        f"The job ledger has schema version {version}; this hailuo-mcp knows {known}.",
+        f"Update hailuo-mcp, or name another {place} in HAILUO_MCP_DATABASE_URL.",
+    )

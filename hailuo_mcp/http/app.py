@@ -189,7 +189,7 @@ async def serve_http(session: Session, version: str, listener: socket.socket, an
         def stop() -> None:
             log.info("stopping: calls in flight are finished")
             session.end_waits()
-            server.listening.close()
+            server.subscriptions.close()
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)

@@ -1,8 +1,8 @@
-"""`subscriptions/listen`: news of jobs for clients that keep a stream open (2026-07-28).
+"""`subscriptions/listen`: updates of jobs for clients that keep a stream open (2026-07-28).
 
-A job is the resource `hailuo://jobs/<request id>`, its id as it is or percent-encoded. Whoever subscribes to one is
-told when its state, its link or its file changes; the job is followed for as long as somebody listens. `hailuo://jobs`
-changes with each of them.
+A job is the resource `hailuo://jobs/<request id>`, with the id as it is or percent-encoded. Its subscribers get an
+update when its state, link or file changes; the job is polled as long as it has subscribers. `hailuo://jobs` changes
+whenever a job does.
 """
 
 import logging
@@ -25,12 +25,12 @@ from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
 
-FOLLOWED_MAX = 20
-"""So many jobs are followed for one stream; news of more are passed on as they come."""
+POLLED_MAX = 20
+"""At most this many jobs are polled for one stream. Updates of others are sent when something else polls them."""
 
 
 class _Channel:
-    """The streams of one tenant: what is put here reaches nobody else."""
+    """The streams of one tenant; no other tenant sees what is published here."""
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
@@ -38,8 +38,8 @@ class _Channel:
         self.open = 0
 
 
-class Listening:
-    """Serves `subscriptions/listen` over a studio. One for all connections of a server."""
+class Subscriptions:
+    """Serves `subscriptions/listen`, for all connections of a server."""
 
     def __init__(self, session: Session, session_for: SessionFor) -> None:
         self._session_for = session_for
@@ -50,36 +50,36 @@ class Listening:
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         if (params.notifications.model_extra or {}).get("taskIds"):
-            tasks.require(ctx)  # news of tasks are not pushed, and the acknowledgement leaves them out
+            tasks.require(ctx)  # updates of tasks are not pushed, and the acknowledgement leaves them out
         uris = params.notifications.resource_subscriptions or []
         session = self._session_for(ctx)
-        wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
-        ended: SubscriptionsListenResult | MCPError | None = None
+        request_ids = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
+        outcome: SubscriptionsListenResult | MCPError | None = None
         if not self._channels:
             self._on_change.append(self._publish)
         channel = self._channels.setdefault(session.tenant, _Channel())
         channel.open += 1
         try:
-            async with anyio.create_task_group() as beside:
-                for request_id in sorted(wanted)[:FOLLOWED_MAX]:
-                    beside.start_soon(_follow, session, request_id)
+            async with anyio.create_task_group() as polling:
+                for request_id in sorted(request_ids)[:POLLED_MAX]:
+                    polling.start_soon(_poll, session, request_id)
                 try:
-                    ended = await channel.streams(ctx, params)
+                    outcome = await channel.streams(ctx, params)
                 except MCPError as error:  # raised outside of the group, which would wrap it
-                    ended = error
-                beside.cancel_scope.cancel()
+                    outcome = error
+                polling.cancel_scope.cancel()
         finally:
             channel.open -= 1
             if not channel.open:
                 self._channels.pop(session.tenant, None)
             if not self._channels:
                 self._on_change.remove(self._publish)
-        if not isinstance(ended, SubscriptionsListenResult):
-            raise ended or MCPError(INTERNAL_ERROR, "The stream has ended")
-        return ended
+        if not isinstance(outcome, SubscriptionsListenResult):
+            raise outcome or MCPError(INTERNAL_ERROR, "The stream has ended")
+        return outcome
 
     def close(self) -> None:
-        """End all streams in the way that tells clients it was meant."""
+        """End all streams in an orderly way."""
         for channel in self._channels.values():
             channel.streams.close()
 
@@ -94,8 +94,8 @@ class Listening:
             await channel.bus.publish(ResourceUpdated(uri))
 
 
-async def _follow(session: Session, request_id: str) -> None:
-    """Ask until the job has ended; what is learned is published on the way."""
+async def _poll(session: Session, request_id: str) -> None:
+    """Poll until the job's state can no longer change. The session publishes what changes."""
     while True:
         pause = float(WAIT_SECONDS_MAX)
         try:
@@ -104,10 +104,10 @@ async def _follow(session: Session, request_id: str) -> None:
                 return
             pause = job.patience_seconds(utc_now())
         except GatewayTrouble as error:
-            log.info("%s, which somebody listens to, could not be asked for: %s", request_id, error.problem.code)
+            log.info("%s, which has subscribers, could not be polled: %s", request_id, error.problem.code)
         except HailuoError:
             return
         except Exception as error:
-            log_failure("following a job", error)
+            log_failure("polling for a subscription", error)
             return
         await anyio.sleep(pause)

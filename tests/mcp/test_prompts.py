@@ -132,11 +132,11 @@ async def test_every_call_that_a_prompt_spells_out_is_accepted(
     assert all(value in text for value in REQUIRED[name].values())
     assert ("sandbox" in text) == (not variables and name != "rescue_clips")
     named = {word for word in re.findall(r"[a-z]+(?:_[a-z]+)+", text) if word.split("_")[0] in _VERBS}
-    assert named <= set(tools.HANDLERS)
+    assert named <= set(tools.BY_NAME)
     assert not re.search(r"\b(MUST|NEVER|ALWAYS|IMPORTANT|DO NOT)\b", text)
 
 
-_VERBS = {name.split("_")[0] for name in tools.HANDLERS}
+_VERBS = {name.split("_")[0] for name in tools.BY_NAME}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from mcp_types import (
 
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.core.job import State, utc_now
-from hailuo_mcp.mcp import prompts, resources, tools
+from hailuo_mcp.mcp import completion, prompts, resources, tools
 from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
@@ -155,7 +155,7 @@ async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -
     async with build_studio(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
             models = await resources.read(session, uri)
-            assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_KEPT_MS, "public")
+            assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_TTL_MS, "public")
             assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's own hint would stand
         jobs = await resources.read(session, "hailuo://jobs")
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
@@ -234,7 +234,7 @@ async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, 
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](resources.video_uri(request_id), request_id))
         assert await bytes_at(session, resources.video_uri(request_id)) == CLIP
-    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_KEPT_MS, "private")
+    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_TTL_MS, "private")
     assert not wire.requests
 
 
@@ -392,7 +392,7 @@ async def completed(
     session: Session, ref: str, argument: str, typed: str = "", **context: str
 ) -> tuple[list[str], int | None, bool | None]:
     reference = ResourceTemplateReference(uri=ref) if ref.startswith("hailuo://") else PromptReference(name=ref)
-    answer = await resources.complete(
+    answer = await completion.complete(
         session,
         reference,
         CompletionArgument(name=argument, value=typed),
@@ -493,7 +493,9 @@ def server_of(session: Session) -> Server[Any]:
         return await prompts.get(session, params.name, params.arguments)
 
     async def complete(_ctx: Any, params: CompleteRequestParams) -> CompleteResult:
-        return CompleteResult(completion=await resources.complete(session, params.ref, params.argument, params.context))
+        return CompleteResult(
+            completion=await completion.complete(session, params.ref, params.argument, params.context)
+        )
 
     return Server(
         "test",

@@ -66,7 +66,7 @@ def test_a_tool_is_defined_as_its_snapshot_says(name: str) -> None:
 
 
 def test_every_tool_has_a_snapshot_a_handler_and_nothing_is_left_over() -> None:
-    assert tuple(DEFINITIONS) == NAMES == tuple(tools.HANDLERS)
+    assert tuple(DEFINITIONS) == NAMES == tuple(tools.BY_NAME)
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 

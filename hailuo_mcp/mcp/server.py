@@ -108,6 +108,12 @@ class VideoServer(Server[Any]):
         self.get_tool_input_schema = handlers.input_schema
         tasks.add_tasks(self, session_for)
         self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
+        self._stamp = super().server_info_stamp
+
+    @property
+    def server_info_stamp(self) -> dict[str, Any]:
+        """The `serverInfo` in every response: the SDK would make a deep copy for each, which nothing here needs."""
+        return self._stamp
 
     def get_capabilities(
         self,

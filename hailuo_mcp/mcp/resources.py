@@ -42,7 +42,7 @@ MODEL_TEMPLATE, JOB_TEMPLATE, VIDEO_TEMPLATE = (
 )
 JSON = "application/json"
 VIDEO_MB_MAX = 25
-"""A larger clip is not sent in a message, where base64 makes it a third larger still."""
+"""A larger clip is not sent in a message, which base64 would make a third larger."""
 JOBS_MAX = 50
 MODELS_TTL_MS, VIDEO_TTL_MS = 60_000, 3_600_000
 """How long a client may cache an answer: the next start may have other models. Jobs may change at any moment."""

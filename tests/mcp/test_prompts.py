@@ -65,7 +65,7 @@ async def refusal(session: Session, name: str, **arguments: str) -> MCPError:
 
 
 async def entered(session: Session, **facts: Any) -> Job:
-    """A job in the ledger, of which these facts are known."""
+    """A job in the ledger with these fields."""
     origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
     known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
     job = Job(**known)
@@ -87,7 +87,7 @@ def test_every_prompt_has_a_snapshot_and_nothing_is_left_over() -> None:
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 
-def test_the_required_arguments_are_those_a_prompt_cannot_do_without() -> None:
+def test_only_arguments_that_a_prompt_needs_are_required() -> None:
     for prompt in prompts.definitions():
         assert {a.name for a in prompt.arguments or () if a.required} == set(REQUIRED[prompt.name])
         assert {a.name for a in prompt.arguments or () if not a.required} == set(OPTIONS[prompt.name])
@@ -155,7 +155,7 @@ async def test_a_missing_argument_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_told(name: str, tmp_path: Path) -> None:
+async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_listed(name: str, tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         refused = await refusal(session, name, **REQUIRED[name], tempo="fast")
     assert refused.code == INVALID_PARAMS
@@ -163,7 +163,7 @@ async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_tol
     assert all(argument in refused.message for argument in OPTIONS[name])
 
 
-async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path: Path) -> None:
+async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_listed(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         refused = await refusal(session, "make_me_rich")
     assert refused.code == INVALID_PARAMS
@@ -189,7 +189,7 @@ async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_r
     assert len(refused.message) < 300
 
 
-async def test_a_broken_ledger_is_no_fault_of_the_arguments(tmp_path: Path) -> None:
+async def test_an_unreadable_ledger_is_not_blamed_on_the_arguments(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
     async with build_studio(settings) as session:
         assert (await refusal(session, "rescue_clips")).code == INTERNAL_ERROR
@@ -256,7 +256,7 @@ async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str,
 # --- storyboard -------------------------------------------------------------------------------------------------------
 
 
-async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_last_shot(tmp_path: Path) -> None:
+async def test_storyboard_starts_from_text_with_a_model_that_can_continue_from_the_last_shot(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
@@ -308,7 +308,7 @@ async def test_storyboard_takes_a_whole_number_of_shots(shots: str, tmp_path: Pa
     assert "shots" in refused.message
 
 
-async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
+async def test_storyboard_refuses_an_unknown_model(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         refused = await refusal(session, "storyboard", story="A kite.", model="sora")
     assert refused.code == INVALID_PARAMS
@@ -318,7 +318,7 @@ async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
 # --- compare_models ---------------------------------------------------------------------------------------------------
 
 
-async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(tmp_path: Path) -> None:
+async def test_compare_models_lists_each_with_its_price_and_why_others_are_excluded(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         text = await written(session, "compare_models", prompt="a kite")
     taken, others = text.split("Models that do not:")
@@ -361,8 +361,8 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
         await entered(session, remote_id="failed", state=State.FAILED)
         await entered(session, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
         text = await written(session, "rescue_clips")
-    told = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
-    assert told == [
+    listed = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
+    assert listed == [
         (f"{FAST_02}/at-once", "completed"),
         (f"{FAST_02}/soon", "completed"),
         (f"{FAST_02}/later", "completed"),
@@ -371,13 +371,13 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
         (f"{FAST_02}/waiting", "queued"),
         (lost.request_id, "unconfirmed"),
     ]
-    for said in ("within a minute", "in 5 minutes", "in 40 minutes", "nobody says how long", "past by now"):
-        assert said in text
+    for words in ("within a minute", "in 5 minutes", "in 40 minutes", "does not say how long", "already past"):
+        assert words in text
     assert "Do not submit an unconfirmed one again" in text
     assert not wire.requests
 
 
-async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_checked(tmp_path: Path) -> None:
+async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_asks_to_check_the_list(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         text = await written(session, "rescue_clips")
         assert "Call list_jobs with limit 50" in text

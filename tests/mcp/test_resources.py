@@ -1,4 +1,4 @@
-"""The resources: models, jobs and saved clips by address, what is there when nothing is, and the completion of ids."""
+"""The resources: models, jobs and saved clips by URI, what an unknown URI answers, and the completion of ids."""
 
 import base64
 import json
@@ -68,7 +68,7 @@ FORMS: dict[str, Callable[[str, str], str]] = {
 
 
 async def no_progress(progress: float, total: float | None, message: str) -> None:
-    """Nobody listens."""
+    """Discards progress."""
 
 
 async def facts_at(session: Session, uri: str) -> Any:
@@ -80,7 +80,7 @@ async def facts_at(session: Session, uri: str) -> Any:
 
 
 async def answer_of(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
-    """What the tool says of the same."""
+    """What the tool answers about the same thing."""
     return dict(facts_of(await tools.call(tool, tools.Call(session, arguments, no_progress))))
 
 
@@ -151,12 +151,12 @@ async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constrain
     assert all(row["source"] for row in facts["constraints"])
 
 
-async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
+async def test_models_may_be_cached_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
             models = await resources.read(session, uri)
             assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_TTL_MS, "public")
-            assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's own hint would stand
+            assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's default hint would apply
         jobs = await resources.read(session, "hailuo://jobs")
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
 
@@ -190,7 +190,7 @@ async def test_a_job_that_was_never_confirmed_has_an_address_too(tmp_path: Path)
     assert facts["request_id"].startswith(FAST_02)
 
 
-async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
+async def test_a_percent_sign_in_an_id_is_kept(tmp_path: Path) -> None:
     session, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
     async with session:
         job = await entered(session, remote_id="100%2F?x#y é", state=State.QUEUED)
@@ -364,7 +364,7 @@ async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data
     assert len(refused.message) < 600
 
 
-async def test_a_model_that_is_not_enabled_is_not_there_and_the_variable_is_named(tmp_path: Path) -> None:
+async def test_a_model_that_is_not_enabled_is_not_found_and_the_variable_is_named(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
     async with build_studio(settings_for(tmp_path, **only_segmind)) as session:
         refused = await refusal(session, resources.model_uri(AIMLAPI))
@@ -372,7 +372,7 @@ async def test_a_model_that_is_not_enabled_is_not_there_and_the_variable_is_name
     assert "AIMLAPI_API_KEY" in refused.message
 
 
-async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(
+async def test_a_failing_gateway_is_not_a_missing_resource_and_leaks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hailuo_mcp.gateways.client.WAIT_INITIAL_SECONDS", 0.001)
@@ -401,7 +401,7 @@ async def completed(
     return answer.values, answer.total, answer.has_more
 
 
-async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
+async def test_model_ids_are_completed_with_matching_prefixes_first(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
         values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
@@ -428,7 +428,7 @@ async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: 
         assert (await completed(session, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
 
 
-async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
+async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_counted(tmp_path: Path) -> None:
     async with build_studio(settings_for(tmp_path)) as session:
         for number in range(101):
             await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import State
-from hailuo_mcp.mcp.views import ErrorView, JobView
+from hailuo_mcp.mcp.views import JobView
 
 PROGRAM = "hailuo-mcp"
 STYLES: Mapping[str, str] = {
@@ -72,7 +72,7 @@ def print_warnings(sentences: Iterable[str]) -> None:
         remarks().print(f"note:  {in_commands(sentence)}", style="yellow")
 
 
-def print_problem(problem: Problem | ErrorView) -> None:
+def print_problem(problem: Problem) -> None:
     """What happened, and what to do: two lines."""
     charged = "" if problem.charged == "no" else f"; charged: {problem.charged}"
     remarks().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")

@@ -1,2 +1,2 @@
-"""What an MCP client sees: tools, prompts, resources, tasks, subscriptions and the player. Nothing here decides a use
-case."""
+"""What an MCP client sees: tools, prompts, resources, tasks, subscriptions and the player. Use cases belong in
+`service`."""

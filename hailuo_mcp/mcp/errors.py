@@ -1,16 +1,19 @@
-"""The boundary between the protocol and the studio: whose studio a request works with, and that no foreign exception
-passes. Its text may quote a key, and on connections with a handshake the SDK would send it to the client.
+"""From an error to what the protocol answers, and the boundary that no other exception passes: its text may quote a
+key, and on connections with a handshake the SDK would send it to the client.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextContent
 
+from hailuo_mcp.core.errors import CallerError, HailuoError
+from hailuo_mcp.mcp import views
 from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
@@ -22,13 +25,38 @@ SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
 """The session of the caller who makes this request."""
 
 
-def log_failure(what: str, error: Exception) -> None:
-    """Tell the operator. The text of the exception is for those alone who ask for it."""
-    log.error("%s failed: %s", what, type(error).__name__, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+def tool_error(error: HailuoError) -> CallToolResult:
+    """The error as the result of a tool."""
+    text = views.error_text(error.problem) + (f" request_id: {error.request_id}" if error.request_id else "")
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)],
+        structured_content={"error": views.error_view(error)},
+        is_error=True,
+    )
+
+
+def protocol_error(error: HailuoError, message: str | None = None, uri: str | None = None) -> MCPError:
+    """The error as that of a method without a result of its own for it: INVALID_PARAMS where the caller can correct the
+    call, else INTERNAL_ERROR. The `data` of a resource's error hold its address and the error's fields."""
+    code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
+    data = {"uri": uri, "error": views.error_view(error)} if uri is not None else None
+    return MCPError(code, message or views.error_text(error.problem), data)
+
+
+@contextmanager
+def error_boundary(
+    session: Session, *, uri: str | None = None, message: Callable[[HailuoError], str] | None = None
+) -> Generator[None]:
+    """Raises errors as `protocol_error`, as the session's caller may see them; `message` words them otherwise."""
+    try:
+        yield
+    except HailuoError as error:
+        public = session.redact(error)
+        raise protocol_error(public, message(public) if message else None, uri) from None
 
 
 def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """The handler, which raises nothing but MCPError."""
+    """The handler, raising nothing but MCPError."""
 
     @wraps(handler)
     async def sanitized(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -38,6 +66,11 @@ def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P
             raise
         except Exception as error:
             log_failure(what, error)
-            raise MCPError(INTERNAL_ERROR, "Something unforeseen happened; the server's log has the details.") from None
+            raise MCPError(INTERNAL_ERROR, "An unexpected error occurred; the server's log has the details.") from None
 
     return sanitized
+
+
+def log_failure(what: str, error: Exception) -> None:
+    """Log an unexpected exception; its text and traceback only at level DEBUG, since they may quote anything."""
+    log.error("%s failed: %s", what, type(error).__name__, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)

@@ -1,12 +1,12 @@
-"""The resources: models, jobs and saved clips by address, and the completion of ids.
+"""The resources: models, jobs and saved clips by URI.
 
-An id in an address may be percent-encoded as one segment, which is how a template is filled in, or stand there as it
-is: it is decoded once, so that both are the same.
+A template is filled in with an id percent-encoded as one segment, but clients also send ids as they are. Both work: an
+id is decoded once.
 """
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -17,23 +17,19 @@ from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     BlobResourceContents,
-    Completion,
-    CompletionArgument,
-    CompletionContext,
-    PromptReference,
     ReadResourceResult,
     Resource,
     ResourceLink,
     ResourceTemplate,
-    ResourceTemplateReference,
     TextResourceContents,
 )
 from pydantic import BaseModel
 
-from hailuo_mcp.core.errors import CallerError, Expired, HailuoError, NotReady, UnknownRequest
+from hailuo_mcp.core.errors import Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import shown
-from hailuo_mcp.mcp import prompts, views
+from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.session import Session
 
@@ -46,20 +42,14 @@ MODEL_TEMPLATE, JOB_TEMPLATE, VIDEO_TEMPLATE = (
 )
 JSON = "application/json"
 VIDEO_MB_MAX = 25
-"""A larger clip is not read into a message, where base64 adds a third to it."""
+"""A larger clip is not sent in a message, which base64 would make a third larger."""
 JOBS_MAX = 50
-COMPLETIONS_MAX = 100
-"""The protocol's own limit."""
-COMPLETED_FROM = 200
-"""How many of the newest jobs completion looks at."""
-MODELS_KEPT_MS, VIDEO_KEPT_MS = 60_000, 3_600_000
-"""How long a client may keep an answer; the next start may have other models. Jobs change at any moment."""
-
-Suggest = Callable[[Session], Awaitable[Sequence[str]]]
+MODELS_TTL_MS, VIDEO_TTL_MS = 60_000, 3_600_000
+"""How long a client may cache an answer: the next start may have other models. Jobs may change at any moment."""
 
 
 def listed() -> list[Resource]:
-    """What `resources/list` answers: always the same two. What grows is found through the templates."""
+    """What `resources/list` answers: always the same two. Single models and jobs are found through the templates."""
     return [
         Resource(
             uri=MODELS,
@@ -118,7 +108,7 @@ def video_uri(request_id: str) -> str:
 
 
 async def video_link(job: Job) -> ResourceLink | None:
-    """A link to the saved clip, for the result of a tool; None where there is no clip that could be read by it."""
+    """A link to the saved clip, for the result of a tool; None where there is no clip or it is too large to read."""
     if not job.video_path:
         return None
     try:
@@ -137,21 +127,20 @@ async def video_link(job: Job) -> ResourceLink | None:
 
 
 async def read(session: Session, uri: str) -> ReadResourceResult:
-    """What an address stands for now.
+    """The resource at this URI.
 
     Raises:
-        MCPError: INVALID_PARAMS, with the address in `data`, where nothing is there; INTERNAL_ERROR where it cannot be
-            had.
+        MCPError: INVALID_PARAMS, with the URI in `data`, where there is none; INTERNAL_ERROR where it cannot be read.
     """
     kind, slash, encoded = uri.removeprefix(SCHEME).partition("/") if uri.startswith(SCHEME) else ("", "", "")
-    try:
+    with error_boundary(session, uri=uri):
         match kind, slash:
             case "models", "":
                 models = views.model_list(session.catalog, session.settings.in_sandbox)
-                return _kept(session, _json(uri, models))
+                return _cacheable(session, _json(uri, models))
             case "models", "/":
                 model = session.catalog.model(_decoded(encoded))
-                return _kept(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
+                return _cacheable(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
             case "jobs", "":
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
@@ -161,62 +150,6 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
                 return await _video(uri, job, session.public_view(job))
             case _:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
-    except HailuoError as error:
-        code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
-        told = session.redact(error)
-        data = {"uri": uri, "error": views.error_view(told)}
-        raise MCPError(code, views.error_text(told.problem), data) from None
-
-
-async def complete(
-    session: Session,
-    ref: ResourceTemplateReference | PromptReference,
-    argument: CompletionArgument,
-    context: CompletionContext | None = None,
-) -> Completion:
-    """Values for a variable of a template or an argument of a prompt: first those that begin with what was typed, then
-    those that hold it.
-
-    Raises:
-        MCPError: INVALID_PARAMS: there is no such template, prompt or argument; INTERNAL_ERROR: the ledger cannot be
-            read.
-    """
-    try:
-        if isinstance(ref, PromptReference):
-            given = (context.arguments if context else None) or {}
-            values = await prompts.suggestions(session, ref.name, argument.name, given)
-        else:
-            suggest = _VARIABLES.get((ref.uri, argument.name))
-            if suggest is None:
-                raise MCPError(INVALID_PARAMS, f"{shown(ref.uri)} has no variable {shown(argument.name)}.")
-            values = await suggest(session)
-    except HailuoError as error:
-        raise MCPError(INTERNAL_ERROR, views.error_text(session.redact(error).problem)) from None
-    typed = argument.value.strip().lower()
-    fitting = sorted(
-        (value for value in values if typed in value.lower()), key=lambda value: not value.lower().startswith(typed)
-    )
-    return Completion(values=fitting[:COMPLETIONS_MAX], total=len(fitting), has_more=len(fitting) > COMPLETIONS_MAX)
-
-
-async def _model_ids(session: Session) -> Sequence[str]:
-    return [model.id for model in session.catalog.usable]
-
-
-async def _request_ids(session: Session) -> Sequence[str]:
-    return [job.request_id for job in (await session.jobs(limit=COMPLETED_FROM)).jobs]
-
-
-async def _saved_request_ids(session: Session) -> Sequence[str]:
-    page = await session.jobs(State.COMPLETED, COMPLETED_FROM)
-    return [job.request_id for job in page.jobs if job.video_path]
-
-
-_VARIABLES: Mapping[tuple[str, str], Suggest] = {
-    (MODEL_TEMPLATE, "model"): _model_ids,
-    (JOB_TEMPLATE, "request_id"): _request_ids,
-    (VIDEO_TEMPLATE, "request_id"): _saved_request_ids,
-}
 
 
 def _decoded(encoded: str) -> str:
@@ -232,14 +165,14 @@ def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResu
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=JSON, text=text)])
 
 
-def _kept(session: Session, models: ReadResourceResult) -> ReadResourceResult:
-    """What follows from the settings alone is the same for every caller, unless some have keys of their own."""
+def _cacheable(session: Session, models: ReadResourceResult) -> ReadResourceResult:
+    """The models are the same for every caller, unless callers may have keys of their own."""
     scope = "private" if session.settings.callers_have_keys else "public"
-    return models.model_copy(update={"ttl_ms": MODELS_KEPT_MS, "cache_scope": scope})
+    return models.model_copy(update={"ttl_ms": MODELS_TTL_MS, "cache_scope": scope})
 
 
-async def _video(uri: str, job: Job, shown: Job) -> ReadResourceResult:
-    """The saved file, and nothing else: a link is never followed from here. `shown` is the job as its caller sees it.
+async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
+    """The saved file; a job's link is never followed from here. `public` is the job as its caller may see it.
 
     Raises:
         NotReady, Expired: there is no file.
@@ -256,18 +189,18 @@ async def _video(uri: str, job: Job, shown: Job) -> ReadResourceResult:
             request_id=job.request_id,
         ) from None
     if blob is None:
-        where = shown.video_path or shown.video_url
+        where = public.video_path or public.video_url
         raise MCPError(
             INTERNAL_ERROR,
             f"The clip has {size / 1024 / 1024:.1f} MB, and a resource at most {VIDEO_MB_MAX} MB. Open {where}",
-            {"uri": uri, "video_path": shown.video_path, "bytes": size},
+            {"uri": uri, "video_path": public.video_path, "bytes": size},
         )
     contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
-    return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_KEPT_MS, cache_scope="private")
+    return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_TTL_MS, cache_scope="private")
 
 
 def _blob(path: Path) -> tuple[str | None, int]:
-    """The file in base64, and its size; None where it is too large."""
+    """The file in base64, or None where it is too large, and its size in bytes."""
     size = path.stat().st_size
     if size > VIDEO_MB_MAX * 1024 * 1024:
         return None, size
@@ -275,7 +208,7 @@ def _blob(path: Path) -> tuple[str | None, int]:
 
 
 def _without_file(job: Job) -> HailuoError:
-    """Why there is no saved clip, and what can be done."""
+    """The error that says why there is no saved clip, and what to do."""
     if job.state is State.COMPLETED:
         return NotReady(
             f"The clip of {job.request_id} is not saved yet.", "Call download_video first.", request_id=job.request_id

@@ -1,6 +1,5 @@
-"""The MCP server over a studio: its handlers, with one boundary that no exception text passes."""
+"""The MCP server: what it announces, and the handler of each method."""
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -9,9 +8,7 @@ import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     CompleteRequestParams,
@@ -33,16 +30,15 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
-from hailuo_mcp.core.errors import HailuoError, InternalError
+from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import State
-from hailuo_mcp.mcp import player, prompts, resources, tasks, tools
+from hailuo_mcp.core.spec import JsonSchema
+from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.telemetry import set_caller
-
-log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "Hailuo (MiniMax) video generation. generate_video submits a job, costs money and returns a request_id; clips "
@@ -50,41 +46,40 @@ INSTRUCTIONS = (
     "wait that runs out is not a failure. dry_run shows the price first. Lost the id? list_jobs. Links expire: give "
     "the user video_path or video_url at once."
 )
-SAME_FOR_ALL = CacheHint(ttl_ms=60_000, scope="public")
-"""What follows from the version, the keys and the models alone: the same for every caller, unless some bring keys of
-their own, and for as long as the server runs. A minute, because the next start may have other keys, and what a stale
-list offers is refused with its cure."""
-OWN_AND_MOVING = CacheHint(ttl_ms=0, scope="private")
-"""Jobs: they move by themselves, and are nobody else's. What does not move says so itself."""
-SAME_FOR_ONE = CacheHint(ttl_ms=SAME_FOR_ALL.ttl_ms, scope="private")
+PUBLIC = CacheHint(ttl_ms=60_000, scope="public")
+"""For what is the same for every caller as long as the server runs. A minute, since the next start may have other keys
+and models; a call that relies on an outdated list is refused with a hint."""
+PER_CALLER = CacheHint(ttl_ms=PUBLIC.ttl_ms, scope="private")
+NO_CACHE = CacheHint(ttl_ms=0, scope="private")
+"""For jobs, which change at any time. A resource that does not change sets its own hint."""
 
 
 def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
-    """What a client may keep; `own_models` where callers may have keys, and so models, of their own."""
+    """What a client may cache; `own_models` where callers may have their own keys, and with them other models."""
     return {
-        "server/discover": SAME_FOR_ALL,
-        "tools/list": SAME_FOR_ONE if own_models else SAME_FOR_ALL,
-        "prompts/list": SAME_FOR_ALL,
-        "resources/list": SAME_FOR_ALL,
-        "resources/templates/list": SAME_FOR_ALL,
-        "resources/read": OWN_AND_MOVING,
+        "server/discover": PUBLIC,
+        "tools/list": PER_CALLER if own_models else PUBLIC,
+        "prompts/list": PUBLIC,
+        "resources/list": PUBLIC,
+        "resources/templates/list": PUBLIC,
+        "resources/read": NO_CACHE,
     }
 
 
-CLIPS_LOOKED_AT = 50
-"""So many of the newest clips tell the player's policy which hosts they come from."""
+PLAYER_ORIGINS_FROM = 50
+"""How many of the newest clips the player's content security policy is made from."""
 
 Context = ServerRequestContext[Any, Any]
 CallerOf = Callable[[Context], Caller]
 
 
 def on_this_machine(_ctx: Context) -> Caller:
-    """Whoever can reach the server is the person whose machine it is on."""
+    """Without authentication, every caller is the person whose machine the server runs on."""
     return LOCAL
 
 
 class VideoServer(Server[Any]):
-    """The SDK's server, with what it announces made exact."""
+    """The SDK's server with our handlers, announcing exactly the capabilities that it has."""
 
     def __init__(self, services: Services, version: str, caller_of: CallerOf) -> None:
         def session_for(ctx: Context) -> Session:
@@ -93,8 +88,8 @@ class VideoServer(Server[Any]):
             return Session(services, caller)
 
         self.subscriptions = Subscriptions(services.changes, session_for)
-        face = _Face(services.catalog, session_for)
-        # Every handler stands here, save those of the tasks extension, which adds its own.
+        handlers = Handlers(services.catalog, session_for)
+        # All handlers but those of the tasks extension, which `add_tasks` adds.
         super().__init__(
             "hailuo-mcp",
             version=version,
@@ -102,20 +97,26 @@ class VideoServer(Server[Any]):
             instructions=INSTRUCTIONS,
             icons=[Icon(src=player.icon_uri(), mime_type=player.ICON_TYPE, sizes=["any"])],
             cache_hints=cache_hints(own_models=services.settings.callers_have_keys),
-            on_list_tools=face.list_tools,
-            on_call_tool=face.call_tool,
-            on_list_resources=face.list_resources,
-            on_list_resource_templates=face.list_resource_templates,
-            on_read_resource=sanitize_errors("resources/read", face.read_resource),
-            on_list_prompts=face.list_prompts,
-            on_get_prompt=sanitize_errors("prompts/get", face.get_prompt),
-            on_completion=sanitize_errors("completion/complete", face.complete),
+            on_list_tools=handlers.list_tools,
+            on_call_tool=handlers.call_tool,
+            on_list_resources=handlers.list_resources,
+            on_list_resource_templates=handlers.list_resource_templates,
+            on_read_resource=sanitize_errors("resources/read", handlers.read_resource),
+            on_list_prompts=handlers.list_prompts,
+            on_get_prompt=sanitize_errors("prompts/get", handlers.get_prompt),
+            on_completion=sanitize_errors("completion/complete", handlers.complete),
             on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.subscriptions),
         )
-        # Asked for at each call, to hold a call's headers to it; without this the SDK lists all tools each time.
-        self.get_tool_input_schema = face.input_schema
+        # The SDK checks each call's headers against the schema; without this it would list all tools every time.
+        self.get_tool_input_schema = handlers.input_schema
         tasks.add_tasks(self, session_for)
         self.extensions[player.EXTENSION] = {"mimeTypes": [player.MIME_TYPE]}
+        self._stamp = super().server_info_stamp
+
+    @property
+    def server_info_stamp(self) -> dict[str, Any]:
+        """The `serverInfo` in every response: the SDK would make a deep copy for each, which nothing here needs."""
+        return self._stamp
 
     def get_capabilities(
         self,
@@ -125,40 +126,38 @@ class VideoServer(Server[Any]):
         *,
         protocol_version: str | None = None,
     ) -> ServerCapabilities:
-        """What this server can, in the given protocol version; None stands for the versions with a handshake.
+        """The capabilities in the given protocol version; None means the versions with a handshake.
 
-        Keys and models are read at the start: no list ever changes while it runs, and it does not say one might. Tasks
-        exist in the stateless protocol only.
+        Keys and models are read at the start, so no list changes while the server runs. Tasks exist in the stateless
+        protocol only.
         """
         announced = self.extensions if extensions is None else extensions
         if protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            announced = {name: own for name, own in announced.items() if name != tasks.EXTENSION}
+            announced = {name: options for name, options in announced.items() if name != tasks.EXTENSION}
         capabilities = super().get_capabilities(
             notification_options, experimental_capabilities, announced, protocol_version=protocol_version
         )
-        for fixed in (capabilities.tools, capabilities.prompts, capabilities.resources):
-            if fixed:
-                fixed.list_changed = False
+        for listing in (capabilities.tools, capabilities.prompts, capabilities.resources):
+            if listing:
+                listing.list_changed = False
         return capabilities
 
 
-class _Face:
-    """The handlers: what the protocol asks for, put to the modules that know it."""
+class Handlers:
+    """One method for each of the protocol's, passing it on to the module that serves it."""
 
     def __init__(self, catalog: Catalog, session_for: SessionFor) -> None:
         self._session_for = session_for
-        self._listed = ListToolsResult(tools=tools.definitions(catalog))
-        self._schemas = {tool.name: tool.input_schema for tool in self._listed.tools}
+        self._tools = ListToolsResult(tools=tools.definitions(catalog))
+        self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
-    def input_schema(self, tool: str) -> tools.JsonSchema | None:
-        """The schema of a tool, as those see it who bring no keys of their own; None where there is no such tool."""
+    def input_schema(self, tool: str) -> JsonSchema | None:
+        """The schema of a tool for callers without keys of their own; None where there is no such tool."""
         return self._schemas.get(tool)
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         session = self._session_for(ctx)
-        if session.has_own_keys:
-            return ListToolsResult(tools=tools.definitions(session.catalog))
-        return self._listed
+        return ListToolsResult(tools=tools.definitions(session.catalog)) if session.has_own_keys else self._tools
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         return ListResourcesResult(resources=resources.listed())
@@ -175,12 +174,12 @@ class _Face:
         return await resources.read(session, params.uri)
 
     async def _read_player(self, session: Session) -> ReadResourceResult:
-        """The view; its policy lets it load clips from where the newest ones came from, and from nowhere else."""
+        """The player, whose content security policy allows it to load clips from the origins of the newest ones."""
         links: list[str] = []
         try:
-            page = await session.jobs(State.COMPLETED, CLIPS_LOOKED_AT)
+            page = await session.jobs(State.COMPLETED, PLAYER_ORIGINS_FROM)
             links = [link for job in page.jobs for link in (job.video_url, session.public_view(job).video_url) if link]
-        except HailuoError as error:  # the view also tells of trouble, and reads its clip from here
+        except HailuoError as error:  # the player still shows errors, and can read its clip from this server
             log_failure("the player's policy", error)
         view = TextResourceContents(
             uri=player.PLAYER_URI,
@@ -198,56 +197,17 @@ class _Face:
 
     async def complete(self, ctx: Context, params: CompleteRequestParams) -> CompleteResult:
         return CompleteResult(
-            completion=await resources.complete(self._session_for(ctx), params.ref, params.argument, params.context)
+            completion=await completion.complete(self._session_for(ctx), params.ref, params.argument, params.context)
         )
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
-        if params.name not in tools.HANDLERS:
-            known = ", ".join(tools.HANDLERS)
-            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:80]}; there are {known}.")
-        call = tools.Call(self._session_for(ctx), params.arguments or {}, _Paced(ctx.session.report_progress))
-        try:
-            return await tools.call(params.name, call)
-        except anyio.get_cancelled_exc_class():
-            log.info("%s was cancelled", params.name)
-            raise
-        except Exception as error:
-            log_failure(params.name, error)
-            return tools.failed(_unforeseen(params.name))
-
-
-class _Paced:
-    """Progress at a humane rate: what comes sooner after the last is left out, for more is to come."""
-
-    GAP_SECONDS = 2.0
-
-    def __init__(self, report: tools.Progress) -> None:
-        self._report = report
-        self._next = float("-inf")
-
-    async def __call__(self, progress: float, total: float | None, message: str) -> None:
-        if anyio.current_time() < self._next:
-            return
-        self._next = anyio.current_time() + self.GAP_SECONDS
-        await self._report(progress, total, message)
+        call = tools.Call(self._session_for(ctx), params.arguments or {}, ctx.session.report_progress)
+        return await tools.call(params.name, call)
 
 
 def build_server(services: Services, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
-    """The server over open services; `caller_of` says who makes a request."""
+    """The server over open services; `caller_of` returns who makes a request."""
     return VideoServer(services, version, caller_of)
-
-
-def _unforeseen(tool: str) -> InternalError:
-    """A submission may have been sent before the unforeseen happened: only the others are certain to have cost
-    nothing.
-    """
-    if tool == "generate_video":
-        return InternalError(
-            "Something unforeseen happened while submitting.",
-            "Call list_jobs before submitting again: the job may exist. The server's log has the details.",
-            charged="unknown",
-        )
-    return InternalError("Something unforeseen happened; no job was touched.", safe_to_retry=True)
 
 
 async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Services]], version: str) -> None:

@@ -1,8 +1,8 @@
 """The tasks extension (`io.modelcontextprotocol/tasks`, SEP-2663): `generate_video` as a task, for a client that
 declares it on its call.
 
-A task is a job, and its id the request id: nothing is kept besides the ledger, and a task lives through a restart. All
-other clients, and every older protocol version, get the ordinary answer.
+A task is a job, and its id is the request id: no state is kept outside the ledger, so a task survives a restart. All
+other clients, and every older protocol version, get the ordinary result.
 """
 
 import logging
@@ -13,7 +13,6 @@ from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     MISSING_REQUIRED_CLIENT_CAPABILITY,
@@ -22,21 +21,21 @@ from mcp_types import (
     ClientCapabilities,
     MissingRequiredClientCapabilityErrorData,
     RequestParams,
-    TextContent,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.mcp import views
-from hailuo_mcp.mcp.errors import SessionFor, sanitize_errors
+from hailuo_mcp.mcp.errors import SessionFor, error_boundary, sanitize_errors
+from hailuo_mcp.mcp.tools.base import answer
 from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 NOTICE = "hailuo-mcp/notice"
-"""Key of a sentence in the `_meta` of an acknowledgement."""
+"""Key in the `_meta` of an acknowledgement; its value is a sentence."""
 NO_CANCEL = "no gateway can cancel: the job goes on, and is charged"
 
 Context = ServerRequestContext[Any, Any]
@@ -44,19 +43,19 @@ Wire = dict[str, Any]
 
 
 class TaskParams(RequestParams):
-    """Of tasks/get and tasks/cancel."""
+    """The parameters of tasks/get and tasks/cancel."""
 
     task_id: str
 
 
 class UpdateParams(TaskParams):
-    """Of tasks/update. No task of ours ever asks for input, so that all answers are superfluous, and ignored."""
+    """The parameters of tasks/update. No task of ours ever asks for input, so all responses are ignored."""
 
     input_responses: Mapping[str, Any] = {}
 
 
 def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
-    """Serve the extension on a server that has `tools/call`."""
+    """Serve the extension on a server that already has `tools/call`."""
     ordinary = server.get_request_handler("tools/call")
     if ordinary is None:
         raise ValueError("tasks are tool calls: the server needs tools/call first")
@@ -72,18 +71,19 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
     async def get(ctx: Context, params: TaskParams) -> Wire:
         require(ctx)
         session = session_for(ctx)
-        try:
-            job = await session.status(params.task_id)
-        except CallerError as error:
-            raise _unknown(error) from None
-        except HailuoError as error:
-            trouble = views.error_text(session.redact(error).problem)
-            job = await _kept(session, params.task_id)
-            if job is None:
-                raise MCPError(INTERNAL_ERROR, trouble) from None
-            # A poll that fails ends no job. The client goes on asking, and is told why there is no news.
-            return _task(session.public_view(job).warned(trouble), params.task_id)
-        return _task(session.public_view(job), params.task_id, moving=session.may_move(job))
+        with error_boundary(session, message=_message_of):
+            try:
+                job = await session.status(params.task_id)
+            except CallerError:
+                raise
+            except HailuoError as error:
+                job = await _from_ledger(session, params.task_id)
+                if job is None:
+                    raise
+                # A poll that fails ends no job: the client goes on polling, and sees why there is nothing new.
+                warning = views.error_text(session.redact(error).problem)
+                return _task(session.public_view(job).warned(warning), params.task_id)
+        return _task(session.public_view(job), params.task_id, may_move=session.may_move(job))
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
         await _known(ctx, session_for(ctx), params.task_id)
@@ -93,7 +93,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
         job = await _known(ctx, session_for(ctx), params.task_id)
         if job.is_final:
             return {}
-        log.info("%s was asked to be cancelled; it goes on", job.request_id)
+        log.info("%s cannot be cancelled; it goes on", job.request_id)
         return {"_meta": {NOTICE: f"Nothing was cancelled: {NO_CANCEL}. tasks/get goes on answering."}}
 
     server.extensions[EXTENSION] = {}
@@ -111,8 +111,11 @@ def is_declared(ctx: Context) -> bool:
 
 
 def require(ctx: Context) -> None:
-    """Raises MCPError: the method does not exist in this protocol version, or the request does not declare the
-    extension."""
+    """Check that this request may use the extension.
+
+    Raises:
+        MCPError: the method does not exist in this protocol version, or the request does not declare the extension.
+    """
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(METHOD_NOT_FOUND, "Method not found")
     if not is_declared(ctx):
@@ -127,17 +130,17 @@ def require(ctx: Context) -> None:
 
 
 async def _new_job(session: Session, result: CallToolResult) -> Job | None:
-    """The job that this call submitted, if there is something to wait for: not for a refusal, a dry run, an earlier
-    job, one that only its answer knows (the ledger failed), or one whose fate nobody can learn."""
-    answer: Mapping[str, Any] = result.structured_content or {}
-    if result.is_error or answer.get("duplicate") or not answer.get("request_id"):
+    """The job that this call submitted, if there is something to wait for: not for an error, a dry run, an earlier
+    job, one that the ledger could not record, or one whose state can no longer change."""
+    facts: Mapping[str, Any] = result.structured_content or {}
+    if result.is_error or facts.get("duplicate") or not facts.get("request_id"):
         return None
-    job = await _kept(session, answer["request_id"])
-    return job.warned(*answer.get("warnings", ())) if job and session.may_move(job) else None
+    job = await _from_ledger(session, facts["request_id"])
+    return job.warned(*facts.get("warnings", ())) if job and session.may_move(job) else None
 
 
-async def _kept(session: Session, request_id: str) -> Job | None:
-    """The job as the ledger has it, if it can be read now."""
+async def _from_ledger(session: Session, request_id: str) -> Job | None:
+    """The job as the ledger has it; None where there is none or the ledger cannot be read."""
     try:
         return await session.known(request_id)
     except HailuoError as error:
@@ -147,44 +150,38 @@ async def _kept(session: Session, request_id: str) -> Job | None:
 
 async def _known(ctx: Context, session: Session, task_id: str) -> Job:
     require(ctx)
-    try:
+    with error_boundary(session, message=_message_of):
         job = await session.known(task_id)
-    except CallerError as error:
-        raise _unknown(error) from None
-    except HailuoError as error:
-        raise MCPError(INTERNAL_ERROR, views.error_text(session.redact(error).problem)) from None
     if job is None:
         raise MCPError(INVALID_PARAMS, "Task not found")
     return job
 
 
-def _unknown(error: CallerError) -> MCPError:
-    return MCPError(INVALID_PARAMS, f"Task not found: {error.problem.message}")
+def _message_of(error: HailuoError) -> str:
+    if isinstance(error, CallerError):
+        return f"Task not found: {error.problem.message}"
+    return views.error_text(error.problem)
 
 
-def _task(job: Job, task_id: str, *, moving: bool = True) -> Wire:
-    """The job as a task. The id is the one that was asked for: an unconfirmed job gets another once it is found, and
-    answers to both.
+def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
+    """The job as a task, under the id that the client used: an unconfirmed job gets a second id once it is found, and
+    keeps the first.
 
-    `failed` is reserved for errors of the protocol. A job that failed is a completed task whose result is the tool's
-    error; a job of which nothing more can be learned is completed too, with what is known.
+    The status `failed` is reserved for protocol errors. A failed job is a completed task whose result has the error; a
+    job whose state can no longer change is completed too, with what is known.
     """
     view = views.job_view(job)
     task: Wire = {
         "taskId": task_id,
         "status": "working",
-        "statusMessage": _message(view),
+        "statusMessage": _status_message(view),
         "createdAt": view.created_at,
         "lastUpdatedAt": view.updated_at,
         "ttlMs": _ttl_ms(job),
     }
-    if moving and not job.is_final:
+    if may_move and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
-    result = CallToolResult(
-        content=[TextContent(type="text", text=views.job_text(view))],
-        structured_content=view.model_dump(mode="json"),
-        is_error=False,
-    )
+    result = answer(view, views.job_text(view))
     return {
         **task,
         "status": "completed",
@@ -193,12 +190,11 @@ def _task(job: Job, task_id: str, *, moving: bool = True) -> Wire:
     }
 
 
-def _message(view: views.JobView) -> str:
-    about = f" of about {view.estimated_seconds:.0f} s" if view.estimated_seconds else ""
-    notes = [f"{view.state}, {view.elapsed_seconds:.0f} s{about}; {NO_CANCEL}.", *view.warnings]
-    return " ".join(notes)
+def _status_message(view: views.JobView) -> str:
+    estimate = f" of about {view.estimated_seconds:.0f} s" if view.estimated_seconds else ""
+    return " ".join([f"{view.state}, {view.elapsed_seconds:.0f} s{estimate}; {NO_CANCEL}.", *view.warnings])
 
 
 def _ttl_ms(job: Job) -> int | None:
-    """Counted from the creation, as the gateway keeps the result; null where it does not say how long."""
+    """How long after its creation the gateway keeps the result; None where it does not say."""
     return int((job.expires_at - job.created_at).total_seconds() * 1000) if job.expires_at else None

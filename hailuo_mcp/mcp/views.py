@@ -1,4 +1,4 @@
-"""What a caller sees: jobs, models and errors as plain facts, and the one sentence that says what to call next."""
+"""Jobs, models and errors as a caller sees them: plain facts, a short text, and one sentence on what to call next."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from hailuo_mcp.catalog.catalog import Catalog, price_samples
 from hailuo_mcp.catalog.comparison import best_for, in_words
 from hailuo_mcp.core.errors import HailuoError, Problem
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.core.spec import JsonSchema, ModelSpec
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
@@ -21,19 +21,11 @@ from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Submitted
 
 SOON = timedelta(minutes=15)
-"""A clip whose link dies within this is worth a warning."""
+"""A link that expires within this time is worth a warning."""
 
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ErrorView(View):
-    code: str
-    message: str
-    hint: str
-    charged: Literal["no", "yes", "unknown"]
-    safe_to_retry: bool
 
 
 class JobView(View):
@@ -50,7 +42,7 @@ class JobView(View):
     video_url: str | None
     video_path: str | None
     expires_at: str | None
-    error: ErrorView | None
+    error: Problem | None
     estimated_cost_usd: float | None
     cost_usd: float | None
     warnings: list[str]
@@ -82,7 +74,7 @@ class Download(View):
     request_id: str
     video_path: str | None
     video_url: str | None
-    """In place of the path, where the caller is on another machine."""
+    """Instead of the path, where the caller is on another machine."""
     bytes: int
     media_type: str
 
@@ -91,7 +83,7 @@ class ModelList(View):
     models: list[dict[str, Any]]
     default_model: str | None
     best_for: dict[str, list[str]]
-    """Of all usable models; empty where one is shown."""
+    """Compares all usable models; empty where one model is shown."""
     sandbox: bool
 
 
@@ -100,7 +92,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def _expiry(job: Job) -> str | None:
-    """When the link dies; nothing before there is one."""
+    """When the link expires; None as long as there is no link."""
     return timestamp(job.expires_at) if job.expires_at and job.video_url else None
 
 
@@ -118,7 +110,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         video_url=job.video_url,
         video_path=job.video_path,
         expires_at=_expiry(job),
-        error=ErrorView(**job.error.model_dump()) if job.error else None,
+        error=job.error,
         estimated_cost_usd=job.estimated_cost_usd,
         cost_usd=job.cost_usd,
         warnings=list(job.warnings),
@@ -185,7 +177,7 @@ def job_text(view: JobView) -> str:
     return "\n".join(lines)
 
 
-def error_text(error: ErrorView | Problem) -> str:
+def error_text(error: Problem) -> str:
     retry = "safe to retry" if error.safe_to_retry else "do not retry unchanged"
     message = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
     return f"{message} {error.hint} [{error.code}; charged: {error.charged}; {retry}]"
@@ -213,7 +205,7 @@ def job_list(page: JobPage) -> JobList:
 
 
 def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
-    """`view` is of the same jobs as their caller may see them: whoever is elsewhere has a link in place of a path."""
+    """`view` shows the jobs of `page` as their caller may see them: with a link instead of a path on other machines."""
     if not view.jobs:
         return "No jobs. Call generate_video to submit one."
     spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")
@@ -299,33 +291,6 @@ def _summary_line(summary: Mapping[str, Any]) -> str:
         [f"{name} (required)" for name in summary["required"] if name != "prompt"] + summary["parameters"]
     )
     return f"{summary['model']}: {summary['makes']}; {cost}; {time}; {takes}"
-
-
-def output_schema(view: type[View]) -> JsonSchema:
-    """The JSON schema of a tool's structured content: an object without `required`, null-able fields as `["string",
-    "null"]`, and an optional `error`, so that an error result fits it too."""
-    generated = view.model_json_schema()
-    definitions: dict[str, Any] = generated.get("$defs", {})
-
-    def plain(schema: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" in schema:
-            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        if "anyOf" in schema:
-            (inner,) = (plain(branch) for branch in schema["anyOf"] if branch != {"type": "null"})
-            return {**inner, "type": [inner["type"], "null"]}
-        kept: dict[str, Any] = {"type": schema["type"]}
-        if "enum" in schema:
-            kept["enum"] = schema["enum"]
-        if "properties" in schema:
-            kept["properties"] = {name: plain(value) for name, value in schema["properties"].items()}
-        if "items" in schema:
-            kept["items"] = plain(schema["items"])
-        return kept
-
-    schema = plain(generated)
-    # Of an error, a client needs to know that it is an object; the README describes its fields.
-    schema["properties"]["error"] = {"type": ["object", "null"]}
-    return schema
 
 
 async def download(job: Job, path: Path) -> Download:

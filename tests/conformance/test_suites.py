@@ -1,5 +1,5 @@
 """Every server scenario of both conformance suites, in both spec versions, against the HTTP server. `baseline.yml`
-lists what is expected to fail, and why; a suite fails on anything else, and on whatever stands there without need.
+lists what is expected to fail, and why; a suite fails on anything else, and on what is listed needlessly.
 """
 
 import subprocess
@@ -20,11 +20,11 @@ RUNS = [
 ]
 WANTS_SESSIONS = {"2025-11-25": "server-sse-multiple-streams"}
 """Ends with a warning, which counts as a failure, where the protocol has sessions and the server has none: here any
-replica answers any call. Where the protocol has none it passes, so it cannot stand in the baseline of all."""
+replica answers any call. Where the protocol has none it passes, so the common baseline cannot list it."""
 
 
 @pytest.mark.parametrize(("suite", "spec_version", "fits_any_server"), RUNS)
-def test_only_scenarios_that_want_fixtures_fail(
+def test_only_scenarios_that_need_fixtures_fail(
     suite: str, spec_version: str, fits_any_server: str, suites: Path, node: str, url: str, tmp_path: Path
 ) -> None:
     expected = tmp_path / "expected.yml"

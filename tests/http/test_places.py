@@ -19,7 +19,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.http import routes
 from hailuo_mcp.ledger import open_ledger
-from hailuo_mcp.mcp import prompts, resources, tools
+from hailuo_mcp.mcp import completion, prompts, resources, tools
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.support import arguments_for, settings_for, wired
@@ -52,7 +52,7 @@ READING: dict[str, Way] = {
     "jobs": lambda session: refused(resources.read(session, "hailuo://jobs")),
     "a prompt": lambda session: refused(prompts.get(session, "rescue_clips", None)),
     "completion": lambda session: refused(
-        resources.complete(
+        completion.complete(
             session,
             ResourceTemplateReference(type="ref/resource", uri=resources.JOB_TEMPLATE),
             CompletionArgument(name="request_id", value=""),

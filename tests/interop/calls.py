@@ -1,4 +1,4 @@
-"""Calls that every client is tried with: for each tool one that cannot be done, and what its error is called."""
+"""Calls that every client makes: for each tool one that is refused, with the code of its error."""
 
 from typing import Any
 

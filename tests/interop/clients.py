@@ -1,4 +1,4 @@
-"""Two clients that are not ours, as the tests drive them."""
+"""Two third-party clients, as the tests drive them."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What one run of the Inspector's command line left behind."""
+    """The outcome of one run of the Inspector's command line."""
 
     exit_code: int
     output: Answer
@@ -41,7 +41,7 @@ class Inspector:
         server_variables = [part for name, value in self.variables.items() for part in ("-e", f"{name}={value}")]
         command = ["node", INSPECTOR, "--cli", "--protocol-era", self.era, "--format", "json", *server_variables]
         done = subprocess.run(
-            # The method stands last: an option that takes several values would take the server's command for one.
+            # The method comes last: an option that takes several values would take the server's command for one.
             [*command, *options, "--method", method, *self.server],
             cwd=self.directory,
             env=self.variables,
@@ -97,7 +97,7 @@ class Bridge:
             self._process.stdout.close()
 
     def call(self, tool: str, arguments: Answer) -> Answer:
-        """The result as the client's user gets it.
+        """The result as the client returns it.
 
         Raises:
             AssertionError: the client threw instead of answering.

@@ -19,7 +19,7 @@ TOOL_ERROR = 5
 """The exit code that the Inspector documents for a result with `isError`."""
 
 
-def test_it_speaks_the_era_it_was_told_to(inspector: Inspector) -> None:
+def test_it_speaks_the_requested_protocol_era(inspector: Inspector) -> None:
     ran = inspector.run("initialize")
     assert ran.exit_code == 0, ran.complaints
     assert (ran.result["protocolVersion"] >= "2026") is (inspector.era == "modern")
@@ -113,7 +113,7 @@ def test_the_player_is_read_as_a_view(inspector: Inspector) -> None:
     assert view["text"].lstrip().lower().startswith("<!doctype html>")
 
 
-def test_an_address_where_nothing_is_fails_with_a_reason(inspector: Inspector) -> None:
+def test_an_unknown_uri_fails_with_a_reason(inspector: Inspector) -> None:
     ran = inspector.read("hailuo://jobs/segmind%2Fhailuo-02-fast%2Fnone-such")
     assert (ran.exit_code, ran.output) == (FAILED, {})
     assert "list_jobs" in ran.complaints

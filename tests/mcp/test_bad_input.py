@@ -1,4 +1,4 @@
-"""Arguments that a gateway would refuse, or bill for nothing: each is refused here, by name and with its cure."""
+"""Arguments that a gateway would refuse, or charge for nothing: each is refused here, by name and with a fix."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,22 +22,22 @@ SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
 @dataclass(frozen=True)
 class Case:
-    """A wrong call: what it is, and which words its refusal must hold."""
+    """A wrong call, and the words that its refusal must contain."""
 
     id: str
     model: str
     arguments: dict[str, Any] = field(hash=False)
     named: tuple[str, ...]
     """Words of the message: the parameter, and the value given."""
-    cure: tuple[str, ...]
+    fix: tuple[str, ...]
     """Words of the hint."""
     code: ErrorCode = "invalid_input"
 
-    def unsaid(self, message: str, hint: str) -> list[str]:
-        """The words that a refusal owes and does not say; letter case is its own affair."""
+    def missing_words(self, message: str, hint: str) -> list[str]:
+        """The words that a refusal should contain and does not, in any letter case."""
         return [
             word
-            for text, words in ((message, self.named), (hint, self.cure))
+            for text, words in ((message, self.named), (hint, self.fix))
             for word in words
             if word.lower() not in text.lower()
         ]
@@ -227,9 +227,11 @@ CASES: list[Case] = [
     Case("pretreatment as a word", MINIMAX_23, _with(fast_pretreatment="no"), ("true or false", '"no"'), ("true or",)),
     Case("pretreatment on Segmind", FAST_02, _with(fast_pretreatment=True), ("fast_pretreatment",), ("leave",)),
     Case("MiniMax callback over http", MINIMAX_23, _with(callback_url="http://h/x"), ("https URL",), ("https://host",)),
-    # names nobody knows
+    # unknown names
     Case("an invented parameter", FAST_02, _with(seed=42), ("does not take seed", "42"), ("leave seed out",)),
-    Case("a null of no known name", AIMLAPI, _with(seed=None), ("does not take seed", "null"), ("leave seed out",)),
+    Case(
+        "a null under an unknown name", AIMLAPI, _with(seed=None), ("does not take seed", "null"), ("leave seed out",)
+    ),
     Case("another spelling", FAST_23, _with(Duration=6), ("does not take Duration",), ("leave Duration out",)),
     Case(
         "the remote name",
@@ -257,12 +259,12 @@ MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() 
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_wrong_argument_is_named_with_its_value_and_its_cure(case: Case) -> None:
+def test_a_wrong_argument_is_named_with_its_value_and_a_fix(case: Case) -> None:
     with pytest.raises(InvalidInput) as refused:
         MODELS[case.model].read(case.arguments)
     problem = refused.value.problem
     assert (problem.code, problem.charged, problem.safe_to_retry) == (case.code, "no", False)
-    assert not case.unsaid(problem.message, problem.hint), (problem.message, problem.hint)
+    assert not case.missing_words(problem.message, problem.hint), (problem.message, problem.hint)
     assert (problem.message + problem.hint).isprintable()
     assert len(problem.message) < 400
 

@@ -65,7 +65,7 @@ async def refusal(session: Session, name: str, **arguments: str) -> MCPError:
 
 
 async def entered(session: Session, **facts: Any) -> Job:
-    """A job in the ledger, of which these facts are known."""
+    """A job in the ledger with these fields."""
     origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
     known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
     job = Job(**known)
@@ -87,7 +87,7 @@ def test_every_prompt_has_a_snapshot_and_nothing_is_left_over() -> None:
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 
-def test_the_required_arguments_are_those_a_prompt_cannot_do_without() -> None:
+def test_only_arguments_that_a_prompt_needs_are_required() -> None:
     for prompt in prompts.definitions():
         assert {a.name for a in prompt.arguments or () if a.required} == set(REQUIRED[prompt.name])
         assert {a.name for a in prompt.arguments or () if not a.required} == set(OPTIONS[prompt.name])
@@ -132,11 +132,11 @@ async def test_every_call_that_a_prompt_spells_out_is_accepted(
     assert all(value in text for value in REQUIRED[name].values())
     assert ("sandbox" in text) == (not variables and name != "rescue_clips")
     named = {word for word in re.findall(r"[a-z]+(?:_[a-z]+)+", text) if word.split("_")[0] in _VERBS}
-    assert named <= set(tools.HANDLERS)
+    assert named <= set(tools.BY_NAME)
     assert not re.search(r"\b(MUST|NEVER|ALWAYS|IMPORTANT|DO NOT)\b", text)
 
 
-_VERBS = {name.split("_")[0] for name in tools.HANDLERS}
+_VERBS = {name.split("_")[0] for name in tools.BY_NAME}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_r
     assert len(refused.message) < 300
 
 
-async def test_a_broken_ledger_is_no_fault_of_the_arguments(tmp_path: Path) -> None:
+async def test_an_unreadable_ledger_is_not_blamed_on_the_arguments(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
     async with open_session(settings) as session:
         assert (await refusal(session, "rescue_clips")).code == INTERNAL_ERROR
@@ -361,8 +361,8 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
         await entered(session, remote_id="failed", state=State.FAILED)
         await entered(session, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
         text = await written(session, "rescue_clips")
-    told = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
-    assert told == [
+    listed = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
+    assert listed == [
         (f"{FAST_02}/at-once", "completed"),
         (f"{FAST_02}/soon", "completed"),
         (f"{FAST_02}/later", "completed"),
@@ -371,8 +371,8 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
         (f"{FAST_02}/waiting", "queued"),
         (lost.request_id, "unconfirmed"),
     ]
-    for said in ("within a minute", "in 5 minutes", "in 40 minutes", "nobody says how long", "past by now"):
-        assert said in text
+    for words in ("within a minute", "in 5 minutes", "in 40 minutes", "does not say how long", "already past"):
+        assert words in text
     assert "Do not submit an unconfirmed one again" in text
     assert not wire.requests
 

@@ -1,4 +1,4 @@
-"""The resources: models, jobs and saved clips by address, what is there when nothing is, and the completion of ids."""
+"""The resources: models, jobs and saved clips by URI, what an unknown URI answers, and the completion of ids."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.job import State, utc_now
-from hailuo_mcp.mcp import prompts, resources, tools
+from hailuo_mcp.mcp import completion, prompts, resources, tools
 from hailuo_mcp.service.session import Session
 from tests.support import (
     KEYS,
@@ -68,7 +68,7 @@ FORMS: dict[str, Callable[[str, str], str]] = {
 
 
 async def no_progress(progress: float, total: float | None, message: str) -> None:
-    """Nobody listens."""
+    """Discards progress."""
 
 
 async def facts_at(session: Session, uri: str) -> Any:
@@ -80,7 +80,7 @@ async def facts_at(session: Session, uri: str) -> Any:
 
 
 async def answer_of(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
-    """What the tool says of the same."""
+    """What the tool answers about the same thing."""
     return dict(facts_of(await tools.call(tool, tools.Call(session, arguments, no_progress))))
 
 
@@ -155,8 +155,8 @@ async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -
     async with open_session(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
             models = await resources.read(session, uri)
-            assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_KEPT_MS, "public")
-            assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's own hint would stand
+            assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_TTL_MS, "public")
+            assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's default hint would apply
         jobs = await resources.read(session, "hailuo://jobs")
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
 
@@ -234,7 +234,7 @@ async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, 
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](resources.video_uri(request_id), request_id))
         assert await bytes_at(session, resources.video_uri(request_id)) == CLIP
-    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_KEPT_MS, "private")
+    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_TTL_MS, "private")
     assert not wire.requests
 
 
@@ -364,7 +364,7 @@ async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data
     assert len(refused.message) < 600
 
 
-async def test_a_model_that_is_not_enabled_is_not_there_and_the_variable_is_named(tmp_path: Path) -> None:
+async def test_a_model_that_is_not_enabled_is_not_found_and_the_variable_is_named(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
     async with open_session(settings_for(tmp_path, **only_segmind)) as session:
         refused = await refusal(session, resources.model_uri(AIMLAPI))
@@ -389,7 +389,7 @@ async def completed(
     session: Session, ref: str, argument: str, typed: str = "", **context: str
 ) -> tuple[list[str], int | None, bool | None]:
     reference = ResourceTemplateReference(uri=ref) if ref.startswith("hailuo://") else PromptReference(name=ref)
-    answer = await resources.complete(
+    answer = await completion.complete(
         session,
         reference,
         CompletionArgument(name=argument, value=typed),
@@ -490,7 +490,9 @@ def server_of(session: Session) -> Server[Any]:
         return await prompts.get(session, params.name, params.arguments)
 
     async def complete(_ctx: Any, params: CompleteRequestParams) -> CompleteResult:
-        return CompleteResult(completion=await resources.complete(session, params.ref, params.argument, params.context))
+        return CompleteResult(
+            completion=await completion.complete(session, params.ref, params.argument, params.context)
+        )
 
     return Server(
         "test",

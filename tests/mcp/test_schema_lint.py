@@ -1,5 +1,5 @@
-"""The committed definitions held to what each host is known to take. Every rule says whose it is and where it comes
-from, and carries a definition that breaks it: a rule that nothing can break would hold nothing."""
+"""The committed definitions, checked against what each host is known to accept. Every rule names its host and its
+source, and has a definition that breaks it, which shows that the rule can fail."""
 
 import json
 import re
@@ -48,7 +48,7 @@ class Rule:
 
 
 def _nodes(schema: object, path: str = "#") -> Iterator[tuple[str, Json]]:
-    """Every schema in a schema, itself first, with where it stands. The names of properties are no keywords."""
+    """Every schema in a schema, itself first, with its path. The names of properties are not keywords."""
     if not isinstance(schema, Mapping):
         return
     node: Json = schema  # pyright: ignore[reportUnknownVariableType]  it comes from JSON
@@ -75,7 +75,7 @@ def _uses(schema: Json, *keywords: str) -> Faults:
                 yield f"{keyword} at {path}"
 
 
-# --- what is asked of a tool ------------------------------------------------------------------------------------------
+# --- rules for a tool -------------------------------------------------------------------------------------------------
 
 
 def _root_combinator(tool: Json) -> Faults:
@@ -160,7 +160,7 @@ def _output_combines(tool: Json) -> Faults:
     yield from _uses(tool["outputSchema"], "oneOf", "anyOf", "allOf", "$ref", "$defs", "additionalProperties")
 
 
-# --- what is asked of a prompt, and of a resource ---------------------------------------------------------------------
+# --- rules for a prompt, and for a resource ---------------------------------------------------------------------------
 
 
 def _prompt_undescribed(prompt: Json) -> Faults:
@@ -191,7 +191,7 @@ OUTPUT: Json = {"type": "object", "properties": {"state": {"type": "string"}, "e
 
 
 def _tool(name: str = "make", *, root: Json | None = None, output: Json = OUTPUT, **properties: Any) -> Json:
-    """A tool that breaks no rule, but for what is given."""
+    """A tool that breaks no rule except by what is given."""
     described = {key: {"description": "What it is.", **schema} for key, schema in properties.items()}
     schema: dict[str, Any] = {"type": "object", "properties": described, "additionalProperties": False}
     return {
@@ -226,7 +226,7 @@ VS_CODE = "language model tools: an array type must have items, or the tool is l
 CURSOR = "MCP settings: server and tool name together over 60 characters, and the tool may be filtered out"
 SDK = "MCP Python SDK: one such tool makes the whole tools/list fail in the versions with a handshake"
 TYPESCRIPT = "MCP TypeScript SDK 1: an error's structured content is validated too, and thrown away if it does not fit"
-PORTABLE = "what all of them take: a flat object of one type each; models fill in little else well"
+PORTABLE = "what all of them accept: a flat object, one type each; models fill in other schemas badly"
 MCP_SPEC = "MCP specification"
 
 TOOL_RULES = [

@@ -21,10 +21,10 @@ SMALL = {"model": "segmind/minimax-hailuo-2", "prompt": "a red kite rises"}
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era: Era, tmp_path: Path) -> None:
-    heard: list[tuple[float, float | None, str | None]] = []
+    progress_seen: list[tuple[float, float | None, str | None]] = []
 
-    async def told(progress: float, total: float | None, message: str | None) -> None:
-        heard.append((progress, total, message))
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        progress_seen.append((progress, total, message))
 
     async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="0.8") as client:
         assert client.protocol_version == ERAS[era]
@@ -36,10 +36,10 @@ async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era
         request_id = submitted["request_id"]
 
         waiting = {"request_id": request_id, "wait_seconds": 30}
-        done = facts_of(await client.call_tool("get_status", waiting, progress_callback=told))
+        done = facts_of(await client.call_tool("get_status", waiting, progress_callback=on_progress))
         assert (done["state"], done["error"]) == ("completed", None)
-        assert heard
-        assert all(message for _, _, message in heard)
+        assert progress_seen
+        assert all(message for _, _, message in progress_seen)
 
         saved = await client.call_tool("download_video", {"request_id": request_id})
         path = anyio.Path(facts_of(saved)["video_path"])
@@ -60,7 +60,7 @@ async def _state_of(client: Client, request_id: str) -> str:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_cancelled_wait_leaves_the_server_well_and_the_job_alive(era: Era, tmp_path: Path) -> None:
+async def test_a_cancelled_wait_leaves_the_server_and_the_job_running(era: Era, tmp_path: Path) -> None:
     async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="5") as client:
         call = {**SMALL, "prompt": "a kite sandbox:never"}
         request_id = facts_of(await client.call_tool("generate_video", call))["request_id"]
@@ -80,7 +80,7 @@ async def test_a_cancelled_wait_leaves_the_server_well_and_the_job_alive(era: Er
     assert "Traceback" not in log_of(tmp_path).read_text()
 
 
-async def test_a_job_lives_through_a_restart_of_the_server(tmp_path: Path) -> None:
+async def test_a_job_survives_a_restart_of_the_server(tmp_path: Path) -> None:
     async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
         request_id = facts_of(await client.call_tool("generate_video", arguments_for(FAST_02)))["request_id"]
     async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
@@ -103,7 +103,7 @@ def _a_dead_port() -> int:
         return free.getsockname()[1]
 
 
-async def test_no_key_stands_in_any_answer_nor_in_the_log(tmp_path: Path) -> None:
+async def test_no_key_appears_in_any_answer_or_in_the_log(tmp_path: Path) -> None:
     variables = {**KEYS, **sent_to(_a_dead_port()), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
     answers: list[str] = []
     async with server(tmp_path, **variables) as client:

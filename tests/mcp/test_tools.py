@@ -1,4 +1,4 @@
-"""The tools as a client sees them: their definitions, held to committed snapshots, and the shape of every result."""
+"""The tools as a client sees them: their definitions, as committed in snapshots, and the shape of every result."""
 
 import base64
 import json
@@ -46,7 +46,7 @@ REWRITE = "SNAPSHOTS=write"
 DEFINITIONS = {tool.name: tool for tool in tools.definitions(catalog_for(HAILUO_MCP_SANDBOX="1"))}
 NAMES = ("generate_video", "get_status", "list_models", "list_jobs", "download_video")
 MODEL_IDS_OF_THE_SOURCES = MODEL_IDS[:5]
-MODELS_THERE_ARE_NOT: tuple[object, ...] = ("sora", 7, [], "x" * 5000)
+UNKNOWN_MODELS: tuple[object, ...] = ("sora", 7, [], "x" * 5000)
 FAST_02 = "segmind/hailuo-02-fast"
 APIXO = "apixo/hailuo-2.3-fast"
 
@@ -66,7 +66,7 @@ def test_a_tool_is_defined_as_its_snapshot_says(name: str) -> None:
 
 
 def test_every_tool_has_a_snapshot_a_handler_and_nothing_is_left_over() -> None:
-    assert tuple(DEFINITIONS) == NAMES == tuple(tools.HANDLERS)
+    assert tuple(DEFINITIONS) == NAMES == tuple(tools.BY_NAME)
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 
@@ -78,7 +78,7 @@ def _tokens(text: str) -> int:
 
 @pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("models", [MODEL_IDS, MODEL_IDS_OF_THE_SOURCES, *[(m,) for m in MODEL_IDS]], ids=len)
-def test_the_definitions_cost_a_context_no_more_than_promised(models: tuple[str, ...]) -> None:
+def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ...]) -> None:
     defined = tools.definitions(catalog_for(HAILUO_MCP_MODELS=",".join(models)))
     assert sum(_tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1200
     listed = ListToolsResult(tools=defined)
@@ -119,7 +119,7 @@ def test_an_output_schema_fits_a_result_as_well_as_an_error(name: str) -> None:
         assert isinstance(kinds, str) or (len(kinds) == 2 and kinds[1] == "null")
 
 
-# --- results: each one made here is held to its schema ---------------------------------------------------------------
+# --- results: each one is checked against its schema -----------------------------------------------------------------
 
 FIELDS = {
     *("request_id", "model", "state", "created_at", "updated_at", "elapsed_seconds", "estimated_seconds"),
@@ -133,7 +133,7 @@ OF_A_MODEL = 260
 
 
 class Caller:
-    """Calls tools, and holds every result to what is promised of all of them."""
+    """Calls tools, and checks every result for what all of them promise."""
 
     def __init__(self, session: Session, wire: Wire) -> None:
         self.session = session
@@ -142,7 +142,7 @@ class Caller:
 
     async def __call__(self, tool: str, **arguments: Any) -> CallToolResult:
         result = await tools.call(tool, tools.Call(self.session, arguments, self._report))
-        held_to_its_promises(tool, result)
+        check_result(tool, result)
         return result
 
     async def facts(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
@@ -155,11 +155,11 @@ class Caller:
         assert result.is_error, result.structured_content
         return facts_of(result)["error"]
 
-    async def _report(self, done: float, total: float | None, said: str) -> None:
-        self.progress.append((done, total, said))
+    async def _report(self, done: float, total: float | None, message: str) -> None:
+        self.progress.append((done, total, message))
 
 
-def held_to_its_promises(tool: str, result: CallToolResult) -> None:
+def check_result(tool: str, result: CallToolResult) -> None:
     facts = facts_of(result)
     schema = DEFINITIONS[tool].output_schema
     assert schema
@@ -176,7 +176,7 @@ def held_to_its_promises(tool: str, result: CallToolResult) -> None:
         assert facts["error"]["message"] in text
         assert not more
     else:
-        elsewhere = {"video_url"} if tool == "download_video" else set[str]()  # told to those on another machine
+        elsewhere = {"video_url"} if tool == "download_video" else set[str]()  # only for callers on another machine
         properties = schema["properties"].keys() - {"error"} - elsewhere
         assert set(facts) == properties | ({"error"} & set(facts))
         assert all(isinstance(part, ImageContent | ResourceLink) for part in more)
@@ -292,12 +292,12 @@ async def test_a_refused_submission_is_an_error_with_the_id_of_its_record(settin
         assert (failed["state"], failed["error"]["code"]) == ("failed", "insufficient_credits")
 
 
-async def test_progress_is_told_while_a_call_is_held(tmp_path: Path) -> None:
+async def test_progress_is_reported_while_a_call_is_held(tmp_path: Path) -> None:
     async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="1", HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
         request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
         assert (await sandbox.facts("get_status", request_id=request_id, wait_seconds=20))["state"] == "completed"
         assert sandbox.progress
-        assert all(total == 80.0 and "s" in said for _, total, said in sandbox.progress)
+        assert all(total == 80.0 and "s" in message for _, total, message in sandbox.progress)
         assert [done for done, _, _ in sandbox.progress] == sorted(done for done, _, _ in sandbox.progress)
 
 
@@ -392,7 +392,7 @@ async def test_jobs_are_listed_newest_first_by_state_and_number_with_an_excerpt(
         ("get_status", {"request_id": f"{FAST_02}/x", "a\nb" * 200: 1}, "no argument a b"),
     ],
 )
-async def test_a_wrong_argument_is_named_with_what_is_taken(
+async def test_a_wrong_argument_is_named_with_what_is_accepted(
     tool: str, arguments: dict[str, Any], named: str, settings: Settings
 ) -> None:
     async with over(settings) as sandbox:
@@ -404,22 +404,22 @@ async def test_a_wrong_argument_is_named_with_what_is_taken(
         assert sandbox.wire.requests == []
 
 
-async def test_an_unknown_model_is_answered_with_the_models_there_are(settings: Settings) -> None:
+async def test_an_unknown_model_is_answered_with_the_usable_models(settings: Settings) -> None:
     async with over(settings) as sandbox:
         for tool in ("generate_video", "list_models"):
-            for model in MODELS_THERE_ARE_NOT:
+            for model in UNKNOWN_MODELS:
                 error = await sandbox.error(tool, model=model, **({"prompt": "x"} if tool == "generate_video" else {}))
                 assert error["code"] == "unknown_model"
                 assert all(model_id in error["hint"] for model_id in MODEL_IDS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-async def test_a_bad_call_is_refused_with_value_and_cure_and_nothing_is_sent(case: Case, settings: Settings) -> None:
+async def test_a_bad_call_is_refused_with_value_and_fix_and_nothing_is_sent(case: Case, settings: Settings) -> None:
     async with over(settings) as sandbox:
         for dry_run in (True, False):
             error = await sandbox.error("generate_video", **{**case.arguments, "model": case.model, "dry_run": dry_run})
             assert (error["code"], error["charged"], error["safe_to_retry"]) == (case.code, "no", False)
-            assert not case.unsaid(error["message"], error["hint"]), error
+            assert not case.missing_words(error["message"], error["hint"]), error
         assert sandbox.wire.requests == []
         assert (await sandbox.facts("list_jobs"))["total"] == 0
 
@@ -428,7 +428,7 @@ async def test_a_bad_call_is_refused_with_value_and_cure_and_nothing_is_sent(cas
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_what_nobody_foresaw_reaches_the_log_and_not_the_client(
+async def test_an_unexpected_error_reaches_the_log_and_not_the_client(
     era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
@@ -445,7 +445,7 @@ async def test_what_nobody_foresaw_reaches_the_log_and_not_the_client(
             ("generate_video", arguments_for(FAST_02), "unknown"),
         ):
             result = await client.call_tool(tool, arguments)
-            held_to_its_promises(tool, result)
+            check_result(tool, result)
             assert result.is_error
             error = facts_of(result)["error"]
             assert (error["code"], error["charged"]) == ("internal_error", charged)

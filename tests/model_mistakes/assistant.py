@@ -1,4 +1,4 @@
-"""A script that stands for a language model: it knows the names of the tools, and otherwise does only what the last
+"""A script in the role of a language model: it knows the names of the tools, and otherwise does only what the last
 answer says.
 
 It reads text, as a host shows it to a model; the structured content is for the tests' own eyes.
@@ -48,7 +48,7 @@ class Answer:
 
 
 class Assistant:
-    """One conversation. `picture` is what its user answers when asked for the picture's full path."""
+    """One conversation. `picture` is what the user answers when asked for the picture's full path."""
 
     def __init__(self, client: Client, picture: str = "") -> None:
         self._client = client
@@ -67,7 +67,7 @@ class Assistant:
             AssertionError: it says nothing that could be done.
         """
         following = self.next_call(answer)
-        assert following, f"{answer.call} led nowhere: {answer.text}"
+        assert following, f"{answer.call} leads to no further call: {answer.text}"
         return await self.make(following)
 
     def next_call(self, answer: Answer) -> Call | None:
@@ -77,33 +77,33 @@ class Assistant:
             return Call(tool, {"request_id": request_id, **({"wait_seconds": int(seconds)} if seconds else {})})
         if not answer.is_error:
             return self._newest(answer)
-        return self._mended(answer.call, text) or self._pointed(answer.call, text)
+        return self._corrected(answer.call, text) or self._tool_named(answer.call, text)
 
     def _newest(self, answer: Answer) -> Call | None:
         """Of a list of jobs, the first."""
         first = re.search(r"^(\S+/\S+/\S+): \w+, ", answer.text, re.MULTILINE)
         return Call("get_status", {"request_id": first[1]}) if first and answer.call.tool == "list_jobs" else None
 
-    def _mended(self, call: Call, text: str) -> Call | None:
-        """The same call as the hint wants it."""
-        mended = call.without(*re.findall(r"[Ll]eave (\w+) out", text))
+    def _corrected(self, call: Call, text: str) -> Call | None:
+        """The same call, corrected as the hint says."""
+        corrected = call.without(*re.findall(r"[Ll]eave (\w+) out", text))
         if taken := re.search(r"There is no argument .*? This tool takes ([\w, ]+)\.", text):
-            mended = mended.only(*taken[1].split(", "))
+            corrected = corrected.only(*taken[1].split(", "))
         for name, offered in re.findall(r"[Pp]ass (\w+) as (\w+(?: or \w+)+)", text):
-            mended = mended.with_(**{name: _chosen(call.arguments.get(name), offered.split(" or "))})
+            corrected = corrected.with_(**{name: _chosen(call.arguments.get(name), offered.split(" or "))})
         for name, value in re.findall(r'[Pp]ass (\w+) "([^"]+)"', text):
-            mended = mended.with_(**{name: value})
+            corrected = corrected.with_(**{name: value})
         for name, most in re.findall(r"Pass (\w+) between \d+ and (\d+)", text):
-            mended = mended.with_(**{name: int(most)})
+            corrected = corrected.with_(**{name: int(most)})
         if usable := re.search(r"Usable models: ([^\s,]+(?:, [^\s,]+)*)\.", text):
             asked = str(call.arguments.get("model"))
             ids = usable[1].split(", ")
-            mended = mended.with_(model=next((known for known in ids if known.endswith(f"/{asked}")), ids[0]))
+            corrected = corrected.with_(model=next((known for known in ids if known.endswith(f"/{asked}")), ids[0]))
         if "Give the absolute path" in text and self._picture:
-            mended = mended.with_(first_frame_image=self._picture)
-        return mended if mended != call or "make the same call again" in text else None
+            corrected = corrected.with_(first_frame_image=self._picture)
+        return corrected if corrected != call or "make the same call again" in text else None
 
-    def _pointed(self, call: Call, text: str) -> Call | None:
+    def _tool_named(self, call: Call, text: str) -> Call | None:
         """Another tool that the hint names."""
         if "list_jobs" in text:
             return Call("list_jobs", {})
@@ -114,7 +114,7 @@ class Assistant:
 
 
 def _chosen(meant: object, offered: list[str]) -> object:
-    """What was meant, if that is offered, else the first."""
+    """The offered value that was meant, else the first."""
     word = next((value for value in offered if value == str(meant).lower()), offered[0])
     read: Callable[[str], object] = json.loads
     return read(word) if word in ("true", "false") or word.isdigit() else word

@@ -1,4 +1,4 @@
-"""What a whole job costs a model's context: the tools, and every answer."""
+"""How many tokens a whole job takes of a model's context: the tools, and every answer."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circl
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, figures: Callable[[str], None]) -> None:
+async def test_a_whole_job_takes_fewer_tokens_than_promised(tmp_path: Path, figures: Callable[[str], None]) -> None:
     async with server(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2") as client:
         tools = (await client.list_tools()).tools
         assistant = Assistant(client)
@@ -34,7 +34,7 @@ async def test_a_whole_job_costs_a_context_less_than_promised(tmp_path: Path, fi
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-async def test_it_costs_no_more_where_the_host_shows_structured_content(
+async def test_it_takes_no_more_where_the_host_shows_structured_content(
     tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
     """Some hosts give the model the facts instead of the text."""

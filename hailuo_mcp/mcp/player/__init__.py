@@ -1,4 +1,4 @@
-"""The view that hosts with MCP Apps show beside a job: one HTML file, and the `_meta` that leads a host to it."""
+"""The player that hosts with MCP Apps show beside a job: one HTML file, and the `_meta` that refers hosts to it."""
 
 import re
 from collections.abc import Iterable
@@ -9,18 +9,18 @@ ICON_TYPE = "image/svg+xml"
 EXTENSION = "io.modelcontextprotocol/ui"
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 MIME_TYPE = "text/html;profile=mcp-app"
-"""What the content type of every view must be; hosts render no other."""
+"""The content type that every view must have; hosts render no other."""
 
 
 def player_html() -> str:
-    """The document, read when a host asks for it: most calls come from hosts that show no views."""
+    """The document. Read on demand, since most hosts show no views."""
     from importlib.resources import files  # start-up time
 
     return (files(__name__) / "player.html").read_text(encoding="utf-8")
 
 
 def icon_uri() -> str:
-    """The icon as a `data:` URI: hosts take it without asking any other server."""
+    """The icon as a `data:` URI, so that hosts need no other request."""
     from base64 import b64encode  # start-up time
     from importlib.resources import files
 
@@ -28,16 +28,15 @@ def icon_uri() -> str:
 
 
 def tool_meta() -> dict[str, Any]:
-    """The `_meta` of a tool whose results the view shows.
+    """The `_meta` of a tool whose results the player shows.
 
-    The flat key is the form of before 2026-01-26. The specification calls it deprecated, but hosts of that time read
-    only it, and newer ones ignore it.
+    The flat key is the form before 2026-01-26: deprecated, but the only one that older hosts read.
     """
     return {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
 
 
 def origins(links: Iterable[str]) -> set[str]:
-    """Where clips come from, fit to stand in a policy: hosts put them there as they are."""
+    """The origins of these links that are safe in a content security policy, where hosts insert them unchanged."""
     found = (_ORIGIN.match(link) for link in links)
     return {match[0] for match in found if match and not match["host"].endswith(".invalid")}
 
@@ -45,7 +44,7 @@ def origins(links: Iterable[str]) -> set[str]:
 def resource_meta(video_origins: Iterable[str]) -> dict[str, Any]:
     """The `_meta` of the resource, as listed and as read.
 
-    The view may load clips from `video_origins` (scheme, host and port) and nothing else from anywhere: it has no
-    other resources, and connects to nobody. From other origins it falls back to reading the clip from this server.
+    The player may load clips from `video_origins` (scheme, host and port) and nothing else: it has no other resources
+    and opens no connections. A clip from another origin it reads from this server.
     """
     return {"ui": {"csp": {"resourceDomains": sorted(set(video_origins))}, "prefersBorder": True}}

@@ -1,10 +1,9 @@
-"""The prompts: what people often ask for, written out as steps over the tools."""
+"""The prompts: common requests, written out as steps with the tools."""
 
 from collections.abc import Mapping, Sequence
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     GetPromptResult,
     Prompt,
@@ -13,8 +12,9 @@ from mcp_types import (
     TextContent,
 )
 
-from hailuo_mcp.core.errors import CallerError, HailuoError
+from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.spec import repr_name, shown
+from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES
 from hailuo_mcp.service.session import Session
@@ -43,29 +43,29 @@ async def get(session: Session, name: str, arguments: Mapping[str, str] | None) 
         MCPError: INVALID_PARAMS, naming the prompt or the argument; INTERNAL_ERROR where the ledger cannot be read.
     """
     recipe = _recipe(name)
-    given = _checked(recipe, arguments or {})
-    try:
+    given = _validate(recipe, arguments or {})
+
+    def message(error: HailuoError) -> str:
+        text = f"{error.problem.message} {error.problem.hint}".replace("first_frame_image", "the picture")
+        return f"{recipe.name}: {text}"
+
+    with error_boundary(session, message=message):
         lines = await recipe.write(session, given)
-    except HailuoError as error:
-        problem = session.redact(error).problem
-        message = f"{problem.message} {problem.hint}".replace("first_frame_image", "the picture")
-        code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
-        raise MCPError(code, f"{recipe.name}: {message}") from None
     text = TextContent(type="text", text="\n".join(lines))
     return GetPromptResult(description=recipe.title, messages=[PromptMessage(role="user", content=text)])
 
 
 async def suggestions(session: Session, name: str, argument: str, given: Given) -> Sequence[str]:
-    """The values worth offering for an argument of a prompt; none for free text.
+    """The values to suggest for an argument of a prompt; none for free text.
 
     Raises:
         MCPError: INVALID_PARAMS: there is no such prompt or argument.
     """
     recipe = _recipe(name)
-    wanted = next((a for a in recipe.arguments if a.name == argument), None)
-    if wanted is None:
+    found = next((a for a in recipe.arguments if a.name == argument), None)
+    if found is None:
         raise _unknown_argument(recipe, argument)
-    return await wanted.suggests(session, given) if wanted.suggests else ()
+    return await found.suggest(session, given) if found.suggest else ()
 
 
 def _recipe(name: str) -> Recipe:
@@ -84,17 +84,17 @@ def _unknown_argument(recipe: Recipe, name: str) -> MCPError:
     )
 
 
-def _checked(recipe: Recipe, arguments: Mapping[str, str]) -> Given:
+def _validate(recipe: Recipe, arguments: Mapping[str, str]) -> Given:
     given = {name: value.strip() for name, value in arguments.items() if value.strip()}
     known = {a.name for a in recipe.arguments}
-    if strangers := [name for name in arguments if name not in known]:
-        raise _unknown_argument(recipe, strangers[0])
+    if unknown := [name for name in arguments if name not in known]:
+        raise _unknown_argument(recipe, unknown[0])
     for argument in recipe.arguments:
         value = given.get(argument.name)
         if value is None and argument.required:
             problem = "is missing"
-        elif value is not None and len(value) > argument.longest:
-            problem = f"has {len(value)} characters, and at most {argument.longest} are possible"
+        elif value is not None and len(value) > argument.max_length:
+            problem = f"has {len(value)} characters, and at most {argument.max_length} are possible"
         else:
             continue
         message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.description}"

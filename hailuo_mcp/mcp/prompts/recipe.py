@@ -1,4 +1,4 @@
-"""What a prompt is made of."""
+"""What a prompt is made of: arguments, and a function that writes its text."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from hailuo_mcp.service.session import Session
 
 Given = Mapping[str, str]
-"""Arguments by name, without the empty ones: hosts send the fields that a person left blank."""
+"""Arguments by name, without the empty ones: hosts also send the fields that a person left blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What a prompt asks for; `suggests` gives the values worth offering, from the other arguments given so far."""
+    """An argument of a prompt; `suggest` returns values for it, given the other arguments so far."""
 
     name: str
     title: str
     description: str
-    longest: int
+    max_length: int
     required: bool = False
-    suggests: Callable[[Session, Given], Awaitable[Sequence[str]]] | None = None
+    suggest: Callable[[Session, Given], Awaitable[Sequence[str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One prompt: its definition, and what writes its text."""
+    """One prompt: its definition, and the function that writes its text, line by line."""
 
     name: str
     title: str

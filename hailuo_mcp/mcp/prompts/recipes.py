@@ -1,4 +1,4 @@
-"""The prompts that there are."""
+"""The definitions of the prompts."""
 
 from hailuo_mcp.core.spec import PROMPT_MAX
 from hailuo_mcp.mcp.prompts.recipe import Argument, Recipe
@@ -22,7 +22,7 @@ RECIPES: tuple[Recipe, ...] = (
                 f"The picture the clip starts from: {_PICTURE_FORMS}.",
                 PICTURE_MAX,
                 required=True,
-                suggests=last_frames,
+                suggest=last_frames,
             ),
             Argument(
                 "action",
@@ -31,14 +31,14 @@ RECIPES: tuple[Recipe, ...] = (
                 PROMPT_MAX,
                 required=True,
             ),
-            Argument("model", "Model", "Model id; left out, the cheapest that fits.", 80, suggests=models),
-            Argument("duration", "Seconds", "6 or 10, where the model has both.", 4, suggests=values_of("duration")),
+            Argument("model", "Model", "Model id; left out, the cheapest that fits.", 80, suggest=models),
+            Argument("duration", "Seconds", "6 or 10, where the model has both.", 4, suggest=values_of("duration")),
             Argument(
                 "resolution",
                 "Resolution",
                 "768p or 1080p, where the model has both.",
                 8,
-                suggests=values_of("resolution"),
+                suggest=values_of("resolution"),
             ),
         ),
         animate_picture,
@@ -54,21 +54,21 @@ RECIPES: tuple[Recipe, ...] = (
                 "Number of shots",
                 f"1 to {SHOTS_MAX}; {SHOTS} if left out.",
                 4,
-                suggests=shot_counts,
+                suggest=shot_counts,
             ),
             Argument(
                 "first_picture",
                 "First picture",
                 f"The picture the first shot starts from: {_PICTURE_FORMS}.",
                 PICTURE_MAX,
-                suggests=last_frames,
+                suggest=last_frames,
             ),
             Argument(
                 "model",
                 "Model",
                 "Model id for all shots; left out, the cheapest that fits.",
                 80,
-                suggests=chaining_models,
+                suggest=chaining_models,
             ),
         ),
         storyboard,
@@ -84,7 +84,7 @@ RECIPES: tuple[Recipe, ...] = (
                 "Picture",
                 f"The picture every clip starts from: {_PICTURE_FORMS}. Left out, from text alone.",
                 PICTURE_MAX,
-                suggests=last_frames,
+                suggest=last_frames,
             ),
         ),
         compare_models,

@@ -1,4 +1,4 @@
-"""The values worth offering while a person fills in a prompt."""
+"""The values suggested while a person fills in a prompt."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -30,7 +30,7 @@ async def shot_counts(_: Session, __: Given) -> Sequence[str]:
 
 
 def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[str]]]:
-    """The closed values of a parameter: those of the model given so far, else of all usable ones."""
+    """The values of a parameter's enum: those of the model that is already given, else of all usable models."""
 
     async def values(session: Session, given: Given) -> Sequence[str]:
         usable = session.catalog.usable

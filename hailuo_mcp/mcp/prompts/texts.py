@@ -1,4 +1,4 @@
-"""The prompts' texts: steps over the tools; models, prices and jobs in them come from the catalogue and the ledger."""
+"""The texts of the prompts: steps with the tools, with models and prices from the catalog and jobs from the ledger."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ CAMERA: Mapping[str, str] = {
 
 def _number_of_shots(given: Given) -> int:
     text = given.get("shots", str(SHOTS))
-    number = int(text) if text.isascii() and text.isdigit() else 0  # no longer than the argument may be
+    number = int(text) if text.isascii() and text.isdigit() else 0  # its length is limited by the argument
     if not 1 <= number <= SHOTS_MAX:
         raise InvalidInput(f"shots must be a whole number from 1 to {SHOTS_MAX}, got {shown(text)}.", "")
     return number
@@ -75,7 +75,7 @@ def _call(**arguments: Any) -> str:
 
 def _camera() -> list[str]:
     return [
-        "Camera commands stand in square brackets at the place in the prompt where the move happens:",
+        "Camera commands go in square brackets at the place in the prompt where the move happens:",
         *(f"- {commands}: {meaning}" for commands, meaning in CAMERA.items()),
         "Up to three in one bracket happen together, as in [Pan left, Pedestal up]; brackets happen one after another. "
         "Example: a red kite rises over the bay [Push in], then turns into the wind [Pan right].",
@@ -100,7 +100,7 @@ def _no_model(catalog: Catalog) -> list[str]:
 
 _POLL = (
     f"get_status with the request_id and wait_seconds {WAIT_SECONDS_MAX}, again and again until the state is completed "
-    "or failed; a wait that runs out is no failure"
+    "or failed; a wait that runs out is not a failure"
 )
 
 
@@ -170,9 +170,9 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         following = _call(model=best.id, prompt="<shot 2>", first_frame_image=f"{LAST_FRAME}<request_id of shot 1>")
         task += [f"Model for all shots, so that they look alike: {_facts(best)}", *_total(best, shots)]
         others = [spec for spec in later if spec.id != best.id]
-        task += [f"Also takes up from an earlier shot: {_facts(spec)}" for spec in others]
+        task += [f"Can also continue from an earlier shot: {_facts(spec)}" for spec in others]
         chain = [
-            "4. Wait: call " + _POLL + ". Then call download_video, so that its last frame is at hand.",
+            "4. Wait: call " + _POLL + ". Then call download_video, so that its last frame is available.",
             f"5. Submit shot 2 with {following}: it starts where shot 1 ended. Wait for it and save it, and so on, one "
             "shot after another. This needs the media extra on the server; the refusal says so where it is missing.",
         ]
@@ -183,7 +183,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         first = _call(prompt="<shot 1>", first_frame_image=picture or "<web address of its picture>")
         task.append(f"Models: {'; '.join(_facts(spec) for spec in opening) or names}")
         chain = [
-            f"4. Shots cannot take up from one another here: {names} takes pictures only from web addresses. Ask the "
+            f"4. Shots cannot continue from one another here: {names} takes pictures only from web addresses. Ask the "
             "user for one picture a shot, pass it as first_frame_image, and submit the shots one by one.",
             f"5. For each: call {_POLL}.",
         ]
@@ -231,7 +231,7 @@ async def compare_models(session: Session, given: Given) -> list[str]:
         except InvalidInput as refusal:
             refused.append(f"- {model.id}: {refusal.problem.message}")
     if not specs:
-        return [*task, "No usable model takes this:", *refused, "Ask the user for what is missing, then begin again."]
+        return [*task, "No usable model takes this:", *refused, "Ask the user for what is missing, then start again."]
     known = [price.usd for spec in specs if (price := spec.price())]
     unknown = len(specs) - len(known)
     total = f"Together about ${sum(known):.2f}" if known else "No price is published"
@@ -283,14 +283,14 @@ async def rescue_clips(session: Session, _: Given) -> list[str]:
         "2. For each of the others call get_status with its request_id; those that turn out completed, save as well. "
         "Do not submit an unconfirmed one again: it may be charged already.",
         "3. Where download_video says that a clip has expired, it has asked the gateway's history already; tell the "
-        "user. A new clip is a new charge: do not make one unasked.",
+        "user. A new clip is a new charge: do not make one without asking.",
         "4. Call list_jobs with limit 50: are there older completed jobs without a video_path? Save them too.",
         "5. Tell the user what was saved and where, what still runs, and what is lost.",
     ]
 
 
 def _urgency(job: Job, now: datetime) -> tuple[int, datetime]:
-    """What can still be saved in time comes first, then what nobody gives a time for, then what is probably gone."""
+    """Sort key: first clips that can still be saved in time, then those with no known time, then those probably lost."""
     if job.expires_at is None:
         return 1, job.created_at
     return (0 if job.expires_at > now else 2), job.expires_at
@@ -299,9 +299,9 @@ def _urgency(job: Job, now: datetime) -> tuple[int, datetime]:
 def _at_risk(job: Job, now: datetime) -> str:
     line = f'- {job.request_id}: {job.state}, submitted {timestamp(job.created_at)}, "{job.excerpt}"'
     if job.expires_at is None:
-        return f"{line}; nobody says how long it is kept"
+        return f"{line}; the gateway does not say how long it is kept"
     minutes = int((job.expires_at - now).total_seconds() // 60)
-    left = f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "past by now"
+    left = f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "already past"
     return f"{line}; kept until {timestamp(job.expires_at)}, {left}"
 
 

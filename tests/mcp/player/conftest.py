@@ -89,7 +89,7 @@ async def browser() -> AsyncGenerator["Browser"]:
 async def website() -> AsyncGenerator[Website]:
     site = Website()
     config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
-    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on, so that no test waits for the server
     site.port = listening.getsockname()[1]
     running = uvicorn.Server(config)
     serving = asyncio.create_task(running.serve([listening]))

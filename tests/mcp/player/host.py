@@ -245,7 +245,7 @@ class View:
             pytest.fail(f"never came true: {condition} for {arg!r}; the view shows: {await self.text()}")
 
     async def shows(self, *words: str) -> None:
-        """Wait until all of this stands in the view."""
+        """Wait until the view shows all of this."""
         for text in words:
             await self.until("document.querySelector('main').innerText.replace(/\\s+/g, ' ').includes(arg)", text)
 
@@ -317,7 +317,7 @@ class View:
         if method != "ui/notifications/initialized":
             return []
         self._ready.set()
-        told: list[Result] = [{"method": "ui/notifications/tool-input", "params": {"arguments": self.arguments}}]
+        messages: list[Result] = [{"method": "ui/notifications/tool-input", "params": {"arguments": self.arguments}}]
         if self.result:
-            told.append({"method": "ui/notifications/tool-result", "params": self.result})
-        return told
+            messages.append({"method": "ui/notifications/tool-result", "params": self.result})
+        return messages

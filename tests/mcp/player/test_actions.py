@@ -30,10 +30,10 @@ async def test_save_saves_the_clip_and_shows_its_place(open_view: OpenView, webs
 
 
 async def test_a_clip_that_cannot_be_saved_is_told(open_view: OpenView, website: Website) -> None:
-    error = jobs.problem("expired", "The link is dead.", "Generate it anew.")
+    error = jobs.problem("expired", "The link is dead.", "Generate it again.")
     view = await playing(open_view, website, Scripted(saved=jobs.result({"error": error}, is_error=True)))
     await view.press("Save")
-    await view.shows("The link is dead. Generate it anew.")
+    await view.shows("The link is dead. Generate it again.")
     assert "Save" in await view.buttons()
 
 

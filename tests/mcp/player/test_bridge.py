@@ -68,7 +68,7 @@ async def test_it_falls_silent_when_the_host_takes_it_down(open_view: OpenView) 
     assert server.calls == []
 
 
-async def test_it_asks_nothing_while_it_is_out_of_sight(open_view: OpenView) -> None:
+async def test_it_does_not_poll_while_it_is_not_visible(open_view: OpenView) -> None:
     server = Scripted(jobs.failed())
     view = await open_view(jobs.job("processing"), server)
     await view.shows("Making the clip")
@@ -79,7 +79,7 @@ async def test_it_asks_nothing_while_it_is_out_of_sight(open_view: OpenView) -> 
     await view.shows("The job failed")
 
 
-async def test_it_answers_a_ping_and_says_what_it_does_not_know(open_view: OpenView) -> None:
+async def test_it_answers_a_ping_and_refuses_unknown_methods(open_view: OpenView) -> None:
     view = await open_view(jobs.failed())
     await view.tell("ping", {}, id=71)
     await view.tell("tools/list", {}, id=72)

@@ -57,9 +57,7 @@ async def test_a_clip_of_the_sandbox_in_the_process_is_read_through_the_server(
         ("no_credits", ("This call could not be done", "Top up the account")),
     ],
 )
-async def test_a_job_that_goes_wrong_says_so(
-    open_view: OpenView, tmp_path: Path, word: str, words: tuple[str, ...]
-) -> None:
+async def test_a_failing_job_says_so(open_view: OpenView, tmp_path: Path, word: str, words: tuple[str, ...]) -> None:
     async with server(tmp_path, HAILUO_MCP_SANDBOX="1") as client:
         real = Real(client)
         arguments = {**ARGUMENTS, "prompt": f"a red kite sandbox:{word}"}

@@ -28,17 +28,17 @@ async def test_a_link_the_policy_blocks_is_read_through_the_server_at_once(
     open_view: OpenView, website: Website
 ) -> None:
     server = Scripted()
-    blocked = website.origin("stranger")
+    blocked = website.origin("elsewhere")
     view = await open_view(jobs.completed(f"{blocked}/clip.mp4"), server, expected_errors="Content Security Policy")
     assert await view.is_playing() == "data"
     assert server.reads == [CLIP_URI]
     assert len(view.errors) == 1
-    assert not [asked for asked in website.asked if asked.startswith("stranger")]
+    assert not [asked for asked in website.asked if asked.startswith("elsewhere")]
 
 
 async def test_a_link_the_host_says_it_blocks_is_not_even_tried(open_view: OpenView, website: Website) -> None:
     approved = {**CAPABILITIES, "sandbox": {"csp": {"resourceDomains": ["https://*.clips.example"]}}}
-    answer = jobs.completed(f"{website.origin('stranger')}/clip.mp4")
+    answer = jobs.completed(f"{website.origin('elsewhere')}/clip.mp4")
     view = await open_view(answer, Scripted(), capabilities=approved)
     assert await view.is_playing() == "data"
 
@@ -50,7 +50,7 @@ async def test_a_link_that_no_longer_answers_is_read_through_the_server(open_vie
     assert await view.is_playing() == "data"
 
 
-async def test_a_link_past_its_time_is_not_tried(open_view: OpenView, website: Website) -> None:
+async def test_an_expired_link_is_not_tried(open_view: OpenView, website: Website) -> None:
     clips, past = website.origin("clips"), timestamp(utc_now() - timedelta(minutes=1))
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", expires_at=past), Scripted(), origins=(clips,))
     assert await view.is_playing() == "data"
@@ -58,7 +58,7 @@ async def test_a_link_past_its_time_is_not_tried(open_view: OpenView, website: W
     assert "Open link" not in await view.buttons()
 
 
-async def test_a_link_about_to_die_is_urgent_until_the_clip_is_saved(open_view: OpenView, website: Website) -> None:
+async def test_a_link_about_to_expire_is_urgent_until_the_clip_is_saved(open_view: OpenView, website: Website) -> None:
     clips, soon = website.origin("clips"), timestamp(utc_now() + timedelta(minutes=2))
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", expires_at=soon), Scripted(), origins=(clips,))
     await view.is_playing()
@@ -74,7 +74,7 @@ async def test_a_saved_clip_without_a_link_plays(open_view: OpenView) -> None:
     await view.shows("Saved", PATH)
 
 
-async def test_a_clip_that_cannot_be_had_is_told_with_the_place_of_its_file(open_view: OpenView) -> None:
+async def test_a_clip_that_cannot_be_loaded_is_shown_with_the_path_of_its_file(open_view: OpenView) -> None:
     view = await open_view(jobs.completed(None, video_path=PATH), Scripted(readable=False))
     await view.shows("The clip cannot be played here", "Resource not found", "open the file below", PATH)
 
@@ -93,7 +93,7 @@ async def test_a_clip_that_only_the_server_can_fetch_plays_once_it_is_saved(
     saved = {"request_id": jobs.REQUEST_ID, "video_path": PATH, "bytes": 2_400_000, "media_type": "video/mp4"}
     none: list[str] = []
     approved = {**CAPABILITIES, "sandbox": {"csp": {"resourceDomains": none}}}
-    answer = jobs.completed(f"{website.origin('stranger')}/clip.mp4")
+    answer = jobs.completed(f"{website.origin('elsewhere')}/clip.mp4")
     view = await open_view(answer, Unsaved(saved=jobs.result(saved)), capabilities=approved)
     await view.shows("The clip cannot be played here", "The clip is not saved yet.", "Save it")
     await view.press("Save")
@@ -116,7 +116,7 @@ async def test_a_completed_job_without_a_link_is_asked_for_again(open_view: Open
     assert await view.is_playing() == "link"
 
 
-async def test_nothing_moves_by_itself_for_those_who_asked_for_calm(open_view: OpenView, website: Website) -> None:
+async def test_nothing_moves_by_itself_with_reduced_motion(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     view = await open_view(jobs.completed(f"{clips}/clip.mp4"), Scripted(), origins=(clips,), calm=True)
     await view.until("document.querySelector('video:not([hidden])')?.readyState >= 2")

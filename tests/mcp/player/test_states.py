@@ -17,7 +17,7 @@ async def test_before_the_answer_it_shows_what_was_asked(open_view: OpenView) ->
     await view.shows("Sending the request…", "A paper lantern")
 
 
-async def test_a_queued_job_waits_in_words(open_view: OpenView) -> None:
+async def test_a_queued_job_says_that_it_waits(open_view: OpenView) -> None:
     view = await open_view(jobs.job("queued", elapsed_seconds=4))
     await view.shows(
         "hailuo-02-fast", "via segmind", "Queued", "Waiting in the queue", "of about 1 min 35 s", "About $0.15"
@@ -52,7 +52,7 @@ async def test_without_an_estimate_the_bar_claims_no_share(open_view: OpenView) 
     assert await view.frame.get_by_role("progressbar").get_attribute("aria-valuenow") is None
 
 
-async def test_a_completed_job_tells_what_it_cost_and_when_the_link_dies(open_view: OpenView, website: Website) -> None:
+async def test_a_completed_job_shows_its_cost_and_when_the_link_expires(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     view = await open_view(jobs.completed(f"{clips}/clip.mp4"), origins=(clips,))
     await view.shows("Completed", "6 s", "768p", "Cost $0.149", "Took 1 min 11 s", "Link expires in 42 min")
@@ -76,7 +76,7 @@ async def test_a_failed_job_says_why_and_that_nothing_was_charged(open_view: Ope
     assert await view.buttons() == []
 
 
-async def test_a_failure_that_may_pass_offers_to_ask_again(open_view: OpenView) -> None:
+async def test_a_temporary_failure_offers_to_try_again(open_view: OpenView) -> None:
     error = jobs.problem("gateway_error", "It stopped.", "Calling again makes a new job.", safe_to_retry=True)
     view = await open_view(jobs.failed(error=error))
     await view.shows("It stopped.", "Safe to try again")
@@ -172,7 +172,7 @@ async def test_every_state_is_announced_once(open_view: OpenView) -> None:
     assert await view.states() == ["submitting", "queued", "processing", "failed"]
 
 
-async def test_trouble_with_a_poll_is_told_and_asked_again(open_view: OpenView) -> None:
+async def test_a_failed_poll_is_shown_and_repeated(open_view: OpenView) -> None:
     error = jobs.problem("network_error", "Segmind could not be reached.", "Try again.", safe_to_retry=True)
     server = Scripted(jobs.result({"error": error}, is_error=True), jobs.failed())
     view = await open_view(jobs.job("processing"), server)
@@ -181,7 +181,7 @@ async def test_trouble_with_a_poll_is_told_and_asked_again(open_view: OpenView) 
     assert "could not be reached" not in await view.text()
 
 
-async def test_a_poll_that_cannot_succeed_is_not_repeated_but_by_hand(open_view: OpenView) -> None:
+async def test_a_poll_that_cannot_succeed_is_repeated_only_by_hand(open_view: OpenView) -> None:
     error = jobs.problem("unauthorized", "Segmind refused the key.", "Set SEGMIND_API_KEY.")
     server = Scripted(jobs.result({"error": error}, is_error=True), jobs.failed())
     view = await open_view(jobs.job("processing"), server)
@@ -200,7 +200,7 @@ async def test_a_host_that_fails_to_pass_a_poll_on_is_asked_again(open_view: Ope
     await view.shows("The job failed")
 
 
-async def test_a_host_without_tools_says_that_it_shows_no_news(open_view: OpenView) -> None:
+async def test_a_host_without_tools_says_that_it_shows_no_updates(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing"), capabilities={})
     await view.shows("This host shows no news by itself")
     assert "tools/call" not in view.sent

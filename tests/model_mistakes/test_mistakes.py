@@ -1,5 +1,5 @@
-"""What language models do wrong, rehearsed over the real server: each time the answer leads back within two further
-calls, and nothing is charged twice."""
+"""Mistakes that language models make, against the real server: each time the error leads to a correct call within two
+further calls, and nothing is charged twice."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -14,7 +14,7 @@ from tests.media.samples import encoded, picture
 from tests.model_mistakes.assistant import Answer, Assistant, Call
 from tests.support import facts_of, server
 
-pytestmark = pytest.mark.slow  # a server of its own for each habit
+pytestmark = pytest.mark.slow  # each mistake has its own server
 
 FURTHER_CALLS = 2
 PROMPT = "a red kite rises"
@@ -25,7 +25,7 @@ RUNNING = {"queued", "processing"}
 
 
 class Rehearsal:
-    """An assistant at work, and the gateway's own count of what it took."""
+    """An assistant, and the sandbox's own count of the jobs that it accepted."""
 
     def __init__(self, assistant: Assistant, directory: Path) -> None:
         self.assistant = assistant
@@ -33,7 +33,7 @@ class Rehearsal:
 
     @property
     def charged(self) -> int:
-        """Jobs that the sandbox's gateways took, by their own records."""
+        """How many jobs the sandbox's gateways accepted, by their own records."""
         count = 0  # nothing is written before the first request
         for records in self._directory.rglob("sandbox.sqlite3"):
             with closing(sqlite3.connect(records)) as connection:
@@ -45,11 +45,11 @@ class Rehearsal:
         return facts_of((await self.assistant.call("generate_video", prompt=prompt)).result)["request_id"]
 
     async def led_back(self, wrong: Call, *, to: str) -> Answer:
-        """What the wrong call came to at last, after no more than two further calls: a good answer of the tool `to`."""
+        """The good answer of the tool `to`, which the wrong call leads to within two further calls."""
         answer = await self.assistant.make(wrong)
         further = 0
         while answer.is_error or answer.call.tool != to:
-            assert further < FURTHER_CALLS, f"still lost after {further} further calls: {answer.text}"
+            assert further < FURTHER_CALLS, f"no good answer after {further} further calls: {answer.text}"
             further += 1
             answer = await self.assistant.follow(answer)
         return answer
@@ -57,7 +57,7 @@ class Rehearsal:
 
 @asynccontextmanager
 async def rehearsal(directory: Path, **variables: str) -> AsyncGenerator[Rehearsal]:
-    """Clips are saved only when they are asked for: to draw one takes longer than all else here."""
+    """Clips are saved only on request: rendering one takes longer than everything else here."""
     photo = directory / "pictures" / "kite.png"
     photo.parent.mkdir()
     photo.write_bytes(encoded(picture(), "PNG"))
@@ -96,13 +96,13 @@ GENERATING: dict[str, list[dict[str, Any]]] = {
         {"first_frame_image": "~/pictures/kite.jpeg"},
     ],
 }
-"""Habit to the ways in which a submission shows it."""
+"""Mistake to submissions that make it."""
 
 
-@pytest.mark.parametrize("habit", GENERATING)
-async def test_a_submission_that_is_wrong_comes_to_one_job(habit: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mistake", GENERATING)
+async def test_a_wrong_submission_leads_to_one_job(mistake: str, tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
-        for number, arguments in enumerate(GENERATING[habit], 1):
+        for number, arguments in enumerate(GENERATING[mistake], 1):
             wrong = Call("generate_video", {"prompt": f"{PROMPT}, take {number}", **arguments})
             job = facts_of((await this.led_back(wrong, to="generate_video")).result)
             assert (job["state"], job["duplicate"]) == ("queued", False), arguments
@@ -120,7 +120,7 @@ ASKING: dict[str, list[Call]] = {
         Call("download_video", {"path": "~/Desktop/kite.mp4"}),
         Call("download_video", {"output_dir": "~", "overwrite": "true"}),
     ],
-    "forgets the id, cuts it, or changes its case": [
+    "forgets the id, shortens it, or changes its case": [
         Call("get_status", {"request_id": None}),
         Call("get_status", {"request_id": ""}),
         Call("get_status", {"request_id": "the kite video"}),
@@ -134,14 +134,14 @@ ASKING: dict[str, list[Call]] = {
         Call("get_status", {"request_id": "segmind/hailuo-01/0f5e8a52"}),
     ],
 }
-"""Habit to the questions that show it. Those that hold no id are asked about the job there is."""
+"""Mistake to calls that make it. Those without an id ask about the existing job."""
 
 
-@pytest.mark.parametrize("habit", ASKING)
-async def test_a_question_that_is_wrong_comes_to_the_job_there_is(habit: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mistake", ASKING)
+async def test_a_wrong_question_leads_to_the_existing_job(mistake: str, tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         request_id = await this.job()
-        for call in ASKING[habit]:
+        for call in ASKING[mistake]:
             wrong = Call(call.tool, {"request_id": request_id, **call.arguments})
             answer = facts_of((await this.led_back(wrong, to=call.tool)).result)
             assert answer["request_id"] == request_id, call
@@ -149,7 +149,7 @@ async def test_a_question_that_is_wrong_comes_to_the_job_there_is(habit: str, tm
         assert this.charged == 1
 
 
-async def test_one_who_sends_no_id_at_all_is_led_to_it(tmp_path: Path) -> None:
+async def test_a_model_that_sends_no_id_is_led_to_it(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         request_id = await this.job()
         for tool in ("get_status", "download_video"):
@@ -158,7 +158,7 @@ async def test_one_who_sends_no_id_at_all_is_led_to_it(tmp_path: Path) -> None:
         assert this.charged == 1
 
 
-async def test_one_who_asks_for_states_nobody_knows_gets_the_list(tmp_path: Path) -> None:
+async def test_a_model_that_asks_for_unknown_states_gets_the_list(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         request_id = await this.job()
         for arguments in (
@@ -171,7 +171,7 @@ async def test_one_who_asks_for_states_nobody_knows_gets_the_list(tmp_path: Path
             assert [row["request_id"] for row in facts_of(answer.result)["jobs"]] == [request_id], arguments
 
 
-async def test_one_who_forgot_that_it_submitted_gets_the_same_job(tmp_path: Path) -> None:
+async def test_a_model_that_submits_again_gets_the_same_job(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         request_id = await this.job()
         again = await this.assistant.call("generate_video", prompt=PROMPT)
@@ -180,7 +180,7 @@ async def test_one_who_forgot_that_it_submitted_gets_the_same_job(tmp_path: Path
         assert this.charged == 1
 
 
-async def test_one_who_polls_too_early_is_told_to_wait(tmp_path: Path) -> None:
+async def test_a_model_that_polls_too_early_learns_to_wait(tmp_path: Path) -> None:
     async with rehearsal(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2", HAILUO_MCP_MIN_POLL_SECONDS="0.2") as this:
         request_id = await this.job()
         polled = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
@@ -192,7 +192,7 @@ async def test_one_who_polls_too_early_is_told_to_wait(tmp_path: Path) -> None:
         assert this.charged == 1
 
 
-async def test_one_who_retries_on_every_error_pays_once_at_most(tmp_path: Path) -> None:
+async def test_a_model_that_retries_every_error_pays_at_most_once(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         wrong = Call("generate_video", {"prompt": PROMPT, "duration": 7})
         refused = [await this.assistant.make(wrong) for _ in range(3)]
@@ -210,7 +210,7 @@ async def test_one_who_retries_on_every_error_pays_once_at_most(tmp_path: Path) 
         assert this.charged == 1
 
 
-async def test_one_who_retries_when_no_answer_came_is_led_to_the_job_that_exists(tmp_path: Path) -> None:
+async def test_a_model_that_retries_a_lost_answer_is_led_to_the_existing_job(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         # of a gateway with a history: what others lost stays unconfirmed
         call = Call("generate_video", {"model": TEXT_TO_VIDEO, "prompt": f"{PROMPT} sandbox:lost_answer"})
@@ -223,7 +223,7 @@ async def test_one_who_retries_when_no_answer_came_is_led_to_the_job_that_exists
         assert this.charged == 1
 
 
-async def test_one_who_retries_a_failed_job_is_told_what_it_would_cost(tmp_path: Path) -> None:
+async def test_a_model_that_asks_again_about_a_failed_job_learns_what_to_change(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         request_id = await this.job(f"{PROMPT} sandbox:content_violation")
         asked = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
@@ -233,7 +233,7 @@ async def test_one_who_retries_a_failed_job_is_told_what_it_would_cost(tmp_path:
         assert this.charged == 1
 
 
-async def test_one_who_calls_in_parallel_submits_one_job(tmp_path: Path) -> None:
+async def test_a_model_that_calls_in_parallel_submits_one_job(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
         answers: list[Answer] = []
 

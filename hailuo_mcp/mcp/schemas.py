@@ -1,0 +1,62 @@
+"""The JSON Schemas of a tool's arguments and result, flattened so that every host accepts them: no `$ref`, no
+combinators, one type for each property of an input."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from hailuo_mcp.core.spec import JsonSchema
+
+_NULL = {"type": "null"}
+
+
+def input_schema(arguments: type[BaseModel]) -> JsonSchema:
+    """The schema of a tool's arguments. An optional argument is left out rather than null, so null is not mentioned."""
+    generated = arguments.model_json_schema()
+    properties = {
+        name: _pick(_resolve(schema, generated), "type", "enum", "minimum", "maximum", "description")
+        for name, schema in generated.get("properties", {}).items()
+    }
+    return object_schema(properties, generated.get("required", ()))
+
+
+def object_schema(properties: JsonSchema, required: list[str] | tuple[str, ...] = ()) -> JsonSchema:
+    """An object that has these properties and no others."""
+    schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": list(required)} if required else schema
+
+
+def output_schema(view: type[BaseModel]) -> JsonSchema:
+    """The schema of a tool's structured content: an object without `required`, nullable fields as `["string", "null"]`,
+    and an optional `error`, so that an error result fits it too."""
+    generated = view.model_json_schema()
+
+    def flat(schema: JsonSchema) -> JsonSchema:
+        resolved = _resolve(schema, generated)
+        kept = _pick(resolved, "type", "enum")
+        if "properties" in resolved:
+            kept["properties"] = {name: flat(value) for name, value in resolved["properties"].items()}
+        if "items" in resolved:
+            kept["items"] = flat(resolved["items"])
+        return {**kept, "type": [kept["type"], "null"]} if _NULL in schema.get("anyOf", ()) else kept
+
+    schema = flat(generated)
+    # All that a client needs to know of an error is that it is an object; the README describes its fields.
+    schema["properties"]["error"] = {"type": ["object", "null"]}
+    return schema
+
+
+def _resolve(schema: JsonSchema, root: JsonSchema) -> JsonSchema:
+    """The schema itself, where it refers to another or is one of "that or null"."""
+    if "$ref" in schema:
+        return {**root["$defs"][schema["$ref"].rsplit("/", 1)[-1]], **schema}
+    branches: list[JsonSchema] = [branch for branch in schema.get("anyOf", ()) if branch != _NULL]
+    if branches:
+        (branch,) = branches
+        return {**_resolve(branch, root), **schema}
+    return schema
+
+
+def _pick(schema: Mapping[str, Any], *keywords: str) -> JsonSchema:
+    return {keyword: schema[keyword] for keyword in keywords if keyword in schema}

@@ -1,0 +1,180 @@
+"""What a tool is made of: a pydantic class for its arguments, a definition, and the function that runs it."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+import mcp_types
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.spec import JsonSchema, describe, repr_name, shown
+from hailuo_mcp.mcp.player import tool_meta
+from hailuo_mcp.mcp.resources import video_link
+from hailuo_mcp.mcp.schemas import input_schema, output_schema
+from hailuo_mcp.service.session import Session
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+"""Reports the progress of a call: seconds so far, the expected total or None, and a few words."""
+UNKNOWN_NAMES_MAX = 5
+"""How many unknown arguments a refusal repeats."""
+DIGITS_MAX = 20
+"""A number sent as a string is no longer than this: Python refuses to read very long ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool, with its arguments as the client sent them."""
+
+    session: Session
+    arguments: Mapping[str, Any]
+    progress: Progress
+
+
+# --- arguments ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Metadata of an argument: what to pass instead of a wrong value, or where none was given."""
+
+    text: str
+
+
+def _whole_number(value: object) -> object:
+    """Models send numbers as strings, or as floats: both are accepted."""
+    if isinstance(value, str) and re.fullmatch(rf"\s*[0-9]{{1,{DIGITS_MAX}}}\s*", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+ACCEPT_STRINGS = BeforeValidator(_whole_number)
+"""Metadata of a strict integer, after its bounds."""
+RequestIdText = Annotated[
+    object,  # the session parses it, and says what is wrong with it
+    Field(description="As generate_video returned it."),
+    WithJsonSchema({"type": "string"}),
+    Hint("Pass the request_id of generate_video; list_jobs shows recent ones."),
+]
+
+
+class Arguments(BaseModel):
+    """The arguments of one tool. Every field has a description, for the schema, and a `Hint` where its value can be
+    wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def schema_for(cls, catalog: Catalog) -> JsonSchema:
+        """The input schema, where these models are usable."""
+        del catalog  # most tools take the same arguments whatever the models
+        return input_schema(cls)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Self:
+        """Validate a call's arguments.
+
+        Raises:
+            InvalidInput: an argument is unknown, missing or wrong; the message names it with its value.
+        """
+        # pydantic fails on a lone surrogate in a name before it can call the name unknown.
+        readable = {name.encode(errors="backslashreplace").decode(): value for name, value in given.items()}
+        try:
+            return cls.model_validate(readable)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+            raise cls._refusal(details, given) from None
+
+    @classmethod
+    def _refusal(cls, details: Sequence[ErrorDetails], given: Mapping[str, Any]) -> InvalidInput:
+        kinds = {str(error["loc"][0]): error["type"] for error in details}
+        missing = [name for name, kind in kinds.items() if kind == "missing"]
+        missing_text = " ".join(f"{name} is missing." for name in missing)
+        if unknown := [name for name, kind in kinds.items() if kind == "extra_forbidden"]:
+            names = ", ".join(map(repr_name, unknown[:UNKNOWN_NAMES_MAX]))
+            return InvalidInput(
+                f"There is no argument {names}. {missing_text}".rstrip(),
+                f"This tool takes {', '.join(cls.model_fields)}.",
+            )
+        if wrong := next((name for name in kinds if name not in missing), None):
+            wanted = _wanted(input_schema(cls)["properties"][wrong])
+            return InvalidInput(f"{wrong} must be {wanted}, got {shown(given[wrong])}.", cls._hint(wrong))
+        return InvalidInput(missing_text, cls._hint(missing[0]))
+
+    @classmethod
+    def _hint(cls, name: str) -> str | None:
+        return next((each.text for each in cls.model_fields[name].metadata if isinstance(each, Hint)), None)
+
+
+def _wanted(schema: JsonSchema) -> str:
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    bounds = f" from {schema['minimum']} to {schema['maximum']}" if "minimum" in schema else ""
+    return describe(schema) + bounds
+
+
+# --- tools --------------------------------------------------------------------------------------------------------
+
+A = TypeVar("A", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Generic[A]):
+    """A tool: what `tools/list` says of it, and what runs it."""
+
+    name: str
+    title: str
+    description: str
+    arguments: type[A]
+    result: type[BaseModel]
+    """The structured content of a good result."""
+    run: Callable[[A, Call], Awaitable[CallToolResult]]
+    """Raises HailuoError where the call cannot be done."""
+    read_only: bool
+    idempotent: bool = True
+    open_world: bool = True
+    """Whether it may ask a gateway."""
+    has_player: bool = False
+    """Whether hosts with MCP Apps show its result in the player."""
+
+    def definition(self, catalog: Catalog) -> mcp_types.Tool:
+        return mcp_types.Tool(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=self.arguments.schema_for(catalog),
+            output_schema=output_schema(self.result),
+            annotations=ToolAnnotations(
+                read_only_hint=self.read_only,
+                destructive_hint=False,
+                idempotent_hint=self.idempotent,
+                open_world_hint=self.open_world,
+            ),
+            _meta=tool_meta() if self.has_player else None,
+        )
+
+    async def call(self, call: Call) -> CallToolResult:
+        return await self.run(self.arguments.parse(call.arguments), call)
+
+
+# --- results ------------------------------------------------------------------------------------------------------
+
+
+def answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToolResult:
+    """The view as structured content, and as text for hosts that show the model only that."""
+    facts = view.model_dump(mode="json", exclude_none=exclude_none)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
+
+
+async def with_video_link(result: CallToolResult, job: Job) -> CallToolResult:
+    """The result with a link to the saved clip's resource, where there is one."""
+    if link := await video_link(job):
+        result.content.append(link)
+    return result

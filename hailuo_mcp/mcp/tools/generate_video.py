@@ -1,0 +1,86 @@
+"""generate_video: submit a job, or with `dry_run` show what would be submitted."""
+
+from typing import Annotated, Any
+
+from mcp_types import CallToolResult
+from pydantic import ConfigDict, Field, StrictBool
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.spec import JsonSchema
+from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.schemas import input_schema, object_schema
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer
+
+
+class GenerateVideo(Arguments):
+    """The arguments that every model has. All others are a model's parameters, and its spec validates them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: object = None
+    dry_run: Annotated[
+        StrictBool,
+        Field(description="Only validate; return the request and price, send nothing."),
+        Hint("Pass dry_run as true or false, or leave it out."),
+    ] = False
+    force_new: Annotated[
+        StrictBool,
+        Field(description="Submit although an identical recent job exists."),
+        Hint("Pass force_new as true or false, or leave it out."),
+    ] = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return self.model_extra or {}
+
+    @classmethod
+    def schema_for(cls, catalog: Catalog) -> JsonSchema:
+        """The parameters in it are those of the usable models."""
+        flags = input_schema(cls)["properties"]
+        return object_schema(
+            {
+                "model": _model_property(catalog),
+                **catalog.merged_properties(),
+                "dry_run": flags["dry_run"],
+                "force_new": flags["force_new"],
+            },
+            required=["prompt"],
+        )
+
+
+def _model_property(catalog: Catalog) -> JsonSchema:
+    schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
+    if catalog.usable:
+        schema["enum"] = [model.id for model in catalog.usable]
+        schema["description"] = f"Default: the cheapest that fits. {catalog.makes_in_words()}"
+    return schema
+
+
+async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult:
+    session = call.session
+    submitted = await session.generate(
+        {"model": arguments.model, **arguments.parameters},
+        dry_run=arguments.dry_run,
+        force_new=arguments.force_new,
+    )
+    if arguments.dry_run:
+        view = views.dry_run_view(submitted)
+    else:
+        view = views.job_view(session.public_view(submitted.job), duplicate=submitted.duplicate)
+    return answer(view, views.job_text(view))
+
+
+TOOL = Tool(
+    name="generate_video",
+    title="Generate a video",
+    description=(
+        "Submit one video job; costs money, returns in seconds with a request_id, never waits for the clip. "
+        "Then call get_status. Never submit again because of a slow or unclear answer."
+    ),
+    arguments=GenerateVideo,
+    result=views.JobView,
+    run=generate_video,
+    read_only=False,
+    idempotent=False,
+    has_player=True,
+)

@@ -1,0 +1,33 @@
+"""list_models: the usable models in a few facts each, or all that is known of one."""
+
+from typing import Annotated
+
+from mcp_types import CallToolResult
+from pydantic import Field, WithJsonSchema
+
+from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Tool, answer
+
+
+class ListModels(Arguments):
+    # Any value: the catalog names the usable models where it is none of them.
+    model: Annotated[object, Field(description="One model id."), WithJsonSchema({"type": "string"})] = None
+
+
+async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
+    catalog = call.session.catalog
+    model = None if arguments.model is None else catalog.model(arguments.model)
+    view = views.model_list(catalog, call.session.settings.in_sandbox, model)
+    return answer(view, views.model_list_text(view, catalog))
+
+
+TOOL = Tool(
+    name="list_models",
+    title="List models",
+    description="The usable models with prices and times; with `model`, its full schema and rules.",
+    arguments=ListModels,
+    result=views.ModelList,
+    run=list_models,
+    read_only=True,
+    open_world=False,
+)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hailuo_mcp.sandbox import callbacks, create_app
+from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.sandbox.callbacks import echoes_challenge, is_this_machine
 from tests.cli.conftest import Cli
 
@@ -113,33 +113,28 @@ def test_a_failed_job_tells_why(tmp_path: Path, serve: Callable[..., str], recei
 
 
 def test_a_webhook_in_trouble_is_called_again_until_it_answers_200(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.05, 0.05, 0.05))
     receiver.statuses = [500, 202, 200]
-    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
+    submit(serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.05, 0.05, 0.05)), receiver.url)
     calls = [receiver.told.get(timeout=SOON) for _ in range(3)]
     assert calls == [calls[0]] * 3
     assert settled(tmp_path) == [(3, None)]
 
 
 def test_after_three_retries_a_webhook_is_given_up(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
     receiver.statuses = [500]
-    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
+    submit(serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.02, 0.02, 0.02)), receiver.url)
     for _ in range(4):
         receiver.told.get(timeout=SOON)
     assert settled(tmp_path) == [(4, None)]
     assert receiver.told.empty()
 
 
-def test_nobody_listening_ends_nothing(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
-    base = serve(tmp_path, seconds=0, callbacks=True)
+def test_nobody_listening_ends_nothing(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
+    base = serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.02, 0.02, 0.02))
     submit(base, "https://127.0.0.1:1/hook")
     assert settled(tmp_path) == [(4, None)]
     submit(base, receiver.url)
@@ -230,8 +225,7 @@ async def test_one_that_does_not_echo_it_fails(receiver: Receiver, answer: bytes
     assert not await echoes_challenge(receiver.url)
 
 
-async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "CHALLENGE_SECONDS", 0.1)
+async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver) -> None:
     released = threading.Event()
 
     def slow(said: bytes) -> bytes:
@@ -239,7 +233,7 @@ async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver, monke
         return said
 
     receiver.answer = slow
-    assert not await echoes_challenge(receiver.url)
+    assert not await echoes_challenge(receiver.url, 0.1)
     released.set()
     assert not await echoes_challenge("http://127.0.0.1:1/hook")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hailuo_mcp.sandbox import MARKER_HEADER, create_app, stand_ins
+from hailuo_mcp.sandbox import MARKER_HEADER, create_app
 
 from .wire import (
     AIMLAPI,
@@ -38,11 +38,6 @@ from .wire import (
     segmind_key,
     status_of,
 )
-
-
-def test_the_stand_ins_are_found_by_their_routes() -> None:
-    names = {module.__name__.rpartition(".")[2] for module in stand_ins()}
-    assert names == {"aimlapi", "apixo", "minimax", "segmind", "segmind_history", "segmind_upload"}
 
 
 async def test_segmind_answers_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
@@ -438,7 +433,7 @@ def test_the_sandbox_starts_without_loading_pillow_or_pyav(run_python: Callable[
 
 def test_the_sandbox_imports_nothing_else_of_the_package(run_python: Callable[[str], str]) -> None:
     code = (
-        "import pathlib, sys, tempfile, hailuo_mcp.sandbox.render.film; from hailuo_mcp.sandbox import create_app;"
+        "import pathlib, sys, tempfile, hailuo_mcp.sandbox.preview; from hailuo_mcp.sandbox import create_app;"
         "create_app(pathlib.Path(tempfile.mkdtemp()));"
         "print([m for m in sys.modules if m.startswith('hailuo_mcp.') and not m.startswith('hailuo_mcp.sandbox')])"
     )

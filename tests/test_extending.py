@@ -118,7 +118,7 @@ class Skylark(Gateway):
     title = "Skylark"
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.skylark.example"}
     models = (Lark,)
-    pictures = "url"
+    image_transfer = "url"
     retention = timedelta(hours=2)
 
     def auth(self, key: str) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PyAV and numpy leave parts of their types open.
 
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def assert_runs_on(film: Seen, frames: int, seconds: float, frame_seconds: float
     assert max(gaps) < 1.6 * frame_seconds, "no hole between two clips"
 
 
-async def test_clips_made_alike_are_put_together_as_they_are(tmp_path: Path) -> None:
+async def test_clips_with_the_same_encoding_are_copied_as_they_are(tmp_path: Path) -> None:
     clips = [render(tmp_path / f"{n}.mp4", colour, 24 + n) for n, colour in enumerate((RED, GREEN, BLUE))]
     film = await join(clips, tmp_path / "film.mp4")
     shown = seen(film.path)
@@ -117,12 +118,12 @@ async def test_a_clip_may_come_twice_and_the_film_may_be_one_clip(tmp_path: Path
     ("other", "said"),
     [
         ({"size": (640, 360)}, "bars where the shape differs"),
-        ({"size": (360, 480)}, "Clips of 360 x 480 were fitted in"),
-        ({"rate": 30}, "encoded anew at 480 x 360"),
-        ({"profile": "baseline", "bf": "0"}, "encoded anew"),
+        ({"size": (360, 480)}, "Clips of 360 x 480 were scaled to fit"),
+        ({"rate": 30}, "re-encoded at 480 x 360"),
+        ({"profile": "baseline", "bf": "0"}, "re-encoded"),
     ],
 )
-async def test_clips_of_another_make_are_encoded_anew_in_the_size_of_the_first(
+async def test_clips_with_another_encoding_are_re_encoded_in_the_size_of_the_first(
     tmp_path: Path, other: dict[str, str], said: str
 ) -> None:
     first = render(tmp_path / "a.mp4", RED)
@@ -173,9 +174,9 @@ async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_take_a_film_is_refused_beforehand(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"'film\.mkv' is no name"):
+    with pytest.raises(InvalidInput, match=r"'film\.mkv' is not a name"):
         check_joinable(tmp_path / "film.mkv")
-    with pytest.raises(InvalidInput, match="No film can be written in"):
+    with pytest.raises(InvalidInput, match="is not writable"):
         check_joinable(tmp_path / "missing" / "film.mp4")
     (tmp_path / "dir.mp4").mkdir()
     with pytest.raises(InvalidInput, match="is a directory"):
@@ -191,15 +192,16 @@ async def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
         await join([tmp_path / "missing.mp4"], tmp_path / "film.mp4")
 
 
-async def test_a_full_disk_is_told_in_the_systems_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_cannot_be_written_is_reported_with_the_systems_text(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
-
-    def full(_: Path, target: Path) -> Path:
-        raise OSError(28, "with a text of its own", str(target))
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(InvalidInput, match="could not be written: No space left on device"):
-        await join([clip], tmp_path / "film.mp4")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(InvalidInput, match="could not be written: File too large"):
+            await join([clip], tmp_path / "film.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_without_the_media_extra_the_error_says_how_to_install_it(tmp_path: Path) -> None:

@@ -9,29 +9,29 @@ import pytest
 
 from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, NetworkError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.downloads import DownloadPolicy
 from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving
 from tests.media.samples import clip, completed
 
 CLIP = clip(300_000)
 OTHER = clip(300_000, seed=7)
-QUICK = Patience(attempts=3, wait_initial=0.001, wait_max=0.001)
+QUICK = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001)
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
 async def _save(
-    directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9
+    directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9
 ) -> tuple[bytes, FarEnd]:
-    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=patience, max_bytes=max_bytes)
+    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=policy, max_bytes=max_bytes)
     async with serving(*steps) as far_end:
         path = await store.save(completed(far_end.url()))
     assert [file.name for file in directory.iterdir()] == [path.name]
     return path.read_bytes(), far_end
 
 
-async def _fails(directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9) -> HailuoError:
+async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> HailuoError:
     with pytest.raises(HailuoError) as failed:
-        await _save(directory, *steps, patience=patience, max_bytes=max_bytes)
+        await _save(directory, *steps, policy=policy, max_bytes=max_bytes)
     assert not list(directory.iterdir())
     assert failed.value.problem.charged == "no"
     return failed.value
@@ -127,7 +127,7 @@ async def test_nothing_left_to_ask_for_is_the_end(tmp_path: Path) -> None:
     assert content == CLIP
 
 
-async def test_a_range_refused_otherwise_begins_anew(tmp_path: Path) -> None:
+async def test_a_range_refused_otherwise_starts_again(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "90000-", ""]
@@ -188,7 +188,7 @@ async def test_a_clip_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [drips, hangs])
 async def test_a_download_ends_at_its_deadline_however_slow_the_server(step: Step, tmp_path: Path) -> None:
     began = asyncio.get_running_loop().time()
-    error = await _fails(tmp_path, step, patience=Patience(total=0.3))
+    error = await _fails(tmp_path, step, policy=DownloadPolicy(total_timeout=0.3))
     assert isinstance(error, NetworkError)
     assert asyncio.get_running_loop().time() - began < 2
 
@@ -198,8 +198,8 @@ async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None
         await ranged(CLIP, cut_after=100_000)(head, writer)
         await hangs(head, writer)
 
-    patience = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, silence=0.2)
-    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), patience=patience)
+    policy = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001, read_timeout=0.2)
+    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), policy=policy)
     assert content == CLIP
     assert far_end.ranges == ["", "100000-"]
 
@@ -227,15 +227,15 @@ async def test_lasting_trouble_is_given_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "step", [says(200, b"<html>not yet</html>"), says(200), raw(OK + b"\r\n<html></html>"), says(200, CLIP[4:])]
 )
-async def test_what_is_no_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
+async def test_what_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
     error = await _fails(tmp_path, step)
     assert isinstance(error, GatewayError)
-    assert "no MP4" in error.problem.message
+    assert "did not return an MP4" in error.problem.message
 
 
 @pytest.mark.parametrize("step", [says(204), says(418), says(416)])
 async def test_any_other_answer_is_an_error(step: Step, tmp_path: Path) -> None:
-    assert "answered with status" in (await _fails(tmp_path, step)).problem.message
+    assert "returned status" in (await _fails(tmp_path, step)).problem.message
 
 
 @pytest.mark.parametrize("step", [raw(b"nonsense\r\n\r\n"), raw(b""), raw(OK + b"content-length: many\r\n\r\nx")])
@@ -247,4 +247,4 @@ async def test_a_port_where_nobody_listens_is_a_network_error(tmp_path: Path) ->
     async with serving(says(200)) as far_end:
         pass
     with pytest.raises(NetworkError):
-        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK).save(completed(far_end.url()))
+        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK).save(completed(far_end.url()))

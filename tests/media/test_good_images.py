@@ -74,7 +74,8 @@ async def test_a_picture_turned_by_its_exif_data_is_measured_turned_and_sent_as_
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert found.content == content
     assert found.warnings == (
-        "first_frame_image is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it.",
+        "first_frame_image is rotated by its EXIF data, which a gateway may ignore; "
+        "HAILUO_MCP_FIX_IMAGES=1 applies it.",
     )
 
 
@@ -102,7 +103,7 @@ async def test_broken_exif_data_does_not_make_a_broken_picture(exif: bytes) -> N
 async def test_a_picture_over_10_mb_is_sent_with_a_warning() -> None:
     content = with_chunk(png(), b"juNk", bytes(BYTES_WARN))
     found = await read_image("first_frame_image", data_uri(content), ANY)
-    assert found.warnings == ("first_frame_image has 10.0 MB; some gateways take no more than 10 MB.",)
+    assert found.warnings == ("first_frame_image has 10.0 MB; some gateways accept no more than 10 MB.",)
 
 
 async def test_colours_that_may_look_wrong_are_remarked_on() -> None:
@@ -145,4 +146,4 @@ anyio.run(main)
     )
     ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30)
     assert ran.stderr == ""
-    assert "broken or cut PNG" in ran.stdout
+    assert "broken or truncated PNG" in ran.stdout

@@ -92,7 +92,7 @@ async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: 
     async with session:
         await session.generate({**given, "model": "minimax/hailuo-2.3-fast"})
         for call in (SEGMIND, AIMLAPI):
-            with pytest.raises(HailuoError, match="only JPG and PNG are taken"):
+            with pytest.raises(HailuoError, match="only JPG and PNG are accepted"):
                 await session.generate({**given, "model": call["model"]})
     (body,) = _submissions(wire)
     head, _, payload = body["first_frame_image"].partition(",")
@@ -129,7 +129,7 @@ async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Pa
     async with session:
         outcome = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.webp")})
     assert _uploads(wire)[0].startswith("data:image/jpeg;base64,")
-    assert "first_frame_image was mended before sending: WebP became JPEG." in outcome.job.warnings
+    assert "first_frame_image was fixed before sending: WebP became JPEG." in outcome.job.warnings
 
 
 async def test_a_dry_run_reads_the_picture_and_sends_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVar
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.images import BYTES_MAX, ImageRules, LoadedImage, read_image
-from hailuo_mcp.media.normalize import mended
+from hailuo_mcp.media.normalize import normalize
 from tests.media.samples import ORIENTATION, data_uri, encoded, jpeg, opened, picture, png, with_chunk
 
 register_heif_opener()  # so that Pillow can write them
@@ -33,7 +33,7 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
         pytest.skip(f"this Pillow cannot write {kind}")
     found, said = await _fixed(encoded(picture(), kind))
     assert found.media_type == "image/jpeg"
-    assert said == f"first_frame_image was mended before sending: {name} became JPEG."
+    assert said == f"first_frame_image was fixed before sending: {name} became JPEG."
     assert opened(found.content).size == (400, 320)
 
 
@@ -49,12 +49,12 @@ async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
     content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
     rules = ImageRules(formats=("JPEG", "PNG", "WebP"))
     found = await read_image("first_frame_image", data_uri(content), rules)
-    assert found.warnings == ("first_frame_image is animated; only its first picture can count.",)
+    assert found.warnings == ("first_frame_image is animated; only its first frame is used.",)
 
 
 async def test_a_cut_webp_is_refused() -> None:
     content = encoded(picture(), "WEBP")
-    with pytest.raises(InvalidImage, match="broken or cut WebP file"):
+    with pytest.raises(InvalidImage, match="broken or truncated WebP file"):
         await read_image(
             "first_frame_image", data_uri(content[: len(content) // 2]), ImageRules(formats=("PNG", "WebP"))
         )
@@ -64,7 +64,7 @@ async def test_only_the_first_of_several_pictures_is_taken() -> None:
     pictures = [picture().rotate(turn) for turn in (90, 180)]
     for kind in ("GIF", "WEBP", "TIFF"):
         found, said = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
-        assert "the first of its 3 pictures was taken" in said
+        assert "the first of its 3 frames was used" in said
         assert _top_is_darker(opened(found.content))
 
 
@@ -74,7 +74,7 @@ async def test_a_turned_picture_is_turned_upright(orientation: int) -> None:
     image = opened(found.content)
     assert image.size == ((400, 800) if orientation >= 5 else (800, 400))
     assert image.getexif().get(ORIENTATION) is None
-    assert said == "first_frame_image was mended before sending: turned as its EXIF data says."
+    assert said == "first_frame_image was fixed before sending: rotated as its EXIF data says."
 
 
 async def test_a_picture_that_is_too_tall_once_turned_stays_refused() -> None:
@@ -94,7 +94,7 @@ async def test_a_channel_that_hides_nothing_is_no_transparency() -> None:
 
 
 def test_transparency_becomes_white_where_there_is_no_room() -> None:
-    content, kind, done = mended(picture(mode="RGBA"), turned=False, bytes_max=20_000, side_over=300)
+    content, kind, done = normalize(picture(mode="RGBA"), rotated=False, bytes_max=20_000, side_over=300)
     assert (kind, done) == ("JPEG", ["transparency became white"])
     assert len(content) <= 20_000
     assert opened(content).getpixel((200, 160)) == pytest.approx((255, 255, 255), abs=60)
@@ -102,30 +102,30 @@ def test_transparency_becomes_white_where_there_is_no_room() -> None:
 
 def test_a_large_picture_shrinks_no_further_than_it_must_and_may() -> None:
     noise = Image.effect_noise((1600, 1300), 80)
-    content, _, done = mended(noise, turned=False, bytes_max=900_000, side_over=300)
-    assert (opened(content).size, done) == ((800, 650), ["shrunk from 1600 x 1300 to 800 x 650 px"])
-    content, _, _ = mended(noise, turned=False, bytes_max=1000, side_over=300)
+    content, _, done = normalize(noise, rotated=False, bytes_max=900_000, side_over=300)
+    assert (opened(content).size, done) == ((800, 650), ["resized from 1600 x 1300 to 800 x 650 px"])
+    content, _, _ = normalize(noise, rotated=False, bytes_max=1000, side_over=300)
     assert opened(content).size == (400, 325)  # half of it would be too small to be taken
 
 
-async def test_a_file_over_20_mb_is_written_anew() -> None:
+async def test_a_file_over_20_mb_is_re_encoded() -> None:
     found, _ = await _fixed(with_chunk(png(), b"juNk", bytes(BYTES_MAX)))
     assert len(found.content) < 1_000_000
 
 
-async def test_what_follows_the_end_of_a_png_is_left_out() -> None:
+async def test_what_follows_the_end_of_a_png_is_removed() -> None:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("secret.txt", "x")
     found, said = await _fixed(png() + archive.getvalue())
     assert found.content == png()
     assert said == (
-        f"first_frame_image was mended before sending: {len(archive.getvalue())} bytes after the picture's end were "
-        "left out."
+        f"first_frame_image was fixed before sending: {len(archive.getvalue())} bytes after the image's end were "
+        "removed."
     )
 
 
-async def test_printers_colours_become_those_of_screens() -> None:
+async def test_cmyk_colors_become_rgb() -> None:
     found, said = await _fixed(jpeg(mode="CMYK"))
     assert opened(found.content).mode == "RGB"
     assert "CMYK became RGB" in said
@@ -165,7 +165,7 @@ async def test_a_picture_of_a_telephone_becomes_an_upright_jpg() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     found, said = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
-    assert said.startswith("first_frame_image was mended before sending: HEIC became JPEG")
+    assert said.startswith("first_frame_image was fixed before sending: HEIC became JPEG")
     assert opened(found.content).size == (400, 800)
     assert opened(found.content).getexif().get(ORIENTATION) is None
 

@@ -148,7 +148,7 @@ async def test_over_http_a_path_is_refused_and_inline_pictures_are_not(tmp_path:
     (tmp_path / "a.png").write_bytes(png())
     rules = ImageRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
-        assert "cannot see" in await _refusal(given, rules)
+        assert "cannot read" in await _refusal(given, rules)
 
 
 async def test_a_name_that_cannot_be_shown_is_shown_otherwise(tmp_path: Path) -> None:

@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
-from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.downloads import DownloadPolicy
 from tests.media.far_end import FarEnd, ranged, says, serving
 from tests.media.samples import clip, completed, without_privileges
 
 CLIP = clip(200_000)
 OTHER = clip(200_000, seed=3)
 DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
-QUICK = Patience(attempts=2, wait_initial=0.001, wait_max=0.001)
+QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
 
 
 def _store(directory: Path) -> ClipStore:
-    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK)
+    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK)
 
 
 def _inline(content: bytes = CLIP) -> str:
@@ -132,16 +132,16 @@ async def test_nothing_that_bears_the_name_confuses_a_save(tmp_path: Path) -> No
     assert not (tmp_path / "nowhere").exists()
 
 
-async def test_without_hard_links_nothing_is_replaced_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
+async def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
         raise PermissionError(1, "no links on this file system")
 
-    monkeypatch.setattr(os, "link", refuse)
+    store = ClipStore(tmp_path, hard_link=refuse)
     stem = file_stem(completed(None))
     (tmp_path / f"{stem}.mp4").write_text("a diary")
-    path = await _store(tmp_path).save(completed(_inline()))
+    path = await store.save(completed(_inline()))
     assert path.read_bytes() == CLIP
-    assert await _store(tmp_path).save(completed(_inline())) == path
+    assert await store.save(completed(_inline())) == path
     assert _names(tmp_path) == [f"{stem}-2.mp4", f"{stem}.mp4"]
     assert (tmp_path / f"{stem}.mp4").read_text() == "a diary"
 

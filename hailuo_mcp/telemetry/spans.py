@@ -1,6 +1,6 @@
 """Spans: one for each operation at a gateway, each request within it, and each use of the ledger.
 
-Only OpenTelemetry's API is used, which does nothing until somebody sets up its SDK. Spans nest below the one that the
+Only OpenTelemetry's API is used, which does nothing until its SDK is set up. Spans nest below the one that the
 MCP SDK makes for a call.
 """
 
@@ -20,7 +20,7 @@ from hailuo_mcp.telemetry.context import current
 from hailuo_mcp.telemetry.metrics import SCOPE, metrics
 
 Operation = Literal["submit", "poll", "upload", "history", "file"]
-"""What a gateway is asked for; `file` is the clip, from wherever its link points."""
+"""What is requested from a gateway; `file` is the clip, on whatever host its link points to."""
 Attributes = Mapping[str, str | int | float | bool]
 
 OK, CANCELLED = "ok", "cancelled"
@@ -28,22 +28,22 @@ OK, CANCELLED = "ok", "cancelled"
 
 @cache
 def _tracer() -> Tracer:
-    return trace.get_tracer(SCOPE)  # stands for the real one as soon as there is one
+    return trace.get_tracer(SCOPE)  # a proxy for the real one
 
 
 def is_tracing() -> bool:
-    """Whether somebody traces what is being done now."""
+    """Whether the current operation is traced."""
     return trace.get_current_span().get_span_context().is_valid
 
 
 def annotate_span(attributes: Attributes) -> None:
-    """Tell the current span more."""
+    """Add attributes to the current span."""
     trace.get_current_span().set_attributes(dict(attributes))
 
 
 @contextmanager
 def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanKind.INTERNAL) -> Generator[Span]:
-    """What is raised within marks it by the error's code or kind, never by its text, which may quote anything."""
+    """An exception marks the span with the error's code or type, never with its text, which may quote anything."""
     about = current()
     known = {"hailuo_mcp.request_id": about.request_id, "hailuo_mcp.tenant": about.tenant}
     with _tracer().start_as_current_span(
@@ -65,7 +65,7 @@ def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanK
 
 @contextmanager
 def gateway_span(gateway: str, operation: Operation, model: str) -> Generator[None]:
-    """One operation at a gateway, its retries and waits included: a span, and its time and outcome as a figure."""
+    """One operation at a gateway, its retries and waits included: a span, and its duration and outcome as a metric."""
     began, outcome = perf_counter(), OK
     attributes = {
         "hailuo_mcp.gateway": gateway,
@@ -84,8 +84,8 @@ def gateway_span(gateway: str, operation: Operation, model: str) -> Generator[No
 
 @contextmanager
 def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
-    """One HTTP request to a gateway, by the semantic conventions, but for its path: that names jobs, and its query may
-    hold more. Yields what takes the answer's status."""
+    """One HTTP request to a gateway, by the semantic conventions except for the path, which contains job ids, and the
+    query. Yields a function to call with the response's status."""
     parts = urlsplit(url)
     attributes: dict[str, str | int] = {
         "http.request.method": method,
@@ -97,7 +97,7 @@ def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
     try:
         with span(method, attributes, SpanKind.CLIENT) as opened:
 
-            def answered(status: int) -> None:
+            def record_status(status: int) -> None:
                 attributes["http.response.status_code"] = status
                 opened.set_attribute("http.response.status_code", status)
                 if status >= 400:
@@ -105,7 +105,7 @@ def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
                     opened.set_attribute("error.type", str(status))
                     opened.set_status(StatusCode.ERROR)
 
-            yield answered
+            yield record_status
     except BaseException as error:
         attributes["error.type"] = outcome_of(error)
         raise
@@ -114,7 +114,7 @@ def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
 
 
 def outcome_of(error: BaseException) -> str:
-    """The error's code where it is one of ours, else its kind."""
+    """The code of a HailuoError, else the type of the exception."""
     if isinstance(error, HailuoError):
         return error.problem.code
     return CANCELLED if isinstance(error, anyio.get_cancelled_exc_class()) else type(error).__name__

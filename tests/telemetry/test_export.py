@@ -1,4 +1,4 @@
-"""Sight from outside: the real server sends its spans and figures to a collector, over either transport."""
+"""The real server sends its spans and metrics to a collector, over either transport."""
 
 import re
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""What is counted as a job moves, in numbers: on a meter of the test's own, and on a real ledger."""
+"""The metrics of a job's transitions, on a separate meter and a real ledger."""
 
 import inspect
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MODEL = "apixo/hailuo-2.3-fast"
 
 
 class Meter:
-    """A process's figures, read at once."""
+    """A process's metrics."""
 
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()

@@ -1,4 +1,4 @@
-"""When sight is on: only where OpenTelemetry's own variables ask for it, and never at the cost of serving."""
+"""When telemetry is exported: only if OpenTelemetry's variables ask for it, and never at the cost of serving."""
 
 import socket
 import subprocess
@@ -75,8 +75,8 @@ def test_the_console_is_stderr() -> None:
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER=jaeger is not known here"),
-        ({**NOWHERE, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc is not spoken here"),
+        ({"OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER=jaeger is not supported"),
+        ({**NOWHERE, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc is not supported"),
         ({**NOWHERE, "OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "could not be set up"),
     ],
 )
@@ -112,6 +112,6 @@ def test_a_collector_that_never_answers_holds_up_no_stop() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         served = _serve({ENDPOINT: endpoint}, within=True, timed=True)
-    assert "did not take the last spans and figures" in served.stderr
+    assert "did not accept the last spans and metrics" in served.stderr
     _, stopping = served.stdout.splitlines()
     assert FLUSH_SECONDS <= float(stopping) < 3 * FLUSH_SECONDS  # the exporter alone would wait for ten seconds

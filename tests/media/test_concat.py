@@ -108,7 +108,7 @@ def _packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-async def test_a_clip_may_come_twice_and_the_film_may_be_one_clip(tmp_path: Path) -> None:
+async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
     assert len(seen((await join([clip, clip], tmp_path / "two.mp4")).path).times) == 48
     assert len(seen((await join([clip], tmp_path / "one.mp4")).path).times) == 24
@@ -153,7 +153,7 @@ async def test_an_odd_size_becomes_an_even_one(tmp_path: Path) -> None:
     assert seen(film.path).order == "RG"
 
 
-async def test_an_earlier_film_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Path) -> None:
     clip, target = render(tmp_path / "a.mp4", RED), tmp_path / "film.mp4"
     target.write_bytes(b"the earlier film")
     (tmp_path / "broken.mp4").write_bytes(clip.read_bytes()[:300])
@@ -165,7 +165,7 @@ async def test_an_earlier_film_is_replaced_only_by_a_whole_one(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "broken.mp4", "film.mp4"]
 
 
-async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_join_leaves_no_files(tmp_path: Path) -> None:
     clips = [render(tmp_path / "a.mp4", RED, 10), render(tmp_path / "b.mp4", GREEN, 600, size=(1280, 720))]
     with anyio.move_on_after(0.3) as gave_up:
         await join(clips, tmp_path / "film.mp4")
@@ -173,7 +173,7 @@ async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_a_place_that_cannot_take_a_film_is_refused_beforehand(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"'film\.mkv' is not a name"):
         check_joinable(tmp_path / "film.mkv")
     with pytest.raises(InvalidInput, match="is not writable"):
@@ -183,7 +183,7 @@ def test_a_place_that_cannot_take_a_film_is_refused_beforehand(tmp_path: Path) -
         check_joinable(tmp_path / "dir.mp4")
 
 
-async def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_clip_is_named(tmp_path: Path) -> None:
     for name, content in {"text": b"nothing", "empty": b"", "list": b"#EXTM3U\n/etc/passwd\n"}.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
         with pytest.raises(InvalidInput, match=f"{name}.mp4 cannot be read"):

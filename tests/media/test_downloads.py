@@ -37,7 +37,7 @@ async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, 
     return failed.value
 
 
-async def test_a_clip_that_comes_whole_is_asked_for_once(tmp_path: Path) -> None:
+async def test_a_clip_that_arrives_complete_is_requested_once(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == [""]
@@ -45,13 +45,13 @@ async def test_a_clip_that_comes_whole_is_asked_for_once(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("offset", [0, 1, 8, 1000, 65_536, 150_000, len(CLIP) - 1])
-async def test_after_a_cut_only_the_rest_is_asked_for(offset: int, tmp_path: Path) -> None:
+async def test_after_an_interruption_only_the_rest_is_requested(offset: int, tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=offset), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", f"{offset}-" if offset else ""]
 
 
-async def test_any_number_of_cuts_is_overcome_as_long_as_the_clip_grows(tmp_path: Path) -> None:
+async def test_any_number_of_interruptions_is_accepted_while_there_is_progress(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(clip(2_000_000), cut_after=70_000))
     assert content == clip(2_000_000)
     assert len(far_end.heads) == 29
@@ -91,7 +91,7 @@ async def test_a_range_that_begins_earlier_than_asked_is_put_where_it_belongs(tm
         "x-nothing: told",
     ],
 )
-async def test_a_range_that_does_not_fit_is_thrown_away_and_the_whole_asked_for(told: str, tmp_path: Path) -> None:
+async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_requested(told: str, tmp_path: Path) -> None:
     content, far_end = await _save(
         tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], told), ranged(CLIP)
     )
@@ -99,7 +99,7 @@ async def test_a_range_that_does_not_fit_is_thrown_away_and_the_whole_asked_for(
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_part_that_nobody_asked_for_is_completed(tmp_path: Path) -> None:
+async def test_a_part_that_was_not_requested_is_completed(tmp_path: Path) -> None:
     part = says(206, CLIP[:80_000], f"content-range: bytes 0-79999/{len(CLIP)}")
     content, far_end = await _save(tmp_path, part, ranged(CLIP))
     assert content == CLIP
@@ -115,7 +115,7 @@ async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_weak_etag_is_no_proof(tmp_path: Path) -> None:
+async def test_a_weak_etag_is_not_used(tmp_path: Path) -> None:
     _, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000, etag='W/"one"'), ranged(CLIP))
     assert far_end.header("if-range") == ["", ""]
 
@@ -133,7 +133,7 @@ async def test_a_range_refused_otherwise_starts_again(tmp_path: Path) -> None:
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_without_a_length_the_clips_own_boxes_tell_whether_it_is_whole(tmp_path: Path) -> None:
+async def test_without_a_length_the_clips_own_boxes_show_whether_it_is_complete(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, raw(OK + b"\r\n" + CLIP[:200_000]), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "200000-"]
@@ -142,7 +142,7 @@ async def test_without_a_length_the_clips_own_boxes_tell_whether_it_is_whole(tmp
     assert (content, far_end.ranges) == (CLIP, [""])
 
 
-async def test_a_clip_in_chunks_is_taken_and_one_without_its_last_chunk_is_not_whole(tmp_path: Path) -> None:
+async def test_a_clip_in_chunks_is_accepted_and_one_without_its_last_chunk_is_not_complete(tmp_path: Path) -> None:
     def chunks(content: bytes) -> bytes:
         return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in re.findall(b".{1,9999}", content, re.DOTALL))
 
@@ -159,7 +159,7 @@ async def test_a_packed_clip_is_unpacked_and_never_resumed(tmp_path: Path) -> No
     assert far_end.ranges == ["", ""]
 
 
-async def test_a_small_answer_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
+async def test_a_small_response_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
     bomb = gzip.compress(CLIP + bytes(40_000_000))
     error = await _fails(tmp_path, says(200, bomb, "content-encoding: gzip"), max_bytes=2_000_000)
     assert "larger than 1 MB" in error.problem.message
@@ -181,7 +181,7 @@ async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, t
     assert not error.problem.safe_to_retry
 
 
-async def test_a_clip_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
+async def test_a_clip_of_exactly_the_limit_is_accepted(tmp_path: Path) -> None:
     assert (await _save(tmp_path, ranged(CLIP), max_bytes=len(CLIP)))[0] == CLIP
 
 
@@ -205,11 +205,11 @@ async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_a_link_that_is_gone_is_told_as_expired_at_once(status: int, tmp_path: Path) -> None:
+async def test_a_link_that_no_longer_works_is_reported_as_expired_at_once(status: int, tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, says(status)), Expired)
 
 
-async def test_a_link_that_dies_half_way_is_told_as_expired(tmp_path: Path) -> None:
+async def test_a_link_that_expires_during_the_download_is_reported_as_expired(tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), Expired)
 
 
@@ -234,7 +234,7 @@ async def test_what_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("step", [says(204), says(418), says(416)])
-async def test_any_other_answer_is_an_error(step: Step, tmp_path: Path) -> None:
+async def test_any_other_status_is_an_error(step: Step, tmp_path: Path) -> None:
     assert "returned status" in (await _fails(tmp_path, step)).problem.message
 
 
@@ -243,7 +243,7 @@ async def test_a_server_that_speaks_no_http_is_a_network_error(step: Step, tmp_p
     assert isinstance(await _fails(tmp_path, step), NetworkError)
 
 
-async def test_a_port_where_nobody_listens_is_a_network_error(tmp_path: Path) -> None:
+async def test_a_closed_port_is_a_network_error(tmp_path: Path) -> None:
     async with serving(says(200)) as far_end:
         pass
     with pytest.raises(NetworkError):

@@ -116,7 +116,7 @@ async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_
     assert not far_end.heads
 
 
-async def test_the_next_address_is_tried_where_the_first_does_not_answer(tmp_path: Path) -> None:
+async def test_the_next_address_is_tried_if_the_first_does_not_respond(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         resolve = _knowing(gateway_example=["::1", "127.0.0.1"])
         store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, policy=QUICK)

@@ -37,7 +37,7 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
     assert opened(found.content).size == (400, 320)
 
 
-async def test_a_webp_stays_one_where_the_gateway_takes_it() -> None:
+async def test_a_webp_stays_one_if_the_gateway_accepts_it() -> None:
     content = encoded(picture(), "WEBP")
     for fix in (False, True):
         rules = ImageRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
@@ -60,7 +60,7 @@ async def test_a_cut_webp_is_refused() -> None:
         )
 
 
-async def test_only_the_first_of_several_pictures_is_taken() -> None:
+async def test_only_the_first_of_several_frames_is_used() -> None:
     pictures = [picture().rotate(turn) for turn in (90, 180)]
     for kind in ("GIF", "WEBP", "TIFF"):
         found, said = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
@@ -69,7 +69,7 @@ async def test_only_the_first_of_several_pictures_is_taken() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-async def test_a_turned_picture_is_turned_upright(orientation: int) -> None:
+async def test_an_image_is_rotated_as_its_exif_data_says(orientation: int) -> None:
     found, said = await _fixed(jpeg(800, 400, orientation=orientation))
     image = opened(found.content)
     assert image.size == ((400, 800) if orientation >= 5 else (800, 400))
@@ -77,7 +77,7 @@ async def test_a_turned_picture_is_turned_upright(orientation: int) -> None:
     assert said == "first_frame_image was fixed before sending: rotated as its EXIF data says."
 
 
-async def test_a_picture_that_is_too_tall_once_turned_stays_refused() -> None:
+async def test_an_image_that_is_too_tall_once_turned_stays_refused() -> None:
     with pytest.raises(InvalidImage, match="400 x 1001"):
         await _fixed(jpeg(1001, 400, orientation=6))
 
@@ -88,7 +88,7 @@ async def test_transparency_is_kept_where_there_is_room() -> None:
     assert opened(found.content).mode == "RGBA"
 
 
-async def test_a_channel_that_hides_nothing_is_no_transparency() -> None:
+async def test_an_opaque_alpha_channel_is_not_transparency() -> None:
     found, _ = await _fixed(encoded(picture().convert("RGBA"), "WEBP", lossless=True))
     assert found.media_type == "image/jpeg"
 
@@ -100,7 +100,7 @@ def test_transparency_becomes_white_where_there_is_no_room() -> None:
     assert opened(content).getpixel((200, 160)) == pytest.approx((255, 255, 255), abs=60)
 
 
-def test_a_large_picture_shrinks_no_further_than_it_must_and_may() -> None:
+def test_a_large_image_is_resized_no_more_than_needed_and_allowed() -> None:
     noise = Image.effect_noise((1600, 1300), 80)
     content, _, done = normalize(noise, rotated=False, bytes_max=900_000, side_over=300)
     assert (opened(content).size, done) == ((800, 650), ["resized from 1600 x 1300 to 800 x 650 px"])
@@ -136,7 +136,7 @@ async def test_deep_greys_stay_greys() -> None:
     assert _top_is_darker(opened(found.content))
 
 
-async def test_depths_of_no_known_range_are_refused() -> None:
+async def test_depths_of_unknown_range_are_refused() -> None:
     with pytest.raises(InvalidImage, match="could not be converted"):
         await _fixed(encoded(picture(mode="F"), "TIFF"))
 
@@ -149,7 +149,7 @@ async def test_a_colour_profile_is_kept() -> None:
     assert opened(found.content).info["icc_profile"] == profile
 
 
-async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_heic_is_offered_to_be_fixed_only_if_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     given = data_uri(encoded(picture(), "HEIF"))
     with pytest.raises(InvalidImage) as refused:
         await read_image("first_frame_image", given, ImageRules())
@@ -161,7 +161,7 @@ async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch:
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
 
 
-async def test_a_picture_of_a_telephone_becomes_an_upright_jpg() -> None:
+async def test_a_photo_of_a_phone_becomes_an_upright_jpg() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     found, said = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
@@ -178,13 +178,13 @@ async def test_what_cannot_be_cured_stays_refused(content: bytes) -> None:
         await _fixed(content)
 
 
-async def test_a_good_picture_is_not_touched() -> None:
+async def test_a_good_image_is_not_touched() -> None:
     for content in (png(), jpeg(), png(mode="RGBA"), png(mode="P")):
         found, said = await _fixed(content)
         assert (found.content, said) == (content, "")
 
 
-async def test_the_same_picture_is_mended_to_the_same_bytes() -> None:
+async def test_the_same_image_is_fixed_to_the_same_bytes() -> None:
     content = encoded(picture(mode="RGBA"), "WEBP")
     assert (await _fixed(content))[0].digest == (await _fixed(content))[0].digest
 

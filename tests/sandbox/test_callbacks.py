@@ -93,7 +93,7 @@ def settled(state_dir: Path) -> list[tuple[int, float | None]]:
     return noted(state_dir)
 
 
-def test_an_ended_job_tells_its_webhook_what_a_poll_is_told(
+def test_an_ended_job_sends_its_webhook_what_a_poll_returns(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
     base = serve(tmp_path, seconds=0.2, callbacks=True)
@@ -107,12 +107,12 @@ def test_an_ended_job_tells_its_webhook_what_a_poll_is_told(
     assert receiver.told.empty()
 
 
-def test_a_failed_job_tells_why(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
+def test_a_failed_job_sends_the_reason(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, "sandbox:content_violation waves")
     assert receiver.told.get(timeout=SOON)["data"]["failCode"] == "CONTENT_VIOLATION"
 
 
-def test_a_webhook_in_trouble_is_called_again_until_it_answers_200(
+def test_a_failing_webhook_is_called_again_until_it_returns_200(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 202, 200]
@@ -133,7 +133,9 @@ def test_after_three_retries_a_webhook_is_given_up(
     assert receiver.told.empty()
 
 
-def test_nobody_listening_ends_nothing(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
+def test_an_unreachable_webhook_does_not_stop_the_deliveries(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
+) -> None:
     base = serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.02, 0.02, 0.02))
     submit(base, "https://127.0.0.1:1/hook")
     assert settled(tmp_path) == [(4, None)]
@@ -169,7 +171,7 @@ def test_only_loopback_addresses_are_of_this_machine(url: str, is_ours: bool) ->
 
 
 @pytest.mark.parametrize("prompt", ["sandbox:never waves", "sandbox:expire waves"])
-def test_a_job_without_an_end_to_tell_of_does_not_call(
+def test_a_job_without_an_end_does_not_call(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver, prompt: str
 ) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, prompt)

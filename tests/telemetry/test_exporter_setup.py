@@ -48,13 +48,13 @@ def _serve(
         {ENDPOINT: " "},
     ],
 )
-def test_it_is_off_unless_asked_for(variables: Mapping[str, str]) -> None:
+def test_it_is_off_by_default(variables: Mapping[str, str]) -> None:
     served = _serve(variables, within=True)
     assert served.stdout == "1 False\n"  # one thread, and no SDK
     assert served.stderr == ""
 
 
-def test_one_signal_can_be_asked_for_alone() -> None:
+def test_one_signal_can_be_enabled_alone() -> None:
     with collecting() as collector:
         served = _serve(
             {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.endpoint}/v1/traces", "OTEL_SERVICE_NAME": "videos"},
@@ -108,7 +108,7 @@ def test_without_the_extra_one_line_says_how_to_get_it_and_the_server_serves(tmp
     assert "pip install 'hailuo-mcp[otel]'" in line
 
 
-def test_a_collector_that_never_answers_holds_up_no_stop() -> None:
+def test_an_unresponsive_collector_does_not_delay_the_shutdown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         served = _serve({ENDPOINT: endpoint}, within=True, timed=True)

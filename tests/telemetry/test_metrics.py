@@ -104,7 +104,7 @@ def test_an_end_is_counted_once(meter: Meter) -> None:
     assert len(meter.read("polls")) == 1
 
 
-async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
+async def test_a_traced_ledger_returns_the_same_results(tmp_path: Path) -> None:
     plain = SqliteLedger(tmp_path / "jobs.sqlite3")
     calls: dict[str, Callable[..., object]] = {
         name: call
@@ -121,7 +121,7 @@ async def test_a_traced_ledger_answers_as_it_did(tmp_path: Path) -> None:
     assert all(getattr(ledger, name) is not call for name, call in calls.items())
 
 
-async def test_a_poll_is_counted_where_it_is_written_down() -> None:
+async def test_a_poll_is_counted_when_it_is_recorded() -> None:
     job = _job()
     asked = job.apply_observation(Observation(state=State.PROCESSING)).polled()
     assert asked.polls == 2

@@ -1,4 +1,4 @@
-"""A corpus of pictures that no gateway may see: each is refused with the reason and the cure, and nothing is sent."""
+"""Images that must not be sent to any gateway: each is refused with the reason and a hint, and nothing is sent."""
 
 import base64
 import os
@@ -107,7 +107,7 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "cropped-but-not-cut.png": (lambda: png() + png()[200:], ("bytes of other data after the end",)),
 }
 
-# Other things to give for a picture; `{dir}` is the directory that pictures may come from.
+# Other values for an image; `{dir}` is the directory that images may come from.
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "data:image/png;base64,": ("empty", "0 bytes"),
     "data:image/png;base64," + base64.b64encode(png()).decode()[:-5]: ("base64 is invalid or truncated",),

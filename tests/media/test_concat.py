@@ -1,4 +1,4 @@
-"""Clips joined into one film, seen by decoding it."""
+"""Joins clips into one video, and decodes it."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PyAV and numpy leave parts of their types open.
@@ -42,7 +42,7 @@ def render(
 
 @dataclass(frozen=True)
 class Seen:
-    """A film, decoded."""
+    """A decoded video."""
 
     size: tuple[int, int]
     times: list[Fraction]
@@ -99,7 +99,7 @@ async def test_clips_with_the_same_encoding_are_copied_as_they_are(tmp_path: Pat
     assert film.notes == ()
     assert film.seconds == pytest.approx(75 / 24, abs=1e-6)
     assert decode_times(film.path) == sorted(set(decode_times(film.path)))
-    # As they are: every picture of the film is bit for bit that of its clip.
+    # As they are: every packet of the video is bit for bit that of its clip.
     assert [bytes(p) for p in _packets(film.path)] == [bytes(p) for clip in clips for p in _packets(clip)]
 
 

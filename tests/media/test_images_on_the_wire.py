@@ -1,4 +1,4 @@
-"""What each gateway gets of a local picture: Segmind an upload, once a content; AI/ML API the bytes; APIXO nothing."""
+"""How a local image is sent: to Segmind by an upload per content; to the AI/ML API as bytes; to APIXO not at all."""
 
 import base64
 import hashlib

@@ -17,7 +17,7 @@ register_heif_opener()  # so that Pillow can write them
 
 
 async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
-    """The mended picture, which must be one that is taken as it is; and the warning."""
+    """The fixed image, which must be accepted as it is, and the warning."""
     found = await read_image("first_frame_image", data_uri(content), ImageRules(fix=True))
     again = await read_image("first_frame_image", found.data_uri, ImageRules(fix=False))
     assert again.content == found.content

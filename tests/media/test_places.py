@@ -1,4 +1,4 @@
-"""Where local pictures may come from, and how much of a file is read to find out that it is none."""
+"""Where local images may come from, and how much of a file is read that is not an image."""
 
 import os
 from pathlib import Path

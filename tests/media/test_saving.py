@@ -211,7 +211,7 @@ async def test_a_killed_process_leaves_no_half_clip_and_its_remains_are_removed_
         assert left.name.endswith(".part")
 
         path = await _store(tmp_path).save(job)
-        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be somebody's
+        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be in use
         past = time.time() - STALE_SECONDS - 1
         os.utime(left, (past, past))
         (tmp_path / ".of-somebody-else.part").touch()
@@ -230,7 +230,7 @@ async def test_a_save_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     assert not _names(tmp_path)
 
 
-# --- clips inside the answer ------------------------------------------------------------------------------------------
+# --- clips inside the response --------------------------------------------------------------------------------------
 
 
 async def test_a_clip_inside_the_response_is_decoded(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ SOON = 10.0
 
 
 class Receiver:
-    """A webhook on this machine: keeps what it is told, and answers with the given statuses in turn."""
+    """A webhook on this machine: stores what it receives, and returns the given statuses in turn."""
 
     def __init__(self) -> None:
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()

@@ -36,7 +36,7 @@ RenderFrames = Callable[..., list[Image.Image]]
 
 @pytest.fixture
 def render_frames(tmp_path: Path) -> RenderFrames:
-    """Renders a small clip; answers the asked frames, by share of its length."""
+    """Renders a small clip; returns the frames at these fractions of its length."""
 
     def made(
         prompt: str, *given: Image.Image, at: Sequence[float] = (0, 0.5, 1), short_side: int = 180

@@ -1,4 +1,4 @@
-"""Every answer in the shape its gateway documents."""
+"""Every response in the shape that its gateway documents."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The gateway's own client, held against the stand-in over a real port."""
 
-# The SDK ships no types, and answers bare dictionaries.
+# The SDK has no types, and returns bare dictionaries.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is given is sound, as far as that can be told without a container engine."""
+"""The files for operators are valid, as far as that can be tested without a container engine."""
 
 import re
 import subprocess

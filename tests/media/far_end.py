@@ -59,8 +59,8 @@ def says(status: int, body: bytes = b"", *headers: str, length: int | None = Non
     """A response with a length; if it is wrong, the connection is closed before the end."""
 
     async def step(_: str, writer: asyncio.StreamWriter) -> None:
-        told = len(body) if length is None else length
-        lines = [f"HTTP/1.1 {status} Said", f"content-length: {told}", *headers]
+        stated = len(body) if length is None else length
+        lines = [f"HTTP/1.1 {status} Said", f"content-length: {stated}", *headers]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     return step

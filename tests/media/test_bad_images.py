@@ -163,12 +163,12 @@ async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
             await session.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
         page = await session.jobs()
     problem = refusal.value.problem
-    said = f"{problem.message} {problem.hint}"
+    text = f"{problem.message} {problem.hint}"
     assert problem.charged == "no"
     assert problem.hint
-    assert "first_frame_image" in said
+    assert "first_frame_image" in text
     for word in words:
-        assert word in said
+        assert word in text
     assert not wire.requests
     assert not page.jobs
 

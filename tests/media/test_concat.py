@@ -115,7 +115,7 @@ async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "note"),
     [
         ({"size": (640, 360)}, "bars where the shape differs"),
         ({"size": (360, 480)}, "Clips of 360 x 480 were scaled to fit"),
@@ -124,7 +124,7 @@ async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Pa
     ],
 )
 async def test_clips_with_another_encoding_are_re_encoded_in_the_size_of_the_first(
-    tmp_path: Path, other: dict[str, str], said: str
+    tmp_path: Path, other: dict[str, str], note: str
 ) -> None:
     first = render(tmp_path / "a.mp4", RED)
     second = render(tmp_path / "b.mp4", GREEN, **other)  # pyright: ignore[reportArgumentType]
@@ -134,7 +134,7 @@ async def test_clips_with_another_encoding_are_re_encoded_in_the_size_of_the_fir
     assert shown.size == (480, 360)
     assert_runs_on(shown, 72, 2 + 24 / rate)
     assert shown.order == "RGR"
-    assert said in " ".join(film.notes)
+    assert note in " ".join(film.notes)
     bars = "size" in other
     assert (max(shown.corners[36]) < 40) is bars, "bars are black"
     assert max(shown.corners[0]) > 100

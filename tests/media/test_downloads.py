@@ -76,24 +76,26 @@ async def test_nothing_of_a_longer_beginning_stays_behind_a_shorter_clip(tmp_pat
 
 
 async def test_a_range_that_begins_earlier_than_asked_is_put_where_it_belongs(tmp_path: Path) -> None:
-    told = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
-    content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], told))
+    header = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
+    content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], header))
     assert content == CLIP
 
 
 @pytest.mark.parametrize(
-    "told",
+    "header",
     [
         "content-range: bytes 100000-299999/300000",
         "content-range: bytes 90000-299999/400000",
         "content-range: nonsense",
         "content-range: bytes */300000",
-        "x-nothing: told",
+        "x-nothing: header",
     ],
 )
-async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_requested(told: str, tmp_path: Path) -> None:
+async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_requested(
+    header: str, tmp_path: Path
+) -> None:
     content, far_end = await _save(
-        tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], told), ranged(CLIP)
+        tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], header), ranged(CLIP)
     )
     assert content == CLIP
     assert far_end.ranges == ["", "90000-", ""]

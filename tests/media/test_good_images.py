@@ -1,4 +1,4 @@
-"""Pictures that are sent as they are, and what is said with them."""
+"""Images that are sent as they are, and the warnings about them."""
 
 import base64
 import subprocess

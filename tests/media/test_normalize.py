@@ -1,4 +1,4 @@
-"""HAILUO_MCP_FIX_IMAGES=1: what would be refused is made fit, and said."""
+"""HAILUO_MCP_FIX_IMAGES=1: an image that would be refused is fixed, with a warning."""
 
 import sys
 import zipfile
@@ -31,9 +31,9 @@ async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
 async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
     if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
         pytest.skip(f"this Pillow cannot write {kind}")
-    found, said = await _fixed(encoded(picture(), kind))
+    found, warning = await _fixed(encoded(picture(), kind))
     assert found.media_type == "image/jpeg"
-    assert said == f"first_frame_image was fixed before sending: {name} became JPEG."
+    assert warning == f"first_frame_image was fixed before sending: {name} became JPEG."
     assert opened(found.content).size == (400, 320)
 
 
@@ -63,18 +63,18 @@ async def test_a_cut_webp_is_refused() -> None:
 async def test_only_the_first_of_several_frames_is_used() -> None:
     pictures = [picture().rotate(turn) for turn in (90, 180)]
     for kind in ("GIF", "WEBP", "TIFF"):
-        found, said = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
-        assert "the first of its 3 frames was used" in said
+        found, warning = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
+        assert "the first of its 3 frames was used" in warning
         assert _top_is_darker(opened(found.content))
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 async def test_an_image_is_rotated_as_its_exif_data_says(orientation: int) -> None:
-    found, said = await _fixed(jpeg(800, 400, orientation=orientation))
+    found, warning = await _fixed(jpeg(800, 400, orientation=orientation))
     image = opened(found.content)
     assert image.size == ((400, 800) if orientation >= 5 else (800, 400))
     assert image.getexif().get(ORIENTATION) is None
-    assert said == "first_frame_image was fixed before sending: rotated as its EXIF data says."
+    assert warning == "first_frame_image was fixed before sending: rotated as its EXIF data says."
 
 
 async def test_an_image_that_is_too_tall_once_turned_stays_refused() -> None:
@@ -117,18 +117,18 @@ async def test_what_follows_the_end_of_a_png_is_removed() -> None:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("secret.txt", "x")
-    found, said = await _fixed(png() + archive.getvalue())
+    found, warning = await _fixed(png() + archive.getvalue())
     assert found.content == png()
-    assert said == (
+    assert warning == (
         f"first_frame_image was fixed before sending: {len(archive.getvalue())} bytes after the image's end were "
         "removed."
     )
 
 
 async def test_cmyk_colors_become_rgb() -> None:
-    found, said = await _fixed(jpeg(mode="CMYK"))
+    found, warning = await _fixed(jpeg(mode="CMYK"))
     assert opened(found.content).mode == "RGB"
-    assert "CMYK became RGB" in said
+    assert "CMYK became RGB" in warning
 
 
 async def test_deep_greys_stay_greys() -> None:
@@ -164,8 +164,8 @@ async def test_a_heic_is_offered_to_be_fixed_only_if_it_can_be(monkeypatch: pyte
 async def test_a_photo_of_a_phone_becomes_an_upright_jpg() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    found, said = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
-    assert said.startswith("first_frame_image was fixed before sending: HEIC became JPEG")
+    found, warning = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
+    assert warning.startswith("first_frame_image was fixed before sending: HEIC became JPEG")
     assert opened(found.content).size == (400, 800)
     assert opened(found.content).getexif().get(ORIENTATION) is None
 
@@ -180,8 +180,8 @@ async def test_what_cannot_be_cured_stays_refused(content: bytes) -> None:
 
 async def test_a_good_image_is_not_touched() -> None:
     for content in (png(), jpeg(), png(mode="RGBA"), png(mode="P")):
-        found, said = await _fixed(content)
-        assert (found.content, said) == (content, "")
+        found, warning = await _fixed(content)
+        assert (found.content, warning) == (content, "")
 
 
 async def test_the_same_image_is_fixed_to_the_same_bytes() -> None:

@@ -123,11 +123,11 @@ async def test_a_refusal_does_not_reveal_whether_a_file_outside_exists(tmp_path:
     (outside / "there.png").write_bytes(png())
     (outside / "text.png").write_text("text")
     os.mkfifo(outside / "pipe.png")
-    said = {
+    messages = {
         (await _refusal(outside / name, rules_for(inside))).replace(name, "NAME")
         for name in ("there.png", "text.png", "pipe.png", "missing.png", "no/such/folder.png", "there.png/below.png")
     }
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize("where", ["~root/a.png", "~nobody-of-that-name/a.png"])

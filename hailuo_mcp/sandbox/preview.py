@@ -62,10 +62,10 @@ def card(text: str, title: str = "") -> Image.Image:
     image = Image.linear_gradient("L").resize(size).point([round(level * 0.7 + 40) for level in range(256)])
     image = Image.merge("HSV", (Image.new("L", size, hue), Image.new("L", size, 150), image)).convert("RGB")
     draw = ImageDraw.Draw(image)
-    for _ in range(12):
+    for _ in range(60):
         center = seeded.randrange(size[0]), seeded.randrange(size[1])
-        color = f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},60%,{seeded.randrange(40, 100)}%)"
-        draw.circle(center, seeded.randrange(20, 130), fill=color)
+        color = f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},60%,{seeded.randrange(15, 95)}%)"
+        draw.circle(center, seeded.randrange(15, 90), fill=color)
     draw.text(
         (size[0] / 2, size[1] / 2),
         title,

@@ -118,7 +118,7 @@ class Skylark(Gateway):
     title = "Skylark"
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.skylark.example"}
     models = (Lark,)
-    pictures = "url"
+    image_transfer = "url"
     retention = timedelta(hours=2)
 
     def auth(self, key: str) -> Mapping[str, str]:
@@ -174,6 +174,11 @@ async def test_a_gateway_is_one_file_and_one_for_its_stand_in(tmp_path: Path) ->
     copy = _copy(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
     (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
+    _edit(
+        copy / "sandbox" / "__init__.py",
+        "STAND_INS = (",
+        "from hailuo_mcp.sandbox import skylark\n\nSTAND_INS = (skylark, ",
+    )
 
     async with server(tmp_path) as client:
         call = {"model": "skylark/lark", "prompt": "a lark", "first_frame_image": PICTURE}

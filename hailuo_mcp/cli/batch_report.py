@@ -8,7 +8,7 @@ from hailuo_mcp.cli.batch_table import plan_table, reason, state_of, summary
 from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.mcp.views import error_view
-from hailuo_mcp.media.concat import Film, join
+from hailuo_mcp.media.concat import JoinedVideo, join
 from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 from hailuo_mcp.service.batch.shots import WrongShots
@@ -19,7 +19,7 @@ from hailuo_mcp.service.session import Session
 class Made:
     """The film, or why there is none."""
 
-    film: Film | None = None
+    film: JoinedVideo | None = None
     problem: Problem | None = None
 
     async def join(self, running: Batch, target: Path) -> None:
@@ -107,7 +107,7 @@ def print_end(
         remarks().print("The same command goes on from here.")
 
 
-def _document(session: Session, running: Batch, joined: Film | None) -> dict[str, Any]:
+def _document(session: Session, running: Batch, joined: JoinedVideo | None) -> dict[str, Any]:
     usd, unknown = _estimate(running.waiting)
     return {
         "shots": [_shot(row) for row in running.rows],

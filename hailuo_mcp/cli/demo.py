@@ -1,6 +1,6 @@
-"""`hailuo-mcp demo`: the main job end to end, as an assistant does it, without a key.
+"""`hailuo-mcp demo`: the main use case end to end, as an assistant does it, without a key.
 
-The one command that speaks MCP: a real client starts the real server and talks to it over stdio.
+The only command that speaks MCP: a real client starts the real server and talks to it over stdio.
 """
 
 import json
@@ -28,11 +28,11 @@ from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
-PICTURE_NAME = "hailuo-demo-first-frame.png"
-FROM_PICTURE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"
-FROM_WORDS = "[Pan left] A paper boat drifts down a rainy street at dusk, lanterns mirrored in the water"
-PATIENCE_FACTOR, PATIENCE_SECONDS = 5, 60
-"""A job that takes this much longer than it should is given up."""
+IMAGE_NAME = "hailuo-demo-first-frame.png"
+FROM_IMAGE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"
+FROM_TEXT = "[Pan left] A paper boat drifts down a rainy street at dusk, lanterns mirrored in the water"
+TIMEOUT_FACTOR, TIMEOUT_SECONDS = 5, 60
+"""The demo ends after this multiple of a job's time plus these seconds."""
 _ENDED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED, State.UNCONFIRMED})
 _HEAD = "bold cyan"
 
@@ -40,10 +40,10 @@ _HEAD = "bold cyan"
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as one JSON document.")
 def demo(as_json: bool) -> Exit:
-    """The whole job, played with a real client.
+    """Run the main use case with a real client.
 
-    Starts the real MCP server, connects a real MCP client, submits a clip from a picture and one from words, polls both
-    by request id over several turns, and saves two MP4s. The sandbox answers, also where a key is set: the demo never
+    Starts the real MCP server, connects a real MCP client, submits a clip from an image and one from text, polls both
+    by request id over several turns, and saves two MP4s. The sandbox serves it even if a key is set: the demo never
     spends money.
     """
     settings = read_environment()
@@ -57,7 +57,7 @@ def demo(as_json: bool) -> Exit:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One call, and what came back."""
+    """One call and its result."""
 
     tool: str
     arguments: dict[str, Any]
@@ -71,7 +71,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Conversation:
-    """The client's side: it calls tools, prints what is said, and keeps the transcript."""
+    """The client: calls tools, prints the conversation, and keeps the transcript."""
 
     client: Client
     silent: bool
@@ -81,7 +81,7 @@ class Conversation:
     clips: list[str] = field(default_factory=list[str])
     exit: Exit = Exit.DONE
     advice: dict[str, str] = field(default_factory=dict[str, str])
-    """Request id to the next step that was printed last: once is enough."""
+    """Request id to the next step that was printed last, so that none is printed twice in a row."""
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Turn:
         self.say(f"\n{len(self.turns) + 1:>2}  {tool}", style=_HEAD)
@@ -124,9 +124,9 @@ class Conversation:
 
 
 async def _converse(settings: Settings, as_json: bool) -> Conversation:
-    """The whole conversation. It ends early where a call fails; `exit` says why."""
+    """The whole conversation. It ends early if a call fails; `exit` says why."""
     try:
-        picture = await anyio.to_thread.run_sync(_draw_picture, settings.output_dir.absolute() / PICTURE_NAME)
+        image_path = await anyio.to_thread.run_sync(_draw_image, settings.output_dir.absolute() / IMAGE_NAME)
     except OSError as error:
         raise InvalidInput(
             f"{settings.output_dir} cannot be written: {error.strerror}.",
@@ -145,21 +145,21 @@ async def _converse(settings: Settings, as_json: bool) -> Conversation:
         talk.tools = [tool.name for tool in (await client.list_tools()).tools]
         talk.say("\n    tools/list", style=_HEAD)
         talk.say(f"    ← {', '.join(talk.tools)}")
-        await _play(talk, str(picture), settings.sandbox_seconds)
+        await _play(talk, str(image_path), settings.sandbox_seconds)
         return talk
 
 
-async def _play(talk: Conversation, picture: str, seconds: float) -> None:
+async def _play(talk: Conversation, image_path: str, seconds: float) -> None:
     open_jobs: list[str] = []
-    for arguments in ({"prompt": FROM_PICTURE, "first_frame_image": picture}, {"prompt": FROM_WORDS}):
+    for arguments in ({"prompt": FROM_IMAGE, "first_frame_image": image_path}, {"prompt": FROM_TEXT}):
         turn = await talk.call("generate_video", dict(arguments))
         talk.say_job(turn)
         if turn.is_error:
             return
         open_jobs.append(turn.result["request_id"])
-    patience = anyio.current_time() + seconds * PATIENCE_FACTOR + PATIENCE_SECONDS
+    deadline = anyio.current_time() + seconds * TIMEOUT_FACTOR + TIMEOUT_SECONDS
     hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough that there are several turns to see
-    while open_jobs and anyio.current_time() < patience:
+    while open_jobs and anyio.current_time() < deadline:
         for request_id in tuple(open_jobs):
             turn = await talk.call("get_status", {"request_id": request_id, "wait_seconds": hold})
             talk.say_job(turn)
@@ -188,8 +188,8 @@ def _ended(job: Mapping[str, Any]) -> bool:
 
 
 def server_environment(settings: Settings) -> dict[str, str]:
-    """What the server is started with: the sandbox, and none of the user's keys, limits and addresses. Where jobs and
-    clips are kept stays the user's, so that the other commands show them."""
+    """The server's environment: the sandbox, without the user's keys, limits and URLs. Jobs and clips are stored in the
+    user's usual places, so that the other commands show them."""
     ours = (PREFIX, *(f"{gateway.name.upper()}_" for gateway in discover()))
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
     return environment | {
@@ -197,24 +197,24 @@ def server_environment(settings: Settings) -> dict[str, str]:
         f"{PREFIX}SANDBOX_SECONDS": str(settings.sandbox_seconds),
         f"{PREFIX}OUTPUT_DIR": str(settings.output_dir.absolute()),
         f"{PREFIX}DATABASE_URL": f"sqlite:///{settings.database_path.absolute()}",
-        f"{PREFIX}DUPLICATE_WINDOW_SECONDS": "0",  # who plays it twice wants to see it twice
+        f"{PREFIX}DUPLICATE_WINDOW_SECONDS": "0",  # so that the demo can be run twice in a row
         f"{PREFIX}MIN_POLL_SECONDS": "0.5",
         f"{PREFIX}LOG_LEVEL": settings.log_level if "log_level" in settings.model_fields_set else "ERROR",
     }
 
 
-def _draw_picture(path: Path) -> Path:
+def _draw_image(path: Path) -> Path:
     """An evening over a bay, with a kite: something to start a clip from."""
     from PIL import Image, ImageDraw
 
     width, height, horizon = 1280, 720, 470
-    picture = Image.new("RGB", (width, height))
-    draw = ImageDraw.Draw(picture, "RGBA")
+    image = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(image, "RGBA")
     for y in range(height):
         share = y / horizon if y < horizon else (y - horizon) / (height - horizon)
         top, bottom = ((38, 70, 120), (250, 176, 110)) if y < horizon else ((196, 124, 104), (24, 48, 84))
-        colour = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
-        draw.line([(0, y), (width, y)], fill=(colour[0], colour[1], colour[2]))
+        color = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
+        draw.line([(0, y), (width, y)], fill=(color[0], color[1], color[2]))
     for radius, alpha in ((150, 30), (110, 50), (70, 255)):
         draw.ellipse([860 - radius, 400 - radius, 860 + radius, 400 + radius], fill=(255, 226, 160, alpha))
     draw.rectangle([0, horizon, width, height], fill=(60, 74, 110, 90))
@@ -228,7 +228,7 @@ def _draw_picture(path: Path) -> Path:
     draw.polygon([kite[0], kite[1], kite[2]], fill=(236, 92, 72))
     draw.line([(400, 300), (450, 330), (420, 366), (480, 392)], fill=(250, 206, 96), width=7, joint="curve")
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    image.save(path)
     return path
 
 
@@ -248,7 +248,7 @@ def _print_ending(talk: Conversation) -> None:
 
 
 def _own_command() -> dict[str, Any]:
-    """How a host starts this server. A desktop host has no shell's PATH, hence the full one."""
+    """How a host starts this server, with the full path: a desktop host does not have the shell's PATH."""
     started = shutil.which(sys.argv[0]) or shutil.which("hailuo-mcp")
     if started and Path(started).stem == "hailuo-mcp":
         # uvx runs from its cache, which may be cleared

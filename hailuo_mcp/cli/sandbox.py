@@ -24,14 +24,14 @@ DUMMY_KEY = "sandbox-key"
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where its jobs and clips are kept. Default: in the user's state directory.",
+    help="Where its jobs and clips are stored. Default: in the user's state directory.",
 )
 def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None) -> Exit:
     """Serve a stand-in for every gateway on a port.
 
-    It speaks the gateways' exact contracts, for rehearsals and for testing other clients; nothing is charged, and its
-    clips are previews. Jobs that end call their webhooks, on this machine alone. Once it listens, its URL is printed on
-    stdout, alone on a line. Ctrl-C ends it.
+    It speaks the gateways' exact contracts, for trial runs and for testing other clients; nothing is charged, and its
+    clips are previews. Ended jobs call their webhooks, on this machine only. Once it listens, its URL is printed on
+    stdout, alone on a line. Ctrl-C stops it.
     """
     settings = read_environment()
     place = state_dir or settings.state_dir / "sandbox-server"
@@ -50,14 +50,14 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
         try:
-            _Announced(config, url).run(sockets=[listener])
+            _AnnouncingServer(config, url).run(sockets=[listener])
         except KeyboardInterrupt:
             remarks().print("The sandbox has stopped.")
     return Exit.DONE
 
 
-class _Announced(uvicorn.Server):
-    """Says where it listens, once it does."""
+class _AnnouncingServer(uvicorn.Server):
+    """Prints its URL once it listens."""
 
     def __init__(self, config: uvicorn.Config, url: str) -> None:
         super().__init__(config)
@@ -74,9 +74,9 @@ class _Announced(uvicorn.Server):
         for gateway in discover():
             name = gateway.name.upper()
             remarks().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
-        remarks().print("\nA word in the prompt asks for trouble:\n")
+        remarks().print("\nA word in the prompt triggers a fault:\n")
         width = max(map(len, FAULTS))
         for word, meaning in FAULTS.items():
             remarks().print(f"  {word:<{width}}  ", end="", style="bold")
             remarks().print(meaning)
-        remarks().print("\nCtrl-C ends it.")
+        remarks().print("\nCtrl-C stops it.")

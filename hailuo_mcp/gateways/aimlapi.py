@@ -146,7 +146,7 @@ class Aimlapi(Gateway):
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02, Hailuo23, Hailuo23Fast)
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
-    pictures = "data"
+    image_transfer = "data"
     retention = None
     check_hint = (
         "AI/ML API has no history to ask; look at the usage page of the account to see whether the job was taken."

@@ -105,7 +105,7 @@ class Apixo(Gateway):
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
     models = (Hailuo23Fast,)
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
-    pictures = "url"
+    image_transfer = "url"
     retention = timedelta(hours=24)
     callbacks = True
     check_hint = (

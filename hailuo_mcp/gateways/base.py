@@ -93,7 +93,7 @@ class Gateway(ABC):
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
     body. The first is the usual one."""
-    pictures: ClassVar[Literal["upload", "data", "url"]]
+    image_transfer: ClassVar[Literal["upload", "data", "url"]]
     """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
     """What a local picture may be, by the names of `media.formats`."""

@@ -168,7 +168,7 @@ class Minimax(Gateway):
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
-    pictures = "data"
+    image_transfer = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link expires after an hour, but each poll gives a new one
     requests_per_minute = 20

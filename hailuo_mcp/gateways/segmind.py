@@ -149,7 +149,7 @@ class Segmind(Gateway):
         "history": "https://api.spotprod.segmind.com",
     }
     models = (Hailuo02Fast, Hailuo23Fast, MinimaxHailuo2)
-    pictures = "upload"
+    image_transfer = "upload"
     retention = timedelta(hours=1)
     failure_charged = "no"
     has_history = True

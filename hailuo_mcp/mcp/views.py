@@ -252,7 +252,7 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
             for price in prices.values()
         ],
         "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
-            gateway.pictures
+            gateway.image_transfer
         ],
         "clip_kept_seconds": kept.total_seconds() if kept else None,
     }

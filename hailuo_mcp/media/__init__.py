@@ -1,3 +1,3 @@
-"""Pictures in (`pictures`), clips out (`clips`) and joined (`films`), and the fetching that never reaches inside
-(`fetching`).
+"""Images in (`images`), clips out (`clips`) and joined (`concat`), single frames (`frames`), and downloads that never
+connect to private networks (`fetch`). What is sent to gateways does not belong here.
 """

@@ -1,4 +1,4 @@
-"""Clips out: fetched whole or not at all, checked, and put in the output directory under a name a person can read."""
+"""Saves clips: downloaded completely or not at all, checked, and put in the output directory under a readable name."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput
 from hailuo_mcp.core.job import Job
-from hailuo_mcp.media.downloads import Patience, download, too_large
+from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
 
 if TYPE_CHECKING:
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "video/mp4"
 STALE_SECONDS = 3600.0
-"""A temporary file that nobody wrote to for this long belongs to nobody: a download ends much sooner."""
+"""A temporary file not written to for this long is left over: a download ends much sooner."""
 FREE_BYTES_MIN = 32 * 1024 * 1024
-"""The largest clips of these models have about this size."""
+"""About the size of the largest clips of these models."""
 _WORDS_MAX, _WORDS_BYTES_MAX = 6, 48
 
 
 class ClipStore:
     """The output directory.
 
-    Files are written under a temporary name, another one each time, and get their own when they are whole; an existing
-    other file is never replaced. `stand_in` answers for `stand_in_host` in place of the network.
+    Files are written under a unique temporary name and renamed when complete; an existing file with other content is
+    never replaced. `stand_in`: the transport for requests to `stand_in_host`, in place of the network. `hard_link`: as
+    `os.link`, which some file systems do not support.
     """
 
     def __init__(
@@ -49,21 +50,23 @@ class ClipStore:
         max_bytes: int = 500 * 1024 * 1024,
         stand_in: "Callable[[], httpx.AsyncBaseTransport] | None" = None,
         stand_in_host: str = "",
-        patience: Patience | None = None,
+        policy: DownloadPolicy | None = None,
         resolve: Resolve = resolve,
+        hard_link: Callable[[Path, Path], None] = os.link,
     ) -> None:
         self.directory = directory
         self._max_bytes = max_bytes
-        self._policy = LinkPolicy(own_hosts, resolve)
+        self._link_policy = LinkPolicy(own_hosts, resolve)
         self._stand_in = stand_in
         self._stand_in_host = stand_in_host
-        self._patience = patience or Patience()
+        self._policy = policy or DownloadPolicy()
+        self._hard_link = hard_link
 
     async def check(self) -> None:
-        """Try the output directory, before money is spent on a clip that could not be saved.
+        """Check the output directory, before money is spent on a clip that could not be saved.
 
         Raises:
-            InvalidInput: it cannot be written, or is full; the hint names the setting.
+            InvalidInput: it is not writable, or is full; the hint names the setting.
         """
 
         def probe() -> None:
@@ -87,11 +90,14 @@ class ClipStore:
             ) from None
 
     async def save(self, job: Job) -> Path:
-        """Put the job's clip in the output directory; a clip that is there already is not fetched again.
+        """Save the job's clip in the output directory and return its path; a clip that is there already is not
+        downloaded again.
 
         Raises:
-            Expired: the link is gone. LinkRefused: it leads inside. NetworkError, GatewayError: the download failed.
-            InternalError: the directory cannot take it. The job is untouched in every case.
+            Expired: the link no longer works.
+            LinkRefused: the link leads to a private network.
+            NetworkError, GatewayError: the download failed.
+            InternalError: the directory cannot be written.
         """
         if job.video_path and await anyio.Path(job.video_path).is_file():
             return Path(job.video_path)
@@ -102,9 +108,9 @@ class ClipStore:
                 if job.video_url[:5].lower() == "data:":
                     await anyio.to_thread.run_sync(_unpack, job.video_url, part, self._max_bytes)
                 else:
-                    async with guarded_client(self._policy, self._stand_in, self._stand_in_host) as client:
-                        await download(client, job.video_url, part, self._max_bytes, self._patience)
-                return await anyio.to_thread.run_sync(_put, part, self.directory, file_stem(job))
+                    async with guarded_client(self._link_policy, self._stand_in, self._stand_in_host) as client:
+                        await download(client, job.video_url, part, self._max_bytes, self._policy)
+                return await anyio.to_thread.run_sync(_put, part, self.directory, file_stem(job), self._hard_link)
         except OSError as error:
             raise InternalError(
                 f"The clip could not be saved in {self.directory}: {_reason(error)}. The job is untouched.",
@@ -133,8 +139,7 @@ class ClipStore:
         return self.directory / f".{uuid4().hex}.part"
 
     def _sweep(self) -> None:
-        """Remove what killed processes left behind. Told by age and not by process: the directory may be shared with
-        other machines."""
+        """Remove what killed processes left behind: by age, since the directory may be shared with other machines."""
         for path in self.directory.glob(".*.part"):
             with suppress(OSError):
                 if re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name) and _age(path) > STALE_SECONDS:
@@ -153,20 +158,21 @@ def file_stem(job: Job) -> str:
     return "-".join(stripped for part in parts if (stripped := part.strip("-")))
 
 
-def _put(part: Path, directory: Path, stem: str) -> Path:
+def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path], None]) -> Path:
     """Check the finished file and give it a free name.
 
     Raises:
-        GatewayError: it is no MP4. OSError: the directory cannot take it.
+        GatewayError: it is not an MP4.
+        OSError: the directory cannot be written.
     """
     with part.open("rb") as file:
         if file.read(12)[4:8] != b"ftyp":
-            raise GatewayError("What the link gave is no MP4 video.", "Call download_video again in a minute.")
+            raise GatewayError("The link did not return an MP4 video.", "Call download_video again in a minute.")
         os.fsync(file.fileno())
     for number in range(1, 1000):
         target = directory / (f"{stem}.mp4" if number == 1 else f"{stem}-{number}.mp4")
         try:
-            _move(part, target)
+            _move(part, target, hard_link)
         except FileExistsError:
             if _same(part, target):
                 return target
@@ -176,13 +182,13 @@ def _put(part: Path, directory: Path, stem: str) -> Path:
     raise OSError(errno.EEXIST, "no free name")
 
 
-def _move(part: Path, target: Path) -> None:
-    """Raises FileExistsError where a plain rename would replace."""
+def _move(part: Path, target: Path, hard_link: Callable[[Path, Path], None]) -> None:
+    """Raises FileExistsError where a plain rename would replace the target."""
     try:
-        os.link(part, target)
+        hard_link(part, target)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: the name is taken first, and then filled at one stroke
+    except OSError:  # a file system without hard links: the name is reserved first, then replaced atomically
         target.touch(exist_ok=False)
         try:
             part.replace(target)
@@ -194,12 +200,12 @@ def _move(part: Path, target: Path) -> None:
 def _same(part: Path, target: Path) -> bool:
     try:
         return filecmp.cmp(part, target, shallow=False)
-    except OSError:  # a link that leads nowhere
+    except OSError:  # a broken symbolic link
         return False
 
 
 def _sync(directory: Path) -> None:
-    """See to it that the new name outlives a power cut: by then the link may be gone. Not every system can."""
+    """Make the new name survive a power cut, after which the link may have expired. Not every system can."""
     with suppress(OSError):
         handle = os.open(directory, os.O_RDONLY)
         try:
@@ -223,5 +229,5 @@ def _age(path: Path) -> float:
 
 
 def _reason(error: OSError) -> str:
-    """Why the system refused, in its own words for the error number: never a foreign text."""
+    """The system's text for the error number, never the text of the exception."""
     return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -1,4 +1,4 @@
-"""Clips joined into one film. Needs the `media` extra (PyAV)."""
+"""Joins clips into one video. Needs the `media` extra (PyAV)."""
 
 # PyAV's packets and streams have type parameters that nothing sets.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 SUFFIX = ".mp4"
 TICK = Fraction(1, 90_000)
-"""The time base of a film that is encoded anew: every usual frame rate has whole numbers in it."""
+"""The time base of a re-encoded video: all usual frame rates are whole numbers in it."""
 _OPTIONS = {"movflags": "+faststart"}
 _ENCODER = {"preset": "veryfast", "crf": "18"}
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """A joined film. `notes`: what was done to the clips, in sentences."""
+class JoinedVideo:
+    """`notes`: sentences that say how the clips were changed."""
 
     path: Path
     seconds: float
@@ -41,39 +41,39 @@ class Film:
 
 
 def check_joinable(target: Path) -> None:
-    """Whether a film could be made here, before money is spent on its clips.
+    """Check that the video can be written, before money is spent on its clips.
 
     Raises:
-        InvalidInput: the extra is missing, or the place cannot take it.
+        InvalidInput: the extra is missing, or the target is not valid or writable.
     """
     if find_spec("av") is None:
         raise InvalidInput("Joining clips needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'.")
     if target.suffix.lower() != SUFFIX:
-        raise InvalidInput(f"A film is an MP4 file, and {target.name!r} is no name for one.", f"End it in {SUFFIX}.")
+        raise InvalidInput(f"The film is an MP4 file; {target.name!r} is not a name for one.", f"End it in {SUFFIX}.")
     if target.is_dir():
         raise InvalidInput(f"{target} is a directory.", "Name a file in it.")
     if not os.access(target.parent, os.W_OK):
-        raise InvalidInput(f"No film can be written in {target.parent}.", "Name a directory that can be written.")
+        raise InvalidInput(f"{target.parent} is not writable.", "Name a directory that is writable.")
 
 
-async def join(clips: Sequence[Path], target: Path) -> Film:
-    """Join clips, in this order, into one film without sound; it appears whole, in place of an earlier file.
+async def join(clips: Sequence[Path], target: Path) -> JoinedVideo:
+    """Join clips, in this order, into one video without sound. It replaces an earlier file atomically.
 
-    Clips that are made alike are put together as they are; else every frame is encoded anew in the size of the first
-    clip, with bars where a picture has another shape.
+    Clips with the same encoding are copied as they are; otherwise every frame is re-encoded in the size of the first
+    clip, with bars where the aspect ratio differs.
 
     Raises:
-        InvalidInput: as `check_joinable`; or a clip cannot be read, or the film not written.
+        InvalidInput: as `check_joinable`; or a clip cannot be read, or the video cannot be written.
     """
     check_joinable(target)
     if not clips:
-        raise InvalidInput("There are no clips to join.", "Name one at least.")
+        raise InvalidInput("There are no clips to join.", "Name at least one.")
     return await anyio.to_thread.run_sync(_join, clips, target)
 
 
 @dataclass(frozen=True, slots=True)
-class _Make:
-    """How a clip is made. Clips that are equal in this can follow each other in one stream."""
+class _Encoding:
+    """Clips whose encodings are equal can follow each other in one stream."""
 
     codec: str
     size: tuple[int, int]
@@ -82,11 +82,11 @@ class _Make:
     extradata: bytes | None
 
 
-def _join(clips: Sequence[Path], target: Path) -> Film:
+def _join(clips: Sequence[Path], target: Path) -> JoinedVideo:
     from av.error import FFmpegError  # optional, and slow to import
 
-    makes = [_make(clip) for clip in clips]
-    alike = all(make == makes[0] for make in makes)
+    encodings = [_encoding(clip) for clip in clips]
+    alike = all(encoding == encodings[0] for encoding in encodings)
     notes: list[str] = []
     part = target.with_name(f".{uuid4().hex}.part")
     try:
@@ -101,16 +101,20 @@ def _join(clips: Sequence[Path], target: Path) -> Film:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     if not alike:
-        notes.append(f"The clips are not made alike, so the film was encoded anew at {_words(makes[0].size)}.")
-    if others := sorted({make.size for make in makes} - {makes[0].size}):
-        notes.append(f"Clips of {', '.join(map(_words, others))} were fitted in, with bars where the shape differs.")
-    return Film(target, float(seconds), tuple(notes))
+        notes.append(
+            f"The clips are encoded differently, so the film was re-encoded at {_dimensions(encodings[0].size)}."
+        )
+    if others := sorted({encoding.size for encoding in encodings} - {encodings[0].size}):
+        notes.append(
+            f"Clips of {', '.join(map(_dimensions, others))} were scaled to fit, with bars where the shape differs."
+        )
+    return JoinedVideo(target, float(seconds), tuple(notes))
 
 
-def _make(clip: Path) -> _Make:
+def _encoding(clip: Path) -> _Encoding:
     with _opened(clip) as (_, stream):
         context = stream.codec_context
-        return _Make(
+        return _Encoding(
             context.name, (context.width, context.height), context.pix_fmt, stream.time_base, context.extradata
         )
 
@@ -127,7 +131,7 @@ def _opened(clip: Path) -> "Generator[tuple[InputContainer, VideoStream]]":
 
     unreadable = InvalidInput(f"The clip {clip} cannot be read.", "Download it again.")
     try:
-        # The format is named, so that a file cannot pass for a playlist, which would have others opened.
+        # The format is named, so that a file is not read as a playlist, which could open other files.
         container = av.open(str(clip), format="mp4")
     except (FFmpegError, OSError):
         raise unreadable from None
@@ -141,15 +145,15 @@ def _opened(clip: Path) -> "Generator[tuple[InputContainer, VideoStream]]":
 
 
 def _copied(clips: Sequence[Path], part: Path) -> Fraction:
-    """The clips' packets one after the other, with their times shifted. Returns the film's length in seconds."""
+    """The clips' packets one after the other, with their times shifted. Returns the total length in seconds."""
     import av  # as above
 
-    with av.open(str(part), "w", format="mp4", options=_OPTIONS) as film:
+    with av.open(str(part), "w", format="mp4", options=_OPTIONS) as output:
         track: VideoStream | None = None
         at = Fraction(0)
         for clip in clips:
             with _opened(clip) as (container, stream):
-                track = track or film.add_stream_from_template(stream)
+                track = track or output.add_stream_from_template(stream)
                 tick = stream.time_base or TICK
                 packets = [packet for packet in container.demux(stream) if packet.pts is not None]
                 begin = min((packet.pts or 0 for packet in packets), default=0)
@@ -163,22 +167,22 @@ def _copied(clips: Sequence[Path], part: Path) -> Fraction:
                     packet.pts = (packet.pts or 0) + shift
                     packet.dts = None if packet.dts is None else packet.dts + shift
                     packet.stream = track
-                    film.mux(packet)
+                    output.mux(packet)
                 at += (end - begin) * tick
         return at
 
 
 def _encoded(clips: Sequence[Path], part: Path) -> Fraction:
-    """Every frame encoded anew, at its own time. Returns the film's length in seconds."""
+    """Every frame re-encoded, at its own time. Returns the total length in seconds."""
     import av  # as above
 
-    with av.open(str(part), "w", format="mp4", options=_OPTIONS) as film:
+    with av.open(str(part), "w", format="mp4", options=_OPTIONS) as output:
         track: VideoStream | None = None
         at = 0
         for clip in clips:
             with _opened(clip) as (container, stream):
                 if track is None:
-                    track = film.add_stream("libx264", rate=stream.average_rate, options=_ENCODER)
+                    track = output.add_stream("libx264", rate=stream.average_rate, options=_ENCODER)
                     track.width, track.height = (side // 2 * 2 for side in (stream.width, stream.height))
                     track.pix_fmt = "yuv420p"
                     track.codec_context.time_base = TICK
@@ -189,15 +193,15 @@ def _encoded(clips: Sequence[Path], part: Path) -> Fraction:
                     begin = time if begin is None else begin
                     end = time + _frame_ticks(stream, TICK)
                     frame.pts, frame.time_base = time - begin + at, TICK
-                    film.mux(track.encode(frame))
+                    output.mux(track.encode(frame))
                 at += end - (begin or 0)
         if track:
-            film.mux(track.encode())
+            output.mux(track.encode())
     return at * TICK
 
 
 def _fitted(container: "InputContainer", stream: "VideoStream", size: tuple[int, int]) -> "Iterator[VideoFrame]":
-    """The frames in this size, bars around them where their shape is another."""
+    """The frames in this size, with bars where their aspect ratio differs."""
     from av import VideoFrame  # as above
     from av.video.frame import PictureType
 
@@ -206,7 +210,7 @@ def _fitted(container: "InputContainer", stream: "VideoStream", size: tuple[int,
         graph.push(frame)
         fitted = graph.pull()
         if isinstance(fitted, VideoFrame):
-            fitted.pict_type = PictureType.NONE  # whatever the clip's encoder made of it: the film's decides anew
+            fitted.pict_type = PictureType.NONE  # the new encoder decides, not that of the clip
             yield fitted
 
 
@@ -231,5 +235,5 @@ def _frame_ticks(stream: "VideoStream", tick: Fraction) -> int:
     return round(1 / ((stream.average_rate or Fraction(24)) * tick))
 
 
-def _words(size: tuple[int, int]) -> str:
+def _dimensions(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"

@@ -1,4 +1,4 @@
-"""One clip on its way into a file, over as many connections as it takes."""
+"""Downloads one clip into a file, over as many connections as it takes."""
 
 import re
 from dataclasses import dataclass
@@ -15,68 +15,70 @@ if TYPE_CHECKING:
     import httpx
 
 GONE = frozenset({400, 401, 403, 404, 410})
-"""How the storage services answer a link whose time is over: most with 403, Google's with 400."""
-_PASSING = frozenset({408, 425, 429})
+"""How storage services respond to an expired link: most with 403, Google's with 400."""
+_TRANSIENT = frozenset({408, 425, 429})
 _PROGRESS_BYTES = 64 * 1024
-"""A cut that brought this much is no failed attempt: the download goes on at once."""
+"""An interrupted attempt that received this much does not count as failed: the download continues at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a download is tried; times in seconds."""
+class DownloadPolicy:
+    """How often and how long a download is tried; times in seconds."""
 
     attempts: int = 5
-    """In a row without progress."""
+    """Without progress in between."""
     wait_initial: float = 0.5
     wait_max: float = 4.0
-    connect: float = 10.0
-    silence: float = 30.0
-    total: float = 900.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    total_timeout: float = 900.0
 
 
-class _CutError(Exception):
-    """The connection broke, or the server has passing trouble: worth another attempt."""
+class _InterruptedError(Exception):
+    """The connection broke, or the server has a transient error: worth another attempt."""
 
 
-async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, patience: Patience) -> None:
-    """Fetch `url` into the empty file `part`. What comes is not looked into.
+async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, policy: DownloadPolicy) -> None:
+    """Download `url` into the empty file `part`. The content is not checked.
 
     Raises:
-        Expired: the link is gone. LinkRefused: it leads where it must not. NetworkError, GatewayError: it failed.
-        OSError: the file cannot take it.
+        Expired: the link no longer works.
+        LinkRefused: the link leads where it must not.
+        NetworkError, GatewayError: the download failed.
+        OSError: the file cannot be written.
     """
     import httpx  # start-up time: only downloads need these two
     import stamina
 
-    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of foreign exceptions
-    timeout = httpx.Timeout(patience.silence, connect=patience.connect)
+    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of exceptions
+    timeout = httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout)
     transfer = _Transfer(client, url, part, max_bytes, timeout)
     try:
-        with anyio.fail_after(patience.total):
+        with anyio.fail_after(policy.total_timeout):
             async for attempt in stamina.retry_context(
-                _CutError,
-                attempts=patience.attempts,
+                _InterruptedError,
+                attempts=policy.attempts,
                 timeout=None,
-                wait_initial=patience.wait_initial,
-                wait_jitter=patience.wait_initial,
-                wait_max=patience.wait_max,
+                wait_initial=policy.wait_initial,
+                wait_jitter=policy.wait_initial,
+                wait_max=policy.wait_max,
             ):
                 with attempt:
-                    await transfer.go_on()
-    except (_CutError, TimeoutError):
+                    await transfer.resume()
+    except (_InterruptedError, TimeoutError):
         raise NetworkError(
-            f"The download of the clip broke off after {transfer.have} bytes.",
+            f"The download of the clip was interrupted after {transfer.received} bytes.",
             "Call download_video again; the job is untouched.",
         ) from None
 
 
 class _Transfer:
-    """How far it has come, and what it is that comes."""
+    """The state of a download: how much was received, and of which version of the file."""
 
     def __init__(
         self, client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, timeout: "httpx.Timeout"
     ) -> None:
-        self.have = 0
+        self.received = 0
         self._client = client
         self._url = url
         self._part = anyio.Path(part)
@@ -85,22 +87,22 @@ class _Transfer:
         self._total: int | None = None
         self._etag = ""
 
-    async def go_on(self) -> None:
-        """Fetch what is missing. Raises _CutError where nothing worth mentioning came."""
+    async def resume(self) -> None:
+        """Download what is missing. Raises _InterruptedError if there was hardly any progress."""
         while True:
-            before = self.have
+            before = self.received
             try:
-                return await self._ask()
-            except _CutError:
-                if self.have - before < _PROGRESS_BYTES:
+                return await self._request()
+            except _InterruptedError:
+                if self.received - before < _PROGRESS_BYTES:
                     raise
 
-    async def _ask(self) -> None:
+    async def _request(self) -> None:
         import httpx  # start-up time, as above
 
-        headers = {"Accept-Encoding": "identity"}  # a range counts the bytes that travel
-        if self.have:
-            headers["Range"] = f"bytes={self.have}-"
+        headers = {"Accept-Encoding": "identity"}  # a range counts the bytes on the wire
+        if self.received:
+            headers["Range"] = f"bytes={self.received}-"
             headers |= {"If-Range": self._etag} if self._etag else {}
         try:
             address = httpx.URL(self._url)
@@ -109,38 +111,38 @@ class _Transfer:
                     if not response.has_redirect_location:
                         return await self._receive(response)
                     address = address.join(response.headers["location"])
-        except (httpx.InvalidURL, ValueError):  # the latter from the standard library's second look at a redirect
-            raise LinkRefused("The clip's link is no usable URL.") from None
+        except (httpx.InvalidURL, ValueError):  # the latter from the standard library's parsing of a redirect
+            raise LinkRefused("The clip's link is not a valid URL.") from None
         except httpx.HTTPError:
-            raise _CutError from None
+            raise _InterruptedError from None
         raise LinkRefused(f"The clip's link was redirected more than {REDIRECTS_MAX} times.")
 
     async def _receive(self, response: "httpx.Response") -> None:
         status = response.status_code
         if status in GONE:
             raise Expired(f"The clip's link no longer works ({status}).")
-        if status >= 500 or status in _PASSING:
-            raise _CutError
-        if status == 416 and self.have:
-            if response.headers.get("content-range", "") == f"bytes */{self.have}":
+        if status >= 500 or status in _TRANSIENT:
+            raise _InterruptedError
+        if status == 416 and self.received:
+            if response.headers.get("content-range", "") == f"bytes */{self.received}":
                 return  # nothing was missing
-            self._forget()
-            raise _CutError
+            self._reset()
+            raise _InterruptedError
         if status not in (200, 206):
-            raise GatewayError(f"The clip's link answered with status {status}.")
+            raise GatewayError(f"The clip's link returned status {status}.")
         start = self._start(response)
         self._check_size(self._total or 0)
         await self._write(response, start)
-        if self._total is not None and self.have != self._total:
-            raise _CutError
-        if not _framed(response) and await anyio.to_thread.run_sync(_looks_cut, Path(self._part)):
-            raise _CutError
+        if self._total is not None and self.received != self._total:
+            raise _InterruptedError
+        if not _is_framed(response) and await anyio.to_thread.run_sync(_looks_truncated, Path(self._part)):
+            raise _InterruptedError
 
     def _start(self, response: "httpx.Response") -> int:
-        """Where the content of this answer belongs; also notes how large the whole is, and which.
+        """The offset of this response's content in the file. Also stores the file's size and ETag.
 
         Raises:
-            _CutError: it does not fit what is there already, which is given up.
+            _InterruptedError: it does not match what was received before, which is discarded.
         """
         length = _number(response.headers.get("content-length", ""))
         etag = response.headers.get("etag", "")
@@ -148,34 +150,34 @@ class _Transfer:
         if response.status_code == 206:
             match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
             begin = int(match[1]) if match else None
-            told = _number(match[2]) if match else None
-            total = self._total if told is None else told
+            stated = _number(match[2]) if match else None
+            total = self._total if stated is None else stated
             changed = self._total not in (None, total) or (self._etag and etag and etag != self._etag)
-            if begin is None or begin > self.have or changed or _encoded(response):
-                self._forget()
-                raise _CutError
+            if begin is None or begin > self.received or changed or _encoded(response):
+                self._reset()
+                raise _InterruptedError
             start = begin
         self._total = None if _encoded(response) else total
         self._etag = "" if etag.startswith("W/") else etag
         return start
 
-    def _forget(self) -> None:
-        """Begin anew. The file is cut to size when the next content comes."""
-        self.have, self._total, self._etag = 0, None, ""
+    def _reset(self) -> None:
+        """Start again. The file is truncated with the next content."""
+        self.received, self._total, self._etag = 0, None, ""
 
     async def _write(self, response: "httpx.Response", start: int) -> None:
         async with await self._part.open("r+b") as file:
             await file.seek(start)
             await file.truncate()
-            self.have = start
+            self.received = start
             try:
                 async for chunk in response.aiter_bytes():
-                    self._check_size(self.have + len(chunk))
+                    self._check_size(self.received + len(chunk))
                     await file.write(chunk)
-                    self.have += len(chunk)
+                    self.received += len(chunk)
             except Exception:
-                if _encoded(response):  # what was unpacked is no measure for a range
-                    self._forget()
+                if _encoded(response):  # the decoded size cannot be used in a range
+                    self._reset()
                 raise
 
     def _check_size(self, size: int) -> None:
@@ -199,13 +201,13 @@ def _encoded(response: "httpx.Response") -> bool:
     return response.headers.get("content-encoding", "identity").strip().lower() != "identity"
 
 
-def _framed(response: "httpx.Response") -> bool:
-    """Whether the answer tells its own end; one that just stops may have been cut."""
+def _is_framed(response: "httpx.Response") -> bool:
+    """Whether the response states its own end; one that just stops may be incomplete."""
     return not {"content-length", "content-range", "transfer-encoding"}.isdisjoint(response.headers)
 
 
-def _looks_cut(path: Path) -> bool:
-    """Whether an MP4 ends before its own boxes do. What is no MP4 has no such measure."""
+def _looks_truncated(path: Path) -> bool:
+    """Whether an MP4 ends before its own boxes do. False for any other file."""
     size, position, boxes = path.stat().st_size, 0, set[bytes]()
     with path.open("rb") as file:
         while position + 8 <= size:
@@ -217,6 +219,6 @@ def _looks_cut(path: Path) -> bool:
             length = int.from_bytes(header[:4])
             if length == 1:
                 length = int.from_bytes(header[8:16])
-            # A length of 0 is that of a last box, which goes on to the end of the file.
+            # A length of 0: the last box, which extends to the end of the file.
             position = position + max(length, 8) if length else size
     return position > size or b"moov" not in boxes

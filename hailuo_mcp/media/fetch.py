@@ -1,6 +1,6 @@
-"""Fetching from addresses that a gateway's answer names. None may lead inside: every host is resolved here, refused
-if any of its addresses is not public, and connected to by an address that was checked, so that a second DNS answer
-changes nothing.
+"""An HTTP client for links in a gateway's response, which must not lead to a private network: every host is resolved
+here, refused if any of its addresses is not public, and connected to by an address that was checked, so that a second
+DNS response changes nothing.
 """
 
 import ipaddress
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 REDIRECTS_MAX = 5
 ADDRESSES_MAX = 4
-"""How many addresses of one host are tried."""
+"""The number of addresses of one host that are tried."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port to IP addresses. Raises OSError where there are none."""
+"""Host and port to IP addresses. Raises OSError if there are none."""
 
 _IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_INSIDE = tuple(
+_PRIVATE = tuple(
     ipaddress.ip_network(block)
     for block in (
         "192.0.0.0/24",  # protocol assignments, among them the metadata service of a cloud
@@ -33,18 +33,18 @@ _INSIDE = tuple(
         "3fff::/20",  # documentation
     )
 )
-"""What Python's `is_global` takes for public, in this version or that."""
+"""Networks that `is_global` considers public in some versions of Python."""
 
 
 class LinkRefused(GatewayError):
-    """The link leads where no clip may come from."""
+    """The link leads to a place that clips must not come from."""
 
     retryable = False
     default_hint = "The link was not followed; the job is untouched. Report it to the gateway."
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, also when written as IPv4 inside IPv6."""
+    """Whether an IP address is on the public internet, also when it is IPv4 inside IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
@@ -54,29 +54,29 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip not in _IPV6_GLOBAL:
             return False
-    return ip.is_global and not ip.is_multicast and not any(ip in block for block in _INSIDE)
+    return ip.is_global and not ip.is_multicast and not any(ip in block for block in _PRIVATE)
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The system's own answer. Raises OSError."""
+    """The addresses according to the system. Raises OSError."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class LinkPolicy:
-    """Which links may be followed. `own_hosts` are the hosts of the configured gateway addresses: the user's own
-    setting, and the only ones that may lie inside, on any port; what lies inside may be without TLS."""
+    """Which links may be followed. `own_hosts`: the hosts of the configured gateway URLs, the only ones that may be in
+    a private network, on any port and there also without TLS."""
 
     def __init__(self, own_hosts: frozenset[str], resolve: Resolve = resolve) -> None:
         self._own_hosts = own_hosts
         self._resolve = resolve
 
     async def addresses_for(self, url: "httpx.URL") -> Sequence[str]:
-        """The addresses to connect to, one after the other.
+        """The addresses to connect to, in this order.
 
         Raises:
             LinkRefused: the scheme, host or one of its addresses is not allowed.
-            httpx.ConnectError: there is no such host.
+            httpx.ConnectError: the host does not exist.
         """
         own = url.host in self._own_hosts
         if not url.host or (url.scheme != "https" and not (own and url.scheme == "http")):
@@ -93,8 +93,8 @@ class LinkPolicy:
             import httpx  # start-up time: only downloads need it
 
             raise httpx.ConnectError("name not found") from None
-        if not own and (inside := next((a for a in addresses if not is_public(a)), None)):
-            raise LinkRefused(f"The clip's link leads to {url.host}, which is the private address {inside}.")
+        if not own and (private := next((a for a in addresses if not is_public(a)), None)):
+            raise LinkRefused(f"The clip's link leads to {url.host}, which is the private address {private}.")
         if url.scheme == "http" and any(is_public(a) for a in addresses):
             raise _not_https(url)
         return addresses[:ADDRESSES_MAX]
@@ -108,7 +108,7 @@ def guarded_client(
     policy: LinkPolicy, stand_in: Callable[[], "httpx.AsyncBaseTransport"] | None, stand_in_host: str
 ) -> "httpx.AsyncClient":
     """A client that connects only where the policy allows; requests to `stand_in_host` go to the sandbox in this
-    process. It follows no redirect by itself.
+    process. It does not follow redirects.
     """
     import httpx  # start-up time: only downloads need it
 
@@ -116,7 +116,7 @@ def guarded_client(
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             named = request.url
             addresses = await policy.addresses_for(named)
-            # The certificate is still held against the name, and the Host header keeps it.
+            # The certificate is still verified for the name, and the Host header keeps it.
             request.extensions = {**request.extensions, "sni_hostname": named.raw_host.decode("ascii")}
             failed: httpx.TransportError | None = None
             for address in addresses:
@@ -127,11 +127,11 @@ def guarded_client(
                     failed = error
             raise failed or httpx.ConnectError("no address")
 
-    # No connection is used twice: the pool knows it by its address, and would hand one that was verified for one name
-    # to another name there.
+    # Connections are not reused: the pool knows them by address, and would use one that was verified for one name for
+    # another name at the same address.
     limits = httpx.Limits(max_keepalive_connections=0)
-    # Mounts are matched by host, so the stand-in never sees another request. Proxies of the environment are not used:
-    # they would resolve names again, out of our sight.
+    # Mounts are matched by host, so the stand-in never gets another request. Proxies from the environment are not used:
+    # they would resolve names themselves.
     mounts = {f"all://{stand_in_host}": stand_in()} if stand_in else {}
     transport = GuardedTransport(limits=limits)
     return httpx.AsyncClient(transport=transport, mounts=mounts, follow_redirects=False, trust_env=False)

@@ -1,21 +1,21 @@
-"""What a file is by its first bytes, whatever it is called."""
+"""Detects the format of a file from its first bytes, regardless of its name."""
 
 import re
 
 from hailuo_mcp.core.errors import InvalidImage
 
 HEADER_BYTES = 32
-"""All that is read of a file which turns out to be no picture."""
+"""All that is read of a file that is not an image."""
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
-"""Of the formats that some gateway takes."""
+"""Of the formats that some gateway accepts."""
 WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
 
-_PICTURES = (
+_IMAGES = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
     (re.compile(rb"GIF8[79]a"), "GIF"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebP"),
-    # "BM" alone also begins many a text; the reserved zeros and the sizes of known headers do not.
+    # Many texts start with "BM", but without the reserved zeros and the size of a known header.
     (re.compile(rb"BM....\x00{4}....[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL), "BMP"),
     (re.compile(rb"(II\*\x00|MM\x00\*)"), "TIFF"),
     (re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", re.DOTALL), "HEIC"),
@@ -33,23 +33,23 @@ _OTHERS = (
 )
 
 
-def picture_format(header: bytes) -> str | None:
-    """The picture format, None where it is none that Pillow might be asked to read."""
-    return next((name for pattern, name in _PICTURES if pattern.match(header)), None)
+def image_format(header: bytes) -> str | None:
+    """The image format, None if it is not one that Pillow may read."""
+    return next((name for pattern, name in _IMAGES if pattern.match(header)), None)
 
 
-def no_picture(parameter: str, label: str, header: bytes) -> InvalidImage:
-    """The refusal of something that is no picture. Never quotes what is in it."""
+def not_an_image(parameter: str, label: str, header: bytes) -> InvalidImage:
+    """The error for a file that is not an image. Never quotes its content."""
     if not header:
         return InvalidImage(f"{parameter} ({label}) is empty: 0 bytes.", WANTED)
     name = next((name for pattern, name in _OTHERS if pattern.match(header)), None)
     return InvalidImage(
-        f"{parameter} ({label}) is not a picture that can be sent{f', but {name}' if name else ''}.", WANTED
+        f"{parameter} ({label}) is not an image that can be sent{f', but {name}' if name else ''}.", WANTED
     )
 
 
 def png_end(content: bytes) -> int | None:
-    """Where a PNG ends by its own account; None where its last chunk is missing."""
+    """The offset at which a PNG ends according to its chunks; None if the last one is missing."""
     position = 8
     while position + 12 <= len(content):
         length = int.from_bytes(content[position : position + 4])

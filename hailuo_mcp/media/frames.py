@@ -15,12 +15,12 @@ POSTER_WIDTH = 320
 
 
 async def poster(path: Path) -> bytes | None:
-    """A small PNG from the middle of the clip; None without the extra, or where the clip cannot be read."""
+    """A small PNG from the middle of the clip; None without the extra, or if the clip cannot be read."""
     return await anyio.to_thread.run_sync(_poster, path)
 
 
 async def last_frame(path: Path) -> bytes:
-    """The clip's last frame as a PNG of full size.
+    """The clip's last frame as a PNG in full size.
 
     Raises:
         InvalidImage: the extra is missing, or the clip cannot be read.
@@ -33,7 +33,7 @@ def _poster(path: Path) -> bytes | None:
         image = _frame(path, at=0.5)
         image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
         return _png(image)
-    except Exception:  # PyAV raises many kinds for broken files, and a poster is only an ornament
+    except Exception:  # PyAV raises many kinds for broken files, and a poster is only decoration
         return None
 
 
@@ -49,16 +49,16 @@ def _last_frame(path: Path) -> bytes:
 
 
 def _frame(path: Path, *, at: float) -> "Image":
-    """The frame at this share of the clip; decoding starts at the key frame before it. At 1, the very last."""
+    """The frame at this fraction of the clip; decoding starts at the key frame before it. 1: the very last."""
     import av  # optional, and slow to import
 
-    # The format is named, so that a file cannot pass for a playlist, which would have others opened.
+    # The format is named, so that a file is not read as a playlist, which could open other files.
     with av.open(str(path), format="mp4") as container:
         stream = container.streams.video[0]
         begin = stream.start_time or 0
         wanted = begin + int((stream.duration or 0) * at)
         found = None
-        for target in (wanted - 1, begin):  # from the very beginning, where nothing lies behind the later mark
+        for target in (wanted - 1, begin):  # from the very beginning if there is no frame after the first target
             container.seek(max(begin, target), stream=stream)
             for frame in container.decode(stream):
                 found = frame

@@ -1,8 +1,7 @@
-"""Pictures in: a URL, a `data:` URI or a local file becomes something a gateway can take, or a refusal that says why
-not.
+"""Loads images from a URL, a `data:` URI or a local file, and checks that a gateway will accept them.
 
-A local or inline picture is decoded before anything is sent. A file that is no picture is read no further than its
-first bytes. A URL is the gateway's to fetch; nothing is fetched here.
+A local or inline image is decoded before anything is sent. Of a file that is not an image, only the first bytes are
+read. A URL is fetched by the gateway, never here.
 """
 
 import base64
@@ -22,13 +21,13 @@ import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
-from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, no_picture, picture_format, png_end
-from hailuo_mcp.media.normalize import mended
+from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
+from hailuo_mcp.media.normalize import normalize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The rules of APIXO, AI/ML API and MiniMax alike; Segmind prints none, and hands the picture to the same model.
+# The rules of APIXO, AI/ML API and MiniMax; Segmind documents none, and passes the image to the same model.
 SHORT_SIDE_OVER = 300
 RATIO_OVER, RATIO_UNDER = (2, 5), (5, 2)
 BYTES_MAX = 20 * 1024 * 1024
@@ -36,7 +35,7 @@ BYTES_WARN = 10 * 1024 * 1024
 """APIXO's general page says 10 MB, all others 20."""
 
 PIXELS_MAX = 100_000_000
-"""400 MB once unpacked. A small file can claim far more."""
+"""400 MB once decoded. A small file can claim far more."""
 URL_MAX = 2048
 _FIX = "Convert it, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it."
 _BY_HAND = "Save it as JPG or PNG first."
@@ -47,12 +46,12 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class LoadedImage:
-    """A picture fit to send. A URL is the gateway's to fetch; the rest is bytes, checked."""
+    """An image that can be sent: a URL for the gateway to fetch, or content that was checked."""
 
     shown: str
-    """As records and results show it."""
+    """How records and results show it."""
     digest: str
-    """Equal for equal content; for a URL, of its text."""
+    """SHA-256 of the content; for a URL, of its text."""
     url: str | None = None
     content: bytes = b""
     media_type: str = ""
@@ -69,32 +68,33 @@ class LoadedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageRules:
-    """Where local pictures may come from, and whether unfit ones are mended."""
+    """Where local images may come from, and whether unsuitable ones are fixed."""
 
     directories: Sequence[Path] = ()
     """Empty: the home directory without hidden folders."""
     output_dir: Path | None = None
     local_files: bool = True
-    """Off where the caller is not on this machine."""
+    """False if the caller is not on this machine."""
     fix: bool = False
     formats: tuple[str, ...] = ("JPEG", "PNG")
-    """What the gateway takes as it is."""
+    """The formats that the gateway accepts."""
 
 
 async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedImage:
-    """Make a picture of what the caller gave for `parameter`.
+    """Load the image that the caller gave for `parameter`.
 
     Raises:
-        InvalidImage: it is none, may not be read, or no gateway would take it; with the measured value and the cure.
+        InvalidImage: it is not an image, may not be read, or no gateway would accept it. The message has the measured
+            value, the hint says how to fix it.
     """
     text = given.strip()
     if text[:7].lower() in ("http://", "https:/"):
         return _from_url(parameter, text)
-    return await anyio.to_thread.run_sync(_from_here, parameter, text, rules)
+    return await anyio.to_thread.run_sync(_from_content, parameter, text, rules)
 
 
 def image_from_frame(parameter: str, content: bytes, label: str) -> LoadedImage:
-    """A frame of a clip, held to the same rules. Raises InvalidImage."""
+    """A frame of a clip, checked by the same rules. Raises InvalidImage."""
     return _checked(parameter, content, label, ImageRules())
 
 
@@ -104,20 +104,18 @@ def _from_url(parameter: str, text: str) -> LoadedImage:
     except ValueError:
         host = None
     if not host or any(c.isspace() or not c.isprintable() for c in text):
-        raise InvalidImage(
-            f"{parameter} is not a usable URL: {text[:80]!r}.", "Give a full http(s) URL without spaces."
-        )
+        raise InvalidImage(f"{parameter} is not a valid URL: {text[:80]!r}.", "Give a full http(s) URL without spaces.")
     if len(text) > URL_MAX:
-        raise InvalidImage(f"{parameter} is a URL of {len(text)} characters; at most {URL_MAX} are taken.", WANTED)
+        raise InvalidImage(f"{parameter} is a URL of {len(text)} characters; at most {URL_MAX} are accepted.", WANTED)
     return LoadedImage(shown=text, digest=hashlib.sha256(text.encode()).hexdigest(), url=text)
 
 
-def _from_here(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
+def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     if text[:5].lower() == "data:":
         content, label = _from_data_uri(parameter, text), "data URI"
     elif not rules.local_files:
         raise InvalidImage(
-            f"{parameter} names a local file, which this server cannot see.", "Give a URL or a data: URI."
+            f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
         )
     else:
         content, label = read_local(parameter, text, rules.directories, rules.output_dir)
@@ -129,53 +127,55 @@ def _from_data_uri(parameter: str, text: str) -> bytes:
     if not comma or not head.lower().rstrip().endswith(";base64"):
         raise InvalidImage(f"{parameter} is a data: URI without base64 content.", "Use data:image/png;base64,….")
     if len(payload) > FILE_BYTES_MAX * 4 // 3:
-        raise InvalidImage(f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are taken.", WANTED)
+        raise InvalidImage(
+            f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are accepted.", WANTED
+        )
     try:
         return base64.b64decode(re.sub(r"\s+", "", unquote(payload)), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidImage(
-            f"{parameter} is a data: URI whose base64 is broken or cut.", "Encode the file again."
+            f"{parameter} is a data: URI whose base64 is invalid or truncated.", "Encode the file again."
         ) from None
 
 
 def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
     fix = rules.fix
     header = content[:HEADER_BYTES]
-    kind = picture_format(header)
+    kind = image_format(header)
     if kind is None:
-        raise no_picture(parameter, label, header)
+        raise not_an_image(parameter, label, header)
     if kind not in rules.formats and not (fix and _readable(kind)):
         *others, last = ("JPG" if name == "JPEG" else name for name in rules.formats)
         raise InvalidImage(
-            f"{parameter} ({label}) is a {kind} file; only {', '.join(others)} and {last} are taken.",
+            f"{parameter} ({label}) is a {kind} file; only {', '.join(others)} and {last} are accepted.",
             _FIX if _readable(kind) else _BY_HAND,
         )
-    image = _decoded(parameter, label, kind, content)
+    image = _decode(parameter, label, kind, content)
     orientation = _orientation(image)
     width, height = reversed(image.size) if orientation in _SIDEWAYS else image.size
     _check_shape(parameter, label, width, height)
     done: list[str] = []
     notes: list[str] = []
     if kind == "PNG":
-        content, left_out = _without_tail(parameter, label, content, fix)
-        done += [f"{left_out} bytes after the picture's end were left out"] if left_out else []
-    turned = orientation != 1
-    if fix and (kind not in rules.formats or turned or image.mode == "CMYK" or len(content) > BYTES_MAX):
-        content, became, how = _mended(parameter, label, image, turned)
+        content, left_out = _without_trailing_data(parameter, label, content, fix)
+        done += [f"{left_out} bytes after the image's end were removed"] if left_out else []
+    rotated = orientation != 1
+    if fix and (kind not in rules.formats or rotated or image.mode == "CMYK" or len(content) > BYTES_MAX):
+        content, became, how = _normalize(parameter, label, image, rotated)
         done += [f"{kind} became {became}"] if became != kind else []
         done += [*_first_of_several(kind, image), *how]
         kind = became
     else:
-        notes += _oddities(parameter, kind, image, turned)
+        notes += _warnings(parameter, kind, image, rotated)
     if len(content) > BYTES_MAX:
         raise InvalidImage(
-            f"{parameter} ({label}) has {megabytes(len(content))}; at most 20 MB are taken.",
+            f"{parameter} ({label}) has {megabytes(len(content))}; at most 20 MB are accepted.",
             WANTED if fix else "Make it smaller, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it.",
         )
     if len(content) > BYTES_WARN:
-        notes.append(f"{parameter} has {megabytes(len(content))}; some gateways take no more than 10 MB.")
+        notes.append(f"{parameter} has {megabytes(len(content))}; some gateways accept no more than 10 MB.")
     if done:
-        notes.insert(0, f"{parameter} was mended before sending: {', '.join(done)}.")
+        notes.insert(0, f"{parameter} was fixed before sending: {', '.join(done)}.")
     digest = hashlib.sha256(content).hexdigest()
     return LoadedImage(
         shown=f"{label} (sha256:{digest[:12]})",
@@ -186,14 +186,14 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
     )
 
 
-def _decoded(parameter: str, label: str, kind: str, content: bytes) -> "Image":
-    """The picture, whole: a cut file is found here, not by a gateway that was paid."""
-    from PIL import Image  # start-up time: only pictures need it
+def _decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
+    """The image, decoded completely, so that a truncated file is found before anything is paid."""
+    from PIL import Image  # start-up time: only images need it
 
-    # What Pillow remarks on odd files would go to stderr; what matters of it is checked here.
+    # Pillow's warnings about unusual files would go to stderr; what matters is checked here.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
-        # No other decoder is let near the bytes than the one their signature calls for.
+        # Only the decoder that matches the signature may read the bytes.
         image = Image.open(io.BytesIO(content), formats=["HEIF" if kind == "HEIC" else kind.upper()])
         if image.width * image.height > PIXELS_MAX:
             raise _too_many_pixels(parameter, label, f"{image.width} x {image.height}")
@@ -206,25 +206,26 @@ def _decoded(parameter: str, label: str, kind: str, content: bytes) -> "Image":
         raise _too_many_pixels(parameter, label, "more than 170 million") from None
     except Exception:  # Pillow's decoders raise many kinds for broken files; all mean the same here
         raise InvalidImage(
-            f"{parameter} ({label}) is a broken or cut {kind} file of {len(content)} bytes.", "Save the picture again."
+            f"{parameter} ({label}) is a broken or truncated {kind} file of {len(content)} bytes.",
+            "Save the image again.",
         ) from None
     return image
 
 
 def _too_many_pixels(parameter: str, label: str, measured: str) -> InvalidImage:
     return InvalidImage(
-        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are taken.",
+        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are accepted.",
         "Make it smaller.",
     )
 
 
 def _readable(kind: str) -> bool:
-    """Whether a picture of this kind can be read here, and so be mended."""
+    """Whether an image of this format can be read here, and so be converted."""
     from PIL import features  # start-up time, as above
 
     if kind == "HEIC":
         try:
-            heif = import_module("pillow_heif")  # no dependency of ours; used where the user has it
+            heif = import_module("pillow_heif")  # not a dependency; used if it is installed
         except ImportError:
             return False
         heif.register_heif_opener()
@@ -233,10 +234,10 @@ def _readable(kind: str) -> bool:
 
 
 def _orientation(image: "Image") -> int:
-    """As EXIF numbers it; 1, upright, where it says nothing that can be understood."""
+    """The EXIF orientation; 1, upright, if it is missing or invalid."""
     try:
         value = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # Pillow's readers raise many kinds; broken EXIF data does not make a broken picture
+    except Exception:  # Pillow's readers raise many kinds; broken EXIF data does not make a broken image
         return 1
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
@@ -245,54 +246,54 @@ def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
     if min(width, height) <= SHORT_SIDE_OVER:
         raise InvalidImage(
             f"{parameter} ({label}) is {width} x {height} px; the shorter side must be over {SHORT_SIDE_OVER} px.",
-            "Give a larger picture.",
+            "Give a larger image.",
         )
     if not (width * RATIO_OVER[1] > height * RATIO_OVER[0] and width * RATIO_UNDER[1] < height * RATIO_UNDER[0]):
         raise InvalidImage(
             f"{parameter} ({label}) is {width} x {height} px, a ratio of {width / height:.3g}; "
-            "it must be between 0.4 (2:5) and 2.5 (5:2), both excluded.",
-            "Crop the picture.",
+            "it must be between 0.4 (2:5) and 2.5 (5:2), both exclusive.",
+            "Crop the image.",
         )
 
 
-def _without_tail(parameter: str, label: str, content: bytes, fix: bool) -> tuple[bytes, int]:
-    """A PNG without what follows its end: the rest of a picture that was cropped, or another file altogether. No
-    camera appends anything to a PNG, while many do to a JPEG."""
+def _without_trailing_data(parameter: str, label: str, content: bytes, fix: bool) -> tuple[bytes, int]:
+    """A PNG without the bytes after its end, and their number: the rest of an image that was cropped, or another
+    file. Cameras append nothing to a PNG, but many do to a JPEG."""
     end = png_end(content) or len(content)
     tail = len(content) - end
     if not content[end:].strip(b"\x00\r\n "):
         return content, 0
     if not fix:
         raise InvalidImage(
-            f"{parameter} ({label}) has {tail} bytes of something else after the end of its picture.",
-            "Save the picture again, or set HAILUO_MCP_FIX_IMAGES=1 to leave them out.",
+            f"{parameter} ({label}) has {tail} bytes of other data after the end of the image.",
+            "Save the image again, or set HAILUO_MCP_FIX_IMAGES=1 to remove them.",
         )
     return content[:end], tail
 
 
-def _mended(parameter: str, label: str, image: "Image", turned: bool) -> tuple[bytes, str, list[str]]:
+def _normalize(parameter: str, label: str, image: "Image", rotated: bool) -> tuple[bytes, str, list[str]]:
     try:
-        content, kind, done = mended(image, turned=turned, bytes_max=BYTES_MAX, side_over=SHORT_SIDE_OVER)
-    except Exception:  # as in `_decoded`
+        content, kind, done = normalize(image, rotated=rotated, bytes_max=BYTES_MAX, side_over=SHORT_SIDE_OVER)
+    except Exception:  # as in `_decode`
         raise InvalidImage(f"{parameter} ({label}) could not be converted.", _BY_HAND) from None
-    _check_shape(parameter, label, *_decoded(parameter, label, kind, content).size)
+    _check_shape(parameter, label, *_decode(parameter, label, kind, content).size)
     return content, kind, done
 
 
-def _oddities(parameter: str, kind: str, image: "Image", turned: bool) -> list[str]:
-    """What a gateway may take amiss, though it breaks no rule."""
+def _warnings(parameter: str, kind: str, image: "Image", rotated: bool) -> list[str]:
+    """Warnings about what breaks no rule, but may give a wrong result."""
     found: list[str] = []
-    if turned:
+    if rotated:
         found.append(
-            f"{parameter} is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it."
+            f"{parameter} is rotated by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it."
         )
     if image.mode == "CMYK":
-        found.append(f"{parameter} has CMYK colours, which may look wrong; HAILUO_MCP_FIX_IMAGES=1 makes them RGB.")
+        found.append(f"{parameter} has CMYK colors, which may look wrong; HAILUO_MCP_FIX_IMAGES=1 makes them RGB.")
     if kind != "JPEG" and getattr(image, "is_animated", False):
-        found.append(f"{parameter} is animated; only its first picture can count.")
+        found.append(f"{parameter} is animated; only its first frame is used.")
     return found
 
 
 def _first_of_several(kind: str, image: "Image") -> list[str]:
     frames = getattr(image, "n_frames", 1) if kind != "JPEG" else 1
-    return [f"the first of its {frames} pictures was taken"] if frames > 1 else []
+    return [f"the first of its {frames} frames was used"] if frames > 1 else []

@@ -1,20 +1,17 @@
-"""A stand-in for every gateway, for tests, rehearsals and the demo without a key.
+"""A stand-in for every gateway, for tests, trial runs and the demo without a key.
 
 One ASGI application that speaks the gateways' wire contracts, written from their documents. It imports nothing from the
 rest of the package, so that a misreading of a document is not made twice. On a port it calls the webhooks that jobs
-were submitted with, on this machine alone; else it makes no request of its own.
+were submitted with, on this machine only; apart from that it sends no requests.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
-from types import ModuleType
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -23,18 +20,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from hailuo_mcp.sandbox import aimlapi, apixo, minimax, segmind, segmind_history, segmind_upload
 from hailuo_mcp.sandbox.assets import Assets, asset_route
-from hailuo_mcp.sandbox.callbacks import Callbacks
+from hailuo_mcp.sandbox.callbacks import RETRY_AFTER_SECONDS, Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
 from hailuo_mcp.sandbox.context import SandboxContext
-from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut
-from hailuo_mcp.sandbox.log_filter import quiet_cuts
+from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut, Refusal
+from hailuo_mcp.sandbox.log_filter import cut_log_filter
 from hailuo_mcp.sandbox.store import Store
 
 __all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 
 MARKER_HEADER = "x-hailuo-sandbox"
-"""Stands with the value `1` on every answer of the sandbox, whatever its status."""
+"""Every response of the sandbox has this header with the value `1`, whatever its status."""
+
+STAND_INS = (aimlapi, apixo, minimax, segmind, segmind_history, segmind_upload)
+_CALLBACKS = {apixo.GATEWAY: apixo.callback, minimax.GATEWAY: minimax.callback}
 
 
 def create_app(
@@ -45,50 +46,39 @@ def create_app(
     retention_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
     callbacks: bool = False,
+    callback_retry_after: Sequence[float] = RETRY_AFTER_SECONDS,
 ) -> Starlette:
     """The sandbox, with its jobs, uploads and clips in `state_dir`, which several processes may share.
 
     `seconds`: how long a job takes; 0 means that it is done at once.
-    `public_url`: the base of the links in answers; None takes the base URL of each request.
+    `public_url`: the base of the links in responses; None takes the base URL of each request.
     `retention_seconds`: how long Segmind keeps a result, counted from its submission.
-    `clock`: the present as a Unix time, for tests that travel in it.
+    `clock`: the current Unix time.
     `callbacks`: whether ended jobs call their webhooks. It needs a server that runs the application's lifespan.
+    `callback_retry_after`: the delays in seconds before a failed callback is sent again.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     store = Store(state_dir / "sandbox.sqlite3")
-    calls = _callbacks(state_dir / "sandbox.sqlite3", store, clock) if callbacks else None
+    deliveries = Callbacks(store, _CALLBACKS, clock, callback_retry_after) if callbacks else None
     assets = Assets(state_dir / "assets")
     clips = Clips(state_dir / "clips", assets)
-    context = SandboxContext(store, assets, clips, clock, seconds, retention_seconds, public_url, calls)
-    routes = [route for stand_in in stand_ins() for route in stand_in.routes(context)]
+    context = SandboxContext(store, assets, clips, clock, seconds, retention_seconds, public_url, deliveries)
+    routes = [route for stand_in in STAND_INS for route in stand_in.routes(context)]
     return _Sandbox(
         routes=[*routes, asset_route(assets), clip_route(clips, store, clock)],
-        exception_handlers={HTTPException: _refused_by_router},
-        lifespan=_lifespan(calls),
+        exception_handlers={HTTPException: _error_response, Refusal: _error_response},
+        lifespan=_lifespan(deliveries),
     )
 
 
-def _callbacks(path: Path, store: Store, clock: Callable[[], float]) -> Callbacks:
-    """What calls webhooks, for every stand-in that has a `callback`."""
-    envelopes = {module.GATEWAY: module.callback for module in stand_ins() if hasattr(module, "callback")}
-    return Callbacks(path, store, envelopes, clock)
-
-
-def _lifespan(calls: Callbacks | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(deliveries: Callbacks | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with quiet_cuts(app), calls.running() if calls else nullcontext():
-            yield
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        with cut_log_filter():
+            async with deliveries.running() if deliveries else nullcontext():
+                yield
 
     return lifespan
-
-
-def stand_ins() -> Iterator[ModuleType]:
-    """The modules of this package that stand in for a gateway: those that have `routes`."""
-    for found in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{found.name}")
-        if hasattr(module, "routes"):
-            yield module
 
 
 class _Sandbox(Starlette):
@@ -98,11 +88,13 @@ class _Sandbox(Starlette):
                 MutableHeaders(scope=message)[MARKER_HEADER] = "1"
             await send(message)
 
-        # Around everything, not as a middleware: Starlette's own 500 is made outside of the middlewares.
+        # Around everything, not as a middleware: Starlette creates its own 500 outside of the middlewares.
         await super().__call__(scope, receive, send_marked)
 
 
-async def _refused_by_router(_: Request, refusal: Exception) -> Response:
-    status = refusal.status_code if isinstance(refusal, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    headers = refusal.headers if isinstance(refusal, HTTPException) else None
-    return JSONResponse({"error": HTTPStatus(status).phrase}, status, headers=headers)
+async def _error_response(_: Request, error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return error.response
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, headers=error.headers)
+    raise error

@@ -1,7 +1,7 @@
 """Stand-in for APIXO's `generateTask` and `statusTask` of hailuo-2-3-fast.
 
-A request of the type `callback` is taken like any other. When its job has ended, the answer that `statusTask` would
-give is POSTed to its `callback_url`, as `callbacks.py` says where.
+A request of the type `callback` is accepted like any other. When its job has ended, the response that `statusTask`
+would give is POSTed to its `callback_url`, within the limits of `callbacks.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, faults
+from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, bearer_key, clip_link
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, clip_link
+from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
@@ -39,7 +40,7 @@ _STATES = {
     Phase.COMPLETED: "success",
     Phase.FAILED: "failed",
 }
-# The documents print the first two; that others exist is known, their list is not.
+# The documents print the first two, and say that there are others without listing them.
 _FAIL_CODES = {
     Fault.CONTENT: "CONTENT_VIOLATION",
     Fault.IMAGE: "INVALID_IMAGE_URL",
@@ -52,13 +53,13 @@ def _mode(value: object) -> None:
         raise Invalid("is invalid. Invalid mode type.")
 
 
-def _one_picture(value: object) -> None:
+def _one_image(value: object) -> None:
     if not isinstance(value, list):
         raise Invalid("must be a list")
-    pictures = cast("list[object]", value)
-    if len(pictures) != 1:
+    urls = cast("list[object]", value)
+    if len(urls) != 1:
         raise Invalid("must hold exactly one image URL")
-    body.web_url(pictures[0])
+    body.web_url(urls[0])
 
 
 _FIELDS: Mapping[str, Field] = {
@@ -70,7 +71,7 @@ _FIELDS: Mapping[str, Field] = {
 _INPUT_FIELDS: Mapping[str, Field] = {
     "mode": Field(_mode, required=True),
     "prompt": Field(body.prompt, required=True),
-    "image_urls": Field(_one_picture, required=True),
+    "image_urls": Field(_one_image, required=True),
     "duration": Field(body.anything),
 }
 
@@ -78,36 +79,30 @@ _INPUT_FIELDS: Mapping[str, Field] = {
 def routes(context: SandboxContext) -> list[Route]:
     async def generate(request: Request) -> Response:
         key = _authorize(request)
-        if isinstance(key, Response):
-            return key
         try:
             values, shot = _read(await body.read_json(request))
         except Invalid as refusal:
             return _error(400, str(refusal))
-        words = faults.asked_for(shot.prompt)
-        if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
-            return _error(402, "The account has no credits left")
-        if faults.RATE_LIMIT in words:
-            return _error(429, "Too many requests, try again later")
+        check_account(
+            key,
+            shot.prompt,
+            no_credits=_error(402, "The account has no credits left"),
+            rate_limited=_error(429, "Too many requests, try again later"),
+        )
         task_id = f"task_{uuid.uuid4().hex[:24]}"
-        call = cast("str | None", values.get("callback_url"))
-        await context.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=call, request=request)
-        if faults.LOST_ANSWER in words:
-            return faults.CutResponse()
-        return _success({"taskId": task_id})
+        callback_url = cast("str | None", values.get("callback_url"))
+        await context.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=callback_url, request=request)
+        return JSONResponse(_envelope({"taskId": task_id}))
 
     async def status(request: Request) -> Response:
         key = _authorize(request)
-        if isinstance(key, Response):
-            return key
         task_id = request.query_params.get("taskId")
         if not task_id:
             return _error(400, "taskId is required")
-        job = await context.find(GATEWAY, task_id, key)
-        phase = job.phase(context.clock()) if job else Phase.GONE
-        if job is None or phase is Phase.GONE:
+        found = await context.find_with_phase(GATEWAY, task_id, key)
+        if found is None:
             return _error(404, f"Task {task_id} not found")
-        return JSONResponse(_status(context.base(request), job, phase))
+        return JSONResponse(_status(context.base(request), *found))
 
     return [
         Route(f"/api/v1/generateTask/{MODEL}", generate, methods=["POST"]),
@@ -117,7 +112,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
 def callback(base: str, job: Job) -> Mapping[str, object]:
     """The status envelope of an ended job."""
-    return _status(base, job, job.phase(job.ended_at + 1))  # a sum of floats may fall a hair short
+    return _status(base, job, job.final_phase)
 
 
 def _status(base: str, job: Job, phase: Phase) -> Mapping[str, object]:
@@ -159,15 +154,13 @@ def _read(value: object) -> tuple[dict[str, object], Shot]:
     )
 
 
-def _authorize(request: Request) -> str | Response:
+def _authorize(request: Request) -> str:
     key = bearer_key(request)
     if not key or key == BAD_KEY:
-        return _error(401, "The API key is missing or not known")
-    return _error(403, "This key may not use this model") if key == FORBIDDEN_KEY else key
-
-
-def _success(data: Mapping[str, object]) -> Response:
-    return JSONResponse(_envelope(data))
+        raise Refusal(_error(401, "The API key is missing or not known"))
+    if key == FORBIDDEN_KEY:
+        raise Refusal(_error(403, "This key may not use this model"))
+    return key
 
 
 def _envelope(data: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Pictures the sandbox keeps: uploads, and those that came inside a request. Stored under the digest of their bytes."""
+"""Images that the sandbox stores: uploads, and those sent inside a request. Their names are digests of their bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.body import Invalid
 from hailuo_mcp.sandbox.jobs import Failure, Fault
 
 ROUTE = "/sandbox/assets/"
@@ -32,28 +35,28 @@ _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|bmp)")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
-class BadDataUrl(ValueError):
-    """The string is not a base64 picture; the message says what is wrong with it."""
-
-
 def read_data_url(value: str) -> tuple[bytes, str]:
-    """The bytes and the file ending of a `data:image/…;base64,…` URL."""
+    """The bytes and the file suffix of a `data:image/…;base64,…` URL.
+
+    Raises:
+        Invalid: as a `body.Check` does.
+    """
     match = _DATA_URL.fullmatch(value)
     if match is None:
-        raise BadDataUrl("must be a data URL like data:image/png;base64,…")
+        raise Invalid("must be a data URL like data:image/png;base64,…")
     suffix = _SUFFIXES.get(match[1].lower())
     if suffix is None:
-        raise BadDataUrl(f"has the type {match[1]}, which is not a supported image type")
-    return read_base64(match[2]), suffix
+        raise Invalid(f"has the type {match[1]}, which is not a supported image type")
+    return _read_base64(match[2]), suffix
 
 
-def read_base64(value: str) -> bytes:
+def _read_base64(value: str) -> bytes:
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise BadDataUrl("is not valid base64") from None
+        raise Invalid("is not valid base64") from None
     if not data:
-        raise BadDataUrl("is empty")
+        raise Invalid("is empty")
     return data
 
 
@@ -65,43 +68,76 @@ class Assets:
         directory.mkdir(parents=True, exist_ok=True)
 
     def keep(self, data: bytes, suffix: str) -> str:
-        """Stores a picture and returns its name, which is the same for the same bytes."""
+        """Store an image. Returns its name, which is the same for the same bytes."""
         name = hashlib.sha256(data).hexdigest() + suffix
         path = self._directory / name
         if not path.exists():
-            # Written beside and renamed, so that another process never reads half a picture.
+            # Written under a temporary name and renamed, so that another process never reads half an image.
             handle, part = tempfile.mkstemp(dir=self._directory, suffix=".part")
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             Path(part).replace(path)
         return name
 
+    def keep_inline(
+        self, values: Mapping[str, object], names: Sequence[str], *, webp: bool = False, bare_base64: bool = False
+    ) -> dict[str, str]:
+        """The fields of a body that hold images, by name: a URL as it is, an image sent inside the request checked and
+        stored (`store:<name>`).
+
+        `webp`: whether that format is accepted. `bare_base64`: whether base64 without `data:` is.
+
+        Raises:
+            Invalid: one is not a URL or an acceptable image; the message names the field.
+        """
+        return {
+            name: self._keep_inline(name, str(values[name]), webp=webp, bare_base64=bare_base64)
+            for name in names
+            if name in values
+        }
+
+    def _keep_inline(self, name: str, value: str, *, webp: bool, bare_base64: bool) -> str:
+        # Pillow is loaded with the first image: a server in sandbox mode starts without it.
+        from hailuo_mcp.sandbox.images import broken_rule
+
+        is_data_url = value.startswith("data:")
+        is_base64 = bare_base64 and not value.startswith(("http://", "https://"))
+        try:
+            if not is_data_url and not is_base64:
+                body.web_url(value)
+                return value
+            data, suffix = read_data_url(value) if is_data_url else (_read_base64(value), ".png")
+        except Invalid as refusal:
+            raise Invalid(f"{name} {refusal}") from None
+        if rule := broken_rule(data, webp=webp):
+            raise Invalid(f"{name}: {rule}")
+        return STORED + self.keep(data, suffix)
+
     def find(self, name: str) -> Path | None:
         path = self._directory / name
         return path if _NAME.fullmatch(name) and path.is_file() else None
 
     def read(self, source: str) -> bytes | None:
-        """The bytes of a picture that is the sandbox's own; None for anybody else's, which is never fetched."""
+        """The bytes of an image stored here; None for any other, which is never fetched."""
         name = _own_name(source)
         path = self.find(name) if name else None
         return path.read_bytes() if path else None
 
-    def trouble(self, source: str | None) -> Failure | None:
-        """What the gateway would hold against a picture, as far as the sandbox can know without fetching it."""
+    def failure(self, source: str | None) -> Failure | None:
+        """Why the gateway would reject an image, as far as the sandbox can know without fetching it."""
         if source is None or source.startswith(STORED) or _own_name(source) is None:
-            return None  # what came inside a request was looked at when it came
+            return None  # an image sent inside the request was checked then
         data = self.read(source)
         if data is None:
             return Failure(Fault.IMAGE, "Cannot access the provided image URL")
-        # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
-        from hailuo_mcp.sandbox.render.images import broken_rule
+        from hailuo_mcp.sandbox.images import broken_rule  # start-up time, as above
 
         rule = broken_rule(data)
         return Failure(Fault.IMAGE, f"Invalid image: {rule}") if rule else None
 
 
 def _own_name(source: str) -> str | None:
-    """The stored name a source refers to. The host does not matter: it may have been another port then."""
+    """The stored name that a source refers to. The host is ignored: the sandbox may have had another port then."""
     if source.startswith(STORED):
         return source.removeprefix(STORED)
     path = urlsplit(source).path

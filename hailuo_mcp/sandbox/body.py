@@ -1,4 +1,4 @@
-"""Reading a request's JSON body strictly: what is not documented is refused, naming the field."""
+"""Strict reading of a request's JSON body: a field that is not documented is refused by name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 Check = Callable[[object], None]
-"""Raises `Invalid` with the rest of a sentence that begins with the field's name."""
+"""Raises `Invalid` with the rest of a sentence that begins with the name of the field."""
 
 MAX_PROMPT = 2000
 
 
 class Invalid(ValueError):
-    """The body is not what the gateway documents; the message names the field and the rule."""
+    """The body is not as the gateway documents it; the message names the field and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ async def read_json(request: Request) -> object:
 
 
 def read_fields(body: object, fields: Mapping[str, Field], within: str = "") -> dict[str, object]:
-    """The body as an object that has every required field, no unknown one, and only sound values."""
+    """The body as an object that has every required field, no unknown one, and only valid values."""
     if not isinstance(body, dict):
         raise Invalid(f"{within or 'the body'} must be a JSON object")
     values = cast("dict[str, object]", body)
@@ -96,7 +96,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def whole(*allowed: int, as_string: bool = False) -> Check:
-    """One of some integers; a boolean is none, and a string only where a document's own sample sends one."""
+    """One of some integers, not a boolean; `as_string`: also as a string, where a document's own sample sends one."""
 
     def check(value: object) -> None:
         if as_string and isinstance(value, str) and value in map(str, allowed):

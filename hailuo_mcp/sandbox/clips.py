@@ -1,4 +1,4 @@
-"""The clips of completed jobs: rendered when first asked for, kept, and served with ranges. A link may end."""
+"""The clips of completed jobs: rendered at the first request, kept, and served with ranges. A link may expire."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hailuo_mcp.sandbox.store import Store
 ROUTE = "/sandbox/clips/"
 MEDIA_TYPE = "video/mp4"
 ENDS = "Expires"
-"""In a link's query: the Unix time after which it is answered with 403, as stores of files do."""
+"""In a link's query: the Unix time after which it gets a 403, as in object storage."""
 
 
 class Clips:
@@ -32,7 +32,7 @@ class Clips:
         directory.mkdir(parents=True, exist_ok=True)
 
     async def path(self, job: Job) -> Path:
-        """The clip of a completed job; renders it if nobody has yet."""
+        """The clip of a completed job, rendered if it is not there yet."""
         return await to_thread.run_sync(self._path, job)
 
     def _path(self, job: Job) -> Path:
@@ -41,22 +41,22 @@ class Clips:
             return clip
         if not _can_render():
             return Path(__file__).with_name("preview-10s.mp4" if job.shot.seconds == 10 else "preview-6s.mp4")
-        # One clip at a time, since a rendering uses every core it finds. Who waited finds the clip done.
+        # One clip at a time, since a rendering uses every core. A caller that waited may find the clip there.
         with self._rendering:
             if not clip.exists():
                 self._render(job, clip)
         return clip
 
     def _render(self, job: Job, clip: Path) -> None:
-        # Pillow and PyAV are loaded at the first clip: a server in sandbox mode starts without them.
-        from hailuo_mcp.sandbox.render.film import render
+        # Pillow and PyAV are loaded with the first clip: a server in sandbox mode starts without them.
+        from hailuo_mcp.sandbox.preview import render
 
         handle, name = tempfile.mkstemp(dir=self._directory, suffix=".part")
         os.close(handle)
         part = Path(name)
         try:
             render(job.shot, self._assets.read, part)
-            # Another process may do the same; the later rename wins, and a reader keeps the file it has open.
+            # Another process may do the same; the last rename wins, and a reader keeps the file it has open.
             part.replace(clip)
         finally:
             part.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
-"""What every stand-in shares: the clock, the jobs, the pictures, the clips and the links to them."""
+"""What the stand-ins share: the clock, the jobs, the images, the clips and the links to them."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 
 from anyio import to_thread
 from starlette.requests import Request
+from starlette.responses import Response
 
 from hailuo_mcp.sandbox import faults
 from hailuo_mcp.sandbox.assets import ROUTE as ASSET_ROUTE
@@ -17,7 +19,8 @@ from hailuo_mcp.sandbox.assets import Assets
 from hailuo_mcp.sandbox.callbacks import Callback, Callbacks
 from hailuo_mcp.sandbox.clips import ROUTE as CLIP_ROUTE
 from hailuo_mcp.sandbox.clips import Clips
-from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Shot
+from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 from hailuo_mcp.sandbox.store import Store
 
 BAD_KEY = "bad-key"
@@ -32,14 +35,23 @@ def owner_of(key: str) -> str:
 
 
 def bearer_key(request: Request) -> str | None:
-    """The key of an `Authorization: Bearer` header, None when there is none."""
+    """The key of an `Authorization: Bearer` header, None if there is none."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def timestamp(moment: float) -> str:
+def check_account(key: str, prompt: str, *, no_credits: Response, rate_limited: Response) -> None:
+    """Raise `Refusal` with one of the responses if the key or a trigger in the prompt asks for it."""
+    triggers = faults.triggers_in(prompt)
+    if key == NO_CREDITS_KEY or faults.NO_CREDITS in triggers:
+        raise Refusal(no_credits)
+    if faults.RATE_LIMIT in triggers:
+        raise Refusal(rate_limited)
+
+
+def timestamp(time: float) -> str:
     """RFC 3339 in UTC, with milliseconds."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clip_link(base: str, job: Job) -> str:
@@ -58,7 +70,7 @@ class SandboxContext:
     """How long Segmind keeps a result, counted from its submission."""
     public_url: str | None
     callbacks: Callbacks | None = None
-    """None: nobody is ever called."""
+    """None: webhooks are not called."""
 
     async def take(
         self,
@@ -74,12 +86,16 @@ class SandboxContext:
         callback_url: str | None = None,
         request: Request | None = None,
     ) -> Job:
-        """Records a job that will run as the rehearsal words of its prompt ask.
+        """Record a job that will run as the triggers in its prompt say.
 
         `rejected`: why the model behind the gateway will not make it, if the stand-in knows already.
-        `callback_url`: who is called when it has ended; the links in the call are based like the answers to `request`.
+        `callback_url`: the webhook to call when it has ended; links in that call have the same base as the response to
+        `request`.
+
+        Raises:
+            Refusal: the prompt asks for a lost answer. The job is recorded.
         """
-        words = faults.asked_for(shot.prompt)
+        triggers = faults.triggers_in(shot.prompt)
         callback = Callback(callback_url, self.base(request)) if callback_url and request else None
 
         def record() -> Job:
@@ -92,22 +108,32 @@ class SandboxContext:
                 body=body,
                 shot=shot,
                 submitted_at=self.clock(),
-                takes=self.seconds * (_SLOW_FACTOR if faults.SLOW in words else 1),
-                ends=faults.NEVER not in words,
-                forgotten=faults.EXPIRE in words,
-                failure=self._failure(shot, words) or (Failure(Fault.OTHER, rejected) if rejected else None),
+                takes=self.seconds * (_SLOW_FACTOR if faults.SLOW in triggers else 1),
+                ends=faults.NEVER not in triggers,
+                forgotten=faults.EXPIRE in triggers,
+                failure=self._failure(shot, triggers) or (Failure(Fault.OTHER, rejected) if rejected else None),
                 cost=cost,
             )
-            self.store.add(job, *(self.callbacks.note(job, callback) if self.callbacks and callback else ()))
+            self.store.add(job, *(self.callbacks.statements(job, callback) if self.callbacks and callback else ()))
             return job
 
         job = await to_thread.run_sync(record)
         if self.callbacks and callback:
             self.callbacks.wake()
+        if faults.LOST_ANSWER in triggers:
+            raise Refusal(faults.CutResponse())
         return job
 
     async def find(self, gateway: str, remote_id: str, key: str) -> Job | None:
         return await to_thread.run_sync(self.store.find, gateway, remote_id, owner_of(key))
+
+    async def find_with_phase(
+        self, gateway: str, remote_id: str, key: str, retention: float = math.inf
+    ) -> tuple[Job, Phase] | None:
+        """The job and its current phase; None if it is not known, or not any more."""
+        job = await self.find(gateway, remote_id, key)
+        phase = job.phase(self.clock(), retention) if job else Phase.GONE
+        return None if job is None or phase is Phase.GONE else (job, phase)
 
     async def jobs_of(self, gateway: str, key: str) -> list[Job]:
         return await to_thread.run_sync(self.store.of, gateway, owner_of(key))
@@ -122,12 +148,12 @@ class SandboxContext:
         return self.base(request) + path
 
     def base(self, request: Request) -> str:
-        """What links begin with."""
+        """The base URL of links."""
         return (self.public_url or str(request.base_url)).rstrip("/")
 
-    def _failure(self, shot: Shot, words: frozenset[str]) -> Failure | None:
-        if faults.CONTENT_VIOLATION in words:
+    def _failure(self, shot: Shot, triggers: frozenset[str]) -> Failure | None:
+        if faults.CONTENT_VIOLATION in triggers:
             return Failure(Fault.CONTENT, "Content violates safety guidelines")
-        if faults.FAIL in words:
+        if faults.FAIL in triggers:
             return Failure(Fault.OTHER, "The model stopped with an internal error")
-        return self.assets.trouble(shot.first) or self.assets.trouble(shot.last)
+        return self.assets.failure(shot.first) or self.assets.failure(shot.last)

@@ -1,6 +1,6 @@
-"""Rehearsals of trouble: words in a prompt that ask the sandbox to misbehave.
+"""Fault triggers: words in a prompt that make the sandbox fail in a known way, for tests and trial runs.
 
-The table is the one place where they stand; the README's table is generated from it.
+The README's table is generated from `FAULTS`.
 """
 
 from __future__ import annotations
@@ -23,45 +23,52 @@ SLOW = "sandbox:slow"
 
 FAULTS: Mapping[str, str] = MappingProxyType(
     {
-        CONTENT_VIOLATION: "The job is taken and then fails because its content breaks the rules.",
-        FAIL: "The job is taken and then fails for a reason of the gateway's own.",
-        NEVER: "The job stays in processing for ever.",
+        CONTENT_VIOLATION: "The job is accepted and then fails because its content breaks the rules.",
+        FAIL: "The job is accepted and then fails for a reason of the gateway's own.",
+        NEVER: "The job stays in processing forever.",
         EXPIRE: "The job runs, but once it would be completed the gateway has forgotten it (404).",
         NO_CREDITS: "The submission is refused because the account has no credits left.",
         RATE_LIMIT: "The submission is refused because too many requests were sent, however often it is tried.",
-        LOST_ANSWER: "The job is taken and runs, but the connection is cut before its id is answered.",
+        LOST_ANSWER: "The job is accepted and runs, but the connection is cut before its id is returned.",
         SLOW: "The job takes five times as long.",
     }
 )
 
-_WORD = re.compile("|".join(rf"{re.escape(word)}\b" for word in FAULTS), re.IGNORECASE)
+_TRIGGER = re.compile("|".join(rf"{re.escape(word)}\b" for word in FAULTS), re.IGNORECASE)
 
 
-def asked_for(prompt: str) -> frozenset[str]:
-    """The rehearsal words in a prompt, wherever and in whatever letter case they stand."""
-    return frozenset(word.lower() for word in _WORD.findall(prompt))
+def triggers_in(prompt: str) -> frozenset[str]:
+    """The triggers in a prompt, in any letter case, returned in lower case."""
+    return frozenset(word.lower() for word in _TRIGGER.findall(prompt))
 
 
-def without_rehearsals(prompt: str) -> str:
-    """The prompt as it reads without its rehearsal words."""
-    return " ".join(_WORD.sub(" ", prompt).split())
+def without_triggers(prompt: str) -> str:
+    return " ".join(_TRIGGER.sub(" ", prompt).split())
+
+
+class Refusal(Exception):
+    """Ends a request with this response, from any depth."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class ConnectionCut(Exception):
-    """The connection was cut after the job had been taken.
+    """The connection was cut after the job had been accepted.
 
-    Over a port the client sees the connection close in the middle of an answer. In process (`httpx.ASGITransport`)
+    Over a port the client sees the connection close in the middle of a response. In process (`httpx.ASGITransport`)
     this exception reaches the caller.
     """
 
 
 class CutResponse(Response):
-    """An answer that breaks off: it promises more bytes than it sends, then raises `ConnectionCut`."""
+    """A response that breaks off: it promises more bytes than it sends, then raises `ConnectionCut`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # An exception before the start would become a complete and polite 500, from which a client could learn
-        # that nothing was lost. Once a length is promised and not kept, the server can only drop the connection.
+        # An exception before the start would become a complete 500, from which a client could learn that nothing was
+        # lost. Once a length is promised and not kept, the server can only drop the connection.
         headers = [(b"content-type", b"application/json"), (b"content-length", b"512")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
-        raise ConnectionCut("the job was taken, and the connection cut before its answer")
+        raise ConnectionCut("the job was accepted, and the connection cut before the response")

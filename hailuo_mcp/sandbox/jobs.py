@@ -1,4 +1,4 @@
-"""A job of the sandbox, whose state follows from its record and the clock alone."""
+"""A job of the sandbox. Its state follows from its record and the clock alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 QUEUED_SHARE = 0.15
-"""The share of a job's time that it spends waiting for a worker."""
+"""The fraction of a job's time that it spends in the queue."""
 
 
 class Phase(StrEnum):
@@ -17,11 +17,11 @@ class Phase(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     GONE = "gone"
-    """The gateway no longer knows the job: every question about it is answered with a 404."""
+    """The gateway no longer knows the job: every request for it gets a 404."""
 
 
 class Fault(StrEnum):
-    """Why a job fails, in the sandbox's own words; each stand-in has its gateway's words for them."""
+    """Why a job fails; each stand-in translates it to its gateway's terms."""
 
     CONTENT = "content"
     IMAGE = "image"
@@ -36,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What the clip shows. Pictures are names of stored ones (`store:<name>`) or URLs that are never fetched."""
+    """What the clip shows. Images are names of stored ones (`store:<name>`) or URLs, which are never fetched."""
 
     prompt: str
     seconds: int
@@ -48,7 +48,7 @@ class Shot:
 @dataclass(frozen=True, slots=True)
 class Job:
     id: str
-    """Names the clip; unguessable, since a clip's link needs no key."""
+    """Names the clip. Unguessable, since a clip's link needs no key."""
     gateway: str
     remote_id: str
     owner: str
@@ -66,7 +66,7 @@ class Job:
     """US$, charged only when the job completes."""
 
     def phase(self, now: float, retention: float = math.inf) -> Phase:
-        """Where the job stands at `now`; after `retention` seconds from its submission it is gone."""
+        """The state at `now`; `retention` seconds after its submission the job is gone."""
         age = now - self.submitted_at
         if age >= retention:
             return Phase.GONE
@@ -74,6 +74,11 @@ class Job:
             return Phase.QUEUED if age < self.takes * QUEUED_SHARE else Phase.PROCESSING
         if self.forgotten:
             return Phase.GONE
+        return self.final_phase
+
+    @property
+    def final_phase(self) -> Phase:
+        """The state of the job once it has ended."""
         return Phase.FAILED if self.failure else Phase.COMPLETED
 
     @property

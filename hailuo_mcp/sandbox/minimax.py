@@ -1,13 +1,14 @@
-"""Stand-in for MiniMax's own API: submission, question and file.
+"""Stand-in for MiniMax's own API: submission, query and file.
 
-Refusals come under HTTP 200, with a code in `base_resp`. A finished job names a file; its link is given anew at each
-question and ends after an hour. A `callback_url` must echo a challenge at once, and is told of the end.
+Refusals have HTTP status 200 and a code in `base_resp`. A finished job names a file; each query for it returns a new
+link, which expires after an hour. A `callback_url` must echo a challenge at once, and is called when the job has ended.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
 from anyio import to_thread
@@ -15,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, faults
-from hailuo_mcp.sandbox.assets import STORED, BadDataUrl, read_data_url
+from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, bearer_key
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account
+from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 
 GATEWAY = "minimax"
@@ -41,7 +42,7 @@ _STATUSES = {
     Phase.FAILED: "Fail",
 }
 _PREPARING_SHARE = 0.05
-"""The share of a job's time in which it is not even in the queue."""
+"""The fraction of a job's time in which it is not yet in the queue."""
 _FRAMES = ("first_frame_image", "last_frame_image")
 _TASKS_FROM, _FILES_FROM = 10**17, 3 * 10**18
 """Ids as long as the real ones: 18 and 19 digits, more than a floating-point number holds."""
@@ -62,58 +63,63 @@ _FIELDS: Mapping[str, Field] = {
 def routes(context: SandboxContext) -> list[Route]:
     async def submit(request: Request) -> Response:
         key = _authorize(request)
-        if isinstance(key, Response):
-            return key
         try:
             values = body.read_fields(await body.read_json(request), _FIELDS)
             _check_matrix(values)
-            pictures = await to_thread.run_sync(_keep_pictures, context, values)
+            images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _FRAMES, webp=True))
         except Invalid as refusal:
             return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
         shot = Shot(
             prompt=str(values.get("prompt", "")),
             seconds=10 if values.get("duration") == 10 else 6,
             short_side=_SHORT_SIDES[str(values.get("resolution", "768P"))],
-            first=pictures.get("first_frame_image"),
-            last=pictures.get("last_frame_image"),
+            first=images.get("first_frame_image"),
+            last=images.get("last_frame_image"),
         )
-        words = faults.asked_for(shot.prompt)
-        if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
-            return _refused(NO_BALANCE, "insufficient balance", task_id="")
-        if faults.RATE_LIMIT in words:
-            return _refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id="")
-        call = cast("str | None", values.get("callback_url"))
-        if call and context.callbacks and not await echoes_challenge(call):
+        check_account(
+            key,
+            shot.prompt,
+            no_credits=_refused(NO_BALANCE, "insufficient balance", task_id=""),
+            rate_limited=_refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
+        )
+        callback_url = cast("str | None", values.get("callback_url"))
+        if callback_url and context.callbacks and not await echoes_challenge(callback_url):
             return _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
-        facts = values | pictures
-        await context.take(GATEWAY, task_id, key, str(values["model"]), facts, shot, callback_url=call, request=request)
-        return faults.CutResponse() if faults.LOST_ANSWER in words else _answered(task_id=task_id)
+        await context.take(
+            GATEWAY,
+            task_id,
+            key,
+            str(values["model"]),
+            values | images,
+            shot,
+            callback_url=callback_url,
+            request=request,
+        )
+        return _answered(task_id=task_id)
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
-        if isinstance(key, Response):
-            return key
-        job = await context.find(GATEWAY, request.query_params.get("task_id", ""), key)
-        phase = job.phase(context.clock()) if job else Phase.GONE
-        if job is None or phase is Phase.GONE:
-            # Of the codes documented for this question, the one that can be meant.
+        found = await context.find_with_phase(GATEWAY, request.query_params.get("task_id", ""), key)
+        if found is None:
+            # Of the codes documented for this query, the one that fits.
             return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
-        return JSONResponse(_status(job, phase, prepares=_prepares(job, context.clock())))
+        job, phase = found
+        preparing = context.clock() - job.submitted_at < job.takes * _PREPARING_SHARE
+        return JSONResponse(_status(job, phase, preparing=preparing))
 
     async def retrieve(request: Request) -> Response:
         key = _authorize(request)
-        if isinstance(key, Response):
-            return key
         asked = request.query_params.get("file_id", "")
         task_id = str(int(asked) - _FILES_FROM) if asked.isascii() and asked.isdigit() and len(asked) == 19 else ""
-        job = await context.find(GATEWAY, task_id, key)
-        if job is None or job.phase(context.clock()) is not Phase.COMPLETED:
+        found = await context.find_with_phase(GATEWAY, task_id, key)
+        if found is None or found[1] is not Phase.COMPLETED:
             return _refused(BAD_PARAMETERS, "invalid params, file_id is not known")
+        job, _ = found
         ends = int(context.clock()) + LINK_SECONDS
         file = {
-            "file_id": _file_id(job),  # a number here, a string in the question's answer
-            "bytes": 0,  # not known: the clip is drawn when it is first fetched
+            "file_id": _file_id(job),  # a number here, a string in the response to a query
+            "bytes": 0,  # not known: the clip is rendered when it is first fetched
             "created_at": int(job.ended_at),
             "filename": "output.mp4",
             "purpose": "video_generation",
@@ -129,11 +135,11 @@ def routes(context: SandboxContext) -> list[Route]:
 
 
 def callback(_base: str, job: Job) -> Mapping[str, object]:
-    """What an ended job tells: the answer to a question about it. The documents print no link in it."""
-    return _status(job, job.phase(job.ended_at + 1))  # a sum of floats may fall a hair short
+    """The response to a query for the ended job. The documents print no link in it."""
+    return _status(job, job.final_phase)
 
 
-def _status(job: Job, phase: Phase, *, prepares: bool = False) -> Mapping[str, object]:
+def _status(job: Job, phase: Phase, *, preparing: bool = False) -> Mapping[str, object]:
     if phase is Phase.FAILED and job.failure:
         code, message = _reason(job.failure)
         return _envelope(code, message, task_id=job.remote_id, status="Fail", file_id="")
@@ -142,7 +148,7 @@ def _status(job: Job, phase: Phase, *, prepares: bool = False) -> Mapping[str, o
         0,
         "success",
         task_id=job.remote_id,
-        status="Preparing" if prepares else _STATUSES[phase],
+        status="Preparing" if preparing else _STATUSES[phase],
         file_id=str(_file_id(job)) if done else "",
         video_width=_WIDTHS[job.shot.short_side] if done else 0,
         video_height=job.shot.short_side if done else 0,
@@ -150,7 +156,7 @@ def _status(job: Job, phase: Phase, *, prepares: bool = False) -> Mapping[str, o
 
 
 def _check_matrix(values: Mapping[str, object]) -> None:
-    """Which model makes what from what, at which resolution and length."""
+    """Which inputs, resolutions and lengths each model supports."""
     model, resolution = values["model"], values.get("resolution", "768P")
     first, last = "first_frame_image" in values, "last_frame_image" in values
     if model == HAILUO_23_FAST and not first:
@@ -172,53 +178,27 @@ def _check_matrix(values: Mapping[str, object]) -> None:
             raise Invalid("fast_pretreatment is not a parameter with last_frame_image")
 
 
-def _keep_pictures(context: SandboxContext, values: Mapping[str, object]) -> dict[str, str]:
-    """The frames by name, those that came inside the request checked and stored."""
-    return {name: _kept(context, name, str(values[name])) for name in _FRAMES if name in values}
-
-
-def _kept(context: SandboxContext, name: str, value: str) -> str:
-    # Pillow is loaded when a picture is first looked at: a server in sandbox mode starts without it.
-    from hailuo_mcp.sandbox.render.images import broken_rule
-
-    if not value.startswith("data:"):
-        try:
-            body.web_url(value)
-        except Invalid as refusal:
-            raise Invalid(f"{name} {refusal}") from None
-        return value
-    try:
-        data, suffix = read_data_url(value)
-    except BadDataUrl as refusal:
-        raise Invalid(f"{name} {refusal}") from None
-    if rule := broken_rule(data, webp=True):
-        raise Invalid(f"{name}: {rule}")
-    return STORED + context.assets.keep(data, suffix)
-
-
-def _prepares(job: Job, now: float) -> bool:
-    return now - job.submitted_at < job.takes * _PREPARING_SHARE
-
-
 def _file_id(job: Job) -> int:
     return _FILES_FROM + int(job.remote_id)
 
 
 def _reason(failure: Failure) -> tuple[int, str]:
-    """Why a task failed. Of faults of the vendor's own, the documents name no code."""
+    """Why a task failed. The documents name no code for failures of the vendor itself."""
     if failure.fault is Fault.CONTENT:
         return OUTPUT_SENSITIVE, "output new_sensitive"
     return (BAD_PARAMETERS, f"invalid params, {failure.message}") if failure.fault is Fault.IMAGE else (0, "success")
 
 
-def _authorize(request: Request) -> str | Response:
+def _authorize(request: Request) -> str:
     key = bearer_key(request)
     if not key:
-        return _refused(NO_LOGIN, "login fail: Please carry the API secret key in the 'Authorization' field")
+        no_login = "login fail: Please carry the API secret key in the 'Authorization' field"
+        raise Refusal(_refused(NO_LOGIN, no_login))
     if key == BAD_KEY:
-        return _refused(BAD_API_KEY, "invalid api key")
-    # No code is documented for it: what stands before the API may refuse a key too.
-    return JSONResponse({"message": "This key may not use this API"}, 403) if key == FORBIDDEN_KEY else key
+        raise Refusal(_refused(BAD_API_KEY, "invalid api key"))
+    if key == FORBIDDEN_KEY:  # no code is documented for it: a proxy in front of the API may refuse a key too
+        raise Refusal(JSONResponse({"message": "This key may not use this API"}, 403))
+    return key
 
 
 def _answered(**values: object) -> Response:

@@ -1,7 +1,7 @@
 """Stand-in for Segmind's inference API: v2 (submit and poll) and the synchronous v1.
 
 Written from the three model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
-at submission; what only the model behind it can know (a bad picture, 10 s at 1080p) fails the job later.
+at submission; what only the model behind it can know (a bad image, 10 s at 1080p) fails the job later.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, faults
+from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.clips import MEDIA_TYPE
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, NO_CREDITS_KEY, SandboxContext, timestamp
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, check_account, timestamp
+from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "segmind"
 
 _CREDITS = 100.0
-"""US$ that every key has to begin with."""
-_V1_PATIENCE = 5
-"""How many times the usual time the synchronous route waits before it answers 504."""
+"""US$ that every key starts with."""
+_V1_TIMEOUT_FACTOR = 5
+"""How many times the usual time the synchronous route waits before it returns 504."""
 
 _STATUSES = {
     Phase.QUEUED: "QUEUED",
@@ -106,36 +107,26 @@ MODELS: Mapping[str, Model] = {
 
 def routes(context: SandboxContext) -> list[Route]:
     async def submit(request: Request) -> Response:
-        taken = await _take(context, request)
-        if isinstance(taken, Response):
-            return taken
-        if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
-            return faults.CutResponse()
-        links = _links(context, request, taken.remote_id)
-        return JSONResponse(
-            {"request_id": taken.remote_id, "status": "QUEUED", "poll_url": links["status_url"], **links}
-        )
+        job = await _take(context, request)
+        links = _links(context, request, job.remote_id)
+        return JSONResponse({"request_id": job.remote_id, "status": "QUEUED", "poll_url": links["status_url"], **links})
 
     async def status(request: Request) -> Response:
-        return await _answer(context, request, with_result=False)
+        return await _poll(context, request, with_result=False)
 
     async def result(request: Request) -> Response:
-        return await _answer(context, request, with_result=True)
+        return await _poll(context, request, with_result=True)
 
     async def run(request: Request) -> Response:
-        taken = await _take(context, request)
-        if isinstance(taken, Response):
-            return taken
-        if faults.LOST_ANSWER in faults.asked_for(taken.shot.prompt):
-            return faults.CutResponse()
-        if not taken.ends:
-            await anyio.sleep(taken.takes * _V1_PATIENCE)
+        job = await _take(context, request)
+        if not job.ends:
+            await anyio.sleep(job.takes * _V1_TIMEOUT_FACTOR)
             return error(504, "Request timed out")
-        await anyio.sleep(taken.takes)
-        if taken.failure:
+        await anyio.sleep(job.takes)
+        if job.failure:
             # Which status v1 gives a failed generation is not printed; the page's table leaves only 400 and 500.
-            return error(500 if taken.failure.fault is Fault.OTHER else 400, taken.failure.message)
-        return FileResponse(await context.clips.path(taken), media_type=MEDIA_TYPE)
+            return error(500 if job.failure.fault is Fault.OTHER else 400, job.failure.message)
+        return FileResponse(await context.clips.path(job), media_type=MEDIA_TYPE)
 
     return [
         Route("/v2/requests/{id}/status", status, methods=["GET"]),
@@ -149,42 +140,44 @@ def error(status: int, message: str, headers: Mapping[str, str] | None = None) -
     return JSONResponse({"error": message}, status, headers=headers)
 
 
-def authorize(request: Request) -> str | Response:
-    """The key of a request, or the refusal. Only `x-api-key` is documented; a bearer token is none."""
+def authorize(request: Request) -> str:
+    """The key of a request, or `Refusal`. Only `x-api-key` is documented; a bearer token is not read."""
     key = request.headers.get("x-api-key", "").strip()
     if not key or key == BAD_KEY:
         description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
-        return JSONResponse({"error": "Unauthorized", "error_description": description, "status_code": 401}, 401)
+        unauthorized = {"error": "Unauthorized", "error_description": description, "status_code": 401}
+        raise Refusal(JSONResponse(unauthorized, 401))
     if key == FORBIDDEN_KEY:
         description = "This key may not use this endpoint"
-        return JSONResponse({"error": "Forbidden", "error_description": description, "status_code": 403}, 403)
+        forbidden = {"error": "Forbidden", "error_description": description, "status_code": 403}
+        raise Refusal(JSONResponse(forbidden, 403))
     return key
 
 
-async def _take(context: SandboxContext, request: Request) -> Job | Response:
-    """Records the job that a submission asks for, or refuses it."""
+async def _take(context: SandboxContext, request: Request) -> Job:
+    """Record the job that a submission asks for. Raises `Refusal`."""
     key = authorize(request)
-    if isinstance(key, Response):
-        return key
     slug = request.path_params["slug"]
     model = MODELS.get(slug)
     if model is None:
-        return error(404, f"Model {slug} not found")
+        raise Refusal(error(404, f"Model {slug} not found"))
     try:
         values = body.read_fields(await body.read_json(request), model.fields)
     except Invalid as refusal:
-        return error(400, f"Invalid request: {refusal}")
-    words = faults.asked_for(str(values["prompt"]))
-    if key == NO_CREDITS_KEY or faults.NO_CREDITS in words:
-        return error(406, "Insufficient credits to process this request")
-    if faults.RATE_LIMIT in words:
-        return error(429, "Rate limit exceeded", {"x-rate-limit-reset-at-utc": timestamp(context.clock() + 60)})
+        raise Refusal(error(400, f"Invalid request: {refusal}")) from None
+    reset = {"x-rate-limit-reset-at-utc": timestamp(context.clock() + 60)}
+    check_account(
+        key,
+        str(values["prompt"]),
+        no_credits=error(406, "Insufficient credits to process this request"),
+        rate_limited=error(429, "Rate limit exceeded", reset),
+    )
     shot = Shot(
         prompt=str(values["prompt"]),
         seconds=model.seconds(values),
         short_side=model.short_side(values),
-        first=_picture(values.get(model.first_frame)),
-        last=_picture(values.get("last_frame_image")),
+        first=_string(values.get(model.first_frame)),
+        last=_string(values.get("last_frame_image")),
     )
     # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, hence no 400.
     unmade = "10 seconds are not available at 1080p" if (shot.seconds, shot.short_side) == (10, 1080) else None
@@ -193,20 +186,16 @@ async def _take(context: SandboxContext, request: Request) -> Job | Response:
     )
 
 
-def _picture(value: object) -> str | None:
+def _string(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-async def _answer(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
-    key = authorize(request)
-    if isinstance(key, Response):
-        return key
-    remote_id = request.path_params["id"]
-    job = await context.find(GATEWAY, remote_id, key)
-    now = context.clock()
-    phase = job.phase(now, context.retention_seconds) if job else Phase.GONE
-    if job is None or phase is Phase.GONE:
+async def _poll(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
+    key, remote_id, now = authorize(request), request.path_params["id"], context.clock()
+    found = await context.find_with_phase(GATEWAY, remote_id, key, context.retention_seconds)
+    if found is None:
         return error(404, f"Request {remote_id} not found")
+    job, phase = found
     answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):
@@ -218,12 +207,12 @@ async def _answer(context: SandboxContext, request: Request, *, with_result: boo
         return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422)
     if with_result and phase is Phase.COMPLETED:
         return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)})
-    # The result of a job that is still running is asked for at one's own risk: it is answered like its status.
+    # The result of a job that is still running is documented nowhere: here it is answered like its status.
     return JSONResponse(answer | _links(context, request, remote_id))
 
 
 def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
-    """What is known so far, in seconds."""
+    """The times that are known so far, in seconds."""
     if phase is Phase.QUEUED:
         return {"queue_time": round(max(0.0, now - job.submitted_at), 3)}
     ended = min(now, job.ended_at) if job.ends else now

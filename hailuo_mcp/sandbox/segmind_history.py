@@ -1,4 +1,4 @@
-"""Stand-in for Segmind's request history (`api.spotprod.segmind.com`), where a result outlives its hour.
+"""Stand-in for Segmind's request history (`api.spotprod.segmind.com`), which keeps a result for longer than an hour.
 
 Filters, defaults and the fields of a row are those of the SDK's `generations.history`. The envelope around the rows is
 inferred: the SDK calls it a "paginated dictionary" and no document prints one. Here it is
@@ -41,32 +41,25 @@ _PARAMETERS = frozenset({*_FILTERS, "page", "per_page", "sort_by", "sort_order"}
 
 def routes(context: SandboxContext) -> list[Route]:
     async def listing(request: Request) -> Response:
-        key = authorize(request)
-        if isinstance(key, Response):
-            return key
-        now = context.clock()
+        key, now = authorize(request), context.clock()
         try:
             chosen = _choose(await context.jobs_of(GATEWAY, key), request.query_params, now)
             page = _number(request.query_params, "page", 1, 1, 1_000_000)
             per_page = _number(request.query_params, "per_page", 20, 1, 100)
         except Invalid as refusal:
             return error(400, f"Invalid request: {refusal}")
-        rows = [_row(context, request, job, now) for job in chosen[(page - 1) * per_page : page * per_page]]
+        rows = [_row(context, request, job, job.phase(now)) for job in chosen[(page - 1) * per_page : page * per_page]]
         pages = -(-len(chosen) // per_page)
         return JSONResponse(
             {"data": rows, "page": page, "per_page": per_page, "total": len(chosen), "total_pages": pages}
         )
 
     async def one(request: Request) -> Response:
-        key = authorize(request)
-        if isinstance(key, Response):
-            return key
-        remote_id = request.path_params["id"]
-        job = await context.find(GATEWAY, remote_id, key)
-        now = context.clock()
-        if job is None or job.phase(now) is Phase.GONE:
+        key, remote_id = authorize(request), request.path_params["id"]
+        found = await context.find_with_phase(GATEWAY, remote_id, key)
+        if found is None:
             return error(404, f"Request {remote_id} not found")
-        return JSONResponse(_row(context, request, job, now))
+        return JSONResponse(_row(context, request, *found))
 
     return [Route(_PATH, listing, methods=["GET"]), Route(_PATH + "/{id}", one, methods=["GET"])]
 
@@ -96,8 +89,7 @@ def _choose(jobs: list[Job], query: Mapping[str, str], now: float) -> list[Job]:
     return sorted(chosen, key=lambda job: (order(job), job.submitted_at), reverse=descending)
 
 
-def _row(context: SandboxContext, request: Request, job: Job, now: float) -> dict[str, object]:
-    phase = job.phase(now)
+def _row(context: SandboxContext, request: Request, job: Job, phase: Phase) -> dict[str, object]:
     ended = phase in (Phase.COMPLETED, Phase.FAILED)
     return {
         "request_id": job.remote_id,

@@ -1,4 +1,4 @@
-"""Stand-in for Segmind's storage (`workflows-api.segmind.com`): pictures in, links out.
+"""Stand-in for Segmind's storage (`workflows-api.segmind.com`): images in, links out.
 
 The SDK reads `file_urls`; other documents print `urls`. How large an upload may be is documented nowhere.
 """
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
-from hailuo_mcp.sandbox.assets import BadDataUrl, read_data_url
+from hailuo_mcp.sandbox.assets import read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import SandboxContext
 from hailuo_mcp.sandbox.segmind import authorize, error
@@ -32,21 +32,20 @@ _FIELDS: Mapping[str, Field] = {"data_urls": Field(_data_urls, required=True)}
 
 def routes(context: SandboxContext) -> list[Route]:
     def keep(data_urls: list[str]) -> list[str]:
-        # All are read before any is kept, so that a refused request leaves nothing behind.
-        pictures = [read_data_url(url) for url in data_urls]
-        return [context.assets.keep(data, suffix) for data, suffix in pictures]
+        # All are read before any is stored, so that a refused request leaves nothing behind.
+        try:
+            images = [read_data_url(url) for url in data_urls]
+        except Invalid as refusal:
+            raise Invalid(f"a data URL {refusal}") from None
+        return [context.assets.keep(data, suffix) for data, suffix in images]
 
     async def upload(request: Request) -> Response:
-        key = authorize(request)
-        if isinstance(key, Response):
-            return key
+        authorize(request)
         try:
             values = body.read_fields(await body.read_json(request), _FIELDS)
             names = await to_thread.run_sync(keep, cast("list[str]", values["data_urls"]))
         except Invalid as refusal:
             return error(400, f"Invalid request: {refusal}")
-        except BadDataUrl as refusal:
-            return error(400, f"Invalid request: a data URL {refusal}")
         links = [context.asset_link(request, name) for name in names]
         return JSONResponse({"file_urls": links, "message": "Files uploaded successfully"})
 

@@ -30,29 +30,28 @@ Statement = tuple[str, tuple[object, ...]]
 class Store:
     """Blocking: call it from a worker thread. A job is written once and never changed.
 
-    Every call opens a connection of its own, which makes threads and processes the same case; SQLite's own lock
-    keeps them apart.
+    Every call opens its own connection, so that threads and processes are the same case; SQLite's lock serializes them.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with closing(self._connect()) as connection:
+        with closing(self.connect()) as connection:
             connection.executescript(_SCHEMA)
 
     def add(self, job: Job, *also: Statement) -> None:
-        """Write a job, and what belongs to it in one transaction."""
+        """Write a job, and run `also` in the same transaction."""
         row = (job.id, job.gateway, job.remote_id, job.owner, job.submitted_at, json.dumps(asdict(job)))
-        with closing(self._connect()) as connection, connection:
+        with closing(self.connect()) as connection, connection:
             connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
             for sql, values in also:
                 connection.execute(sql, values)
 
     def get(self, job_id: str) -> Job | None:
-        """The job with this id of the sandbox's own, whoever's it is."""
+        """The job with this internal id, of any owner."""
         return self._one("SELECT record FROM jobs WHERE id = ?", job_id)
 
     def find(self, gateway: str, remote_id: str, owner: str) -> Job | None:
-        """The job that `owner` submitted at `gateway`; another's is not found."""
+        """The job that `owner` submitted at `gateway`; the jobs of other owners are not found."""
         where = "SELECT record FROM jobs WHERE gateway = ? AND remote_id = ? AND owner = ?"
         return self._one(where, gateway, remote_id, owner)
 
@@ -65,10 +64,11 @@ class Store:
         return next(iter(self._all(sql, *values)), None)
 
     def _all(self, sql: str, *values: str) -> list[Job]:
-        with closing(self._connect()) as connection:
+        with closing(self.connect()) as connection:
             return [_job(json.loads(record)) for (record,) in connection.execute(sql, values)]
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self) -> sqlite3.Connection:
+        """A new connection to the file; the caller closes it."""
         return sqlite3.connect(self._path, timeout=30)
 
 

@@ -53,7 +53,7 @@ class Prepared:
 
     gateway: Gateway
     spec: ModelSpec
-    pictures: Mapping[str, LoadedImage]
+    images: Mapping[str, LoadedImage]
     choice: tuple[str, ...]
     """How the model was chosen, where the caller named none."""
 
@@ -62,7 +62,7 @@ class Prepared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return (*self.spec.advice(), *(w for picture in self.pictures.values() for w in picture.warnings))
+        return (*self.spec.advice(), *(w for picture in self.images.values() for w in picture.warnings))
 
     @property
     def price_in_words(self) -> str:
@@ -74,11 +74,11 @@ class Prepared:
 
     @property
     def record(self) -> dict[str, Any]:
-        return self.with_pictures({name: picture.shown for name, picture in self.pictures.items()}).record()
+        return self.with_pictures({name: picture.shown for name, picture in self.images.items()}).record()
 
     @property
     def fingerprint(self) -> str:
-        facts = self.with_pictures({name: picture.digest for name, picture in self.pictures.items()}).record()
+        facts = self.with_pictures({name: picture.digest for name, picture in self.images.items()}).record()
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:
@@ -89,11 +89,11 @@ class Prepared:
         def mark(picture: LoadedImage) -> str:
             if picture.url is not None:
                 return picture.url
-            if self.gateway.pictures == "data":
+            if self.gateway.image_transfer == "data":
                 return f"data:{picture.media_type};base64,<sha256:{picture.digest}>"
             return picture.upload_mark
 
-        return self.with_pictures({name: mark(picture) for name, picture in self.pictures.items()})
+        return self.with_pictures({name: mark(picture) for name, picture in self.images.items()})
 
 
 class Submitter:
@@ -131,7 +131,7 @@ class Submitter:
             if (given := getattr(spec, name, None))
         }
         for name, picture in pictures.items():
-            if gateway.pictures == "url" and picture.url is None:
+            if gateway.image_transfer == "url" and picture.url is None:
                 raise InvalidImage(
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
@@ -219,7 +219,7 @@ class Submitter:
         try:
             spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
-            if gateway.pictures == "upload" and any(not picture.url for picture in prepared.pictures.values()):
+            if gateway.image_transfer == "upload" and any(not picture.url for picture in prepared.images.values()):
                 job = await self._services.ledger.change(job.id, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
@@ -259,10 +259,10 @@ class Submitter:
             HailuoError: the upload failed; nothing was submitted.
         """
         values: dict[str, str] = {}
-        for name, picture in prepared.pictures.items():
+        for name, picture in prepared.images.items():
             if picture.url is not None:
                 values[name] = picture.url
-            elif prepared.gateway.pictures == "data":
+            elif prepared.gateway.image_transfer == "data":
                 values[name] = picture.data_uri
             else:
                 values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, picture, deadline)

@@ -1,7 +1,7 @@
-"""Sight for operators: spans, figures, and which job a log line is about. Nothing is sent unless the variables of
-OpenTelemetry ask for it.
+"""Observability: spans, metrics, and logs with the job that each line belongs to. Nothing is sent unless the
+environment variables of OpenTelemetry ask for it.
 
-Nothing here holds a prompt, a picture, a key or a link: jobs are named by their ids, requests by method and host.
+Nothing here contains a prompt, an image, a key or a link: a job is identified by its id, a request by method and host.
 """
 
 from hailuo_mcp.telemetry.context import LogContext, current, log_context, set_caller

@@ -1,5 +1,5 @@
-"""What is being worked on, for the log and for spans, without handing it from call to call. Tasks started meanwhile
-inherit it.
+"""The current job and tenant, for log lines and spans, without passing them to every function. Tasks inherit them from
+the task that starts them.
 """
 
 from collections.abc import Generator
@@ -10,41 +10,41 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class LogContext:
-    """The job and the tenant that this call or task is about; empty where there is none."""
+    """The job and the tenant that this call or task belongs to; empty if there is none."""
 
     request_id: str = ""
     tenant: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Keys that came with the call, so that the log masks them too."""
+    """Keys sent with the call, so that the log masks them too."""
 
 
-_NOBODY = LogContext()
-_ABOUT: ContextVar[LogContext] = ContextVar("hailuo_mcp_about", default=_NOBODY)
+_EMPTY = LogContext()
+_CONTEXT: ContextVar[LogContext] = ContextVar("hailuo_mcp_log_context", default=_EMPTY)
 
 
 def current() -> LogContext:
-    return _ABOUT.get()
+    return _CONTEXT.get()
 
 
 @contextmanager
 def log_context(
     *, request_id: str | None = None, tenant: str | None = None, secrets: tuple[str, ...] = ()
 ) -> Generator[None]:
-    """Within this, log lines and spans carry these; what is left out stays as it was."""
-    was = _ABOUT.get()
-    now = replace(
-        was,
-        request_id=was.request_id if request_id is None else request_id,
-        tenant=was.tenant if tenant is None else tenant,
-        secrets=was.secrets + secrets,
+    """Within this, log lines and spans have these values; None leaves a value unchanged."""
+    previous = _CONTEXT.get()
+    context = replace(
+        previous,
+        request_id=previous.request_id if request_id is None else request_id,
+        tenant=previous.tenant if tenant is None else tenant,
+        secrets=previous.secrets + secrets,
     )
-    token = _ABOUT.set(now)
+    token = _CONTEXT.set(context)
     try:
         yield
     finally:
-        _ABOUT.reset(token)
+        _CONTEXT.reset(token)
 
 
 def set_caller(tenant: str, secrets: tuple[str, ...] = ()) -> None:
-    """For the rest of this task, which serves one call: who calls, and the keys that came along."""
-    _ABOUT.set(replace(_ABOUT.get(), tenant=tenant, secrets=secrets))
+    """Set the tenant and the keys of the call that this task serves, for the rest of the task."""
+    _CONTEXT.set(replace(_CONTEXT.get(), tenant=tenant, secrets=secrets))

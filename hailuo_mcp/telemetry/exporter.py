@@ -1,7 +1,6 @@
-"""Sends spans and figures to a collector, where OpenTelemetry's own variables ask for it: in processes that serve.
+"""Sends a server's spans and metrics to a collector if OpenTelemetry's environment variables ask for it.
 
-Which variables there are, and what they mean, is the SDK's business; only the choice of exporters is read here, for the
-SDK has no public way to make that choice.
+The SDK reads these variables itself, except the choice of exporters: it has no public API for that, so it is made here.
 """
 
 import logging
@@ -22,16 +21,16 @@ log = logging.getLogger(__name__)
 
 SIGNALS = ("traces", "metrics")
 FLUSH_SECONDS = 1.5
-"""How long a stop waits for the collector. Hosts end a server on stdio two seconds after they close its stdin."""
+"""How long a shutdown waits for the collector. Hosts kill a stdio server two seconds after they close its stdin."""
 INSTALL = "pip install 'hailuo-mcp[otel]'"
-SPOKEN = "http/protobuf"
+PROTOCOL = "http/protobuf"
 
 ShutDown = Callable[[], object]
 
 
 @contextmanager
 def exporting(environ: Mapping[str, str], version: str) -> Generator[None]:
-    """While this process serves. What cannot be sent is said once on the log, and the server runs all the same."""
+    """Export within this. If that is not possible, one warning is logged and the server runs without it."""
     wanted = {signal: chosen for signal in SIGNALS if (chosen := _exporters(environ, signal))}
     if not wanted:
         yield
@@ -41,7 +40,7 @@ def exporting(environ: Mapping[str, str], version: str) -> Generator[None]:
     except ImportError:
         log.warning("OpenTelemetry's variables are set, but its SDK is not installed: %s", INSTALL)
         shut_down = ()
-    except Exception as error:  # whatever is wrong with its variables: sight is no reason not to serve
+    except Exception as error:  # for example an invalid variable; the server must run all the same
         log.warning("OpenTelemetry could not be set up: %s: %s", type(error).__name__, error)
         shut_down = ()
     try:
@@ -51,7 +50,7 @@ def exporting(environ: Mapping[str, str], version: str) -> Generator[None]:
 
 
 def _exporters(environ: Mapping[str, str], signal: str) -> tuple[str, ...]:
-    """The exporters of this signal: those named, else `otlp` where an endpoint is named, else none."""
+    """The exporters of this signal: those named, else `otlp` if an endpoint is set, else none."""
 
     def value(name: str) -> str:
         return environ.get(f"OTEL_{name}", "").strip()
@@ -63,16 +62,18 @@ def _exporters(environ: Mapping[str, str], signal: str) -> tuple[str, ...]:
     if not named and (value("EXPORTER_OTLP_ENDPOINT") or value(f"EXPORTER_OTLP_{upper}_ENDPOINT")):
         named = ["otlp"]
     for unknown in set(named) - {"otlp", "console", "none"}:
-        log.warning("OTEL_%s_EXPORTER=%s is not known here: otlp, console and none are", upper, unknown)
-    protocol = value(f"EXPORTER_OTLP_{upper}_PROTOCOL") or value("EXPORTER_OTLP_PROTOCOL") or SPOKEN
-    if "otlp" in named and protocol != SPOKEN:
-        log.warning("OTEL_EXPORTER_OTLP_PROTOCOL=%s is not spoken here, only %s: no %s", protocol, SPOKEN, signal)
+        log.warning("OTEL_%s_EXPORTER=%s is not supported: use otlp, console or none", upper, unknown)
+    protocol = value(f"EXPORTER_OTLP_{upper}_PROTOCOL") or value("EXPORTER_OTLP_PROTOCOL") or PROTOCOL
+    if "otlp" in named and protocol != PROTOCOL:
+        log.warning(
+            "OTEL_EXPORTER_OTLP_PROTOCOL=%s is not supported, only %s: no %s are sent", protocol, PROTOCOL, signal
+        )
         named.remove("otlp")
     return tuple(name for name in dict.fromkeys(named) if name in ("otlp", "console"))
 
 
 def _set_up(wanted: Mapping[str, Sequence[str]], version: str) -> Sequence[ShutDown]:
-    """Make the SDK's providers the process's own. Returns what ends them.
+    """Install the SDK's providers in this process. Returns the functions that shut them down.
 
     Raises:
         ImportError: the `otel` extra is not installed.
@@ -84,7 +85,7 @@ def _set_up(wanted: Mapping[str, Sequence[str]], version: str) -> Sequence[ShutD
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        return ()  # started by `opentelemetry-instrument` or the like, which has seen to it
+        return ()  # already set up, for example by `opentelemetry-instrument`
     resource = _resource(version)
     shut_down: list[ShutDown] = []
     if names := wanted.get("traces"):
@@ -103,23 +104,23 @@ def _set_up(wanted: Mapping[str, Sequence[str]], version: str) -> Sequence[ShutD
 
 
 def _resource(version: str) -> "Resource":
-    """Who speaks: what the variables say, and what they leave open. Replicas differ by their instance id."""
+    """The service's attributes: defaults, overridden by the variables. Replicas differ by their instance id."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-    ours = {"service.name": "hailuo-mcp", "service.version": version, "service.instance.id": uuid4().hex}
-    return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
+    defaults = {"service.name": "hailuo-mcp", "service.version": version, "service.instance.id": uuid4().hex}
+    return Resource.create({**defaults, **OTELResourceDetector().detect().attributes})
 
 
 def _span_exporter(name: str) -> "SpanExporter":
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-    from hailuo_mcp.telemetry.redaction import Scrubbed
+    from hailuo_mcp.telemetry.redaction import RedactedSpans
 
     if name == "console":
-        return Scrubbed(ConsoleSpanExporter(out=sys.stderr))  # stdout belongs to the protocol
+        return RedactedSpans(ConsoleSpanExporter(out=sys.stderr))  # stdout belongs to the protocol
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return Scrubbed(OTLPSpanExporter())
+    return RedactedSpans(OTLPSpanExporter())
 
 
 def _metric_exporter(name: str) -> "MetricExporter":
@@ -133,7 +134,7 @@ def _metric_exporter(name: str) -> "MetricExporter":
 
 
 def _flush(shut_down: Sequence[ShutDown]) -> None:
-    """Send what is left, for so long and no longer: a collector that is gone must not hold up a stop."""
+    """Send what is left within `FLUSH_SECONDS`: an unreachable collector must not delay the shutdown."""
     threads = [Thread(target=end, daemon=True) for end in shut_down]
     for thread in threads:
         thread.start()
@@ -141,4 +142,4 @@ def _flush(shut_down: Sequence[ShutDown]) -> None:
     for thread in threads:
         thread.join(max(0.0, end - monotonic()))
     if any(thread.is_alive() for thread in threads):
-        log.warning("the collector did not take the last spans and figures within %g s", FLUSH_SECONDS)
+        log.warning("the collector did not accept the last spans and metrics within %g s", FLUSH_SECONDS)

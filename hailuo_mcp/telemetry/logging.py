@@ -1,8 +1,8 @@
-"""The log on stderr: text for people or JSON for machines, each line with the job it is about, and none with a secret.
+"""The log on stderr: text or JSON, each line with the job it belongs to, and none with a secret.
 
-Keys and tokens that the settings hold are masked in the finished line, so also in the text of exceptions; so is
-whatever stands behind the name of a header that carries keys. Links lose their queries, which are signatures;
-pictures inside the text lose their content.
+Keys and tokens from the settings are masked in the finished line, and thus also in the text of exceptions; so is any
+value after the name of a header that contains keys. Queries are removed from links, since they are signatures, and the
+content from inline images.
 """
 
 import json
@@ -22,10 +22,10 @@ from hailuo_mcp.telemetry import current
 
 MASK = "***"
 SECRET_MIN = 6
-"""What is shorter is not masked: it would be found inside of ordinary words."""
+"""Shorter values are not masked: they would match parts of ordinary words."""
 _HEADERS_VARIABLE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS")
-_SHAPES = (
-    # what follows the name of a header, an argument or a field that carries a key; `Bearer` and the like belong to it
+_PATTERNS = (
+    # the value after the name of a header, an argument or a field for a key; schemes like `Bearer` are kept
     (
         re.compile(
             r"((?:authorization|[\w-]*api[_-]?key|[\w-]*token)\b[\"']*\s?[:=,]\s?(?:b(?=[\"']))?[\"']*)"
@@ -42,22 +42,22 @@ _SHAPES = (
 
 
 def set_up_logging(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Our log to stderr; stdout belongs to the protocol. Libraries speak up only when something is wrong."""
-    logging.basicConfig(level=logging.WARNING, handlers=[handler_to(sys.stderr, settings, environ)])
+    """Log to stderr, since stdout belongs to the protocol. Libraries log warnings and errors only."""
+    logging.basicConfig(level=logging.WARNING, handlers=[create_handler(sys.stderr, settings, environ)])
     logging.getLogger("hailuo_mcp").setLevel(settings.log_level)
 
 
-def handler_to(stream: TextIO, settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
-    """What writes log lines as the settings say."""
+def create_handler(stream: TextIO, settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
+    """A handler that writes to `stream` in the format of the settings."""
     handler = logging.StreamHandler(stream)
     handler.addFilter(_add_context)
     inner = _json_formatter() if settings.log_format == "json" else _Text()
-    handler.setFormatter(Masking(inner, (*secrets_in(settings), *_secrets_of(settings, environ))))
+    handler.setFormatter(MaskingFormatter(inner, (*secrets_in(settings), *_secrets_of(settings, environ))))
     return handler
 
 
 def secrets_in(value: object) -> Iterator[str]:
-    """Every secret that a setting holds, however deep."""
+    """Every secret in a setting, at any depth."""
     match value:
         case SecretStr():
             yield value.get_secret_value()
@@ -75,8 +75,8 @@ def secrets_in(value: object) -> Iterator[str]:
 
 
 def _secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the settings do not keep as a secret: the database's password, the tokens of callers, of which the settings
-    know digests, and what OpenTelemetry's collector is told."""
+    """Secrets that the settings do not contain as such: the database's password, the callers' tokens (the settings
+    keep digests), and the headers for OpenTelemetry's collector."""
     with suppress(ValueError):
         yield unquote(urlsplit(settings.database_url).password or "")
     for entry in environ.get(f"{PREFIX}HTTP_TOKENS", "").split(","):
@@ -87,8 +87,8 @@ def _secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]
                 yield unquote(header.partition("=")[2]).strip()
 
 
-class Masking(logging.Formatter):
-    """What another formatter makes, without secrets."""
+class MaskingFormatter(logging.Formatter):
+    """Masks secrets in the output of another formatter."""
 
     def __init__(self, inner: logging.Formatter, secrets: tuple[str, ...]) -> None:
         super().__init__()
@@ -99,13 +99,13 @@ class Masking(logging.Formatter):
         line = self._inner.format(record)
         for pattern in (self._secrets, _any_of(current().secrets)):
             line = pattern.sub(MASK, line) if pattern else line
-        for shape, instead in _SHAPES:
-            line = shape.sub(instead, line)
+        for pattern, replacement in _PATTERNS:
+            line = pattern.sub(replacement, line)
         return line
 
 
 def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    """A pattern for these secrets as they are, and as they stand in JSON, in a URL and in Python's own words."""
+    """A pattern for these secrets as they are, and as they look in JSON, in a URL and in a `repr`."""
     forms = {
         form
         for secret in secrets
@@ -118,9 +118,9 @@ def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _add_context(record: logging.LogRecord) -> bool:
-    """Which job and tenant a line is about, and which span it belongs to, as fields of the record."""
-    about, span = current(), trace.get_current_span().get_span_context()
-    fields = {"request_id": about.request_id, "tenant": about.tenant}
+    """Add the job, the tenant and the span to the record, as fields."""
+    context, span = current(), trace.get_current_span().get_span_context()
+    fields = {"request_id": context.request_id, "tenant": context.tenant}
     if span.is_valid:
         fields |= {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
     for name, value in fields.items():
@@ -130,7 +130,7 @@ def _add_context(record: logging.LogRecord) -> bool:
 
 
 class _Text(logging.Formatter):
-    """One line for people. The job stands behind it where the words do not name it."""
+    """One line of text. The job is appended if the message does not contain it."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -142,8 +142,8 @@ class _Text(logging.Formatter):
 
 
 def _json_formatter() -> logging.Formatter:
-    """One object a line: time, level, logger, message, what the context adds, and an exception's text."""
-    from pythonjsonlogger.json import JsonFormatter  # start-up time: only where it is asked for
+    """One JSON object per line: time, level, logger, message, the fields of the context, and an exception's text."""
+    from pythonjsonlogger.json import JsonFormatter  # start-up time: only if this format is set
 
     return JsonFormatter(
         ["levelname", "name", "message"],

@@ -1,4 +1,4 @@
-"""The figures that operators get: their names, units and buckets, in one place."""
+"""The metrics: their names, units and buckets, in one place."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, Meter
 
 SCOPE = "hailuo_mcp"
-"""The name under which spans and figures are filed."""
+"""The instrumentation scope of spans and metrics."""
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""As the semantic conventions ask."""
+"""As the semantic conventions require."""
 GATEWAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 JOB_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 240, 480, 960, 3600)
 POLL_BUCKETS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
@@ -19,7 +19,7 @@ LAG_BUCKETS = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 300, 3600)
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """All instruments. They go nowhere until somebody sets up OpenTelemetry's SDK."""
+    """All instruments. They record nothing until OpenTelemetry's SDK is set up."""
 
     transitions: "Counter"
     spend: "Counter"
@@ -32,8 +32,8 @@ class Metrics:
 
 @cache
 def metrics() -> Metrics:
-    """Those of this process."""
-    from opentelemetry import metrics  # start-up time: before the first job, nothing is counted
+    """The instruments of this process."""
+    from opentelemetry import metrics  # start-up time: nothing is recorded before the first job
 
     return create_metrics(metrics.get_meter(SCOPE))
 
@@ -44,21 +44,21 @@ def create_metrics(meter: "Meter") -> Metrics:
 
     return Metrics(
         transitions=meter.create_counter(
-            "hailuo_mcp.job.transitions", "{job}", "Jobs that came into a state, by model and state."
+            "hailuo_mcp.job.transitions", "{job}", "Jobs that entered a state, by model and state."
         ),
         spend=meter.create_counter(
             "hailuo_mcp.job.spend",
             "{USD}",
             "US dollars that ended jobs cost, as reported, else as estimated; by tenant too.",
         ),
-        polls=histogram("hailuo_mcp.job.polls", "{poll}", "Questions asked until a job had ended.", POLL_BUCKETS),
+        polls=histogram("hailuo_mcp.job.polls", "{poll}", "Polls until a job had ended.", POLL_BUCKETS),
         job_duration=histogram(
             "hailuo_mcp.job.duration", "s", "From a job's submission until its end was seen.", JOB_BUCKETS
         ),
         notice_lag=histogram(
             "hailuo_mcp.job.notice_lag",
             "s",
-            "From a job's completion at the gateway, where that tells the time, until it was seen here.",
+            "From a job's completion at the gateway, where that reports the time, until it was seen here.",
             LAG_BUCKETS,
         ),
         gateway_duration=histogram(
@@ -68,6 +68,6 @@ def create_metrics(meter: "Meter") -> Metrics:
             GATEWAY_BUCKETS,
         ),
         request_duration=histogram(
-            "http.client.request.duration", "s", "Requests to gateways, each by itself.", REQUEST_BUCKETS
+            "http.client.request.duration", "s", "Single requests to gateways.", REQUEST_BUCKETS
         ),
     )

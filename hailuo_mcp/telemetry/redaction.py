@@ -1,4 +1,4 @@
-"""Spans as they may leave this machine. A module of its own, for it needs the SDK."""
+"""Removes texts from spans before they leave this machine. A separate module, because it needs the SDK."""
 
 from collections.abc import Sequence
 
@@ -7,21 +7,21 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
 
-class Scrubbed(SpanExporter):
-    """Hands spans on without the texts of errors: those of the protocol layer quote arguments, those of foreign
-    exceptions anything. `error.type` says what went wrong."""
+class RedactedSpans(SpanExporter):
+    """Passes spans to another exporter without the texts of errors, which may quote arguments or anything else.
+    `error.type` says what went wrong."""
 
-    def __init__(self, to: SpanExporter) -> None:
-        self._to = to
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._to.export([_without_texts(span) for span in spans])
+        return self._exporter.export([_without_texts(span) for span in spans])
 
     def shutdown(self) -> None:
-        self._to.shutdown()
+        self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._to.force_flush(timeout_millis)
+        return self._exporter.force_flush(timeout_millis)
 
 
 def _without_texts(span: ReadableSpan) -> ReadableSpan:

@@ -446,8 +446,8 @@ def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
 @pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
 def test_a_gateway_declares_all_that_is_needed_to_use_it(gateway: type[Gateway]) -> None:
     assert gateway.hosts["base"].startswith("https://")
-    assert gateway.pictures in {"upload", "data", "url"}
-    assert (gateway.pictures == "upload") == ("upload" in gateway.hosts)
+    assert gateway.image_transfer in {"upload", "data", "url"}
+    assert (gateway.image_transfer == "upload") == ("upload" in gateway.hosts)
     assert gateway.has_history == ("history" in gateway.hosts)
     assert gateway.check_hint.endswith(".")
     for model in gateway.models:

@@ -16,7 +16,7 @@ from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
-from hailuo_mcp.sandbox.render import camera
+from hailuo_mcp.sandbox import camera
 from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, open_session, says, settings_for, wired

@@ -56,11 +56,11 @@ async def serving(*steps: Step, tls: ssl.SSLContext | None = None) -> AsyncGener
 
 
 def says(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> Step:
-    """An answer with a length; one that is not true cuts the connection before the end."""
+    """A response with a length; if it is wrong, the connection is closed before the end."""
 
     async def step(_: str, writer: asyncio.StreamWriter) -> None:
-        told = len(body) if length is None else length
-        lines = [f"HTTP/1.1 {status} Said", f"content-length: {told}", *headers]
+        stated = len(body) if length is None else length
+        lines = [f"HTTP/1.1 {status} Said", f"content-length: {stated}", *headers]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     return step
@@ -100,7 +100,7 @@ async def hangs(_: str, writer: asyncio.StreamWriter) -> None:
 
 
 async def drips(_: str, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, for ever."""
+    """A byte now and then, without an end."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
     while True:
         writer.write(b"x")

@@ -107,7 +107,7 @@ def completed(url: str | None, **fields: Any) -> Job:
 
 @contextmanager
 def without_privileges() -> Generator[None]:
-    """As somebody to whom permissions mean something: root may do everything."""
+    """As a user to whom permissions apply: root may do everything."""
     if not hasattr(os, "geteuid"):
         pytest.skip("permissions are another matter on this system")
     if os.geteuid() != 0:

@@ -181,7 +181,7 @@ async def test_no_spelling_of_an_inner_host_gets_past_the_systems_own_reading(ho
         await LinkPolicy(frozenset(), resolve).addresses_for(httpx.URL(f"https://{host}/a.mp4"))
 
 
-async def test_only_a_gateways_own_host_may_lie_inside_and_be_without_tls_there() -> None:
+async def test_only_a_gateways_own_host_may_be_private_and_without_tls_there() -> None:
     policy = _policy("gateway.inside")
     for url in ("http://gateway.inside/a", "https://gateway.inside/a", "http://gateway.inside:9000/a"):
         assert await policy.addresses_for(httpx.URL(url)) == ["10.1.2.3"]

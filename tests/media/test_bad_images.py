@@ -1,4 +1,4 @@
-"""A corpus of pictures that no gateway may see: each is refused with the reason and the cure, and nothing is sent."""
+"""Images that must not be sent to any gateway: each is refused with the reason and a hint, and nothing is sent."""
 
 import base64
 import os
@@ -44,25 +44,25 @@ def _without_end(content: bytes) -> bytes:
 # File name to content, and what the refusal must say of it.
 FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "empty.png": (lambda: b"", ("empty", "0 bytes")),
-    "one-byte.jpg": (lambda: b"\xff", ("not a picture",)),
-    "notes.png": (lambda: b"a shopping list: milk, bread, film", ("not a picture",)),
-    "begins-with-BM.png": (lambda: b"BMW and other makers, a list of what they cost to run", ("not a picture",)),
-    "script.jpg": (lambda: b"#!/bin/sh\necho no picture\n", ("not a picture",)),
-    "zeros.png": (lambda: bytes(5000), ("not a picture",)),
+    "one-byte.jpg": (lambda: b"\xff", ("not an image",)),
+    "notes.png": (lambda: b"a shopping list: milk, bread, film", ("not an image",)),
+    "begins-with-BM.png": (lambda: b"BMW and other makers, a list of what they cost to run", ("not an image",)),
+    "script.jpg": (lambda: b"#!/bin/sh\necho no picture\n", ("not an image",)),
+    "zeros.png": (lambda: bytes(5000), ("not an image",)),
     "drawing.svg": (lambda: SVG, ("SVG",)),
     "drawing.png": (lambda: b'<?xml version="1.0"?>' + SVG, ("SVG or other XML",)),
     "page.jpg": (lambda: b"<!DOCTYPE html><html><body>404</body></html>", ("a web page",)),
     "paper.png": (lambda: b"%PDF-1.7\n%...", ("a PDF",)),
     "clip.png": (lambda: clip(2000), ("a video",)),
-    "archive.png": (_zip, ("not a picture",)),
-    "signature-only.png": (lambda: b"\x89PNG\r\n\x1a\n", ("broken or cut PNG", "8 bytes")),
-    "signature-only.jpg": (lambda: b"\xff\xd8\xff\xe0", ("broken or cut JPEG", "4 bytes")),
-    "cut.png": (lambda: png()[:-400], ("broken or cut PNG",)),
-    "cut-at-the-end.png": (lambda: _without_end(png()), ("broken or cut PNG",)),
-    "cut-in-half.jpg": (lambda: jpeg()[: len(jpeg()) // 2], ("broken or cut JPEG",)),
-    "cut-by-two.jpg": (lambda: jpeg()[:-2], ("broken or cut JPEG",)),
-    "cut-progressive.jpg": (lambda: encoded(picture(), "JPEG", progressive=True)[:-300], ("broken or cut JPEG",)),
-    "flipped.png": (lambda: png()[:200] + b"\xff\x00\xff" + png()[203:], ("broken or cut PNG",)),
+    "archive.png": (_zip, ("not an image",)),
+    "signature-only.png": (lambda: b"\x89PNG\r\n\x1a\n", ("broken or truncated PNG", "8 bytes")),
+    "signature-only.jpg": (lambda: b"\xff\xd8\xff\xe0", ("broken or truncated JPEG", "4 bytes")),
+    "cut.png": (lambda: png()[:-400], ("broken or truncated PNG",)),
+    "cut-at-the-end.png": (lambda: _without_end(png()), ("broken or truncated PNG",)),
+    "cut-in-half.jpg": (lambda: jpeg()[: len(jpeg()) // 2], ("broken or truncated JPEG",)),
+    "cut-by-two.jpg": (lambda: jpeg()[:-2], ("broken or truncated JPEG",)),
+    "cut-progressive.jpg": (lambda: encoded(picture(), "JPEG", progressive=True)[:-300], ("broken or truncated JPEG",)),
+    "flipped.png": (lambda: png()[:200] + b"\xff\x00\xff" + png()[203:], ("broken or truncated PNG",)),
     "still.gif": (lambda: encoded(picture(), "GIF"), ("GIF", "only JPG and PNG", "HAILUO_MCP_FIX_IMAGES")),
     "gif-named.png": (lambda: encoded(picture(), "GIF"), ("GIF file",)),
     "animated.gif": (
@@ -83,8 +83,8 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "too-small-by-one.png": (lambda: png(400, 299), ("400 x 299", "over 300 px")),
     "exactly-300.png": (lambda: png(300, 300), ("300 x 300", "over 300 px")),
     "one-pixel.jpg": (lambda: jpeg(1, 1), ("1 x 1", "over 300 px")),
-    "exactly-2-to-5.png": (lambda: png(400, 1000), ("400 x 1000", "0.4", "excluded")),
-    "exactly-5-to-2.jpg": (lambda: jpeg(1000, 400), ("1000 x 400", "2.5", "excluded")),
+    "exactly-2-to-5.png": (lambda: png(400, 1000), ("400 x 1000", "0.4", "exclusive")),
+    "exactly-5-to-2.jpg": (lambda: jpeg(1000, 400), ("1000 x 400", "2.5", "exclusive")),
     "banner.png": (lambda: png(1200, 310), ("1200 x 310", "3.87", "2.5 (5:2)")),
     # 400 x 1000 as stored would be refused either way; this one only once it is turned upright.
     "tall-once-turned.jpg": (lambda: jpeg(1001, 400, orientation=6), ("400 x 1001", "0.4")),
@@ -97,34 +97,34 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "larger-pixel-bomb.png": (lambda: claiming(60_000, 60_000), ("more than 170 million", "100 million")),
     "bomb-in-a-text.png": (
         lambda: with_chunk(png(), b"zTXt", b"Comment\x00\x00" + zlib.compress(bytes(64 * MB), 9)),
-        ("broken or cut PNG",),
+        ("broken or truncated PNG",),
     ),
     "bomb-in-a-profile.png": (
         lambda: with_chunk(png(), b"iCCP", b"profile\x00\x00" + zlib.compress(bytes(64 * MB), 9)),
-        ("broken or cut PNG",),
+        ("broken or truncated PNG",),
     ),
-    "with-an-archive-behind.png": (lambda: png() + _zip(), ("bytes of something else after the end",)),
-    "cropped-but-not-cut.png": (lambda: png() + png()[200:], ("bytes of something else after the end",)),
+    "with-an-archive-behind.png": (lambda: png() + _zip(), ("bytes of other data after the end",)),
+    "cropped-but-not-cut.png": (lambda: png() + png()[200:], ("bytes of other data after the end",)),
 }
 
-# Other things to give for a picture; `{dir}` is the directory that pictures may come from.
+# Other values for an image; `{dir}` is the directory that images may come from.
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "data:image/png;base64,": ("empty", "0 bytes"),
-    "data:image/png;base64," + base64.b64encode(png()).decode()[:-5]: ("base64 is broken or cut",),
-    "data:image/png;base64," + base64.b64encode(png()[:-600]).decode(): ("broken or cut PNG",),
-    "data:image/png;base64,not*base64!": ("base64 is broken or cut",),
+    "data:image/png;base64," + base64.b64encode(png()).decode()[:-5]: ("base64 is invalid or truncated",),
+    "data:image/png;base64," + base64.b64encode(png()[:-600]).decode(): ("broken or truncated PNG",),
+    "data:image/png;base64,not*base64!": ("base64 is invalid or truncated",),
     "data:image/png,%89PNG%0D%0A": ("without base64",),
     "data:image/png": ("without base64",),
     data_uri(SVG, "image/svg+xml"): ("SVG",),
-    data_uri(b"hello", "image/png"): ("not a picture",),
+    data_uri(b"hello", "image/png"): ("not an image",),
     data_uri(encoded(picture(), "WEBP"), "image/png"): ("WebP file",),
     data_uri(png(200, 200)): ("200 x 200", "over 300 px"),
-    "http://": ("not a usable URL",),
-    "https://exa mple.com/a.png": ("not a usable URL",),
-    "https://[::1/a.png": ("not a usable URL",),
+    "http://": ("not a valid URL",),
+    "https://exa mple.com/a.png": ("not a valid URL",),
+    "https://[::1/a.png": ("not a valid URL",),
     "https://example.com/" + "a" * 2100: ("2120 characters", "2048"),
-    "ftp://example.com/a.png": ("scheme that is not taken",),
-    "s3://bucket/a.png": ("scheme that is not taken",),
+    "ftp://example.com/a.png": ("scheme that is not supported",),
+    "s3://bucket/a.png": ("scheme that is not supported",),
     "file://server/share/a.png": ("names a host",),
     "file:///etc/passwd": ("outside the directories",),
     "C:\\Users\\me\\a.png": ("Windows path",),
@@ -136,7 +136,7 @@ GIVEN: Mapping[str, tuple[str, ...]] = {
     "{dir}/../elsewhere.png": ("outside the directories",),
     "{dir}/missing.png": ("'missing.png' does not exist",),
     "{dir}": ("is a directory",),
-    "{dir}/nul\x00byte.png": ("not a usable path",),
+    "{dir}/nul\x00byte.png": ("not a valid path",),
     "{dir}/" + "n" * 300 + ".png": ("cannot be read",),
 }
 
@@ -151,7 +151,7 @@ async def test_a_bad_file_is_refused_and_nothing_is_sent(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: given[:40].encode("unicode_escape").decode())
-async def test_what_is_no_picture_at_all_is_refused_and_nothing_is_sent(given: str, tmp_path: Path) -> None:
+async def test_what_is_not_an_image_is_refused_and_nothing_is_sent(given: str, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     await _refused(tmp_path, given.replace("{dir}", str(tmp_path / "pictures")), GIVEN[given])
 
@@ -163,12 +163,12 @@ async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
             await session.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
         page = await session.jobs()
     problem = refusal.value.problem
-    said = f"{problem.message} {problem.hint}"
+    text = f"{problem.message} {problem.hint}"
     assert problem.charged == "no"
     assert problem.hint
-    assert "first_frame_image" in said
+    assert "first_frame_image" in text
     for word in words:
-        assert word in said
+        assert word in text
     assert not wire.requests
     assert not page.jobs
 

@@ -1,8 +1,9 @@
-"""Clips joined into one film, seen by decoding it."""
+"""Joins clips into one video, and decodes it."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PyAV and numpy leave parts of their types open.
 
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ def render(
 
 @dataclass(frozen=True)
 class Seen:
-    """A film, decoded."""
+    """A decoded video."""
 
     size: tuple[int, int]
     times: list[Fraction]
@@ -89,7 +90,7 @@ def assert_runs_on(film: Seen, frames: int, seconds: float, frame_seconds: float
     assert max(gaps) < 1.6 * frame_seconds, "no hole between two clips"
 
 
-async def test_clips_made_alike_are_put_together_as_they_are(tmp_path: Path) -> None:
+async def test_clips_with_the_same_encoding_are_copied_as_they_are(tmp_path: Path) -> None:
     clips = [render(tmp_path / f"{n}.mp4", colour, 24 + n) for n, colour in enumerate((RED, GREEN, BLUE))]
     film = await join(clips, tmp_path / "film.mp4")
     shown = seen(film.path)
@@ -98,7 +99,7 @@ async def test_clips_made_alike_are_put_together_as_they_are(tmp_path: Path) -> 
     assert film.notes == ()
     assert film.seconds == pytest.approx(75 / 24, abs=1e-6)
     assert decode_times(film.path) == sorted(set(decode_times(film.path)))
-    # As they are: every picture of the film is bit for bit that of its clip.
+    # As they are: every packet of the video is bit for bit that of its clip.
     assert [bytes(p) for p in _packets(film.path)] == [bytes(p) for clip in clips for p in _packets(clip)]
 
 
@@ -107,23 +108,23 @@ def _packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-async def test_a_clip_may_come_twice_and_the_film_may_be_one_clip(tmp_path: Path) -> None:
+async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
     assert len(seen((await join([clip, clip], tmp_path / "two.mp4")).path).times) == 48
     assert len(seen((await join([clip], tmp_path / "one.mp4")).path).times) == 24
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "note"),
     [
         ({"size": (640, 360)}, "bars where the shape differs"),
-        ({"size": (360, 480)}, "Clips of 360 x 480 were fitted in"),
-        ({"rate": 30}, "encoded anew at 480 x 360"),
-        ({"profile": "baseline", "bf": "0"}, "encoded anew"),
+        ({"size": (360, 480)}, "Clips of 360 x 480 were scaled to fit"),
+        ({"rate": 30}, "re-encoded at 480 x 360"),
+        ({"profile": "baseline", "bf": "0"}, "re-encoded"),
     ],
 )
-async def test_clips_of_another_make_are_encoded_anew_in_the_size_of_the_first(
-    tmp_path: Path, other: dict[str, str], said: str
+async def test_clips_with_another_encoding_are_re_encoded_in_the_size_of_the_first(
+    tmp_path: Path, other: dict[str, str], note: str
 ) -> None:
     first = render(tmp_path / "a.mp4", RED)
     second = render(tmp_path / "b.mp4", GREEN, **other)  # pyright: ignore[reportArgumentType]
@@ -133,7 +134,7 @@ async def test_clips_of_another_make_are_encoded_anew_in_the_size_of_the_first(
     assert shown.size == (480, 360)
     assert_runs_on(shown, 72, 2 + 24 / rate)
     assert shown.order == "RGR"
-    assert said in " ".join(film.notes)
+    assert note in " ".join(film.notes)
     bars = "size" in other
     assert (max(shown.corners[36]) < 40) is bars, "bars are black"
     assert max(shown.corners[0]) > 100
@@ -152,7 +153,7 @@ async def test_an_odd_size_becomes_an_even_one(tmp_path: Path) -> None:
     assert seen(film.path).order == "RG"
 
 
-async def test_an_earlier_film_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Path) -> None:
     clip, target = render(tmp_path / "a.mp4", RED), tmp_path / "film.mp4"
     target.write_bytes(b"the earlier film")
     (tmp_path / "broken.mp4").write_bytes(clip.read_bytes()[:300])
@@ -164,7 +165,7 @@ async def test_an_earlier_film_is_replaced_only_by_a_whole_one(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "broken.mp4", "film.mp4"]
 
 
-async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_join_leaves_no_files(tmp_path: Path) -> None:
     clips = [render(tmp_path / "a.mp4", RED, 10), render(tmp_path / "b.mp4", GREEN, 600, size=(1280, 720))]
     with anyio.move_on_after(0.3) as gave_up:
         await join(clips, tmp_path / "film.mp4")
@@ -172,17 +173,17 @@ async def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_a_place_that_cannot_take_a_film_is_refused_beforehand(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"'film\.mkv' is no name"):
+def test_a_target_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'film\.mkv' is not a name"):
         check_joinable(tmp_path / "film.mkv")
-    with pytest.raises(InvalidInput, match="No film can be written in"):
+    with pytest.raises(InvalidInput, match="is not writable"):
         check_joinable(tmp_path / "missing" / "film.mp4")
     (tmp_path / "dir.mp4").mkdir()
     with pytest.raises(InvalidInput, match="is a directory"):
         check_joinable(tmp_path / "dir.mp4")
 
 
-async def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_clip_is_named(tmp_path: Path) -> None:
     for name, content in {"text": b"nothing", "empty": b"", "list": b"#EXTM3U\n/etc/passwd\n"}.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
         with pytest.raises(InvalidInput, match=f"{name}.mp4 cannot be read"):
@@ -191,15 +192,16 @@ async def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
         await join([tmp_path / "missing.mp4"], tmp_path / "film.mp4")
 
 
-async def test_a_full_disk_is_told_in_the_systems_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_cannot_be_written_is_reported_with_the_systems_text(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
-
-    def full(_: Path, target: Path) -> Path:
-        raise OSError(28, "with a text of its own", str(target))
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(InvalidInput, match="could not be written: No space left on device"):
-        await join([clip], tmp_path / "film.mp4")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(InvalidInput, match="could not be written: File too large"):
+            await join([clip], tmp_path / "film.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_without_the_media_extra_the_error_says_how_to_install_it(tmp_path: Path) -> None:

@@ -9,35 +9,35 @@ import pytest
 
 from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, NetworkError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.downloads import DownloadPolicy
 from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving
 from tests.media.samples import clip, completed
 
 CLIP = clip(300_000)
 OTHER = clip(300_000, seed=7)
-QUICK = Patience(attempts=3, wait_initial=0.001, wait_max=0.001)
+QUICK = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001)
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
 async def _save(
-    directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9
+    directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9
 ) -> tuple[bytes, FarEnd]:
-    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=patience, max_bytes=max_bytes)
+    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=policy, max_bytes=max_bytes)
     async with serving(*steps) as far_end:
         path = await store.save(completed(far_end.url()))
     assert [file.name for file in directory.iterdir()] == [path.name]
     return path.read_bytes(), far_end
 
 
-async def _fails(directory: Path, *steps: Step, patience: Patience = QUICK, max_bytes: int = 10**9) -> HailuoError:
+async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> HailuoError:
     with pytest.raises(HailuoError) as failed:
-        await _save(directory, *steps, patience=patience, max_bytes=max_bytes)
+        await _save(directory, *steps, policy=policy, max_bytes=max_bytes)
     assert not list(directory.iterdir())
     assert failed.value.problem.charged == "no"
     return failed.value
 
 
-async def test_a_clip_that_comes_whole_is_asked_for_once(tmp_path: Path) -> None:
+async def test_a_clip_that_arrives_complete_is_requested_once(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == [""]
@@ -45,13 +45,13 @@ async def test_a_clip_that_comes_whole_is_asked_for_once(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("offset", [0, 1, 8, 1000, 65_536, 150_000, len(CLIP) - 1])
-async def test_after_a_cut_only_the_rest_is_asked_for(offset: int, tmp_path: Path) -> None:
+async def test_after_an_interruption_only_the_rest_is_requested(offset: int, tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=offset), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", f"{offset}-" if offset else ""]
 
 
-async def test_any_number_of_cuts_is_overcome_as_long_as_the_clip_grows(tmp_path: Path) -> None:
+async def test_any_number_of_interruptions_is_accepted_while_there_is_progress(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(clip(2_000_000), cut_after=70_000))
     assert content == clip(2_000_000)
     assert len(far_end.heads) == 29
@@ -76,30 +76,32 @@ async def test_nothing_of_a_longer_beginning_stays_behind_a_shorter_clip(tmp_pat
 
 
 async def test_a_range_that_begins_earlier_than_asked_is_put_where_it_belongs(tmp_path: Path) -> None:
-    told = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
-    content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], told))
+    header = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
+    content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], header))
     assert content == CLIP
 
 
 @pytest.mark.parametrize(
-    "told",
+    "header",
     [
         "content-range: bytes 100000-299999/300000",
         "content-range: bytes 90000-299999/400000",
         "content-range: nonsense",
         "content-range: bytes */300000",
-        "x-nothing: told",
+        "x-nothing: header",
     ],
 )
-async def test_a_range_that_does_not_fit_is_thrown_away_and_the_whole_asked_for(told: str, tmp_path: Path) -> None:
+async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_requested(
+    header: str, tmp_path: Path
+) -> None:
     content, far_end = await _save(
-        tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], told), ranged(CLIP)
+        tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[100_000:], header), ranged(CLIP)
     )
     assert content == CLIP
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_part_that_nobody_asked_for_is_completed(tmp_path: Path) -> None:
+async def test_a_part_that_was_not_requested_is_completed(tmp_path: Path) -> None:
     part = says(206, CLIP[:80_000], f"content-range: bytes 0-79999/{len(CLIP)}")
     content, far_end = await _save(tmp_path, part, ranged(CLIP))
     assert content == CLIP
@@ -115,7 +117,7 @@ async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_weak_etag_is_no_proof(tmp_path: Path) -> None:
+async def test_a_weak_etag_is_not_used(tmp_path: Path) -> None:
     _, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000, etag='W/"one"'), ranged(CLIP))
     assert far_end.header("if-range") == ["", ""]
 
@@ -127,13 +129,13 @@ async def test_nothing_left_to_ask_for_is_the_end(tmp_path: Path) -> None:
     assert content == CLIP
 
 
-async def test_a_range_refused_otherwise_begins_anew(tmp_path: Path) -> None:
+async def test_a_range_refused_otherwise_starts_again(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_without_a_length_the_clips_own_boxes_tell_whether_it_is_whole(tmp_path: Path) -> None:
+async def test_without_a_length_the_clips_own_boxes_show_whether_it_is_complete(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, raw(OK + b"\r\n" + CLIP[:200_000]), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "200000-"]
@@ -142,7 +144,7 @@ async def test_without_a_length_the_clips_own_boxes_tell_whether_it_is_whole(tmp
     assert (content, far_end.ranges) == (CLIP, [""])
 
 
-async def test_a_clip_in_chunks_is_taken_and_one_without_its_last_chunk_is_not_whole(tmp_path: Path) -> None:
+async def test_a_clip_in_chunks_is_accepted_and_one_without_its_last_chunk_is_not_complete(tmp_path: Path) -> None:
     def chunks(content: bytes) -> bytes:
         return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in re.findall(b".{1,9999}", content, re.DOTALL))
 
@@ -159,7 +161,7 @@ async def test_a_packed_clip_is_unpacked_and_never_resumed(tmp_path: Path) -> No
     assert far_end.ranges == ["", ""]
 
 
-async def test_a_small_answer_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
+async def test_a_small_response_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
     bomb = gzip.compress(CLIP + bytes(40_000_000))
     error = await _fails(tmp_path, says(200, bomb, "content-encoding: gzip"), max_bytes=2_000_000)
     assert "larger than 1 MB" in error.problem.message
@@ -181,14 +183,14 @@ async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, t
     assert not error.problem.safe_to_retry
 
 
-async def test_a_clip_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
+async def test_a_clip_of_exactly_the_limit_is_accepted(tmp_path: Path) -> None:
     assert (await _save(tmp_path, ranged(CLIP), max_bytes=len(CLIP)))[0] == CLIP
 
 
 @pytest.mark.parametrize("step", [drips, hangs])
 async def test_a_download_ends_at_its_deadline_however_slow_the_server(step: Step, tmp_path: Path) -> None:
     began = asyncio.get_running_loop().time()
-    error = await _fails(tmp_path, step, patience=Patience(total=0.3))
+    error = await _fails(tmp_path, step, policy=DownloadPolicy(total_timeout=0.3))
     assert isinstance(error, NetworkError)
     assert asyncio.get_running_loop().time() - began < 2
 
@@ -198,18 +200,18 @@ async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None
         await ranged(CLIP, cut_after=100_000)(head, writer)
         await hangs(head, writer)
 
-    patience = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, silence=0.2)
-    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), patience=patience)
+    policy = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001, read_timeout=0.2)
+    content, far_end = await _save(tmp_path, stalls, ranged(CLIP), policy=policy)
     assert content == CLIP
     assert far_end.ranges == ["", "100000-"]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_a_link_that_is_gone_is_told_as_expired_at_once(status: int, tmp_path: Path) -> None:
+async def test_a_link_that_no_longer_works_is_reported_as_expired_at_once(status: int, tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, says(status)), Expired)
 
 
-async def test_a_link_that_dies_half_way_is_told_as_expired(tmp_path: Path) -> None:
+async def test_a_link_that_expires_during_the_download_is_reported_as_expired(tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), Expired)
 
 
@@ -227,15 +229,15 @@ async def test_lasting_trouble_is_given_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "step", [says(200, b"<html>not yet</html>"), says(200), raw(OK + b"\r\n<html></html>"), says(200, CLIP[4:])]
 )
-async def test_what_is_no_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
+async def test_what_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
     error = await _fails(tmp_path, step)
     assert isinstance(error, GatewayError)
-    assert "no MP4" in error.problem.message
+    assert "did not return an MP4" in error.problem.message
 
 
 @pytest.mark.parametrize("step", [says(204), says(418), says(416)])
-async def test_any_other_answer_is_an_error(step: Step, tmp_path: Path) -> None:
-    assert "answered with status" in (await _fails(tmp_path, step)).problem.message
+async def test_any_other_status_is_an_error(step: Step, tmp_path: Path) -> None:
+    assert "returned status" in (await _fails(tmp_path, step)).problem.message
 
 
 @pytest.mark.parametrize("step", [raw(b"nonsense\r\n\r\n"), raw(b""), raw(OK + b"content-length: many\r\n\r\nx")])
@@ -243,8 +245,8 @@ async def test_a_server_that_speaks_no_http_is_a_network_error(step: Step, tmp_p
     assert isinstance(await _fails(tmp_path, step), NetworkError)
 
 
-async def test_a_port_where_nobody_listens_is_a_network_error(tmp_path: Path) -> None:
+async def test_a_closed_port_is_a_network_error(tmp_path: Path) -> None:
     async with serving(says(200)) as far_end:
         pass
     with pytest.raises(NetworkError):
-        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK).save(completed(far_end.url()))
+        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK).save(completed(far_end.url()))

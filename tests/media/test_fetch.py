@@ -14,13 +14,13 @@ from cryptography.x509.oid import NameOID
 
 from hailuo_mcp.core.errors import NetworkError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.downloads import DownloadPolicy
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused, Resolve
 from tests.media.far_end import Step, ranged, redirects, says, serving
 from tests.media.samples import clip, completed
 
 CLIP = clip()
-QUICK = Patience(attempts=2, wait_initial=0.001, wait_max=0.001)
+QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
 LOOPBACK = frozenset({"127.0.0.1"})
 
 
@@ -54,9 +54,9 @@ async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
         ("//public.example/clip.mp4", "not https"),
         ("file:///etc/passwd", "not https"),
         ("gopher://public.example/", "not https"),
-        ("data:video/mp4;base64,AAAA", "no usable URL"),
+        ("data:video/mp4;base64,AAAA", "not a valid URL"),
         ("https://me:secret@public.example/", "user name"),
-        ("https://[10.0.0.1/", "no usable URL"),
+        ("https://[10.0.0.1/", "not a valid URL"),
         ("http://127.0.0.1:99999999/", "port 99999999"),
     ],
 )
@@ -65,7 +65,7 @@ async def test_a_redirect_that_leads_inside_or_out_of_https_is_refused(location:
         return {"inside.example": ["10.0.0.1"], "public.example": ["93.184.216.34"]}.get(host, [host.strip("[]")])
 
     async with serving(redirects(location)) as far_end:
-        store = ClipStore(tmp_path, own_hosts=LOOPBACK, patience=QUICK, resolve=resolve)
+        store = ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK, resolve=resolve)
         with pytest.raises(LinkRefused, match=why) as refused:
             await store.save(completed(far_end.url()))
     assert len(far_end.heads) == 1
@@ -108,7 +108,7 @@ async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_
         return answers.pop() if host == "cdn.example" else [host]
 
     async with serving(says(503)) as far_end:
-        store = ClipStore(tmp_path, own_hosts=LOOPBACK, patience=QUICK, resolve=resolve)
+        store = ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK, resolve=resolve)
         with pytest.raises(LinkRefused, match=r"private address 127\.0\.0\.1"):
             await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
         with pytest.raises(LinkRefused, match=r"private address 10\.0\.0\.1"):
@@ -116,10 +116,10 @@ async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_
     assert not far_end.heads
 
 
-async def test_the_next_address_is_tried_where_the_first_does_not_answer(tmp_path: Path) -> None:
+async def test_the_next_address_is_tried_if_the_first_does_not_respond(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         resolve = _knowing(gateway_example=["::1", "127.0.0.1"])
-        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, patience=QUICK)
+        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, policy=QUICK)
         assert (await store.save(completed(far_end.url(host="gateway.example")))).read_bytes() == CLIP
 
 
@@ -192,7 +192,7 @@ async def _over_tls(
         store = ClipStore(
             directory / "clips",
             own_hosts=frozenset({asked}),
-            patience=QUICK,
+            policy=QUICK,
             resolve=lambda host, port: _loopback(),
         )
         return names, await store.save(completed(far_end.url(host=asked, scheme="https")))

@@ -56,8 +56,8 @@ async def test_the_last_frame_is_found_however_the_clip_is_laid_out(flags: str, 
 
 async def test_the_last_frame_is_found_where_the_clip_is_longer_than_it_says(film: Path, tmp_path: Path) -> None:
     content = bytearray(film.read_bytes())
-    told = content.index(b"mdhd") + 20
-    content[told : told + 4] = (int.from_bytes(content[told : told + 4]) // 2).to_bytes(4)
+    offset = content.index(b"mdhd") + 20
+    content[offset : offset + 4] = (int.from_bytes(content[offset : offset + 4]) // 2).to_bytes(4)
     (tmp_path / "film.mp4").write_bytes(content)
     assert _shade(await last_frame(tmp_path / "film.mp4")) > 250
 

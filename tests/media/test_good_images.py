@@ -1,4 +1,4 @@
-"""Pictures that are sent as they are, and what is said with them."""
+"""Images that are sent as they are, and the warnings about them."""
 
 import base64
 import subprocess
@@ -34,13 +34,13 @@ ANY = ImageRules()
         (jpeg() + b"a moving picture that a phone appended", "image/jpeg"),
     ],
 )
-async def test_a_picture_that_breaks_no_rule_is_sent_as_it_is(content: bytes, media_type: str) -> None:
+async def test_an_image_that_breaks_no_rule_is_sent_as_it_is(content: bytes, media_type: str) -> None:
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (content, media_type, ())
     assert found.data_uri == data_uri(content, media_type)
 
 
-async def test_a_picture_of_a_phone_with_a_second_one_inside_is_a_jpeg() -> None:
+async def test_a_photo_of_a_phone_with_a_second_image_inside_is_a_jpeg() -> None:
     content = encoded(picture(), "MPO", save_all=True, append_images=[picture()])
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (content, "image/jpeg", ())
@@ -68,13 +68,14 @@ async def test_the_same_content_has_the_same_digest_wherever_it_came_from(tmp_pa
     assert (await read_image("first_frame_image", data_uri(png(401)), rules)).digest not in given
 
 
-async def test_a_picture_turned_by_its_exif_data_is_measured_turned_and_sent_as_it_is() -> None:
+async def test_an_image_rotated_by_its_exif_data_is_measured_rotated_and_sent_as_it_is() -> None:
     # As stored 1200 x 310, a ratio that is refused; 310 x 1200 would be, too. 900 x 400 fits either way.
     content = jpeg(900, 400, orientation=6)
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert found.content == content
     assert found.warnings == (
-        "first_frame_image is turned by its EXIF data, which a gateway may ignore; HAILUO_MCP_FIX_IMAGES=1 applies it.",
+        "first_frame_image is rotated by its EXIF data, which a gateway may ignore; "
+        "HAILUO_MCP_FIX_IMAGES=1 applies it.",
     )
 
 
@@ -94,15 +95,15 @@ async def test_an_orientation_that_means_nothing_turns_nothing(value: bytes) -> 
 
 
 @pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00XX*\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b""])
-async def test_broken_exif_data_does_not_make_a_broken_picture(exif: bytes) -> None:
+async def test_broken_exif_data_does_not_make_a_broken_image(exif: bytes) -> None:
     for content in (encoded(picture(), "JPEG", exif=exif), with_chunk(png(), b"eXIf", exif[6:])):
         assert (await read_image("first_frame_image", data_uri(content), ANY)).content == content
 
 
-async def test_a_picture_over_10_mb_is_sent_with_a_warning() -> None:
+async def test_an_image_over_10_mb_is_sent_with_a_warning() -> None:
     content = with_chunk(png(), b"juNk", bytes(BYTES_WARN))
     found = await read_image("first_frame_image", data_uri(content), ANY)
-    assert found.warnings == ("first_frame_image has 10.0 MB; some gateways take no more than 10 MB.",)
+    assert found.warnings == ("first_frame_image has 10.0 MB; some gateways accept no more than 10 MB.",)
 
 
 async def test_colours_that_may_look_wrong_are_remarked_on() -> None:
@@ -122,7 +123,7 @@ async def test_a_url_is_passed_on_and_never_fetched() -> None:
     assert (found.url, found.content, found.shown) == (url, b"", url)
 
 
-def test_what_pillow_remarks_on_odd_pictures_never_reaches_stderr(tmp_path: Path) -> None:
+def test_warnings_of_pillow_never_reach_stderr(tmp_path: Path) -> None:
     code = """
 import anyio, sys
 from pathlib import Path
@@ -145,4 +146,4 @@ anyio.run(main)
     )
     ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30)
     assert ran.stderr == ""
-    assert "broken or cut PNG" in ran.stdout
+    assert "broken or truncated PNG" in ran.stdout

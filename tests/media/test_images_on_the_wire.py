@@ -1,4 +1,4 @@
-"""What each gateway gets of a local picture: Segmind an upload, once a content; AI/ML API the bytes; APIXO nothing."""
+"""How a local image is sent: to Segmind by an upload per content; to the AI/ML API as bytes; to APIXO not at all."""
 
 import base64
 import hashlib
@@ -91,7 +91,7 @@ async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: 
     async with opened as session:
         await session.generate({**given, "model": "minimax/hailuo-2.3-fast"})
         for call in (SEGMIND, AIMLAPI):
-            with pytest.raises(HailuoError, match="only JPG and PNG are taken"):
+            with pytest.raises(HailuoError, match="only JPG and PNG are accepted"):
                 await session.generate({**given, "model": call["model"]})
     (body,) = _submissions(wire)
     head, _, payload = body["first_frame_image"].partition(",")
@@ -128,7 +128,7 @@ async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Pa
     async with opened as session:
         outcome = await session.generate({**SEGMIND, "first_frame_image": str(tmp_path / "pictures/a.webp")})
     assert _uploads(wire)[0].startswith("data:image/jpeg;base64,")
-    assert "first_frame_image was mended before sending: WebP became JPEG." in outcome.job.warnings
+    assert "first_frame_image was fixed before sending: WebP became JPEG." in outcome.job.warnings
 
 
 async def test_a_dry_run_reads_the_picture_and_sends_nothing(tmp_path: Path) -> None:

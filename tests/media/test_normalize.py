@@ -1,4 +1,4 @@
-"""HAILUO_MCP_FIX_IMAGES=1: what would be refused is made fit, and said."""
+"""HAILUO_MCP_FIX_IMAGES=1: an image that would be refused is fixed, with a warning."""
 
 import sys
 import zipfile
@@ -10,14 +10,14 @@ from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVar
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.images import BYTES_MAX, ImageRules, LoadedImage, read_image
-from hailuo_mcp.media.normalize import mended
+from hailuo_mcp.media.normalize import normalize
 from tests.media.samples import ORIENTATION, data_uri, encoded, jpeg, opened, picture, png, with_chunk
 
 register_heif_opener()  # so that Pillow can write them
 
 
 async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
-    """The mended picture, which must be one that is taken as it is; and the warning."""
+    """The fixed image, which must be accepted as it is, and the warning."""
     found = await read_image("first_frame_image", data_uri(content), ImageRules(fix=True))
     again = await read_image("first_frame_image", found.data_uri, ImageRules(fix=False))
     assert again.content == found.content
@@ -31,13 +31,13 @@ async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
 async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
     if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
         pytest.skip(f"this Pillow cannot write {kind}")
-    found, said = await _fixed(encoded(picture(), kind))
+    found, warning = await _fixed(encoded(picture(), kind))
     assert found.media_type == "image/jpeg"
-    assert said == f"first_frame_image was mended before sending: {name} became JPEG."
+    assert warning == f"first_frame_image was fixed before sending: {name} became JPEG."
     assert opened(found.content).size == (400, 320)
 
 
-async def test_a_webp_stays_one_where_the_gateway_takes_it() -> None:
+async def test_a_webp_stays_one_if_the_gateway_accepts_it() -> None:
     content = encoded(picture(), "WEBP")
     for fix in (False, True):
         rules = ImageRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
@@ -49,35 +49,35 @@ async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
     content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
     rules = ImageRules(formats=("JPEG", "PNG", "WebP"))
     found = await read_image("first_frame_image", data_uri(content), rules)
-    assert found.warnings == ("first_frame_image is animated; only its first picture can count.",)
+    assert found.warnings == ("first_frame_image is animated; only its first frame is used.",)
 
 
 async def test_a_cut_webp_is_refused() -> None:
     content = encoded(picture(), "WEBP")
-    with pytest.raises(InvalidImage, match="broken or cut WebP file"):
+    with pytest.raises(InvalidImage, match="broken or truncated WebP file"):
         await read_image(
             "first_frame_image", data_uri(content[: len(content) // 2]), ImageRules(formats=("PNG", "WebP"))
         )
 
 
-async def test_only_the_first_of_several_pictures_is_taken() -> None:
+async def test_only_the_first_of_several_frames_is_used() -> None:
     pictures = [picture().rotate(turn) for turn in (90, 180)]
     for kind in ("GIF", "WEBP", "TIFF"):
-        found, said = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
-        assert "the first of its 3 pictures was taken" in said
+        found, warning = await _fixed(encoded(picture(), kind, save_all=True, append_images=pictures))
+        assert "the first of its 3 frames was used" in warning
         assert _top_is_darker(opened(found.content))
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-async def test_a_turned_picture_is_turned_upright(orientation: int) -> None:
-    found, said = await _fixed(jpeg(800, 400, orientation=orientation))
+async def test_an_image_is_rotated_as_its_exif_data_says(orientation: int) -> None:
+    found, warning = await _fixed(jpeg(800, 400, orientation=orientation))
     image = opened(found.content)
     assert image.size == ((400, 800) if orientation >= 5 else (800, 400))
     assert image.getexif().get(ORIENTATION) is None
-    assert said == "first_frame_image was mended before sending: turned as its EXIF data says."
+    assert warning == "first_frame_image was fixed before sending: rotated as its EXIF data says."
 
 
-async def test_a_picture_that_is_too_tall_once_turned_stays_refused() -> None:
+async def test_an_image_that_is_too_tall_once_turned_stays_refused() -> None:
     with pytest.raises(InvalidImage, match="400 x 1001"):
         await _fixed(jpeg(1001, 400, orientation=6))
 
@@ -88,47 +88,47 @@ async def test_transparency_is_kept_where_there_is_room() -> None:
     assert opened(found.content).mode == "RGBA"
 
 
-async def test_a_channel_that_hides_nothing_is_no_transparency() -> None:
+async def test_an_opaque_alpha_channel_is_not_transparency() -> None:
     found, _ = await _fixed(encoded(picture().convert("RGBA"), "WEBP", lossless=True))
     assert found.media_type == "image/jpeg"
 
 
 def test_transparency_becomes_white_where_there_is_no_room() -> None:
-    content, kind, done = mended(picture(mode="RGBA"), turned=False, bytes_max=20_000, side_over=300)
+    content, kind, done = normalize(picture(mode="RGBA"), rotated=False, bytes_max=20_000, side_over=300)
     assert (kind, done) == ("JPEG", ["transparency became white"])
     assert len(content) <= 20_000
     assert opened(content).getpixel((200, 160)) == pytest.approx((255, 255, 255), abs=60)
 
 
-def test_a_large_picture_shrinks_no_further_than_it_must_and_may() -> None:
+def test_a_large_image_is_resized_no_more_than_needed_and_allowed() -> None:
     noise = Image.effect_noise((1600, 1300), 80)
-    content, _, done = mended(noise, turned=False, bytes_max=900_000, side_over=300)
-    assert (opened(content).size, done) == ((800, 650), ["shrunk from 1600 x 1300 to 800 x 650 px"])
-    content, _, _ = mended(noise, turned=False, bytes_max=1000, side_over=300)
+    content, _, done = normalize(noise, rotated=False, bytes_max=900_000, side_over=300)
+    assert (opened(content).size, done) == ((800, 650), ["resized from 1600 x 1300 to 800 x 650 px"])
+    content, _, _ = normalize(noise, rotated=False, bytes_max=1000, side_over=300)
     assert opened(content).size == (400, 325)  # half of it would be too small to be taken
 
 
-async def test_a_file_over_20_mb_is_written_anew() -> None:
+async def test_a_file_over_20_mb_is_re_encoded() -> None:
     found, _ = await _fixed(with_chunk(png(), b"juNk", bytes(BYTES_MAX)))
     assert len(found.content) < 1_000_000
 
 
-async def test_what_follows_the_end_of_a_png_is_left_out() -> None:
+async def test_what_follows_the_end_of_a_png_is_removed() -> None:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("secret.txt", "x")
-    found, said = await _fixed(png() + archive.getvalue())
+    found, warning = await _fixed(png() + archive.getvalue())
     assert found.content == png()
-    assert said == (
-        f"first_frame_image was mended before sending: {len(archive.getvalue())} bytes after the picture's end were "
-        "left out."
+    assert warning == (
+        f"first_frame_image was fixed before sending: {len(archive.getvalue())} bytes after the image's end were "
+        "removed."
     )
 
 
-async def test_printers_colours_become_those_of_screens() -> None:
-    found, said = await _fixed(jpeg(mode="CMYK"))
+async def test_cmyk_colors_become_rgb() -> None:
+    found, warning = await _fixed(jpeg(mode="CMYK"))
     assert opened(found.content).mode == "RGB"
-    assert "CMYK became RGB" in said
+    assert "CMYK became RGB" in warning
 
 
 async def test_deep_greys_stay_greys() -> None:
@@ -136,7 +136,7 @@ async def test_deep_greys_stay_greys() -> None:
     assert _top_is_darker(opened(found.content))
 
 
-async def test_depths_of_no_known_range_are_refused() -> None:
+async def test_depths_of_unknown_range_are_refused() -> None:
     with pytest.raises(InvalidImage, match="could not be converted"):
         await _fixed(encoded(picture(mode="F"), "TIFF"))
 
@@ -149,7 +149,7 @@ async def test_a_colour_profile_is_kept() -> None:
     assert opened(found.content).info["icc_profile"] == profile
 
 
-async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_heic_is_offered_to_be_fixed_only_if_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     given = data_uri(encoded(picture(), "HEIF"))
     with pytest.raises(InvalidImage) as refused:
         await read_image("first_frame_image", given, ImageRules())
@@ -161,11 +161,11 @@ async def test_a_heic_is_only_promised_to_be_mended_where_it_can_be(monkeypatch:
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
 
 
-async def test_a_picture_of_a_telephone_becomes_an_upright_jpg() -> None:
+async def test_a_photo_of_a_phone_becomes_an_upright_jpg() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    found, said = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
-    assert said.startswith("first_frame_image was mended before sending: HEIC became JPEG")
+    found, warning = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
+    assert warning.startswith("first_frame_image was fixed before sending: HEIC became JPEG")
     assert opened(found.content).size == (400, 800)
     assert opened(found.content).getexif().get(ORIENTATION) is None
 
@@ -178,13 +178,13 @@ async def test_what_cannot_be_cured_stays_refused(content: bytes) -> None:
         await _fixed(content)
 
 
-async def test_a_good_picture_is_not_touched() -> None:
+async def test_a_good_image_is_not_touched() -> None:
     for content in (png(), jpeg(), png(mode="RGBA"), png(mode="P")):
-        found, said = await _fixed(content)
-        assert (found.content, said) == (content, "")
+        found, warning = await _fixed(content)
+        assert (found.content, warning) == (content, "")
 
 
-async def test_the_same_picture_is_mended_to_the_same_bytes() -> None:
+async def test_the_same_image_is_fixed_to_the_same_bytes() -> None:
     content = encoded(picture(mode="RGBA"), "WEBP")
     assert (await _fixed(content))[0].digest == (await _fixed(content))[0].digest
 

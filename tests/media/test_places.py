@@ -1,4 +1,4 @@
-"""Where local pictures may come from, and how much of a file is read to find out that it is none."""
+"""Where local images may come from, and how much of a file is read that is not an image."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def _bytes_read() -> int:
 
 @pytest.mark.skipif(not COUNTERS.exists(), reason="this system does not count what a thread reads")
 @pytest.mark.parametrize("size", [10, 31, 32, 33, 8192, 100 * 1024 * 1024])
-def test_a_file_that_is_no_picture_is_read_no_further_than_its_header(size: int, tmp_path: Path) -> None:
+def test_only_the_header_of_a_file_that_is_not_an_image_is_read(size: int, tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_bytes(b"not a pict")
     os.truncate(path, size)
@@ -41,7 +41,7 @@ def test_a_file_that_is_no_picture_is_read_no_further_than_its_header(size: int,
     assert _bytes_read() - before - idle <= HEADER_BYTES
 
 
-async def test_a_picture_is_taken_by_its_content_and_not_by_its_name(tmp_path: Path) -> None:
+async def test_an_image_is_detected_by_its_content_not_its_name(tmp_path: Path) -> None:
     path = tmp_path / "picture.txt"
     path.write_bytes(png())
     assert await _read(path, rules_for(tmp_path)) == png()
@@ -55,7 +55,7 @@ async def test_a_path_may_be_written_as_a_file_url(form: str, tmp_path: Path) ->
     assert await _read(given, rules_for(tmp_path)) == png()
 
 
-async def test_without_a_setting_pictures_come_from_the_home_directory_but_no_hidden_folder(
+async def test_without_a_setting_images_come_from_the_home_directory_but_no_hidden_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -86,7 +86,7 @@ async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
     assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
 
 
-async def test_a_neighbour_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
+async def test_a_neighbor_whose_name_starts_the_same_is_outside(tmp_path: Path) -> None:
     (tmp_path / "pictures-of-others").mkdir()
     (tmp_path / "pictures-of-others/a.png").write_bytes(png())
     assert "outside" in await _refusal(tmp_path / "pictures-of-others/a.png", rules_for(tmp_path / "pictures"))
@@ -116,26 +116,26 @@ async def test_an_allowed_directory_may_itself_be_a_link(tmp_path: Path) -> None
     assert await _read(tmp_path / "pictures/a.png", rules_for(tmp_path / "pictures")) == png()
 
 
-async def test_a_refusal_does_not_tell_whether_a_file_outside_exists(tmp_path: Path) -> None:
+async def test_a_refusal_does_not_reveal_whether_a_file_outside_exists(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
     outside.mkdir()
     (outside / "there.png").write_bytes(png())
     (outside / "text.png").write_text("text")
     os.mkfifo(outside / "pipe.png")
-    said = {
+    messages = {
         (await _refusal(outside / name, rules_for(inside))).replace(name, "NAME")
         for name in ("there.png", "text.png", "pipe.png", "missing.png", "no/such/folder.png", "there.png/below.png")
     }
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize("where", ["~root/a.png", "~nobody-of-that-name/a.png"])
-async def test_a_refusal_does_not_tell_which_users_there_are(where: str, tmp_path: Path) -> None:
+async def test_a_refusal_does_not_reveal_which_users_exist(where: str, tmp_path: Path) -> None:
     assert "outside the directories" in await _refusal(where, rules_for(tmp_path))
 
 
-async def test_a_file_that_may_not_be_read_is_told_from_one_that_is_missing(tmp_path: Path) -> None:
+async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: Path) -> None:
     path = tmp_path / "locked.png"
     path.write_bytes(png())
     path.chmod(0)
@@ -144,11 +144,11 @@ async def test_a_file_that_may_not_be_read_is_told_from_one_that_is_missing(tmp_
     assert "does not exist" in await _refusal(tmp_path / "missing.png", rules_for(tmp_path))
 
 
-async def test_over_http_a_path_is_refused_and_inline_pictures_are_not(tmp_path: Path) -> None:
+async def test_over_http_a_path_is_refused_and_inline_images_are_not(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     rules = ImageRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
-        assert "cannot see" in await _refusal(given, rules)
+        assert "cannot read" in await _refusal(given, rules)
 
 
 async def test_a_name_that_cannot_be_shown_is_shown_otherwise(tmp_path: Path) -> None:

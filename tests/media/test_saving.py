@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
-from hailuo_mcp.media.downloads import Patience
+from hailuo_mcp.media.downloads import DownloadPolicy
 from tests.media.far_end import FarEnd, ranged, says, serving
 from tests.media.samples import clip, completed, without_privileges
 
 CLIP = clip(200_000)
 OTHER = clip(200_000, seed=3)
 DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
-QUICK = Patience(attempts=2, wait_initial=0.001, wait_max=0.001)
+QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
 
 
 def _store(directory: Path) -> ClipStore:
-    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), patience=QUICK)
+    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK)
 
 
 def _inline(content: bytes = CLIP) -> str:
@@ -44,7 +44,7 @@ def _names(directory: Path) -> list[str]:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_tells_day_model_prompt_and_id() -> None:
+def test_a_file_name_has_day_model_prompt_and_id() -> None:
     assert file_stem(completed(None, created_at=DAY)) == "2026-11-21-hailuo-02-fast-a-red-kite-rises-1f2e3d4c"
 
 
@@ -132,21 +132,21 @@ async def test_nothing_that_bears_the_name_confuses_a_save(tmp_path: Path) -> No
     assert not (tmp_path / "nowhere").exists()
 
 
-async def test_without_hard_links_nothing_is_replaced_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
+async def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
         raise PermissionError(1, "no links on this file system")
 
-    monkeypatch.setattr(os, "link", refuse)
+    store = ClipStore(tmp_path, hard_link=refuse)
     stem = file_stem(completed(None))
     (tmp_path / f"{stem}.mp4").write_text("a diary")
-    path = await _store(tmp_path).save(completed(_inline()))
+    path = await store.save(completed(_inline()))
     assert path.read_bytes() == CLIP
-    assert await _store(tmp_path).save(completed(_inline())) == path
+    assert await store.save(completed(_inline())) == path
     assert _names(tmp_path) == [f"{stem}-2.mp4", f"{stem}.mp4"]
     assert (tmp_path / f"{stem}.mp4").read_text() == "a diary"
 
 
-async def test_several_savers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+async def test_several_savers_at_once_leave_one_complete_file(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         job = completed(far_end.url())
         found: list[Path] = []
@@ -178,7 +178,7 @@ def _saver(directory: Path, job: Job) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-async def test_two_processes_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+async def test_two_processes_at_once_leave_one_complete_file(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         savers = [_saver(tmp_path, completed(far_end.url())) for _ in range(2)]
         found = {(await anyio.to_thread.run_sync(saver.communicate))[0] for saver in savers}
@@ -211,7 +211,7 @@ async def test_a_killed_process_leaves_no_half_clip_and_its_remains_are_removed_
         assert left.name.endswith(".part")
 
         path = await _store(tmp_path).save(job)
-        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be somebody's
+        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be in use
         past = time.time() - STALE_SECONDS - 1
         os.utime(left, (past, past))
         (tmp_path / ".of-somebody-else.part").touch()
@@ -230,22 +230,22 @@ async def test_a_save_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     assert not _names(tmp_path)
 
 
-# --- clips inside the answer ------------------------------------------------------------------------------------------
+# --- clips inside the response --------------------------------------------------------------------------------------
 
 
-async def test_a_clip_inside_the_answer_is_unpacked(tmp_path: Path) -> None:
+async def test_a_clip_inside_the_response_is_decoded(tmp_path: Path) -> None:
     for url in (_inline(), _inline().replace("data:", "DATA:"), _inline().replace("+", "%2B")):
         assert (await _store(tmp_path).save(completed(url))).read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("url", ["data:video/mp4;base64,", "data:video/mp4;base64,AAA", "data:,", _inline(b"<html>")])
-async def test_a_clip_inside_the_answer_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+async def test_an_invalid_clip_inside_the_response_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(GatewayError):
         await _store(tmp_path).save(completed(url))
     assert not _names(tmp_path)
 
 
-async def test_a_clip_inside_the_answer_is_held_to_the_limit(tmp_path: Path) -> None:
+async def test_the_size_limit_applies_to_a_clip_inside_the_response(tmp_path: Path) -> None:
     with pytest.raises(GatewayError, match="larger than 0 MB"):
         await ClipStore(tmp_path, max_bytes=100_000).save(completed(_inline()))
 
@@ -276,7 +276,7 @@ async def test_a_directory_that_does_not_exist_is_made(tmp_path: Path) -> None:
     assert (await store.save(completed(_inline()))).is_file()
 
 
-async def test_a_file_in_place_of_the_directory_is_told_before_money_is_spent(tmp_path: Path) -> None:
+async def test_a_file_in_place_of_the_directory_is_reported_before_money_is_spent(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("")
     for directory in (tmp_path / "clips", tmp_path / "clips" / "below"):
         with pytest.raises(InvalidInput, match=r"Nothing was submitted\.") as refused:
@@ -287,7 +287,7 @@ async def test_a_file_in_place_of_the_directory_is_told_before_money_is_spent(tm
         assert not far_end.heads
 
 
-async def test_a_read_only_directory_is_told_before_money_is_spent(tmp_path: Path) -> None:
+async def test_a_read_only_directory_is_reported_before_money_is_spent(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     async with serving(ranged(CLIP)) as far_end:
         with without_privileges():
@@ -327,7 +327,7 @@ def tiny_disk(tmp_path: Path) -> Generator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-async def test_a_full_disk_is_told_before_money_is_spent_and_costs_no_job(tiny_disk: Path) -> None:
+async def test_a_full_disk_is_reported_before_money_is_spent_and_costs_no_job(tiny_disk: Path) -> None:
     with pytest.raises(InvalidInput, match="No space left"):
         await _store(tiny_disk).check()
     async with serving(ranged(CLIP)) as far_end:
@@ -342,7 +342,7 @@ async def test_a_check_does_not_disturb_another_at_the_same_moment(tmp_path: Pat
     assert not _names(tmp_path)
 
 
-async def test_no_failure_of_a_download_leaves_anything_behind(tmp_path: Path) -> None:
+async def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
     for step, kind in (
         (says(404), Expired),
         (says(500), NetworkError),

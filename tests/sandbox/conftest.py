@@ -23,13 +23,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Serves a sandbox on a free port of this machine; answers its base URL."""
+    """Serves a sandbox on a free local port; returns its base URL."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(state_dir: Path = tmp_path, **options: Any) -> str:
         config = uvicorn.Config(create_app(state_dir, **options), log_level="info", ws="none", log_config=None)
         server = uvicorn.Server(config)
-        listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
+        listening = listener_on(
+            "127.0.0.1", 0
+        )  # it accepts connections from here on, so that there is no need to wait for the server
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         running.append((server, thread))
@@ -44,7 +46,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def run_python() -> Callable[[str], str]:
-    """Runs code in an interpreter of its own; answers what it prints."""
+    """Runs code in a separate interpreter; returns what it prints."""
 
     def run(code: str) -> str:
         return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""Ended jobs call their webhooks: once, again where that fails, on this machine alone, and only from a port."""
+"""Ended jobs call their webhooks: once, again if that fails, on this machine only, and only from a port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hailuo_mcp.sandbox import callbacks, create_app
+from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.sandbox.callbacks import echoes_challenge, is_this_machine
 from tests.cli.conftest import Cli
 
@@ -26,27 +26,27 @@ from .wire import APIXO_BODY, bearer
 SUBMIT = "/api/v1/generateTask/hailuo-2-3-fast"
 STATUS = "/api/v1/statusTask/hailuo-2-3-fast"
 SOON = 10.0
-"""What is expected comes within this many seconds."""
+"""Seconds within which an expected event must happen."""
 
 
 class Receiver:
-    """A webhook on this machine: keeps what it is told, and answers with the given statuses in turn."""
+    """A webhook on this machine: stores what it receives, and returns the given statuses in turn."""
 
     def __init__(self) -> None:
-        self.told: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.received: queue.Queue[dict[str, Any]] = queue.Queue()
         self.statuses: list[int] = [200]
         self.answer: Callable[[bytes], bytes] = lambda _: b""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                said = self.rfile.read(int(self.headers["content-length"]))
-                answer = receiver.answer(said)
+                body = self.rfile.read(int(self.headers["content-length"]))
+                answer = receiver.answer(body)
                 self.send_response(receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0])
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
-                receiver.told.put(json.loads(said))
+                receiver.received.put(json.loads(body))
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -66,91 +66,88 @@ def receiver() -> Iterator[Receiver]:
     receiver.server.server_close()
 
 
-def called_back(url: str, prompt: str = "Waves roll in") -> dict[str, Any]:
+def callback_body(url: str, prompt: str = "Waves roll in") -> dict[str, Any]:
     return {**APIXO_BODY, "request_type": "callback", "callback_url": url} | {
         "input": {**APIXO_BODY["input"], "prompt": prompt}
     }
 
 
 def submit(base: str, url: str, prompt: str = "Waves roll in") -> str:
-    answer = httpx.post(f"{base}{SUBMIT}", json=called_back(url, prompt), headers=bearer())
+    answer = httpx.post(f"{base}{SUBMIT}", json=callback_body(url, prompt), headers=bearer())
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]["taskId"]
 
 
-def noted(state_dir: Path) -> list[tuple[int, float | None]]:
-    """Attempts made and the time of the next, of every callback that is known."""
+def stored_callbacks(state_dir: Path) -> list[tuple[int, float | None]]:
+    """Attempts made and the time of the next, of every stored callback."""
     with closing(sqlite3.connect(state_dir / "sandbox.sqlite3")) as connection:
         return connection.execute("SELECT attempts, due_at FROM callbacks").fetchall()
 
 
-def settled(state_dir: Path) -> list[tuple[int, float | None]]:
-    """The same, once nothing is left to be sent."""
+def delivered_callbacks(state_dir: Path) -> list[tuple[int, float | None]]:
+    """The same, once none is pending."""
     end = time.monotonic() + SOON
-    while any(due_at is not None for _, due_at in noted(state_dir)):
+    while any(due_at is not None for _, due_at in stored_callbacks(state_dir)):
         assert time.monotonic() < end
         time.sleep(0.02)
-    return noted(state_dir)
+    return stored_callbacks(state_dir)
 
 
-def test_an_ended_job_tells_its_webhook_what_a_poll_is_told(
+def test_an_ended_job_sends_its_webhook_what_a_poll_returns(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
     base = serve(tmp_path, seconds=0.2, callbacks=True)
     task_id = submit(base, receiver.url)
-    told = receiver.told.get(timeout=SOON)
+    received = receiver.received.get(timeout=SOON)
     polled = httpx.get(f"{base}{STATUS}", params={"taskId": task_id}, headers=bearer()).json()
-    assert told == polled
-    assert told["data"]["state"] == "success"
-    assert json.loads(told["data"]["resultJson"])["resultUrls"][0].startswith(base)
-    assert settled(tmp_path) == [(1, None)]
-    assert receiver.told.empty()
+    assert received == polled
+    assert received["data"]["state"] == "success"
+    assert json.loads(received["data"]["resultJson"])["resultUrls"][0].startswith(base)
+    assert delivered_callbacks(tmp_path) == [(1, None)]
+    assert receiver.received.empty()
 
 
-def test_a_failed_job_tells_why(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
+def test_a_failed_job_sends_the_reason(tmp_path: Path, serve: Callable[..., str], receiver: Receiver) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, "sandbox:content_violation waves")
-    assert receiver.told.get(timeout=SOON)["data"]["failCode"] == "CONTENT_VIOLATION"
+    assert receiver.received.get(timeout=SOON)["data"]["failCode"] == "CONTENT_VIOLATION"
 
 
-def test_a_webhook_in_trouble_is_called_again_until_it_answers_200(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_a_failing_webhook_is_called_again_until_it_returns_200(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.05, 0.05, 0.05))
     receiver.statuses = [500, 202, 200]
-    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
-    calls = [receiver.told.get(timeout=SOON) for _ in range(3)]
+    submit(serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.05, 0.05, 0.05)), receiver.url)
+    calls = [receiver.received.get(timeout=SOON) for _ in range(3)]
     assert calls == [calls[0]] * 3
-    assert settled(tmp_path) == [(3, None)]
+    assert delivered_callbacks(tmp_path) == [(3, None)]
 
 
 def test_after_three_retries_a_webhook_is_given_up(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
     receiver.statuses = [500]
-    submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url)
+    submit(serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.02, 0.02, 0.02)), receiver.url)
     for _ in range(4):
-        receiver.told.get(timeout=SOON)
-    assert settled(tmp_path) == [(4, None)]
-    assert receiver.told.empty()
+        receiver.received.get(timeout=SOON)
+    assert delivered_callbacks(tmp_path) == [(4, None)]
+    assert receiver.received.empty()
 
 
-def test_nobody_listening_ends_nothing(
-    tmp_path: Path, serve: Callable[..., str], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_an_unreachable_webhook_does_not_stop_the_deliveries(
+    tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_AFTER_SECONDS", (0.02, 0.02, 0.02))
-    base = serve(tmp_path, seconds=0, callbacks=True)
+    base = serve(tmp_path, seconds=0, callbacks=True, callback_retry_after=(0.02, 0.02, 0.02))
     submit(base, "https://127.0.0.1:1/hook")
-    assert settled(tmp_path) == [(4, None)]
+    assert delivered_callbacks(tmp_path) == [(4, None)]
     submit(base, receiver.url)
-    assert receiver.told.get(timeout=SOON)["code"] == 200
+    assert receiver.received.get(timeout=SOON)["code"] == 200
 
 
 def test_another_machine_is_never_called(
     tmp_path: Path, serve: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), "https://hook.example/x")
-    assert noted(tmp_path) == []
+    assert stored_callbacks(tmp_path) == []
     assert "hook.example will not be called" in caplog.text
 
 
@@ -174,11 +171,11 @@ def test_only_loopback_addresses_are_of_this_machine(url: str, is_ours: bool) ->
 
 
 @pytest.mark.parametrize("prompt", ["sandbox:never waves", "sandbox:expire waves"])
-def test_a_job_without_an_end_to_tell_of_does_not_call(
+def test_a_job_without_an_end_does_not_call(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver, prompt: str
 ) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, prompt)
-    assert noted(tmp_path) == []
+    assert stored_callbacks(tmp_path) == []
 
 
 async def test_what_one_process_left_is_delivered_by_the_next(
@@ -186,25 +183,25 @@ async def test_what_one_process_left_is_delivered_by_the_next(
 ) -> None:
     dead = create_app(tmp_path, seconds=0, callbacks=True)  # its lifespan never runs, so that it delivers nothing
     async with httpx.AsyncClient(transport=httpx.ASGITransport(dead), base_url="http://127.0.0.1:8765") as client:
-        await client.post(SUBMIT, json=called_back(receiver.url), headers=bearer())
-    assert [attempts for attempts, _ in noted(tmp_path)] == [0]
+        await client.post(SUBMIT, json=callback_body(receiver.url), headers=bearer())
+    assert [attempts for attempts, _ in stored_callbacks(tmp_path)] == [0]
     serve(tmp_path, callbacks=True)
-    assert receiver.told.get(timeout=SOON)["data"]["state"] == "success"
+    assert receiver.received.get(timeout=SOON)["data"]["state"] == "success"
 
 
 async def test_in_process_nothing_is_even_noted(tmp_path: Path, receiver: Receiver) -> None:
     app = create_app(tmp_path, seconds=0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
-        assert (await client.post(SUBMIT, json=called_back(receiver.url), headers=bearer())).status_code == 200
+        assert (await client.post(SUBMIT, json=callback_body(receiver.url), headers=bearer())).status_code == 200
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        noted(tmp_path)
+        stored_callbacks(tmp_path)
 
 
 def test_the_command_calls_back(cli: Cli, receiver: Receiver) -> None:
     with cli.start("sandbox", "--port", "0", "--seconds", "0.2") as server:
         assert server.stdout is not None
         submit(server.stdout.readline().strip(), receiver.url)
-        assert receiver.told.get(timeout=SOON)["data"]["state"] == "success"
+        assert receiver.received.get(timeout=SOON)["data"]["state"] == "success"
         server.send_signal(signal.SIGINT)
         server.communicate()
     assert server.returncode == 0
@@ -219,9 +216,9 @@ def cli(tmp_path: Path) -> Cli:
 
 
 async def test_a_receiver_that_echoes_the_challenge_passes(receiver: Receiver) -> None:
-    receiver.answer = lambda said: said
+    receiver.answer = lambda body: body
     assert await echoes_challenge(receiver.url)
-    assert receiver.told.get(timeout=SOON)["challenge"]
+    assert receiver.received.get(timeout=SOON)["challenge"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'"challenge"', b"{}", b'{"challenge": "another"}'])
@@ -230,16 +227,15 @@ async def test_one_that_does_not_echo_it_fails(receiver: Receiver, answer: bytes
     assert not await echoes_challenge(receiver.url)
 
 
-async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "CHALLENGE_SECONDS", 0.1)
+async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver) -> None:
     released = threading.Event()
 
-    def slow(said: bytes) -> bytes:
+    def slow(body: bytes) -> bytes:
         released.wait(SOON)
-        return said
+        return body
 
     receiver.answer = slow
-    assert not await echoes_challenge(receiver.url)
+    assert not await echoes_challenge(receiver.url, 0.1)
     released.set()
     assert not await echoes_challenge("http://127.0.0.1:1/hook")
 

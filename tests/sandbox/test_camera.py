@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hailuo_mcp.sandbox.render.camera import COMMANDS, commands, path, without_commands
+from hailuo_mcp.sandbox.camera import COMMANDS, commands, path, without_commands
 
 FRAMES = 48
 
 
-def centre(box: tuple[float, float, float, float]) -> tuple[float, float]:
+def center(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
@@ -45,9 +45,9 @@ def test_a_bracket_without_a_known_command_is_left_in_the_text() -> None:
         ("push in", 0, 0),
     ],
 )
-def test_a_command_moves_the_camera_its_way(command: str, right: int, down: int) -> None:
+def test_a_command_moves_the_camera_in_its_direction(command: str, right: int, down: int) -> None:
     boxes = path([[command]], FRAMES)
-    (x0, y0), (x1, y1) = centre(boxes[0]), centre(boxes[-1])
+    (x0, y0), (x1, y1) = center(boxes[0]), center(boxes[-1])
     assert math.copysign(1, x1 - x0) * (abs(x1 - x0) > 0.05) == right
     assert math.copysign(1, y1 - y0) * (abs(y1 - y0) > 0.05) == down
 
@@ -59,25 +59,25 @@ def test_coming_closer_shows_less_and_going_away_shows_more(command: str, closer
     assert narrowed * closer > 0.2
 
 
-def test_a_static_shot_shows_the_whole_picture_throughout() -> None:
+def test_a_static_shot_shows_the_whole_image_throughout() -> None:
     assert set(path([["static shot"]], FRAMES)) == {(0.0, 0.0, 1.0, 1.0)}
 
 
-def test_without_a_command_the_camera_pushes_in_slowly_from_the_whole_picture() -> None:
+def test_without_a_command_the_camera_pushes_in_slowly_from_the_whole_image() -> None:
     boxes = path([], FRAMES)
     assert boxes[0] == pytest.approx((0, 0, 1, 1))
     assert 0.8 < boxes[-1][2] - boxes[-1][0] < 0.9
 
 
-def test_a_shake_goes_to_and_fro() -> None:
-    steps = [centre(box)[0] for box in path([["shake"]], FRAMES)]
+def test_a_shake_goes_back_and_forth() -> None:
+    steps = [center(box)[0] for box in path([["shake"]], FRAMES)]
     turns = sum((b - a) * (c - b) < 0 for a, b, c in zip(steps, steps[1:], steps[2:], strict=False))
     assert turns > 10
 
 
 def test_brackets_are_carried_out_one_after_another() -> None:
     boxes = path([["pan right"], ["tilt down"]], FRAMES)
-    start, middle, end = (centre(boxes[frame]) for frame in (0, FRAMES // 2, FRAMES - 1))
+    start, middle, end = (center(boxes[frame]) for frame in (0, FRAMES // 2, FRAMES - 1))
     assert middle[0] > start[0] + 0.1
     assert middle[1] == pytest.approx(start[1], abs=0.01)
     assert end[1] > middle[1] + 0.1
@@ -85,7 +85,7 @@ def test_brackets_are_carried_out_one_after_another() -> None:
 
 
 @given(some.lists(some.lists(some.sampled_from(sorted(COMMANDS)), min_size=1, max_size=4), max_size=6))
-def test_the_camera_never_leaves_the_picture_nor_comes_too_close(brackets: list[list[str]]) -> None:
+def test_the_camera_never_leaves_the_image_nor_comes_too_close(brackets: list[list[str]]) -> None:
     for left, top, right, bottom in path(brackets, FRAMES):
         assert -1e-6 <= left < right <= 1 + 1e-6
         assert -1e-6 <= top < bottom <= 1 + 1e-6

@@ -11,13 +11,12 @@ from pathlib import Path
 import av
 import httpx
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 
+from hailuo_mcp.sandbox import images
 from hailuo_mcp.sandbox.context import owner_of
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.render import captions, images
-from hailuo_mcp.sandbox.render.film import render
-from hailuo_mcp.sandbox.render.scenes import scene, stand_in
+from hailuo_mcp.sandbox.preview import card, overlay, render
 from hailuo_mcp.sandbox.store import Store
 
 from .wire import (
@@ -32,27 +31,27 @@ from .wire import (
     segmind_key,
 )
 
-Film = Callable[..., list[Image.Image]]
+RenderFrames = Callable[..., list[Image.Image]]
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Film:
-    """Renders a small clip; answers the asked frames, by share of its length."""
+def render_frames(tmp_path: Path) -> RenderFrames:
+    """Renders a small clip; returns the frames at these fractions of its length."""
 
     def made(
         prompt: str, *given: Image.Image, at: Sequence[float] = (0, 0.5, 1), short_side: int = 180
     ) -> list[Image.Image]:
         stored = {str(number): encoded(one) for number, one in enumerate(given)}
         shot = Shot(prompt, 6, short_side, *stored)
-        render(shot, stored.get, tmp_path / "film.mp4")
-        with av.open(tmp_path / "film.mp4") as container:
+        render(shot, stored.get, tmp_path / "clip.mp4")
+        with av.open(tmp_path / "clip.mp4") as container:
             frames = list(container.decode(video=0))
-        return [still(frames[round(share * (len(frames) - 1))]) for share in at]
+        return [to_image(frames[round(share * (len(frames) - 1))]) for share in at]
 
     return made
 
 
-def still(frame: av.VideoFrame) -> Image.Image:
+def to_image(frame: av.VideoFrame) -> Image.Image:
     return frame.to_image()  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]  PyAV leaves it open
 
 
@@ -90,8 +89,10 @@ def halves(horizontal: bool, size: tuple[int, int] = (640, 360)) -> Image.Image:
         ("[Pedestal up]", False, -1),
     ],
 )
-def test_the_frames_move_the_way_the_command_says(film: Film, command: str, horizontal: bool, brighter: int) -> None:
-    first, half, last = (brightness(frame) for frame in film(command, halves(horizontal)))
+def test_the_frames_move_as_the_command_says(
+    render_frames: RenderFrames, command: str, horizontal: bool, brighter: int
+) -> None:
+    first, half, last = (brightness(frame) for frame in render_frames(command, halves(horizontal)))
     assert (half - first) * brighter > 4
     assert (last - half) * brighter > 4
 
@@ -99,40 +100,42 @@ def test_the_frames_move_the_way_the_command_says(film: Film, command: str, hori
 @pytest.mark.parametrize(
     ("command", "larger"), [("[Push in]", 1), ("[Zoom in]", 1), ("[Pull out]", -1), ("[Zoom out]", -1)]
 )
-def test_what_is_in_the_middle_grows_or_shrinks(film: Film, command: str, larger: int) -> None:
+def test_zoom_commands_make_the_middle_larger_or_smaller(
+    render_frames: RenderFrames, command: str, larger: int
+) -> None:
     image = Image.new("RGB", (640, 360), (20, 20, 20))
     ImageDraw.Draw(image).ellipse((270, 100, 370, 200), fill=(240, 240, 240))
-    first, half, last = (brightness(frame) for frame in film(command, image))
+    first, half, last = (brightness(frame) for frame in render_frames(command, image))
     assert (half - first) * larger > 1
     assert (last - half) * larger > 1
 
 
-def test_a_static_shot_shows_the_first_frame_in_true_colours_and_stands_still(film: Film) -> None:
+def test_a_static_shot_shows_the_first_frame_in_true_colors_and_does_not_move(render_frames: RenderFrames) -> None:
     given = Image.new("RGB", (640, 360), (200, 60, 30))
-    first, half, last = film("[Static shot]", given)
+    first, half, last = render_frames("[Static shot]", given)
     assert ImageStat.Stat(middle(first)).mean == pytest.approx([200, 60, 30], abs=4)
     assert difference(first, half) < 2
     assert difference(half, last) < 2
 
 
-def test_the_clip_dissolves_onto_the_last_frame_in_its_closing_third(film: Film) -> None:
-    start, end = scene("forest", (640, 360)), halves(horizontal=True)
-    early, before, during, last = film("[Static shot]", start, end, at=(0, 0.64, 0.85, 1))
-    wanted = images.cover(end, last.size)
+def test_the_clip_cross_fades_to_the_last_frame_in_its_closing_third(render_frames: RenderFrames) -> None:
+    start, end = ImageOps.fit(card("forest"), (640, 360)), halves(horizontal=True)
+    early, before, during, last = render_frames("[Static shot]", start, end, at=(0, 0.64, 0.85, 1))
+    wanted = ImageOps.fit(end, last.size)
     assert difference(middle(early), middle(before)) < 4
     assert difference(middle(last), middle(wanted)) < 4
     assert difference(middle(before), middle(during)) > 10
     assert difference(middle(during), middle(last)) > 10
 
 
-def test_the_mark_and_the_caption_stand_in_every_frame(film: Film) -> None:
+def test_the_label_and_the_prompt_are_in_every_frame(render_frames: RenderFrames) -> None:
     grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    written = captions.overlay((640, 360), "A fox crosses the snow", ["pan left"])
-    # Letters and the dot are light, the panels behind them nearly black.
+    written = overlay((640, 360), "A fox crosses the snow")
+    # The letters are light, their outlines black.
     letters = ImageChops.multiply(written.getchannel("R"), written.getchannel("A"))
     letters = ImageChops.subtract(letters, Image.new("L", letters.size, 200))
     top, bottom = (0, 0, 640, 60), (0, 240, 640, 360)
-    frames = film("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
+    frames = render_frames("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
     for frame in frames:
         for part in (top, bottom):
             there, light = letters.crop(part), frame.convert("L").crop(part)
@@ -140,18 +143,18 @@ def test_the_mark_and_the_caption_stand_in_every_frame(film: Film) -> None:
             assert ImageStat.Stat(light, there).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
 
 
-def test_the_caption_leaves_commands_and_rehearsal_words_out(film: Film) -> None:
+def test_the_prompt_is_written_without_commands_and_fault_triggers(render_frames: RenderFrames) -> None:
     grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    (plain,) = film("A fox [Static shot]", grey, at=(0,))
-    (noisy,) = film("sandbox:slow A fox [static shot] sandbox:fail", grey, at=(0,))
+    (plain,) = render_frames("A fox [Static shot]", grey, at=(0,))
+    (noisy,) = render_frames("sandbox:slow A fox [static shot] sandbox:fail", grey, at=(0,))
     assert difference(plain, noisy) < 0.5
 
 
 @pytest.mark.parametrize(
     "prompt", ["", "x" * 2000, "word " * 400, "一只狮子走过沙漠", "naïve — “café”…", "🦁" * 50, "[" * 300]
 )
-def test_any_prompt_makes_a_clip(film: Film, prompt: str) -> None:
-    assert film(prompt, at=(0,))[0].size == (320, 180)
+def test_any_prompt_makes_a_clip(render_frames: RenderFrames, prompt: str) -> None:
+    assert render_frames(prompt, at=(0,))[0].size == (320, 180)
 
 
 @pytest.mark.parametrize("size", [(2000, 805), (805, 2000), (301, 301), (640, 427)])
@@ -164,26 +167,30 @@ def test_a_clip_has_the_aspect_ratio_of_its_first_frame_and_even_sides(tmp_path:
     assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
-def test_a_picture_is_turned_upright_and_put_on_white() -> None:
+def test_an_image_is_turned_upright_and_put_on_white() -> None:
     lying = Image.new("RGB", (640, 360))
     exif = lying.getexif()
     exif[0x0112] = 6
     buffer = io.BytesIO()
     lying.save(buffer, "JPEG", exif=exif)
-    assert images.read(buffer.getvalue()).size == (360, 640)
-    assert images.read(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
+    assert images.decode(buffer.getvalue()).size == (360, 640)
+    assert images.decode(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_different_prompts_have_different_scenes_and_the_same_prompt_the_same() -> None:
-    one, again, other = (scene(text, (320, 180)).convert("RGB") for text in ("a fox", "a fox", "a whale"))
-    assert difference(one, again) < 3  # but for the grain
+def test_different_prompts_have_different_cards_and_the_same_prompt_the_same() -> None:
+    one, again, other = (card(text) for text in ("a fox", "a fox", "a whale"))
+    assert difference(one, again) == 0
     assert difference(one, other) > 8
 
 
-def test_a_picture_of_another_host_is_replaced_by_one_that_names_it() -> None:
-    named = stand_in("https://cdn.example.com/photos/my%20cat.jpg?size=1", (640, 360))
-    other = stand_in("https://cdn.example.com/photos/my%20dog.jpg?size=1", (640, 360))
-    assert difference(named, other) > 0.5
+def test_images_on_other_hosts_are_replaced_by_cards_that_differ(tmp_path: Path) -> None:
+    def first_frame(name: str) -> Image.Image:
+        shot = Shot("[Static shot]", 6, 180, f"https://cdn.example.com/photos/{name}.jpg")
+        render(shot, lambda _: None, tmp_path / f"{name}.mp4")
+        with av.open(tmp_path / f"{name}.mp4") as container:
+            return to_image(next(container.decode(video=0)))
+
+    assert difference(first_frame("cat"), first_frame("dog")) > 8
 
 
 CLIPS = [
@@ -229,7 +236,7 @@ async def test_a_clip_is_served_whole_in_ranges_and_by_its_head(tmp_path: Path) 
         assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
 
 
-async def test_a_clip_that_is_asked_for_by_many_at_once_is_rendered_once(tmp_path: Path) -> None:
+async def test_a_clip_that_is_requested_several_times_at_once_is_rendered_once(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
@@ -246,7 +253,7 @@ async def test_a_job_that_is_not_completed_has_no_clip(tmp_path: Path) -> None:
         assert [(await client.get(f"/sandbox/clips/{job.id}.mp4")).status_code for job in jobs] == [404, 404, 404]
 
 
-async def test_an_uploaded_picture_is_what_the_clip_shows(tmp_path: Path) -> None:
+async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         upload = {"data_urls": [data_url(picture(colour=(20, 160, 60)))]}
         (link,) = (await client.post("/upload-asset", json=upload, headers=segmind_key())).json()["file_urls"]
@@ -255,12 +262,12 @@ async def test_an_uploaded_picture_is_what_the_clip_shows(tmp_path: Path) -> Non
         clip = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
         (tmp_path / "c.mp4").write_bytes((await client.get(clip)).content)
     with av.open(tmp_path / "c.mp4") as container:
-        frame = still(next(container.decode(video=0)))
+        frame = to_image(next(container.decode(video=0)))
     assert ImageStat.Stat(middle(frame)).mean == pytest.approx([20, 160, 60], abs=4)
 
 
 @pytest.mark.parametrize("seconds", [6, 10])
-async def test_without_pyav_a_small_real_film_of_the_asked_length_is_served(
+async def test_without_pyav_a_small_real_clip_of_the_asked_length_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     async with in_process(tmp_path, seconds=0) as client:

@@ -1,4 +1,4 @@
-"""Every answer in the shape its gateway documents."""
+"""Every response in the shape that its gateway documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hailuo_mcp.sandbox import MARKER_HEADER, create_app, stand_ins
+from hailuo_mcp.sandbox import MARKER_HEADER, create_app
 
 from .wire import (
     AIMLAPI,
@@ -40,12 +40,7 @@ from .wire import (
 )
 
 
-def test_the_stand_ins_are_found_by_their_routes() -> None:
-    names = {module.__name__.rpartition(".")[2] for module in stand_ins()}
-    assert names == {"aimlapi", "apixo", "minimax", "segmind", "segmind_history", "segmind_upload"}
-
-
-async def test_segmind_answers_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
+async def test_segmind_serves_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
         submitted = (await SEGMIND.submit(client)).json()
         base = f"http://sandbox/v2/requests/{submitted['request_id']}"
@@ -102,14 +97,14 @@ async def test_segmind_forgets_a_result_after_its_retention_but_its_history_does
         assert (await client.get(row["generation_url"])).status_code == 200
 
 
-async def test_segmind_takes_no_bearer_token(tmp_path: Path) -> None:
+async def test_segmind_accepts_no_bearer_token(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=bearer())
     assert answer.status_code == 401
     assert set(answer.json()) == {"error", "error_description", "status_code"}
 
 
-async def test_segmind_says_when_its_rate_limit_ends_in_a_header_of_its_own(tmp_path: Path) -> None:
+async def test_segmind_says_when_its_rate_limit_ends_in_its_own_header(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         answer = await SEGMIND.submit(client, "sandbox:rate_limit")
     assert answer.status_code == 429
@@ -158,7 +153,7 @@ async def test_segmind_fails_ten_seconds_at_1080p_only_when_it_is_made(tmp_path:
         (picture() + b"\0" * 20 * 1024 * 1024, "image/png", "20MB"),
     ],
 )
-async def test_an_uploaded_picture_against_the_rules_fails_the_job_that_uses_it(
+async def test_an_uploaded_image_against_the_rules_fails_the_job_that_uses_it(
     tmp_path: Path, data: bytes, media_type: str, word: str
 ) -> None:
     async with in_process(tmp_path, seconds=0) as client:
@@ -177,7 +172,7 @@ async def test_an_uploaded_picture_against_the_rules_fails_the_job_that_uses_it(
         assert word in refused.json()["message"]
 
 
-async def test_an_upload_that_is_no_picture_in_base64_is_refused(tmp_path: Path) -> None:
+async def test_an_upload_that_is_not_an_image_in_base64_is_refused(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         for urls in (
             [],
@@ -229,7 +224,7 @@ async def test_the_history_filters_sorts_and_pages_the_jobs_of_one_key(tmp_path:
             assert (await client.get(HISTORY, params=query, headers=segmind_key())).status_code == 400, query
 
 
-async def test_apixo_answers_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
+async def test_apixo_serves_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
         submitted = await APIXO_GATEWAY.submit(client)
         task_id = submitted.json()["data"]["taskId"]
@@ -257,7 +252,7 @@ async def test_apixo_reports_a_failed_job_under_200(tmp_path: Path, word: str, c
     assert answer.json()["data"]["failMsg"]
 
 
-async def test_aimlapi_answers_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
+async def test_aimlapi_serves_a_job_from_submission_to_result(tmp_path: Path, clock: Clock) -> None:
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
         submitted = await AIMLAPI_GATEWAY.submit(client)
         assert submitted.status_code == 201
@@ -284,7 +279,7 @@ async def test_aimlapi_reports_a_failed_job_with_a_name_and_a_message(tmp_path: 
 
 
 @pytest.mark.parametrize("given", [data_url(picture()), data_url(picture()).partition(",")[2]])
-async def test_aimlapi_takes_a_picture_as_base64_with_and_without_its_type(tmp_path: Path, given: str) -> None:
+async def test_aimlapi_accepts_an_image_as_base64_with_and_without_its_type(tmp_path: Path, given: str) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(AIMLAPI, json=AIMLAPI_BODY | {"first_frame_image": given}, headers=bearer())
     assert answer.status_code == 201
@@ -298,7 +293,7 @@ async def test_aimlapi_takes_a_picture_as_base64_with_and_without_its_type(tmp_p
         ("minimax/hailuo-2.3", {"resolution": "1080P"}, 1_029_000),
     ],
 )
-async def test_aimlapis_unified_route_tells_at_the_end_what_it_took(
+async def test_aimlapis_unified_route_returns_the_credits_used_at_the_end(
     tmp_path: Path, clock: Clock, model: str, more: dict[str, object], credits_used: int
 ) -> None:
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
@@ -319,7 +314,7 @@ async def test_aimlapis_routes_know_nothing_of_each_others_jobs(tmp_path: Path) 
         assert (await AIMLAPI_GATEWAY.poll(client, new)).status_code == 404
 
 
-async def test_minimax_answers_a_job_from_submission_to_the_link_of_its_file(tmp_path: Path, clock: Clock) -> None:
+async def test_minimax_serves_a_job_from_submission_to_the_link_of_its_file(tmp_path: Path, clock: Clock) -> None:
     well = {"status_code": 0, "status_msg": "success"}
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
         submitted = await MINIMAX_GATEWAY.submit(client)
@@ -371,7 +366,7 @@ async def test_minimax_knows_no_file_of_another_number_and_none_of_another_accou
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-async def test_minimax_takes_a_picture_inside_the_request(tmp_path: Path, kind: str) -> None:
+async def test_minimax_accepts_an_image_inside_the_request(tmp_path: Path, kind: str) -> None:
     inside = data_url(picture(kind=kind), f"image/{kind.lower()}")
     async with in_process(tmp_path, seconds=0) as client:
         submitted = await client.post(MINIMAX, json=MINIMAX_BODY | {"first_frame_image": inside}, headers=bearer())
@@ -395,7 +390,7 @@ async def test_a_key_that_may_not_is_refused_on_every_route(tmp_path: Path, name
         assert status_of(await GATEWAYS[name].poll(client, submitted, key=key)) == status
 
 
-async def test_every_answer_carries_the_marker_header(tmp_path: Path) -> None:
+async def test_every_response_has_the_marker_header(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         submitted = await SEGMIND.submit(client)
         result = await client.get(submitted.json()["response_url"], headers=segmind_key())
@@ -413,7 +408,7 @@ async def test_every_answer_carries_the_marker_header(tmp_path: Path) -> None:
     assert {answer.headers[MARKER_HEADER] for answer in answers} == {"1"}
 
 
-async def test_the_marker_header_stands_even_on_an_answer_to_an_error_of_the_sandbox_itself(tmp_path: Path) -> None:
+async def test_a_response_to_an_internal_error_has_the_marker_header_too(tmp_path: Path) -> None:
     app = create_app(tmp_path)
     (tmp_path / "sandbox.sqlite3").write_bytes(b"no database at all")
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -438,7 +433,7 @@ def test_the_sandbox_starts_without_loading_pillow_or_pyav(run_python: Callable[
 
 def test_the_sandbox_imports_nothing_else_of_the_package(run_python: Callable[[str], str]) -> None:
     code = (
-        "import pathlib, sys, tempfile, hailuo_mcp.sandbox.render.film; from hailuo_mcp.sandbox import create_app;"
+        "import pathlib, sys, tempfile, hailuo_mcp.sandbox.preview; from hailuo_mcp.sandbox import create_app;"
         "create_app(pathlib.Path(tempfile.mkdtemp()));"
         "print([m for m in sys.modules if m.startswith('hailuo_mcp.') and not m.startswith('hailuo_mcp.sandbox')])"
     )

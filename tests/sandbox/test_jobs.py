@@ -71,7 +71,7 @@ def test_a_job_never_goes_backward(
     assert earlier <= later
 
 
-def test_a_record_comes_back_from_the_store_as_it_went_in(tmp_path: Path) -> None:
+def test_a_record_is_read_from_the_store_as_it_was_written(tmp_path: Path) -> None:
     store = Store(tmp_path / "jobs")
     kept = job(
         failure=Failure(Fault.CONTENT, "no"), body={"prompt": "é", "last": None}, shot=Shot("é", 10, 768, "a", "b")

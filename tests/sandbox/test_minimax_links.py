@@ -36,7 +36,7 @@ async def test_a_completed_job_whose_link_is_dead_gets_a_fresh_one_and_is_saved(
         assert (job.state, job.video_url != done.video_url) == (State.COMPLETED, True)
 
 
-async def test_a_refused_key_is_told_with_the_region_it_may_belong_to(
+async def test_a_refused_key_is_reported_with_the_region_it_may_belong_to(
     tmp_path: Path, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0)

@@ -219,7 +219,7 @@ async def test_minimax_refuses_under_http_200(tmp_path: Path, body: Any, message
         {"model": "MiniMax-Hailuo-2.3", "prompt": "x"},
     ],
 )
-async def test_minimax_takes_what_its_matrix_has(tmp_path: Path, body: Any) -> None:
+async def test_minimax_accepts_what_its_matrix_has(tmp_path: Path, body: Any) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(MINIMAX, json=body, headers=bearer())
     assert answer.json()["base_resp"] == {"status_code": 0, "status_msg": "success"}
@@ -237,7 +237,7 @@ async def test_apixo_ignores_a_duration_in_pro_mode_and_does_not_need_one(tmp_pa
             assert answer.status_code == 200
 
 
-async def test_apixo_takes_a_callback_job_like_any_other(tmp_path: Path) -> None:
+async def test_apixo_accepts_a_callback_job_like_any_other(tmp_path: Path) -> None:
     body = changed(APIXO_BODY, request_type="callback", callback_url="https://a.example/hook", provider=LEFT_OUT)
     async with in_process(tmp_path, seconds=0) as client:
         submitted = await client.post(APIXO_GATEWAY.submit_path, json=body, headers=bearer())
@@ -255,7 +255,7 @@ async def test_apixo_takes_a_callback_job_like_any_other(tmp_path: Path) -> None
     ],
     ids=["another type", "cut off", "too deep", "half a letter"],
 )
-async def test_a_body_that_is_no_sound_json_is_refused(
+async def test_a_body_that_is_not_valid_json_is_refused(
     tmp_path: Path, name: str, content: bytes, content_type: str
 ) -> None:
     gateway = GATEWAYS[name]
@@ -277,7 +277,7 @@ async def test_a_refused_submission_leaves_no_job_behind(tmp_path: Path, name: s
     assert history.json()["total"] == 0
 
 
-async def test_what_nobody_knows_is_not_found(tmp_path: Path) -> None:
+async def test_unknown_ids_are_not_found(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         unknown = await client.post("/v2/hailuo-99", json=SEGMIND_BODY, headers=segmind_key())
         assert (unknown.status_code, unknown.json()) == (404, {"error": "Model hailuo-99 not found"})

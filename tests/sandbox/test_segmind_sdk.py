@@ -1,6 +1,6 @@
 """The gateway's own client, held against the stand-in over a real port."""
 
-# The SDK ships no types, and answers bare dictionaries.
+# The SDK has no types, and returns bare dictionaries.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sdk() -> Iterator[Sdk]:
         yield client
 
 
-def test_a_submitted_job_completes_and_its_output_is_a_film_of_six_seconds(
+def test_a_submitted_job_completes_and_its_output_is_a_clip_of_six_seconds(
     serve: Serve, sdk: Sdk, tmp_path: Path
 ) -> None:
     job = sdk(serve(seconds=0.3)).submit_async("hailuo-02-fast", **SEGMIND_BODY)
@@ -85,7 +85,7 @@ def test_a_refused_submission_raises_its_status(serve: Serve, sdk: Sdk, key: str
     assert refused.value.status == status
 
 
-def test_an_uploaded_picture_can_be_fetched_and_filmed(
+def test_an_uploaded_image_can_be_fetched_and_used(
     serve: Serve, sdk: Sdk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base_url = serve(tmp_path / "state", seconds=0)
@@ -116,7 +116,7 @@ def test_the_history_lists_a_job_with_its_cost_and_its_clip(
     assert row["generation_url"] == job.result()["output"]
 
 
-def test_the_synchronous_route_answers_the_film_itself(serve: Serve, sdk: Sdk) -> None:
+def test_the_synchronous_route_returns_the_clip_itself(serve: Serve, sdk: Sdk) -> None:
     response = sdk(serve(seconds=0)).run_sync("hailuo-02-fast", **SEGMIND_BODY)
     assert response.headers["content-type"] == "video/mp4"
     assert response.content[4:8] == b"ftyp"

@@ -1,4 +1,4 @@
-"""What the tests of every stand-in send: sound requests, keys and pictures."""
+"""What the tests of every stand-in send: valid requests, keys and images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collector on this machine: takes spans and figures over HTTP, as OpenTelemetry's protocol sends them."""
+"""A collector on this machine: accepts spans and metrics over HTTP, in OpenTelemetry's protocol."""
 
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Sight from outside: the real server sends its spans and figures to a collector, over either transport."""
+"""The real server sends its spans and metrics to a collector, over either transport."""
 
 import re
 from collections.abc import Generator
@@ -100,7 +100,7 @@ def test_what_jobs_took_is_recorded_when_they_end(run: Run) -> None:
     assert reported == pytest.approx(run.completed["cost_usd"])
 
 
-def test_the_time_until_a_completion_is_noticed_is_told_only_where_the_gateway_told_it(run: Run) -> None:
+def test_notice_lag_is_recorded_only_if_the_gateway_reports_the_time(run: Run) -> None:
     assert run.collector.count("hailuo_mcp.job.notice_lag", model=MODEL) == 1
     assert run.collector.count("hailuo_mcp.job.notice_lag", model=UNTIMED) == 0
 

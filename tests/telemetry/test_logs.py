@@ -1,4 +1,4 @@
-"""The log: lines that machines read, each with its job, and none with a secret."""
+"""The log: each line has its job and tenant, and none has a secret."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.settings import GatewaySettings, Settings, SettingsError
 from hailuo_mcp.telemetry import current, log_context, set_caller
-from hailuo_mcp.telemetry.logging import MASK, SECRET_MIN, Masking, handler_to, secrets_in
+from hailuo_mcp.telemetry.logging import MASK, SECRET_MIN, MaskingFormatter, create_handler, secrets_in
 from tests.http.servers import SANDBOX, TRANSPORTS
 from tests.support import KEYS, facts_of, log_of, sandbox_on_a_port, settings_for
 
@@ -28,7 +28,7 @@ KEY = KEYS["SEGMIND_API_KEY"]
 def _logging(settings: Settings, **environ: str) -> Generator[tuple[logging.Logger, io.StringIO]]:
     stream = io.StringIO()
     logger = logging.Logger("hailuo_mcp.test", logging.DEBUG)
-    logger.addHandler(handler_to(stream, settings, environ))
+    logger.addHandler(create_handler(stream, settings, environ))
     yield logger, stream
 
 
@@ -115,7 +115,7 @@ def test_every_secret_among_the_settings_is_known() -> None:
     ],
 )
 def test_what_looks_like_a_secret_is_masked_and_nothing_else(words: str, left: str | None) -> None:
-    formatter = Masking(logging.Formatter("%(message)s"), ())
+    formatter = MaskingFormatter(logging.Formatter("%(message)s"), ())
     record = logging.LogRecord("x", logging.INFO, "", 0, words, None, None)
     assert formatter.format(record) == (left or words)
 
@@ -124,12 +124,12 @@ def test_what_looks_like_a_secret_is_masked_and_nothing_else(words: str, left: s
 def test_a_key_of_any_characters_is_masked_in_every_form(secret: str) -> None:
     for inner in (logging.Formatter("%(message)s"), _json()):
         record = logging.LogRecord("x", logging.INFO, "", 0, "<%s> <%r>", (secret, secret), None)
-        line = Masking(inner, (secret,)).format(record)
+        line = MaskingFormatter(inner, (secret,)).format(record)
         assert line.count(MASK) == 2, line
 
 
 def _json() -> logging.Formatter:
-    formatter = handler_to(io.StringIO(), Settings.model_validate({"log_format": "json"}), {}).formatter
+    formatter = create_handler(io.StringIO(), Settings.model_validate({"log_format": "json"}), {}).formatter
     assert formatter
     return formatter
 

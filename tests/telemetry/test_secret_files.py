@@ -8,7 +8,7 @@ from hailuo_mcp.core.settings import SettingsError
 from tests.support import settings_for
 
 
-def test_a_key_and_the_ledgers_address_may_stand_in_files(tmp_path: Path) -> None:
+def test_a_key_and_the_ledgers_url_may_be_in_files(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-from-a-file\n")
     (tmp_path / "database").write_text("sqlite:////var/lib/jobs.sqlite3\n")
     files = {"SEGMIND_API_KEY_FILE": "key", "HAILUO_MCP_DATABASE_URL_FILE": "database"}

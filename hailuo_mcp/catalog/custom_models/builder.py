@@ -66,7 +66,7 @@ class Builder:
             "usual_seconds": entry.typical_seconds,
         }
         named = cast("type[ModelSpec]", new_class("OwnModel", (shape,), {}, lambda body: body.update(facts)))
-        fields = _fields(entry, place, shape, addresses_only=gateway.pictures == "url")
+        fields = _fields(entry, place, shape, addresses_only=gateway.image_transfer == "url")
         model = create_model("OwnModel", __base__=named, __module__=__name__, **fields)
         model.rules = tuple(_rules(entry, place, model))
         model.price_rules = tuple(_price_rules(entry, place, model))

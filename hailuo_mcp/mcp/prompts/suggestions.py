@@ -49,4 +49,4 @@ def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[s
 
 def chains(catalog: Catalog, model: Model) -> bool:
     """Whether a clip of this model can start from the last frame of another."""
-    return model.takes("first_frame_image") and catalog.gateway(model).pictures != "url"
+    return model.takes("first_frame_image") and catalog.gateway(model).image_transfer != "url"

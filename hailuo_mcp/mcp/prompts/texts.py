@@ -290,7 +290,7 @@ async def rescue_clips(session: Session, _: Given) -> list[str]:
 
 
 def _urgency(job: Job, now: datetime) -> tuple[int, datetime]:
-    """Sort key: first clips that can still be saved in time, then those with no known time, then those probably lost."""
+    """Sort key: clips that can still be saved in time, then those with no known time, then those probably lost."""
     if job.expires_at is None:
         return 1, job.created_at
     return (0 if job.expires_at > now else 2), job.expires_at

@@ -1,4 +1,4 @@
-"""When sight is on: only where OpenTelemetry's own variables ask for it, and never at the cost of serving."""
+"""When telemetry is exported: only if OpenTelemetry's variables ask for it, and never at the cost of serving."""
 
 import socket
 import subprocess
@@ -48,13 +48,13 @@ def _serve(
         {ENDPOINT: " "},
     ],
 )
-def test_it_is_off_unless_asked_for(variables: Mapping[str, str]) -> None:
+def test_it_is_off_by_default(variables: Mapping[str, str]) -> None:
     served = _serve(variables, within=True)
     assert served.stdout == "1 False\n"  # one thread, and no SDK
     assert served.stderr == ""
 
 
-def test_one_signal_can_be_asked_for_alone() -> None:
+def test_one_signal_can_be_enabled_alone() -> None:
     with collecting() as collector:
         served = _serve(
             {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.endpoint}/v1/traces", "OTEL_SERVICE_NAME": "videos"},
@@ -75,8 +75,8 @@ def test_the_console_is_stderr() -> None:
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER=jaeger is not known here"),
-        ({**NOWHERE, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc is not spoken here"),
+        ({"OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER=jaeger is not supported"),
+        ({**NOWHERE, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc is not supported"),
         ({**NOWHERE, "OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "could not be set up"),
     ],
 )
@@ -108,10 +108,10 @@ def test_without_the_extra_one_line_says_how_to_get_it_and_the_server_serves(tmp
     assert "pip install 'hailuo-mcp[otel]'" in line
 
 
-def test_a_collector_that_never_answers_holds_up_no_stop() -> None:
+def test_an_unresponsive_collector_does_not_delay_the_shutdown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         served = _serve({ENDPOINT: endpoint}, within=True, timed=True)
-    assert "did not take the last spans and figures" in served.stderr
+    assert "did not accept the last spans and metrics" in served.stderr
     _, stopping = served.stdout.splitlines()
     assert FLUSH_SECONDS <= float(stopping) < 3 * FLUSH_SECONDS  # the exporter alone would wait for ten seconds

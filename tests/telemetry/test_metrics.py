@@ -1,4 +1,4 @@
-"""What is counted as a job moves, in numbers: on a meter of the test's own, and on a real ledger."""
+"""The metrics of a job's transitions, on a separate meter and a real ledger."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ MODEL = "apixo/hailuo-2.3-fast"
 
 
 class Meter:
-    """A process's figures, read at once."""
+    """A process's metrics."""
 
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()
@@ -124,7 +124,7 @@ def test_an_instrumented_ledger_wraps_every_method() -> None:
     assert public <= vars(InstrumentedLedger).keys()
 
 
-async def test_a_poll_is_counted_where_it_is_written_down() -> None:
+async def test_a_poll_is_counted_when_it_is_recorded() -> None:
     job = _job()
     asked = job.apply_observation(Observation(state=State.PROCESSING)).touch()
     assert asked.polls == 2

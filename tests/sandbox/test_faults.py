@@ -1,4 +1,4 @@
-"""The words in a prompt that ask for trouble, on every gateway."""
+"""The fault triggers in a prompt, on every gateway."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from hailuo_mcp.sandbox import FAULTS, ConnectionCut
-from hailuo_mcp.sandbox.faults import asked_for, without_rehearsals
+from hailuo_mcp.sandbox.faults import triggers_in, without_triggers
 
 from .wire import GATEWAYS, HISTORY, SEGMIND, Clock, Gateway, in_process, segmind_key, status_of
 
 
 def state(answer: httpx.Response) -> str:
-    """How the job stands, in the words of Segmind."""
+    """The job's state, in Segmind's terms."""
     body = answer.json()
     word: str = (body["data"]["state"] if "data" in body else body["status"]).lower()
     words = {
@@ -107,7 +107,7 @@ def test_a_lost_answer_cuts_the_connection_over_a_port(
     assert (line.levelname, line.exc_info) == ("INFO", None)
 
 
-async def test_the_job_behind_a_lost_answer_runs_and_stands_in_the_history(tmp_path: Path) -> None:
+async def test_the_job_behind_a_lost_answer_runs_and_is_in_the_history(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         with pytest.raises(ConnectionCut):
             await SEGMIND.submit(client, "sandbox:lost_answer")
@@ -117,7 +117,7 @@ async def test_the_job_behind_a_lost_answer_runs_and_stands_in_the_history(tmp_p
 
 
 @pytest.mark.parametrize(("word", "status"), [("never", 504), ("fail", 500), ("content_violation", 400)])
-async def test_the_synchronous_route_answers_trouble_with_a_status(tmp_path: Path, word: str, status: int) -> None:
+async def test_the_synchronous_route_returns_a_status_for_each_fault(tmp_path: Path, word: str, status: int) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         body = SEGMIND.with_prompt(f"sandbox:{word}")
         answer = await client.post("/v1/hailuo-02-fast", json=body, headers=segmind_key())
@@ -128,15 +128,15 @@ async def test_the_synchronous_route_answers_trouble_with_a_status(tmp_path: Pat
             )
 
 
-def test_the_words_are_found_in_any_letter_case_and_only_as_whole_words() -> None:
-    assert asked_for("go SANDBOX:Slow, sandbox:fail!") == {"sandbox:slow", "sandbox:fail"}
-    assert asked_for("sandbox:failure and a sandbox: slow") == frozenset()
-    assert without_rehearsals("A cat sandbox:slow purrs  Sandbox:FAIL") == "A cat purrs"
+def test_triggers_are_found_in_any_letter_case_and_only_as_whole_words() -> None:
+    assert triggers_in("go SANDBOX:Slow, sandbox:fail!") == {"sandbox:slow", "sandbox:fail"}
+    assert triggers_in("sandbox:failure and a sandbox: slow") == frozenset()
+    assert without_triggers("A cat sandbox:slow purrs  Sandbox:FAIL") == "A cat purrs"
 
 
-def test_every_word_has_one_sentence_that_says_what_it_does() -> None:
+def test_every_trigger_is_described_in_one_sentence() -> None:
     assert len(FAULTS) == 8
     for word, meaning in FAULTS.items():
-        assert asked_for(word) == {word}
+        assert triggers_in(word) == {word}
         assert meaning.endswith(".")
         assert meaning.count(".") == 1

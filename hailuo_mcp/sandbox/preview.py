@@ -1,0 +1,149 @@
+"""Renders a shot as H.264 in an MP4 file. Needs PyAV.
+
+The first frame is moved as the camera commands say and cross-faded to the last frame; every frame is labeled as a
+preview. A generated card takes the place of an image that is missing or on another host.
+"""
+
+# Some of Pillow's signatures mention NumPy, which is not a dependency, so that they are only partly known; PyAV's
+# packets have a type parameter that nothing sets.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import random
+import textwrap
+import unicodedata
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import av
+from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from hailuo_mcp.sandbox import camera, images
+from hailuo_mcp.sandbox.faults import without_triggers
+from hailuo_mcp.sandbox.jobs import Shot
+
+FRAMES_PER_SECOND = 24
+LABEL = "SANDBOX PREVIEW - not made by Hailuo"
+
+_WIDESCREEN = (1366, 768)
+_HEADROOM = 1.2
+"""How much larger than the clip the image is kept, so that zooming in stays sharp."""
+_BT709 = 1
+"""As H.264 numbers the colors that players assume for HD video."""
+
+Size = tuple[int, int]
+
+
+def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> None:
+    """Write the clip to `target`. `read` returns the bytes of a stored image, None for an image on another host."""
+    first, last = (_load(source, read) if source else None for source in (shot.first, shot.last))
+    text = camera.without_commands(without_triggers(shot.prompt))
+    opening = first or last
+    size = clip_size(opening.size if opening else _WIDESCREEN, shot.short_side)
+    boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
+    _encode(target, size, _frames(first or card(text), last, boxes, overlay(size, text)))
+
+
+def clip_size(image_size: Size, short_side: int) -> Size:
+    """The image's aspect ratio with this shorter side, in even numbers as 4:2:0 video needs them."""
+    scale = short_side / min(image_size)
+    width, height = (round(side * scale / 2) * 2 for side in image_size)
+    return width, height
+
+
+def card(text: str, title: str = "") -> Image.Image:
+    """A generated image, the same for the same text: discs on a gradient, so that camera moves are visible."""
+    seeded = random.Random(text)  # noqa: S311  an image, not a secret
+    hue, size = seeded.randrange(256), _WIDESCREEN
+    image = Image.linear_gradient("L").resize(size).point([round(level * 0.7 + 40) for level in range(256)])
+    image = Image.merge("HSV", (Image.new("L", size, hue), Image.new("L", size, 150), image)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    for _ in range(60):
+        center = seeded.randrange(size[0]), seeded.randrange(size[1])
+        color = f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},60%,{seeded.randrange(15, 95)}%)"
+        draw.circle(center, seeded.randrange(15, 90), fill=color)
+    draw.text(
+        (size[0] / 2, size[1] / 2),
+        title,
+        fill="white",
+        font=_font(42),
+        anchor="mm",
+        stroke_width=3,
+        stroke_fill="black",
+    )
+    return image
+
+
+def overlay(size: Size, prompt: str) -> Image.Image:
+    """A transparent sheet with the label at the top and the beginning of the prompt at the bottom."""
+    sheet = Image.new("RGBA", size)
+    draw = ImageDraw.Draw(sheet)
+    # As large as the narrowest clip (2:5) can carry.
+    label = _font(min(min(size) * 0.045, size[0] / 22))
+    unit = min(size) / 100
+    draw.text(
+        (3 * unit, 3 * unit), LABEL, fill=(255, 196, 92), font=label, stroke_width=unit * 0.6, stroke_fill="black"
+    )
+    face = _font(unit * 4.2)
+    letters = int((size[0] - 10 * unit) / (face.getlength("x" * 10) / 10 * 1.1))
+    lines = textwrap.wrap(_printable(prompt), letters, max_lines=3, placeholder="...")
+    place = (5 * unit, size[1] - 5 * unit)
+    draw.text(
+        place, "\n".join(lines), fill="white", font=face, anchor="ld", stroke_width=unit * 0.5, stroke_fill="black"
+    )
+    return sheet
+
+
+def _load(source: str, read: Callable[[str], bytes | None]) -> Image.Image:
+    data = read(source)
+    return images.decode(data) if data else card(source, f"Image not fetched: {urlsplit(source).hostname}")
+
+
+def _frames(
+    first: Image.Image, last: Image.Image | None, boxes: list[camera.Box], sheet: Image.Image
+) -> Iterator[Image.Image]:
+    width, height = round(sheet.width * _HEADROOM), round(sheet.height * _HEADROOM)
+    moving = ImageOps.fit(first, (width, height), Image.Resampling.BICUBIC)
+    ending = ImageOps.fit(last, sheet.size, Image.Resampling.BICUBIC) if last else None
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        box = (max(0, left * width), max(0, top * height), min(width, right * width), min(height, bottom * height))
+        frame = moving.resize(sheet.size, Image.Resampling.BILINEAR, box=box)
+        fade = number / (len(boxes) - 1) * 3 - 2  # over the closing third
+        if ending and fade > 0:
+            frame = Image.blend(frame, ending, fade)
+        frame.paste(sheet, mask=sheet)
+        yield frame
+
+
+def _encode(target: Path, size: Size, frames: Iterator[Image.Image]) -> None:
+    with av.open(target, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FRAMES_PER_SECOND)
+        stream.options = {"preset": "ultrafast", "crf": "23"}
+        context = stream.codec_context
+        context.thread_count = 2
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+        for number, image in enumerate(frames):
+            frame = av.VideoFrame.from_image(image).reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _printable(text: str) -> str:
+    """The text in ASCII, which is all that Pillow's own font has. Empty if most of it would be lost."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return plain if len(plain) > len(text) / 2 else ""

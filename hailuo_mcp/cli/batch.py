@@ -12,7 +12,7 @@ import click
 from hailuo_mcp.cli.batch_report import Made, print_end, print_findings, print_plan, prospect
 from hailuo_mcp.cli.batch_table import PlainLines, shown_live
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_session
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.media.concat import check_joinable
@@ -85,7 +85,7 @@ async def _batch(
         print_plan(session, running, as_json=as_json)
         return Exit.DONE
     await session.clips.check()
-    remarks().print(prospect(session, running))
+    stderr_console().print(prospect(session, running))
     if running.waiting and not yes:
         await _confirm(session, running)
     progress = await anyio.to_thread.run_sync(Progress.of, path)
@@ -127,7 +127,7 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
                 nonlocal interrupted
                 await pressed()
                 interrupted = True
-                remarks().print("Stopping; submissions on their way get their answers first.")
+                stderr_console().print("Stopping; submissions on their way get their answers first.")
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(end_when_pressed)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.cli.batch_table import plan_table, reason, state_of, summary
-from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
+from hailuo_mcp.cli.output import in_commands, print_json, print_problem, stderr_console, stdout_console
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.media.concat import Film, join
@@ -24,7 +24,7 @@ class Made:
 
     async def join(self, running: Batch, target: Path) -> None:
         clips = [Path(row.job.video_path) for row in running.rows if row.job and row.job.video_path]
-        remarks().print(f"Joining {len(clips)} clips.")
+        stderr_console().print(f"Joining {len(clips)} clips.")
         try:
             self.film = await join(clips, target)
         except InvalidInput as error:
@@ -55,8 +55,8 @@ def print_plan(session: Session, running: Batch, *, as_json: bool) -> None:
     if as_json:
         print_json(_document(session, running, None))
         return
-    results().print(plan_table(running))
-    remarks().print(f"{prospect(session, running)} Nothing was sent.")
+    stdout_console().print(plan_table(running))
+    stderr_console().print(f"{prospect(session, running)} Nothing was sent.")
 
 
 def print_end(
@@ -72,31 +72,31 @@ def print_end(
     if as_json:
         print_json(_document(session, running, joined))
     elif joined:
-        results().print(str(joined.path))
+        stdout_console().print(str(joined.path))
     else:
         for row in running.rows:
             if row.status is ShotStatus.SAVED and row.job:
-                results().print(str(row.job.video_path))
+                stdout_console().print(str(row.job.video_path))
     for row in running.rows:
         if row.status is not ShotStatus.SAVED:
             why = f": {reason(row)}" if row.problem else ""
-            remarks().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
+            stderr_console().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
     if running.stopped:
         print_problem(running.stopped)
     for note in joined.notes if joined else ():
-        remarks().print(note)
+        stderr_console().print(note)
     spent = (
         "nothing was spent: the sandbox answers" if session.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
     )
-    remarks().print(f"{summary(running)}; {spent}.")
+    stderr_console().print(f"{summary(running)}; {spent}.")
     if trouble:
         print_problem(trouble)
     elif film and not joined:
-        remarks().print("No film was made: not every shot has its clip.")
+        stderr_console().print("No film was made: not every shot has its clip.")
     if any(row.status is ShotStatus.FAILED for row in running.rows):
-        remarks().print("--retry-failed submits failed shots anew; they may be charged again.")
+        stderr_console().print("--retry-failed submits failed shots anew; they may be charged again.")
     if any(row.status is ShotStatus.UNCONFIRMED for row in running.rows):
-        remarks().print(
+        stderr_console().print(
             "Unconfirmed shots may be charged and are never sent again by themselves; look at the gateway's own pages. "
             "Another name on its line makes such a shot a new one."
         )
@@ -104,7 +104,7 @@ def print_end(
         row.status in (ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING)
         for row in running.rows
     ):
-        remarks().print("The same command goes on from here.")
+        stderr_console().print("The same command goes on from here.")
 
 
 def _document(session: Session, running: Batch, joined: Film | None) -> dict[str, Any]:
@@ -141,11 +141,11 @@ def _shot(row: Row) -> dict[str, Any]:
 
 def print_findings(path: Path, wrong: WrongShots, *, as_json: bool) -> None:
     for one in wrong.findings:
-        remarks().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
+        stderr_console().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
         if one.hint:
-            remarks().print(f"    {in_commands(one.hint)}")
+            stderr_console().print(f"    {in_commands(one.hint)}")
     lines = f"{len(wrong.findings)} line{'s' * (len(wrong.findings) > 1)}"
-    remarks().print(f"Nothing was sent: {lines} to correct.")
+    stderr_console().print(f"Nothing was sent: {lines} to correct.")
     if as_json:
         found = [{"line": one.line, "message": one.message, "hint": one.hint} for one in wrong.findings]
         print_json({"error": error_view(wrong), "lines": found})

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hailuo_mcp.cli.output import in_commands, remarks
+from hailuo_mcp.cli.output import in_commands, stderr_console
 from hailuo_mcp.core.job import EXCERPT_LENGTH, utc_now
 from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
@@ -71,11 +71,14 @@ def plan_table(batch: Batch) -> Table:
 @contextmanager
 def shown_live(batch: Batch) -> Generator[None]:
     """A table that follows the batch while the block runs; nothing where nobody watches."""
-    if not remarks().is_terminal:
+    if not stderr_console().is_terminal:
         yield
         return
     with Live(
-        get_renderable=lambda: _picture(batch, remarks()), console=remarks(), transient=True, refresh_per_second=4
+        get_renderable=lambda: _picture(batch, stderr_console()),
+        console=stderr_console(),
+        transient=True,
+        refresh_per_second=4,
     ):
         yield
 
@@ -87,13 +90,13 @@ class PlainLines:
         self._told: dict[int, str] = {}
 
     def __call__(self, row: Row) -> None:
-        if remarks().is_terminal:
+        if stderr_console().is_terminal:
             return
         job = f" {row.job.request_id}" if row.job else ""
         news = f"{row.shot.label}: {state_of(row)}{job}" + (f": {reason(row)}" if row.problem else "")
         if self._told.get(row.shot.line) != news:
             self._told[row.shot.line] = news
-            remarks().print(news)
+            stderr_console().print(news)
 
 
 def _picture(batch: Batch, console: Console) -> Group:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import command, print_json, remarks
+from hailuo_mcp.cli.output import command, print_json, stderr_console
 from hailuo_mcp.core.errors import GatewayTrouble
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.mcp.views import job_view
@@ -49,8 +49,8 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
     troubles = 0
 
     async def report(job: Job) -> None:
-        if not remarks().is_terminal and (watched.job is None or watched.job.state is not job.state):
-            remarks().print(f"{job.request_id}: {job.state}")
+        if not stderr_console().is_terminal and (watched.job is None or watched.job.state is not job.state):
+            stderr_console().print(f"{job.request_id}: {job.state}")
         watched.see(job)
 
     with _bar(watched):
@@ -76,18 +76,22 @@ def interrupted(watched: Watched, *, as_json: bool) -> Exit:
     if as_json and watched.job:
         print_json(job_view(watched.job))
     if watched.request_id is None:
-        remarks().print("Interrupted. Look at the list of jobs before submitting again: " + command("jobs"))
+        stderr_console().print("Interrupted. Look at the list of jobs before submitting again: " + command("jobs"))
     else:
-        remarks().print("Interrupted; the job goes on. Ask for it with")
-        remarks().print(f"  {command('status', watched.request_id, '--wait')}")
+        stderr_console().print("Interrupted; the job goes on. Ask for it with")
+        stderr_console().print(f"  {command('status', watched.request_id, '--wait')}")
     return Exit.INTERRUPTED
 
 
 def _bar(watched: Watched) -> AbstractContextManager[object]:
-    if not remarks().is_terminal:
+    if not stderr_console().is_terminal:
         return nullcontext()
     return Live(
-        get_renderable=lambda: _line(watched.job), console=remarks(), transient=True, refresh_per_second=4, screen=False
+        get_renderable=lambda: _line(watched.job),
+        console=stderr_console(),
+        transient=True,
+        refresh_per_second=4,
+        screen=False,
     )
 
 

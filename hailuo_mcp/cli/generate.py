@@ -8,7 +8,7 @@ import click
 
 from hailuo_mcp.cli.exits import Exit, exit_of_state
 from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
-from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, remarks, results
+from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, stderr_console, stdout_console
 from hailuo_mcp.cli.session import interrupt_held_back, with_session
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import CANONICAL, Canonical
@@ -84,7 +84,7 @@ async def _submit(
         return exit_of_state(submitted.job.state, waited=False)
     if not as_json:
         print_warnings(view.warnings)
-        remarks().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
+        stderr_console().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
     job = await wait_for_end(session, watched, wait)
     return await _finish(session, job, duplicate=submitted.duplicate, as_json=as_json)
 
@@ -97,10 +97,12 @@ async def _finish(session: Session, job: Job, *, duplicate: bool, as_json: bool)
     if as_json:
         print_json(view)
     elif job.video_path:
-        print_fields([field for field in job_fields(view) if field[0] in ("state", "sandbox", "cost")], remarks())
-        results().print(job.video_path)
+        print_fields(
+            [field for field in job_fields(view) if field[0] in ("state", "sandbox", "cost")], stderr_console()
+        )
+        stdout_console().print(job.video_path)
     else:
-        print_fields(job_fields(view), remarks())
+        print_fields(job_fields(view), stderr_console())
     return exit_of_state(job.state, waited=True)
 
 
@@ -109,7 +111,7 @@ def _print_job(view: JobView, *, as_json: bool) -> None:
         print_json(view)
         return
     print_warnings(view.warnings)
-    print_fields(job_fields(view), results())
+    print_fields(job_fields(view), stdout_console())
 
 
 def _print_dry_run(view: JobView, *, as_json: bool) -> None:
@@ -133,5 +135,5 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
             ("request", wire),
             ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),
         ],
-        results(),
+        stdout_console(),
     )

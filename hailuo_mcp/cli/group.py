@@ -11,7 +11,7 @@ import click
 
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, remarks
+from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, stderr_console
 from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
 from hailuo_mcp.core.settings import PREFIX, SettingsError, variables
 from hailuo_mcp.gateways import discover
@@ -112,13 +112,13 @@ def run(args: Sequence[str]) -> int:
         error.show(sys.stderr)
         return _refused(InvalidInput(error.format_message()), Exit.WRONG_CALL, as_json=as_json)
     except SettingsError as error:
-        remarks().print(f"error: {error}", style="red")
+        stderr_console().print(f"error: {error}", style="red")
         return _refused(InvalidInput(str(error), "Correct the environment."), Exit.WRONG_CALL, as_json=as_json)
     except HailuoError as error:
         print_problem(error.problem)
         return _refused(error, exit_of_problem(error.problem), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        remarks().print("Interrupted.")
+        stderr_console().print("Interrupted.")
         return Exit.INTERRUPTED
     except OSError as error:
         if error.errno != errno.EPIPE:

@@ -13,8 +13,8 @@ from hailuo_mcp.cli.output import (
     print_fields,
     print_json,
     print_warnings,
-    remarks,
-    results,
+    stderr_console,
+    stdout_console,
 )
 from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.job import Job, State, utc_now
@@ -52,7 +52,7 @@ def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
         print_json(view)
     else:
         print_warnings(view.warnings)
-        print_fields(job_fields(view), results())
+        print_fields(job_fields(view), stdout_console())
     return exit_of_state(job.state, waited=wait is not None)
 
 
@@ -75,8 +75,8 @@ def download(request_id: str, as_json: bool) -> Exit:
     if as_json:
         print_json(view)
     else:
-        results().print(view.video_path)
-        remarks().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
+        stdout_console().print(view.video_path)
+        stderr_console().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
     return Exit.DONE
 
 
@@ -108,9 +108,9 @@ def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
 
 def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None:
     if not page.jobs:
-        remarks().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
+        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
         return
-    console = results()
+    console = stdout_console()
     state_width = max(len(row.state) for row in view.jobs)
     id_width = max(len(row.request_id) for row in view.jobs)
     for job, row in zip(page.jobs, view.jobs, strict=True):
@@ -122,7 +122,7 @@ def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None
             place = row.video_path or f"not saved: {command('download', row.request_id)}"
             console.print(f"{'':<{state_width}}  {place}")
     spent = "nothing spent: the sandbox answers" if in_sandbox else f"${view.spent_usd:.2f} spent in all"
-    remarks().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
+    stderr_console().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
 
 
 def _when(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How results and remarks are printed: results on stdout, everything else on stderr. With `--json`, stdout holds
+"""How the commands print: results on stdout, everything else on stderr. With `--json`, stdout holds
 exactly one JSON document: the same structured views that the MCP tools answer with."""
 
 import json
@@ -41,12 +41,12 @@ Field = tuple[str, str] | tuple[str, str, str]
 
 
 @cache
-def results() -> Console:
+def stdout_console() -> Console:
     return _console(stderr=False)
 
 
 @cache
-def remarks() -> Console:
+def stderr_console() -> Console:
     return _console(stderr=True)
 
 
@@ -69,15 +69,15 @@ def print_fields(fields: Iterable[Field], console: Console) -> None:
 
 def print_warnings(sentences: Iterable[str]) -> None:
     for sentence in sentences:
-        remarks().print(f"note:  {in_commands(sentence)}", style="yellow")
+        stderr_console().print(f"note:  {in_commands(sentence)}", style="yellow")
 
 
 def print_problem(problem: Problem | ErrorView) -> None:
     """What happened, and what to do: two lines."""
     charged = "" if problem.charged == "no" else f"; charged: {problem.charged}"
-    remarks().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")
+    stderr_console().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")
     if problem.hint:
-        remarks().print(f"hint:  {in_commands(problem.hint)}")
+        stderr_console().print(f"hint:  {in_commands(problem.hint)}")
 
 
 def in_commands(sentence: str) -> str:

@@ -8,7 +8,7 @@ import click
 from hailuo_mcp.app import build_studio, exporting, load_settings, set_up_logging
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import PROGRAM, remarks, results
+from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.settings import PREFIX
 from hailuo_mcp.http.app import check_exposure, serve_http
@@ -49,7 +49,7 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
 
 
 def _announce(url: str) -> None:
-    results().print(url)
-    results().file.flush()
-    if (people := remarks()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
+    stdout_console().print(url)
+    stdout_console().file.flush()
+    if (people := stderr_console()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
         people.print("Give this URL to an MCP client. Ctrl-C ends it.")

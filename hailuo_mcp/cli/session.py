@@ -9,7 +9,7 @@ from typing import TypeVar
 import anyio
 
 from hailuo_mcp.app import build_studio, load_settings, set_up_logging
-from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.service.session import Session
 
@@ -59,7 +59,7 @@ def interrupt_held_back() -> Generator[None]:
         if pressed:
             raise KeyboardInterrupt
         pressed = True
-        remarks().print("Waiting for the answer to the submission, so that its id is not lost…")
+        stderr_console().print("Waiting for the answer to the submission, so that its id is not lost…")
 
     before = signal.signal(signal.SIGINT, hold)
     try:

@@ -9,7 +9,7 @@ import click
 
 from hailuo_mcp.cli.doctor import Finding, Level, Report, run_checks
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import print_json, results
+from hailuo_mcp.cli.output import print_json, stdout_console
 
 STYLES: Mapping[Level, str] = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
 _LEVEL_WIDTH = max(map(len, Level))
@@ -44,12 +44,12 @@ def _print(report: Report) -> None:
         for level in (Level.PROBLEM, Level.WARNING)
         if (number := report.count(level))
     )
-    results().print(f"\n{counted or 'Everything is sound'}.", style=STYLES[report.verdict])
+    stdout_console().print(f"\n{counted or 'Everything is sound'}.", style=STYLES[report.verdict])
 
 
 def _print_finding(finding: Finding) -> None:
-    results().print(f"{finding.level.value:<{_LEVEL_WIDTH}} ", style=STYLES[finding.level], end="")
-    results().print(f"{finding.about:<{_ABOUT_WIDTH}} ", style="bold", end="")
-    results().print(finding.what)
+    stdout_console().print(f"{finding.level.value:<{_LEVEL_WIDTH}} ", style=STYLES[finding.level], end="")
+    stdout_console().print(f"{finding.about:<{_ABOUT_WIDTH}} ", style="bold", end="")
+    stdout_console().print(finding.what)
     if finding.cure:
-        results().print(f"{'':<{_LEVEL_WIDTH + _ABOUT_WIDTH + 2}}-> {finding.cure}", style="dim")
+        stdout_console().print(f"{'':<{_LEVEL_WIDTH + _ABOUT_WIDTH + 2}}-> {finding.cure}", style="dim")

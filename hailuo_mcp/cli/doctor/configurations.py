@@ -14,7 +14,7 @@ _MODULE = "hailuo_mcp"
 
 def check() -> Iterator[Finding]:
     # By path: in the home directory, a project's file is the user's own.
-    here = {found.place.path: found for found in reversed(installer.survey()) if found.is_host_here}
+    here = {found.place.path: found for found in reversed(installer.detect_all()) if found.is_host_here}
     for found in reversed(here.values()):
         yield from _place(found)
     if not here:
@@ -58,7 +58,7 @@ def _lost(entry: installer.Entry) -> str:
 
 
 def _is_this(entry: installer.Entry) -> bool:
-    launcher = installer.launcher()
+    launcher = installer.find_launcher()
     if entry.args == launcher.args and Path(entry.command).resolve() == Path(launcher.command).resolve():
         return True
     # A Python is not followed to where it links: the environments made from one Python all link to it.

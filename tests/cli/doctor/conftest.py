@@ -19,7 +19,7 @@ import pytest
 
 from hailuo_mcp.cli.doctor import run_checks
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import Machine, find
+from hailuo_mcp.cli.installer import Machine, find_host
 
 Examined = Callable[..., Awaitable["Diagnosis"]]
 KEY = "sk-live-0123456789abcdef-WXYZ"
@@ -108,7 +108,7 @@ def doctor(tmp_path: Path) -> Doctor:
 def configure(home: Path, entry: str) -> Path:
     """A configuration of Cursor's that has this entry for our server."""
     machine = Machine("linux", home, {}, home / "project")
-    place = find("cursor").place("user", machine)
+    place = find_host("cursor").place("user", machine)
     assert place
     place.path.parent.mkdir(parents=True)
     place.path.write_text(f'{{"mcpServers": {{"hailuo": {entry}}}}}')

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.cli.doctor import environment
-from hailuo_mcp.cli.installer import launcher
+from hailuo_mcp.cli.installer import find_launcher
 from hailuo_mcp.core.settings import Settings, SettingsError
 from hailuo_mcp.service.session import Session
 from tests.cli.doctor.conftest import KEY, Examined, configure
@@ -89,7 +89,7 @@ async def test_a_host_whose_configuration_is_broken_is_named(examined: Examined,
 
 
 async def test_a_host_that_starts_this_installation_is_sound(examined: Examined, tmp_path: Path) -> None:
-    configure(tmp_path, f'{{"command": "{launcher().command}", "env": {{"SEGMIND_API_KEY": "{KEY}"}}}}')
+    configure(tmp_path, f'{{"command": "{find_launcher().command}", "env": {{"SEGMIND_API_KEY": "{KEY}"}}}}')
     found = await examined()
     assert found.about("host cursor")["level"] == "ok"
     assert "this installation, with SEGMIND_API_KEY" in found.about("host cursor")["what"]

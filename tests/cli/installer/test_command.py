@@ -16,7 +16,7 @@ from tests.cli.installer.support import CODEX, DESKTOP, KEY
 
 pytestmark = pytest.mark.slow
 
-HOSTS = [host.name for host in installer.all()]
+HOSTS = [host.name for host in installer.HOSTS]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_installing_says_what_it_did_and_a_second_time_does_nothing(cli: Cli, ho
     assert Path(done["path"]).is_relative_to(cli.home)
     written = Path(done["path"]).read_bytes()
     assert cli.json("install", host, "--yes")["action"] == "unchanged"
-    assert "already so" in cli("install", host).stdout
+    assert "already up to date" in cli("install", host).stdout
     assert Path(done["path"]).read_bytes() == written
     assert cli.json("uninstall", host, "--yes")["action"] == "restored"
     assert cli.json("uninstall", host, "--yes")["action"] == "absent"
@@ -74,7 +74,7 @@ def test_what_will_change_is_shown_with_keys_masked_and_without_an_answer_nothin
     assert done.returncode == 0, done
     assert json.loads(path.read_text())["mcpServers"]["hailuo"]["env"]["SEGMIND_API_KEY"] == KEY
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "readable by you alone" in done.stdout
+    assert "only you can read" in done.stdout
     assert "claude_desktop_config.json.before-hailuo-mcp" in done.stdout
     assert KEY not in done.stdout + done.stderr
     assert cli("uninstall", "claude-desktop", "--yes").returncode == 0
@@ -129,9 +129,9 @@ def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["install", "claude-desktop", "--scope", "project", "--yes"], "no configuration of a project"),
+        (["install", "claude-desktop", "--scope", "project", "--yes"], "no project configuration"),
         (["install", "emacs"], "emacs"),
-        (["install", "cursor", "--yes", "--name", "a b"], "not a name"),
+        (["install", "cursor", "--yes", "--name", "a b"], "not a valid name"),
         (["install", "claude-desktop", "--yes", "--gateway", "segmind"], "SEGMIND_API_KEY is not set"),
         (["install", "cursor", "--key", "sg_1"], "--key"),
     ],
@@ -179,14 +179,14 @@ def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> 
 
 
 def test_at_a_terminal_it_asks_and_a_key_that_is_typed_is_not_shown(cli: Cli) -> None:
-    questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Change it so?", "y")]
+    questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Make this change?", "y")]
     code, shown = on_a_terminal(cli, ["install", "claude-desktop"], questions)
     assert code == 0
     assert KEY not in shown
     entry = json.loads((cli.home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["hailuo"]
     assert entry["env"]["SEGMIND_API_KEY"] == KEY
 
-    code, shown = on_a_terminal(cli, ["uninstall", "claude-desktop"], [("Change it so?", "n")])
+    code, shown = on_a_terminal(cli, ["uninstall", "claude-desktop"], [("Make this change?", "n")])
     assert code == 130
     assert "Nothing was changed." in shown
     assert KEY not in shown

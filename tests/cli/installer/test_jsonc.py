@@ -109,7 +109,7 @@ def test_any_item_is_replaced_alone(case: tuple[Config, str], value: Any, data: 
         ('{"a": 1} /* no end', "line 1"),
         ('{"a": 1} {}', "line 1"),
         ('{"a": NaN}', "NaN"),
-        ("[]", "no object"),
+        ("[]", "not an object"),
         ("[" * 100_000, "deeply"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Waiting for a job's end, with a progress bar."""
+"""Waiting for a job to end, with a progress bar."""
 
 import math
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
 TROUBLES_MAX = 5
-"""So many answers in a row may be lost to a gateway's or the network's trouble; each was tried several times."""
+"""After this many failed polls in a row, each tried several times, waiting ends with the error."""
 PAUSE_SECONDS = 5.0
 BAR_WIDTH = 32
 _SHOWN_FULL = 0.97
-"""A job that takes longer than estimated stops here."""
+"""Where the bar stops if a job takes longer than estimated."""
 
 
 @dataclass(slots=True)
 class Watched:
-    """The job that a command is about, as far as it is known when the command is interrupted."""
+    """The job of a command, as far as it is known when the command is interrupted."""
 
     request_id: str | None = None
     job: Job | None = None
@@ -40,10 +40,10 @@ class Watched:
 
 
 async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Job:
-    """Follow a job until it ends, nothing is left to wait for, or the time is up. `seconds` may be infinite.
+    """Follow a job until it ends, waiting longer would not help, or the time is up. `seconds` may be infinite.
 
     Raises:
-        HailuoError: it cannot be asked for, also not after several attempts.
+        HailuoError: it cannot be looked up, even after several attempts.
     """
     deadline = anyio.current_time() + seconds
     troubles = 0
@@ -66,19 +66,19 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
                 await anyio.sleep(PAUSE_SECONDS)
                 continue
             job = watched.job
-            # Unconfirmed after a whole round: a history was asked by then, and waiting longer promises nothing.
+            # Still unconfirmed after a whole round: the history was searched, and waiting longer would not help.
             if job and (job.is_final or job.state is State.UNCONFIRMED or anyio.current_time() >= deadline):
                 return job
 
 
 def interrupted(watched: Watched, *, as_json: bool) -> Exit:
-    """What is left to say after Ctrl-C: the job goes on, and how to ask for it."""
+    """Say after Ctrl-C that the job continues, and how to look it up."""
     if as_json and watched.job:
         print_json(job_view(watched.job))
     if watched.request_id is None:
-        stderr_console().print("Interrupted. Look at the list of jobs before submitting again: " + command("jobs"))
+        stderr_console().print("Interrupted. Check the list of jobs before submitting again: " + command("jobs"))
     else:
-        stderr_console().print("Interrupted; the job goes on. Ask for it with")
+        stderr_console().print("Interrupted; the job continues. Look it up with")
         stderr_console().print(f"  {command('status', watched.request_id, '--wait')}")
     return Exit.INTERRUPTED
 
@@ -98,7 +98,7 @@ def _bar(watched: Watched) -> AbstractContextManager[object]:
 def _line(job: Job | None) -> Table:
     grid = Table.grid(padding=(0, 2))
     if job is None:
-        grid.add_row("asking…")
+        grid.add_row("connecting…")
         return grid
     elapsed, estimate = job.elapsed_seconds(utc_now()), job.estimated_seconds
     if estimate:
@@ -111,14 +111,14 @@ def _line(job: Job | None) -> Table:
 
 
 class WaitOption(click.Command):
-    """A command with `--wait [SECONDS]`. Left to itself, click would take the prompt or the request id that follows a
-    bare `--wait` for its value."""
+    """A command with `--wait [SECONDS]`. By default, click would read the prompt or the request id after a bare
+    `--wait` as its value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(_spelled_out(args)))
+        return super().parse_args(ctx, list(_with_wait_values(args)))
 
 
-def _spelled_out(args: Sequence[str]) -> list[str]:
+def _with_wait_values(args: Sequence[str]) -> list[str]:
     done: list[str] = []
     rest = list(args)
     while rest:
@@ -140,6 +140,6 @@ def wait_option(help_text: str) -> Any:
 
 
 def _checked(_ctx: click.Context, _param: click.Parameter, seconds: float | None) -> float | None:
-    if seconds is not None and not seconds >= 0:  # so that "not a number" is none either
-        raise click.BadParameter(f"{seconds} is no number of seconds")
+    if seconds is not None and not seconds >= 0:  # also refuses NaN
+        raise click.BadParameter(f"{seconds} is not a number of seconds")
     return seconds

@@ -1,4 +1,4 @@
-"""`hailuo-mcp generate`: submit a job, and perhaps wait for its clip."""
+"""`hailuo-mcp generate`: submit a job, and optionally wait for its clip."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from hailuo_mcp.service.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 ARGUMENT = "prompt"
-"""The one parameter that is no option."""
+"""The parameter that is an argument instead of an option."""
 
 
 def parameter_options(command: F) -> F:
-    """An option for each canonical parameter. They carry text and flags; what a value may be is said by the model's
-    spec alone, so that the command line refuses in the same words as the tool."""
+    """An option for each canonical parameter. They pass on text and flags; only the model's spec validates values, so
+    that the command line and the tool give the same errors."""
     for name, canonical in reversed(list(CANONICAL.items())):
         if name != ARGUMENT:
             command = _option(name, canonical)(command)
@@ -40,17 +40,17 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 
 @click.command(cls=WaitOption)
 @click.argument(ARGUMENT)
-@click.option("--model", metavar="MODEL", help="Default: the cheapest that takes the arguments.")
+@click.option("--model", metavar="MODEL", help="Default: the cheapest that accepts the arguments.")
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
-@click.option("--force-new", is_flag=True, help="Submit although an identical job was submitted moments ago.")
+@click.option("--force-new", is_flag=True, help="Submit even if an identical job was submitted moments ago.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: bool, **arguments: Any) -> Exit:
     """Submit a video job.
 
-    PROMPT says what happens in the clip. Returns within seconds with a request id, by which `hailuo-mcp status` asks
-    for the job; with --wait it stays until the clip is saved.
+    PROMPT describes the clip. Returns within seconds with a request id, for use with `hailuo-mcp status`; with --wait,
+    returns when the clip is saved.
 
     \b
     hailuo-mcp generate "[Push in] A red kite over the bay" --wait
@@ -130,7 +130,7 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
         [
             ("dry run", "nothing was sent"),
             ("model", view.model),
-            ("price", cost + (" (here: nothing, the sandbox answers)" if view.sandbox else "")),
+            ("price", cost + (" (nothing here: the sandbox is used)" if view.sandbox else "")),
             ("time", time),
             ("request", wire),
             ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),

@@ -1,4 +1,4 @@
-"""The commands, their help, and the one place where errors become exit codes."""
+"""The commands, their help, and the mapping of errors to exit codes."""
 
 import errno
 import logging
@@ -34,7 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Rehearse": {"sandbox": "sandbox"},
     "When something is wrong": {"doctor": "doctor.command"},
 }
-"""Heading to the commands below it, each with its module in this package. A command is imported when it is used."""
+"""Heading to commands, each with its module in this package. A command is imported when it is used."""
 EXAMPLES = (
     f'{PROGRAM} generate "[Push in] A red kite over the bay" --wait',
     f'id=$({PROGRAM} generate "A red kite" --json | jq -r .request_id)\n{PROGRAM} status "$id" --wait',
@@ -43,7 +43,7 @@ _INDENT = 40
 
 
 class Commands(click.Group):
-    """The group, in the order of a job's way."""
+    """The group, in the order in which a job uses the commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in SECTIONS.values() for name in section]
@@ -123,7 +123,7 @@ def run(args: Sequence[str]) -> int:
     except OSError as error:
         if error.errno != errno.EPIPE:
             return _unforeseen(error, args)
-        # Whoever read stdout has gone; the interpreter shall not complain when it flushes.
+        # The reader of stdout is gone; keep the interpreter from reporting an error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.UNFORESEEN
     except Exception as error:
@@ -137,7 +137,7 @@ def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
 
 
 def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
-    """A foreign message may quote a key: it is shown to those alone who ask for it."""
+    """The message is only logged, at level DEBUG: it may quote a key."""
     submitting = args[:1] in (["generate"], ["batch"])
     look_first = " Look at the jobs before submitting again: list_jobs." if submitting else ""
     problem = InternalError(

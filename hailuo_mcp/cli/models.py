@@ -1,4 +1,4 @@
-"""`hailuo-mcp models`: what can be generated with, and what each model takes."""
+"""`hailuo-mcp models`: the usable models, and what each of them accepts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from hailuo_mcp.service.session import Session
 def models(model: str | None, as_json: bool) -> Exit:
     """The usable models, with prices and times; with MODEL, all that is known of one.
 
-    A model is usable where its gateway's key is set, or in the sandbox. Every rule names the source it comes from.
+    A model is usable if its gateway's key is set, or in the sandbox. Every rule names its source.
     """
 
     async def look_up(session: Session) -> tuple[views.ModelList, str]:
@@ -56,7 +56,7 @@ def _print_summaries(view: views.ModelList) -> None:
     stderr_console().print(f"For a bare prompt: {view.default_model}", style="dim")
     if view.sandbox:
         stderr_console().print(
-            "The sandbox answers: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"
+            "The sandbox is used: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"
         )
 
 

@@ -60,7 +60,7 @@ def install(
     portable: bool,
     prints: bool,
 ) -> Exit:
-    """Add this server to a host's configuration, or update it there.
+    """Add this server to a host's configuration, or bring it up to date there.
 
     Shows what will change, asks, and keeps a backup next to the file. Other servers, comments and layout stay. A key is
     taken from the environment, or asked for without showing it; it stays out of the file if the host has another place
@@ -102,7 +102,7 @@ def install(
 @click.command()
 @_common
 def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> Exit:
-    """Remove this server from a host's configuration.
+    """Take this server out of a host's configuration.
 
     If nothing else was changed since it was installed, the file becomes what it was before, to the byte.
     """

@@ -1,4 +1,4 @@
-"""Our entry in the hosts' real files: put in, brought up to date, taken out."""
+"""Adding, updating and removing our entry in realistic configuration files."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.cli.installer.support import KEY, LAUNCHER, PLACES, REAL, SPEC, VSCOD
 from tests.cli.installer.test_jsonc import written
 
 FILES_EXAMPLES = 25
-"""Each writes files through to the disk, which takes its time."""
+"""Each example syncs files to disk, which is slow."""
 CASES = [(name, scope, text) for name, scope in PLACES for text in REAL[name]]
 
 
@@ -37,7 +37,7 @@ def save(place: Place, raw: bytes | str) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_other_servers_stay_and_undoing_restores_every_byte(
+def test_other_servers_stay_and_uninstalling_restores_every_byte(
     machine: Machine, name: str, scope: str, text: str, newline: str, bom: bytes
 ) -> None:
     host, place = place_of(name, scope, machine)
@@ -57,15 +57,15 @@ def test_other_servers_stay_and_undoing_restores_every_byte(
         assert newline == "\n" or after.count("\n") == after.count("\r\n")
 
     assert installer.install(host, place, SPEC).action == "unchanged"
-    undone = installer.uninstall(host, place, "hailuo")
-    assert undone.action == "restored"
-    undone.apply()
+    removal = installer.uninstall(host, place, "hailuo")
+    assert removal.action == "restored"
+    removal.apply()
     assert place.path.read_bytes() == raw
     assert [path.name for path in place.path.parent.iterdir() if path.is_file()] == [place.path.name]
 
 
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_undoing_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
+def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
     host, place = place_of(name, scope, machine)
     save(place, text)
     installer.install(host, place, SPEC).apply()
@@ -74,16 +74,16 @@ def test_undoing_keeps_what_was_changed_since(machine: Machine, name: str, scope
     put = toml.put if host.format == "toml" else jsonc.put
     place.path.write_text(put(changed, (host.servers_key, "since"), other))
 
-    undone = installer.uninstall(host, place, "hailuo")
-    assert undone.action == "removed"
-    undone.apply()
+    removal = installer.uninstall(host, place, "hailuo")
+    assert removal.action == "removed"
+    removal.apply()
     assert parsed(host, place.path.read_text()) == {
         **({"inputs": []} if name == "vscode" else {}),
         **parsed(host, text),
         host.servers_key: {**parsed(host, text).get(host.servers_key, {}), "since": other},
     }
-    for remark in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
-        assert (remark in place.path.read_text()) is (remark in text)
+    for comment in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
+        assert (comment in place.path.read_text()) is (comment in text)
 
 
 @settings(max_examples=FILES_EXAMPLES)
@@ -141,7 +141,7 @@ def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: d
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_a_file_that_was_not_there_goes_again(machine: Machine, name: str, scope: str) -> None:
+def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     made = installer.install(host, place, SPEC)
     assert (made.action, made.apply()) == ("created", None)
@@ -167,25 +167,25 @@ def test_the_key_is_in_the_file_only_where_the_host_has_no_other_place(machine: 
     host, place = place_of(name, scope, machine)
     save(place, REAL[name][0])
     place.path.chmod(0o644)
-    edited = installer.install(host, place, SPEC)
-    edited.apply()
+    change = installer.install(host, place, SPEC)
+    change.apply()
     text = place.path.read_text()
     is_written = place.key_storage is installer.KeyStorage.IN_FILE
     assert (KEY in text) is is_written
     assert "SEGMIND_API_KEY" in text
     assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
     assert not (is_written and place.is_shared)
-    for shown in (edited.diff, str(edited.changes), str(installer.detect(host, place))):
+    for shown in (change.diff, str(change.changes), str(installer.detect(host, place))):
         assert KEY not in shown
         assert "someone-elses" not in shown
-    undone = installer.uninstall(host, place, "hailuo")
-    assert KEY not in undone.diff
-    assert "someone-elses" not in undone.diff
-    undone.apply()
+    removal = installer.uninstall(host, place, "hailuo")
+    assert KEY not in removal.diff
+    assert "someone-elses" not in removal.diff
+    removal.apply()
     assert place.path.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_minified_file_is_shown_without_what_is_in_it(machine: Machine) -> None:
+def test_the_diff_of_a_minified_file_does_not_show_its_content(machine: Machine) -> None:
     host, place = place_of("claude-code", "user", machine)
     save(place, REAL["claude-code"][0])
     diff = installer.install(host, place, SPEC).diff
@@ -212,11 +212,11 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
         keys={**SPEC.keys, "APIXO_API_KEY": SecretStr("apx_new")},
         settings={"HAILUO_MCP_SANDBOX": "1"},
     )
-    edited = installer.install(host, place, newer)
-    edited.apply()
-    assert edited.action == "updated"
-    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in said for said in edited.changes)
-    assert "apx_new" not in edited.diff + str(edited.changes)
+    change = installer.install(host, place, newer)
+    change.apply()
+    assert change.action == "updated"
+    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in line for line in change.changes)
+    assert "apx_new" not in change.diff + str(change.changes)
     held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
     assert (held["command"], held["args"], held["disabled"]) == ("/opt/bin/hailuo-mcp", ["x"], False)
     assert held["env"]["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
@@ -241,7 +241,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("does", ["install", "uninstall"])
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, name: str, scope: str, does: str) -> None:
+def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, does: str) -> None:
     host, place = place_of(name, scope, machine)
     for raw in BROKEN["toml" if host.format == "toml" else "json"]:
         save(place, raw.replace(b"mcpServers", host.servers_key.encode()))
@@ -256,7 +256,7 @@ def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, nam
 
 
 @pytest.mark.parametrize("name", ["claude-desktop", "claude-code"])
-def test_comments_are_refused_where_the_host_reads_none(machine: Machine, name: str) -> None:
+def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, name: str) -> None:
     host, place = place_of(name, "user", machine)
     save(place, '{\n  // mine\n  "mcpServers": {}\n}')
     with pytest.raises(ConfigError, match="line 2, column 3"):
@@ -264,7 +264,7 @@ def test_comments_are_refused_where_the_host_reads_none(machine: Machine, name: 
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_another_server_of_that_name_is_not_touched(machine: Machine, name: str, scope: str) -> None:
+def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     put = toml.put if host.format == "toml" else jsonc.put
     save(place, put("", (host.servers_key, "hailuo"), {"command": "npx", "args": ["hailuo-of-another"]}))
@@ -304,7 +304,7 @@ def test_a_link_is_followed_and_stays_a_link(machine: Machine, tmp_path: Path) -
     assert real.read_text() == VSCODE
 
 
-def test_a_link_that_leads_nowhere_or_in_a_circle_is_no_crash(machine: Machine, tmp_path: Path) -> None:
+def test_a_dangling_or_circular_link_is_handled(machine: Machine, tmp_path: Path) -> None:
     host, place = place_of("cursor", "user", machine)
     place.path.parent.mkdir(parents=True)
     place.path.symlink_to(place.path)
@@ -315,7 +315,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_is_no_crash(machine: Machine, 
     assert (tmp_path / "nowhere.json").exists()
 
 
-def test_a_file_that_changes_meanwhile_is_not_overwritten(machine: Machine) -> None:
+def test_a_file_that_changed_meanwhile_is_not_overwritten(machine: Machine) -> None:
     host, place = place_of("claude-code", "user", machine)
     save(place, "{}")
     plan = installer.install(host, place, SPEC)
@@ -325,7 +325,7 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(machine: Machine) -> N
     assert place.path.read_text() == '{"numStartups": 32}'
 
 
-def test_a_directory_in_its_place_is_no_crash(machine: Machine) -> None:
+def test_a_directory_in_place_of_the_file_is_reported(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     place.path.mkdir(parents=True)
     assert "cannot be read" in str(installer.detect(host, place).problem)
@@ -333,7 +333,7 @@ def test_a_directory_in_its_place_is_no_crash(machine: Machine) -> None:
         installer.install(host, place, SPEC)
 
 
-def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) -> None:
+def test_other_inputs_stay_and_ours_is_removed_with_the_entry(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
     save(place, VSCODE)
     installer.install(host, place, SPEC).apply()
@@ -346,7 +346,7 @@ def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) ->
     assert "// asks" in place.path.read_text()
 
 
-def test_an_input_that_another_server_uses_too_stays(machine: Machine) -> None:
+def test_an_input_that_another_server_also_uses_stays(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
     installer.install(host, place, SPEC).apply()
     other = {"command": "x", "env": {"K": "${input:hailuo-segmind-api-key}"}}
@@ -375,7 +375,7 @@ def test_an_empty_env_is_filled_without_showing_the_key(machine: Machine) -> Non
     assert KEY in place.path.read_text()
 
 
-def test_only_hosts_that_left_a_trace_are_said_to_be_here(machine: Machine) -> None:
+def test_only_hosts_with_files_on_this_machine_are_detected(machine: Machine) -> None:
     assert not any(found.is_host_here or found.entries or found.problem for found in installer.detect_all(machine))
     (machine.home / ".cursor").mkdir()
     (machine.home / ".claude").mkdir()
@@ -383,7 +383,7 @@ def test_only_hosts_that_left_a_trace_are_said_to_be_here(machine: Machine) -> N
     assert here == [("claude-code", "user"), ("cursor", "user")]
 
 
-def test_entries_are_known_by_what_they_start() -> None:
+def test_entries_are_recognized_by_what_they_start() -> None:
     ours = [
         {"command": "uvx", "args": ["hailuo-mcp"]},
         {"command": "C:\\Users\\you\\bin\\hailuo-mcp.exe"},
@@ -402,7 +402,7 @@ def test_entries_are_known_by_what_they_start() -> None:
     assert not any(is_ours(held) for held in theirs)
 
 
-def test_every_system_has_its_places(tmp_path: Path) -> None:
+def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
     def paths(machine: Machine) -> dict[str, str]:
         return {
             host.name: str(place.path.relative_to(tmp_path))
@@ -441,7 +441,7 @@ def test_every_system_has_its_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_the_owner_stays(machine: Machine) -> None:
+def test_the_owner_of_the_file_stays(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     save(place, "{}")
     os.chown(place.path, 1234, 1234)

@@ -1,4 +1,4 @@
-"""`docs/hosts.md` says what the commands do."""
+"""`docs/hosts.md` matches what the commands do."""
 
 import subprocess
 import sys

@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from hailuo_mcp.cli.installer import NAME, InstallSpec, Machine, Place, find
+from hailuo_mcp.cli.installer import NAME, InstallSpec, Machine, Place, find_host
 from hailuo_mcp.cli.installer.command import PORTABLE
-from hailuo_mcp.cli.installer.shape import entry, inputs
+from hailuo_mcp.cli.installer.entry import new_entry, new_inputs
 
 VSCODE = "https://insiders.vscode.dev/redirect/mcp/install"
 CURSOR = "https://cursor.com/en/install-mcp"
@@ -28,8 +28,8 @@ _ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
 def vscode(variables: Sequence[str]) -> str:
     """The host asks for each of these variables, and keeps what it is told in its secret store."""
     place, wanted = _wanted("vscode", variables)
-    fields = {"name": NAME, "config": _compact(entry(find("vscode"), place, wanted))}
-    if asked := inputs(place, wanted):
+    fields = {"name": NAME, "config": _compact(new_entry(find_host("vscode"), place, wanted))}
+    if asked := new_inputs(place, wanted):
         fields["inputs"] = _compact(asked)
     return f"{VSCODE}?{urlencode(fields, quote_via=quote)}"
 
@@ -37,12 +37,12 @@ def vscode(variables: Sequence[str]) -> str:
 def cursor(variables: Sequence[str]) -> str:
     """The host takes these variables from its own environment."""
     place, wanted = _wanted("cursor", variables)
-    config = base64.b64encode(_compact(entry(find("cursor"), place, wanted)).encode()).decode()
+    config = base64.b64encode(_compact(new_entry(find_host("cursor"), place, wanted)).encode()).decode()
     return f"{CURSOR}?{urlencode({'name': NAME, 'config': config}, quote_via=quote)}"
 
 
 def _wanted(host: str, variables: Sequence[str]) -> tuple[Place, InstallSpec]:
-    place = find(host).place("user", _ANYWHERE)
+    place = find_host(host).place("user", _ANYWHERE)
     assert place
     return place, InstallSpec(
         PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables}

@@ -1,5 +1,5 @@
-"""The command line. Without arguments it is the MCP server on stdio, which hosts start many times a day: that way
-imports nothing that the server does not need, hence the imports inside of the functions.
+"""The command line. Without arguments it is the MCP server on stdio, which hosts start many times a day: imports are
+inside the functions, so that the server loads nothing else.
 """
 
 import os
@@ -27,7 +27,7 @@ def _leave_at_once(_signal: int, _frame: object) -> None:
 
 
 def _serve_stdio() -> int:
-    """Serve until stdin closes. Returns the exit code; what the codes mean stands in `exits.py`."""
+    """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
     import anyio
 
     from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
@@ -41,10 +41,8 @@ def _serve_stdio() -> int:
         sys.stderr.write(f"hailuo-mcp: {error}\n")
         return 2
     if sys.stdin.isatty():
-        sys.stderr.write(
-            "hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it, hailuo-mcp --help tells more.\n"
-        )
-        # A read from a terminal cannot be cancelled: without this, Ctrl-C would only take effect at the next line.
+        sys.stderr.write("hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it; see hailuo-mcp --help.\n")
+        # A read from a terminal cannot be cancelled: without this, Ctrl-C would take effect only at the next line.
         signal.signal(signal.SIGINT, _leave_at_once)
     try:
         with exporting(version()):

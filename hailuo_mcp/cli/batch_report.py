@@ -1,30 +1,30 @@
-"""What `hailuo-mcp batch` says before it submits, and at its end."""
+"""What `hailuo-mcp batch` prints before it submits, and at the end."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.cli.batch_table import plan_table, reason, state_of, summary
-from hailuo_mcp.cli.output import in_commands, print_json, print_problem, remarks, results
+from hailuo_mcp.cli.output import in_commands, print_json, print_problem, stderr_console, stdout_console
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.media.concat import JoinedVideo, join
 from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
-from hailuo_mcp.service.batch.shots import WrongShots
+from hailuo_mcp.service.batch.shots import InvalidShots
 from hailuo_mcp.service.session import Session
 
 
 @dataclass(slots=True)
-class Made:
-    """The film, or why there is none."""
+class JoinResult:
+    """The joined film, or why there is none."""
 
     film: JoinedVideo | None = None
     problem: Problem | None = None
 
     async def join(self, running: Batch, target: Path) -> None:
         clips = [Path(row.job.video_path) for row in running.rows if row.job and row.job.video_path]
-        remarks().print(f"Joining {len(clips)} clips.")
+        stderr_console().print(f"Joining {len(clips)} clips.")
         try:
             self.film = await join(clips, target)
         except InvalidInput as error:
@@ -32,7 +32,7 @@ class Made:
 
 
 def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
-    """What these rows will cost, and of how many of them nobody knows."""
+    """What these rows will cost in US dollars, and how many of them have no known price."""
     prices = [row.checked.estimate.estimated_cost_usd for row in rows]
     return sum(usd or 0.0 for usd in prices), sum(usd is None for usd in prices)
 
@@ -40,12 +40,14 @@ def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
 def _cost(session: Session, rows: tuple[Row, ...]) -> str:
     usd, unknown = _estimate(rows)
     words = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
-    return words + (" (here: nothing, the sandbox answers)" if session.settings.in_sandbox else "")
+    return words + (" (nothing here: the sandbox is used)" if session.settings.in_sandbox else "")
 
 
-def prospect(session: Session, running: Batch) -> str:
+def forecast(session: Session, running: Batch) -> str:
     left_out = (
-        f" {running.forgotten} of earlier runs are no longer in the file and left alone." if running.forgotten else ""
+        f" {running.removed_count} of earlier runs are no longer in the file and left alone."
+        if running.removed_count
+        else ""
     )
     ahead = f"To submit: {len(running.waiting)}, {_cost(session, running.waiting)}." if running.waiting else ""
     return f"{summary(running)}. {ahead}{left_out}".strip()
@@ -55,8 +57,8 @@ def print_plan(session: Session, running: Batch, *, as_json: bool) -> None:
     if as_json:
         print_json(_document(session, running, None))
         return
-    results().print(plan_table(running))
-    remarks().print(f"{prospect(session, running)} Nothing was sent.")
+    stdout_console().print(plan_table(running))
+    stderr_console().print(f"{forecast(session, running)} Nothing was sent.")
 
 
 def print_end(
@@ -64,47 +66,47 @@ def print_end(
     running: Batch,
     path: Path,
     film: Path | None,
-    made: Made,
+    joining: JoinResult,
     *,
     as_json: bool,
 ) -> None:
-    joined, trouble = made.film, made.problem
+    joined, join_problem = joining.film, joining.problem
     if as_json:
         print_json(_document(session, running, joined))
     elif joined:
-        results().print(str(joined.path))
+        stdout_console().print(str(joined.path))
     else:
         for row in running.rows:
             if row.status is ShotStatus.SAVED and row.job:
-                results().print(str(row.job.video_path))
+                stdout_console().print(str(row.job.video_path))
     for row in running.rows:
         if row.status is not ShotStatus.SAVED:
             why = f": {reason(row)}" if row.problem else ""
-            remarks().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
+            stderr_console().print(f"{path.name}:{row.shot.line}: {state_of(row)}{why}", style="yellow")
     if running.stopped:
         print_problem(running.stopped)
     for note in joined.notes if joined else ():
-        remarks().print(note)
+        stderr_console().print(note)
     spent = (
-        "nothing was spent: the sandbox answers" if session.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
+        "nothing was spent: the sandbox was used" if session.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
     )
-    remarks().print(f"{summary(running)}; {spent}.")
-    if trouble:
-        print_problem(trouble)
+    stderr_console().print(f"{summary(running)}; {spent}.")
+    if join_problem:
+        print_problem(join_problem)
     elif film and not joined:
-        remarks().print("No film was made: not every shot has its clip.")
+        stderr_console().print("No film was made: not every shot has its clip.")
     if any(row.status is ShotStatus.FAILED for row in running.rows):
-        remarks().print("--retry-failed submits failed shots anew; they may be charged again.")
+        stderr_console().print("--retry-failed submits failed shots again; they may be charged again.")
     if any(row.status is ShotStatus.UNCONFIRMED for row in running.rows):
-        remarks().print(
-            "Unconfirmed shots may be charged and are never sent again by themselves; look at the gateway's own pages. "
-            "Another name on its line makes such a shot a new one."
+        stderr_console().print(
+            "Unconfirmed shots may be charged and are never submitted again automatically; check the gateway's pages. "
+            "A different name on its line makes such a shot a new one."
         )
     if any(
         row.status in (ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING)
         for row in running.rows
     ):
-        remarks().print("The same command goes on from here.")
+        stderr_console().print("The same command continues from here.")
 
 
 def _document(session: Session, running: Batch, joined: JoinedVideo | None) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _document(session: Session, running: Batch, joined: JoinedVideo | None) -> d
         "of_unknown_price": unknown,
         "spent_usd": round(running.spent_usd, 4),
         "stopped": running.stopped.model_dump() if running.stopped else None,
-        "no_longer_in_file": running.forgotten,
+        "no_longer_in_file": running.removed_count,
         "film": str(joined.path) if joined else None,
         "film_notes": list(joined.notes) if joined else [],
         "sandbox": session.settings.in_sandbox,
@@ -139,13 +141,13 @@ def _shot(row: Row) -> dict[str, Any]:
     }
 
 
-def print_findings(path: Path, wrong: WrongShots, *, as_json: bool) -> None:
-    for one in wrong.findings:
-        remarks().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
+def print_errors(path: Path, wrong: InvalidShots, *, as_json: bool) -> None:
+    for one in wrong.errors:
+        stderr_console().print(f"{path.name}:{one.line}: {in_commands(one.message)}", style="red")
         if one.hint:
-            remarks().print(f"    {in_commands(one.hint)}")
-    lines = f"{len(wrong.findings)} line{'s' * (len(wrong.findings) > 1)}"
-    remarks().print(f"Nothing was sent: {lines} to correct.")
+            stderr_console().print(f"    {in_commands(one.hint)}")
+    lines = f"{len(wrong.errors)} line{'s' * (len(wrong.errors) > 1)}"
+    stderr_console().print(f"Nothing was sent: {lines} to correct.")
     if as_json:
-        found = [{"line": one.line, "message": one.message, "hint": one.hint} for one in wrong.findings]
+        found = [{"line": one.line, "message": one.message, "hint": one.hint} for one in wrong.errors]
         print_json({"error": error_view(wrong), "lines": found})

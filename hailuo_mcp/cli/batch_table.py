@@ -1,4 +1,4 @@
-"""How a batch is shown: a live table on a terminal, else a line for each news."""
+"""How a batch is shown: a live table on a terminal, otherwise a line for each change."""
 
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hailuo_mcp.cli.output import in_commands, remarks
+from hailuo_mcp.cli.output import in_commands, stderr_console
 from hailuo_mcp.core.job import EXCERPT_LENGTH, utc_now
 from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
@@ -28,7 +28,7 @@ _PROMPT_WIDTH = 40
 
 
 def state_of(row: Row) -> str:
-    """The state in one word: of the job, where there is one that has not come to its clip."""
+    """The status in a word: the job's state while there is a job without a clip."""
     return (
         row.job.state.value if row.job and row.status in (ShotStatus.UNDER_WAY, ShotStatus.FAILED) else row.status.value
     )
@@ -45,7 +45,7 @@ def price(row: Row) -> str:
 
 
 def reason(row: Row) -> str:
-    """Why a shot stands so. What the gateway's hint says of calling again, a batch does in its own way."""
+    """Why a shot has its status. A gateway's hint about calling again is left out: a batch handles that itself."""
     if row.problem is None:
         return ""
     message = row.problem.message + ("" if row.problem.message.endswith((".", "!", "?")) else ".")
@@ -70,33 +70,36 @@ def plan_table(batch: Batch) -> Table:
 
 @contextmanager
 def shown_live(batch: Batch) -> Generator[None]:
-    """A table that follows the batch while the block runs; nothing where nobody watches."""
-    if not remarks().is_terminal:
+    """A table that follows the batch while the block runs; nothing without a terminal."""
+    if not stderr_console().is_terminal:
         yield
         return
     with Live(
-        get_renderable=lambda: _picture(batch, remarks()), console=remarks(), transient=True, refresh_per_second=4
+        get_renderable=lambda: _live_table(batch, stderr_console()),
+        console=stderr_console(),
+        transient=True,
+        refresh_per_second=4,
     ):
         yield
 
 
 class PlainLines:
-    """A line for each news of a shot, for logs and pipes."""
+    """A line for each change of a shot, for logs and pipes."""
 
     def __init__(self) -> None:
-        self._told: dict[int, str] = {}
+        self._last: dict[int, str] = {}
 
     def __call__(self, row: Row) -> None:
-        if remarks().is_terminal:
+        if stderr_console().is_terminal:
             return
         job = f" {row.job.request_id}" if row.job else ""
-        news = f"{row.shot.label}: {state_of(row)}{job}" + (f": {reason(row)}" if row.problem else "")
-        if self._told.get(row.shot.line) != news:
-            self._told[row.shot.line] = news
-            remarks().print(news)
+        line = f"{row.shot.label}: {state_of(row)}{job}" + (f": {reason(row)}" if row.problem else "")
+        if self._last.get(row.shot.line) != line:
+            self._last[row.shot.line] = line
+            stderr_console().print(line)
 
 
-def _picture(batch: Batch, console: Console) -> Group:
+def _live_table(batch: Batch, console: Console) -> Group:
     table = _table("line", "shot", "model", "state", "time", "price")
     for row in _rows_that_fit(batch.rows, console.height - _SPARE_LINES):
         table.add_row(
@@ -107,11 +110,11 @@ def _picture(batch: Batch, console: Console) -> Group:
             _time(row),
             price(row),
         )
-    return Group(table, Text(f"{summary(batch)}; ${batch.spent_usd:.2f} spent or at stake", "dim"))
+    return Group(table, Text(f"{summary(batch)}; ${batch.spent_usd:.2f} spent or reserved", "dim"))
 
 
 def _rows_that_fit(rows: Sequence[Row], height: int) -> list[Row]:
-    """All rows, or those where something happens, in their order."""
+    """All rows, or the most active ones, in their order."""
     if len(rows) <= height:
         return list(rows)
     rank = {

@@ -19,7 +19,7 @@ import click
 from mcp import Client, StdioServerParameters
 
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import STYLES, command, remarks, results
+from hailuo_mcp.cli.output import STYLES, command, stderr_console, stdout_console
 from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
@@ -98,7 +98,7 @@ class Conversation:
 
     def say(self, text: str, style: str | None = None, end: str = "\n") -> None:
         if not self.silent:
-            results().print(text, style=style, end=end)
+            stdout_console().print(text, style=style, end=end)
 
     def say_job(self, turn: Turn) -> None:
         if turn.is_error:
@@ -233,7 +233,7 @@ def _draw_image(path: Path) -> Path:
 
 
 def _print_ending(talk: Conversation) -> None:
-    show = results().print
+    show = stdout_console().print
     show("\nTwo clips were saved:", style="bold")
     for clip in talk.clips:
         show(f"  {clip}")
@@ -244,7 +244,7 @@ def _print_ending(talk: Conversation) -> None:
     snippet = {"mcpServers": {"hailuo": {**_own_command(), "env": {variables[0]: "your key"}}}}
     for line in json.dumps(snippet, indent=2).splitlines():
         show(f"  {line}")
-    remarks().print(f"({' or '.join(variables)})", style="dim")
+    stderr_console().print(f"({' or '.join(variables)})", style="dim")
 
 
 def _own_command() -> dict[str, Any]:

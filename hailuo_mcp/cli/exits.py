@@ -1,4 +1,4 @@
-"""What an exit code says. Scripts rely on these; `--help` shows them from here."""
+"""The exit codes. Scripts rely on them; `--help` shows them from here."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -53,8 +53,8 @@ _OF_CODE: Mapping[ErrorCode, Exit] = {
 
 
 def exit_of_problem(problem: Problem) -> Exit:
-    """The code for a call that could not be done. Code 6 promises that repeating is safe; where it is not, the trouble
-    counts as unforeseen. A job that has no clip and never will have one has failed."""
+    """The code for a call that failed. Code 6 promises that repeating is safe; otherwise, trouble counts as unforeseen.
+    A job that will never have a clip has failed."""
     code = _OF_CODE[problem.code]
     if code is Exit.TROUBLE and not problem.safe_to_retry:
         return Exit.UNFORESEEN
@@ -64,7 +64,7 @@ def exit_of_problem(problem: Problem) -> Exit:
 
 
 def exit_of_state(state: State, *, waited: bool) -> Exit:
-    """The code for a job that was asked about. That it still runs matters only to one who waited for the end."""
+    """The code for a job that was looked up. That it is still running matters only after a wait."""
     match state:
         case State.FAILED | State.EXPIRED:
             return Exit.FAILED

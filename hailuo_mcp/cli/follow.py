@@ -1,4 +1,4 @@
-"""Waiting for a job's end, with a progress bar."""
+"""Waiting for a job to end, with a progress bar."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import command, print_json, remarks
+from hailuo_mcp.cli.output import command, print_json, stderr_console
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp.views import job_view
 from hailuo_mcp.service.session import Session
 
 BAR_WIDTH = 32
 _SHOWN_FULL = 0.97
-"""A job that takes longer than estimated stops here."""
+"""Where the bar stops if a job takes longer than estimated."""
 
 
 @dataclass(slots=True)
 class Watched:
-    """The job that a command is about, as far as it is known when the command is interrupted."""
+    """The job of a command, as far as it is known when the command is interrupted."""
 
     request_id: str | None = None
     job: Job | None = None
@@ -34,15 +34,15 @@ class Watched:
 
 
 async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Job:
-    """Follow a job until it ends, nothing is left to wait for, or the time is up. `seconds` may be infinite.
+    """Follow a job until it ends, waiting longer would not help, or the time is up. `seconds` may be infinite.
 
     Raises:
-        HailuoError: it could not be asked for, for a long time.
+        HailuoError: its gateway did not answer for several minutes.
     """
 
     async def report(job: Job) -> None:
-        if not remarks().is_terminal and (watched.job is None or watched.job.state is not job.state):
-            remarks().print(f"{job.request_id}: {job.state}")
+        if not stderr_console().is_terminal and (watched.job is None or watched.job.state is not job.state):
+            stderr_console().print(f"{job.request_id}: {job.state}")
         watched.see(job)
 
     with _bar(watched):
@@ -52,29 +52,33 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
 
 
 def interrupted(watched: Watched, *, as_json: bool) -> Exit:
-    """What is left to say after Ctrl-C: the job goes on, and how to ask for it."""
+    """Say after Ctrl-C that the job continues, and how to look it up."""
     if as_json and watched.job:
         print_json(job_view(watched.job))
     if watched.request_id is None:
-        remarks().print("Interrupted. Look at the list of jobs before submitting again: " + command("jobs"))
+        stderr_console().print("Interrupted. Check the list of jobs before submitting again: " + command("jobs"))
     else:
-        remarks().print("Interrupted; the job goes on. Ask for it with")
-        remarks().print(f"  {command('status', watched.request_id, '--wait')}")
+        stderr_console().print("Interrupted; the job continues. Look it up with")
+        stderr_console().print(f"  {command('status', watched.request_id, '--wait')}")
     return Exit.INTERRUPTED
 
 
 def _bar(watched: Watched) -> AbstractContextManager[object]:
-    if not remarks().is_terminal:
+    if not stderr_console().is_terminal:
         return nullcontext()
     return Live(
-        get_renderable=lambda: _line(watched.job), console=remarks(), transient=True, refresh_per_second=4, screen=False
+        get_renderable=lambda: _line(watched.job),
+        console=stderr_console(),
+        transient=True,
+        refresh_per_second=4,
+        screen=False,
     )
 
 
 def _line(job: Job | None) -> Table:
     grid = Table.grid(padding=(0, 2))
     if job is None:
-        grid.add_row("asking…")
+        grid.add_row("connecting…")
         return grid
     elapsed, estimate = job.elapsed_seconds(utc_now()), job.estimated_seconds
     if estimate:
@@ -87,14 +91,14 @@ def _line(job: Job | None) -> Table:
 
 
 class WaitOption(click.Command):
-    """A command with `--wait [SECONDS]`. Left to itself, click would take the prompt or the request id that follows a
-    bare `--wait` for its value."""
+    """A command with `--wait [SECONDS]`. By default, click would read the prompt or the request id after a bare
+    `--wait` as its value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(_spelled_out(args)))
+        return super().parse_args(ctx, list(_with_wait_values(args)))
 
 
-def _spelled_out(args: Sequence[str]) -> list[str]:
+def _with_wait_values(args: Sequence[str]) -> list[str]:
     done: list[str] = []
     rest = list(args)
     while rest:
@@ -116,6 +120,6 @@ def wait_option(help_text: str) -> Any:
 
 
 def _checked(_ctx: click.Context, _param: click.Parameter, seconds: float | None) -> float | None:
-    if seconds is not None and not seconds >= 0:  # so that "not a number" is none either
-        raise click.BadParameter(f"{seconds} is no number of seconds")
+    if seconds is not None and not seconds >= 0:  # also refuses NaN
+        raise click.BadParameter(f"{seconds} is not a number of seconds")
     return seconds

@@ -1,4 +1,4 @@
-"""`hailuo-mcp generate`: submit a job, and perhaps wait for its clip."""
+"""`hailuo-mcp generate`: submit a job, and optionally wait for its clip."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ import click
 
 from hailuo_mcp.cli.exits import Exit, exit_of_state
 from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
-from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, remarks, results
+from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, stderr_console, stdout_console
 from hailuo_mcp.cli.session import interrupt_held_back, with_session
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import CANONICAL, Canonical
@@ -17,12 +17,12 @@ from hailuo_mcp.service.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 ARGUMENT = "prompt"
-"""The one parameter that is no option."""
+"""The parameter that is an argument instead of an option."""
 
 
 def parameter_options(command: F) -> F:
-    """An option for each canonical parameter. They carry text and flags; what a value may be is said by the model's
-    spec alone, so that the command line refuses in the same words as the tool."""
+    """An option for each canonical parameter. They pass on text and flags; only the model's spec validates values, so
+    that the command line and the tool give the same errors."""
     for name, canonical in reversed(list(CANONICAL.items())):
         if name != ARGUMENT:
             command = _option(name, canonical)(command)
@@ -40,17 +40,17 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 
 @click.command(cls=WaitOption)
 @click.argument(ARGUMENT)
-@click.option("--model", metavar="MODEL", help="Default: the cheapest that takes the arguments.")
+@click.option("--model", metavar="MODEL", help="Default: the cheapest that accepts the arguments.")
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
-@click.option("--force-new", is_flag=True, help="Submit although an identical job was submitted moments ago.")
+@click.option("--force-new", is_flag=True, help="Submit even if an identical job was submitted moments ago.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: bool, **arguments: Any) -> Exit:
     """Submit a video job.
 
-    PROMPT says what happens in the clip. Returns within seconds with a request id, by which `hailuo-mcp status` asks
-    for the job; with --wait it stays until the clip is saved.
+    PROMPT describes the clip. Returns within seconds with a request id, for use with `hailuo-mcp status`; with --wait,
+    returns when the clip is saved.
 
     \b
     hailuo-mcp generate "[Push in] A red kite over the bay" --wait
@@ -84,7 +84,7 @@ async def _submit(
         return exit_of_state(submitted.job.state, waited=False)
     if not as_json:
         print_warnings(view.warnings)
-        remarks().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
+        stderr_console().print(f"{view.request_id}: {'an earlier, identical job' if view.duplicate else 'submitted'}")
     job = await wait_for_end(session, watched, wait)
     return await _finish(session, job, duplicate=submitted.duplicate, as_json=as_json)
 
@@ -97,10 +97,12 @@ async def _finish(session: Session, job: Job, *, duplicate: bool, as_json: bool)
     if as_json:
         print_json(view)
     elif job.video_path:
-        print_fields([field for field in job_fields(view) if field[0] in ("state", "sandbox", "cost")], remarks())
-        results().print(job.video_path)
+        print_fields(
+            [field for field in job_fields(view) if field[0] in ("state", "sandbox", "cost")], stderr_console()
+        )
+        stdout_console().print(job.video_path)
     else:
-        print_fields(job_fields(view), remarks())
+        print_fields(job_fields(view), stderr_console())
     return exit_of_state(job.state, waited=True)
 
 
@@ -109,7 +111,7 @@ def _print_job(view: JobView, *, as_json: bool) -> None:
         print_json(view)
         return
     print_warnings(view.warnings)
-    print_fields(job_fields(view), results())
+    print_fields(job_fields(view), stdout_console())
 
 
 def _print_dry_run(view: JobView, *, as_json: bool) -> None:
@@ -128,10 +130,10 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
         [
             ("dry run", "nothing was sent"),
             ("model", view.model),
-            ("price", cost + (" (here: nothing, the sandbox answers)" if view.sandbox else "")),
+            ("price", cost + (" (nothing here: the sandbox is used)" if view.sandbox else "")),
             ("time", time),
             ("request", wire),
             ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),
         ],
-        results(),
+        stdout_console(),
     )

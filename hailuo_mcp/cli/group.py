@@ -1,4 +1,4 @@
-"""The commands, their help, and the one place where errors become exit codes."""
+"""The commands, their help, and the mapping of errors to exit codes."""
 
 import errno
 import logging
@@ -11,11 +11,12 @@ import click
 
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, remarks
+from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, stderr_console
 from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
 from hailuo_mcp.core.settings import PREFIX, SettingsError, variables
 from hailuo_mcp.gateways import discover
 from hailuo_mcp.mcp.views import error_view
+from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Rehearse": {"sandbox": "sandbox"},
     "When something is wrong": {"doctor": "doctor.command"},
 }
-"""Heading to the commands below it, each with its module in this package. A command is imported when it is used."""
+"""Heading to commands, each with its module in this package. A command is imported when it is used."""
 EXAMPLES = (
     f'{PROGRAM} generate "[Push in] A red kite over the bay" --wait',
     f'id=$({PROGRAM} generate "A red kite" --json | jq -r .request_id)\n{PROGRAM} status "$id" --wait',
@@ -43,7 +44,7 @@ _INDENT = 40
 
 
 class Commands(click.Group):
-    """The group, in the order of a job's way."""
+    """The group, in the order in which a job uses the commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in SECTIONS.values() for name in section]
@@ -102,28 +103,28 @@ def commands() -> None:
     """
 
 
-def run(args: Sequence[str]) -> int:
+def run(args: Sequence[str], poll_policy: PollPolicy = POLICY) -> int:
     """Run a command, and return its exit code."""
     as_json = "--json" in args
     try:
-        outcome = commands.main(args=list(args), prog_name=PROGRAM, standalone_mode=False)
+        outcome = commands.main(args=list(args), prog_name=PROGRAM, standalone_mode=False, obj=poll_policy)
         return int(outcome or Exit.DONE)
     except click.ClickException as error:
         error.show(sys.stderr)
         return _refused(InvalidInput(error.format_message()), Exit.WRONG_CALL, as_json=as_json)
     except SettingsError as error:
-        remarks().print(f"error: {error}", style="red")
+        stderr_console().print(f"error: {error}", style="red")
         return _refused(InvalidInput(str(error), "Correct the environment."), Exit.WRONG_CALL, as_json=as_json)
     except HailuoError as error:
         print_problem(error.problem)
         return _refused(error, exit_of_problem(error.problem), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        remarks().print("Interrupted.")
+        stderr_console().print("Interrupted.")
         return Exit.INTERRUPTED
     except OSError as error:
         if error.errno != errno.EPIPE:
             return _unforeseen(error, args)
-        # Whoever read stdout has gone; the interpreter shall not complain when it flushes.
+        # The reader of stdout is gone; keep the interpreter from reporting an error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.UNFORESEEN
     except Exception as error:
@@ -137,7 +138,7 @@ def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
 
 
 def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
-    """A foreign message may quote a key: it is shown to those alone who ask for it."""
+    """The message is only logged, at level DEBUG: it may quote a key."""
     submitting = args[:1] in (["generate"], ["batch"])
     look_first = " Look at the jobs before submitting again: list_jobs." if submitting else ""
     problem = InternalError(

@@ -13,8 +13,8 @@ from hailuo_mcp.cli.output import (
     print_fields,
     print_json,
     print_warnings,
-    remarks,
-    results,
+    stderr_console,
+    stdout_console,
 )
 from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.job import Job, State, utc_now
@@ -33,7 +33,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
     """How a job stands, and its clip once completed.
 
-    Exit code 0: completed, or without --wait under way; 3: failed or expired; 4: not ended within the wait.
+    Exit code 0: completed, or without --wait still running; 3: failed or expired; 4: not ended within the wait.
 
     \b
     hailuo-mcp status segmind/hailuo-02-fast/1f2e3d4c --wait
@@ -52,7 +52,7 @@ def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
         print_json(view)
     else:
         print_warnings(view.warnings)
-        print_fields(job_fields(view), results())
+        print_fields(job_fields(view), stdout_console())
     return exit_of_state(job.state, waited=wait is not None)
 
 
@@ -62,7 +62,7 @@ def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
 def download(request_id: str, as_json: bool) -> Exit:
     """Save a completed job's clip, and print its path.
 
-    Called again, it prints the path of the same file.
+    Running it again prints the path of the same file.
 
     \b
     mpv "$(hailuo-mcp download segmind/hailuo-02-fast/1f2e3d4c)"
@@ -75,8 +75,8 @@ def download(request_id: str, as_json: bool) -> Exit:
     if as_json:
         print_json(view)
     else:
-        results().print(view.video_path)
-        remarks().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
+        stdout_console().print(view.video_path)
+        stderr_console().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
     return Exit.DONE
 
 
@@ -91,7 +91,7 @@ def download(request_id: str, as_json: bool) -> Exit:
 def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
     """Recent jobs, newest first: where a lost request id is found.
 
-    The times are your own clock's; --json gives them in UTC.
+    Times are local; --json gives them in UTC.
     """
 
     async def look_up(session: Session) -> tuple[JobPage, bool]:
@@ -108,9 +108,9 @@ def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
 
 def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None:
     if not page.jobs:
-        remarks().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
+        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
         return
-    console = results()
+    console = stdout_console()
     state_width = max(len(row.state) for row in view.jobs)
     id_width = max(len(row.request_id) for row in view.jobs)
     for job, row in zip(page.jobs, view.jobs, strict=True):
@@ -121,12 +121,12 @@ def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None
         if job.state is State.COMPLETED:
             place = row.video_path or f"not saved: {command('download', row.request_id)}"
             console.print(f"{'':<{state_width}}  {place}")
-    spent = "nothing spent: the sandbox answers" if in_sandbox else f"${view.spent_usd:.2f} spent in all"
-    remarks().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
+    spent = "nothing spent: the sandbox is used" if in_sandbox else f"${view.spent_usd:.2f} spent in all"
+    stderr_console().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
 
 
 def _when(moment: datetime) -> str:
-    """The local time, with its date where that is not today; always as wide."""
+    """The local time, or the date if that is not today; always equally wide."""
     local = moment.astimezone()
     recent = utc_now() - moment < timedelta(days=1) and local.date() == utc_now().astimezone().date()
     return f"{local:%H:%M:%S}" if recent else f"{local:%b %d} "[:8].ljust(8)

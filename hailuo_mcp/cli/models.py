@@ -1,4 +1,4 @@
-"""`hailuo-mcp models`: what can be generated with, and what each model takes."""
+"""`hailuo-mcp models`: the usable models, and what each of them accepts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from hailuo_mcp.catalog.comparison import in_words
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, remarks, results
+from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, stderr_console, stdout_console
 from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.spec import describe
 from hailuo_mcp.mcp import views
@@ -20,7 +20,7 @@ from hailuo_mcp.service.session import Session
 def models(model: str | None, as_json: bool) -> Exit:
     """The usable models, with prices and times; with MODEL, all that is known of one.
 
-    A model is usable where its gateway's key is set, or in the sandbox. Every rule names the source it comes from.
+    A model is usable if its gateway's key is set, or in the sandbox. Every rule names its source.
     """
 
     async def look_up(session: Session) -> tuple[views.ModelList, str]:
@@ -32,9 +32,9 @@ def models(model: str | None, as_json: bool) -> Exit:
     if as_json:
         print_json(view)
     elif not view.models:
-        remarks().print(f"No model is usable. {how_to_get_keys}")
+        stderr_console().print(f"No model is usable. {how_to_get_keys}")
     elif model is not None:
-        print_fields(_details(view.models[0]), results())
+        print_fields(_details(view.models[0]), stdout_console())
     else:
         _print_summaries(view)
     return Exit.DONE
@@ -45,18 +45,18 @@ def _print_summaries(view: views.ModelList) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row, model in zip(rows, view.models, strict=True):
         name, *middle, makes = (cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
-        results().print(name, style="bold", end="  ")
-        results().print(*middle, makes, sep="  ")
+        stdout_console().print(name, style="bold", end="  ")
+        stdout_console().print(*middle, makes, sep="  ")
         takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
-        results().print(f"  takes {', '.join(takes)}", style="dim")
+        stdout_console().print(f"  takes {', '.join(takes)}", style="dim")
     width = max(len(want) for want in view.best_for)
     for want, names in in_words(view.best_for):
-        results().print(want.ljust(width), end="  ", style="dim")
-        results().print(names)
-    remarks().print(f"For a bare prompt: {view.default_model}", style="dim")
+        stdout_console().print(want.ljust(width), end="  ", style="dim")
+        stdout_console().print(names)
+    stderr_console().print(f"For a bare prompt: {view.default_model}", style="dim")
     if view.sandbox:
-        remarks().print(
-            "The sandbox answers: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"
+        stderr_console().print(
+            "The sandbox is used: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"
         )
 
 

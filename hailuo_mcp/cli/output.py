@@ -1,5 +1,5 @@
-"""How results and remarks are printed: results on stdout, everything else on stderr. With `--json`, stdout holds
-exactly one JSON document: the same structured views that the MCP tools answer with."""
+"""How the commands print: results on stdout, everything else on stderr. With `--json`, stdout holds exactly one JSON
+document: the same structured views that the MCP tools return."""
 
 import json
 import re
@@ -37,21 +37,21 @@ _COMMANDS: Mapping[str, str] = {
 _TOOL_WORDS = re.compile(rf"\b(?:(C|c)all (?=\w+_))?({'|'.join(_COMMANDS)})\b")
 
 Field = tuple[str, str] | tuple[str, str, str]
-"""A label, its value, and perhaps a style."""
+"""A label, its value, and optionally a style."""
 
 
 @cache
-def results() -> Console:
+def stdout_console() -> Console:
     return _console(stderr=False)
 
 
 @cache
-def remarks() -> Console:
+def stderr_console() -> Console:
     return _console(stderr=True)
 
 
 def _console(*, stderr: bool) -> Console:
-    # No wrapping: an id or a path that is broken over two lines cannot be copied.
+    # No wrapping: an id or a path broken over two lines cannot be copied.
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -69,19 +69,19 @@ def print_fields(fields: Iterable[Field], console: Console) -> None:
 
 def print_warnings(sentences: Iterable[str]) -> None:
     for sentence in sentences:
-        remarks().print(f"note:  {in_commands(sentence)}", style="yellow")
+        stderr_console().print(f"note:  {in_commands(sentence)}", style="yellow")
 
 
 def print_problem(problem: Problem) -> None:
     """What happened, and what to do: two lines."""
     charged = "" if problem.charged == "no" else f"; charged: {problem.charged}"
-    remarks().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")
+    stderr_console().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")
     if problem.hint:
-        remarks().print(f"hint:  {in_commands(problem.hint)}")
+        stderr_console().print(f"hint:  {in_commands(problem.hint)}")
 
 
 def in_commands(sentence: str) -> str:
-    """A sentence that names tools and their arguments, for people who have commands and options."""
+    """A sentence about tools and their arguments, reworded for commands and options."""
 
     def translated(match: re.Match[str]) -> str:
         verb = {"C": "Run ", "c": "run "}.get(match[1] or "", "")
@@ -96,14 +96,14 @@ def command(*words: str) -> str:
 
 
 def job_fields(view: JobView) -> list[Field]:
-    """A job as a person reads it; its warnings are printed apart."""
+    """A job's fields for people; its warnings are printed separately."""
     fields: list[Field] = [("job", view.request_id or "none: a dry run")]
-    fields.append(("state", f"{view.state}{_time_words(view)}", STYLES.get(view.state, "bold")))
+    fields.append(("state", f"{view.state}{_time_text(view)}", STYLES.get(view.state, "bold")))
     if view.duplicate:
         fields.append(("", "an earlier, identical job; nothing new was submitted"))
     if view.sandbox:
         fields.append(("sandbox", "a rehearsal; clips are previews, not made by Hailuo", "yellow"))
-    elif cost := _cost_words(view):
+    elif cost := _cost_text(view):
         fields.append(("cost", cost))
     if view.error:
         fields += [("error", in_commands(view.error.message), "red"), ("charged", view.error.charged)]
@@ -117,7 +117,7 @@ def job_fields(view: JobView) -> list[Field]:
     return fields
 
 
-def _time_words(view: JobView) -> str:
+def _time_text(view: JobView) -> str:
     if view.state == State.COMPLETED:
         return f" after {view.elapsed_seconds:.0f} s"
     if view.poll_after_seconds is None or view.state == State.UNCONFIRMED:
@@ -126,7 +126,7 @@ def _time_words(view: JobView) -> str:
     return f", {view.elapsed_seconds:.0f} s{about}"
 
 
-def _cost_words(view: JobView) -> str:
+def _cost_text(view: JobView) -> str:
     if view.cost_usd is not None:
         return f"${view.cost_usd:.3g}"
     return f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else ""

@@ -7,7 +7,7 @@ import click
 import uvicorn
 
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import remarks, results
+from hailuo_mcp.cli.output import stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.gateways import discover
@@ -52,7 +52,7 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
         try:
             _AnnouncingServer(config, url).run(sockets=[listener])
         except KeyboardInterrupt:
-            remarks().print("The sandbox has stopped.")
+            stderr_console().print("The sandbox has stopped.")
     return Exit.DONE
 
 
@@ -67,16 +67,16 @@ class _AnnouncingServer(uvicorn.Server):
         await super().startup(*args, **kwargs)
         if not self.started:
             return
-        results().print(self._url)
-        results().file.flush()
-        remarks().print("The sandbox listens; it stands in for every gateway, and nothing is charged.\n")
-        remarks().print("To send hailuo-mcp there, in another terminal:\n")
+        stdout_console().print(self._url)
+        stdout_console().file.flush()
+        stderr_console().print("The sandbox listens; it stands in for every gateway, and nothing is charged.\n")
+        stderr_console().print("To send hailuo-mcp there, in another terminal:\n")
         for gateway in discover():
             name = gateway.name.upper()
-            remarks().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
-        remarks().print("\nA word in the prompt triggers a fault:\n")
+            stderr_console().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
+        stderr_console().print("\nA word in the prompt asks for trouble:\n")
         width = max(map(len, FAULTS))
         for word, meaning in FAULTS.items():
-            remarks().print(f"  {word:<{width}}  ", end="", style="bold")
-            remarks().print(meaning)
-        remarks().print("\nCtrl-C stops it.")
+            stderr_console().print(f"  {word:<{width}}  ", end="", style="bold")
+            stderr_console().print(meaning)
+        stderr_console().print("\nCtrl-C ends it.")

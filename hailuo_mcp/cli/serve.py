@@ -9,7 +9,7 @@ import click
 from hailuo_mcp.app import build_catalog, build_services, exporting, load_settings, set_up_logging
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import PROGRAM, remarks, results
+from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.settings import PREFIX
 from hailuo_mcp.http.app import check_exposure, serve_http
@@ -22,21 +22,19 @@ PORT = 8000
 @click.option("--http", is_flag=True, help="Speak streamable HTTP; stdio needs no command at all.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
-@click.option(
-    "--public-url", metavar="URL", help="Where it is reached from outside; HAILUO_MCP_PUBLIC_URL says it too."
-)
+@click.option("--public-url", metavar="URL", help="The URL for clients outside; also set by HAILUO_MCP_PUBLIC_URL.")
 def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
     """Serve MCP over HTTP at /mcp.
 
-    Without tokens it serves clients on this machine alone. On another address than loopback it starts only with
-    HAILUO_MCP_HTTP_TOKENS or HAILUO_MCP_OAUTH_ISSUER, and with HAILUO_MCP_ALLOWED_HOSTS or a public URL.
+    Without tokens it serves only clients on this machine. On any address other than loopback it requires
+    HAILUO_MCP_HTTP_TOKENS or HAILUO_MCP_OAUTH_ISSUER, and HAILUO_MCP_ALLOWED_HOSTS or a public URL.
 
-    Once it listens, its URL is printed on stdout, alone on a line. Ctrl-C ends it, after the calls in flight have their
-    answers. Unlike on stdio, no local files are read, the sandbox only serves where HAILUO_MCP_SANDBOX=1 asks for it,
-    and finished clips are saved by themselves only with HAILUO_MCP_AUTO_DOWNLOAD=1.
+    Once it listens, it prints its URL on stdout, on a line by itself. Ctrl-C ends it after the calls in flight have
+    their answers. Unlike on stdio, no local files are read, the sandbox is used only with HAILUO_MCP_SANDBOX=1, and
+    finished clips are saved automatically only with HAILUO_MCP_AUTO_DOWNLOAD=1.
     """
     if not http:
-        raise click.ClickException(f"say `{PROGRAM} serve --http`; on stdio, `{PROGRAM}` serves without any argument")
+        raise click.ClickException(f"use `{PROGRAM} serve --http`; on stdio, `{PROGRAM}` serves without arguments")
     settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)
     check_exposure(settings, host)
     set_up_logging(settings)
@@ -55,7 +53,7 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
 
 
 def _announce(url: str) -> None:
-    results().print(url)
-    results().file.flush()
-    if (people := remarks()).is_terminal:  # elsewhere stderr holds the log alone, which machines read
-        people.print("Give this URL to an MCP client. Ctrl-C ends it.")
+    stdout_console().print(url)
+    stdout_console().file.flush()
+    if (console := stderr_console()).is_terminal:  # otherwise stderr holds only the log, which machines read
+        console.print("Give this URL to an MCP client. Ctrl-C ends it.")

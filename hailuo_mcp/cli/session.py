@@ -1,4 +1,4 @@
-"""Running one piece of work with an open session."""
+"""Running a command's work with an open session."""
 
 import logging
 import signal
@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
+import click
 
 from hailuo_mcp.app import build_services, load_settings, set_up_logging
-from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.session import Session
 
 T = TypeVar("T")
 
-NOTICE_SECONDS = 0.1
+_CHECK_SECONDS = 0.1
 
 
 def read_environment() -> Settings:
-    """The settings, and the log as they say. What a command has to say it says itself: unless the user asked for a log,
-    only errors are in it.
+    """The settings, with logging set up. Commands print what they have to say themselves: unless the user set a log
+    level, only errors are logged.
 
     Raises:
         SettingsError: a value is wrong.
@@ -33,16 +35,17 @@ def read_environment() -> Settings:
 
 
 def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
-    """Open the services that the environment describes, do the work, close them.
+    """Open a session from the environment, do the work, close it.
 
     Raises:
-        SettingsError, HailuoError: as they come; `group.run` prints them.
+        SettingsError, HailuoError: `group.run` prints them.
         KeyboardInterrupt: Ctrl-C.
     """
     settings = read_environment()
+    policy = click.get_current_context().find_object(PollPolicy) or POLICY
 
     async def run() -> T:
-        async with build_services(settings) as services:
+        async with build_services(settings, poll_policy=policy) as services:
             return await work(Session(services))
 
     return anyio.run(run)
@@ -50,8 +53,8 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
 
 @contextmanager
 def interrupt_held_back() -> Generator[None]:
-    """Ctrl-C takes effect once the block is done: a submission that is cut is a job without an id. Pressed twice, it
-    takes effect at once."""
+    """Ctrl-C takes effect after the block: a submission that is cut off is a job without an id. A second Ctrl-C takes
+    effect immediately."""
     pressed = False
 
     def hold(_signal: int, _frame: object) -> None:
@@ -59,7 +62,7 @@ def interrupt_held_back() -> Generator[None]:
         if pressed:
             raise KeyboardInterrupt
         pressed = True
-        remarks().print("Waiting for the answer to the submission, so that its id is not lost…")
+        stderr_console().print("Waiting for the answer to the submission, so that its id is not lost…")
 
     before = signal.signal(signal.SIGINT, hold)
     try:
@@ -72,7 +75,7 @@ def interrupt_held_back() -> Generator[None]:
 
 @contextmanager
 def interrupt_at_once() -> Generator[None]:
-    """Ctrl-C ends a question: left to the event loop, it would wait for the answer."""
+    """Ctrl-C ends a prompt, instead of waiting for the event loop until it is answered."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -82,7 +85,7 @@ def interrupt_at_once() -> Generator[None]:
 
 @contextmanager
 def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
-    """Yields a wait for Ctrl-C, which then no longer interrupts by itself. Pressed twice, it takes effect at once."""
+    """Yields a function that waits for Ctrl-C, which no longer interrupts by itself. A second Ctrl-C interrupts."""
     noted = False
 
     def note(_signal: int, _frame: object) -> None:
@@ -92,8 +95,8 @@ def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
         noted = True
 
     async def pressed() -> None:
-        while not noted:  # noqa: ASYNC110  a handler of signals cannot wake an event loop on every system
-            await anyio.sleep(NOTICE_SECONDS)
+        while not noted:  # noqa: ASYNC110  a signal handler cannot wake the event loop on every system
+            await anyio.sleep(_CHECK_SECONDS)
 
     before = signal.signal(signal.SIGINT, note)
     try:

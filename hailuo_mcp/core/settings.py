@@ -19,28 +19,27 @@ from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
 PREFIX = "HAILUO_MCP_"
 POSTGRES = ("postgresql://", "postgres://")
 BY_OAUTH = "oauth:"
-"""Begins the tenant of a subject that an issuer names: no token's name can hold a colon, so that none stands for
-both."""
+"""Prefix of a tenant that is an OAuth subject. A token's name cannot contain a colon, so the two cannot be confused."""
 
 
 class SettingsError(Exception):
-    """A wrong value in the environment: one line, which begins with the variable's name and says what it takes."""
+    """A wrong value in the environment: one line that begins with the variable's name and says what is valid."""
 
     @property
     def variable(self) -> str:
-        """The variable that the line begins with; empty where it begins with none."""
+        """The variable that the line begins with; empty if it begins with none."""
         found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
         return found[0] if found else ""
 
 
 def is_unfilled(value: str) -> bool:
-    """Whether a value is a placeholder of the host's that nothing was put in for, as `${user_config.key}` in a bundle:
-    it counts as unset."""
+    """Whether a value is a placeholder that the host did not fill in, such as `${user_config.key}` in a bundle: it
+    counts as unset."""
     return re.fullmatch(r"\$\{[^${}]*\}", value.strip()) is not None
 
 
 def _given(environ: Mapping[str, str], variable: str) -> str:
-    """What the user set, or nothing."""
+    """What the user set, or an empty string."""
     value = environ.get(variable, "").strip()
     return "" if is_unfilled(value) else value
 
@@ -53,7 +52,7 @@ def _expanded(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise ValueError("the home directory it names is not known") from None
+        raise ValueError("the home directory it names is unknown") from None
 
 
 def _directory(value: Any) -> Any:
@@ -71,7 +70,7 @@ _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
 
 
 def _tokens(value: Any) -> Any:
-    """`name:token,…` as name to SHA-256 digest: what is not kept cannot leak."""
+    """`name:token,…` as name to SHA-256 digest, because tokens that are not kept cannot leak."""
     if not isinstance(value, str):
         return value
     digests: dict[str, str] = {}
@@ -85,12 +84,12 @@ def _tokens(value: Any) -> Any:
             raise ValueError(f"entry {number} has the same name as an earlier one")
         hashed = _DIGEST.fullmatch(token)
         if token.lower().startswith("sha256:") and not hashed:  # a digest cut short must not become a token
-            raise ValueError(f"entry {number} is no digest: sha256: is followed by 64 hex digits")
+            raise ValueError(f"entry {number} is not a digest: sha256: must be followed by 64 hex digits")
         if not is_sendable(token):
             raise ValueError(f"entry {number} cannot be sent in a header: a token is printable ASCII without spaces")
         digest = hashed[1].lower() if hashed else hashlib.sha256(token.encode()).hexdigest()
         if digest in digests.values():
-            raise ValueError(f"entry {number} has the same token as an earlier one: whose jobs would it see?")
+            raise ValueError(f"entry {number} has the same token as an earlier one: tokens must be unique")
         digests[name] = digest
     return digests
 
@@ -204,8 +203,8 @@ class Settings(BaseModel):
         return value.lower() if isinstance(value, str) else value
 
     def over_http(self) -> "Settings":
-        """The same, as it is meant where callers come over HTTP: the sandbox never serves merely because no key is
-        set, and clips are saved by themselves only where that is asked for."""
+        """These settings for callers over HTTP: the sandbox is not used just because no key is set, and clips are saved
+        automatically only if that was set."""
         return self.model_copy(
             update={
                 "sandbox": "0" if self.sandbox == "auto" else self.sandbox,
@@ -215,17 +214,17 @@ class Settings(BaseModel):
 
     @property
     def asks_for_tokens(self) -> bool:
-        """Whether callers over HTTP must say who they are."""
+        """Whether callers over HTTP must authenticate."""
         return bool(self.http_tokens or self.oauth_issuer)
 
     @property
     def callers_have_keys(self) -> bool:
-        """Whether some callers over HTTP may have gateway keys, and so models, of their own."""
+        """Whether some callers over HTTP may have their own gateway keys, and so their own models."""
         return bool(self.tenants) or self.keys_from_headers
 
     def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
-        """The same, as it is meant for one tenant: its own limits, and its own gateway keys; `keys` came with the call,
-        and count before those of the file. Whoever has keys of its own never uses the server's."""
+        """These settings for one tenant: its own limits and gateway keys. `keys` are those sent with the call, and take
+        precedence over those of the file. A tenant with its own keys never uses the server's."""
         own = self.tenants.get(name, TenantSettings())
         update: dict[str, Any] = {
             limit: value
@@ -243,7 +242,7 @@ class Settings(BaseModel):
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether the in-process sandbox stands in for every gateway."""
+        """Whether the in-process sandbox replaces every gateway."""
         has_key = any(gateway.key for gateway in self.gateways.values())
         return self.sandbox == "1" or (self.sandbox == "auto" and not has_key)
 
@@ -254,7 +253,7 @@ class Settings(BaseModel):
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file of `database_url`; the default one where that names none."""
+        """The SQLite file of `database_url`, or the default one."""
         if not self.database_url or self.on_postgres:
             return self.state_dir / "jobs.sqlite3"
         return Path(self.database_url.removeprefix("sqlite:///"))
@@ -262,11 +261,11 @@ class Settings(BaseModel):
 
 INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
 SECRET_FIELDS = frozenset({"http_tokens"})
-"""Their values are shown to nobody, not even in a refusal."""
+"""Their values are never shown, not even in error messages."""
 
 
 def variables() -> dict[str, str]:
-    """Variable name to what it does, in the order they are declared: the README's table and `--help` come from here."""
+    """Variable name to description, in order of declaration, for the README's table and `--help`."""
     return {
         PREFIX + name.upper(): " ".join((field.description or "").split())
         for name, field in Settings.model_fields.items()
@@ -275,8 +274,8 @@ def variables() -> dict[str, str]:
 
 
 def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Mapping[str, str]:
-    """The environment, in which `<VARIABLE>_FILE` stands for the content of a file, where the variable is a secret: so
-    do containers hand them over.
+    """The environment, with each secret variable also read from the file that `<VARIABLE>_FILE` names, which is how
+    containers pass secrets.
 
     Raises:
         SettingsError: a file cannot be read, or the variable is set as well.
@@ -288,7 +287,7 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
         if not path:
             continue
         if environ.get(variable, "").strip():
-            raise SettingsError(f"{variable} and {variable}_FILE are both set: leave one out")
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: set only one")
         try:
             read[variable] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
@@ -300,8 +299,8 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
 def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str, str]]) -> Settings:
     """Read and check the environment.
 
-    `gateways` maps each gateway's name to the default address of each of its hosts. An empty value counts as unset,
-    and so does a placeholder: hosts pass on empty fields of their settings pages.
+    `gateways` maps each gateway's name to the default address of each of its hosts. Empty values and placeholders count
+    as unset, because MCP hosts pass on the empty fields of their settings pages.
 
     Raises:
         SettingsError: a value is wrong; the message is one line that names the variable.
@@ -343,8 +342,8 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
 def _check_oauth(settings: Settings) -> None:
     if bool(settings.oauth_issuer) != bool(settings.oauth_jwks_url):
         raise SettingsError(
-            f"{PREFIX}OAUTH_ISSUER and {PREFIX}OAUTH_JWKS_URL belong together: who issues the tokens, and where the "
-            "keys that they are signed with are"
+            f"{PREFIX}OAUTH_ISSUER and {PREFIX}OAUTH_JWKS_URL must be set together: the issuer of the tokens, and the "
+            "address of its signing keys"
         )
     if settings.oauth_issuer and not (settings.oauth_audience or settings.public_url):
         raise SettingsError(
@@ -354,7 +353,7 @@ def _check_oauth(settings: Settings) -> None:
 
 
 def _check_database(url: str) -> None:
-    """What is wrong with a PostgreSQL address is said without it: its password may stand anywhere in a wrong one."""
+    """A wrong PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
     if url.startswith(POSTGRES):
         try:
             hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
@@ -363,8 +362,8 @@ def _check_database(url: str) -> None:
             usable = False
         if not usable or not url.isprintable() or " " in url:
             raise SettingsError(
-                f"{PREFIX}DATABASE_URL: this is no address; use postgresql://user:password@host:5432/database, with "
-                "special characters of the password percent-encoded"
+                f"{PREFIX}DATABASE_URL: this is not an address; use postgresql://user:password@host:5432/database, with"
+                " special characters of the password percent-encoded"
             )
     elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
         raise SettingsError(
@@ -374,12 +373,12 @@ def _check_database(url: str) -> None:
 
 
 def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str]) -> GatewaySettings:
-    """A base address of the user's own becomes the default of the gateway's other hosts too, so that no picture or key
-    goes to production from a rehearsal."""
+    """A base address set by the user is also the default for the gateway's other hosts, so that no image or key goes
+    to production during a test."""
     prefix = name.upper()
     key = _given(environ, f"{prefix}_API_KEY")
     if not is_sendable(key):
-        raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; this one was copied wrongly")
+        raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; copy this one again")
     own_base = _read_url(environ, f"{prefix}_BASE_URL")
     urls = {
         purpose: _read_url(environ, f"{prefix}_{purpose.upper()}_URL") or own_base or default
@@ -397,7 +396,7 @@ def _read_url(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def checked_address(value: str) -> str:
-    """A web address without a slash at its end. Raises ValueError."""
+    """The web address without a trailing slash. Raises ValueError."""
     value = value.strip().rstrip("/")
     try:
         parts = urlsplit(value)
@@ -410,5 +409,5 @@ def checked_address(value: str) -> str:
 
 
 def _shown(value: str) -> str:
-    """`=` and the value, on one line; nothing where it may hold a password or a key."""
+    """`=` and the value, on one line; empty if the value may contain a password or a key."""
     return "" if "@" in value or "?" in value else f"={value[:80]!r}{'…' if len(value) > 80 else ''}"

@@ -1,4 +1,4 @@
-"""The tenants of a server that serves several people, as the operator's file names them."""
+"""The tenants of a server with several users, as the operator's file defines them."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 
 def is_sendable(secret: str) -> bool:
-    """Whether a key or token can be sent in a header, and was not copied with something else around it."""
+    """Whether a key or token can be sent in a header: characters copied around it would make it invalid."""
     return secret.isascii() and secret.isprintable() and " " not in secret
 
 
@@ -25,8 +25,8 @@ Key = Annotated[SecretStr, AfterValidator(_checked)]
 
 
 class TenantSettings(BaseModel):
-    """What is different for one tenant. Keys of its own replace all of the server's: a gateway it has none for is not
-    offered to it, and with an empty table none is, but those whose keys it sends along."""
+    """One tenant's own limits and keys. Its keys replace all of the server's: gateways without one are not offered to
+    it, so an empty table leaves only the gateways whose keys it sends with its calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -45,7 +45,7 @@ def read_tenants(file: Path, gateways: Collection[str]) -> Mapping[str, TenantSe
     """The tables `[tenants.NAME]` of a TOML file; `gateways` are the names that `keys` may have.
 
     Raises:
-        ValueError: the message names the place. No value is repeated: the file holds keys.
+        ValueError: the message names the place, but repeats no value, because the file contains keys.
     """
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -60,9 +60,9 @@ def read_tenants(file: Path, gateways: Collection[str]) -> Mapping[str, TenantSe
         first = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     for name, tenant in tenants.items():
-        if strangers := (tenant.keys or {}).keys() - set(gateways):
+        if unknown := (tenant.keys or {}).keys() - set(gateways):
             raise ValueError(
-                f"{file}: tenants.{name}.keys: there is no gateway {', '.join(sorted(strangers))}; "
+                f"{file}: tenants.{name}.keys: there is no gateway {', '.join(sorted(unknown))}; "
                 f"known are {', '.join(gateways)}"
             )
     return tenants

@@ -1,4 +1,4 @@
-"""The command line as a real process, in a home of its own."""
+"""The command line as a real process, with a home directory of its own."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Cli:
         )
 
     def json(self, *args: str, code: int = 0) -> dict[str, Any]:
-        """The one document on stdout, of a call that must end with `code`."""
+        """The JSON document on stdout of a call that must end with `code`."""
         done = self(*args, "--json")
         assert done.returncode == code, done
         return json.loads(done.stdout)
@@ -86,7 +86,7 @@ def finished(shared_cli: Cli) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def shared_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """For tests that leave nothing behind which another could trip over."""
+    """For tests that leave nothing behind that could affect others."""
     return Cli(tmp_path_factory.mktemp("home"))
 
 

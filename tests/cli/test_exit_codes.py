@@ -28,7 +28,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refusal_has_its_code_one_document_and_two_lines(shared_cli: Cli, case: str) -> None:
+def test_a_refusal_is_an_exit_code_one_document_and_two_lines(shared_cli: Cli, case: str) -> None:
     code, args, error_code = REFUSED[case]
     done = shared_cli(*args, "--json")
     assert done.returncode == code
@@ -49,7 +49,7 @@ def test_a_failed_job_ends_with_3(cli: Cli) -> None:
     assert waited.stdout == ""
 
 
-def test_a_job_that_has_not_ended_is_4_to_one_who_waited_and_0_to_one_who_asked(cli: Cli) -> None:
+def test_a_running_job_is_4_after_a_wait_and_0_otherwise(cli: Cli) -> None:
     request_id = cli.json("generate", "sandbox:never kite")["request_id"]
     assert cli("status", request_id).returncode == 0
     assert cli("status", request_id, "--wait", "0.3").returncode == 4
@@ -57,7 +57,7 @@ def test_a_job_that_has_not_ended_is_4_to_one_who_waited_and_0_to_one_who_asked(
     assert cli.json("download", request_id, code=4)["error"]["code"] == "not_ready"
 
 
-def test_a_lost_answer_is_7_and_says_that_money_may_have_moved(cli: Cli) -> None:
+def test_a_submission_without_an_answer_is_7_and_may_be_charged(cli: Cli) -> None:
     shown = cli("generate", "sandbox:lost_answer kite")
     assert shown.returncode == 7
     assert "charged   unknown" in shown.stdout
@@ -66,14 +66,14 @@ def test_a_lost_answer_is_7_and_says_that_money_may_have_moved(cli: Cli) -> None
     assert again["state"] == "unconfirmed"
 
 
-def test_without_a_key_and_without_the_sandbox_the_refusal_names_the_keys(shared_cli: Cli) -> None:
+def test_without_a_key_and_the_sandbox_the_error_names_the_keys(shared_cli: Cli) -> None:
     done = shared_cli("generate", "kite", HAILUO_MCP_SANDBOX="0")
     assert done.returncode == 2
     assert "SEGMIND_API_KEY" in done.stderr
 
 
 @pytest.mark.parametrize("args", [["jobs", "--json"], ["demo", "--json"]])
-def test_a_wrong_setting_is_one_document_too(shared_cli: Cli, args: list[str]) -> None:
+def test_a_wrong_setting_is_reported_as_json_too(shared_cli: Cli, args: list[str]) -> None:
     done = shared_cli(*args, HAILUO_MCP_LOG_LEVEL="LOUD")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "invalid_input"
@@ -93,7 +93,7 @@ def test_code_6_promises_that_repeating_is_safe() -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox", "generate"])
-def test_a_place_that_cannot_be_written_is_named_with_its_setting(cli: Cli, command: str) -> None:
+def test_an_unwritable_directory_is_named_in_the_error(cli: Cli, command: str) -> None:
     (cli.home / "clips").write_text("in the way")
     (cli.home / "state").write_text("in the way")
     done = cli(command, *(["kite"] if command == "generate" else []))

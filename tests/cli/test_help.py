@@ -9,7 +9,7 @@ from hailuo_mcp.core.settings import variables
 COMMANDS = ("demo", "models", "generate", "status", "download", "jobs", "sandbox", "doctor")
 
 
-def test_help_names_every_command_variable_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_variable_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
     words = set(re.findall(r"[\w-]+", text))
@@ -27,6 +27,6 @@ def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str], comm
     assert len(text.splitlines()) > 6
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert re.fullmatch(r"hailuo-mcp, version \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)

@@ -7,7 +7,7 @@ from hailuo_mcp.cli.ports import listener_on
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_leaves_at_once_and_waits_for_no_acknowledgement(host: str) -> None:
+def test_connections_send_immediately_without_waiting_for_acknowledgements(host: str) -> None:
     with listener_on(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
         connection, _ = listener.accept()
         with closing(connection):

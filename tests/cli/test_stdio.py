@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_one_line_on_stderr_and_code_2(cli: Cli) -> None:
         assert variable in line
 
 
-def test_the_way_that_hosts_take_imports_nothing_that_only_the_commands_need(cli: Cli) -> None:
+def test_the_server_on_stdio_imports_nothing_that_only_the_commands_need(cli: Cli) -> None:
     # click and uvicorn come with the SDK's server; the command line must not add to what that brings.
     program = (
         "import sys; from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']\n"
@@ -78,7 +78,7 @@ def test_the_way_that_hosts_take_imports_nothing_that_only_the_commands_need(cli
     assert ours == {"hailuo_mcp.cli"}
 
 
-def test_hints_speak_of_commands_where_a_person_reads_them() -> None:
+def test_hints_name_commands_instead_of_tools() -> None:
     assert in_commands("Call get_status with wait_seconds until it ends.") == (
         "Run hailuo-mcp status with --wait until it ends."
     )

@@ -1,4 +1,4 @@
-"""The environment: every variable, its default, and what a wrong value is told."""
+"""The environment: every variable, its default, and the error for a wrong value."""
 
 import os
 from hashlib import sha256
@@ -78,7 +78,7 @@ GIVEN: list[tuple[str, str, object]] = [
     ("LOG_FORMAT", "JSON", "json"),
 ]
 NOT_ALONE = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
-"""Variables that need another, or a file; they have tests of their own."""
+"""Variables that need another one, or a file; they have their own tests."""
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GIVEN)
@@ -95,12 +95,12 @@ def test_every_variable_is_tested_and_described_in_one_line() -> None:
 
 @pytest.mark.parametrize("name", sorted(variables()))
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_an_empty_value_is_as_good_as_none(name: str, empty: str) -> None:
+def test_an_empty_value_counts_as_unset(name: str, empty: str) -> None:
     assert read(**{name: empty}) == read()
 
 
 @pytest.mark.parametrize("name", ["SEGMIND_API_KEY", "APIXO_BASE_URL", "SEGMIND_UPLOAD_URL", "SEGMIND_HISTORY_URL"])
-def test_an_empty_gateway_variable_is_as_good_as_none(name: str) -> None:
+def test_an_empty_gateway_variable_counts_as_unset(name: str) -> None:
     assert read(**{name: " "}) == read()
 
 
@@ -178,7 +178,7 @@ def test_a_wrong_address_is_refused_in_one_line_that_names_the_variable(name: st
         ("SEGMIND_API_KEY", "hunter2\x00"),
     ],
 )
-def test_a_refusal_never_prints_a_secret(name: str, text: str) -> None:
+def test_an_error_never_contains_a_secret(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read(**{name: text})
     assert "hunter2" not in str(refused.value)
@@ -200,7 +200,7 @@ def test_the_sandbox_can_be_forced_and_forbidden() -> None:
     assert not read(HAILUO_MCP_SANDBOX="0").in_sandbox
 
 
-def test_a_base_address_of_ones_own_takes_the_other_hosts_along() -> None:
+def test_a_custom_base_address_also_applies_to_the_other_hosts() -> None:
     urls = read(SEGMIND_BASE_URL="http://127.0.0.1:8080/").gateways["segmind"].urls
     assert dict(urls) == dict.fromkeys(("base", "upload", "history"), "http://127.0.0.1:8080")
 
@@ -219,7 +219,7 @@ def test_one_gateways_address_is_not_anothers() -> None:
     assert settings.gateways["apixo"].urls["base"] == "https://api.apixo.ai"
 
 
-def test_the_database_may_lie_anywhere() -> None:
+def test_the_database_may_be_anywhere() -> None:
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:///a/b.db").database_path == Path("a/b.db")
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:////a/b.db").database_path == Path("/a/b.db")
 
@@ -239,5 +239,5 @@ def test_a_very_long_wrong_value_is_shortened() -> None:
     assert len(str(refused.value)) < 300
 
 
-def test_what_is_not_ours_is_left_alone() -> None:
+def test_other_variables_are_ignored() -> None:
     assert read(PATH="/bin", OTHER_API_KEY="k", HAILUO_MCP_UNKNOWN="1") == read()

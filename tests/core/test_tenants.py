@@ -1,4 +1,4 @@
-"""The operator's file of tenants: what it can say, and that a slip in it is refused at start and opens nothing."""
+"""The operator's file of tenants: what it can define, and that a mistake in it is refused at start."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def keys_of(settings: Settings) -> dict[str, str]:
     return {name: one.key.get_secret_value() for name, one in settings.gateways.items() if one.key}
 
 
-def test_limits_and_keys_are_each_tenants_own_and_the_others_have_the_servers(tmp_path: Path) -> None:
+def test_a_tenant_has_its_own_limits_and_keys_and_others_have_the_servers(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         '[tenants.ann]\nmax_jobs_per_day = 3\nkeys.segmind = "ann-segmind"\n'
@@ -35,7 +35,7 @@ def test_limits_and_keys_are_each_tenants_own_and_the_others_have_the_servers(tm
     assert ben is settings
 
 
-def test_keys_that_come_with_a_call_replace_all_others(tmp_path: Path) -> None:
+def test_keys_sent_with_a_call_replace_all_others(tmp_path: Path) -> None:
     settings = read(tmp_path, '[tenants.ann]\nkeys.segmind = "ann-segmind"\n')
     apixo = settings.gateways["apixo"].key
     assert apixo
@@ -43,7 +43,7 @@ def test_keys_that_come_with_a_call_replace_all_others(tmp_path: Path) -> None:
     assert keys_of(settings.for_tenant("ben", {"apixo": apixo})) == {"apixo": "server-apixo"}
 
 
-def test_an_empty_table_of_keys_is_none_of_the_servers(tmp_path: Path) -> None:
+def test_with_an_empty_table_of_keys_none_of_the_servers_is_used(tmp_path: Path) -> None:
     settings = read(tmp_path, "[tenants.ann.keys]\n")
     assert keys_of(settings.for_tenant("ann")) == {}
 
@@ -67,7 +67,7 @@ def test_an_empty_table_of_keys_is_none_of_the_servers(tmp_path: Path) -> None:
         ("\ufeff[tenants.ann", "is not TOML"),
     ],
 )
-def test_a_slip_is_named_and_no_key_repeated(text: str, why: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_without_repeating_a_key(text: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         read(tmp_path, text)
     assert why in str(refused.value)
@@ -75,7 +75,7 @@ def test_a_slip_is_named_and_no_key_repeated(text: str, why: str, tmp_path: Path
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="TENANTS_FILE"):
         load_settings({**TOKENS, "HAILUO_MCP_TENANTS_FILE": str(tmp_path / "none.toml")})
     with pytest.raises(SettingsError, match="TENANTS_FILE"):

@@ -281,8 +281,8 @@ async def test_the_scheme_is_read_in_any_letter_case(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (f"ann:{PLAIN},ben:sha256:abcdef", "entry 2 is no digest"),
-        (f"ann:sha256:{'0' * 65}", "entry 1 is no digest"),
+        (f"ann:{PLAIN},ben:sha256:abcdef", "entry 2 is not a digest"),
+        (f"ann:sha256:{'0' * 65}", "entry 1 is not a digest"),
         ("ann:töken", "entry 1 cannot be sent in a header"),
         ("ann:two words", "entry 1 cannot be sent in a header"),
         (f"ann:{PLAIN},ben:{PLAIN}", "entry 2 has the same token"),

@@ -18,17 +18,17 @@ from tests.interop.conftest import SERVER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
-PLACES = [(host, place.scope) for host in installer.all() for place in host.places()]
+PLACES = [(host, place.scope) for host in installer.HOSTS for place in host.places()]
 INSPECTORS_OWN = "mcpServers"
 """The container that the Inspector reads. VS Code and Codex have others, and Codex another notation: there the
 container alone is renamed, and what it holds is left as it was printed."""
 
 
 def as_the_inspector_reads_it(host: Host, printed: str) -> str:
-    if host.servers == INSPECTORS_OWN:
+    if host.servers_key == INSPECTORS_OWN:
         return printed
     config: dict[str, Any] = tomllib.loads(printed) if host.format == "toml" else json.loads(printed)
-    return json.dumps({INSPECTORS_OWN: config[host.servers]})
+    return json.dumps({INSPECTORS_OWN: config[host.servers_key]})
 
 
 @pytest.mark.parametrize("options", [[], ["--gateway", "segmind"], ["--sandbox"]], ids=["bare", "a key", "sandbox"])

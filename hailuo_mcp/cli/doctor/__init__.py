@@ -1,29 +1,37 @@
-"""What `hailuo-mcp doctor` looks at. A look changes nothing: no directory, no database, no configuration is made, and
-nothing is asked of a gateway that costs.
+"""The checks of `hailuo-mcp doctor`. They change nothing: they create no directory, database or configuration, and send
+gateways only requests that are free.
 
-It must come to an end also where the server would not start: nothing here imports the MCP SDK, which may be of a
+They must also run where the server would not start: nothing here imports the MCP SDK, which may be installed in a
 version that this package does not work with.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
 from hailuo_mcp.cli.doctor import configurations, database, environment, gateways, packages, places
 from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import discover
+from hailuo_mcp.ledger import Ledger
 
 __all__ = ["Finding", "Level", "Report", "run_checks"]
 
 _SECRET_LENGTH_MIN = 5
-"""Shorter than this, what is hidden would be parts of ordinary words."""
+"""Hiding anything shorter would hide parts of ordinary words."""
 
 
-async def run_checks(environ: Mapping[str, str], *, offline: bool = False) -> Report:
-    """Look at everything that these variables set up; `offline` asks no gateway."""
+async def run_checks(
+    environ: Mapping[str, str],
+    *,
+    offline: bool = False,
+    open_ledger: Callable[[Settings], Ledger] = environment.open_checked_ledger,
+) -> Report:
+    """Check everything that these variables set up; `offline` sends no requests to gateways. `open_ledger` opens the
+    ledger of the settings."""
     found = list(packages.check())
-    opened = environment.open_ledger_of(environ)
-    found += opened.wrong
+    opened = environment.open_ledger_of(environ, open_ledger)
+    found += opened.findings
     found += environment.check(environ, opened.settings)
     found += places.check(opened.settings)
     found += await database.check(opened.settings, opened.ledger)
@@ -35,13 +43,13 @@ async def run_checks(environ: Mapping[str, str], *, offline: bool = False) -> Re
         found += await gateways.check(discover(), opened.settings)
     found += configurations.check()
     secrets = tuple(_secrets(environ))
-    return Report.of(version(packages.PACKAGE), tuple(_without(secrets, finding) for finding in found))
+    return Report.of(version(packages.PACKAGE), tuple(_redacted(secrets, finding) for finding in found))
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
-    """Everything in the environment that may be a secret, longest first: what a foreign message quotes is hidden."""
+    """Everything in the environment that may be a secret, longest first, to hide it where a message quotes it."""
     keys = {value.strip() for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))}
-    # `name:token,…`: the names are no secret, and words that other sentences hold.
+    # `name:token,…`: the names are not secret, and may be words of other sentences.
     pairs = [pair for name, value in environ.items() if name.endswith("_TOKENS") for pair in value.split(",")]
     tokens = {pair.rpartition(":")[2].strip() for pair in pairs}
     passwords = {password for value in environ.values() for password in _passwords_in(value)}
@@ -61,10 +69,10 @@ def _passwords_in(value: str) -> Iterator[str]:
         yield from (password, unquote(password))
 
 
-def _without(secrets: Iterable[str], finding: Finding) -> Finding:
+def _redacted(secrets: Iterable[str], finding: Finding) -> Finding:
     def hidden(text: str) -> str:
         for secret in secrets:
             text = text.replace(secret, "***")
         return text
 
-    return finding.model_copy(update={"what": hidden(finding.what), "cure": hidden(finding.cure)})
+    return finding.model_copy(update={"message": hidden(finding.message), "fix": hidden(finding.fix)})

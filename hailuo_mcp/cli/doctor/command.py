@@ -1,4 +1,4 @@
-"""`hailuo-mcp doctor`: what is set up here, what does not work, and how to mend it."""
+"""`hailuo-mcp doctor`: what is set up here, what does not work, and how to fix it."""
 
 import logging
 import os
@@ -9,25 +9,26 @@ import click
 
 from hailuo_mcp.cli.doctor import Finding, Level, Report, run_checks
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.output import print_json, results
+from hailuo_mcp.cli.output import print_json, stdout_console
 
 STYLES: Mapping[Level, str] = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
 _LEVEL_WIDTH = max(map(len, Level))
-_ABOUT_WIDTH = 18
+_TOPIC_WIDTH = 18
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Ask no gateway whether it takes its key.")
+@click.option("--offline", is_flag=True, help="Do not ask the gateways whether they accept their keys.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(offline: bool, as_json: bool) -> Exit:
-    """Look at the whole set-up, and say how to mend what is wrong.
+    """Check the whole setup, and say how to fix what is wrong.
 
-    Python and packages, settings, keys, directories, the database, the gateways and the clock. It changes nothing and
-    costs nothing: a gateway is asked for a job that nobody has. A key is shown by its last four characters at most.
+    Checks Python and packages, settings, keys, directories, the database, the gateways and the clock. It changes
+    nothing and costs nothing: gateways are only asked for a job that does not exist. At most the last four characters
+    of a key are shown.
 
-    Run it with the variables that the host sets for the server: it sees those of this terminal.
+    It sees the variables of this terminal: run it with those that the host sets for the server.
     """
-    logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # everything worth saying is in the findings
+    logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # the findings say it all
     report = anyio.run(lambda: run_checks(os.environ, offline=offline))
     if as_json:
         print_json(report)
@@ -44,12 +45,12 @@ def _print(report: Report) -> None:
         for level in (Level.PROBLEM, Level.WARNING)
         if (number := report.count(level))
     )
-    results().print(f"\n{counted or 'Everything is sound'}.", style=STYLES[report.verdict])
+    stdout_console().print(f"\n{counted or 'No problems found'}.", style=STYLES[report.verdict])
 
 
 def _print_finding(finding: Finding) -> None:
-    results().print(f"{finding.level.value:<{_LEVEL_WIDTH}} ", style=STYLES[finding.level], end="")
-    results().print(f"{finding.about:<{_ABOUT_WIDTH}} ", style="bold", end="")
-    results().print(finding.what)
-    if finding.cure:
-        results().print(f"{'':<{_LEVEL_WIDTH + _ABOUT_WIDTH + 2}}-> {finding.cure}", style="dim")
+    stdout_console().print(f"{finding.level.value:<{_LEVEL_WIDTH}} ", style=STYLES[finding.level], end="")
+    stdout_console().print(f"{finding.topic:<{_TOPIC_WIDTH}} ", style="bold", end="")
+    stdout_console().print(finding.message)
+    if finding.fix:
+        stdout_console().print(f"{'':<{_LEVEL_WIDTH + _TOPIC_WIDTH + 2}}-> {finding.fix}", style="dim")

@@ -1,5 +1,5 @@
-"""The configurations of the hosts on this machine: whether they start this server, and whether what they start is
-still there."""
+"""The hosts' configurations on this machine: whether they start this server, and whether what they start still
+exists."""
 
 import os
 import shutil
@@ -13,57 +13,57 @@ _MODULE = "hailuo_mcp"
 
 
 def check() -> Iterator[Finding]:
-    # By path: in the home directory, a project's file is the user's own.
-    here = {found.place.path: found for found in reversed(installer.survey()) if found.is_host_here}
+    # By path: in the home directory, the project's file and the user's may be the same.
+    here = {found.place.path: found for found in reversed(installer.detect_all()) if found.is_host_here}
     for found in reversed(here.values()):
         yield from _place(found)
     if not here:
-        yield ok("hosts", "none of those known is on this machine", "hailuo-mcp install --help names them.")
+        yield ok("hosts", "no supported host was found on this machine", "hailuo-mcp install --help lists them.")
 
 
 def _place(found: installer.DetectedConfig) -> Iterator[Finding]:
-    about = f"host {found.host.name}"
+    topic = f"host {found.host.name}"
     if found.problem:
-        yield problem(about, found.problem, "Correct the file by hand; the host does not understand it either.")
+        yield problem(topic, found.problem, "Correct the file by hand; the host cannot read it either.")
         return
     for entry in found.entries:
-        yield _entry(about, found, entry)
+        yield _entry(topic, found, entry)
     if not found.entries and found.place.scope == "user":
-        cure = f"To add it: {_install(found)}"
-        yield ok(about, f"{found.host.title} does not know this server ({found.place.path})", cure)
+        fix = f"To add it: {_install(found)}"
+        yield ok(topic, f"{found.host.title} is not set up to start this server ({found.place.path})", fix)
 
 
-def _entry(about: str, found: installer.DetectedConfig, entry: installer.Entry) -> Finding:
+def _entry(topic: str, found: installer.DetectedConfig, entry: installer.Entry) -> Finding:
     named = f"{entry.name!r} in {found.place.path}"
     if not entry.is_ours:
-        cure = f"Give one of the two another name: {_install(found)} --name NAME"
-        return warning(about, f"{named} starts something else: {entry.command}", cure)
-    if lost := _lost(entry):
-        return problem(about, f"{named} starts {lost}, which is not there any more", f"Renew it: {_install(found)}")
+        fix = f"Install under another name: {_install(found)} --name NAME"
+        return warning(topic, f"{named} starts something else: {entry.command}", fix)
+    if missing := _missing_path(entry):
+        return problem(topic, f"{named} starts {missing}, which no longer exists", f"Renew it: {_install(found)}")
     if not PurePath(entry.command).is_absolute():
         if shutil.which(entry.command) is None:
-            what = f"{named} starts {entry.command}, which is not found here"
-            return problem(about, what, f"Write its whole path: {_install(found)}")
-        what = f"{named} starts {entry.command} by name: a host started from the desktop may not find it"
-        return warning(about, what, f"Write its whole path: {_install(found)}")
+            message = f"{named} starts {entry.command}, which is not found here"
+            return problem(topic, message, f"Use its full path: {_install(found)}")
+        message = f"{named} starts {entry.command} by name: a host started from the desktop may not find it"
+        return warning(topic, message, f"Use its full path: {_install(found)}")
     which = "this installation" if _is_this(entry) else f"another installation, {entry.command}"
     keys = [variable for variable in entry.variables if variable.endswith("_API_KEY")]
-    return ok(about, f"{named} starts {which}, with {', '.join(keys) if keys else 'no key of its own'}")
+    return ok(topic, f"{named} starts {which}, with {', '.join(keys) if keys else 'no key of its own'}")
 
 
-def _lost(entry: installer.Entry) -> str:
-    """The path that the entry needs and that is gone; empty where all are there."""
+def _missing_path(entry: installer.Entry) -> str:
+    """A path that the entry needs and that does not exist; empty if all do."""
     paths = [path for path in (entry.command, *entry.args) if PurePath(path).is_absolute()]
     return next((path for path in paths if not os.path.exists(path)), "")  # noqa: PTH110  no error for odd paths
 
 
 def _is_this(entry: installer.Entry) -> bool:
-    launcher = installer.launcher()
+    launcher = installer.find_launcher()
     if entry.args == launcher.args and Path(entry.command).resolve() == Path(launcher.command).resolve():
         return True
-    # A Python is not followed to where it links: the environments made from one Python all link to it.
-    beside = Path(entry.command).absolute().parent == Path(launcher.command).absolute().parent
-    return beside and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", _MODULE))
+    # Links of a Python are not followed: all environments made from one Python link to it.
+    is_sibling = Path(entry.command).absolute().parent == Path(launcher.command).absolute().parent
+    return is_sibling and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", _MODULE))
 
 
 def _install(found: installer.DetectedConfig) -> str:

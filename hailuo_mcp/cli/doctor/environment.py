@@ -1,7 +1,7 @@
-"""The variables of the environment: what is wrong in them, which keys are set, and whether the sandbox serves."""
+"""The environment variables: what is wrong in them, which keys are set, and whether the sandbox is used."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from hailuo_mcp.gateways import Gateway, discover
 from hailuo_mcp.ledger import Ledger, open_ledger
 
 SHOWN_FROM_LENGTH = 20
-"""A key of at least this length is known by its last characters without being given away."""
+"""Keys of at least this length can show their last characters safely."""
 SHOWN_LENGTH = 4
 _UNTIL_THEN = "Until then the server does not start."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -20,35 +20,41 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What can be opened with an environment. `ledger` is None where something other than a variable is wrong, such as
-    a file that one names."""
+    """What could be read of an environment. `ledger` is None if something other than a variable is wrong, such as a
+    file that one names."""
 
     settings: Settings
     ledger: Ledger | None
-    wrong: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    """One for each wrong variable."""
 
 
-def open_ledger_of(environ: Mapping[str, str]) -> Opened:
-    """Settings and a ledger from these variables without the wrong ones, and a finding for each of those: one wrong
-    value shall not hide what else there is."""
-    left, wrong = dict(environ), list[Finding]()
+def open_checked_ledger(settings: Settings) -> Ledger:
+    """Raises SettingsError also for what is wrong with the models."""
+    build_catalog(settings)
+    return open_ledger(settings)
+
+
+def open_ledger_of(environ: Mapping[str, str], open_ledger: Callable[[Settings], Ledger]) -> Opened:
+    """Settings and a ledger from these variables without the wrong ones, and a finding for each of those, so that one
+    wrong value does not hide the rest."""
+    left, findings = dict(environ), list[Finding]()
     settings = None
     while True:
         try:
             settings = load_settings(left)
-            build_catalog(settings)
-            return Opened(settings, open_ledger(settings), tuple(wrong))
+            return Opened(settings, open_ledger(settings), tuple(findings))
         except SettingsError as error:
             name = error.variable
-            cure = f"Correct or remove {name}." if name in left else "Correct it."
-            wrong.append(problem("settings", _told(error, left.get(name, "")), f"{cure} {_UNTIL_THEN}"))
+            fix = f"Correct or remove {name}." if name in left else "Correct it."
+            findings.append(problem("settings", _message(error, left.get(name, "")), f"{fix} {_UNTIL_THEN}"))
             if left.pop(name, None) is None:
-                # Nothing to leave out. Settings without any variable are always to be had.
-                return Opened(settings or load_settings({}), None, tuple(wrong))
+                # There is nothing to leave out. Settings without any variable are always valid.
+                return Opened(settings or load_settings({}), None, tuple(findings))
 
 
-def _told(error: SettingsError, value: str) -> str:
-    """The message, without the value where an address was expected and something else stands: it may be a key."""
+def _message(error: SettingsError, value: str) -> str:
+    """The error's message, without the value if an address was expected and it is not one: it may be a key."""
     text = str(error)
     if error.variable.endswith("_URL") and "://" not in value:
         text = text.replace(f"={value.strip().rstrip('/')[:80]!r}", " (not shown)")
@@ -56,7 +62,7 @@ def _told(error: SettingsError, value: str) -> str:
 
 
 def check(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
-    yield from _strange_variables(environ)
+    yield from _unknown_variables(environ)
     yield from _unfilled(environ)
     for kind in discover():
         yield _key(kind, settings)
@@ -64,14 +70,16 @@ def check(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
     yield _sandbox(settings)
 
 
-def _strange_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     prefixes = tuple(f"{kind.name.upper()}_" for kind in discover())
     known = {*variables(), *_gateway_variables()}
     for name in sorted(environ.keys() - known):
         close = difflib.get_close_matches(name, known - environ.keys(), n=1, cutoff=0.8)
         if name.startswith(PREFIX) or (close and name.startswith(prefixes)):
-            meant = f"Was {close[0]} meant? " if close else ""
-            yield warning("settings", f"{name} is no setting; it is ignored", f"{meant}hailuo-mcp --help lists them.")
+            meant = f"Did you mean {close[0]}? " if close else ""
+            yield warning(
+                "settings", f"{name} is not a setting; it is ignored", f"{meant}hailuo-mcp --help lists them."
+            )
 
 
 def _gateway_variables() -> Iterator[str]:
@@ -91,15 +99,15 @@ def _unfilled(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _key(kind: type[Gateway], settings: Settings) -> Finding:
-    name, about = f"{kind.name.upper()}_API_KEY", f"{kind.name} key"
+    name, topic = f"{kind.name.upper()}_API_KEY", f"{kind.name} key"
     secret = settings.gateways[kind.name].key
     if secret is None:
-        return ok(about, f"{name} is not set: the models of {kind.title} are not offered")
+        return ok(topic, f"{name} is not set: the models of {kind.title} are not offered")
     key = secret.get_secret_value()
     shown = f"set, ending in {key[-SHOWN_LENGTH:]}" if len(key) >= SHOWN_FROM_LENGTH else "set (too short to show any)"
     if key[0] in "\"'" or key[-1] in "\"'":
-        return problem(about, f"{name} is {shown}, in quotation marks", f"Remove the quotation marks around {name}.")
-    return ok(about, f"{name} is {shown}")
+        return problem(topic, f"{name} is {shown}, in quotation marks", f"Remove the quotation marks around {name}.")
+    return ok(topic, f"{name} is {shown}")
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:
@@ -120,14 +128,14 @@ def _sandbox(settings: Settings) -> Finding:
     keys = [f"{kind.name.upper()}_API_KEY" for kind in discover()]
     has_key = any(of_gateway.key for of_gateway in settings.gateways.values())
     if settings.sandbox == "1":
-        cure = f"Remove {PREFIX}SANDBOX to make real clips."
-        says = "it stands in for every gateway, because HAILUO_MCP_SANDBOX=1 forces it"
-        return warning("sandbox", f"{says}; the keys are not used", cure) if has_key else ok("sandbox", says, cure)
+        fix = f"Remove {PREFIX}SANDBOX to make real clips."
+        message = "it replaces every gateway, because HAILUO_MCP_SANDBOX=1 forces it"
+        return warning("sandbox", f"{message}; the keys are not used", fix) if has_key else ok("sandbox", message, fix)
     if has_key:
         return ok("sandbox", "off: real clips are made, and cost money")
     if settings.sandbox == "0":
-        says = "no key is set and HAILUO_MCP_SANDBOX=0 forbids the sandbox: no model can be used"
-        return problem("sandbox", says, f"Set one of {', '.join(keys)}, or remove {PREFIX}SANDBOX to rehearse.")
+        message = "no key is set and HAILUO_MCP_SANDBOX=0 forbids the sandbox: no model can be used"
+        return problem("sandbox", message, f"Set one of {', '.join(keys)}, or remove {PREFIX}SANDBOX to rehearse.")
     return warning(
         "sandbox",
         "no key is set: the sandbox makes previews, and over HTTP nothing is served",

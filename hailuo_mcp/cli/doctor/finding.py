@@ -1,49 +1,51 @@
-"""What was looked at, how it stands, and how to mend it."""
+"""What the doctor reports: findings, and the report that holds them."""
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """It works, but not as somebody may believe."""
+    """It works, but perhaps not as expected."""
     PROBLEM = "problem"
-    """Something that was set up does not work."""
+    """Something that is set up does not work."""
 
 
 class Finding(BaseModel):
-    """One thing that was looked at. `about` names it in a word or two; `cure` is empty where nothing needs mending."""
+    """One result of a check. `topic` names what was checked in a word or two; `fix` is empty if nothing needs fixing.
 
-    model_config = ConfigDict(frozen=True)
+    `doctor --json` has its own, older names for the fields."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
     level: Level
-    about: str
-    what: str
-    cure: str = ""
+    topic: str = Field(serialization_alias="about")
+    message: str = Field(serialization_alias="what")
+    fix: str = Field("", serialization_alias="cure")
 
 
-def ok(about: str, what: str, cure: str = "") -> Finding:
-    return Finding(level=Level.OK, about=about, what=what, cure=cure)
+def ok(topic: str, message: str, fix: str = "") -> Finding:
+    return Finding(level=Level.OK, topic=topic, message=message, fix=fix)
 
 
-def warning(about: str, what: str, cure: str) -> Finding:
-    return Finding(level=Level.WARNING, about=about, what=what, cure=cure)
+def warning(topic: str, message: str, fix: str) -> Finding:
+    return Finding(level=Level.WARNING, topic=topic, message=message, fix=fix)
 
 
-def problem(about: str, what: str, cure: str) -> Finding:
-    return Finding(level=Level.PROBLEM, about=about, what=what, cure=cure)
+def problem(topic: str, message: str, fix: str) -> Finding:
+    return Finding(level=Level.PROBLEM, topic=topic, message=message, fix=fix)
 
 
 class Report(BaseModel):
-    """Every finding, in the order in which things depend on each other."""
+    """All findings; what others depend on comes first."""
 
     model_config = ConfigDict(frozen=True)
 
     version: str
     verdict: Level
-    """The worst of the findings."""
+    """The worst level of the findings."""
     findings: tuple[Finding, ...]
 
     @classmethod

@@ -1,5 +1,5 @@
-"""Python, the packages that this one asks for, and its extras. Nothing is imported that may be missing or of another
-version: what is installed is read from the metadata."""
+"""Python, the required packages, and the extras. Nothing is imported that may be missing or of another version: what is
+installed is read from the metadata."""
 
 import platform
 import sys
@@ -13,10 +13,10 @@ from hailuo_mcp.cli.doctor.finding import Finding, ok, problem
 PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
     "media": "last-frame:<request_id> is refused, and a sandbox preview is always the same bundled clip",
-    "otel": "no traces and figures are sent, whatever the OTEL variables say",
-    "postgres": "jobs are kept in SQLite alone",
+    "otel": "no traces and metrics are sent, whatever the OTEL variables say",
+    "postgres": "jobs can only be kept in SQLite",
 }
-"""Extra to what is not there without it. One that is not named here is told by its name alone."""
+"""Extra to what does not work without it."""
 
 
 def check() -> Iterator[Finding]:
@@ -33,8 +33,8 @@ def check() -> Iterator[Finding]:
         yield problem(
             "packages",
             f"{requirement.name} {f'{have} is' if have else 'is not'} installed; {PACKAGE} needs {wanted}",
-            f"Give {PACKAGE} a place of its own: uv tool install --force {PACKAGE}. "
-            f'Or mend this one: uv pip install --python {sys.executable} "{wanted}"',
+            f"Install {PACKAGE} in an environment of its own: uv tool install --force {PACKAGE}. "
+            f'Or fix this one: uv pip install --python {sys.executable} "{wanted}"',
         )
     for extra in metadata(PACKAGE).get_all("Provides-Extra") or ():
         yield _extra(extra, [line for line in needed if not _applies(line) and _applies(line, extra)])
@@ -42,14 +42,14 @@ def check() -> Iterator[Finding]:
 
 def _extra(extra: str, members: list[Requirement]) -> Finding:
     missing = [member.name for member in members if not _is_met(member)]
-    about = f"extra {extra}"
+    topic = f"extra {extra}"
     if not missing:
-        return ok(about, "installed: " + ", ".join(f"{member.name} {_installed(member)}" for member in members))
+        return ok(topic, "installed: " + ", ".join(f"{member.name} {_installed(member)}" for member in members))
     lost = f": {LOST_WITHOUT[extra]}" if extra in LOST_WITHOUT else ""
     return ok(
-        about,
+        topic,
         f"not installed (no {', '.join(missing)}){lost}",
-        f'Where it is wanted: uv tool install --force "{PACKAGE}[{extra}]"',
+        f'If you need it: uv tool install --force "{PACKAGE}[{extra}]"',
     )
 
 

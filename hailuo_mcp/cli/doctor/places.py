@@ -1,5 +1,5 @@
-"""The directories: whether clips can be saved, and whether pictures can come from where they may come from. Nothing
-that stays is made: a directory that is missing is tried in the nearest one that is there."""
+"""The directories: whether clips can be saved, and whether the input directories can be read. Nothing permanent is
+created: a missing directory is checked by its nearest existing parent."""
 
 import os
 import shutil
@@ -23,44 +23,44 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _output(settings: Settings) -> Finding:
     directory, variable = settings.output_dir, f"{PREFIX}OUTPUT_DIR"
     if why := unwritable(directory):
-        cure = f"Make it writable, or name another directory in {variable}."
-        return problem("output directory", f"{directory}: {why}", cure)
+        fix = f"Make it writable, or name another directory in {variable}."
+        return problem("output directory", f"{directory}: {why}", fix)
     free = shutil.disk_usage(_nearest(directory)).free
-    room = f"{free / 1024 / _MB:.1f} GB free" if free else "free space not told"  # some network drives report 0
+    space = f"{free / 1024 / _MB:.1f} GB free" if free else "free space unknown"  # some network drives report 0
     if 0 < free < max(FREE_BYTES_MIN, settings.max_video_mb * _MB):
-        said = f"{directory}: only {free // _MB} MB free, and a clip may have {settings.max_video_mb} MB"
-        cure = f"Free some space, or name another directory in {variable}."
-        return (problem if free < FREE_BYTES_MIN else warning)("output directory", said, cure)
+        message = f"{directory}: only {free // _MB} MB free, and a clip may have {settings.max_video_mb} MB"
+        fix = f"Free some space, or name another directory in {variable}."
+        return (problem if free < FREE_BYTES_MIN else warning)("output directory", message, fix)
     if not directory.is_absolute():
         return _relative("output directory", directory, variable)
-    made = "" if directory.exists() else "; it will be made with the first clip"
-    return ok("output directory", f"{directory}: writable, {room}{made}")
+    created = "" if directory.exists() else "; it will be created with the first clip"
+    return ok("output directory", f"{directory}: writable, {space}{created}")
 
 
 def _input(directory: Path) -> Finding:
-    about, variable = "input directory", f"{PREFIX}INPUT_DIRS"
+    topic, variable = "input directory", f"{PREFIX}INPUT_DIRS"
     if not directory.is_dir():
-        what = "is no directory" if directory.exists() else "does not exist"
-        cure = f"Make it, or correct {variable}; several are separated by {os.pathsep!r}."
-        return warning(about, f"{directory} {what}: no picture can come from there", cure)
+        what = "is not a directory" if directory.exists() else "does not exist"
+        fix = f"Create it, or correct {variable}; several are separated by {os.pathsep!r}."
+        return warning(topic, f"{directory} {what}: no images can be read from there", fix)
     if not os.access(directory, os.R_OK | os.X_OK):
-        cure = "Allow this user to read it."
-        return warning(about, f"{directory} cannot be read: no picture can come from there", cure)
-    return ok(about, f"{directory}") if directory.is_absolute() else _relative(about, directory, variable)
+        fix = "Allow this user to read it."
+        return warning(topic, f"{directory} cannot be read: no images can be read from there", fix)
+    return ok(topic, f"{directory}") if directory.is_absolute() else _relative(topic, directory, variable)
 
 
-def _relative(about: str, directory: Path, variable: str) -> Finding:
-    what = f"{directory} is relative: it is another place with each directory that a host starts the server in"
-    return warning(about, what, f"Write an absolute path in {variable}, here {directory.absolute()}.")
+def _relative(topic: str, directory: Path, variable: str) -> Finding:
+    message = f"{directory} is relative: it depends on the directory that a host starts the server in"
+    return warning(topic, message, f"Write an absolute path in {variable}, here {directory.absolute()}.")
 
 
 def unwritable(directory: Path) -> str:
-    """Why nothing can be written in a directory that is there or is yet to be made; empty where something can."""
+    """Why an existing or future directory cannot be written to; empty if it can."""
     nearest = _nearest(directory)
     if not nearest.is_dir():
-        return f"{nearest} is in the way: it is no directory"
+        return f"{nearest} is in the way: it is not a directory"
     try:
-        # Tried, not looked up: permissions tell root nothing, nor anybody about a read-only disk.
+        # By trying: permissions do not apply to root, and do not show a read-only disk.
         with tempfile.TemporaryFile(dir=nearest):
             return ""
     except OSError as error:
@@ -68,5 +68,5 @@ def unwritable(directory: Path) -> str:
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or the first above it that is there."""
+    """The path, or its nearest existing parent."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if os.path.lexists(place))

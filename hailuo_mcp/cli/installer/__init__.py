@@ -1,20 +1,20 @@
-"""The hosts that this server can be installed in: where each keeps its configuration, what our entry in it looks like,
-and how it is put there and taken away without touching anything else.
+"""Installing this server in hosts: where each keeps its configuration, what our entry looks like there, and how it is
+added and removed without touching anything else.
 
-    for found in hosts.survey():    # every host, every place on this machine
+    for found in installer.detect_all():    # every host, every place on this machine
         found.host.title, found.place.path, found.exists, found.entries, found.problem
 """
 
-from hailuo_mcp.cli.installer.editing import ConfigChange, install, printed, uninstall
-from hailuo_mcp.cli.installer.entries import DetectedConfig, Entry, detect, survey
-from hailuo_mcp.cli.installer.files import ConfigError
-from hailuo_mcp.cli.installer.host import Host, Keys, Place, Scope
-from hailuo_mcp.cli.installer.known import all, find
-from hailuo_mcp.cli.installer.launcher import Launcher, launcher
+from hailuo_mcp.cli.installer.change import ConfigChange, install, snippet, uninstall
+from hailuo_mcp.cli.installer.config_file import ConfigError
+from hailuo_mcp.cli.installer.detect import DetectedConfig, Entry, detect, detect_all
+from hailuo_mcp.cli.installer.entry import NAME, InstallSpec, may_be_shown
+from hailuo_mcp.cli.installer.hosts import HOSTS, Host, KeyStorage, Place, Scope, find_host
+from hailuo_mcp.cli.installer.launcher import Launcher, find_launcher
 from hailuo_mcp.cli.installer.machine import Machine
-from hailuo_mcp.cli.installer.shape import NAME, InstallSpec, may_be_shown
 
 __all__ = [
+    "HOSTS",
     "NAME",
     "ConfigChange",
     "ConfigError",
@@ -22,18 +22,17 @@ __all__ = [
     "Entry",
     "Host",
     "InstallSpec",
-    "Keys",
+    "KeyStorage",
     "Launcher",
     "Machine",
     "Place",
     "Scope",
-    "all",
     "detect",
-    "find",
+    "detect_all",
+    "find_host",
+    "find_launcher",
     "install",
-    "launcher",
     "may_be_shown",
-    "printed",
-    "survey",
+    "snippet",
     "uninstall",
 ]

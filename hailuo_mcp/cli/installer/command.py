@@ -1,4 +1,4 @@
-"""`hailuo-mcp install` and `uninstall`: this server in a host's configuration."""
+"""`hailuo-mcp install` and `uninstall`: add this server to a host's configuration, and remove it."""
 
 import sys
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.installer import ConfigChange, Host, InstallSpec, Place, Scope
 from hailuo_mcp.cli.installer.install_env import SANDBOX, gateway_names, install_env
-from hailuo_mcp.cli.output import PROGRAM, Field, print_fields, print_json, remarks, results
+from hailuo_mcp.cli.output import PROGRAM, Field, print_fields, print_json, stderr_console, stdout_console
 from hailuo_mcp.core.errors import InvalidInput
 
 F = TypeVar("F", bound=Callable[..., Any])
 PORTABLE = installer.Launcher("uvx", (PROGRAM,), fetches=True)
-"""What others can start too, where their host finds uvx."""
+"""A command that works on other machines, if the host finds uvx there."""
 DIFF_STYLES = {"+": "green", "-": "red"}
 
 
@@ -23,15 +23,15 @@ def _common(command: F) -> F:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document; changes nothing without --yes."),
         click.option("--yes", "-y", is_flag=True, help="Do not ask."),
-        click.option("--name", default=installer.NAME, show_default=True, help="What the server is called there."),
+        click.option("--name", default=installer.NAME, show_default=True, help="The server's name there."),
         click.option(
             "--scope",
             type=click.Choice(["user", "project"]),
             default="user",
             show_default=True,
-            help="Your own configuration, or that of the project in this directory.",
+            help="Your own configuration, or the one of the project in this directory.",
         ),
-        click.argument("host", type=click.Choice([host.name for host in installer.all()])),
+        click.argument("host", type=click.Choice([host.name for host in installer.HOSTS])),
     ):
         command = option(command)
     return command
@@ -44,11 +44,11 @@ def _common(command: F) -> F:
     "gateways",
     multiple=True,
     type=click.Choice(gateway_names()),
-    help="Whose key goes along; may be given more than once. Default: those whose key is set now.",
+    help="Include this gateway's key; may be repeated. Default: the gateways whose key is set now.",
 )
-@click.option("--sandbox/--no-sandbox", default=None, help="Let the sandbox answer, and no gateway; or no longer.")
-@click.option("--portable", is_flag=True, help=f"Write `uvx {PROGRAM}` instead of a path of this machine.")
-@click.option("--print", "prints", is_flag=True, help="Only print the entry, to be pasted; touches nothing.")
+@click.option("--sandbox/--no-sandbox", default=None, help="Use the sandbox instead of the gateways, or stop using it.")
+@click.option("--portable", is_flag=True, help=f"Write `uvx {PROGRAM}` instead of a path on this machine.")
+@click.option("--print", "prints", is_flag=True, help="Only print the entry, for pasting; change nothing.")
 def install(
     host: str,
     scope: Scope,
@@ -62,9 +62,9 @@ def install(
 ) -> Exit:
     """Add this server to a host's configuration, or bring it up to date there.
 
-    Shows what will change, asks, and keeps the file as it was beside it. Other servers, comments and layout stay. A key
-    is taken from the environment, or asked for and typed unseen; it stays out of the file where the host has another
-    place for it. What is set now of HAILUO_MCP_… goes along.
+    Shows what will change, asks, and keeps a backup next to the file. Other servers, comments and layout stay. A key is
+    taken from the environment, or asked for without showing it; it stays out of the file if the host has another place
+    for it. The HAILUO_MCP_… variables that are set now are included.
 
     \b
     SEGMIND_API_KEY=… hailuo-mcp install claude-desktop
@@ -72,28 +72,31 @@ def install(
     """
     chosen, place = _place(host, scope)
     found = installer.detect(chosen, place)
-    held = next((entry.variables for entry in found.entries if entry.name == name), ())
-    along = install_env(place, gateways, held, sandbox=sandbox, prints=prints, asks=_can_ask() and not (yes or prints))
-    wanted = InstallSpec(
-        launcher=PORTABLE if portable else installer.launcher(),
-        name=_checked(name),
-        keys=along.keys,
-        settings=along.settings,
+    present = next((entry.variables for entry in found.entries if entry.name == name), ())
+    asks = _can_ask() and not (yes or prints)
+    env = install_env(place, gateways, present, sandbox=sandbox, prints=prints, asks=asks)
+    spec = InstallSpec(
+        launcher=PORTABLE if portable else installer.find_launcher(),
+        name=_check_name(name),
+        keys=env.keys,
+        settings=env.settings,
         without=frozenset({SANDBOX}) if sandbox is False else frozenset(),
     )
     if prints:
-        click.echo(installer.printed(chosen, place, wanted), nl=False)
+        click.echo(installer.snippet(chosen, place, spec), nl=False)
         return Exit.DONE
-    edited = installer.install(chosen, place, wanted)
+    change = installer.install(chosen, place, spec)
     if place.is_shared and not portable:
-        remarks().print(
-            f"note:  the command is a path of this machine; --portable writes `uvx {PROGRAM}`.", style="yellow"
+        stderr_console().print(
+            f"note:  the command is a path on this machine; --portable writes `uvx {PROGRAM}`.", style="yellow"
         )
     if not found.is_host_here:
-        remarks().print(f"note:  {chosen.title} has left no trace here; the file is made all the same.", style="yellow")
-    variables = [*along.keys, *(v for v in held if v.endswith("_API_KEY") and v not in along.keys)]
-    key: Field = ("key", f"{', '.join(variables)}: {place.keys}" if variables else "none: the sandbox answers")
-    return _carry_out(edited, place, name, [key, ("next", chosen.afterwards)], yes=yes, as_json=as_json)
+        stderr_console().print(
+            f"note:  {chosen.title} was not found on this machine; the file is created all the same.", style="yellow"
+        )
+    variables = [*env.keys, *(v for v in present if v.endswith("_API_KEY") and v not in env.keys)]
+    key: Field = ("key", f"{', '.join(variables)}: {place.key_storage}" if variables else "none: the sandbox is used")
+    return _carry_out(change, place, name, [key, ("next", chosen.next_step)], yes=yes, as_json=as_json)
 
 
 @click.command()
@@ -101,25 +104,25 @@ def install(
 def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> Exit:
     """Take this server out of a host's configuration.
 
-    Where nothing else was changed since it was installed, the file becomes what it was before, to the byte.
+    If nothing else was changed since it was installed, the file becomes what it was before, to the byte.
     """
     chosen, place = _place(host, scope)
-    edited = installer.uninstall(chosen, place, name)
-    return _carry_out(edited, place, name, [("next", chosen.afterwards)], yes=yes, as_json=as_json)
+    change = installer.uninstall(chosen, place, name)
+    return _carry_out(change, place, name, [("next", chosen.next_step)], yes=yes, as_json=as_json)
 
 
 def _place(host: str, scope: Scope) -> tuple[Host, Place]:
-    chosen = installer.find(host)
+    chosen = installer.find_host(host)
     place = chosen.place(scope)
     if place is None:
-        raise InvalidInput(f"{chosen.title} has no configuration of a {scope}", "Leave --scope out.")
+        raise InvalidInput(f"{chosen.title} has no {scope} configuration", "Leave out --scope.")
     return chosen, place
 
 
-def _checked(name: str) -> str:
-    """Hosts put a server's name before those of its tools, and some cut what is long."""
+def _check_name(name: str) -> str:
+    """Hosts put a server's name before those of its tools, and some cut long names."""
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii() or len(name) > 40:
-        raise InvalidInput(f"--name {name!r} is not a name", "Use letters, digits, - and _, at most 40.")
+        raise InvalidInput(f"--name {name!r} is not a valid name", "Use at most 40 letters, digits, - and _.")
     return name
 
 
@@ -128,46 +131,46 @@ def _can_ask() -> bool:
 
 
 def _carry_out(
-    edited: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
+    change: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
 ) -> Exit:
-    """Show, ask, do, and say what was done."""
-    if edited.does_something and not as_json:
-        _show(edited)
-    if edited.does_something and not yes:
+    """Show the change, ask, make it, and report."""
+    if change.does_something and not as_json:
+        _show(change)
+    if change.does_something and not yes:
         if not _can_ask():
-            raise InvalidInput("nothing was changed, for there is nobody to ask", "Say --yes.")
-        if not click.confirm("Change it so?", default=True, err=True):
-            remarks().print("Nothing was changed.")
+            raise InvalidInput("nothing was changed, because no one can be asked", "Add --yes.")
+        if not click.confirm("Make this change?", default=True, err=True):
+            stderr_console().print("Nothing was changed.")
             return Exit.INTERRUPTED
-    backup = edited.apply()
+    backup = change.apply()
     if as_json:
         print_json(
             {
-                "host": edited.host.name,
+                "host": change.host.name,
                 "scope": place.scope,
                 "name": name,
                 "path": str(place.path),
-                "action": edited.action,
-                "changes": list(edited.changes),
-                "diff": edited.diff.splitlines(),
+                "action": change.action,
+                "changes": list(change.changes),
+                "diff": change.diff.splitlines(),
                 "backup": str(backup) if backup else None,
                 **{field[0]: field[1] for field in closing},
             }
         )
         return Exit.DONE
-    if not edited.does_something:
-        said = "already so" if edited.action == "unchanged" else f"no server is called {name} there"
-        print_fields([("file", str(place.path)), ("change", f"none: {said}")], results())
+    if not change.does_something:
+        reason = "already up to date" if change.action == "unchanged" else f"there is no server {name}"
+        print_fields([("file", str(place.path)), ("change", f"none: {reason}")], stdout_console())
         return Exit.DONE
-    done: list[Field] = [("file", str(place.path)), ("change", "\n".join(edited.changes), "green")]
+    lines: list[Field] = [("file", str(place.path)), ("change", "\n".join(change.changes), "green")]
     if backup:
-        done.append(("before", str(backup)))
-    print_fields([*done, *closing], results())
+        lines.append(("backup", str(backup)))
+    print_fields([*lines, *closing], stdout_console())
     return Exit.DONE
 
 
-def _show(edited: ConfigChange) -> None:
-    what = {"created": "is made", "restored": "becomes what it was" if edited.raw is not None else "is removed"}
-    remarks().print(f"{edited.file.path} {what.get(edited.action, 'is changed')}:", style="bold")
-    for line in edited.diff.splitlines():
-        remarks().print(line, style=DIFF_STYLES.get(line[:1]))
+def _show(change: ConfigChange) -> None:
+    what = {"created": "is created", "restored": "is restored" if change.raw is not None else "is removed"}
+    stderr_console().print(f"{change.file.path} {what.get(change.action, 'is changed')}:", style="bold")
+    for line in change.diff.splitlines():
+        stderr_console().print(line, style=DIFF_STYLES.get(line[:1]))

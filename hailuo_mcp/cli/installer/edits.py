@@ -1,17 +1,16 @@
-"""The single steps of a change, apart from how a file is written: which there are, what each does, and its words."""
+"""What changes in a configuration: the data as it should be, and the steps from the data as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from hailuo_mcp.cli.installer import shape
-from hailuo_mcp.cli.installer.diffs import MASK
-from hailuo_mcp.cli.installer.files import ConfigError
-from hailuo_mcp.cli.installer.host import Host, Keys, Place
-from hailuo_mcp.cli.installer.shape import InstallSpec
-from hailuo_mcp.cli.installer.values import as_list, as_object
+from hailuo_mcp.cli.installer.config_file import ConfigError
+from hailuo_mcp.cli.installer.diff import MASK
+from hailuo_mcp.cli.installer.entry import InstallSpec, may_be_shown
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
+from hailuo_mcp.cli.installer.values import Key, as_list, as_object
 
-Key = str | int
+INPUTS = "inputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,84 +20,97 @@ class Edit:
     drops: bool = False
 
 
-def updates(host: Host, place: Place, wanted: InstallSpec, held: dict[str, Any], entry: dict[str, Any]) -> list[Edit]:
-    """What brings the entry that is there up to date; what the user added to it stays."""
-    here = (host.servers, wanted.name)
-    edits: list[Edit] = []
-    env = as_object(held.get("env")) or {}
-    for key, value in entry.items():
-        now = held.get(key)
-        if key == "env" and env:
-            edits += [Edit((*here, key, v), value[v]) for v in value if env.get(v) != value[v]]
-        elif key == "env_vars" and (listed := as_list(now)) is not None:
-            if missing := [v for v in value if v not in listed and {"name": v} not in listed]:
-                edits.append(Edit((*here, key), [*listed, *missing]))
-        elif now != value and not (key in host.when_fetched and key in held):
-            edits.append(Edit((*here, key), value))
-    unwanted = wanted.without | (wanted.keys.keys() if place.keys is Keys.FORWARDED else frozenset[str]())
-    return [*edits, *(Edit((*here, "env", v), drops=True) for v in sorted(unwanted) if v in env)]
-
-
-def new_inputs(data: dict[str, Any], asked: Sequence[Any]) -> list[Edit]:
-    """What the host shall ask for, and does not yet.
+def with_entry(
+    host: Host, data: Mapping[str, Any], name: str, entry: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The data with this entry, and with the inputs that it does not have yet.
 
     Raises:
-        ConfigError: the place for it holds something else.
+        ConfigError: the section for inputs holds something else.
     """
-    if not asked:
-        return []
-    if "inputs" not in data:
-        return [Edit(("inputs",), list(asked))]
-    listed = as_list(data["inputs"])
-    if listed is None:
-        raise ConfigError('"inputs" is no array in the configuration', "Correct it by hand.")
-    there = [(as_object(item) or {}).get("id") for item in listed]
-    missing = [item for item in asked if item["id"] not in there]
-    return [Edit(("inputs", len(listed) + index), item) for index, item in enumerate(missing)]
+    changed: dict[str, Any] = {}
+    if inputs:
+        present = as_list(data.get(INPUTS, []))
+        if present is None:
+            raise ConfigError(f'"{INPUTS}" is not an array in the configuration', "Correct it by hand.")
+        ids = [(as_object(item) or {}).get("id") for item in present]
+        changed[INPUTS] = [*present, *(item for item in inputs if item["id"] not in ids)]
+    changed[host.servers_key] = {**data.get(host.servers_key, {}), name: entry}
+    return changed | {key: value for key, value in data.items() if key not in changed}
 
 
-def our_inputs(host: Host, data: dict[str, Any], name: str, held: dict[str, Any]) -> list[int]:
-    """Where the inputs stand that our entry alone refers to, and that we put there."""
-    others = str([entry for other, entry in data[host.servers].items() if other != name])
-    found: list[int] = []
-    for index, item in enumerate(as_list(data.get("inputs")) or ()):
-        identity = str((as_object(item) or {}).get("id", ""))
-        reference = f"${{input:{identity}}}"
-        if identity.startswith(f"{name}-") and reference in str(held) and reference not in others:
-            found.append(index)
-    return found
+def without_entry(host: Host, data: Mapping[str, Any], name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The data without the entry and without the inputs that only it refers to; and those inputs."""
+    servers = dict(data[host.servers_key])
+    ours, others = str(servers.pop(name)), str(list(servers.values()))
+    result = {**data, host.servers_key: servers}
+    removed: list[dict[str, Any]] = []
+    kept: list[Any] = []
+    for item in as_list(data.get(INPUTS)) or ():
+        id_ = str((as_object(item) or {}).get("id", ""))
+        reference = f"${{input:{id_}}}"
+        is_only_ours = id_.startswith(f"{name}-") and reference in ours and reference not in others
+        (removed if is_only_ours else kept).append(item)
+    if removed:
+        result[INPUTS] = kept
+    return result, removed
 
 
-def apply_to(data: Any, edit: Edit) -> None:
-    """Make the change in what was read."""
-    *way, last = edit.path
-    for key in way:
-        data = data.setdefault(key, {}) if as_object(data) is not None else data[key]
-    listed = as_list(data)
-    if edit.drops:
-        del data[last]
-    elif listed is not None:
-        listed.insert(cast(int, last), edit.value)
-    else:
-        data[last] = edit.value
+def merged(
+    host: Host, place: Place, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The current entry brought up to date; what the user added to it stays."""
+    result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
+    for key in host.extra_when_fetched.keys() & current.keys():
+        result[key] = current[key]
+    if (passed_on := as_list(current.get("env_vars"))) is not None:
+        missing = [v for v in entry.get("env_vars", ()) if v not in passed_on and {"name": v} not in passed_on]
+        result["env_vars"] = [*passed_on, *missing]
+    if env := as_object(current.get("env")):
+        unwanted = set(spec.without)
+        if place.key_storage is KeyStorage.FORWARDED:
+            unwanted |= spec.keys.keys()
+        variables = {**env, **entry.get("env", {})}
+        result["env"] = {variable: value for variable, value in variables.items() if variable not in unwanted}
+    return result
 
 
-def in_words(host: Host, name: str, data: dict[str, Any], edit: Edit) -> str:
-    """Without keys."""
-    if edit.path == (host.servers, name):
-        return f"{host.servers}.{name} is added"
-    if edit.path[0] == "inputs":
-        return "an input is added, for the host to ask for the key"
+def difference(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[Key, ...] = ()) -> Iterator[Edit]:
+    """The edits from `old` to `new`: one for each value, and in the top-level list of inputs one for each item."""
+    for key, value in new.items():
+        here, before = (*path, key), old.get(key)
+        if key not in old:
+            yield Edit(here, value)
+        elif value != before:
+            old_object, new_object = as_object(before), as_object(value)
+            if old_object is not None and new_object is not None:
+                yield from difference(old_object, new_object, here)
+            elif here == (INPUTS,):
+                items: list[Any] = before or []
+                # From the last to the first, so that the other indexes stay.
+                yield from (Edit((*here, n), drops=True) for n in reversed(range(len(items))) if items[n] not in value)
+                yield from (Edit((*here, n), item) for n, item in enumerate(value) if item not in items)
+            else:
+                yield Edit(here, value)
+    yield from (Edit((*path, key), drops=True) for key in old if key not in new)
+
+
+def describe(host: Host, name: str, data: Mapping[str, Any], edit: Edit) -> str:
+    """The edit as a phrase, with keys masked."""
+    if edit.path == (host.servers_key, name):
+        return f"{host.servers_key}.{name} is added"
+    if edit.path[0] == INPUTS:
+        return "an input is added, so that the host asks for the key"
     where = ".".join(str(part) for part in edit.path[1:])
     if edit.drops:
         return f"{where} is removed"
-    now: Any = data
+    before: Any = data
     for key in edit.path:
-        now = (as_object(now) or {}).get(str(key))
-    if now is None:
+        before = (as_object(before) or {}).get(str(key))
+    if before is None:
         return f"{where} is added"
-    if edit.path[-2] != "env":
-        return f"{where} was {now} and becomes {edit.value}"
-    variable = str(edit.path[-1])
-    was, becomes = (str(value) if shape.may_be_shown(variable, str(value)) else MASK for value in (now, edit.value))
-    return f"{where} was {was} and becomes {becomes}"
+    old, new = str(before), str(edit.value)
+    if "env" in edit.path:
+        variable = str(edit.path[-1])
+        old, new = (value if may_be_shown(variable, value) else MASK for value in (old, new))
+    return f"{where} was {old} and becomes {new}"

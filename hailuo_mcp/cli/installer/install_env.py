@@ -1,6 +1,7 @@
-"""What of this environment goes along when the server is installed in a host: which keys, and which settings.
+"""Which keys and settings of this environment are installed with the server.
 
-A key never comes from the command line, where every process could read it: it is in the environment, or typed unseen.
+A key is never taken from the command line, where every process could read it: it is in the environment, or typed at a
+prompt that does not show it.
 """
 
 import os
@@ -12,8 +13,8 @@ import click
 from pydantic import SecretStr
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.cli.installer import Keys, Place, may_be_shown
-from hailuo_mcp.cli.output import remarks
+from hailuo_mcp.cli.installer import KeyStorage, Place, may_be_shown
+from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.settings import PREFIX, variables
 from hailuo_mcp.gateways import discover
@@ -23,12 +24,12 @@ HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class InstallEnv:
     keys: Mapping[str, SecretStr]
     settings: Mapping[str, str]
 
 
-def key_of(gateway: str) -> str:
+def key_variable(gateway: str) -> str:
     return f"{gateway.upper()}_API_KEY"
 
 
@@ -37,43 +38,43 @@ def gateway_names() -> tuple[str, ...]:
 
 
 def install_env(
-    place: Place, gateways: Iterable[str], held: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
-) -> Carried:
-    """What goes along: the keys of the `gateways` named, else those that are set now, else those the user names when
-    asked; and, to the user's own file, the other settings of this server that are set now.
+    place: Place, gateways: Iterable[str], present: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
+) -> InstallEnv:
+    """The keys of these `gateways`, or else those that are set now, or else those the user names when asked; and, for
+    the user's own file, the other settings of this server that are set now.
 
-    `held` are the variables that the entry has already; `prints`: no key is needed, a stand-in will do.
+    `present` are the variables that the entry already has; `prints`: a placeholder will do for a key.
 
     Raises:
         SettingsError: a value is wrong.
-        InvalidInput: a key is needed, and there is nobody to ask.
+        InvalidInput: a key is needed, and no one can be asked.
     """
-    load_settings()  # a wrong value is refused here, and not by the host's log
+    load_settings()  # report a wrong value here, not in the host's log
     named = tuple(dict.fromkeys(gateways))
     if not named and not sandbox:
-        named = tuple(name for name in gateway_names() if _set(key_of(name)))
-        if not named and asks and not any(variable.endswith("_API_KEY") for variable in held):
+        named = tuple(name for name in gateway_names() if _set(key_variable(name)))
+        if not named and asks and not any(variable.endswith("_API_KEY") for variable in present):
             named = _ask_which()
     keys: dict[str, SecretStr] = {}
     for name in named:
-        variable = key_of(name)
-        if place.keys is not Keys.WRITTEN:
+        variable = key_variable(name)
+        if place.key_storage is not KeyStorage.IN_FILE:
             keys[variable] = SecretStr("")
         elif prints:
             keys[variable] = SecretStr(f"YOUR_{variable}")
         elif value := _set(variable):
             keys[variable] = SecretStr(value)
-        elif variable not in held:
+        elif variable not in present:
             keys[variable] = _ask_for(variable)
     settings = {} if place.is_shared else _settings(named)
     if sandbox is not None:
         settings.pop(SANDBOX, None)
-    return Carried(keys, settings | ({SANDBOX: "1"} if sandbox else {}))
+    return InstallEnv(keys, settings | ({SANDBOX: "1"} if sandbox else {}))
 
 
 def _settings(gateways: Iterable[str]) -> dict[str, str]:
-    """The addresses of these gateways, so that no key goes elsewhere than it does from here, and our own variables, a
-    budget among them."""
+    """The addresses of these gateways, so that their keys go to the same servers as from here, and our own variables,
+    such as a budget."""
     names = [
         f"{gateway.name.upper()}_{purpose.upper()}_URL"
         for gateway in discover()
@@ -87,7 +88,8 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
         if value and may_be_shown(name, value):
             chosen[name] = value
         elif value:
-            remarks().print(f"note:  {name} may hold a password and is left out; set it in the host's file yourself.")
+            message = f"{name} may contain a password and is left out; set it in the host's file yourself."
+            stderr_console().print(f"note:  {message}")
     return chosen
 
 
@@ -99,7 +101,7 @@ def _ask_which() -> tuple[str, ...]:
     known = gateway_names()
     answer = str(
         click.prompt(
-            f"Gateways you have a key for, of {', '.join(known)} (Enter: none, the sandbox answers)",
+            f"Gateways you have a key for, out of {', '.join(known)} (Enter: none, use the sandbox)",
             default="",
             show_default=False,
             err=True,
@@ -107,16 +109,16 @@ def _ask_which() -> tuple[str, ...]:
     )
     named = tuple(part.strip().lower() for part in answer.split(",") if part.strip())
     if unknown := [name for name in named if name not in known]:
-        raise InvalidInput(f"no gateway is called {unknown[0]!r}", f"Use one of {', '.join(known)}.")
+        raise InvalidInput(f"there is no gateway {unknown[0]!r}", f"Use one of {', '.join(known)}.")
     return named
 
 
 def _ask_for(variable: str) -> SecretStr:
-    """Typed unseen.
+    """Ask for a key, without showing it.
 
     Raises:
-        InvalidInput: there is nobody to ask, or nothing was typed.
-        SettingsError: what was typed is no key.
+        InvalidInput: no one can be asked, or nothing was typed.
+        SettingsError: what was typed is not a key.
     """
     if not sys.stdin.isatty():
         raise InvalidInput(

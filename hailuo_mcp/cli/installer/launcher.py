@@ -1,5 +1,5 @@
-"""The command that a host starts this server with. Hosts started from a desktop have a PATH of their own, and rarely
-find `uvx` there: the path is absolute, and one that an upgrade leaves in place."""
+"""The command that a host starts this server with. Hosts started from the desktop have their own PATH, which rarely has
+`uvx`: so the path is absolute, and one that survives an upgrade."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 PACKAGE = "hailuo-mcp"
 CACHE_TAG = "CACHEDIR.TAG"
-"""What a cache is marked with, uv's among them: https://bford.info/cachedir/"""
+"""The file that marks a cache directory, such as uv's: https://bford.info/cachedir/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,25 @@ class Launcher:
     command: str
     args: tuple[str, ...]
     fetches: bool = False
-    """Whether the package may have to be fetched before it starts."""
+    """Whether the package may have to be downloaded before it starts."""
 
 
-def launcher(environ: Mapping[str, str] | None = None) -> Launcher:
-    """How the program that runs now is started again, tomorrow and from elsewhere.
+def find_launcher(
+    environ: Mapping[str, str] | None = None, *, prefix: Path | None = None, scripts: Path | None = None
+) -> Launcher:
+    """How to start the program that is running now, later and from anywhere.
 
-    Run by `uvx`, it stands in uv's cache, which may be emptied: then `uvx` itself is named. Else it is the command
-    `hailuo-mcp` as it is found on the PATH, for that link outlives upgrades of `uv tool`, pipx and Homebrew; or the
-    command beside this Python; or this Python with `-m`.
+    If `uvx` runs it, it is in uv's cache, which may be emptied: then the launcher is `uvx` itself. Otherwise it is the
+    command `hailuo-mcp` as found on the PATH, because that link survives upgrades by `uv tool`, pipx and Homebrew; or
+    the command next to this Python; or this Python with `-m`. `prefix` and `scripts` are the directories of the Python
+    environment and of its commands; by default, those of this process.
     """
     environ = os.environ if environ is None else environ
-    prefix = Path(sys.prefix)
+    prefix = prefix or Path(sys.prefix)
     if _is_in_a_cache(prefix) and (uvx := _uvx(environ)):
         return Launcher(str(uvx), (*_source(), PACKAGE), fetches=True)
     name = f"{PACKAGE}.exe" if os.name == "nt" else PACKAGE
-    script = Path(sysconfig.get_path("scripts")) / name
+    script = (scripts or Path(sysconfig.get_path("scripts"))) / name
     if not script.is_file():
         return Launcher(sys.executable, ("-m", "hailuo_mcp"))
     found = shutil.which(PACKAGE, path=environ.get("PATH", ""))
@@ -48,22 +51,22 @@ def launcher(environ: Mapping[str, str] | None = None) -> Launcher:
 
 
 def _is_in_a_cache(prefix: Path) -> bool:
-    """Not by a mark of its own: uv puts one into every environment it makes."""
+    """A tag in the environment itself does not count: uv puts one into every environment it creates."""
     return any((directory / CACHE_TAG).exists() for directory in prefix.parents)
 
 
 def _uvx(environ: Mapping[str, str]) -> Path | None:
-    """uv tells the processes it runs where it is itself."""
+    """uv passes its own path to the processes it runs."""
     uv = environ.get("UV")
-    beside = Path(uv).with_name("uvx.exe" if os.name == "nt" else "uvx") if uv else None
-    if beside and beside.is_file():
-        return beside.absolute()
+    sibling = Path(uv).with_name("uvx.exe" if os.name == "nt" else "uvx") if uv else None
+    if sibling and sibling.is_file():
+        return sibling.absolute()
     found = shutil.which("uvx", path=environ.get("PATH", ""))
     return Path(found).absolute() if found else None
 
 
 def _source() -> tuple[str, ...]:
-    """`--from`, where the package came from elsewhere than the index, or with the media extra."""
+    """`--from`, if the package did not come from the index, or came with the media extra."""
     extra = "[media]" if find_spec("av") else ""
     if origin := _origin():
         return "--from", f"{PACKAGE}{extra} @ {origin}"
@@ -71,15 +74,15 @@ def _source() -> tuple[str, ...]:
 
 
 def _origin() -> str | None:
-    """Where pip or uv noted that the package came from:
+    """Where the package came from, as pip or uv recorded it:
     https://packaging.python.org/en/latest/specifications/direct-url/"""
     try:
-        noted = distribution(PACKAGE).read_text("direct_url.json")
+        recorded = distribution(PACKAGE).read_text("direct_url.json")
     except PackageNotFoundError:
         return None
-    if not noted:
+    if not recorded:
         return None
-    origin: dict[str, Any] = json.loads(noted)
+    origin: dict[str, Any] = json.loads(recorded)
     if control := origin.get("vcs_info"):
         revision = control.get("requested_revision")
         return f"{control['vcs']}+{origin['url']}" + (f"@{revision}" if revision else "")

@@ -1,4 +1,4 @@
-"""What of this machine decides where hosts keep their configuration."""
+"""The facts about this machine that decide where hosts keep their configuration."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ System = Literal["macos", "windows", "linux"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The system, the user's home directory, the environment, and the directory of the project at hand."""
+    """The system, the user's home directory, the environment, and the current project's directory."""
 
     system: System
     home: Path
@@ -26,20 +26,20 @@ class Machine:
 
     @property
     def roaming(self) -> Path:
-        """Where applications keep the settings of a user."""
+        """Where applications keep a user's settings."""
         match self.system:
             case "macos":
                 return self.home / "Library" / "Application Support"
             case "windows":
-                return self.named("APPDATA", self.home / "AppData" / "Roaming")
+                return self.directory("APPDATA", self.home / "AppData" / "Roaming")
             case "linux":
-                return self.named("XDG_CONFIG_HOME", self.home / ".config")
+                return self.directory("XDG_CONFIG_HOME", self.home / ".config")
 
     @property
     def local(self) -> Path:
-        """Windows only: the part of a user's settings that stays on the machine."""
-        return self.named("LOCALAPPDATA", self.home / "AppData" / "Local")
+        """Windows only: where a user's settings stay on the machine."""
+        return self.directory("LOCALAPPDATA", self.home / "AppData" / "Local")
 
-    def named(self, variable: str, default: Path) -> Path:
-        """The directory that a variable names, if it does."""
+    def directory(self, variable: str, default: Path) -> Path:
+        """The directory that an environment variable names, or else the default."""
         return Path(value) if (value := self.environ.get(variable)) else default

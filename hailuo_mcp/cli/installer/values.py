@@ -1,6 +1,9 @@
-"""Values out of a configuration, which may hold anything, as what they are hoped to be."""
+"""Values from a configuration, which may be of any type."""
 
 from typing import Any, cast
+
+Key = str | int
+"""A key of an object, or an index of an array."""
 
 
 def as_object(value: Any) -> dict[str, Any] | None:

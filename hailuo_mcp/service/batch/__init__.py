@@ -1,3 +1,3 @@
-"""Many shots from one file: read (`shots`), checked and priced (`checking`), recalled from earlier runs (`recalling`),
-submitted and followed (`running`), with what was begun on record (`progress`).
+"""Many shots from one file: read (`shots`), checked and priced (`validation`), restored from earlier runs (`restore`),
+submitted and followed (`runner`), with every attempt recorded (`progress`).
 """

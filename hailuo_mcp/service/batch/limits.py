@@ -9,7 +9,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a batch may spend, all its runs together; and how many of its jobs run at a time."""
+    """What a batch may spend in all its runs together, and how many of its jobs run at the same time."""
 
     max_usd: float | None = None
     max_jobs: int | None = None
@@ -18,7 +18,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Spending:
-    """What the batch's own jobs count in its budget, by their keys."""
+    """What each of the batch's own jobs counts in its budget."""
 
     limits: Limits
     counted: dict[str, float] = field(default_factory=dict[str, float])
@@ -27,21 +27,21 @@ class Spending:
     def usd(self) -> float:
         return sum(self.counted.values())
 
-    def see(self, job: Job) -> None:
+    def update(self, job: Job) -> None:
         if job.not_charged:
             self.counted.pop(job.id, None)
         else:
             self.counted[job.id] = job.budget_cost
 
     def refusal(self, estimate: Job) -> str | None:
-        """Why one more job does not fit, if it does not."""
+        """Why one more job does not fit; None if it fits."""
         most, jobs = self.limits.max_jobs, len(self.counted)
         if most is not None and jobs >= most:
             return f"the limit of {most} jobs is reached"
         usd, price = self.limits.max_usd, estimate.budget_cost_usd
         if usd is not None and self.usd + price > usd + 1e-9:
             return (
-                f"the budget of ${usd:.2f} does not cover the next shot: ${self.usd:.2f} are spent or at stake, "
-                f"it counts as ${price:.2f}"
+                f"the budget of ${usd:.2f} does not cover the next shot: ${self.usd:.2f} is spent or reserved, "
+                f"and it counts as ${price:.2f}"
             )
         return None

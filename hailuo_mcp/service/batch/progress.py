@@ -1,9 +1,9 @@
-"""The file beside the shots that links each of them to its jobs, from before money moves.
+"""The file next to the shots that records which jobs belong to each of them, written before anything is submitted.
 
-Its first line names the batch; from that name, the shot and the attempt follows the job's key, which the ledger takes
-once only. So whatever is lost between two lines here, the same command again asks the ledger for the same key, and
-submits nothing twice. The lines tell which keys the batch ever used, and by which request id a job is found should the
-ledger be lost.
+Its first line identifies the batch. A job's key follows from that id, the shot and the attempt, and the ledger accepts
+a key only once. So even if a line is lost, running the command again asks the ledger for the same key and submits
+nothing twice. The lines record every key that the batch used, and the request ids that find the jobs if the ledger is
+lost.
 """
 
 import json
@@ -25,7 +25,7 @@ SUFFIX = ".progress.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An attempt at a shot that was answered: the job, which may be an earlier identical one, and where it was sent."""
+    """An answered attempt at a shot: its job, which may be an earlier identical one, and where it was sent."""
 
     key: str
     request_id: str
@@ -33,13 +33,13 @@ class Link:
 
 
 class Progress:
-    """Blocking, but quick: a line at a time. Several processes may append; each line is one write."""
+    """Blocking, but fast: it writes one line at a time. Several processes may append; each line is one write."""
 
     def __init__(self, path: Path, batch: UUID, lines: Iterator[Mapping[str, Any]]) -> None:
         self.path = path
         self._batch = batch
         self.keys: dict[str, str] = {}
-        """Every key that was ever given to a job of this batch, to its shot."""
+        """Key to shot, for every job that this batch ever attempted."""
         self._links: dict[tuple[str, int], Link] = {}
         for line in lines:
             with suppress(KeyError, TypeError):
@@ -50,28 +50,28 @@ class Progress:
                     self.keys[str(line["key"])] = shot
 
     @classmethod
-    def of(cls, shots: Path) -> "Progress":
-        """The progress of this file of shots; begun, on disk, where there is none.
+    def open(cls, shots: Path) -> "Progress":
+        """The progress of this file of shots; created on disk if there is none.
 
         Raises:
-            InvalidInput: it cannot be written, or is none.
+            InvalidInput: it cannot be written, or is not a record of progress.
         """
         path = progress_path(shots)
         try:
             if not path.exists():
-                _begin(path)
+                _create(path)
             content = path.read_bytes()
         except OSError as error:
             raise InvalidInput(
                 f"{path} cannot be written: {error.strerror}. Nothing was submitted.",
-                "What was submitted is on record there: put the shots where it can be.",
+                "It records what is submitted: move the shots to a directory where it can be written.",
             ) from None
         head, *lines = (_parsed(line) for line in content.split(b"\n"))
         try:
             batch = UUID(cast("str", head["batch"]))
         except (KeyError, ValueError, AttributeError, TypeError):
             raise InvalidInput(
-                f"{path} does not begin like a record of progress.", "Restore it, or move it away to begin anew."
+                f"{path} is not a record of progress.", "Restore it, or move it away to start over."
             ) from None
         return cls(path, batch, iter(lines))
 
@@ -81,11 +81,11 @@ class Progress:
     def link(self, shot: str, attempt: int) -> Link | None:
         return self._links.get((shot, attempt))
 
-    def begin(self, shot: str, attempt: int, line: int) -> str:
-        """Write down that this attempt is about to be made. Returns the job's key.
+    def record_attempt(self, shot: str, attempt: int, line: int) -> str:
+        """Record that this attempt is about to be made. Returns the job's key.
 
         Raises:
-            InternalError: it could not be written; nothing may be sent.
+            InternalError: it could not be written; nothing may be submitted.
         """
         key = self.key(shot, attempt)
         if key not in self.keys:
@@ -93,11 +93,11 @@ class Progress:
             self.keys[key] = shot
         return key
 
-    def answered(self, shot: str, attempt: int, link: Link) -> None:
-        """Raises InternalError where it could not be written; the ledger has the job all the same."""
+    def record_answer(self, shot: str, attempt: int, link: Link) -> None:
+        """Raises InternalError if it could not be written; the ledger has the job in any case."""
         if self.link(shot, attempt) != link:
-            facts = {"key": link.key, "request_id": link.request_id, "origin": link.origin}
-            self._append({"shot": shot, "attempt": attempt, **facts})
+            fields = {"key": link.key, "request_id": link.request_id, "origin": link.origin}
+            self._append({"shot": shot, "attempt": attempt, **fields})
             self._links[shot, attempt] = link
 
     def _append(self, line: Mapping[str, Any]) -> None:
@@ -105,13 +105,13 @@ class Progress:
             with self.path.open("ab+") as file:
                 end = file.seek(0, os.SEEK_END)
                 file.seek(max(0, end - 1))
-                torn = file.read(1) != b"\n"  # a process died while it wrote
+                torn = file.read(1) != b"\n"  # a process died while writing
                 file.write((b"\n" if torn else b"") + json.dumps(line).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise InternalError(
-                f"{self.path} cannot be written: {error.strerror}.", "Free some space, then call again."
+                f"{self.path} cannot be written: {error.strerror}.", "Free some space, then run the command again."
             ) from None
 
 
@@ -119,17 +119,17 @@ def progress_path(shots: Path) -> Path:
     return shots.with_name(shots.name + SUFFIX)
 
 
-def known_progress(shots: Path) -> Progress | None:
-    """The progress of this file of shots, if it has any; nothing is written.
+def existing_progress(shots: Path) -> Progress | None:
+    """The progress of this file of shots, if there is any; nothing is written.
 
     Raises:
-        InvalidInput: there is something else in its place.
+        InvalidInput: the file is not a record of progress.
     """
-    return Progress.of(shots) if progress_path(shots).exists() else None
+    return Progress.open(shots) if progress_path(shots).exists() else None
 
 
-def _begin(path: Path) -> None:
-    """The first line, whole or not at all; of two processes, one begins and both go on with that."""
+def _create(path: Path) -> None:
+    """Write the first line atomically; if two processes do so, both continue with the same file."""
     part = path.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file:
@@ -140,11 +140,11 @@ def _begin(path: Path) -> None:
             os.link(part, path)
         except FileExistsError:
             return
-        except OSError:  # a file system without hard links, where two that begin at once are not kept apart
+        except OSError:  # a file system without hard links, where two processes at the same time are not kept apart
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    with suppress(OSError):  # see to it that the name outlives a power cut; not every system can
+    with suppress(OSError):  # make the name survive a power cut, where the system can
         handle = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -156,6 +156,6 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
         value: object = json.loads(line) if line.strip() else {}
     except ValueError:
-        log.warning("a line of the progress that was not written whole is left out")
+        log.warning("an incomplete line of the progress is ignored")
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

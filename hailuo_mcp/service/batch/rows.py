@@ -1,4 +1,4 @@
-"""How each shot of a batch stands."""
+"""The status of each shot of a batch."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,38 +6,38 @@ from enum import StrEnum
 from hailuo_mcp.core.errors import AccountError, GatewayTrouble, ModelRetired, Problem
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.batch.shots import Shot
-from hailuo_mcp.service.batch.validation import Checked
+from hailuo_mcp.service.batch.validation import CheckedShot
 
 ACCOUNT = frozenset(kind.code for kind in AccountError.__subclasses__() if kind is not ModelRetired)
-PASSING = frozenset(kind.code for kind in GatewayTrouble.__subclasses__())
+TRANSIENT = frozenset(kind.code for kind in GatewayTrouble.__subclasses__())
 
 
 class ShotStatus(StrEnum):
-    """How a shot stands."""
+    """A shot's status. The values are shown to users."""
 
     WAITING = "waiting"
     """Not submitted."""
     BLOCKED = "blocked"
-    """Not submitted, for the shot that it continues has no clip."""
+    """Not submitted, because the shot that it continues has no clip."""
     SUBMITTING = "submitting"
     UNDER_WAY = "under way"
     SAVED = "saved"
     FAILED = "failed"
-    """Failed, expired or refused for good; only a retry that is asked for makes another attempt."""
+    """Failed, expired or refused; only `--retry-failed` makes another attempt."""
     UNCONFIRMED = "unconfirmed"
     """It may exist and be charged; it is never sent again."""
     ABANDONED = "left"
-    """It could not be followed to its end now; it goes on by itself."""
+    """It could not be followed to its end in this run; the job continues."""
 
 
 @dataclass(slots=True)
 class Row:
-    """One shot of a batch, as it is known now."""
+    """One shot of a batch, and what is known of it."""
 
-    checked: Checked
+    checked: CheckedShot
     status: ShotStatus = ShotStatus.WAITING
     attempt: int = 1
-    """The attempt that `job` is, or else the next one."""
+    """The number of `job`'s attempt, or else of the next one."""
     job: Job | None = None
     problem: Problem | None = None
 
@@ -51,21 +51,21 @@ class Row:
 
     @property
     def usd(self) -> float | None:
-        """What the shot costs as far as anybody says."""
+        """The shot's cost: reported, or else estimated; None if unknown."""
         if self.job is None or self.job.not_charged:
             return self.checked.estimate.estimated_cost_usd
         return self.job.estimated_cost_usd if self.job.cost_usd is None else self.job.cost_usd
 
 
 def shot_status(job: Job) -> ShotStatus:
-    """How a shot with this job stands before anything more is done about it."""
+    """The status of a shot with this job, before its clip is saved."""
     return ShotStatus.FAILED if job.state in (State.FAILED, State.EXPIRED) else ShotStatus.UNDER_WAY
 
 
-def never_taken(row: Row) -> bool:
-    """Whether the latest attempt was refused at the door, for a reason that may be gone by now: the same call is safe
-    and may succeed."""
+def was_never_accepted(row: Row) -> bool:
+    """Whether the latest attempt was refused before it became a job, for a reason that may have passed: the same call
+    is safe and may succeed."""
     job = row.job
     if job is None or job.remote_id is not None or not job.not_charged or job.error is None:
         return False
-    return job.error.code in ACCOUNT or (job.error.code in PASSING and job.error.safe_to_retry)
+    return job.error.code in ACCOUNT or (job.error.code in TRANSIENT and job.error.safe_to_retry)

@@ -1,10 +1,11 @@
-"""A batch on its way: submit what fits the limits, follow every job to its end, save its clip.
+"""Running a batch: submit what fits the limits, follow every job to its end, save its clip.
 
-The ledger is the truth. What a shot has come to is read from its jobs there, by keys that follow from the batch, the
-shot and the attempt; so the same batch, run again after any stop, goes on where it was.
+The ledger is the source of truth: a shot's state is read from its jobs there, by keys that follow from the batch, the
+shot and the attempt. So the same batch, run again after any stop, continues where it was.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
@@ -24,35 +25,44 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.batch.limits import Limits, Spending
 from hailuo_mcp.service.batch.progress import Link, Progress
 from hailuo_mcp.service.batch.restore import restore
-from hailuo_mcp.service.batch.rows import ACCOUNT, PASSING, Row, ShotStatus, shot_status
-from hailuo_mcp.service.batch.validation import Checked
+from hailuo_mcp.service.batch.rows import ACCOUNT, TRANSIENT, Row, ShotStatus, shot_status
+from hailuo_mcp.service.batch.validation import CheckedShot
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
-PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0)
-"""A submission that was refused by passing trouble is made again after these, and then given up for now."""
-TROUBLES_MAX = 5
-"""So many polls in a row may be lost, each tried several times, before a job is left alone for now."""
-TROUBLE_PAUSE_SECONDS = 5.0
+
+@dataclass(frozen=True, slots=True)
+class BatchRetryPolicy:
+    """How often a batch repeats what failed for a transient reason, beyond the retries of each request."""
+
+    submit_pauses: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0)
+    """Seconds between attempts to submit a shot; after the last, it waits for the next run."""
+    failures_max: int = 5
+    """After this many failed polls or downloads in a row, a job is left to the next run."""
+    failure_pause: float = 5.0
+    """Seconds after a failed poll or download."""
 
 
 class Batch:
-    """Runs the checked shots of one file. `on_change` hears of each row that changed."""
+    """Runs the checked shots of one file. `on_change` is called with each row that changed."""
 
     def __init__(
         self,
         session: Session,
-        shots: Sequence[Checked],
+        shots: Sequence[CheckedShot],
         limits: Limits,
         on_change: Callable[[Row], None] = lambda _: None,
+        *,
+        retry: BatchRetryPolicy | None = None,
     ) -> None:
         self.rows = tuple(Row(checked) for checked in shots)
         self.stopped: Problem | None = None
-        """Why nothing more was submitted."""
+        """Why no more shots were submitted."""
         self.closed: dict[str, Problem] = {}
-        """Gateways that refuse the account, and nothing more is submitted to."""
+        """Gateways that refuse the account, and get no more submissions."""
         self._session = session
         self._limits = limits
+        self._retry = retry or BatchRetryPolicy()
         self._spending = Spending(limits)
         self._on_change = on_change
         self._progress: Progress | None = None
@@ -64,8 +74,8 @@ class Batch:
         return self._spending.usd
 
     @property
-    def forgotten(self) -> int:
-        """How many shots of earlier runs are no longer in the file; nothing is done about them."""
+    def removed_count(self) -> int:
+        """How many shots of earlier runs are no longer in the file; they are left alone."""
         known = set(self._progress.keys.values()) if self._progress else set[str]()
         return len(known - {row.shot.identity for row in self.rows})
 
@@ -74,18 +84,18 @@ class Batch:
         return tuple(row for row in self.rows if row.status in (ShotStatus.WAITING, ShotStatus.BLOCKED))
 
     async def restore(self, progress: Progress | None, *, retry_failed: bool = False) -> None:
-        """Find out what earlier runs came to; None where there were none. Nothing is submitted.
+        """Read the results of earlier runs; `progress` is None if there were none. Nothing is submitted.
 
         Raises:
-            HailuoError: it cannot be known now, so that nothing may be submitted either.
+            HailuoError: they cannot be determined now, so nothing may be submitted either.
         """
         self._progress = progress
         if progress:
             await restore(self._session, progress, self.rows, self._spending, retry_failed=retry_failed)
 
     async def run(self, progress: Progress) -> None:
-        """Submit, follow and save until nothing is left to do, or everything that is left must wait. Cancelled, it lets
-        submissions on their way have their answers; the jobs go on by themselves."""
+        """Submit, follow and save until everything is done or must wait. When cancelled, submissions in flight still
+        get their answers; the jobs continue."""
         self._progress = progress
         async with anyio.create_task_group() as tasks:
             for place, row in enumerate(self.rows):
@@ -98,7 +108,7 @@ class Batch:
                     break
                 await self._changed.wait()
 
-    # --- what comes next ------------------------------------------------------------------------------------------
+    # --- scheduling -----------------------------------------------------------------------------------------------
 
     def _start_what_fits(self, tasks: TaskGroup) -> None:
         for place, row in enumerate(self.rows):
@@ -106,8 +116,8 @@ class Batch:
                 continue
             earlier = [(self.rows[before], before in self._under_way) for before in row.shot.after.values()]
             if any(one.status is not ShotStatus.SAVED for one, _ in earlier):
-                if any(self._is_without_clip(one, busy) for one, busy in earlier):
-                    self._see(row, ShotStatus.BLOCKED)
+                if any(self._has_no_clip(one, busy) for one, busy in earlier):
+                    self._update(row, ShotStatus.BLOCKED)
                 continue
             if len(self._under_way) >= self._limits.at_once or self.stopped or row.checked.gateway in self.closed:
                 continue
@@ -115,7 +125,7 @@ class Batch:
                 self._start(tasks, place)
 
     @staticmethod
-    def _is_without_clip(row: Row, busy: bool) -> bool:
+    def _has_no_clip(row: Row, busy: bool) -> bool:
         return not busy and row.status not in (ShotStatus.SAVED, ShotStatus.WAITING)
 
     def _start(self, tasks: TaskGroup, place: int) -> None:
@@ -134,7 +144,7 @@ class Batch:
         except HailuoError as error:
             if isinstance(error, InternalError) and not self.stopped:
                 self.stopped = error.problem
-            self._see(row, ShotStatus.ABANDONED if row.job else ShotStatus.WAITING, error.problem)
+            self._update(row, ShotStatus.ABANDONED if row.job else ShotStatus.WAITING, error.problem)
         finally:
             self._under_way.discard(place)
             self._changed.set()
@@ -142,57 +152,58 @@ class Batch:
     # --- submitting -----------------------------------------------------------------------------------------------
 
     async def _submit(self, row: Row) -> None:
-        """Leaves the row under way, failed, or waiting for another run."""
-        for pause in (*PAUSES_SECONDS, None):
+        """Leaves the row under way, failed, or waiting for the next run."""
+        for pause in (*self._retry.submit_pauses, None):
             refusal = await self._attempt(row)
             if refusal is None:
                 return
             if isinstance(refusal, BudgetExceeded):
                 self.stopped = self.stopped or refusal.problem
-                self._see(row, ShotStatus.WAITING)
+                self._update(row, ShotStatus.WAITING)
                 return
             problem = refusal.problem if isinstance(refusal, HailuoError) else refusal
             if problem.code in ACCOUNT:
                 self.closed.setdefault(row.checked.gateway, problem)
-            passing = problem.code in PASSING and problem.safe_to_retry
-            if pause is None or not passing:
-                self._see(row, ShotStatus.WAITING if passing or problem.code in ACCOUNT else ShotStatus.FAILED, problem)
+            is_transient = problem.code in TRANSIENT and problem.safe_to_retry
+            if pause is None or not is_transient:
+                may_succeed_later = is_transient or problem.code in ACCOUNT
+                self._update(row, ShotStatus.WAITING if may_succeed_later else ShotStatus.FAILED, problem)
                 return
-            self._see(row, ShotStatus.SUBMITTING, problem)
+            self._update(row, ShotStatus.SUBMITTING, problem)
             await anyio.sleep(pause)
 
     async def _attempt(self, row: Row) -> HailuoError | Problem | None:
-        """One attempt. Returns why nothing was taken; what was refused by the gateway has used up its attempt."""
+        """One attempt. Returns why it was refused, or None; a refusal by the gateway uses up the attempt's number."""
         if self._progress is None:
-            raise InternalError("The batch has no progress.")
+            raise InternalError("The batch has no record of progress.")
         shot, estimate = row.shot.identity, row.checked.estimate
         if over := self._spending.refusal(estimate):
-            return BudgetExceeded(f"Nothing more was submitted: {over}.", "A higher limit lets the rest be submitted.")
+            return BudgetExceeded(f"No more shots were submitted: {over}.", "Raise the limit to submit the rest.")
         key = self._progress.key(shot, row.attempt)
-        self._spending.counted[key] = estimate.budget_cost_usd  # before the first await: others look at it
-        self._see(row, ShotStatus.SUBMITTING)
-        await anyio.to_thread.run_sync(self._progress.begin, shot, row.attempt, row.shot.line)
+        self._spending.counted[key] = estimate.budget_cost_usd  # before the first await: other shots read it
+        self._update(row, ShotStatus.SUBMITTING)
+        await anyio.to_thread.run_sync(self._progress.record_attempt, shot, row.attempt, row.shot.line)
         arguments = {**row.checked.arguments, **self._last_frames(row)}
         try:
-            submitted = await self._session.generate(arguments, job_id=key, force_new=not row.checked.alone)
+            submitted = await self._session.generate(arguments, job_id=key, force_new=not row.checked.is_unique)
         except HailuoError as refusal:
             entered = await self._session.ledger.get(key)
-            if entered and not entered.not_charged:  # whatever went wrong here, it may be with the gateway
-                self._see(row, ShotStatus.UNDER_WAY, job=entered)
+            if entered and not entered.not_charged:  # whatever failed here, the gateway may have the job
+                self._update(row, ShotStatus.UNDER_WAY, job=entered)
                 return None
             self._spending.counted.pop(key, None)
             row.attempt += entered is not None
             return refusal
         job = submitted.job
-        if job.id != key:  # an identical job of somebody else's
+        if job.id != key:  # an identical job that is not this batch's
             self._spending.counted.pop(key, None)
-        elif job.not_charged and job.error:  # another process made this attempt just now
+        elif job.not_charged and job.error:  # another process just made this attempt
             self._spending.counted.pop(key, None)
             row.attempt += 1
             return job.error
-        self._see(row, ShotStatus.UNDER_WAY, job=job)
+        self._update(row, ShotStatus.UNDER_WAY, job=job)
         link = Link(job.id, job.request_id, job.origin)
-        await anyio.to_thread.run_sync(self._progress.answered, shot, row.attempt, link)
+        await anyio.to_thread.run_sync(self._progress.record_answer, shot, row.attempt, link)
         return None
 
     def _last_frames(self, row: Row) -> dict[str, str]:
@@ -205,44 +216,44 @@ class Batch:
         """Until the job has ended. Leaves the row under way if it has a clip to save.
 
         Raises:
-            HailuoError: it could not be asked for, for a long time.
+            HailuoError: its gateway did not answer for several minutes.
         """
         if row.job is None:
             return
 
         async def report(job: Job) -> None:
-            self._see(row, row.status, job=job)
+            self._update(row, row.status, job=job)
 
         job = await self._session.follow(row.job.request_id, report=report)
         if job.state is State.UNCONFIRMED:
-            self._see(row, ShotStatus.UNCONFIRMED, job.error, job)
+            self._update(row, ShotStatus.UNCONFIRMED, job.error, job)
         elif job.is_final:
-            self._see(row, shot_status(job), job.error, job)
+            self._update(row, shot_status(job), job.error, job)
         else:
-            self._see(row, row.status, job=job)
+            self._update(row, row.status, job=job)
             raise Unauthorized(f"{job.request_id} cannot be asked for.", self._session.catalog.how_to_get_keys())
 
     async def _save(self, row: Row) -> None:
         if row.job is None:
             return
-        for left in reversed(range(TROUBLES_MAX)):
+        for attempts_left in reversed(range(self._retry.failures_max)):
             try:
                 job, _ = await self._session.download(row.job.request_id)
-            except Expired as gone:
-                self._see(row, ShotStatus.FAILED, gone.problem)
+            except Expired as expired:
+                self._update(row, ShotStatus.FAILED, expired.problem)
                 return
             except (GatewayTrouble, NotReady):
-                if not left:
+                if not attempts_left:
                     raise
-                await anyio.sleep(TROUBLE_PAUSE_SECONDS)
+                await anyio.sleep(self._retry.failure_pause)
             else:
-                self._see(row, ShotStatus.SAVED, job=job)
+                self._update(row, ShotStatus.SAVED, job=job)
                 return
 
-    def _see(self, row: Row, status: ShotStatus, problem: Problem | None = None, job: Job | None = None) -> None:
+    def _update(self, row: Row, status: ShotStatus, problem: Problem | None = None, job: Job | None = None) -> None:
         row.status, row.problem = status, problem
         if job:
             row.job = job
             if job.id in self._spending.counted:
-                self._spending.see(job)
+                self._spending.update(job)
         self._on_change(row)

@@ -1,4 +1,4 @@
-"""The shots of a file: one JSON object a line, or a table in CSV. Everything that is wrong is told at once."""
+"""The shots of a file: one JSON object per line, or a CSV table. All errors are reported at once."""
 
 import csv
 import hashlib
@@ -15,12 +15,12 @@ from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
 NAME_MAX = 80
-_FORM = 'Write one JSON object a line, like {"prompt": "A red kite rises", "duration": 6}.'
+_FORM = 'Write one JSON object per line, like {"prompt": "A red kite rises", "duration": 6}.'
 _EARLIER = f'Name an earlier shot: "{LAST_FRAME}<its name or line number>".'
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LineError:
     """What is wrong with one line."""
 
     line: int
@@ -28,31 +28,31 @@ class Finding:
     hint: str
 
 
-class WrongShots(InvalidInput):
-    """Some lines are wrong; nothing was sent for any."""
+class InvalidShots(InvalidInput):
+    """Some lines are wrong; nothing was sent for any of them."""
 
-    def __init__(self, path: Path, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
+    def __init__(self, path: Path, errors: Sequence[LineError]) -> None:
+        self.errors = tuple(errors)
         super().__init__(
-            "; ".join(f"{path.name}:{one.line}: {one.message}" for one in findings),
-            "Correct these lines and call again; nothing was sent.",
+            "; ".join(f"{path.name}:{error.line}: {error.message}" for error in errors),
+            "Correct these lines and try again; nothing was sent.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One line. `arguments` as `Studio.generate` takes them, but for the pictures in `after`."""
+    """One line. `arguments` are those of `Session.generate`, without the images in `after`."""
 
     line: int
     name: str | None
     arguments: Mapping[str, Any]
     after: Mapping[str, int]
-    """Picture parameter to the place, counted from 0, of the earlier shot whose last frame it is."""
+    """Image parameter to the index of the earlier shot whose last frame it is."""
     content: str
-    """Equal for shots that ask for the same."""
+    """A digest, equal for shots that ask for the same."""
     identity: str
-    """What the shot is known by in later runs: its content, and its name or its number among equal ones. It does not
-    depend on where the line or the file stands."""
+    """Identifies the shot in later runs: a digest of its content, and its name or its number among equal shots. It does
+    not depend on the position of the line or the path of the file."""
 
     @property
     def label(self) -> str:
@@ -65,18 +65,18 @@ class _Row:
     values: dict[str, Any]
 
 
-class _WrongLineError(Exception):
+class _InvalidLineError(Exception):
     def __init__(self, line: int, message: str, hint: str = _FORM) -> None:
         super().__init__(message)
-        self.finding = Finding(line, message, hint)
+        self.error = LineError(line, message, hint)
 
 
 def read_shots(path: Path) -> tuple[Shot, ...]:
-    """The shots of a `.jsonl` or `.csv` file, in its order. What their parameters may be is not checked here.
+    """The shots of a `.jsonl` or `.csv` file, in its order. The values of their parameters are not checked here.
 
     Raises:
-        WrongShots: lines that are no shots, names that are taken, references to no earlier shot.
-        InvalidInput: the file cannot be read, or holds no shot.
+        InvalidShots: lines that are not shots, duplicate names, references that are not to an earlier shot.
+        InvalidInput: the file cannot be read, or has no shots.
     """
     suffix = path.suffix.lower()
     if suffix not in (*JSON_SUFFIXES, CSV_SUFFIX):
@@ -84,89 +84,89 @@ def read_shots(path: Path) -> tuple[Shot, ...]:
     try:
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Name a file of shots.") from None
-    findings: list[Finding] = []
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Name an existing file of shots.") from None
+    errors: list[LineError] = []
     rows: list[_Row] = []
     for row in _csv_rows(content) if suffix == CSV_SUFFIX else _json_rows(content):
-        if isinstance(row, Finding):
-            findings.append(row)
+        if isinstance(row, LineError):
+            errors.append(row)
         else:
             rows.append(row)
     shots: list[Shot] = []
-    if not findings:  # a line that is no shot would make every later reference look wrong
-        shots = list(_shots(rows, path.absolute().parent, findings))
-    if findings:
-        raise WrongShots(path, findings)
+    if not errors:  # otherwise, references to the missing shots would look wrong
+        shots = list(_shots(rows, path.absolute().parent, errors))
+    if errors:
+        raise InvalidShots(path, errors)
     if not shots:
-        raise InvalidInput(f"{path.name} holds no shot.", _FORM)
+        raise InvalidInput(f"{path.name} has no shots.", _FORM)
     return tuple(shots)
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
 
 
-def _json_rows(content: bytes) -> Iterator[_Row | Finding]:
+def _json_rows(content: bytes) -> Iterator[_Row | LineError]:
     for line, raw in enumerate(content.split(b"\n"), 1):
         if not raw.strip():
             continue
         try:
             yield _Row(line, _json_object(line, raw))
-        except _WrongLineError as wrong:
-            yield wrong.finding
+        except _InvalidLineError as wrong:
+            yield wrong.error
 
 
 def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
         if twice:
-            raise _WrongLineError(line, f"{shown(twice[0])} is given twice.", "Give each parameter once.")
+            raise _InvalidLineError(line, f"{shown(twice[0])} is given twice.", "Give each parameter once.")
         return dict(items)
 
     try:
         value: object = json.loads(raw.decode(), object_pairs_hook=pairs)
     except UnicodeDecodeError:
-        raise _WrongLineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
+        raise _InvalidLineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
     except json.JSONDecodeError as error:
-        raise _WrongLineError(line, f"the line is no JSON: {error.msg} at column {error.colno}.") from None
+        raise _InvalidLineError(line, f"the line is not JSON: {error.msg} at column {error.colno}.") from None
     except (ValueError, RecursionError):
-        raise _WrongLineError(line, "the line is no JSON.") from None
+        raise _InvalidLineError(line, "the line is not JSON.") from None
     if not isinstance(value, dict):
-        raise _WrongLineError(line, f"a shot is a JSON object, not {shown(value)}.")
+        raise _InvalidLineError(line, f"a shot is a JSON object, not {shown(value)}.")
     return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
 
 
-def _csv_rows(content: bytes) -> Iterator[_Row | Finding]:
+def _csv_rows(content: bytes) -> Iterator[_Row | LineError]:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        yield Finding(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
+        yield LineError(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
         return
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     columns: list[str] | None = None
     line = 1
     try:
         for cells in reader:
-            begins, line = line, reader.line_num + 1
+            first_line, line = line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
                 columns = [cell.strip() for cell in cells]
                 if len(set(columns)) < len(columns) or "" in columns:
-                    yield Finding(begins, "the columns need names, each its own.", "Name them like the parameters.")
+                    yield LineError(first_line, "each column needs a unique name.", "Name them like the parameters.")
                     return
             elif len(cells) > len(columns) and any(cells[len(columns) :]):
-                yield Finding(
-                    begins, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".'
+                yield LineError(
+                    first_line, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".'
                 )
             else:
                 given = zip(columns, cells, strict=False)
-                yield _Row(begins, {name: _cell(name, cell) for name, cell in given if cell.strip()})
+                yield _Row(first_line, {name: _cell(name, cell) for name, cell in given if cell.strip()})
     except csv.Error as error:
-        yield Finding(reader.line_num, f"the line is no CSV: {error}.", 'Quote a text with commas or quotes: "…".')
+        yield LineError(reader.line_num, f"the line is not CSV: {error}.", 'Quote a text with commas or quotes: "…".')
 
 
 def _cell(column: str, cell: str) -> Any:
-    """A cell as its parameter's type; what is none of that type stays text, for the model's spec to refuse."""
+    """A cell as its parameter's type; other values stay text, and the model's spec refuses them."""
     kind = CANONICAL[column].schema["type"] if column in CANONICAL else "string"
     text = cell.strip()
     if kind == "boolean":
@@ -176,14 +176,14 @@ def _cell(column: str, cell: str) -> Any:
     return cell if column == "prompt" else text
 
 
-# --- what they mean together --------------------------------------------------------------------------------------
+# --- names and references -----------------------------------------------------------------------------------------
 
 
-def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> Iterator[Shot]:
-    """Each shot with what it continues; what is wrong is added to `findings`."""
+def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> Iterator[Shot]:
+    """Each shot with the shots it continues; errors are added to `errors`."""
     names: dict[str, int] = {}
     places = {row.line: place for place, row in enumerate(rows)}
-    takes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     identities: list[str] = []
     for place, row in enumerate(rows):
         values = dict(row.values)
@@ -196,19 +196,19 @@ def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> It
             for parameter in IMAGE_PARAMETERS:
                 given = values.get(parameter)
                 if isinstance(given, str) and _names_a_shot(given):
-                    wanted = given.removeprefix(LAST_FRAME).strip()
-                    after[parameter] = _earlier(row.line, parameter, wanted, place, names, places)
+                    reference = given.removeprefix(LAST_FRAME).strip()
+                    after[parameter] = _earlier(row.line, parameter, reference, place, names, places)
                     content_of[parameter] = LAST_FRAME + identities[after[parameter]]
                     del values[parameter]
                 elif isinstance(given, str):
-                    values[parameter] = _from(directory, given)
-        except _WrongLineError as wrong:
-            findings.append(wrong.finding)
+                    values[parameter] = _image_source(directory, given)
+        except _InvalidLineError as wrong:
+            errors.append(wrong.error)
             identities.append("")
         else:
             content = _digest(content_of)
-            takes[content] += name is None
-            identities.append(_digest([content, name if name is not None else takes[content]]))
+            counts[content] += name is None
+            identities.append(_digest([content, name if name is not None else counts[content]]))
             yield Shot(row.line, name, values, after, content, identities[-1])
         if isinstance(name, str):
             names.setdefault(name, place)
@@ -216,37 +216,37 @@ def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> It
 
 def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
-        raise _WrongLineError(
-            line, f"{shown(name)} is no name for a shot.", f"Take 1–{NAME_MAX} printable characters without a slash."
+        raise _InvalidLineError(
+            line, f"{shown(name)} is not a valid shot name.", f"Use 1–{NAME_MAX} printable characters without a slash."
         )
     if name.isdigit():
-        raise _WrongLineError(
-            line, f"the name {name!r} would be taken for a line number.", "Put a letter in, like shot-1."
+        raise _InvalidLineError(
+            line, f"the name {name!r} would be read as a line number.", "Add a letter, as in shot-1."
         )
     if name in names:
-        raise _WrongLineError(
-            line, f"the name {name!r} is taken by line {rows[names[name]].line}.", "Give each shot its own."
+        raise _InvalidLineError(
+            line, f"the name {name!r} is taken by line {rows[names[name]].line}.", "Give each shot a unique name."
         )
 
 
 def _names_a_shot(given: str) -> bool:
-    """Whether a picture is the last frame of a shot in the file. A request id, which has slashes, is one of a clip that
-    is there already."""
+    """Whether an image is the last frame of a shot in the file. A request id, which has slashes, refers to an existing
+    clip."""
     return given.startswith(LAST_FRAME) and "/" not in given
 
 
 def _earlier(
-    line: int, parameter: str, wanted: str, place: int, names: Mapping[str, int], places: Mapping[int, int]
+    line: int, parameter: str, reference: str, place: int, names: Mapping[str, int], places: Mapping[int, int]
 ) -> int:
-    found = places.get(int(wanted)) if wanted.isascii() and wanted.isdigit() else names.get(wanted)
+    found = places.get(int(reference)) if reference.isascii() and reference.isdigit() else names.get(reference)
     if found is None or found >= place:
-        what = f"{parameter} continues {wanted!r}, which is no earlier shot of this file."
-        raise _WrongLineError(line, what, _EARLIER)
+        message = f"{parameter} continues {reference!r}, which is not an earlier shot of this file."
+        raise _InvalidLineError(line, message, _EARLIER)
     return found
 
 
-def _from(directory: Path, given: str) -> str:
-    """A picture as `generate` takes it: a path is relative to the file of shots."""
+def _image_source(directory: Path, given: str) -> str:
+    """An image as `generate` accepts it: a path is relative to the file of shots."""
     if not given.strip() or given.startswith(("~", LAST_FRAME)) or given[:5].lower() in ("data:", "file:"):
         return given
     if "://" in given or Path(given).is_absolute():

@@ -18,26 +18,29 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.cli.doctor import run_checks
+from hailuo_mcp.cli.doctor.environment import open_checked_ledger
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import Machine, find
+from hailuo_mcp.cli.installer import Machine, find_host
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.ledger import Ledger
 
-Examined = Callable[..., Awaitable["Diagnosis"]]
+RunDoctor = Callable[..., Awaitable["Diagnosis"]]
 KEY = "sk-live-0123456789abcdef-WXYZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one run said."""
+    """The result of one run."""
 
     code: int
     findings: tuple[Mapping[str, str], ...]
     output: str
-    """All that it printed, on both streams."""
+    """Everything that it printed, on both streams."""
 
-    def about(self, about: str) -> Mapping[str, str]:
-        """The worst finding of this name."""
+    def finding(self, topic: str) -> Mapping[str, str]:
+        """The worst finding on this topic."""
         order = ("ok", "warning", "problem")
-        return max((f for f in self.findings if f["about"] == about), key=lambda f: order.index(f["level"]))
+        return max((f for f in self.findings if f["about"] == topic), key=lambda f: order.index(f["level"]))
 
     @property
     def problems(self) -> list[str]:
@@ -73,7 +76,7 @@ class Doctor:
         )
 
     def __call__(self, *args: str, **variables: str) -> Diagnosis:
-        """A run with `--json`, which must come to an end of its own and name a cure for all that is not well."""
+        """A run with `--json`, which must end by itself and name a fix for everything that is not ok."""
         done = self.run("--json", *args, **variables)
         assert "Traceback" not in done.stderr, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
@@ -85,15 +88,15 @@ class Doctor:
 
 
 @pytest.fixture
-def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examined:
-    """The same look in this process, offline."""
+def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDoctor:
+    """Runs the same checks in this process, offline. `open_ledger` replaces what opens the ledger."""
     home = Doctor(tmp_path)
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, home.environment[name])
     monkeypatch.chdir(tmp_path)
 
-    async def run(**variables: str) -> Diagnosis:
-        report = await run_checks({**home.environment, **variables}, offline=True)
+    async def run(*, open_ledger: Callable[[Settings], Ledger] = open_checked_ledger, **variables: str) -> Diagnosis:
+        report = await run_checks({**home.environment, **variables}, offline=True, open_ledger=open_ledger)
         findings = tuple(finding.model_dump(mode="json") for finding in report.findings)
         return Diagnosis(0, findings, report.model_dump_json())
 
@@ -106,9 +109,9 @@ def doctor(tmp_path: Path) -> Doctor:
 
 
 def configure(home: Path, entry: str) -> Path:
-    """A configuration of Cursor's that has this entry for our server."""
+    """A configuration of Cursor with this entry for our server."""
     machine = Machine("linux", home, {}, home / "project")
-    place = find("cursor").place("user", machine)
+    place = find_host("cursor").place("user", machine)
     assert place
     place.path.parent.mkdir(parents=True)
     place.path.write_text(f'{{"mcpServers": {{"hailuo": {entry}}}}}')
@@ -117,7 +120,8 @@ def configure(home: Path, entry: str) -> Path:
 
 @contextmanager
 def far_end(status: int, body: bytes, *, kind: str = "application/json", ahead: float = 0.0) -> Generator[str]:
-    """A server that answers alike to everything; `ahead` is how many seconds its clock is ahead. Yields its URL."""
+    """A server that gives the same answer to every request; `ahead` is how many seconds its clock is ahead. Yields its
+    URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

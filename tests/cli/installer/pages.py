@@ -9,9 +9,9 @@ from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
 
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
-"""What the command finds out on each machine anew."""
+"""Which the command finds on each machine."""
 VARIABLE = "SEGMIND_API_KEY"
-STAND_IN = f"YOUR_{VARIABLE}"
+PLACEHOLDER = f"YOUR_{VARIABLE}"
 HERE = Path()
 MACOS = Machine("macos", Path("~"), {}, HERE)
 LINUX = Machine("linux", Path("~"), {}, HERE)
@@ -25,23 +25,23 @@ WINDOWS = Machine(
 
 def snippet(host: Host, place: Place) -> str:
     """What `install HOST --gateway segmind --print` prints."""
-    return installer.printed(host, place, InstallSpec(LAUNCHER, keys={VARIABLE: SecretStr(STAND_IN)}))
+    return installer.snippet(host, place, InstallSpec(LAUNCHER, keys={VARIABLE: SecretStr(PLACEHOLDER)}))
 
 
 def per_host() -> str:
-    return "\n".join(_section(host) for host in installer.all())
+    return "\n".join(_section(host) for host in installer.HOSTS)
 
 
 def folded() -> str:
     """The README's snippets, one to unfold for each host."""
     parts: list[str] = []
-    for host in installer.all():
+    for host in installer.HOSTS:
         place = host.places(LINUX)[0]
         parts += [
             f"<details><summary>{host.title}</summary>\n",
             f"`hailuo-mcp install {host.name}` writes, to {_files(host, place)}:\n",
             _fenced(host, place),
-            f"The key is kept {place.keys}.\n",
+            f"The key is kept {place.key_storage}.\n",
             "</details>\n",
         ]
     return "\n".join(parts)
@@ -52,10 +52,10 @@ def _section(host: Host) -> str:
     parts = [f"## {host.title}\n", "```sh", f"hailuo-mcp install {host.name}", "```\n"]
     for place in places:
         option = "" if place.scope == "user" else f"With `--scope {place.scope}`, the file is "
-        parts.append(f"{option}{_files(host, place)}. The key is kept {place.keys}.\n")
-        if place.scope == "user" or place.keys is not places[0].keys:
+        parts.append(f"{option}{_files(host, place)}. The key is kept {place.key_storage}.\n")
+        if place.scope == "user" or place.key_storage is not places[0].key_storage:
             parts.append(_fenced(host, place))
-    return "\n".join([*parts, f"{host.afterwards} Format: <{host.documented_at}>.\n"])
+    return "\n".join([*parts, f"{host.next_step} Format: <{host.docs_url}>.\n"])
 
 
 def _fenced(host: Host, place: Place) -> str:

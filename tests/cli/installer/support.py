@@ -1,4 +1,4 @@
-"""What the tests of the hosts share: an entry to install, and configurations as people have them."""
+"""Shared by the tests of the installer: an entry to install, and realistic configurations."""
 
 from pydantic import SecretStr
 
@@ -7,14 +7,14 @@ from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
 
 KEY = "sg_a-real-looking-key"
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
-WANTED = InstallSpec(
+SPEC = InstallSpec(
     LAUNCHER, keys={"SEGMIND_API_KEY": SecretStr(KEY)}, settings={"HAILUO_MCP_OUTPUT_DIR": "/home/you/Vidéos/海螺"}
 )
-PLACES = [(host.name, place.scope) for host in installer.all() for place in host.places()]
+PLACES = [(host.name, place.scope) for host in installer.HOSTS for place in host.places()]
 
 
 def place_of(name: str, scope: str, machine: Machine) -> tuple[Host, Place]:
-    host = installer.find(name)
+    host = installer.find_host(name)
     return host, next(place for place in host.places(machine) if place.scope == scope)
 
 
@@ -91,4 +91,4 @@ REAL = {
         'note = """\n[mcp_servers.hailuo]\n"""\n',
     ],
 }
-"""Host to configurations, of which none has our entry."""
+"""Host to configurations without our entry."""

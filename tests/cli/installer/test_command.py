@@ -1,4 +1,4 @@
-"""`hailuo-mcp install` and `uninstall` as real processes, in a home of their own."""
+"""`hailuo-mcp install` and `uninstall` as real processes, with a home directory of their own."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.cli.installer.support import CODEX, DESKTOP, KEY
 
 pytestmark = pytest.mark.slow
 
-HOSTS = [host.name for host in installer.all()]
+HOSTS = [host.name for host in installer.HOSTS]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def everything_in(home: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_print_prints_the_entry_alone_and_touches_nothing(cli: Cli, host: str) -> None:
+def test_print_prints_only_the_entry_and_changes_nothing(cli: Cli, host: str) -> None:
     done = cli("install", host, "--print", "--gateway", "segmind", SEGMIND_API_KEY=KEY)
     assert done.returncode == 0, done
     printed: dict[str, Any] = tomllib.loads(done.stdout) if host == "codex" else json.loads(done.stdout)
@@ -43,20 +43,20 @@ def test_print_prints_the_entry_alone_and_touches_nothing(cli: Cli, host: str) -
 
 
 @pytest.mark.parametrize("host", ["vscode", "codex"])
-def test_installing_says_what_it_did_and_a_second_time_does_nothing(cli: Cli, host: str) -> None:
+def test_installing_reports_the_change_and_a_second_time_changes_nothing(cli: Cli, host: str) -> None:
     done = cli.json("install", host, "--yes", "--sandbox")
     assert (done["action"], done["host"], done["backup"]) == ("created", host, None)
     assert Path(done["path"]).is_relative_to(cli.home)
     written = Path(done["path"]).read_bytes()
     assert cli.json("install", host, "--yes")["action"] == "unchanged"
-    assert "already so" in cli("install", host).stdout
+    assert "already up to date" in cli("install", host).stdout
     assert Path(done["path"]).read_bytes() == written
     assert cli.json("uninstall", host, "--yes")["action"] == "restored"
     assert cli.json("uninstall", host, "--yes")["action"] == "absent"
     assert [path for path in everything_in(cli.home) if path.suffix in (".json", ".toml")] == []
 
 
-def test_what_will_change_is_shown_with_keys_masked_and_without_an_answer_nothing_is_changed(cli: Cli) -> None:
+def test_the_change_is_shown_with_masked_keys_and_not_made_without_confirmation(cli: Cli) -> None:
     path = cli.home / ".config" / "Claude" / "claude_desktop_config.json"
     path.parent.mkdir(parents=True)
     path.write_text(DESKTOP)
@@ -74,14 +74,14 @@ def test_what_will_change_is_shown_with_keys_masked_and_without_an_answer_nothin
     assert done.returncode == 0, done
     assert json.loads(path.read_text())["mcpServers"]["hailuo"]["env"]["SEGMIND_API_KEY"] == KEY
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "readable by you alone" in done.stdout
+    assert "only you can read" in done.stdout
     assert "claude_desktop_config.json.before-hailuo-mcp" in done.stdout
     assert KEY not in done.stdout + done.stderr
     assert cli("uninstall", "claude-desktop", "--yes").returncode == 0
     assert path.read_text() == DESKTOP
 
 
-def test_what_is_set_here_goes_along_to_the_users_own_file(cli: Cli) -> None:
+def test_variables_that_are_set_are_installed_in_the_users_own_file(cli: Cli) -> None:
     here = {
         "APIXO_API_KEY": "apx-1",
         "APIXO_BASE_URL": "http://127.0.0.1:9",
@@ -129,21 +129,21 @@ def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["install", "claude-desktop", "--scope", "project", "--yes"], "no configuration of a project"),
+        (["install", "claude-desktop", "--scope", "project", "--yes"], "no project configuration"),
         (["install", "emacs"], "emacs"),
-        (["install", "cursor", "--yes", "--name", "a b"], "not a name"),
+        (["install", "cursor", "--yes", "--name", "a b"], "not a valid name"),
         (["install", "claude-desktop", "--yes", "--gateway", "segmind"], "SEGMIND_API_KEY is not set"),
         (["install", "cursor", "--key", "sg_1"], "--key"),
     ],
 )
-def test_a_wrong_call_is_refused_and_named(cli: Cli, args: list[str], said: str) -> None:
+def test_a_wrong_call_is_refused_with_its_reason(cli: Cli, args: list[str], said: str) -> None:
     done = cli(*args)
     assert done.returncode == 2
     assert said in done.stderr
     assert everything_in(cli.home) == []
 
 
-def test_a_file_that_cannot_be_understood_is_left_and_is_one_document_too(cli: Cli) -> None:
+def test_a_file_that_cannot_be_parsed_is_left_alone_and_reported_as_json_too(cli: Cli) -> None:
     path = cli.home / ".codex" / "config.toml"
     path.parent.mkdir()
     path.write_text(CODEX + "[broken\n")
@@ -158,7 +158,7 @@ ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spa
 
 
 def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
-    """Run at a terminal, and type each answer once its question is there. Returns the exit code, and what was shown."""
+    """Run at a terminal, and type each answer when its question appears. Returns the exit code and the output."""
     with subprocess.Popen(
         [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *args],
         env=cli.environment,
@@ -178,15 +178,15 @@ def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> 
     return running.returncode, shown.decode()
 
 
-def test_at_a_terminal_it_asks_and_a_key_that_is_typed_is_not_shown(cli: Cli) -> None:
-    questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Change it so?", "y")]
+def test_at_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
+    questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Make this change?", "y")]
     code, shown = on_a_terminal(cli, ["install", "claude-desktop"], questions)
     assert code == 0
     assert KEY not in shown
     entry = json.loads((cli.home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["hailuo"]
     assert entry["env"]["SEGMIND_API_KEY"] == KEY
 
-    code, shown = on_a_terminal(cli, ["uninstall", "claude-desktop"], [("Change it so?", "n")])
+    code, shown = on_a_terminal(cli, ["uninstall", "claude-desktop"], [("Make this change?", "n")])
     assert code == 130
     assert "Nothing was changed." in shown
     assert KEY not in shown

@@ -1,4 +1,4 @@
-"""Our entry in the hosts' real files: put in, brought up to date, taken out."""
+"""Adding, updating and removing our entry in realistic configuration files."""
 
 import json
 import os
@@ -15,12 +15,13 @@ from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import ConfigError, Host, Machine, Place, jsonc, toml
-from hailuo_mcp.cli.installer.entries import is_ours
-from tests.cli.installer.support import DESKTOP, KEY, LAUNCHER, PLACES, REAL, VSCODE, WANTED, place_of
+from hailuo_mcp.cli.installer.change import check_edited
+from hailuo_mcp.cli.installer.detect import is_ours
+from tests.cli.installer.support import KEY, LAUNCHER, PLACES, REAL, SPEC, VSCODE, place_of
 from tests.cli.installer.test_jsonc import written
 
 FILES_EXAMPLES = 25
-"""Each writes files through to the disk, which takes its time."""
+"""Each example syncs files to disk, which is slow."""
 CASES = [(name, scope, text) for name, scope in PLACES for text in REAL[name]]
 
 
@@ -36,7 +37,7 @@ def save(place: Place, raw: bytes | str) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_other_servers_stay_and_undoing_restores_every_byte(
+def test_other_servers_stay_and_uninstalling_restores_every_byte(
     machine: Machine, name: str, scope: str, text: str, newline: str, bom: bytes
 ) -> None:
     host, place = place_of(name, scope, machine)
@@ -44,47 +45,45 @@ def test_other_servers_stay_and_undoing_restores_every_byte(
     save(place, raw)
     before = parsed(host, text)
 
-    assert installer.install(host, place, WANTED).apply() == place.path.with_name(
-        f"{place.path.name}.before-hailuo-mcp"
-    )
+    assert installer.install(host, place, SPEC).apply() == place.path.with_name(f"{place.path.name}.before-hailuo-mcp")
     after = place.path.read_bytes().removeprefix(bom).decode()
     data = parsed(host, after)
-    assert data[host.servers].pop("hailuo")["command"] == LAUNCHER.command
-    assert data[host.servers] == before.get(host.servers, {})
-    others = {key: value for key, value in data.items() if key not in (host.servers, "inputs")}
-    assert others == {key: value for key, value in before.items() if key not in (host.servers, "inputs")}
+    assert data[host.servers_key].pop("hailuo")["command"] == LAUNCHER.command
+    assert data[host.servers_key] == before.get(host.servers_key, {})
+    others = {key: value for key, value in data.items() if key not in (host.servers_key, "inputs")}
+    assert others == {key: value for key, value in before.items() if key not in (host.servers_key, "inputs")}
     assert place.path.read_bytes().startswith(bom)
     if "\n" in text:
         assert newline == "\n" or after.count("\n") == after.count("\r\n")
 
-    assert installer.install(host, place, WANTED).action == "unchanged"
-    undone = installer.uninstall(host, place, "hailuo")
-    assert undone.action == "restored"
-    undone.apply()
+    assert installer.install(host, place, SPEC).action == "unchanged"
+    removal = installer.uninstall(host, place, "hailuo")
+    assert removal.action == "restored"
+    removal.apply()
     assert place.path.read_bytes() == raw
     assert [path.name for path in place.path.parent.iterdir() if path.is_file()] == [place.path.name]
 
 
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_undoing_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
+def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
     host, place = place_of(name, scope, machine)
     save(place, text)
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     other = {"command": "since"}
     changed = place.path.read_text()
     put = toml.put if host.format == "toml" else jsonc.put
-    place.path.write_text(put(changed, (host.servers, "since"), other))
+    place.path.write_text(put(changed, (host.servers_key, "since"), other))
 
-    undone = installer.uninstall(host, place, "hailuo")
-    assert undone.action == "removed"
-    undone.apply()
+    removal = installer.uninstall(host, place, "hailuo")
+    assert removal.action == "removed"
+    removal.apply()
     assert parsed(host, place.path.read_text()) == {
         **({"inputs": []} if name == "vscode" else {}),
         **parsed(host, text),
-        host.servers: {**parsed(host, text).get(host.servers, {}), "since": other},
+        host.servers_key: {**parsed(host, text).get(host.servers_key, {}), "since": other},
     }
-    for remark in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
-        assert (remark in place.path.read_text()) is (remark in text)
+    for comment in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
+        assert (comment in place.path.read_text()) is (comment in text)
 
 
 @settings(max_examples=FILES_EXAMPLES)
@@ -93,15 +92,15 @@ def test_any_configuration_is_merged_with_and_restored(case: tuple[dict[str, Any
     config, text = case
     with tempfile.TemporaryDirectory() as home:
         host, place = place_of(name, "user", Machine("linux", Path(home), {}, Path(home)))
-        raw = text.replace('"mcpServers"', f'"{host.servers}"').encode()
+        raw = text.replace('"mcpServers"', f'"{host.servers_key}"').encode()
         save(place, raw)
-        installer.install(host, place, WANTED).apply()
+        installer.install(host, place, SPEC).apply()
         data = jsonc.parse(place.path.read_bytes().decode())
-        data[host.servers].pop("hailuo")
+        data[host.servers_key].pop("hailuo")
         data.pop("inputs", None)
-        before = {host.servers if key == "mcpServers" else key: value for key, value in config.items()}
-        assert json.dumps({host.servers: {}, **data}, sort_keys=True) == json.dumps(
-            {host.servers: {}, **before}, sort_keys=True
+        before = {host.servers_key if key == "mcpServers" else key: value for key, value in config.items()}
+        assert json.dumps({host.servers_key: {}, **data}, sort_keys=True) == json.dumps(
+            {host.servers_key: {}, **before}, sort_keys=True
         )
         installer.uninstall(host, place, "hailuo").apply()
         assert place.path.read_bytes() == raw
@@ -131,7 +130,7 @@ def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: d
     with tempfile.TemporaryDirectory() as home:
         host, place = place_of("codex", "user", Machine("linux", Path(home), {}, Path(home)))
         save(place, raw)
-        installer.install(host, place, WANTED).apply()
+        installer.install(host, place, SPEC).apply()
         after = tomllib.loads(place.path.read_bytes().decode())
         del after["mcp_servers"]["hailuo"]
         assert {"mcp_servers": {}, **after} == {"mcp_servers": {}, **tomllib.loads(raw.decode())}
@@ -142,11 +141,11 @@ def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: d
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_a_file_that_was_not_there_goes_again(machine: Machine, name: str, scope: str) -> None:
+def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
-    made = installer.install(host, place, WANTED)
+    made = installer.install(host, place, SPEC)
     assert (made.action, made.apply()) == ("created", None)
-    assert parsed(host, place.path.read_text()) == parsed(host, installer.printed(host, place, WANTED))
+    assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, place, SPEC))
     assert installer.uninstall(host, place, "other").action == "absent"
     installer.uninstall(host, place, "hailuo").apply()
     assert list(place.path.parent.iterdir()) == []
@@ -157,7 +156,7 @@ def test_a_file_that_was_not_there_goes_again(machine: Machine, name: str, scope
 def test_an_empty_file_becomes_empty_again(machine: Machine, name: str, scope: str, raw: bytes) -> None:
     host, place = place_of(name, scope, machine)
     save(place, raw)
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     assert installer.detect(host, place).entries[0].is_ours
     installer.uninstall(host, place, "hailuo").apply()
     assert place.path.read_bytes() == raw
@@ -168,28 +167,28 @@ def test_the_key_is_in_the_file_only_where_the_host_has_no_other_place(machine: 
     host, place = place_of(name, scope, machine)
     save(place, REAL[name][0])
     place.path.chmod(0o644)
-    edited = installer.install(host, place, WANTED)
-    edited.apply()
+    change = installer.install(host, place, SPEC)
+    change.apply()
     text = place.path.read_text()
-    is_written = place.keys is installer.Keys.WRITTEN
+    is_written = place.key_storage is installer.KeyStorage.IN_FILE
     assert (KEY in text) is is_written
     assert "SEGMIND_API_KEY" in text
     assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
     assert not (is_written and place.is_shared)
-    for shown in (edited.diff, str(edited.changes), str(installer.detect(host, place))):
+    for shown in (change.diff, str(change.changes), str(installer.detect(host, place))):
         assert KEY not in shown
         assert "someone-elses" not in shown
-    undone = installer.uninstall(host, place, "hailuo")
-    assert KEY not in undone.diff
-    assert "someone-elses" not in undone.diff
-    undone.apply()
+    removal = installer.uninstall(host, place, "hailuo")
+    assert KEY not in removal.diff
+    assert "someone-elses" not in removal.diff
+    removal.apply()
     assert place.path.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_minified_file_is_shown_without_what_is_in_it(machine: Machine) -> None:
+def test_the_diff_of_a_minified_file_does_not_show_its_content(machine: Machine) -> None:
     host, place = place_of("claude-code", "user", machine)
     save(place, REAL["claude-code"][0])
-    diff = installer.install(host, place, WANTED).diff
+    diff = installer.install(host, place, SPEC).diff
     assert "ghp_" not in diff
     assert "you@example.org" not in diff
     assert len(diff.splitlines()) == 2
@@ -201,24 +200,24 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
 ) -> None:
     host, place = place_of(name, scope, machine)
     save(place, REAL[name][0])
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     original = place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes()
     put = toml.put if host.format == "toml" else jsonc.put
-    text = put(place.path.read_text(), (host.servers, "hailuo", "disabled"), False)
-    place.path.write_text(put(text, (host.servers, "hailuo", "env", "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
+    text = put(place.path.read_text(), (host.servers_key, "hailuo", "disabled"), False)
+    place.path.write_text(put(text, (host.servers_key, "hailuo", "env", "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
 
     newer = replace(
-        WANTED,
+        SPEC,
         launcher=installer.Launcher("/opt/bin/hailuo-mcp", ("x",)),
-        keys={**WANTED.keys, "APIXO_API_KEY": SecretStr("apx_new")},
+        keys={**SPEC.keys, "APIXO_API_KEY": SecretStr("apx_new")},
         settings={"HAILUO_MCP_SANDBOX": "1"},
     )
-    edited = installer.install(host, place, newer)
-    edited.apply()
-    assert edited.action == "updated"
-    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in said for said in edited.changes)
-    assert "apx_new" not in edited.diff + str(edited.changes)
-    held = parsed(host, place.path.read_text())[host.servers]["hailuo"]
+    change = installer.install(host, place, newer)
+    change.apply()
+    assert change.action == "updated"
+    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in line for line in change.changes)
+    assert "apx_new" not in change.diff + str(change.changes)
+    held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
     assert (held["command"], held["args"], held["disabled"]) == ("/opt/bin/hailuo-mcp", ["x"], False)
     assert held["env"]["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
     assert held["env"]["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
@@ -229,7 +228,7 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
 
     without = replace(newer, settings={}, without=frozenset({"HAILUO_MCP_SANDBOX"}))
     installer.install(host, place, without).apply()
-    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers]["hailuo"]["env"]
+    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers_key]["hailuo"]["env"]
     installer.uninstall(host, place, "hailuo").apply()
     assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
 
@@ -242,13 +241,13 @@ BROKEN = {
 
 @pytest.mark.parametrize("does", ["install", "uninstall"])
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, name: str, scope: str, does: str) -> None:
+def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, does: str) -> None:
     host, place = place_of(name, scope, machine)
     for raw in BROKEN["toml" if host.format == "toml" else "json"]:
-        save(place, raw.replace(b"mcpServers", host.servers.encode()))
+        save(place, raw.replace(b"mcpServers", host.servers_key.encode()))
         held = place.path.read_bytes()
         with pytest.raises(ConfigError):
-            installer.install(host, place, WANTED) if does == "install" else installer.uninstall(host, place, "hailuo")
+            installer.install(host, place, SPEC) if does == "install" else installer.uninstall(host, place, "hailuo")
         found = installer.detect(host, place)
         assert found.problem
         assert found.exists
@@ -257,24 +256,24 @@ def test_what_cannot_be_understood_is_left_alone_and_named(machine: Machine, nam
 
 
 @pytest.mark.parametrize("name", ["claude-desktop", "claude-code"])
-def test_comments_are_refused_where_the_host_reads_none(machine: Machine, name: str) -> None:
+def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, name: str) -> None:
     host, place = place_of(name, "user", machine)
     save(place, '{\n  // mine\n  "mcpServers": {}\n}')
     with pytest.raises(ConfigError, match="line 2, column 3"):
-        installer.install(host, place, WANTED)
+        installer.install(host, place, SPEC)
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_another_server_of_that_name_is_not_touched(machine: Machine, name: str, scope: str) -> None:
+def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     put = toml.put if host.format == "toml" else jsonc.put
-    save(place, put("", (host.servers, "hailuo"), {"command": "npx", "args": ["hailuo-of-another"]}))
-    for plan in (lambda: installer.install(host, place, WANTED), lambda: installer.uninstall(host, place, "hailuo")):
+    save(place, put("", (host.servers_key, "hailuo"), {"command": "npx", "args": ["hailuo-of-another"]}))
+    for plan in (lambda: installer.install(host, place, SPEC), lambda: installer.uninstall(host, place, "hailuo")):
         with pytest.raises(ConfigError, match="another"):
             plan()
     found = installer.detect(host, place)
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
-    installer.install(host, place, replace(WANTED, name="hailuo-video")).apply()
+    installer.install(host, place, replace(SPEC, name="hailuo-video")).apply()
     assert [(entry.name, entry.is_ours) for entry in installer.detect(host, place).entries] == [
         ("hailuo", False),
         ("hailuo-video", True),
@@ -286,7 +285,7 @@ def test_a_read_only_file_is_left_alone(machine: Machine) -> None:
     save(place, "{}")
     place.path.chmod(0o444)
     with pytest.raises(ConfigError, match="read-only"):
-        installer.install(host, place, WANTED).apply()
+        installer.install(host, place, SPEC).apply()
     assert [path.name for path in place.path.parent.iterdir()] == ["mcp.json"]
     assert place.path.read_text() == "{}"
 
@@ -298,47 +297,47 @@ def test_a_link_is_followed_and_stays_a_link(machine: Machine, tmp_path: Path) -
     real.write_text(VSCODE)
     place.path.parent.mkdir(parents=True)
     place.path.symlink_to(real)
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     assert place.path.is_symlink()
     assert "hailuo" in real.read_text()
     installer.uninstall(host, place, "hailuo").apply()
     assert real.read_text() == VSCODE
 
 
-def test_a_link_that_leads_nowhere_or_in_a_circle_is_no_crash(machine: Machine, tmp_path: Path) -> None:
+def test_a_dangling_or_circular_link_is_handled(machine: Machine, tmp_path: Path) -> None:
     host, place = place_of("cursor", "user", machine)
     place.path.parent.mkdir(parents=True)
     place.path.symlink_to(place.path)
     assert installer.detect(host, place).problem
     place.path.unlink()
     place.path.symlink_to(tmp_path / "nowhere.json")
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     assert (tmp_path / "nowhere.json").exists()
 
 
-def test_a_file_that_changes_meanwhile_is_not_overwritten(machine: Machine) -> None:
+def test_a_file_that_changed_meanwhile_is_not_overwritten(machine: Machine) -> None:
     host, place = place_of("claude-code", "user", machine)
     save(place, "{}")
-    plan = installer.install(host, place, WANTED)
+    plan = installer.install(host, place, SPEC)
     place.path.write_text('{"numStartups": 32}')
-    with pytest.raises(ConfigError, match="somebody else"):
+    with pytest.raises(ConfigError, match="another program"):
         plan.apply()
     assert place.path.read_text() == '{"numStartups": 32}'
 
 
-def test_a_directory_in_its_place_is_no_crash(machine: Machine) -> None:
+def test_a_directory_in_place_of_the_file_is_reported(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     place.path.mkdir(parents=True)
     assert "cannot be read" in str(installer.detect(host, place).problem)
     with pytest.raises(ConfigError):
-        installer.install(host, place, WANTED)
+        installer.install(host, place, SPEC)
 
 
-def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) -> None:
+def test_other_inputs_stay_and_ours_is_removed_with_the_entry(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
     save(place, VSCODE)
-    installer.install(host, place, WANTED).apply()
-    installer.install(host, place, replace(WANTED, name="hailuo-two")).apply()
+    installer.install(host, place, SPEC).apply()
+    installer.install(host, place, replace(SPEC, name="hailuo-two")).apply()
     ids = [item["id"] for item in jsonc.parse(place.path.read_text())["inputs"]]
     assert ids == ["github", "hailuo-segmind-api-key", "hailuo-two-segmind-api-key"]
     installer.uninstall(host, place, "hailuo").apply()
@@ -347,9 +346,9 @@ def test_inputs_of_others_stay_and_ours_goes_with_the_entry(machine: Machine) ->
     assert "// asks" in place.path.read_text()
 
 
-def test_an_input_that_another_server_uses_too_stays(machine: Machine) -> None:
+def test_an_input_that_another_server_also_uses_stays(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     other = {"command": "x", "env": {"K": "${input:hailuo-segmind-api-key}"}}
     place.path.write_text(jsonc.put(place.path.read_text(), ("servers", "other"), other))
     installer.uninstall(host, place, "hailuo").apply()
@@ -359,26 +358,32 @@ def test_an_input_that_another_server_uses_too_stays(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("wrong", ['{"mcpServers": {"hailuo": {}}}', '{"mcpServers": {', ""])
-def test_a_change_that_would_harm_is_not_made(machine: Machine, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
-    def harmful(*_: object) -> str:
-        return wrong
+def test_a_text_that_lost_something_is_refused(machine: Machine, wrong: str) -> None:
+    host, _ = place_of("claude-desktop", "user", machine)
+    expected = {"mcpServers": {"other": {"command": "x"}, "hailuo": {}}}
+    check_edited(host, json.dumps(expected), expected)
+    with pytest.raises(ValueError, match=r"cannot edit its layout|line 1"):
+        check_edited(host, wrong, expected)
 
+
+def test_an_empty_env_is_filled_without_showing_the_key(machine: Machine) -> None:
     host, place = place_of("claude-desktop", "user", machine)
-    save(place, DESKTOP)
-    monkeypatch.setattr(jsonc, "put", harmful)
-    with pytest.raises(ConfigError, match="without harm"):
-        installer.install(host, place, WANTED)
+    save(place, '{"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {}}}}')
+    change = installer.install(host, place, SPEC)
+    assert KEY not in str(change.changes) + change.diff
+    change.apply()
+    assert KEY in place.path.read_text()
 
 
-def test_only_hosts_that_left_a_trace_are_said_to_be_here(machine: Machine) -> None:
-    assert not any(found.is_host_here or found.entries or found.problem for found in installer.survey(machine))
+def test_only_hosts_with_files_on_this_machine_are_detected(machine: Machine) -> None:
+    assert not any(found.is_host_here or found.entries or found.problem for found in installer.detect_all(machine))
     (machine.home / ".cursor").mkdir()
     (machine.home / ".claude").mkdir()
-    here = [(found.host.name, found.place.scope) for found in installer.survey(machine) if found.is_host_here]
+    here = [(found.host.name, found.place.scope) for found in installer.detect_all(machine) if found.is_host_here]
     assert here == [("claude-code", "user"), ("cursor", "user")]
 
 
-def test_entries_are_known_by_what_they_start() -> None:
+def test_entries_are_recognized_by_what_they_start() -> None:
     ours = [
         {"command": "uvx", "args": ["hailuo-mcp"]},
         {"command": "C:\\Users\\you\\bin\\hailuo-mcp.exe"},
@@ -397,11 +402,11 @@ def test_entries_are_known_by_what_they_start() -> None:
     assert not any(is_ours(held) for held in theirs)
 
 
-def test_every_system_has_its_places(tmp_path: Path) -> None:
+def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
     def paths(machine: Machine) -> dict[str, str]:
         return {
             host.name: str(place.path.relative_to(tmp_path))
-            for host in installer.all()
+            for host in installer.HOSTS
             for place in host.places(machine)
             if place.scope == "user"
         }
@@ -436,9 +441,9 @@ def test_every_system_has_its_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_the_owner_stays(machine: Machine) -> None:
+def test_the_owner_of_the_file_stays(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     save(place, "{}")
     os.chown(place.path, 1234, 1234)
-    installer.install(host, place, WANTED).apply()
+    installer.install(host, place, SPEC).apply()
     assert place.path.stat().st_uid == 1234

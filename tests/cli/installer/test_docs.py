@@ -1,4 +1,4 @@
-"""`docs/hosts.md` says what the commands do."""
+"""`docs/hosts.md` matches what the commands do."""
 
 import subprocess
 import sys
@@ -20,17 +20,17 @@ def test_the_page_is_up_to_date() -> None:
     assert checked.returncode == 0, checked.stdout + "\nrun: uv run cog -r docs/hosts.md"
 
 
-@pytest.mark.parametrize("name", [host.name for host in installer.all()])
+@pytest.mark.parametrize("name", [host.name for host in installer.HOSTS])
 def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
     done = Cli(tmp_path)("install", name, "--gateway", "segmind", "--print", HAILUO_MCP_OUTPUT_DIR="")
-    host = installer.find(name)
+    host = installer.find_host(name)
     snippet = pages.snippet(host, host.places(pages.LINUX)[0])
     assert snippet in PAGE.read_text()
-    shown = done.stdout.replace(installer.launcher().command, pages.LAUNCHER.command)
+    shown = done.stdout.replace(installer.find_launcher().command, pages.LAUNCHER.command)
     assert _without_settings(shown) == _without_settings(snippet)
 
 
 def _without_settings(text: str) -> list[str]:
-    """The test's own settings go along too."""
+    """The test's own settings are installed too."""
     lines = [line.rstrip(",") for line in text.splitlines() if "HAILUO_MCP_" not in line]
     return [line for line in lines if line and line != "[mcp_servers.hailuo.env]"]

@@ -1,4 +1,4 @@
-"""JSON with comments is changed in place, and nothing but the change is touched."""
+"""JSON with comments is edited in place, and nothing else is touched."""
 
 import json
 from typing import Any
@@ -13,8 +13,8 @@ from hailuo_mcp.cli.installer.values import as_list, as_object
 ENTRY = {"command": "/bin/hailuo", "args": ["a"], "env": {"KEY": "ü"}}
 Config = dict[str, Any]
 SCALARS = st.none() | st.booleans() | st.integers(-99, 99) | st.floats(-9, 9) | st.text(max_size=8)
-PLACES_OF_OURS = ("mcpServers", "servers", "inputs")
-KEYS = st.text(max_size=6).filter(lambda key: key not in PLACES_OF_OURS)
+OUR_SECTIONS = ("mcpServers", "servers", "inputs")
+KEYS = st.text(max_size=6).filter(lambda key: key not in OUR_SECTIONS)
 
 
 def _inside(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -55,13 +55,13 @@ def written(draw: st.DrawFn) -> tuple[Config, str]:
 
 
 @given(written())
-def test_what_is_written_with_comments_is_read(case: tuple[Config, str]) -> None:
+def test_text_with_comments_is_parsed(case: tuple[Config, str]) -> None:
     config, text = case
     assert jsonc.parse(text) == config
 
 
 @given(written())
-def test_an_entry_that_is_put_in_leaves_all_else_equal_and_in_order(case: tuple[Config, str]) -> None:
+def test_adding_an_entry_leaves_everything_else_equal_and_in_order(case: tuple[Config, str]) -> None:
     config, text = case
     after = jsonc.parse(jsonc.put(text, ("mcpServers", "hailuo"), ENTRY))
     assert after["mcpServers"].pop("hailuo") == ENTRY
@@ -71,7 +71,7 @@ def test_an_entry_that_is_put_in_leaves_all_else_equal_and_in_order(case: tuple[
 
 
 @given(written())
-def test_an_entry_that_is_put_in_and_dropped_leaves_every_character(case: tuple[Config, str]) -> None:
+def test_adding_and_dropping_an_entry_restores_every_character(case: tuple[Config, str]) -> None:
     config, text = case
     after = jsonc.drop(jsonc.put(text, ("mcpServers", "hailuo"), ENTRY), ("mcpServers", "hailuo"))
     if config.get("mcpServers"):
@@ -81,7 +81,7 @@ def test_an_entry_that_is_put_in_and_dropped_leaves_every_character(case: tuple[
 
 
 @given(written(), st.data())
-def test_any_item_is_dropped_alone(case: tuple[Config, str], data: st.DataObject) -> None:
+def test_dropping_an_item_drops_nothing_else(case: tuple[Config, str], data: st.DataObject) -> None:
     config, text = case
     if config:
         key = data.draw(st.sampled_from(sorted(config)))
@@ -89,7 +89,7 @@ def test_any_item_is_dropped_alone(case: tuple[Config, str], data: st.DataObject
 
 
 @given(written(), SCALARS, st.data())
-def test_any_item_is_replaced_alone(case: tuple[Config, str], value: Any, data: st.DataObject) -> None:
+def test_replacing_an_item_replaces_nothing_else(case: tuple[Config, str], value: Any, data: st.DataObject) -> None:
     config, text = case
     if config:
         key = data.draw(st.sampled_from(sorted(config)))
@@ -109,11 +109,11 @@ def test_any_item_is_replaced_alone(case: tuple[Config, str], value: Any, data: 
         ('{"a": 1} /* no end', "line 1"),
         ('{"a": 1} {}', "line 1"),
         ('{"a": NaN}', "NaN"),
-        ("[]", "no object"),
+        ("[]", "not an object"),
         ("[" * 100_000, "deeply"),
     ],
 )
-def test_what_no_host_reads_is_refused_with_its_place(text: str, line: str) -> None:
+def test_invalid_text_is_refused_with_its_position(text: str, line: str) -> None:
     with pytest.raises(ValueError, match=line):
         jsonc.parse(text)
 
@@ -125,12 +125,12 @@ def test_strict_json_has_no_comments(text: str) -> None:
         jsonc.parse(text, comments=False)
 
 
-def test_a_key_that_is_there_twice_is_not_guessed_at() -> None:
+def test_a_duplicate_key_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         jsonc.put('{"mcpServers": {}, "mcpServers": {"a": 1}}', ("mcpServers", "hailuo"), {})
 
 
-def test_the_layout_around_is_followed() -> None:
+def test_new_items_follow_the_layout_around_them() -> None:
     text = '{\r\n\t"a": {\r\n\t\t"b": 1 // one\r\n\t}\r\n}'
     assert jsonc.put(text, ("a", "c"), {"d": [2]}) == (
         '{\r\n\t"a": {\r\n\t\t"b": 1, // one\r\n\t\t"c": {\r\n\t\t\t"d": [\r\n\t\t\t\t2\r\n\t\t\t]\r\n\t\t}\r\n\t}\r\n}'

@@ -1,4 +1,4 @@
-"""Files of shots, and what the gateways were really asked for."""
+"""Files of shots, and the jobs that the gateways received."""
 
 import io
 import json
@@ -17,7 +17,7 @@ import pytest
 
 from hailuo_mcp.cli.group import run
 from hailuo_mcp.sandbox import clips
-from hailuo_mcp.service import long_poll
+from hailuo_mcp.service.poll_policy import PollPolicy
 from tests.cli.conftest import Cli
 from tests.support import sandbox_on_a_port
 
@@ -27,28 +27,28 @@ Shots = Callable[..., Path]
 
 @dataclass(frozen=True)
 class Gateways:
-    """Every gateway, stood in for on a port; and the command line that is sent there."""
+    """The sandbox on a port in place of every gateway, and the command line that uses it."""
 
     directory: Path
-    cli: "Here"
+    cli: "InProcessCli"
     process: Cli
 
     @property
     def jobs(self) -> list[Mapping[str, Any]]:
-        """Every job that was ever taken, oldest first."""
+        """Every job that was accepted, oldest first."""
         with closing(sqlite3.connect(self.directory / "sandbox" / "sandbox.sqlite3")) as connection:
             rows = connection.execute("SELECT record FROM jobs ORDER BY submitted_at").fetchall()
         return [json.loads(record) for (record,) in rows]
 
     @property
     def taken(self) -> Counter[str]:
-        """How many jobs there are of each prompt."""
+        """The number of jobs for each prompt."""
         return Counter(job["shot"]["prompt"] for job in self.jobs)
 
 
 @dataclass(frozen=True)
-class Here:
-    """Runs the command line in this process, which saves a second each time."""
+class InProcessCli:
+    """Runs the command line in this process, which saves a second per call."""
 
     environment: Mapping[str, str]
     capsys: pytest.CaptureFixture[str]
@@ -63,14 +63,14 @@ class Here:
             log = logging.getLogger("hailuo_mcp")
             level = log.level
             try:
-                code = run(args)
+                code = run(args, PollPolicy(early=(), every=0.2))
             finally:
-                log.setLevel(level)  # a command sets it for its process, which is that of all tests here
+                log.setLevel(level)  # a command sets it for its process, which all tests here share
         captured = self.capsys.readouterr()
         return subprocess.CompletedProcess(args, code, captured.out, captured.err)
 
     def json(self, *args: str, code: int = 0) -> dict[str, Any]:
-        """The one document on stdout, of a call that must end with `code`."""
+        """The JSON document on stdout of a call that must end with `code`."""
         done = self(*args, "--json")
         assert done.returncode == code, done
         return json.loads(done.stdout)
@@ -78,19 +78,16 @@ class Here:
 
 @pytest.fixture
 def gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateways]:
-    # As without the media extra, the sandbox serves its bundled clip: to render one takes seconds.
+    # As without the media extra, the sandbox serves its bundled clip: rendering one takes seconds.
     monkeypatch.setattr(clips, "_can_render", lambda: False)
-    # No real clip is done in the first moments; these are.
-    monkeypatch.setattr(long_poll, "FIRST_POLL_SECONDS", 0.2)
-    monkeypatch.setattr(long_poll, "POLL_EVERY_SECONDS", 0.2)
     with sandbox_on_a_port(tmp_path, seconds=0.3) as variables:
         process = Cli(tmp_path, variables)
-        yield Gateways(tmp_path, Here(process.environment, capsys), process)
+        yield Gateways(tmp_path, InProcessCli(process.environment, capsys), process)
 
 
 @pytest.fixture
 def shots(tmp_path: Path) -> Shots:
-    """Writes a file of shots, one JSON object a line."""
+    """Writes a file of shots, one JSON object per line."""
 
     def write(*lines: Mapping[str, Any], name: str = "shots.jsonl") -> Path:
         path = tmp_path / name
@@ -101,7 +98,7 @@ def shots(tmp_path: Path) -> Shots:
 
 
 def mixed(count: int) -> list[dict[str, Any]]:
-    """Shots for every gateway in turn, each with a prompt of its own; the fourth fails."""
+    """Shots for every gateway in turn, each with a unique prompt; the fourth fails."""
     kinds: tuple[dict[str, Any], ...] = (
         {"model": "aimlapi/hailuo-02"},
         {"model": "apixo/hailuo-2.3-fast", "first_frame_image": PICTURE},

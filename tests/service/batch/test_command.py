@@ -1,4 +1,4 @@
-"""`hailuo-mcp batch` as a real process, over the gateways' stand-in on a port."""
+"""`hailuo-mcp batch` against the sandbox on a port."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ def paths(stdout: str) -> list[Path]:
     return [Path(line) for line in stdout.splitlines()]
 
 
-def test_a_batch_saves_every_clip_and_names_them_in_the_order_of_the_file(gateways: Gateways, shots: Shots) -> None:
+def test_a_batch_saves_every_clip_and_prints_the_paths_in_order(gateways: Gateways, shots: Shots) -> None:
     file = shots(*mixed(6))
     done = gateways.cli("batch", str(file), "--yes")
     assert done.returncode == 3, done.stderr
@@ -35,12 +35,12 @@ def test_a_batch_saves_every_clip_and_names_them_in_the_order_of_the_file(gatewa
     assert "shots.jsonl:4: failed: Segmind failed the job" in done.stderr
     assert "6 shots: 5 saved, 1 failed" in done.stderr
     assert gateways.taken == Counter(line["prompt"] for line in mixed(6))
-    again = gateways.cli("batch", str(file))  # nothing to submit, so that nothing is asked
+    again = gateways.cli("batch", str(file))  # nothing to submit, so no question
     assert (again.returncode, again.stdout) == (3, done.stdout)
     assert sum(gateways.taken.values()) == 6
 
 
-def test_only_a_retry_that_is_asked_for_submits_a_failed_shot_again(gateways: Gateways, shots: Shots) -> None:
+def test_only_retry_failed_submits_a_failed_shot_again(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:fail A kite"})
     for times in (1, 1):
         assert gateways.cli.json("batch", str(file), "--yes", code=3)["shots"][0]["attempt"] == 1
@@ -59,7 +59,7 @@ def test_a_dry_run_shows_prices_and_sends_nothing(gateways: Gateways, shots: Sho
     assert shown.returncode == 0
     table = [line.split() for line in shown.stdout.splitlines()]
     assert table[0] == ["line", "shot", "model", "length", "price", "stands"]
-    assert table[1][:3] == ["1", "opening", "minimax/hailuo-2.3"]  # the cheapest that takes a prompt alone
+    assert table[1][:3] == ["1", "opening", "minimax/hailuo-2.3"]  # the cheapest that accepts only a prompt
     assert table[1][-2].startswith("$")
     assert table[2][-2:] == ["unknown", "waiting"]
     assert "and 1 of unknown price" in shown.stderr
@@ -71,7 +71,7 @@ def test_a_dry_run_shows_prices_and_sends_nothing(gateways: Gateways, shots: Sho
     assert sorted(path.name for path in file.parent.glob("shots*")) == ["shots.jsonl"]
 
 
-def test_a_table_is_submitted_like_lines(gateways: Gateways, tmp_path: Path) -> None:
+def test_a_csv_table_is_submitted_like_json_lines(gateways: Gateways, tmp_path: Path) -> None:
     with (tmp_path / "shots.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["name", "prompt", "model", "first_frame_image", "duration", "go_fast"])
@@ -87,7 +87,7 @@ def test_a_table_is_submitted_like_lines(gateways: Gateways, tmp_path: Path) -> 
     assert bodies["A kite, red"]["first_frame_image"].startswith("http")
 
 
-def test_everything_that_is_wrong_is_told_before_anything_is_sent(gateways: Gateways, shots: Shots) -> None:
+def test_all_errors_are_reported_before_anything_is_sent(gateways: Gateways, shots: Shots) -> None:
     file = shots(
         {"prompt": "A kite"},
         {"prompt": "B", "duration": 7},
@@ -112,7 +112,7 @@ def test_everything_that_is_wrong_is_told_before_anything_is_sent(gateways: Gate
 def test_shots_chain_inside_the_file_and_join_into_a_film(
     gateways: Gateways, shots: Shots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clips, "_can_render", lambda: True)  # the bundled clip is too small to go on from
+    monkeypatch.setattr(clips, "_can_render", lambda: True)  # the bundled clip is too small to continue from
     file = shots(
         {"prompt": "A kite rises", "name": "rise", "model": "segmind/hailuo-02-fast", "first_frame_image": PICTURE},
         {"prompt": "It turns", "first_frame_image": "last-frame:rise", "model": "segmind/hailuo-02-fast"},
@@ -131,7 +131,7 @@ def test_shots_chain_inside_the_file_and_join_into_a_film(
     assert all(earlier < later for earlier, later in zip(joined.times, joined.times[1:], strict=False))
 
 
-def test_what_continues_a_shot_without_a_clip_is_not_submitted(gateways: Gateways, shots: Shots) -> None:
+def test_a_shot_that_continues_one_without_a_clip_is_not_submitted(gateways: Gateways, shots: Shots) -> None:
     file = shots(
         {"prompt": "sandbox:fail A kite", "name": "a"},
         {"prompt": "It turns", "first_frame_image": "last-frame:a", "name": "b"},
@@ -146,7 +146,7 @@ def test_what_continues_a_shot_without_a_clip_is_not_submitted(gateways: Gateway
 @pytest.mark.parametrize(
     ("limit", "fits"), [(["--max-jobs", "2"], 2), (["--max-usd", "0.8"], 2), (["--max-usd", "0.3"], 0)]
 )
-def test_a_budget_holds_over_all_runs(gateways: Gateways, shots: Shots, limit: list[str], fits: int) -> None:
+def test_a_budget_covers_all_runs(gateways: Gateways, shots: Shots, limit: list[str], fits: int) -> None:
     file = shots(*({"prompt": f"Shot {n}", "model": "segmind/minimax-hailuo-2"} for n in range(4)))
     for _ in range(2):
         document = gateways.cli.json("batch", str(file), "--yes", *limit, code=5)
@@ -159,7 +159,7 @@ def test_a_budget_holds_over_all_runs(gateways: Gateways, shots: Shots, limit: l
     assert set(gateways.taken.values()) == {1}
 
 
-def test_the_days_budget_stops_a_batch_too(gateways: Gateways, shots: Shots) -> None:
+def test_the_daily_budget_also_stops_a_batch(gateways: Gateways, shots: Shots) -> None:
     file = shots(*({"prompt": f"Shot {n}"} for n in range(3)))
     done = gateways.cli("batch", str(file), "--yes", HAILUO_MCP_MAX_JOBS_PER_DAY="1")
     assert done.returncode == 5
@@ -168,13 +168,13 @@ def test_the_days_budget_stops_a_batch_too(gateways: Gateways, shots: Shots) -> 
     assert gateways.taken.total() == 1
 
 
-def test_no_more_jobs_run_at_once_than_asked_for(gateways: Gateways, shots: Shots) -> None:
+def test_at_most_the_given_number_of_jobs_runs_at_once(gateways: Gateways, shots: Shots) -> None:
     assert gateways.cli("batch", str(shots(*mixed(8)[4:])), "--yes", "--at-once", "2").returncode == 0
     ends = [(job["submitted_at"], job["submitted_at"] + job["takes"]) for job in gateways.jobs]
     assert max(sum(begin <= at < end for begin, end in ends) for at, _ in ends) <= 2
 
 
-def test_lines_that_changed_are_new_and_removed_ones_are_left_alone(gateways: Gateways, shots: Shots) -> None:
+def test_changed_lines_are_new_shots_and_removed_ones_are_left_alone(gateways: Gateways, shots: Shots) -> None:
     a, b, c = ({"prompt": f"Shot {word}"} for word in "abc")
     assert gateways.cli("batch", str(shots(a, b)), "--yes").returncode == 0
     done = gateways.cli("batch", str(shots(c, b)), "--yes")
@@ -183,20 +183,20 @@ def test_lines_that_changed_are_new_and_removed_ones_are_left_alone(gateways: Ga
     assert gateways.taken == {"Shot a": 1, "Shot b": 1, "Shot c": 1}
 
 
-def test_equal_lines_are_as_many_shots(gateways: Gateways, shots: Shots) -> None:
+def test_equal_lines_are_separate_shots(gateways: Gateways, shots: Shots) -> None:
     done = gateways.cli("batch", str(shots({"prompt": "A kite"}, {"prompt": "A kite"})), "--yes")
     assert len(set(paths(done.stdout))) == 2
     assert gateways.taken == {"A kite": 2}
 
 
-def test_a_clip_that_was_just_made_by_hand_is_not_paid_again(gateways: Gateways, shots: Shots) -> None:
+def test_a_clip_that_was_just_generated_by_hand_is_not_paid_for_again(gateways: Gateways, shots: Shots) -> None:
     by_hand = gateways.cli.json("generate", "A kite")
     document = gateways.cli.json("batch", str(shots({"prompt": "A kite"})), "--yes")
     assert document["shots"][0]["request_id"] == by_hand["request_id"]
     assert gateways.taken == {"A kite": 1}
 
 
-def test_a_lost_answer_is_never_sent_again(gateways: Gateways, shots: Shots) -> None:
+def test_a_submission_without_an_answer_is_never_repeated(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:lost_answer A kite", "model": "aimlapi/hailuo-02"})
     for more in ((), ("--retry-failed",)):
         done = gateways.cli("batch", str(file), "--yes", *more)
@@ -217,7 +217,7 @@ def test_out_of_credits_leaves_the_rest_for_the_next_run(gateways: Gateways, sho
     assert gateways.taken == {"C": 1} | ({"A boat": 1} if again["shots"][1]["state"] == "saved" else {})
 
 
-def test_without_a_terminal_nobody_can_confirm(gateways: Gateways, shots: Shots) -> None:
+def test_without_a_terminal_nothing_is_submitted_unless_confirmed_by_option(gateways: Gateways, shots: Shots) -> None:
     done = gateways.cli("batch", str(shots({"prompt": "A kite"})))
     assert done.returncode == 2
     assert "Add --yes" in done.stderr
@@ -231,7 +231,7 @@ def test_the_sandbox_in_process_costs_nothing_and_asks_nothing(gateways: Gateway
     assert document["shots"][0]["state"] == "saved"
 
 
-def test_a_rehearsal_stands_for_nothing_at_the_gateways(gateways: Gateways, shots: Shots) -> None:
+def test_sandbox_jobs_do_not_count_at_the_gateways(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "A kite"})
     assert gateways.cli("batch", str(file), HAILUO_MCP_SANDBOX="1").returncode == 0
     assert gateways.jobs == []
@@ -269,11 +269,11 @@ def test_on_a_terminal_the_total_is_confirmed(
     assert gateways.taken.total() == jobs
     if jobs:
         assert b"segmind/" not in said.split(b"1 saved")[-1]
-        assert b"spent or at stake" in said, "the live table"
+        assert b"spent or reserved" in said, "the live table"
 
 
 def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:
-    """Until it is felt: pressed in the moment before Python reads from the terminal, it is noticed after the read."""
+    """Until it takes effect: pressed just before Python reads from the terminal, it is noticed only after the read."""
     for _ in range(5):
         running.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -294,15 +294,15 @@ def _read_until(handle: int, end: bytes | None) -> bytes:
     return said
 
 
-def test_a_wait_that_is_over_leaves_the_jobs_to_the_next_run(gateways: Gateways, shots: Shots) -> None:
+def test_after_the_wait_the_jobs_are_left_to_the_next_run(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:never A kite"}, {"prompt": "A boat"})
     done = gateways.cli("batch", str(file), "--yes", "--wait", "12")
     assert done.returncode == 4
-    assert "The same command goes on from here." in done.stderr
+    assert "The same command continues from here." in done.stderr
     assert len(paths(done.stdout)) == 1
 
 
-def test_a_film_that_could_not_be_made_stops_the_batch_before_money_moves(gateways: Gateways, shots: Shots) -> None:
+def test_an_impossible_film_stops_the_batch_before_anything_is_submitted(gateways: Gateways, shots: Shots) -> None:
     done = gateways.cli("batch", str(shots({"prompt": "A kite"})), "--yes", "--join", "film.avi")
     assert done.returncode == 2
     assert gateways.jobs == []

@@ -1,4 +1,4 @@
-"""The page about batches: its files are written, and its commands run."""
+"""The page about batches: its files are created, and its commands run."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
         if name:
             (tmp_path / name).write_text(content)
             continue
-        assert kind == "sh", "a block is a file with its name, or commands"
+        assert kind == "sh", "a block is a named file, or commands"
         for line in content.splitlines():
             done = subprocess.run(
                 ["sh", "-c", line], env=cli.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120

@@ -1,4 +1,4 @@
-"""A batch is stopped at bad moments; the same command goes on, and every shot has one job at its gateway."""
+"""A batch is stopped at bad moments; the same command continues, and every shot has one job at its gateway."""
 
 import random
 import shutil
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def killed_after(gateways: Gateways, file: Path, lines: int, word: str, *args: str, pause: float = 0) -> None:
-    """Run until so many lines with this word were said, and kill -9 then; to the end, if it comes before."""
+    """Run until this many lines with the word were printed, or to the end, and kill -9."""
     with gateways.process.start("batch", str(file), "--yes", *args) as running:
         assert running.stderr is not None
         for line in running.stderr:
@@ -40,7 +40,7 @@ def test_a_batch_that_is_killed_right_after_its_submissions_submits_none_again(
     gateways: Gateways, shots: Shots
 ) -> None:
     file = shots(*mixed(4))
-    # One at once: whatever is killed then has its answer, and has not written that down.
+    # One at a time: when killed, it has its answer and has not recorded it yet.
     for _ in range(2):
         killed_after(gateways, file, 1, "queued", "--at-once", "1")
     taken = gateways.taken
@@ -64,8 +64,8 @@ def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
     by_prompt = dict(zip((line["prompt"] for line in mixed(12)), document["shots"], strict=True))
     for prompt, shot in by_prompt.items():
         times = gateways.taken[prompt]
-        # Killed between the ledger and the answer, nobody knows whether it was sent; where a gateway has a history,
-        # it is found again, and where it has none, it is never sent again.
+        # Killed between the ledger and the answer, it is unknown whether it was sent: with a gateway that has a history
+        # it is found again, and with one that has none it is never sent again.
         assert times == 1 or (times == 0 and shot["state"] == "unconfirmed"), (prompt, times, shot)
         assert shot["state"] in ("saved", "unconfirmed", "failed")
     assert by_prompt["Shot 03 of a kite sandbox:fail"]["state"] in ("failed", "unconfirmed")
@@ -75,7 +75,7 @@ def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
     figures(f"8 kills, 12 shots, {gateways.taken.total()} jobs at the gateways: {dict(states)}")
 
 
-def test_ctrl_c_lets_the_jobs_go_on_and_the_next_run_finds_them(gateways: Gateways, shots: Shots) -> None:
+def test_after_ctrl_c_the_jobs_continue_and_the_next_run_finds_them(gateways: Gateways, shots: Shots) -> None:
     file = shots(*mixed(4))
     with gateways.process.start("batch", str(file), "--yes") as running:
         assert running.stderr is not None
@@ -83,15 +83,15 @@ def test_ctrl_c_lets_the_jobs_go_on_and_the_next_run_finds_them(gateways: Gatewa
         running.send_signal(signal.SIGINT)
         said = running.communicate()[1]
     assert running.returncode == 130
-    assert "The same command goes on from here." in said
+    assert "The same command continues from here." in said
     assert "Traceback" not in said
     states = [shot["state"] for shot in gateways.cli.json("batch", str(file), "--dry-run")["shots"]]
-    assert "unconfirmed" not in states, "submissions on their way got their answers"
+    assert "unconfirmed" not in states, "submissions in flight got their answers"
     gateways.cli.json("batch", str(file), "--yes", code=3)
     assert gateways.taken == Counter(line["prompt"] for line in mixed(4))
 
 
-def test_the_same_batch_twice_at_once_is_one(gateways: Gateways, shots: Shots) -> None:
+def test_the_same_batch_run_twice_at_once_submits_each_shot_once(gateways: Gateways, shots: Shots) -> None:
     file = shots(*mixed(4))
     processes = [gateways.process.start("batch", str(file), "--yes", "--wait", "1") for _ in range(2)]
     for running in processes:
@@ -101,18 +101,16 @@ def test_the_same_batch_twice_at_once_is_one(gateways: Gateways, shots: Shots) -
     assert sorted(path.name for path in file.parent.glob(".*.part")) == []
 
 
-# --- what is known after a stop, and how ---------------------------------------------------------------------------
+# --- recovery after a stop -----------------------------------------------------------------------------------------
 
 
 def forget_answers(file: Path) -> None:
-    """As if the process had died each time between the answer and the line about it."""
+    """As if the process had died each time between the answer and the record of it."""
     path = progress_path(file)
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "request_id" not in line) + '{"torn')
 
 
-def test_days_later_the_ledger_alone_knows_what_was_submitted(
-    gateways: Gateways, shots: Shots, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_days_later_the_ledger_alone_is_enough(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "A kite"}, {"prompt": "A boat"})
     before = gateways.cli.json("batch", str(file), "--yes")
     forget_answers(file)
@@ -137,20 +135,20 @@ def _age_everything(gateways: Gateways, document: dict[str, Any], by: timedelta)
     anyio.run(work)
 
 
-def test_a_lost_ledger_is_made_good_from_the_gateways(gateways: Gateways, shots: Shots) -> None:
+def test_a_lost_ledger_is_restored_from_the_gateways(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "A kite"}, {"prompt": "sandbox:expire A boat", "model": "aimlapi/hailuo-02"})
     gateways.cli("batch", str(file), "--yes", "--wait", "2")
     shutil.rmtree(gateways.directory / "state")
     document = gateways.cli.json("batch", str(file), "--yes", code=3)
     assert [shot["state"] for shot in document["shots"]] == ["saved", "failed"]
-    assert "which nobody knows now" in document["shots"][1]["error"]["message"]
+    assert "which is no longer known" in document["shots"][1]["error"]["message"]
     assert gateways.taken.total() == 2
 
 
-def test_a_record_of_progress_that_is_none_is_refused(gateways: Gateways, shots: Shots, tmp_path: Path) -> None:
+def test_an_invalid_record_of_progress_is_refused(gateways: Gateways, shots: Shots, tmp_path: Path) -> None:
     file = shots({"prompt": "A kite"})
     progress_path(file).write_text("something else\n")
     assert gateways.cli("batch", str(file), "--yes").returncode == 2
     assert gateways.jobs == []
     with pytest.raises(InvalidInput, match="cannot be written"):
-        Progress.of(tmp_path / "missing" / "shots.jsonl")
+        Progress.open(tmp_path / "missing" / "shots.jsonl")

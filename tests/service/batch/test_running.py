@@ -1,4 +1,4 @@
-"""A batch over the sandbox in this process: trouble that passes, and trouble that stays."""
+"""A batch in this process: transient failures, and lasting ones."""
 
 import base64
 from datetime import timedelta
@@ -10,11 +10,10 @@ import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InternalError
 from hailuo_mcp.ledger import Budget, SubmitPolicy
-from hailuo_mcp.service.batch import runner
 from hailuo_mcp.service.batch.limits import Limits
 from hailuo_mcp.service.batch.progress import Progress
 from hailuo_mcp.service.batch.rows import ShotStatus
-from hailuo_mcp.service.batch.runner import Batch
+from hailuo_mcp.service.batch.runner import Batch, BatchRetryPolicy
 from hailuo_mcp.service.batch.shots import read_shots
 from hailuo_mcp.service.batch.validation import check_shots
 from hailuo_mcp.service.session import Session
@@ -22,17 +21,12 @@ from tests.service.batch.conftest import Shots
 from tests.support import Answerer, Turns, body_of, says, settings_for, wired
 
 KEYS = {"SEGMIND_API_KEY": "k", "HAILUO_MCP_SANDBOX": "0"}
+RETRY = BatchRetryPolicy(submit_pauses=(0.01,), failure_pause=0.01)
 CLIP = b"\0\0\0\x18ftypisom" + b"\0" * 2000
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "PAUSES_SECONDS", (0.01,))
-    monkeypatch.setattr(runner, "TROUBLE_PAUSE_SECONDS", 0.01)
-
-
 def gateway(submit: Answerer, status: Answerer | None = None) -> Answerer:
-    """Segmind, where every job is done at once, its clip inside the answer."""
+    """Segmind, where every job completes immediately and the response contains its clip."""
     clip = "data:video/mp4;base64," + base64.b64encode(CLIP).decode()
 
     def answer(request: httpx.Request) -> Any:
@@ -51,28 +45,28 @@ def taken(request: httpx.Request) -> httpx.Response:
 
 async def run(session: Session, file: Path, limits: Limits | None = None) -> Batch:
     shots = await check_shots(session, file, read_shots(file))
-    batch = Batch(session, shots, limits or Limits())
-    progress = Progress.of(file)
+    batch = Batch(session, shots, limits or Limits(), retry=RETRY)
+    progress = Progress.open(file)
     await batch.restore(progress)
     await batch.run(progress)
     return batch
 
 
-def stands(batch: Batch) -> list[ShotStatus]:
+def statuses(batch: Batch) -> list[ShotStatus]:
     return [row.status for row in batch.rows]
 
 
-async def test_a_refusal_that_passes_is_waited_out(tmp_path: Path, shots: Shots) -> None:
+async def test_a_transient_refusal_is_retried(tmp_path: Path, shots: Shots) -> None:
     submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), taken)
-    limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of one attempt, and one of the next
+    limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of the first attempt, and one of the next
     for number, answer in enumerate((submit, limited)):
         opened, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
         async with opened as session:
             batch = await run(session, shots({"prompt": f"A kite {number}"}))
-            assert stands(batch) == [ShotStatus.SAVED]
+            assert statuses(batch) == [ShotStatus.SAVED]
 
 
-async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Path, shots: Shots) -> None:
+async def test_a_lasting_failure_leaves_the_shot_to_the_next_run(tmp_path: Path, shots: Shots) -> None:
     refusing = True
 
     def submit(request: httpx.Request) -> httpx.Response:
@@ -83,17 +77,17 @@ async def test_trouble_that_stays_leaves_the_shot_for_the_next_run(tmp_path: Pat
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
     async with opened as session:
         first = await run(session, shots({"prompt": "A kite"}))
-        assert stands(first) == [ShotStatus.WAITING]
+        assert statuses(first) == [ShotStatus.WAITING]
         assert first.rows[0].problem is not None
         assert first.rows[0].problem.code == "network_error"
         assert first.spent_usd == 0
         refusing = False
         wire.requests.clear()
-        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
+        assert statuses(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
-async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, shots: Shots) -> None:
+async def test_a_job_that_cannot_be_polled_is_left_to_the_next_run(tmp_path: Path, shots: Shots) -> None:
     troubled = True
 
     def status(_: httpx.Request) -> httpx.Response:
@@ -105,13 +99,13 @@ async def test_polls_in_trouble_leave_a_job_alone_that_goes_on(tmp_path: Path, s
 
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
     async with opened as session:
-        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.ABANDONED]
+        assert statuses(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.ABANDONED]
         troubled = False
-        assert stands(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
+        assert statuses(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
-async def test_a_budget_is_held_by_shots_that_are_submitted_at_the_same_time(tmp_path: Path, shots: Shots) -> None:
+async def test_shots_submitted_at_the_same_time_stay_within_the_budget(tmp_path: Path, shots: Shots) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
     async with opened as session:
         lines = [{"prompt": f"A kite {n}", "model": "segmind/minimax-hailuo-2"} for n in range(6)]
@@ -126,10 +120,10 @@ async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shot
     opened, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
     async with opened as session:
         batch = await run(session, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
-        assert stands(batch) == [ShotStatus.FAILED, ShotStatus.SAVED]
+        assert statuses(batch) == [ShotStatus.FAILED, ShotStatus.SAVED]
 
 
-async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progress(
+async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progress(
     tmp_path: Path, shots: Shots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
@@ -145,12 +139,12 @@ async def test_an_answer_that_the_ledger_could_not_take_is_known_from_the_progre
 
         monkeypatch.setattr(session.ledger, "change", fails_once)
         file = shots({"prompt": "A kite", "model": "segmind/minimax-hailuo-2"})
-        assert stands(await run(session, file)) == [ShotStatus.SAVED]
-        assert stands(await run(session, file)) == [ShotStatus.SAVED]
+        assert statuses(await run(session, file)) == [ShotStatus.SAVED]
+        assert statuses(await run(session, file)) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
-async def test_a_key_is_taken_once_however_long_ago_and_whatever_became_of_it(tmp_path: Path) -> None:
+async def test_a_key_is_accepted_only_once(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
     async with opened as session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}

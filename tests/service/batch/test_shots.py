@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.service.batch.shots import Shot, WrongShots, read_shots
+from hailuo_mcp.service.batch.shots import InvalidShots, Shot, read_shots
 
 
 def read(tmp_path: Path, text: str | bytes, name: str = "shots.jsonl") -> tuple[Shot, ...]:
@@ -17,12 +17,12 @@ def read(tmp_path: Path, text: str | bytes, name: str = "shots.jsonl") -> tuple[
 
 
 def wrong(tmp_path: Path, text: str | bytes, name: str = "shots.jsonl") -> list[tuple[int, str]]:
-    with pytest.raises(WrongShots) as caught:
+    with pytest.raises(InvalidShots) as caught:
         read(tmp_path, text, name)
-    return [(one.line, one.message) for one in caught.value.findings]
+    return [(one.line, one.message) for one in caught.value.errors]
 
 
-def test_a_shot_is_the_arguments_of_generate_and_perhaps_a_name(tmp_path: Path) -> None:
+def test_a_shot_is_the_arguments_of_generate_and_optionally_a_name(tmp_path: Path) -> None:
     one, two = read(
         tmp_path,
         '{"name": "opening", "prompt": "A kite", "duration": 6, "go_fast": true}\n\n{"prompt": "B", "model": "x/y"}\n',
@@ -32,12 +32,12 @@ def test_a_shot_is_the_arguments_of_generate_and_perhaps_a_name(tmp_path: Path) 
     assert (one.label, two.label) == ("opening", "line 3")
 
 
-def test_null_is_not_given_and_a_mark_of_byte_order_is_no_text(tmp_path: Path) -> None:
+def test_null_counts_as_absent_and_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (shot,) = read(tmp_path, b'\xef\xbb\xbf{"prompt": "A", "last_frame_image": null}')
     assert shot.arguments == {"prompt": "A"}
 
 
-def test_a_table_says_the_same_as_lines(tmp_path: Path) -> None:
+def test_a_csv_table_means_the_same_as_json_lines(tmp_path: Path) -> None:
     table = (
         "name,prompt,model,duration,go_fast,prompt_optimizer\r\n"
         'opening,"A kite, red\nand ""high""",,6,TRUE,\r\n'
@@ -56,12 +56,12 @@ def test_a_table_says_the_same_as_lines(tmp_path: Path) -> None:
     assert [shot.line for shot in from_table] == [2, 5]
 
 
-def test_a_cell_that_is_not_of_its_type_stays_for_the_model_to_refuse(tmp_path: Path) -> None:
+def test_a_cell_of_the_wrong_type_is_left_to_the_model_to_refuse(tmp_path: Path) -> None:
     (shot,) = read(tmp_path, "prompt,duration,go_fast\nA,six,yes\n", "shots.csv")
     assert shot.arguments == {"prompt": "A", "duration": "six", "go_fast": "yes"}
 
 
-def test_pictures_are_relative_to_the_file(tmp_path: Path) -> None:
+def test_image_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     given = [
         "a.png",
         "sub/b.png",
@@ -87,34 +87,34 @@ def test_a_shot_may_continue_earlier_ones_by_name_or_line(tmp_path: Path) -> Non
     assert three.arguments == {"prompt": "C"}
 
 
-def test_the_last_frame_of_a_job_by_its_request_id_is_no_shot_of_the_file(tmp_path: Path) -> None:
+def test_a_request_id_does_not_refer_to_a_shot_of_the_file(tmp_path: Path) -> None:
     (shot,) = read(tmp_path, '{"prompt": "A", "first_frame_image": "last-frame:segmind/x/1"}')
     assert shot.after == {}
     assert shot.arguments["first_frame_image"] == "last-frame:segmind/x/1"
 
 
-@pytest.mark.parametrize("to", ["2", "3", "later", "4", "nobody", "", "0"])
+@pytest.mark.parametrize("to", ["2", "3", "later", "4", "missing", "", "0"])
 def test_a_shot_that_continues_itself_a_later_one_or_none_is_refused(tmp_path: Path, to: str) -> None:
     found = wrong(
         tmp_path,
         '{"prompt": "A"}\n' + json.dumps({"prompt": "B", "first_frame_image": f"last-frame:{to}"}) + "\n"
         '{"prompt": "C", "name": "later"}\n',
     )
-    assert found == [(2, f"first_frame_image continues {to!r}, which is no earlier shot of this file.")]
+    assert found == [(2, f"first_frame_image continues {to!r}, which is not an earlier shot of this file.")]
 
 
-def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_lines_are_reported_at_once(tmp_path: Path) -> None:
     found = wrong(
         tmp_path,
         b'{"prompt": "A"}\n[1]\n{"prompt": \n\xff\xfe\n{"a": 1, "a": 2}\n"x"\n' + b"[" * 100_000 + b"\n",
     )
     assert [line for line, _ in found] == [2, 3, 4, 5, 6, 7]
-    assert "no JSON: Expecting value at column 12" in found[1][1]
+    assert "not JSON: Expecting value at column 12" in found[1][1]
     assert "not UTF-8" in found[2][1]
     assert '"a" is given twice' in found[3][1]
 
 
-def test_names_are_each_their_own_and_no_numbers(tmp_path: Path) -> None:
+def test_names_are_unique_and_not_numbers(tmp_path: Path) -> None:
     names = ["a", "a", "12", "x/y", "", 5, "x" * 81, "tab\t"]
     found = wrong(tmp_path, "\n".join(json.dumps({"prompt": "A", "name": name}) for name in names))
     assert [line for line, _ in found] == [2, 3, 4, 5, 6, 7, 8]
@@ -124,14 +124,14 @@ def test_names_are_each_their_own_and_no_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("prompt,prompt\nA,B\n", 1, "the columns need names"),
-        ("prompt,\nA,B\n", 1, "the columns need names"),
+        ("prompt,prompt\nA,B\n", 1, "each column needs a unique name"),
+        ("prompt,\nA,B\n", 1, "each column needs a unique name"),
         ("prompt,duration\nA,6,what\n", 2, "3 cells in 2 columns"),
-        ('prompt\nA\n"B\n', 3, "no CSV"),
+        ('prompt\nA\n"B\n', 3, "not CSV"),
         (b"prompt\nA\n\xff\n", 3, "not UTF-8"),
     ],
 )
-def test_a_table_that_is_none_is_told_by_its_line(tmp_path: Path, text: str | bytes, line: int, message: str) -> None:
+def test_an_invalid_table_is_reported_with_its_line(tmp_path: Path, text: str | bytes, line: int, message: str) -> None:
     ((found, said),) = wrong(tmp_path, text, "shots.csv")
     assert found == line
     assert message in said
@@ -145,28 +145,28 @@ def test_a_file_without_shots_is_refused(tmp_path: Path, name: str, text: str) -
         read_shots(tmp_path / "missing.csv")
 
 
-# --- what a shot is known by --------------------------------------------------------------------------------------
+# --- identity -----------------------------------------------------------------------------------------------------
 
 
 def identities(tmp_path: Path, *lines: Mapping[str, object]) -> list[str]:
     return [shot.identity for shot in read(tmp_path, "\n".join(map(json.dumps, lines)))]
 
 
-def test_a_shot_is_known_by_its_content_wherever_its_line_stands(tmp_path: Path) -> None:
+def test_a_shot_is_identified_by_its_content_not_its_line(tmp_path: Path) -> None:
     a, b, c = ({"prompt": word, "duration": 6} for word in "ABC")
     one, two, three = identities(tmp_path, a, b, c)
     assert identities(tmp_path, c, {"duration": 6, "prompt": "A"}, b) == [three, one, two]
     assert identities(tmp_path, {**a, "duration": 10})[0] not in (one, two, three)
 
 
-def test_equal_shots_are_told_apart_by_name_or_number(tmp_path: Path) -> None:
+def test_equal_shots_are_distinguished_by_name_or_number(tmp_path: Path) -> None:
     a = {"prompt": "A"}
     found = identities(tmp_path, a, a, {**a, "name": "x"}, {**a, "name": "y"})
     assert len(set(found)) == 4
     assert identities(tmp_path, {**a, "name": "y"}, a) == [found[3], found[0]]
 
 
-def test_what_continues_a_changed_shot_is_changed_too(tmp_path: Path) -> None:
+def test_a_shot_that_continues_a_changed_one_is_changed_too(tmp_path: Path) -> None:
     def chain(prompt: str, reference: str) -> list[str]:
         return identities(
             tmp_path, {"prompt": prompt, "name": "n"}, {"prompt": "B", "first_frame_image": f"last-frame:{reference}"}

@@ -27,7 +27,7 @@ def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) 
     assert [job["request_id"] for job in listed["jobs"]] == [submitted["request_id"]]
 
 
-def test_generate_names_the_id_and_the_command_that_asks_for_it(cli: Cli) -> None:
+def test_generate_prints_the_id_and_the_command_that_looks_it_up(cli: Cli) -> None:
     done = cli("generate", "sandbox:never kite")
     assert done.returncode == 0
     request_id = cli.json("jobs")["jobs"][0]["request_id"]
@@ -36,7 +36,7 @@ def test_generate_names_the_id_and_the_command_that_asks_for_it(cli: Cli) -> Non
     assert shlex.split(fields["next"]) == ["hailuo-mcp", "status", request_id, "--wait"]
 
 
-def test_wait_prints_nothing_but_the_clips_path_on_stdout(cli: Cli) -> None:
+def test_wait_prints_only_the_clips_path_on_stdout(cli: Cli) -> None:
     done = cli("generate", "--wait", "A red kite", HAILUO_MCP_AUTO_DOWNLOAD="0")
     assert done.returncode == 0
     path = Path(done.stdout.removesuffix("\n"))
@@ -54,12 +54,12 @@ def test_status_shows_the_link_and_the_command_that_saves_it(cli: Cli) -> None:
     assert f"not saved: hailuo-mcp download {request_id}" in unsaved("jobs").stdout
 
 
-def test_download_prints_the_path_alone_so_that_it_can_be_passed_on(shared_cli: Cli, finished: dict[str, Any]) -> None:
+def test_download_prints_only_the_path(shared_cli: Cli, finished: dict[str, Any]) -> None:
     done = shared_cli("download", finished["request_id"])
     assert done.stdout == finished["video_path"] + "\n"
 
 
-def test_every_parameter_arrives_as_the_tool_would_take_it(cli: Cli) -> None:
+def test_every_parameter_arrives_as_from_the_tool(cli: Cli) -> None:
     Image.new("RGB", (640, 480), "teal").save(cli.home / "start.png")
     job = cli.json(
         *("generate", "A red kite", "--model", "segmind/hailuo-02-fast", "--first-frame-image", "start.png"),
@@ -83,9 +83,9 @@ def test_every_canonical_parameter_is_an_option(shared_cli: Cli) -> None:
 def test_an_identical_job_is_returned_and_force_new_submits_another(cli: Cli) -> None:
     first = cli.json("generate", "A red kite")
     again = cli.json("generate", "A red kite")
-    anew = cli.json("generate", "A red kite", "--force-new")
+    forced = cli.json("generate", "A red kite", "--force-new")
     assert (again["duplicate"], again["request_id"]) == (True, first["request_id"])
-    assert (anew["duplicate"], anew["request_id"] != first["request_id"]) == (False, True)
+    assert (forced["duplicate"], forced["request_id"] != first["request_id"]) == (False, True)
 
 
 def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(shared_cli: Cli, finished: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ def test_models_shows_each_usable_model_and_one_in_full(shared_cli: Cli) -> None
     assert "documented: APIXO page" in details
 
 
-def test_ctrl_c_while_waiting_says_that_the_job_goes_on_and_how_to_ask(cli: Cli) -> None:
+def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(cli: Cli) -> None:
     process = cli.start("generate", "sandbox:never kite", "--wait")
     assert process.stderr is not None
     with process:
@@ -119,7 +119,7 @@ def test_ctrl_c_while_waiting_says_that_the_job_goes_on_and_how_to_ask(cli: Cli)
     assert cli.json("status", request_id)["state"] == "processing"
 
 
-def test_a_reader_that_goes_away_causes_no_traceback(shared_cli: Cli) -> None:
+def test_a_closed_stdout_causes_no_traceback(shared_cli: Cli) -> None:
     process = shared_cli.start("models", "--json")
     assert process.stdout is not None
     assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""Every broken set-up is named, with its cure, by the real command; and no run gives a key away or leaves a trace."""
+"""The real command reports every broken setup with its fix; no run leaks a key or leaves files behind."""
 
 import socket
 import sqlite3
@@ -25,20 +25,20 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str
         yield variables
 
 
-# --- sound ones -----------------------------------------------------------------------------------------------------
+# --- valid setups ---------------------------------------------------------------------------------------------------
 
 
-def test_a_sound_set_up_has_no_problem_and_leaves_no_trace(doctor: Doctor, sandbox: dict[str, str]) -> None:
+def test_a_valid_setup_has_no_problem_and_leaves_no_files(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**sandbox)
     assert found.problems == []
     for kind in discover():
-        assert found.about(f"{kind.name} gateway")["level"] == "ok"
-        assert "takes the key" in found.about(f"{kind.name} gateway")["what"]
-    assert "agrees with" in found.about("clock")["what"]
+        assert found.finding(f"{kind.name} gateway")["level"] == "ok"
+        assert "takes the key" in found.finding(f"{kind.name} gateway")["what"]
+    assert "agrees with" in found.finding("clock")["what"]
     assert list(doctor.home.iterdir()) == []
 
 
-def test_people_read_lines_and_cures(doctor: Doctor) -> None:
+def test_people_read_a_line_and_a_fix_for_each_finding(doctor: Doctor) -> None:
     done = doctor.run("--offline", HAILUO_MCP_SANDBOX="0")
     assert done.returncode == Exit.UNSOUND
     lines = done.stdout.splitlines()
@@ -50,38 +50,38 @@ def test_people_read_lines_and_cures(doctor: Doctor) -> None:
 # --- keys and gateways ----------------------------------------------------------------------------------------------
 
 
-def test_no_key_is_named_with_the_variables_to_set(doctor: Doctor) -> None:
+def test_a_missing_key_is_reported_with_the_variables_to_set(doctor: Doctor) -> None:
     found = doctor("--offline")
-    assert found.about("sandbox")["level"] == "warning"
-    assert "no key is set" in found.about("sandbox")["what"]
-    assert all(f"{kind.name.upper()}_API_KEY" in found.about("sandbox")["cure"] for kind in discover())
+    assert found.finding("sandbox")["level"] == "warning"
+    assert "no key is set" in found.finding("sandbox")["what"]
+    assert all(f"{kind.name.upper()}_API_KEY" in found.finding("sandbox")["cure"] for kind in discover())
 
 
-def test_a_wrong_key_is_named_with_its_host(doctor: Doctor, sandbox: dict[str, str]) -> None:
+def test_a_wrong_key_is_reported_with_its_host(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**sandbox | dict.fromkeys(KEYS, "bad-key"))
     assert found.problems == [f"{kind.name} gateway" for kind in discover()]
     for kind in discover():
-        assert "refuses the key" in found.about(f"{kind.name} gateway")["what"]
-        assert f"{kind.name.upper()}_API_KEY" in found.about(f"{kind.name} gateway")["cure"]
+        assert "refuses the key" in found.finding(f"{kind.name} gateway")["what"]
+        assert f"{kind.name.upper()}_API_KEY" in found.finding(f"{kind.name} gateway")["cure"]
     assert "bad-key" not in found.output
 
 
-def test_a_forbidden_key_is_told_from_a_wrong_one(doctor: Doctor, sandbox: dict[str, str]) -> None:
+def test_a_forbidden_key_is_distinguished_from_a_wrong_one(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**{**sandbox, "SEGMIND_API_KEY": "forbidden"})
     assert found.problems == ["segmind gateway"]
-    assert "forbids the key" in found.about("segmind gateway")["what"]
-    assert "permissions" in found.about("segmind gateway")["cure"]
+    assert "forbids the key" in found.finding("segmind gateway")["what"]
+    assert "permissions" in found.finding("segmind gateway")["cure"]
 
 
-def test_a_host_that_is_no_gateway_is_named_with_the_right_address(doctor: Doctor) -> None:
+def test_an_address_that_is_not_the_gateways_is_reported_with_the_right_one(doctor: Doctor) -> None:
     with far_end(404, PAGE) as lost, far_end(200, PAGE) as front_page, far_end(403, PAGE) as wall:
         found = doctor(
             **KEYS, SEGMIND_BASE_URL=lost, APIXO_BASE_URL=front_page, **dict.fromkeys(_others("SEGMIND", "APIXO"), wall)
         )
     for kind in discover():
-        assert found.about(f"{kind.name} gateway")["level"] == "problem"
-        assert f"not as {kind.title} does" in found.about(f"{kind.name} gateway")["what"]
-        assert kind.hosts["base"] in found.about(f"{kind.name} gateway")["cure"]
+        assert found.finding(f"{kind.name} gateway")["level"] == "problem"
+        assert f"not as {kind.title} does" in found.finding(f"{kind.name} gateway")["what"]
+        assert kind.hosts["base"] in found.finding(f"{kind.name} gateway")["cure"]
 
 
 def _others(*names: str) -> list[str]:
@@ -89,24 +89,24 @@ def _others(*names: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("ahead", "way"), [(600, "10 min behind"), (-600, "10 min ahead of")])
-def test_a_clock_that_is_off_is_named(doctor: Doctor, ahead: float, way: str) -> None:
+def test_a_wrong_clock_is_reported(doctor: Doctor, ahead: float, way: str) -> None:
     with far_end(404, NOT_FOUND, ahead=ahead) as url:
         found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL=url)
     assert found.problems == ["clock"]
-    assert way in found.about("clock")["what"]
-    assert "time" in found.about("clock")["cure"]
-    # Some service that says the same to any key proves none of them right.
-    assert found.about("segmind gateway")["level"] == "warning"
-    assert "any key" in found.about("segmind gateway")["what"]
+    assert way in found.finding("clock")["what"]
+    assert "time" in found.finding("clock")["cure"]
+    # A service that gives the same answer to any key proves nothing about this one.
+    assert found.finding("segmind gateway")["level"] == "warning"
+    assert "any key" in found.finding("segmind gateway")["what"]
 
 
-def test_a_host_that_nobody_answers_at_is_named_with_its_variable(doctor: Doctor) -> None:
+def test_an_unreachable_address_is_reported_with_its_variable(doctor: Doctor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     found = doctor(APIXO_API_KEY=KEY, APIXO_BASE_URL=f"http://127.0.0.1:{port}")
     assert found.problems == ["apixo gateway"]
-    assert f"127.0.0.1:{port}" in found.about("apixo gateway")["what"]
-    assert "APIXO_BASE_URL" in found.about("apixo gateway")["cure"]
+    assert f"127.0.0.1:{port}" in found.finding("apixo gateway")["what"]
+    assert "APIXO_BASE_URL" in found.finding("apixo gateway")["cure"]
 
 
 # --- settings -------------------------------------------------------------------------------------------------------
@@ -123,60 +123,60 @@ def test_each_wrong_setting_is_one_finding_and_hides_no_other(doctor: Doctor) ->
     assert found.problems == ["settings"] * 4
     wrong = {finding["cure"].split()[3].rstrip(".") for finding in found.findings if finding["level"] == "problem"}
     assert wrong == {"HAILUO_MCP_LOG_LEVEL", "HAILUO_MCP_SANDBOX_SECONDS", "HAILUO_MCP_MODELS", "SEGMIND_BASE_URL"}
-    assert found.about("output directory")["level"] == "ok"
+    assert found.finding("output directory")["level"] == "ok"
 
 
 # --- packages -------------------------------------------------------------------------------------------------------
 
 
-def test_an_old_sdk_is_named_with_the_version_that_is_needed(doctor: Doctor) -> None:
+def test_an_old_sdk_is_reported_with_the_required_version(doctor: Doctor) -> None:
     old = doctor.home / "old"
     (old / "mcp-1.26.0.dist-info").mkdir(parents=True)
     (old / "mcp-1.26.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 1.26.0\n")
-    # An SDK of another version lacks what the server imports: the doctor must come through without it.
+    # An SDK of another version lacks what the server imports: the doctor must run without it.
     (old / "mcp").mkdir()
-    (old / "mcp" / "__init__.py").write_text("raise ImportError('an SDK of another time')\n")
+    (old / "mcp" / "__init__.py").write_text("raise ImportError('an SDK of another version')\n")
     found = doctor("--offline", PYTHONPATH=str(old))
     assert found.problems == ["packages"]
-    assert "mcp 1.26.0 is installed" in found.about("packages")["what"]
-    assert "mcp<3,>=2.3" in found.about("packages")["cure"]
+    assert "mcp 1.26.0 is installed" in found.finding("packages")["what"]
+    assert "mcp<3,>=2.3" in found.finding("packages")["cure"]
 
 
-# --- places ---------------------------------------------------------------------------------------------------------
+# --- directories ----------------------------------------------------------------------------------------------------
 
 
-def test_an_output_directory_that_cannot_be_written_is_named(doctor: Doctor) -> None:
+def test_an_unwritable_output_directory_is_reported(doctor: Doctor) -> None:
     in_the_way = doctor.home / "clips"
     in_the_way.write_text("a file")
     found = doctor("--offline")
     assert found.problems == ["output directory"]
-    assert "in the way" in found.about("output directory")["what"]
-    assert "HAILUO_MCP_OUTPUT_DIR" in found.about("output directory")["cure"]
+    assert "in the way" in found.finding("output directory")["what"]
+    assert "HAILUO_MCP_OUTPUT_DIR" in found.finding("output directory")["cure"]
     assert in_the_way.read_text() == "a file"
 
 
 # --- the database ---------------------------------------------------------------------------------------------------
 
 
-def test_a_broken_database_is_named_and_left_alone(doctor: Doctor) -> None:
+def test_a_broken_database_is_reported_and_left_alone(doctor: Doctor) -> None:
     path = doctor.home / "jobs.db"
     path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
     before = path.read_bytes()
     found = doctor("--offline", HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}")
     assert found.problems == ["database"]
-    assert "backup" in found.about("database")["cure"]
+    assert "backup" in found.finding("database")["cure"]
     assert path.read_bytes() == before
     assert [found.name for found in doctor.home.iterdir()] == ["jobs.db"]
 
 
-def test_a_database_of_a_newer_version_is_named_with_the_update(doctor: Doctor) -> None:
+def test_a_database_of_a_newer_version_is_reported_with_the_update(doctor: Doctor) -> None:
     path = doctor.home / "jobs.db"
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 7}")
     found = doctor("--offline", HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}")
     assert found.problems == ["database"]
-    assert f"schema version {len(MIGRATIONS) + 7}" in found.about("database")["what"]
-    assert "uv tool upgrade hailuo-mcp" in found.about("database")["cure"]
+    assert f"schema version {len(MIGRATIONS) + 7}" in found.finding("database")["what"]
+    assert "uv tool upgrade hailuo-mcp" in found.finding("database")["cure"]
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------
@@ -189,19 +189,19 @@ def test_a_database_of_a_newer_version_is_named_with_the_update(doctor: Doctor) 
         '{"command": "/bin/sh", "args": ["--directory", "/gone/checkout", "hailuo-mcp"]}',
     ],
 )
-def test_a_host_that_starts_what_is_gone_is_named_with_the_command_that_renews_it(doctor: Doctor, entry: str) -> None:
+def test_a_host_that_starts_a_missing_program_is_reported_with_its_fix(doctor: Doctor, entry: str) -> None:
     path = configure(doctor.home, entry)
     found = doctor("--offline")
     assert found.problems == ["host cursor"]
-    assert "/gone/" in found.about("host cursor")["what"]
-    assert str(path) in found.about("host cursor")["what"]
-    assert "hailuo-mcp install cursor" in found.about("host cursor")["cure"]
+    assert "/gone/" in found.finding("host cursor")["what"]
+    assert str(path) in found.finding("host cursor")["what"]
+    assert "hailuo-mcp install cursor" in found.finding("host cursor")["cure"]
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
-def test_no_run_gives_a_key_away(doctor: Doctor) -> None:
+def test_no_run_leaks_a_key(doctor: Doctor) -> None:
     echo = KEY.encode()
     with far_end(401, b'{"error": "no such key: ' + echo + b'"}') as url:
         found = doctor(
@@ -219,5 +219,5 @@ def test_no_run_gives_a_key_away(doctor: Doctor) -> None:
     assert "token-of-alice" not in found.output
     assert "sk-pasted" not in found.output
     assert "pass-word-9" not in found.output
-    assert f"ending in {KEY[-4:]}" in found.about("segmind key")["what"]
+    assert f"ending in {KEY[-4:]}" in found.finding("segmind key")["what"]
     assert KEY[-5:] not in found.output

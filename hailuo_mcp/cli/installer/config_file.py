@@ -1,4 +1,4 @@
-"""Configuration files: read as they are, replaced in one step, with the file before kept beside."""
+"""Configuration files: read unchanged, replaced atomically, with a backup kept next to them."""
 
 import os
 import stat
@@ -11,16 +11,16 @@ from hailuo_mcp.core.errors import InvalidInput
 BOM = b"\xef\xbb\xbf"
 PRIVATE = 0o600
 BACKUP = ".before-hailuo-mcp"
-"""What the name of the file as it was before ends in."""
+"""The suffix of a backup's name."""
 
 
 class ConfigError(InvalidInput):
-    """A configuration that cannot be read, understood or changed; it was left as it is."""
+    """A configuration that cannot be read, parsed or changed; it was left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file as it was read. `path` is the file itself, where a symbolic link leads."""
+    """A file as it was read. `path` is the file itself, with symbolic links resolved."""
 
     path: Path
     raw: bytes | None
@@ -29,7 +29,7 @@ class ConfigFile:
 
     @property
     def text(self) -> str:
-        """Without a byte order mark; empty where there is no file.
+        """Without a byte order mark; empty if there is no file.
 
         Raises:
             ConfigError: not UTF-8.
@@ -52,7 +52,7 @@ class ConfigFile:
 def read(path: Path) -> ConfigFile:
     """
     Raises:
-        ConfigError: it is there, and cannot be read.
+        ConfigError: it exists and cannot be read.
     """
     try:
         path = path.resolve(strict=False)
@@ -65,10 +65,10 @@ def read(path: Path) -> ConfigFile:
 
 
 def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
-    """Put `raw` in the place of what was read, in one step: whoever reads sees the one or the other.
+    """Replace what was read by `raw`, atomically: readers see either the old or the new content.
 
     Raises:
-        ConfigError: the file cannot be written, or somebody changed it since it was read.
+        ConfigError: the file cannot be written, or was changed since it was read.
     """
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +79,9 @@ def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
                 opened.write(raw)
                 opened.flush()
                 os.fsync(opened.fileno())
-            _like(file, temporary, mode)
+            _copy_permissions(file, temporary, mode)
             if read(file.path).raw != file.raw:
-                raise ConfigError(f"{file.path} was changed by somebody else just now", "Run the command again.")
+                raise ConfigError(f"{file.path} was changed by another program just now", "Run the command again.")
             temporary.replace(file.path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def remove(file: ConfigFile) -> None:
         ConfigError: as `replace`.
     """
     if read(file.path).raw != file.raw:
-        raise ConfigError(f"{file.path} was changed by somebody else just now", "Run the command again.")
+        raise ConfigError(f"{file.path} was changed by another program just now", "Run the command again.")
     try:
         file.path.unlink()
     except OSError as error:
@@ -103,27 +103,27 @@ def remove(file: ConfigFile) -> None:
 
 
 def check_writable(file: ConfigFile) -> None:
-    """A file may be replaced though it is read-only; who made it so meant something by it.
+    """Replacing a file works even if it is read-only, but it was made read-only for a reason.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: the file is read-only.
     """
     if file.mode is not None and not (file.mode & stat.S_IWUSR and os.access(file.path, os.W_OK)):
         raise ConfigError(f"{file.path} is read-only", "Make it writable, or paste what --print prints.")
 
 
-def _like(file: ConfigFile, temporary: Path, mode: int | None) -> None:
-    """Owner and permissions as they were."""
-    wanted = mode if mode is not None else file.mode
-    if wanted is None:
+def _copy_permissions(file: ConfigFile, temporary: Path, mode: int | None) -> None:
+    """Keep the owner, and the permissions unless `mode` gives others."""
+    mode = mode if mode is not None else file.mode
+    if mode is None:
         mask = os.umask(0)
         os.umask(mask)
-        wanted = 0o666 & ~mask
+        mode = 0o666 & ~mask
     if file.raw is not None and hasattr(os, "chown"):
         owner = file.path.stat()
         if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
             os.chown(temporary, owner.st_uid, owner.st_gid)
-    temporary.chmod(wanted)
+    temporary.chmod(mode)
 
 
 def _reason(error: Exception) -> str:

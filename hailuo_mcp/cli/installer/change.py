@@ -1,0 +1,194 @@
+"""Adding our entry to a host's configuration and removing it: first a plan that can be shown, then the change.
+
+The plan is verified: the new text, parsed, must hold what the old one held, and the change.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hailuo_mcp.cli.installer import config_file, jsonc, toml
+from hailuo_mcp.cli.installer.config_file import PRIVATE, ConfigError, ConfigFile
+from hailuo_mcp.cli.installer.detect import is_ours, parse, parse_text, servers_in
+from hailuo_mcp.cli.installer.diff import masked_diff
+from hailuo_mcp.cli.installer.edits import Edit, describe, difference, merged, with_entry, without_entry
+from hailuo_mcp.cli.installer.entry import InstallSpec, new_entry, new_inputs
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
+from hailuo_mcp.cli.installer.values import as_object
+
+Action = Literal["created", "added", "updated", "unchanged", "removed", "restored", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """A planned change of one file."""
+
+    host: Host
+    file: ConfigFile
+    action: Action
+    raw: bytes | None
+    """The whole new content; None: no file."""
+    mode: int | None = None
+    """Its permissions; None: as they are."""
+    changes: tuple[str, ...] = ()
+    """What changes, as phrases; keys are masked."""
+    diff: str = ""
+    """The lines that change; every text that is not known to be harmless is masked."""
+    keeps_backup: bool = False
+    deletes_backup: bool = False
+
+    @property
+    def does_something(self) -> bool:
+        return self.action not in ("unchanged", "absent")
+
+    def apply(self) -> Path | None:
+        """Make the change. Returns the path of the backup, if one was made.
+
+        Raises:
+            ConfigError: it cannot be made; nothing is changed then.
+        """
+        if not self.does_something:
+            return None
+        config_file.check_writable(self.file)
+        if self.keeps_backup and self.file.raw is not None:
+            mode = self.file.mode if self.action == "added" else self.mode or self.file.mode
+            config_file.replace(config_file.read(self.file.backup), self.file.raw, mode)
+        if self.raw is None:
+            config_file.remove(self.file)
+        else:
+            config_file.replace(self.file, self.raw, self.mode)
+        if self.deletes_backup:
+            self.file.backup.unlink(missing_ok=True)
+        return self.file.backup if self.keeps_backup else None
+
+
+def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
+    """The plan to add our entry, or to bring the existing one up to date; what the user added to it stays.
+
+    Raises:
+        ConfigError: the configuration cannot be read or parsed, or its server of this name is another one.
+    """
+    file = config_file.read(place.path)
+    data = parse(host, file)
+    current = _current_entry(host, data, spec.name)
+    entry, inputs = new_entry(host, place, spec), new_inputs(place, spec)
+    target = entry if current is None else merged(host, place, spec, current, entry)
+    edits, text = _edited(host, file, data, with_entry(host, data, spec.name, target, inputs))
+    mode = _mode(file, place, spec, current)
+    changes = tuple(describe(host, spec.name, data, edit) for edit in edits)
+    if file.mode is not None and mode not in (None, file.mode):
+        changes += ("the file is made readable by you alone",)
+    action: Action = "unchanged"
+    if changes:
+        action = "created" if file.raw is None else "added" if current is None else "updated"
+    return ConfigChange(
+        host,
+        file,
+        action,
+        file.encoded(text),
+        mode,
+        changes,
+        masked_diff(file, text, [current or {}, entry, *inputs]),
+        keeps_backup=file.raw is not None and (action == "added" or (action == "updated" and not file.backup.exists())),
+    )
+
+
+def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
+    """The plan to remove our entry. If nothing else was changed since it was added, the file becomes what it was, to
+    the byte, or is removed if there was none.
+
+    Raises:
+        ConfigError: as `install`.
+    """
+    file = config_file.read(place.path)
+    data = parse(host, file)
+    current = _current_entry(host, data, name)
+    if current is None:
+        return ConfigChange(host, file, "absent", file.raw)
+    target, inputs = without_entry(host, data, name)
+    changes = (f"{host.servers_key}.{name} is removed",)
+    if before := _before_install(host, file, name, current, inputs):
+        diff = masked_diff(file, before.text, [current, *inputs])
+        return ConfigChange(host, file, "restored", before.raw, before.mode, changes, diff, deletes_backup=True)
+    _, text = _edited(host, file, data, target)
+    diff = masked_diff(file, text, [current, *inputs])
+    return ConfigChange(host, file, "removed", file.encoded(text), None, changes, diff)
+
+
+def snippet(host: Host, place: Place, spec: InstallSpec) -> str:
+    """A configuration with nothing but our entry, for pasting."""
+    return _with_new_entry(host, "", spec.name, new_entry(host, place, spec), new_inputs(place, spec))
+
+
+def apply_edits(host: Host, text: str, edits: Sequence[Edit]) -> str:
+    """Raises ValueError or LookupError where the text has no room for one of them."""
+    editor = toml if host.format == "toml" else jsonc
+    for edit in edits:
+        text = editor.drop(text, edit.path) if edit.drops else editor.put(text, edit.path, edit.value)
+    return text
+
+
+def check_edited(host: Host, text: str, expected: Mapping[str, Any]) -> None:
+    """Verify an edited text.
+
+    Raises:
+        ValueError: it does not hold what is expected.
+    """
+    # An empty section for servers is as good as none: a TOML table that only holds others goes with the last of them.
+    if {host.servers_key: {}, **parse_text(host, text)} != {host.servers_key: {}, **expected}:
+        raise ValueError("this program cannot edit its layout")
+
+
+def _edited(host: Host, file: ConfigFile, data: dict[str, Any], target: dict[str, Any]) -> tuple[list[Edit], str]:
+    edits = list(difference({host.servers_key: {}, **data}, target))
+    try:
+        text = apply_edits(host, file.text, edits)
+        if edits:
+            check_edited(host, text, target)
+    except (ValueError, LookupError, TypeError) as error:
+        raise ConfigError(
+            f"{file.path} cannot be changed without harm: {error}",
+            "The file was left as it is. Make the change by hand; --print prints the entry.",
+        ) from None
+    return edits, text
+
+
+def _with_new_entry(
+    host: Host, text: str, name: str, entry: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]
+) -> str:
+    data = parse_text(host, text)
+    target = with_entry(host, data, name, entry, inputs)
+    return apply_edits(host, text, list(difference({host.servers_key: {}, **data}, target)))
+
+
+def _current_entry(host: Host, data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    entry = servers_in(host, data).get(name)
+    if entry is not None and not is_ours(entry):
+        raise ConfigError(
+            f"the server {name!r} in {host.title}'s configuration is another one",
+            "Choose another name with --name, or remove it there.",
+        )
+    return entry
+
+
+def _before_install(
+    host: Host, file: ConfigFile, name: str, entry: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]
+) -> ConfigFile | None:
+    """The file as it was before our entry was added, if nothing else was changed since."""
+    backup = config_file.read(file.backup)
+    try:
+        if name in servers_in(host, parse_text(host, backup.text)):
+            return None
+        is_unchanged = _with_new_entry(host, backup.text, name, entry, inputs) == file.text
+    except (ConfigError, ValueError):
+        return None
+    return backup if is_unchanged else None
+
+
+def _mode(file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None) -> int | None:
+    """Private if the file holds keys of ours."""
+    if place.key_storage is not KeyStorage.IN_FILE:
+        return None
+    has_keys = bool(spec.keys) or any(v.endswith("_API_KEY") for v in as_object((current or {}).get("env")) or ())
+    return PRIVATE if has_keys or file.raw is None else None

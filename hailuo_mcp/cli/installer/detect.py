@@ -1,0 +1,113 @@
+"""What the hosts' configurations hold now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from hailuo_mcp.cli.installer import jsonc, toml
+from hailuo_mcp.cli.installer.config_file import ConfigError, ConfigFile, read
+from hailuo_mcp.cli.installer.entry import NAME
+from hailuo_mcp.cli.installer.hosts import HOSTS, Host, Place
+from hailuo_mcp.cli.installer.machine import Machine
+from hailuo_mcp.cli.installer.values import as_list, as_object
+
+_PROGRAM_NAMES = ("hailuo-mcp", "hailuo_mcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A server in a host's configuration: ours, or another one with our name. The values of its variables are left out,
+    because they may be keys."""
+
+    name: str
+    command: str
+    args: tuple[str, ...]
+    variables: tuple[str, ...]
+    """The variables that it sets or passes on."""
+    is_ours: bool
+    """Whether it starts this server."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedConfig:
+    """What was found at one place."""
+
+    host: Host
+    place: Place
+    is_host_here: bool
+    """Whether the file's directory exists. For a project's file, whether the file exists."""
+    exists: bool
+    entries: tuple[Entry, ...] = ()
+    problem: str | None = None
+    """Why the file cannot be read or parsed."""
+
+
+def detect_all(machine: Machine | None = None) -> tuple[DetectedConfig, ...]:
+    """Every place of every host; never raises."""
+    return tuple(detect(host, place) for host in HOSTS for place in host.places(machine))
+
+
+def detect(host: Host, place: Place) -> DetectedConfig:
+    """Never raises."""
+    exists = place.path.exists()
+    # Claude Code's own directory is beside its file, not around it.
+    directory = place.path.with_suffix("") if place.path.name == ".claude.json" else place.path.parent
+    is_here = exists or (place.scope == "user" and directory.is_dir())
+    try:
+        servers = servers_in(host, parse(host, read(place.path)))
+    except ConfigError as error:
+        return DetectedConfig(host, place, is_here, exists, problem=str(error))
+    entries = (_entry(name, value) for name, server in servers.items() if (value := as_object(server)) is not None)
+    return DetectedConfig(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
+
+
+def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
+    """
+    Raises:
+        ConfigError: the host could not read it.
+    """
+    text = file.text
+    try:
+        return parse_text(host, text)
+    except ValueError as error:
+        kind = {"json": "JSON", "jsonc": "JSON with comments", "toml": "TOML"}[host.format]
+        raise ConfigError(
+            f"{file.path} is not the {kind} that {host.title} reads: {error}",
+            "The file was left as it is. Correct it, or paste what --print prints.",
+        ) from None
+
+
+def parse_text(host: Host, text: str) -> dict[str, Any]:
+    """Raises ValueError."""
+    return toml.parse(text) if host.format == "toml" else jsonc.parse(text, comments=host.format == "jsonc")
+
+
+def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The servers by name; empty if the configuration has no section for them.
+
+    Raises:
+        ConfigError: the section for servers holds something else.
+    """
+    servers = as_object(data.get(host.servers_key, {}))
+    if servers is None:
+        message = f'"{host.servers_key}" is not an object in {host.title}\'s configuration'
+        raise ConfigError(message, "Correct it by hand.")
+    return servers
+
+
+def is_ours(value: Any) -> bool:
+    """Whether an entry starts this server, by any launcher."""
+    entry = as_object(value)
+    return entry is not None and _entry("", entry).is_ours
+
+
+def _entry(name: str, value: Mapping[str, Any]) -> Entry:
+    command = str(value.get("command", ""))
+    args = tuple(str(arg) for arg in as_list(value.get("args")) or ())
+    passed_on = [str((as_object(v) or {"name": v}).get("name")) for v in as_list(value.get("env_vars")) or ()]
+    variables = (*passed_on, *(as_object(value.get("env")) or ()))
+    # Also the last part of a Windows path when this runs elsewhere.
+    program = PurePath(command.replace("\\", "/")).stem
+    ours = program in _PROGRAM_NAMES or any(mark in arg for arg in args for mark in _PROGRAM_NAMES)
+    return Entry(name, command, args, variables, ours)

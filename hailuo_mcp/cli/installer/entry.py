@@ -1,0 +1,76 @@
+"""The entry for this server in a host's configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
+from hailuo_mcp.cli.installer.launcher import Launcher
+
+NAME = "hailuo"
+"""The server's default name in a host."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSpec:
+    """What to install."""
+
+    launcher: Launcher
+    name: str = NAME
+    keys: Mapping[str, SecretStr] = field(default_factory=dict[str, SecretStr])
+    """Variable to key. A key itself is written only where the host has no other place for it."""
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variable to value, for what is not secret."""
+    without: frozenset[str] = frozenset()
+    """Variables to remove from an existing entry."""
+
+
+def new_entry(host: Host, place: Place, spec: InstallSpec) -> dict[str, Any]:
+    entry: dict[str, Any] = {**host.extra, "command": spec.launcher.command, "args": list(spec.launcher.args)}
+    if spec.launcher.fetches:
+        entry |= host.extra_when_fetched
+    variables: dict[str, str] = {}
+    if place.key_storage is not KeyStorage.FORWARDED:
+        variables = {variable: _value(place, spec, variable) for variable in spec.keys}
+    elif spec.keys:
+        entry["env_vars"] = list(spec.keys)
+    if variables := variables | dict(spec.settings):
+        entry["env"] = variables
+    return entry
+
+
+def new_inputs(place: Place, spec: InstallSpec) -> list[dict[str, Any]]:
+    """What the host asks the user for: https://code.visualstudio.com/docs/copilot/reference/mcp-configuration"""
+    if place.key_storage is not KeyStorage.PROMPTED:
+        return []
+    return [
+        {"type": "promptString", "id": _input_id(spec.name, variable), "description": variable, "password": True}
+        for variable in spec.keys
+    ]
+
+
+def _input_id(name: str, variable: str) -> str:
+    return f"{name}-{variable.lower().replace('_', '-')}"
+
+
+def _value(place: Place, spec: InstallSpec, variable: str) -> str:
+    match place.key_storage:
+        case KeyStorage.CLAUDE_REFERENCE:
+            # With a default: otherwise, an unset variable would arrive as the text of the reference.
+            return f"${{{variable}:-}}"
+        case KeyStorage.CURSOR_REFERENCE:
+            return f"${{env:{variable}}}"
+        case KeyStorage.PROMPTED:
+            return f"${{input:{_input_id(spec.name, variable)}}}"
+        case _:
+            return spec.keys[variable].get_secret_value()
+
+
+def may_be_shown(variable: str, value: str) -> bool:
+    """Whether a variable's value may be shown: references and our own settings may, keys and possible keys may not."""
+    if value.startswith("${") or value == "":
+        return True
+    harmless = variable.startswith("HAILUO_MCP_") and "TOKEN" not in variable
+    return (harmless or variable.endswith("_URL")) and not any(mark in value for mark in "@?")

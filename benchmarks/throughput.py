@@ -1,4 +1,4 @@
-"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`) over the same
+"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_server.py`) over the same
 transport.
 
     uv run python -m benchmarks.throughput [--rounds 20] [--calls 200] [--json]
@@ -104,7 +104,7 @@ def field(directory: Path) -> Generator[Field]:
     with ExitStack() as stack:
         bare = stack.enter_context(
             served(
-                (sys.executable, str(Path(__file__).with_name("bare_http.py")), str(free_port())),
+                (sys.executable, str(Path(__file__).with_name("bare_server.py")), str(free_port())),
                 {},
                 directory / "bare.log",
             )

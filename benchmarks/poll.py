@@ -3,14 +3,14 @@
     uv run python -m benchmarks.poll [--rounds 3] [--polls 300] [--starts 7] [--clients 50] [--json]
         [--command "PYTHON -m hailuo_mcp"]
 
-A gateway on loopback keeps every job in progress (`gateway.py`), and `HAILUO_MCP_MIN_POLL_SECONDS` is 0, so that every
-call reaches it. Three things are measured:
+A gateway on loopback keeps every job in progress (`bare_gateway.py`), and `HAILUO_MCP_MIN_POLL_SECONDS` is 0, so that
+every call reaches it. Three things are measured:
 
 * Over stdio, in turns: the raw request with httpx on a kept connection, the same request by a tool of the bare SDK
   (`bare_server.py`), and our `get_status`. What the two tools take beyond the raw request is the figure; the aim is
   2 ms.
-* The first poll of a fresh server, which opens the connection and imports what `tools/list` did without; the aim is
-  80 ms.
+* The first poll of a fresh server, right after `tools/list` and after a pause. It opens the connection and imports
+  what `tools/list` did not need; the aim is 80 ms.
 * Over HTTP, with 50 clients that poll a job each 20 times, calls a second against the bare SDK's tool; the aim is a
   ratio of 0.95.
 
@@ -156,7 +156,7 @@ def bench(ours: Sequence[str]) -> Generator[Bench]:
     with (
         tempfile.TemporaryDirectory() as name,
         subprocess.Popen(
-            (sys.executable, str(HERE / "gateway.py")), stdout=subprocess.PIPE, text=True, cwd=name
+            (sys.executable, str(HERE / "bare_gateway.py")), stdout=subprocess.PIPE, text=True, cwd=name
         ) as gateway,
     ):
         try:
@@ -288,9 +288,7 @@ def figures(rounds: int = 3, count: int = 300, starts: int = 5, clients: int = 5
     ms, first, http = found["ms"], found["first_ms"], found["http"]
     return [
         Figure("poll", "beyond the raw request", "ms", ms["bare"], ms["ours"], f"≤ {AIM_MS:.0f} ms"),
-        Figure(
-            "poll", "first poll", "ms", first["bare_after_pause"], first["ours_after_pause"], f"≤ {AIM_FIRST_MS:.0f} ms"
-        ),
+        Figure("poll", "first poll", "ms", first["bare_at_once"], first["ours_at_once"], f"≤ {AIM_FIRST_MS:.0f} ms"),
         Figure("poll", f"{clients} clients over HTTP", "calls/s", http["bare"], http["ours"], f"≥ {AIM_RATIO}"),
     ]
 

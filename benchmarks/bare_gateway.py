@@ -1,7 +1,7 @@
 """A gateway on loopback that speaks just enough of Segmind's API for `poll.py`: it accepts every submission, and its
 jobs stay in progress.
 
-    python gateway.py
+    python bare_gateway.py
 
 Prints its URL. `GET /requests` returns how many status requests came so far. Written on raw sockets, so that it takes
 little of a measured time.

@@ -5,11 +5,12 @@ HAILUO_MCP_LOAD_SHARE=1 uv run pytest tests/load/test_team.py -m slow -n 0 --tim
 
 import os
 import re
+import sqlite3
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -227,8 +228,11 @@ def _cpu() -> tuple[float, float]:
 
 def _taken(directory: Path) -> list[SandboxJob]:
     """The jobs that the gateways accepted, from their own store."""
-    store = Store(directory / "sandbox.sqlite3")
-    return store._all("SELECT record FROM jobs")  # pyright: ignore[reportPrivateUsage]
+    path = directory / "sandbox.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        ids = [job_id for (job_id,) in db.execute("SELECT id FROM jobs")]
+    store = Store(path)
+    return [job for job_id in ids if (job := store.get(job_id))]
 
 
 def _report(

@@ -1,10 +1,10 @@
-# The server over HTTP, as a user without rights. docs/deployment.md says how it is run.
+# The server over HTTP, as an unprivileged user. docs/deployment.md says how to run it.
 FROM python:3.12-slim AS build
 COPY --from=ghcr.io/astral-sh/uv:0.13 /uv /usr/local/bin/uv
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/hailuo-mcp
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
-# What it needs changes seldom, and is a layer of its own.
+# Dependencies change rarely, so they get their own layer.
 RUN uv sync --locked --no-dev --no-install-project --extra media --extra postgres --extra otel
 COPY hailuo_mcp hailuo_mcp
 RUN uv sync --locked --no-dev --no-editable --extra media --extra postgres --extra otel
@@ -18,7 +18,7 @@ USER 10001
 WORKDIR /var/lib/hailuo-mcp
 VOLUME ["/clips", "/var/lib/hailuo-mcp"]
 EXPOSE 8000
-# Health, not readiness: a database that is away is no reason to start the server anew.
+# Health, not readiness: an unavailable database is no reason to restart the server.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD \
     ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
 ENTRYPOINT ["hailuo-mcp"]

@@ -1,12 +1,12 @@
-"""The installed wheel, as a stranger has it: no checkout on the path, no development packages, no key.
+"""Checks the installed wheel as a new user has it: no checkout on the path, no development packages, no key.
 
     python .ci/smoke.py PATH-OF-THE-INSTALLED-hailuo-mcp
 
-Asks for the version, then speaks JSON-RPC with the stdio server: lists the tools, submits a sandbox job, waits for it
-and saves its clip. Then the doctor must find nothing wrong. Standard library alone, so that it runs under any Python.
+Asks for the version, then talks JSON-RPC to the stdio server: lists the tools, submits a sandbox job, waits for it and
+saves its clip. Then the doctor must find no problem. Uses only the standard library, so that it runs under any Python.
 """
 
-# ruff: noqa: S101, S603, T201 - a check run by hand or by CI: it asserts, starts what it is told to, and prints
+# ruff: noqa: S101, S603, T201 - a check run by hand or by CI: it asserts, starts processes, and prints
 
 import json
 import os
@@ -87,7 +87,7 @@ def main(command: str) -> None:
         print(f"hailuo-mcp {version}: {len(tools)} tools, saved a clip of {clip.stat().st_size} bytes")
         assert server.close() == 0
 
-        # Not `check=True`: of a failure, the findings tell more than the exit code.
+        # Not `check=True`: on failure, the findings say more than the exit code.
         looked = subprocess.run(
             [command, "doctor", "--offline", "--json"], env=environ, cwd=home, capture_output=True, text=True
         )

@@ -1,1 +1,1 @@
-"""Measurements. None of them asserts anything: figures depend on the machine."""
+"""Benchmarks. They assert nothing, because figures depend on the machine."""

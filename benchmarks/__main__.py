@@ -1,9 +1,9 @@
-"""All benchmarks in one run, each figure beside the least that it could be.
+"""Runs all benchmarks, and prints each figure beside its baseline.
 
     uv run python -m benchmarks [--write] [NAME ...]
 
-`--write` puts the table, the date and the machine into `docs/benchmarks.md`. Nothing is asserted: figures depend on the
-machine, and ratios less so, since a figure and its floor are measured in turns. It takes about five minutes.
+`--write` writes the table, the date and the machine into `docs/benchmarks.md`. Nothing is asserted: figures depend on
+the machine, and ratios less so, because a figure and its floor are measured in turns. It takes about six minutes.
 """
 
 import argparse
@@ -31,13 +31,13 @@ def discovered() -> Mapping[str, Callable[[], list[Figure]]]:
 
 
 def machine() -> str:
-    """What the figures were measured on, in a line. Nothing that tells one machine from another of its kind."""
+    """The machine that was measured, in one line; nothing that identifies it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}"
 
 
 def report(figures: list[Figure], loads: tuple[float, float]) -> str:
-    """The table below a line on when and where; `loads` are the load averages before and after."""
+    """The table, below a line with date and machine; `loads` are the load averages before and after."""
     before, after = loads
     busy = "" if max(loads) < (os.cpu_count() or 1) else "; the machine was busy with other work"
     head = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; load average {before:.1f} before, {after:.1f} after{busy}."
@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
     names: list[str] = options.names or list(benchmarks)
-    if strangers := sorted({*names} - benchmarks.keys()):
-        parser.error(f"no benchmark is called {', '.join(strangers)}; there are {', '.join(benchmarks)}")
+    if unknown := sorted({*names} - benchmarks.keys()):
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(benchmarks)}")
     if options.write and len(names) < len(benchmarks):
         parser.error("--write is for a run of all benchmarks")
     logging.disable(logging.INFO)

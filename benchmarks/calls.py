@@ -1,4 +1,4 @@
-"""Servers over HTTP for the benchmarks, each on one core, and calls of tools as bare JSON-RPC, so that the client costs
+"""Servers over HTTP for the benchmarks, each on one core, and tool calls as bare JSON-RPC, so that the client costs
 little."""
 
 import json
@@ -40,14 +40,17 @@ class Served:
 
 
 @contextmanager
-def served(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Generator[Served]:
-    """A server on the first core that this process may use; the URL is the first line that it says."""
+def served(
+    command: Sequence[str], environ: Mapping[str, str], log: Path, directory: Path | None = None
+) -> Generator[Served]:
+    """A server on the first core that this process may use; the URL is the first line that it prints."""
     core = min(os.sched_getaffinity(0))
     with (
         log.open("w") as errors,
         subprocess.Popen(
             command,
             env={"PATH": os.environ["PATH"], **environ},
+            cwd=directory,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -109,6 +112,15 @@ class Calls:
         self.seconds.append(time.perf_counter() - began)
         if answer.status_code != 200 or '"isError":true' in answer.text or '"result"' not in answer.text:
             raise RuntimeError(f"{self.tool}: {answer.status_code} {answer.text[:500]}")
+
+    async def one_after_another(self, web: httpx.AsyncClient, count: int) -> None:
+        """So many calls by one client.
+
+        Raises:
+            RuntimeError: one was no success.
+        """
+        for _ in range(count):
+            await self.one(web)
 
     async def _some(self, web: httpx.AsyncClient, left: Any) -> None:
         for _ in left:

@@ -1,4 +1,4 @@
-"""One measured figure beside its floor: what every benchmark gives, and the table of all of them."""
+"""A measured figure beside its floor, which every benchmark returns; and the table of all figures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ HEAD = ("benchmark", "figure", "floor", "here", "ratio", "target")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured (`here`), and the least that it could be (`floor`), in one run and in the same unit."""
+    """The measured value (`here`) and its baseline (`floor`), from one run and in the same unit."""
 
     benchmark: str
     name: str
@@ -16,7 +16,7 @@ class Figure:
     floor: float
     here: float
     target: str
-    """In words and numbers; empty where nothing is promised."""
+    """As text; empty where there is no target."""
 
     @property
     def ratio(self) -> float:
@@ -38,6 +38,6 @@ class Figure:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """In Markdown."""
+    """The figures as a Markdown table."""
     rows = [HEAD, tuple("---" for _ in HEAD), *(figure.cells for figure in figures)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"

@@ -1,11 +1,11 @@
-"""How many `get_status` a second one core answers, against the bare SDK's echo (`bare_http.py`) over the same
-transport.
+"""How many `get_status` calls per second one core handles, compared with the bare SDK's echo (`bare_server.py`) over
+the same transport.
 
     uv run python -m benchmarks.throughput [--rounds 20] [--calls 200] [--json]
 
-All servers run at once on one core, and the client on the other. They are asked in turns, in short rounds, so that all
-meet the same moods of the machine. `cpu_ms` is the server's own time for a call, by which a busy machine can still be
-measured; `ratio` compares calls a second, `cpu ratio` that time. The aim is a ratio of at least 0.7.
+All servers run at once on one core, and the client on the other. They are called in turns, in short rounds, so that
+other work on the machine affects all alike. `cpu_ms` is the server's own processor time per call, which is meaningful
+on a busy machine too; `ratio` compares calls a second, `cpu ratio` that time. The aim is a ratio of at least 0.7.
 """
 
 import argparse
@@ -38,7 +38,7 @@ ORIGIN = Segmind.hosts["base"]
 
 
 def a_job(number: int, tenant: str = "", **values: object) -> Job:
-    """A job as a ledger has many."""
+    """A typical job."""
     job = Job(
         model=MODEL,
         origin=ORIGIN,
@@ -79,7 +79,7 @@ def completed(number: int, tenant: str = "") -> Job:
 
 
 async def fill(path: Path, tenant: str) -> tuple[str, str]:
-    """A completed job and one in flight, which nobody watches."""
+    """The request ids of a completed job and of one in progress, which the server does not poll in the background."""
     ledger = SqliteLedger(path)
     policy = SubmitPolicy(Budget(frozenset({ORIGIN})), timedelta())
     jobs = completed(1, tenant), a_job(2, tenant)
@@ -104,7 +104,7 @@ def field(directory: Path) -> Generator[Field]:
     with ExitStack() as stack:
         bare = stack.enter_context(
             served(
-                (sys.executable, str(Path(__file__).with_name("bare_http.py")), str(free_port())),
+                (sys.executable, str(Path(__file__).with_name("bare_server.py")), str(free_port())),
                 {},
                 directory / "bare.log",
             )

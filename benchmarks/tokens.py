@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.tokens
 
-The floor of the tools is the same list without a word of explanation: names, types, permitted values. The floor of a
-whole job is that, and of each of its three answers nothing but the request id, the state and the clip's path.
+The floor of the tools is the same list without descriptions: names, types, permitted values. The floor of a
+whole job is that, and only the request id, the state and the clip's path of each of its three results.
 """
 
 import json
@@ -50,7 +50,7 @@ def figures() -> list[Figure]:
 
 
 async def _a_job(client: Client) -> list[CallToolResult]:
-    """Submitted, asked for once while it runs, and waited for."""
+    """The results of a submission, of a poll while the job runs, and of a wait for its end."""
     submitted = await client.call_tool("generate_video", {"prompt": PROMPT})
     asked = {"request_id": facts_of(submitted)["request_id"]}
     running = await client.call_tool("get_status", asked)
@@ -61,7 +61,7 @@ async def _a_job(client: Client) -> list[CallToolResult]:
 
 
 def _wordless(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema without its explanations. A parameter of that name is kept: only text is an explanation."""
+    """A schema without titles and descriptions; a parameter of that name is kept."""
     return {
         name: _wordless(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
         for name, value in schema.items()
@@ -70,7 +70,7 @@ def _wordless(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(result: CallToolResult) -> str:
-    """What a model reads of a result: the text, and a link as JSON."""
+    """What a model sees of a result: the text, and a link as JSON."""
     return "\n".join(
         part.text if isinstance(part, TextContent) else part.model_dump_json(by_alias=True, exclude_none=True)
         for part in result.content

@@ -1,4 +1,4 @@
-"""How soon a waiting assistant knows of a job's end, and how many requests that takes.
+"""How soon a waiting assistant learns that a job has ended, and how many requests that takes.
 
     uv run python -m benchmarks.waiting
 
@@ -36,7 +36,7 @@ FINISHED_BEFORE = 3
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One job, as the assistant met it."""
+    """One job, as the assistant experienced it."""
 
     length: float
     seen_before: int
@@ -46,7 +46,7 @@ class Figures:
 
 
 class Counted:
-    """The sandbox, with its requests counted; those for pictures and clips apart."""
+    """The sandbox, which counts status requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -82,7 +82,7 @@ async def one_job(session: Session, counted: Counted, length: float, seen_before
 
 
 async def measure(length: float, into: list[Figures]) -> None:
-    """A job of this length as the first of its kind, and again after a few more."""
+    """A job of this length as the first of its kind, and again after a few others."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         async with sandbox(directory, length) as (counted, url):

@@ -52,7 +52,7 @@ def build(out: Path) -> Path:
         (staging / "manifest.json").write_text(json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n")
         for path in (HERE / ENTRY_POINT, HERE / "icon.png", ROOT / "LICENSE", ROOT / "README.md"):
             shutil.copy(path, staging)
-        shutil.copy(ROOT / "uv.lock", staging)  # what is locked here stays at its version
+        shutil.copy(ROOT / "uv.lock", staging)  # keeps the locked versions
         _run(uv(), "lock", "--quiet", cwd=staging)
         target = out.absolute() / f"{about['name']}-{about['version']}.mcpb"
         mcpb = install_tool(tools)
@@ -75,7 +75,7 @@ def install_tool(directory: Path) -> str:
 
 
 def uv() -> str:
-    """uv tells the processes it runs where it is itself."""
+    """uv sets UV to its own path in the processes that it runs."""
     return os.environ.get("UV") or shutil.which("uv") or sys.exit("uv is needed to build the bundle.")
 
 

@@ -15,14 +15,14 @@ from hailuo_mcp.mcp.tools import definitions
 ROOT = Path(__file__).parent.parent
 ENTRY_POINT = "server.py"
 COMMAND = ("run", "--frozen", "--directory", "${__dirname}", ENTRY_POINT)
-"""What the host calls uv with: the locked versions, whatever directory the host stands in."""
+"""The arguments with which the host calls uv: the locked versions, independent of the host's working directory."""
 TITLES = {
     "output_dir": "Folder for clips",
     "max_jobs_per_day": "Jobs a day, at most",
     "max_usd_per_day": "US dollars a day, at most",
     "fix_images": "Mend pictures that would be refused",
 }
-"""The settings that the host's page offers, with what it calls them. All others keep their defaults in a bundle."""
+"""The settings on the host's settings page, with their labels. All others keep their defaults in a bundle."""
 
 
 def project() -> dict[str, Any]:
@@ -73,8 +73,8 @@ def manifest() -> dict[str, Any]:
 
 
 def user_config() -> dict[str, dict[str, Any]]:
-    """The fields of the host's settings page: keys first, for most users need nothing else. None is required, and none
-    has a default but switches: an empty one is an unset variable."""
+    """The fields of the host's settings page: keys first, because most users need nothing else. None is required, and
+    only switches have a default: an empty field is an unset variable."""
     keys = {
         f"{kind.name}_api_key": {
             "type": "string",
@@ -98,7 +98,7 @@ def user_config() -> dict[str, dict[str, Any]]:
 
 
 def variable_of(field: str) -> str:
-    """The variable that a field of the page becomes."""
+    """The environment variable of a field."""
     return (PREFIX if field in TITLES else "") + field.upper()
 
 
@@ -119,5 +119,5 @@ def _field(setting: str) -> dict[str, Any]:
 
 
 def _plain() -> Settings:
-    """The settings of an empty environment, in which every model is there."""
+    """The settings of an environment in which every model is available."""
     return load_settings({})

@@ -1,5 +1,5 @@
-"""The bundle for Claude Desktop: it says what the code says, an untouched settings page is an empty environment, and
-what is packed runs."""
+"""The bundle for Claude Desktop: it matches the code, an untouched settings page is an empty environment, and the
+packed server runs."""
 
 import json
 import os
@@ -34,7 +34,7 @@ const config = await getMcpConfigForManifest({
 });
 process.stdout.write(JSON.stringify(config));
 """
-"""How the host makes a command of a manifest, by the format's own package."""
+"""How the host builds a command from a manifest, using the format's own package."""
 
 
 def test_the_manifest_says_what_the_code_says() -> None:
@@ -155,8 +155,8 @@ def _as_the_host(tool: Path, directory: Path, given: dict[str, Any]) -> dict[str
 
 
 def for_uv(home: Path) -> dict[str, str]:
-    """The environment of this process, for its ways to the index, without its settings and its virtual environment, and
-    with another home."""
+    """The environment of this process, which configures the package index, without its settings and its virtual
+    environment, and with another home."""
     prefixes = (PREFIX, "XDG_", "VIRTUAL_ENV", *(f"{kind.name.upper()}_" for kind in discover()))
     cache = subprocess.run([uv(), "cache", "dir"], capture_output=True, text=True, timeout=60, check=True)
     return {

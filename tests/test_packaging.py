@@ -1,6 +1,6 @@
-"""What is shipped: the registry's `server.json`, the distributions, and the files a stranger looks for first.
+"""What is shipped: the registry's `server.json`, the distributions, and the files that a new user looks for first.
 
-`uv run python -m tests.test_packaging` writes anew from the code: `server.json`'s variables and versions, and the
+`uv run python -m tests.test_packaging` rewrites from the code: `server.json`'s variables and versions, and the
 bundle's manifest.
 """
 
@@ -40,10 +40,10 @@ SECRET_ENDINGS = "_API_KEY", "_TOKEN", "_TOKENS", "_DATABASE_URL"
 SCHEMA_SECONDS = 10
 FIRST_SCREEN_LINES = 40
 COMMANDS = ("uv run hailuo-mcp demo", "uv run pytest")
-"""The two commands a stranger needs: to see it work, and to see that it does what it says."""
+"""The two commands that a new user needs: to see it work, and to test it."""
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp)/")
 SAMPLE_PATH = re.compile(r"/tmp/x\b")
-"""What tests call a path that is only an example."""
+"""A path in tests that is only an example."""
 BUILD_SECONDS = 300
 
 
@@ -56,7 +56,7 @@ def server_json() -> dict[str, Any]:
 
 
 def registry_variables() -> list[dict[str, Any]]:
-    """Every variable of the environment as the registry describes it: the keys first, for most users set only one."""
+    """Every environment variable as the registry describes it: keys first, because most users set only one."""
     keys: list[dict[str, Any]] = []
     addresses: list[dict[str, Any]] = []
     for gateway in discover():
@@ -182,7 +182,7 @@ def test_the_readme_opens_with_the_two_commands_and_the_registry_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "ARCHITECTURE.md", "README.md", "uv.lock", ".ci/run"])
-def test_a_file_that_strangers_look_for_is_there(name: str) -> None:
+def test_a_file_that_new_users_look_for_is_there(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
 
 

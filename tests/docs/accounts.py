@@ -1,6 +1,6 @@
-"""Who answers for each block of code in the docs.
+"""Which test covers each block of code in the docs.
 
-A block that cog writes is held against the code by `tests/docs/test_readme.py`. A line that calls `hailuo-mcp` is run,
+A block that cog writes is checked by `tests/docs/test_readme.py`. A line that calls `hailuo-mcp` is run,
 one that installs a package or sets variables is checked, and a block in a language of data is parsed: all by
 `test_blocks.py`, without being named here. Anything else has to be named below, with the test that runs it; else it
 fails.
@@ -19,7 +19,7 @@ INSTALLERS: Mapping[tuple[str, ...], str] = {
     ("uv", "tool", "install", "--force"): ".ci/run::installed_wheel",
     ("uv", "tool", "upgrade"): ".ci/run::installed_wheel",
 }
-"""What fetches a package from the index, and what installs it in its stead: the wheel that is built here."""
+"""Commands that fetch a package from the index, and what the tests install instead: the wheel built here."""
 NOT_RUN = "not run"
 CUSTOM_MODELS = "tests/catalog/custom_models"
 
@@ -102,11 +102,11 @@ UNRUN: Mapping[tuple[str, str], tuple[str, str]] = {
         "clients -- https --> nginx -- http --> 5 x hailuo-mcp serve --http -- https --> gateways",
     ): ("a drawing", "## What there is"),
 }
-"""By page and first line: what nobody runs, why, and the words by which the page says so."""
+"""By page and first line: what is not run, why, and the text in which the page says so."""
 
 
 def account(block: Block) -> str | None:
-    """Who answers for the block; nothing where nobody does."""
+    """The test that covers the block; None where there is none."""
     key = block.page, block.head
     if block.generated:
         return "tests/docs/test_readme.py::test_generated_parts_are_up_to_date"
@@ -141,7 +141,7 @@ def line_account(block: Block, line: str) -> str | None:
 
 
 def requirement(command: Command) -> Requirement | None:
-    """What an installing line installs."""
+    """The package that a command installs."""
     for words in INSTALLERS:
         if command.words[: len(words)] == words:
             (name,) = command.words[len(words) :]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md"))))
 SHELL = "sh"
 INDENTED = ""
-"""The language of a block that is only indented: nobody says it."""
+"""The language of an indented block, which does not name one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Block:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Its lines, without remarks. Only a shell's block has commands."""
+        """Its lines, without comments. Only a shell's block has commands."""
         return tuple(line.split("  #")[0].strip() for line in self.text.splitlines() if line.strip())
 
 
@@ -75,13 +75,13 @@ def all_blocks() -> tuple[Block, ...]:
 
 
 def inline_code(page: str) -> tuple[str, ...]:
-    """What stands between backticks in the text, each once."""
+    """Inline code in the text, each once."""
     children = (child for token in _tokens(page) for child in token.children or ())
     return tuple(dict.fromkeys(child.content for child in children if child.type == "code_inline"))
 
 
 def links(page: str) -> tuple[str, ...]:
-    """Where the page's links and pictures lead."""
+    """The targets of the page's links and images."""
     children = [child for token in _tokens(page) for child in token.children or ()]
     found = [child.attrGet("href" if child.type == "link_open" else "src") for child in children]
     return tuple(dict.fromkeys(str(target) for target in found if target))

@@ -35,20 +35,20 @@ WRITTEN = [block for block in ALL if not block.generated]
 SHELLS = [block for block in WRITTEN if is_shell(block)]
 HERE = "tests/docs/test_blocks.py::test_commands_do_what_they_should"
 SAMPLE_ID = "segmind/minimax-hailuo-2/1f2e3d4c"
-"""The request id in all examples; the tests put that of a real job there."""
+"""The request id in all examples; the tests replace it with the id of a real job."""
 ENDS: dict[str, Exit] = {
     'HAILUO_MCP_SANDBOX=1 hailuo-mcp generate "sandbox:fail a red kite" --wait': Exit.FAILED,
 }
-"""Lines that show how something ends which does not succeed."""
+"""Lines that show a failure, and its exit code."""
 PLACEHOLDERS = {"HOST": "cursor", "NAME": "hailuo"}
 
 
 MAKES_CLIPS = re.compile(rf"--wait|{PROGRAM} batch|{re.escape(SAMPLE_ID)}")
-"""What takes its time: the sandbox renders real video."""
+"""Lines that are slow, because the sandbox renders real video."""
 
 
 def _run_here() -> list[Any]:
-    """The blocks to run, a page at a time and in its order: what one leaves is there for the next, as for a reader."""
+    """The blocks to run, by page and in order: each block can use the files of the previous ones, as for a reader."""
     found: list[Any] = []
     for page in PAGES:
         runs = [b for b in SHELLS if b.page == page and any(line_account(b, line) == HERE for line in b.commands)]
@@ -71,7 +71,7 @@ def test_accounts_are_of_blocks_that_are_there() -> None:
 
 
 @pytest.mark.parametrize("claim", sorted({*BLOCKS.values(), *LINES.values()}))
-def test_whoever_answers_for_a_block_is_there(claim: str) -> None:
+def test_every_test_that_covers_a_block_exists(claim: str) -> None:
     file, _, name = claim.partition("::")
     text = (ROOT / file).read_text()
     assert f"def {name}(" in text if name.startswith("test_") else name in text
@@ -99,7 +99,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, in which the page's files and a picture lie."""
+    """A separate home with the page's files and an image."""
     for name in (*variables(), *KEYS):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
@@ -147,7 +147,7 @@ def test_commands_do_what_they_should(
 
 
 def _answered(args: tuple[str, ...]) -> list[str]:
-    """Where a command asks, and nobody is at the terminal, the answer is yes."""
+    """The arguments, with a yes where the command would ask for confirmation."""
     asks = args[0] in ("install", "uninstall") and not {"--yes", "--print"} & {*args}
     return [*args, "--yes"] if asks else [*args]
 
@@ -206,7 +206,7 @@ def test_programs_of_the_checkout_that_the_text_names_are_there() -> None:
 
 
 def test_an_indented_block_or_a_fence_without_an_account_is_found() -> None:
-    """The pages are read as they are rendered, and nobody answers for what nobody knows."""
+    """The pages are parsed as they are rendered; a block without a covering test is an error."""
     strange = Block("README.md", 1, SHELL, "", "hailuo-mcp jobs\nrm -rf build\n", generated=False)
     assert account(strange) is None
     assert account(Block("README.md", 1, "python", "", "print()\n", generated=False)) is None

@@ -1,4 +1,4 @@
-"""What a caller must be told for each fault at each step. Written by hand from the documents, not from the code."""
+"""The result that a caller must get for each fault at each step. Written by hand from the documentation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tests.fault_injection.faults import Fault, Step
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The code of an error, or the state of a job that carries none; whether money moved; whether to call again."""
+    """The code of an error, or the state of a job that carries none; whether it was charged; whether to call again."""
 
     word: str
     charged: str = "-"

@@ -1,4 +1,4 @@
-"""A gateway on a raw socket that goes wrong at one step, in one way, until it is mended. It counts the paid jobs that
+"""A gateway on a raw socket that fails at one step, in one way, until it is fixed. It counts the paid jobs that
 it took: submissions that were read whole and not refused for certain.
 """
 
@@ -73,7 +73,7 @@ REFUSALS = frozenset(
         Fault.TOO_MANY,
     }
 )
-"""Answers to a submission by which a gateway says that it did not take it."""
+"""Responses to a submission by which a gateway refuses it."""
 BEFORE: Mapping[tuple[str, Step], Step] = {
     **{(name, Step.POLL): Step.SUBMIT for name in NO_CREDITS_STATUS},
     ("segmind", Step.RESULT): Step.POLL,
@@ -112,7 +112,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A job that the gateway took, and bills."""
+    """A job that the gateway accepted, and charges for."""
 
     remote_id: str
     model: str
@@ -121,7 +121,7 @@ class Taken:
 
 
 class FaultyGateway:
-    """One host with one trouble. `base_url` is its address from the beginning; it serves inside of `serving`."""
+    """One host with one fault. `base_url` is its address from the start; it serves inside `serving`."""
 
     def __init__(self, name: str, step: Step, fault: Fault, host: str, names: Names) -> None:
         self.name = name
@@ -132,10 +132,10 @@ class FaultyGateway:
         self.keys: set[str] = set()
         self._host = host + DOMAIN
         self._names = names
-        self._mended = asyncio.Event()
+        self._fixed = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        # Bound and never listening: the port stays ours while nobody answers there.
+        # Bound and never listening: the port stays ours while it accepts no connections.
         self._place = _bound(0)
         self._port: int = self._place.getsockname()[1]
 
@@ -158,8 +158,8 @@ class FaultyGateway:
             await asyncio.gather(*self._connections, return_exceptions=True)
             self._place.close()
 
-    async def mend(self) -> None:
-        self._mended.set()
+    async def fix(self) -> None:
+        self._fixed.set()
         self._names.forgotten.discard(self._host)
         if self._server is None:
             await self._listen()
@@ -168,7 +168,7 @@ class FaultyGateway:
         self._server = await asyncio.start_server(self._connected, sock=_bound(self._port))
 
     def _go_away(self) -> None:
-        if self._mended.is_set():
+        if self._fixed.is_set():
             return
         if self.fault is Fault.NO_NAME:
             self._names.forgotten.add(self._host)
@@ -196,7 +196,7 @@ class FaultyGateway:
         if step is not Step.DOWNLOAD:
             self.keys.add(request.key)
         self.submissions += step is Step.SUBMIT
-        wrong = self.fault if step is self.step and not self._mended.is_set() else None
+        wrong = self.fault if step is self.step and not self._fixed.is_set() else None
         if wrong is Fault.RESET_EARLY:
             _reset(writer)
             return
@@ -299,7 +299,7 @@ class FaultyGateway:
                 await self._refuse(writer, status, request)
 
     async def _refuse(self, writer: asyncio.StreamWriter, status: int, request: Request) -> None:
-        """In the gateway's own form. What it says quotes the key, as some do."""
+        """In the gateway's own format. The message quotes the key, as some gateways do."""
         said = f"refused, insufficient credits for {request.key}" if status in (402, 403, 406) else request.key
         body = {
             "segmind": {"error": said},
@@ -312,7 +312,7 @@ class FaultyGateway:
         await self._say(writer, http, _page(said) if status in (502, 504) else _json(body))
 
     async def _flood(self, writer: asyncio.StreamWriter, size: int) -> None:
-        """Without an announced length: the receiver has to count."""
+        """Without a Content-Length: the receiver has to count."""
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n")
         writer.write(CLIP)
         for _ in range(size // len(BLOCK)):
@@ -322,13 +322,13 @@ class FaultyGateway:
     async def _drip(self, writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
         _write_head(writer, status, len(body))
         for place in range(len(body)):
-            if self._mended.is_set():
+            if self._fixed.is_set():
                 writer.write(body[place:])
                 break
             writer.write(body[place : place + 1])
             await writer.drain()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._mended.wait(), 1.0)
+                await asyncio.wait_for(self._fixed.wait(), 1.0)
         await writer.drain()
 
     async def _say(
@@ -365,7 +365,7 @@ def _write_head(writer: asyncio.StreamWriter, status: int, length: int, media_ty
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """RST instead of FIN: closing with a linger time of nothing."""
+    """RST instead of FIN: closes with a linger time of zero."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 

@@ -1,4 +1,4 @@
-"""The sandbox on a port, watched: what was asked is counted, and a hook is told of each moment of a job's way."""
+"""The sandbox on a port, observed: requests are counted, and a hook is called at each moment of a job."""
 
 import json
 import sqlite3
@@ -45,7 +45,7 @@ async def _nothing(_moment: Moment, _path: str) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """A job that the gateway took."""
+    """A job that the gateway accepted."""
 
     id: str
     gateway: str
@@ -54,7 +54,7 @@ class Paid:
 
 
 class WatchedGateway:
-    """Every clip is another, some hundred kilobytes large and a valid MP4."""
+    """The sandbox behind a counting middleware. Each clip is different, some hundred kilobytes and a valid MP4."""
 
     def __init__(self, state_dir: Path, seconds: float) -> None:
         self.moments: Counter[Moment] = Counter()
@@ -70,7 +70,7 @@ class WatchedGateway:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What sends a server here, with keys of its own."""
+        """Environment variables that point a server here, with its own keys."""
         return KEYS | {name.replace("_API_KEY", "_BASE_URL"): self.base_url for name in KEYS}
 
     def paid(self) -> list[Paid]:
@@ -79,7 +79,7 @@ class WatchedGateway:
         return [Paid(row[0], row[1], row[2], json.loads(row[3])["shot"]["prompt"]) for row in rows]
 
     def let_pass(self, time: timedelta) -> None:
-        """As if every job had been submitted so much earlier."""
+        """Make every job look as if it had been submitted that much earlier."""
         with closing(self._connect()) as db, db:
             db.execute(
                 "UPDATE jobs SET submitted_at = submitted_at - ?1,"
@@ -121,7 +121,7 @@ class WatchedGateway:
             await self.on_moment(moment, path)
 
     def _put_clip(self, path: str) -> None:
-        """In place of a rendering, which would take the test's time."""
+        """Replaces the rendering, which would be slow."""
         clip = self._state_dir / "clips" / path.rpartition("/")[2]
         if not clip.exists():
             part = clip.with_suffix(f".{threading.get_ident()}.part")
@@ -130,7 +130,7 @@ class WatchedGateway:
 
 
 def clip_of(job_id: str) -> bytes:
-    """A clip like no other: the preview and a box of free space that names the job."""
+    """A unique clip: the preview and a box of free space that names the job."""
     body = job_id.encode().ljust(PADDING, b"\0")
     return PREVIEW + struct.pack(">I4s", len(body) + 8, b"free") + body
 
@@ -153,7 +153,7 @@ def watched_gateway(state_dir: Path, seconds: float) -> Generator[WatchedGateway
 
 
 def _moments_of(method: str, path: str) -> tuple[Moment | None, Moment | None, Moment | None]:
-    """What is told before a request is answered, within its answer, and after it."""
+    """The moments before a response, within it, and after it."""
     if method == "POST":
         if path == "/upload-asset":
             return None, None, None

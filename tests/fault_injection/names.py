@@ -1,4 +1,4 @@
-"""Names of hosts for tests: they lead to this machine, until one is forgotten."""
+"""Host names for tests: they resolve to this machine, until one is removed."""
 
 import socket
 from collections.abc import Generator

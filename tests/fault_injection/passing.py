@@ -11,7 +11,7 @@ from hailuo_mcp.core.job import Job
 
 
 def let_pass(ledger: Path, time: timedelta) -> None:
-    """As if everything in the ledger had been written so much earlier."""
+    """Make everything in the ledger look as if it had been written that much earlier."""
     with closing(sqlite3.connect(ledger, timeout=30)) as db, db:
         for (document,) in db.execute("SELECT document FROM jobs").fetchall():
             job = _earlier(Job.model_validate_json(document), time)

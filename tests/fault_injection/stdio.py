@@ -1,4 +1,4 @@
-"""A real server on stdio, and a client small enough to lose it at any moment."""
+"""A real server on stdio, and a client that survives its death at any moment."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ class StdioServer:
             os.kill(self.pid, signal.SIGKILL)
 
     async def gone(self) -> int:
-        """Wait for the process to end, and for all it said. Returns its exit code."""
+        """Wait for the process to end, and for all its output. Returns its exit code."""
         code = await self._process.wait()
         await self._reading
         return code
@@ -95,7 +95,7 @@ class StdioServer:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ServerGoneError())
-                waiting.exception()  # nobody may be left to fetch it
+                waiting.exception()  # no one may be left to fetch it
 
 
 @asynccontextmanager

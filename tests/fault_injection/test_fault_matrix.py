@@ -1,4 +1,4 @@
-"""Every fault at every step of every gateway, over real sockets, and with the product's own patience."""
+"""Every fault at every step of every gateway, over real sockets, with the product's own timeouts and retries."""
 
 import asyncio
 import io
@@ -44,7 +44,7 @@ async def _no_progress(*_: object) -> None: ...
 
 @dataclass(slots=True)
 class Cell:
-    """One fault at one step of one gateway, and what came of it."""
+    """One fault at one step of one gateway, and the outcome."""
 
     gateway: str
     step: Step
@@ -65,7 +65,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A client of the tools; keeps all that it is told."""
+    """A client of the tools; keeps all results."""
 
     session: Session
     cell: Cell
@@ -105,23 +105,23 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         if (cell.gateway, cell.step) in BEFORE:
             request_id = answer["request_id"]
             cell.outcome = await _break_later(cell, call, request_id)
-            await far_end.mend()
+            await far_end.fix()
         else:
             cell.outcome = outcome_of(answer)
-            await far_end.mend()
+            await far_end.fix()
             request_id = await _submit_again(cell, call, arguments, answer, far_end)
         answered = await call("get_status", request_id=request_id)
         cell.check("state" in answered, f"{request_id} does not answer: {answered.get('error')}")
-        lost_for_ever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
+        lost_forever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
         findable = cell.gateway == "segmind" and far_end.taken
-        cell.check(not (lost_for_ever and findable), "the history has it, and it was not found")
-        if not lost_for_ever:
+        cell.check(not (lost_forever and findable), "the history has it, and it was not found")
+        if not lost_forever:
             await _be_saved(cell, call, request_id)
-        await _count(cell, session, far_end, lost_for_ever=lost_for_ever)
+        await _count(cell, session, far_end, lost_forever=lost_forever)
 
 
 async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
-    """The job was taken well; the fault is at a later step."""
+    """The job was accepted; the fault is at a later step."""
     answer = await call("get_status", request_id=request_id)
     if cell.step is not Step.DOWNLOAD:
         return outcome_of(answer)
@@ -135,7 +135,7 @@ async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
 async def _submit_again(
     cell: Cell, call: Caller, arguments: dict[str, Any], first: dict[str, Any], far_end: FaultyGateway
 ) -> str:
-    """The same call once the gateway is well: a refused one goes through, an unconfirmed one is not sent twice."""
+    """The same call once the gateway is fixed: a refused one succeeds, an unconfirmed one is not sent twice."""
     sent_before = far_end.submissions
     again = await call("generate_video", **arguments)
     sent = far_end.submissions - sent_before
@@ -162,14 +162,14 @@ async def _be_saved(cell: Cell, call: Caller, request_id: str) -> None:
     cell.check(answer["state"] == "completed", f"a saved job is {answer['state']}")
 
 
-async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_for_ever: bool) -> None:
+async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_forever: bool) -> None:
     page = await session.ledger.page("", None, 100, frozenset({far_end.base_url}))
     known = {job.remote_id for job in page.jobs if job.remote_id}
     unconfirmed = [job for job in page.jobs if job.state == "unconfirmed"]
     cell.taken = len(far_end.taken)
     cell.check(far_end.keys == {KEYS[f"{cell.gateway.upper()}_API_KEY"]}, "the key was not sent as it should be")
     cell.check(cell.taken <= 1, f"{cell.taken} jobs were paid")
-    cell.check(cell.taken == 1 or lost_for_ever, "no job was taken at all")
+    cell.check(cell.taken == 1 or lost_forever, "no job was taken at all")
     lost = [taken for taken in far_end.taken if taken.remote_id not in known]
     cell.check(len(lost) <= len(unconfirmed), "a paid job is lost")
     names = [path.name for path in session.settings.output_dir.iterdir()]
@@ -178,7 +178,7 @@ async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_f
 
 @contextmanager
 def everything_logged() -> Generator[list[str]]:
-    """All that any library says, at its most talkative."""
+    """All log lines of all libraries, at the most verbose level."""
     said: list[str] = []
 
     class Keep(logging.Handler):
@@ -217,7 +217,7 @@ def shortened(outcome: Outcome) -> str:
 
 
 def table(cells: list[Cell]) -> str:
-    """Faults down, steps across; `+` says that the same call may be made again, `!` that it may not."""
+    """Faults as rows, steps as columns; `+` means that the same call may be repeated, `!` that it may not."""
     shown = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
     widths = [max(len(shortened(shown[*column, fault].outcome)) for fault in Fault) for column in STEPS]
     heads = [f"{gateway[:2]}:{step}" for gateway, step in STEPS]
@@ -244,7 +244,7 @@ async def test_no_fault_at_any_step_pays_twice_loses_a_job_or_shows_a_key(
     async def run(number: int, cell: Cell) -> None:
         directory = tmp_path / str(number)
         try:
-            if cell.fault in SLOW:  # they do nothing but wait
+            if cell.fault in SLOW:  # they only wait
                 await go_through(cell, directory, names)
             else:
                 async with huge if cell.fault is Fault.HUGE else places:

@@ -1,4 +1,4 @@
-"""Servers are killed at the worst moments, again and again; what was paid for is on disk in the end, and paid once."""
+"""Servers are killed repeatedly at the worst moments; every paid clip is on disk in the end, and paid for once."""
 
 import asyncio
 import os
@@ -26,14 +26,14 @@ SEED = 20261121
 KILLS, PROMPTS = 50, 200
 NEW_IN_A_LIFE, OLD_IN_A_LIFE = 4, 6
 LIFE_SECONDS = 6.0
-"""A server whose moment does not come by then is killed all the same."""
+"""A server whose moment has not come after this time is killed anyway."""
 LAST_LIFE_SECONDS = 120.0
 MOMENTS = tuple(moment for moment in Moment if moment is not Moment.HISTORY_ASKED)
 
 
 @dataclass(slots=True)
 class Errand:
-    """One clip that somebody wants: called for until it is there."""
+    """One clip that a user wants: requested until it is there."""
 
     prompt: str
     model: str
@@ -45,7 +45,7 @@ class Errand:
         return bool(self.job.get("video_path"))
 
     async def go(self, server: StdioServer) -> None:
-        """What an assistant does: the same call again as long as there is no id, then questions."""
+        """What an assistant does: repeat the same call until there is an id, then poll."""
         while self.request_id is None:
             answer = await server.call("generate_video", model=self.model, prompt=self.prompt)
             self.request_id = answer.get("request_id")
@@ -57,7 +57,7 @@ class Errand:
 
 
 class Killer:
-    """Kills a process a little after the n-th of some moment."""
+    """Kills a process shortly after the n-th occurrence of a moment."""
 
     def __init__(self, gateway: WatchedGateway, dice: random.Random) -> None:
         self._dice = dice
@@ -172,7 +172,7 @@ async def test_fifty_kills_lose_no_paid_clip_and_pay_none_twice(tmp_path: Path, 
 
 
 async def _settled(work: list[asyncio.Task[None]], errands: list[Errand], gateway: WatchedGateway) -> None:
-    """All clips are there, but for submissions of which nobody can find anything."""
+    """Waits until all clips are there, except for submissions that cannot be found."""
     while True:
         await asyncio.sleep(0.5)
         open_ones = [errand for errand, task in zip(errands, work, strict=True) if not task.done()]
@@ -182,7 +182,7 @@ async def _settled(work: list[asyncio.Task[None]], errands: list[Errand], gatewa
 
 
 def _make_old(directory: Path) -> list[Path]:
-    """Files that are no clips, as if they had been left there two hours ago."""
+    """Make leftover files that are not clips look two hours old."""
     left_behind = [path for path in directory.iterdir() if path.suffix != ".mp4"]
     for path in left_behind:
         moment = path.stat().st_mtime - 7200

@@ -1,4 +1,4 @@
-"""Eight processes on one ledger, all asked for the same clips at the same moment."""
+"""Eight processes on one ledger, all submitting the same clips at the same moment."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ Answers = dict[str, tuple[str, str]]
 
 
 async def submit_together(gateway: WatchedGateway, home: Path, **variables: str) -> list[Answers]:
-    """What each process was answered for each prompt."""
+    """The result of each process for each prompt."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
         **gateway.environment,
@@ -71,11 +71,11 @@ async def test_of_the_same_call_in_eight_processes_one_is_sent(tmp_path: Path, f
     [
         ({"HAILUO_MCP_MAX_JOBS_PER_DAY": "50"}, 50),
         ({"HAILUO_MCP_MAX_USD_PER_DAY": "12.50"}, int(12.5 / PRICE_USD)),
-        # Not a duplicate among them: the budget alone has to hold.
+        # No duplicates among them: only the budget limits them.
         ({"HAILUO_MCP_MAX_USD_PER_DAY": "9", "HAILUO_MCP_DUPLICATE_WINDOW_SECONDS": "0"}, int(9 / PRICE_USD)),
     ],
 )
-async def test_a_budget_is_spent_to_its_last_place_and_never_beyond_by_eight_processes(
+async def test_eight_processes_spend_a_budget_fully_and_never_exceed_it(
     tmp_path: Path, figures: Callable[[str], None], variables: dict[str, Any], most: int
 ) -> None:
     with watched_gateway(tmp_path / "gateway", seconds=600) as gateway:

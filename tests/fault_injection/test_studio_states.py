@@ -1,4 +1,4 @@
-"""A studio driven at random: submitted to, crashed, restarted, robbed of its ledger and its files, while hours pass."""
+"""A session driven at random: it submits, crashes, restarts, and loses its ledger and its files, while hours pass."""
 
 import asyncio
 import sqlite3
@@ -31,7 +31,7 @@ EXAMPLES, STEPS = 25, 40
 JOB_SECONDS = 60.0
 WINDOW = timedelta(minutes=10)
 STILL_BEING_SENT = timedelta(seconds=40)
-"""After this, a submission without an answer is no longer believed to be under way."""
+"""After this, a submission without a response no longer counts as in progress."""
 SEGMIND_KEEPS_SECONDS = 3600
 T = TypeVar("T")
 Call = tuple[str, str]
@@ -54,7 +54,7 @@ totals: Counter[str] = Counter()
 
 
 class Life:
-    """A studio in an event loop of its own. A crash is that nobody runs the loop any more."""
+    """A session in its own event loop. To crash it is to stop running the loop."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self._loop = asyncio.new_event_loop()
@@ -80,7 +80,7 @@ class Life:
         return self._loop.run_until_complete(work)
 
     def leave_behind(self, work: Coroutine[Any, Any, object], until: Callable[[], bool]) -> None:
-        """Begin something, and see it no further than that."""
+        """Start something, and abandon it at that point."""
         self._left = self._loop.create_task(work)
 
         async def watch() -> None:
@@ -103,7 +103,7 @@ class Life:
 
 
 class StudioMachine(RuleBasedStateMachine):
-    """What the gateway took and what the ledger knows are held against each other after every step."""
+    """Compares the gateway's jobs with the ledger's after every step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,16 +123,16 @@ class StudioMachine(RuleBasedStateMachine):
 
     @rule(call=calls)
     def submit(self, call: Call) -> None:
-        standing = self._standing(call)
+        existing = self._duplicates_of(call)
         before = self._gateway.submissions
         submitted = self._generate(call)
-        assert submitted.duplicate is bool(standing)
-        assert self._gateway.submissions - before == (0 if standing else 1)
-        if standing:
-            assert submitted.job.id in standing
+        assert submitted.duplicate is bool(existing)
+        assert self._gateway.submissions - before == (0 if existing else 1)
+        if existing:
+            assert submitted.job.id in existing
 
     @rule(call=calls)
-    def submit_anew(self, call: Call) -> None:
+    def submit_again(self, call: Call) -> None:
         before = self._gateway.submissions
         assert not self._generate(call, force_new=True).duplicate
         assert self._gateway.submissions - before == 1
@@ -181,7 +181,7 @@ class StudioMachine(RuleBasedStateMachine):
 
     @rule(call=calls)
     def crash_before_the_answer(self, call: Call) -> None:
-        """The gateway has taken the job; nobody will ever hear of it."""
+        """The gateway has accepted the job; its response is lost."""
         before = self._gateway.moments[Moment.SUBMISSION_TAKEN]
 
         async def hold(moment: Moment, _path: str) -> None:
@@ -261,7 +261,7 @@ class StudioMachine(RuleBasedStateMachine):
             assert now.state is before.state or not before.state.is_terminal or recalled
             assert before.remote_id in (None, now.remote_id)
             assert now.has_clip or not before.has_clip
-            # An estimate may give way to a report, or to a failure that costs nothing; nothing else makes it less.
+            # A report, or a failure that costs nothing, may replace an estimate; nothing else lowers it.
             assert now.cost_estimate >= before.cost_estimate - 1e-9 or now.not_charged or now.cost_usd is not None
         self._seen = jobs
 
@@ -276,7 +276,7 @@ class StudioMachine(RuleBasedStateMachine):
         return submitted
 
     def _ask(self, request_id: str, seconds: float) -> None:
-        """Raises nothing, unless neither the ledger nor the gateway has the job any more."""
+        """Raises only if neither the ledger nor the gateway has the job any more."""
         try:
             job = self._life.run(self._life.session.status(request_id, seconds))
         except UnknownRequest:
@@ -293,8 +293,8 @@ class StudioMachine(RuleBasedStateMachine):
         forgotten = job is not None and job.phase(time.time(), keeps) is Phase.GONE
         return forgotten and remote_id in self._orphans
 
-    def _standing(self, call: Call) -> set[str]:
-        """Jobs that stand for another identical call, by the documents."""
+    def _duplicates_of(self, call: Call) -> set[str]:
+        """Jobs that an identical call would return, by the documentation."""
         now, (model, prompt) = utc_now(), call
         return {
             job.id
@@ -314,7 +314,7 @@ class StudioMachine(RuleBasedStateMachine):
             return [Job.model_validate_json(document) for (document,) in db.execute("SELECT document FROM jobs")]
 
     def _picked(self, pick: int) -> str:
-        """An id by its place, which is the same when a run is repeated."""
+        """An id by its position, which is the same when a run is repeated."""
         return list(self._ids)[pick % len(self._ids)]
 
     def _let_pass(self, time: timedelta) -> None:
@@ -329,7 +329,7 @@ def arguments(call: Call) -> dict[str, Any]:
     return {"model": model, "prompt": prompt, **picture}
 
 
-def test_whatever_happens_to_a_studio_every_paid_job_is_known_once_and_nothing_goes_backward(
+def test_whatever_happens_every_paid_job_is_known_once_and_no_state_goes_backward(
     figures: Callable[[str], None],
 ) -> None:
     totals.clear()

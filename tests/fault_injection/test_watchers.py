@@ -1,4 +1,4 @@
-"""Servers that nobody asks anything save what finishes, once, and take over from one that is gone."""
+"""Servers without any calls save what finishes, once, and take over the jobs of a server that died."""
 
 import asyncio
 import threading
@@ -28,14 +28,14 @@ def gateway(tmp_path: Path) -> Generator[WatchedGateway]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the ledger of all servers is."""
+    """The address of the ledger that all servers share."""
     return (
         request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{ledger_of(tmp_path)}"
     )
 
 
 async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
-    """Jobs of a process that watches nothing, and is gone."""
+    """Submit jobs from a process that polls nothing, and ends."""
     settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
     async with open_session(settings) as session:
         for prompt in prompts:
@@ -55,7 +55,7 @@ def over(job: Job) -> bool:
 
 
 async def all_ended(url: str, seconds: float) -> float:
-    """Waits until every job is saved or has ended without a clip; answers how long that took."""
+    """Waits until every job is saved or has ended without a clip; returns how long that took."""
     clock = asyncio.get_running_loop().time
     began = clock()
     async with asyncio.timeout(seconds):
@@ -77,7 +77,7 @@ async def age(gateway: WatchedGateway, url: str, time: timedelta) -> None:
         await let_pass_in_postgres(url, time)
 
 
-async def test_two_servers_that_nobody_asks_save_each_clip_once(
+async def test_two_servers_without_calls_save_each_clip_once(
     gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
     async with (
@@ -90,7 +90,7 @@ async def test_two_servers_that_nobody_asks_save_each_clip_once(
             server = (one, other)[number % 2]
             await server.call("generate_video", model=MODEL, prompt=f"kite number {number}")
         took = await all_ended(url, 60)
-        await asyncio.sleep(2.5)  # another round of both: whoever saves twice does it now
+        await asyncio.sleep(2.5)  # another round of both: a second save would happen now
     figures(f"10 clips saved {took:.0f} s after their submission by {sum(gateway.clips_asked.values())} downloads")
     assert saved_whole(gateway, tmp_path)
     assert set(gateway.clips_asked.values()) == {1}

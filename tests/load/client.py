@@ -1,5 +1,5 @@
-"""A client as a sensible agent is one: real MCP over HTTP, with a token; several jobs at a time; and what is cut is
-asked again, but never submitted again without a look at what became of the first."""
+"""A client that behaves like a sensible agent: real MCP over HTTP, with a token, and several jobs at a time. It repeats
+a call that was cut off, but never submits again without checking what happened to the first submission."""
 
 import time
 from collections import Counter
@@ -30,7 +30,7 @@ WITHOUT_HISTORY = "aimlapi/"
 
 @dataclass(slots=True)
 class Log:
-    """What all clients met."""
+    """What all clients observed."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {"generate_video": [], "get_status": []})
     """Of answered calls; a `get_status` that waits is none of these."""
@@ -43,13 +43,13 @@ class Log:
     unconfirmed: set[str] = field(default_factory=set[str])
     """Prompts whose jobs stayed unconfirmed, at a gateway without a history."""
     states: dict[str, str] = field(default_factory=dict[str, str])
-    """The last that was heard of each job, by prompt."""
+    """The last known state of each job, by prompt."""
     wrong: list[str] = field(default_factory=list[str])
-    """Answers that no sensible client could go on from."""
+    """Responses that leave a sensible client without a next step."""
 
 
 class Line:
-    """The SDK's client, and a new one when an answer breaks off in its middle: that ends the one it came to."""
+    """The SDK's client, and a new one after a response breaks off, because that ends the client."""
 
     def __init__(self, url: str, token: str, log: Log) -> None:
         self._url, self._token, self._log = url, token, log
@@ -127,7 +127,7 @@ class Agent:
             if state == "unconfirmed":
                 in_vain += facts["elapsed_seconds"] > GIVE_UP_AFTER_SECONDS + wait
                 if in_vain >= GIVE_UP_AFTER_ANSWERS and model.startswith(WITHOUT_HISTORY):
-                    self._log.unconfirmed.add(prompt)  # nothing more will come: it says so
+                    self._log.unconfirmed.add(prompt)  # final: the result says so
                     return
                 if in_vain >= GIVE_UP_AFTER_ANSWERS:
                     self._log.met["submitted anew, for the history has no trace"] += 1
@@ -154,7 +154,7 @@ class Agent:
             await anyio.sleep(PAUSE_SECONDS)
 
     async def _ask(self, line: Line, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask, and ask again where the call was cut: that costs nothing."""
+        """Make a free call, and repeat it where it was cut off."""
         while True:
             facts = await self._once(line, tool, arguments)
             if facts is not None and "error" in facts and "state" not in facts and facts["error"]:

@@ -1,5 +1,5 @@
-"""`hailuo-mcp` as it is, whose HTTP server also writes down the tasks of its event loop, one a line: what a soak cannot
-see from outside. The file is named by HAILUO_TEST_TASKS."""
+"""`hailuo-mcp`, with an HTTP server that also writes the tasks of its event loop to a file, one per line: a soak test
+cannot see them from outside. The file is named by HAILUO_TEST_TASKS."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""Servers of a team as processes of their own, which may be killed, and start again in their old place."""
+"""Several servers as separate processes, which can be killed and restarted on the same port."""
 
 import socket
 import subprocess
@@ -57,7 +57,7 @@ class Process:
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL: nothing is finished."""
+        """Send SIGKILL."""
         if self._process:
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""nginx with the file that `deploy/` offers operators, on loopback and without TLS; in front of the sandbox too, where
+"""nginx with the configuration from `deploy/`, on loopback and without TLS; in front of the sandbox too, where
 its log counts what the gateway was asked."""
 
 import re
@@ -33,7 +33,7 @@ GATEWAY = """
 
 
 def find_nginx() -> str:
-    """Fails the test where there is none: it is nowhere skipped in silence."""
+    """Fails the test where nginx is missing, rather than skipping it."""
     found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if found is None:
         pytest.fail("this test needs nginx: apt-get install -y --no-install-recommends nginx-light")

@@ -1,4 +1,4 @@
-"""How large a heavy run is, and how its figures are put."""
+"""The size of a load test, and how its figures are formatted."""
 
 import os
 import statistics
@@ -14,7 +14,7 @@ def share() -> float:
 
 
 def sized(full: int, least: int = 1) -> int:
-    """So many of what there are `full` of at full size."""
+    """`full`, scaled by the share."""
     return max(least, round(full * share()))
 
 

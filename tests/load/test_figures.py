@@ -1,4 +1,4 @@
-"""The figures that are promised, by the benchmarks that measure them."""
+"""The promised figures, measured by the benchmarks."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from tests.load.size import share, sized
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 
-def test_get_status_is_not_much_slower_than_the_least_that_a_server_can_do(figures: Callable[[str], None]) -> None:
+def test_get_status_is_not_much_slower_than_a_minimal_server(figures: Callable[[str], None]) -> None:
     measured = throughput.run(sized(40), 100)
     figures("\n".join(f"{name}: {row}" for name, row in measured.items()))
-    for row in measured.values():  # the server's own time tells the same where the machine is busy
+    for row in measured.values():  # the server's own time, for a busy machine
         assert max(row["ratio"], row["cpu_ratio"]) >= throughput.AIM
 
 

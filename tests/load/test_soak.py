@@ -1,7 +1,8 @@
-"""A long day in a short time: many short jobs through one server, and clients that come and go, listen, and give up.
-What it holds at the end is what it held early on.
+"""A soak test: many short jobs on one server, with clients that connect and leave, subscribe, and cancel calls. At the
+end the server holds no more memory, tasks, files and sockets than early on.
 
     HAILUO_MCP_LOAD_SHARE=1 uv run pytest tests/load/test_soak.py -m slow -n 0 --timeout 1200
+
 """
 
 import os
@@ -32,7 +33,7 @@ JOB_SECONDS = 0.2
 MODEL = "aimlapi/hailuo-02"
 SAMPLE_EVERY_SECONDS = 0.5
 QUIET_WITHIN_SECONDS = 30.0
-"""Connections that nobody uses are closed by then."""
+"""Idle connections are closed within this time."""
 ONCE = Counter(["_shutdown_watcher"])
 """The library that sends streams begins one such task with its first stream, for all of them."""
 RSS_GROWTH_MAX = 1.05
@@ -44,7 +45,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(SECONDS *
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a server holds at one moment. Now and then that is more for an instant: a look at jobs that are due."""
+    """What a server holds at one moment. It can be briefly more, while the server checks which jobs are due."""
 
     tasks: Counter[str]
     """By the names of what they run."""
@@ -65,7 +66,7 @@ class Held:
 
 @dataclass(slots=True)
 class Watched:
-    """A server, as it looks from outside."""
+    """A server, observed from outside."""
 
     process: psutil.Process
     tasks_file: Path
@@ -129,7 +130,7 @@ async def test_an_hour_of_short_jobs_leaves_no_task_no_socket_and_no_memory_behi
 
 
 async def _quiet(watched: Watched, before: Held | None) -> Held:
-    """The least that is held while nobody calls, until it is no more than before or time is up."""
+    """The least that the server holds while idle; returns once that is no more than before, or when time is up."""
     least = watched.held
     with anyio.move_on_after(QUIET_WITHIN_SECONDS if before else 8.0):
         while before is None or not least.is_within(before):
@@ -153,7 +154,7 @@ async def _rounds(url: str, met: Counter[str], seconds: float) -> None:
 
 
 async def _visit(url: str, met: Counter[str], name: str, era: Era) -> None:
-    """One client: some jobs to their ends, one wait that it gives up, news that it listens to; then it is gone."""
+    """One client: some jobs to their ends, a wait that it cancels, a subscription; then it disconnects."""
     met["clients"] += 1
     async with (
         httpx2.AsyncClient(timeout=60) as web,

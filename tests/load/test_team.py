@@ -1,15 +1,16 @@
-"""A team's night: five servers behind nginx on one PostgreSQL, while servers are killed and the database restarts.
+"""Five servers behind nginx on one PostgreSQL, while servers are killed and the database restarts.
 
 HAILUO_MCP_LOAD_SHARE=1 uv run pytest tests/load/test_team.py -m slow -n 0 --timeout 3600
 """
 
 import os
 import re
+import sqlite3
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,14 +49,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if s
 
 @pytest.fixture
 def own_postgres() -> Generator[Postgres]:
-    """A server of one's own: it is restarted. Its user may not look into pytest's directories."""
+    """A separate database server, because the test restarts it. Its user may not read pytest's directories."""
     with started_postgres(Path(tempfile.gettempdir()) / f"hailuo-postgres-{uuid4().hex}") as server:
         yield server
 
 
 @pytest.fixture
 def gateways(tmp_path: Path) -> Generator[Path]:
-    """Where the sandbox keeps its jobs: in memory where that can be, for it is not the gateways' disk that is tried."""
+    """Where the sandbox keeps its jobs: in memory where possible, because the test is not about the gateways' disk."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as directory:
         yield Path(directory)
@@ -79,7 +80,7 @@ def _token(tenant: int) -> str:
 
 
 def _tenants_file(directory: Path) -> Path:
-    """Each tenant has accounts of its own at the gateways, as teams do."""
+    """Each tenant has its own accounts at the gateways, as teams do."""
     file = directory / "tenants.toml"
     file.write_text(
         "".join(
@@ -158,7 +159,7 @@ async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and
             async with anyio.create_task_group() as chaos:
                 chaos.start_soon(_kill_in_turns, running)
                 chaos.start_soon(_restart_once, own_postgres, log, len(everything))
-                with anyio.move_on_after(ENDS_WITHIN_SECONDS):  # what is missing then is told below
+                with anyio.move_on_after(ENDS_WITHIN_SECONDS):  # what is missing then is reported below
                     async with anyio.create_task_group() as working:
                         for client, own in prompts.items():
                             agent = Agent(running.url, _token(client % TENANTS), f"client {client}", log)
@@ -226,9 +227,12 @@ def _cpu() -> tuple[float, float]:
 
 
 def _taken(directory: Path) -> list[SandboxJob]:
-    """What the gateways took, by their own store."""
-    store = Store(directory / "sandbox.sqlite3")
-    return store._all("SELECT record FROM jobs")  # pyright: ignore[reportPrivateUsage]
+    """The jobs that the gateways accepted, from their own store."""
+    path = directory / "sandbox.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        ids = [job_id for (job_id,) in db.execute("SELECT id FROM jobs")]
+    store = Store(path)
+    return [job for job_id in ids if (job := store.get(job_id))]
 
 
 def _report(

@@ -8,7 +8,7 @@ from typing import Any
 from hailuo_mcp.core.caller import key_header
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
-from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, JsonSchema, ModelSpec, Price, shown
+from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, JsonSchema, ModelSpec, Price, repr_short
 from hailuo_mcp.gateways import Gateway
 
 Model = type[ModelSpec]
@@ -70,7 +70,7 @@ class Catalog:
                     return model
             if known := next((model for model in self.known if model.id == wanted), None):
                 raise UnknownModel(f"{known.id} is not enabled here.", self._how_to_enable(known))
-        raise UnknownModel(f"There is no model {shown(model_id)}.", f"Usable models: {self._usable_ids()}.")
+        raise UnknownModel(f"There is no model {repr_short(model_id)}.", f"Usable models: {self._usable_ids()}.")
 
     def known_model(self, model_id: str) -> Model | None:
         """Any model of this id, usable or not: jobs of a model that is off by now can still be polled."""

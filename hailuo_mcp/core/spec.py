@@ -267,7 +267,7 @@ class ModelSpec(BaseModel):
     def _explain(cls, error: ErrorDetails) -> tuple[str, str]:
         """One validation error as (what is wrong with which value, what to pass instead)."""
         name = str(error["loc"][0])
-        given = shown(error["input"])
+        given = repr_short(error["input"])
         match error["type"]:
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
@@ -393,7 +393,7 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECA
 _SHOWN_MAX = 60
 
 
-def shown(value: object) -> str:
+def repr_short(value: object) -> str:
     """A value as a message shows it: short, on one line, and quoted like JSON. What a `data:` URI holds is nobody's to
     read."""
     if isinstance(value, str):

@@ -32,7 +32,7 @@ from pydantic import BaseModel
 
 from hailuo_mcp.core.errors import CallerError, Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import shown
+from hailuo_mcp.core.spec import repr_short
 from hailuo_mcp.mcp import prompts, views
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.session import Session
@@ -160,7 +160,7 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))
             case _:
-                raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
+                raise MCPError(INVALID_PARAMS, f"Resource not found: {repr_short(uri)}", {"uri": uri})
     except HailuoError as error:
         code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
         told = session.redact(error)
@@ -188,7 +188,7 @@ async def complete(
         else:
             suggest = _VARIABLES.get((ref.uri, argument.name))
             if suggest is None:
-                raise MCPError(INVALID_PARAMS, f"{shown(ref.uri)} has no variable {shown(argument.name)}.")
+                raise MCPError(INVALID_PARAMS, f"{repr_short(ref.uri)} has no variable {repr_short(argument.name)}.")
             values = await suggest(session)
     except HailuoError as error:
         raise MCPError(INTERNAL_ERROR, views.error_text(session.redact(error).problem)) from None
@@ -223,7 +223,7 @@ def _decoded(encoded: str) -> str:
     try:
         return unquote(encoded, errors="strict")
     except UnicodeDecodeError:
-        raise UnknownRequest(f"{shown(encoded)} is no id: its percent-encoding is not UTF-8.") from None
+        raise UnknownRequest(f"{repr_short(encoded)} is no id: its percent-encoding is not UTF-8.") from None
 
 
 def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResult:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import JsonSchema, repr_name, shown
+from hailuo_mcp.core.spec import JsonSchema, repr_name, repr_short
 from hailuo_mcp.mcp import views
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.resources import video_link
@@ -211,7 +211,7 @@ async def _list_jobs(call: Call) -> CallToolResult:
     states = [s.value for s in State]
     if state is not None and (not isinstance(state, str) or state.lower() not in states):
         raise InvalidInput(
-            f"state must be one of {', '.join(states)}, got {shown(state)}.", "Leave state out to see all jobs."
+            f"state must be one of {', '.join(states)}, got {repr_short(state)}.", "Leave state out to see all jobs."
         )
     page = await call.session.jobs(
         State(state.lower()) if state else None, _whole(call.arguments, "limit", LIST_LIMIT, 1, LIST_LIMIT_MAX)
@@ -290,7 +290,7 @@ def _flag(arguments: dict[str, Any], name: str) -> bool:
     value = arguments.pop(name, False)
     if not isinstance(value, bool):
         raise InvalidInput(
-            f"{name} must be true or false, got {shown(value)}.", f"Pass {name} as true or false, or leave it out."
+            f"{name} must be true or false, got {repr_short(value)}.", f"Pass {name} as true or false, or leave it out."
         )
     return value
 
@@ -305,7 +305,7 @@ def _whole(arguments: Arguments, name: str, default: int, least: int, most: int)
         number = int(number)
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
         raise InvalidInput(
-            f"{name} must be a whole number from {least} to {most}, got {shown(value)}.",
+            f"{name} must be a whole number from {least} to {most}, got {repr_short(value)}.",
             f"Pass {name} between {least} and {most}.",
         )
     return number

@@ -27,7 +27,7 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, shown
+from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, repr_short
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
@@ -292,7 +292,7 @@ class Submitter:
         except ValueError:
             host = ""
         if not host:
-            raise InvalidInput(f"callback_url names no host: {shown(url)}.", "Pass callback_url as https://host/path.")
+            raise InvalidInput(f"callback_url names no host: {repr_short(url)}.", "Pass callback_url as https://host/path.")
         allowed = {name.lower() for name in self._settings.callback_hosts}
         if "*" not in allowed and host not in allowed:
             raise InvalidInput(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, PROMPT_MAX, JsonSchema, ModelSpec, describe, shown
+from hailuo_mcp.core.spec import CANONICAL, PROMPT_MAX, JsonSchema, ModelSpec, describe, repr_short
 from hailuo_mcp.gateways import Gateway, discover
 
 MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
@@ -406,7 +406,7 @@ def test_a_spec_without_figures_has_none() -> None:
     ],
 )
 def test_a_value_is_shown_short_on_one_line_and_without_a_pictures_bytes(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert repr_short(value) == text
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_a_schema_is_told_in_words(schema: JsonSchema, words: str) -> None:
 
 
 def test_a_number_too_large_to_write_out_is_told_as_such() -> None:
-    assert shown(10**5000) == "a very large number"
+    assert repr_short(10**5000) == "a very large number"
     with pytest.raises(InvalidInput, match="got a very large number"):
         MODELS["aimlapi/hailuo-02"].read({"prompt": "x", "duration": 10**5000})
 

@@ -21,7 +21,7 @@ from hailuo_mcp.core.spec import (
     PriceRule,
     SendsNull,
     repr_name,
-    shown,
+    repr_short,
 )
 from hailuo_mcp.gateways import Gateway
 
@@ -53,9 +53,9 @@ class Builder:
         gateway = self._gateways.get(entry.id.split("/")[0])
         if gateway is None:
             known = ", ".join(f"{name}/" for name in self._gateways)
-            raise WrongEntry((*place, "id"), f"id {shown(entry.id)} names no gateway; begin with one of {known}")
+            raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} names no gateway; begin with one of {known}")
         if where := self._taken.get(entry.id):
-            raise WrongEntry((*place, "id"), f"id {shown(entry.id)} {where}; choose another name")
+            raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} {where}; choose another name")
         shape = _shape(entry, place, gateway)
         facts = {
             "__module__": __name__,
@@ -78,7 +78,7 @@ def _shape(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[Mode
         return next(iter(gateway.shapes.values()))
     if entry.shape not in gateway.shapes:
         known = " or ".join(f'"{name}"' for name in gateway.shapes)
-        raise WrongEntry((*place, "shape"), f"{gateway.title} has no shape {shown(entry.shape)}; take {known}")
+        raise WrongEntry((*place, "shape"), f"{gateway.title} has no shape {repr_short(entry.shape)}; take {known}")
     return gateway.shapes[entry.shape]
 
 
@@ -132,10 +132,10 @@ def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, addresses_o
         )
     for index, value in enumerate(given):
         if not _among(value, possible):
-            message = f"{name} cannot have the value {shown(value)}; take from {_written(possible)}"
+            message = f"{name} cannot have the value {repr_short(value)}; take from {_written(possible)}"
             raise WrongEntry((*place, "values", index), message)
         if _among(value, tuple(given[:index])):
-            raise WrongEntry((*place, "values", index), f"{name} has the value {shown(value)} twice; remove one")
+            raise WrongEntry((*place, "values", index), f"{name} has the value {repr_short(value)} twice; remove one")
     literal: Any = Literal
     return Annotated[(literal[tuple(given)], *checks)], tuple(given)
 
@@ -151,7 +151,7 @@ def _check_presence(name: str, parameter: ParameterEntry, allowed: Values, place
         raise WrongEntry((*place, "default"), f"{name} has no default worth sending; remove this line")
     if default is not None and not _among(default, allowed):
         raise WrongEntry(
-            (*place, "default"), f"{name} cannot have the default {shown(default)}; take from {_written(allowed)}"
+            (*place, "default"), f"{name} cannot have the default {repr_short(default)}; take from {_written(allowed)}"
         )
     if parameter.null_sent and (default is not None or required):
         raise WrongEntry((*place, "null_sent"), f"null is never sent for {name}, which always has a value; remove this")
@@ -199,7 +199,7 @@ def _checked(values: Mapping[str, bool | int | str], place: Place, model: type[M
             raise WrongEntry((*place, name), f"{repr_name(name)} {what}; take from {choice}")
         possible = _possible(schemas[name]) or tuple(PRESENCE)
         if not _among(value, possible):
-            message = f"{name} never has the value {shown(value)}; take from {_written(possible)}"
+            message = f"{name} never has the value {repr_short(value)}; take from {_written(possible)}"
             raise WrongEntry((*place, name), message)
         checked[name] = value if _possible(schemas[name]) else PRESENCE[str(value)]
     return checked

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntry
-from hailuo_mcp.core.spec import Source, repr_name, shown
+from hailuo_mcp.core.spec import Source, repr_name, repr_short
 
 MODEL_ID = re.compile(r"[a-z0-9]+/[a-z0-9.-]+")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -23,7 +23,7 @@ _KINDS: tuple[str, ...] = get_args(get_type_hints(Source)["kind"])
 def _form(pattern: re.Pattern[str], cure: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise PydanticCustomError("form", "{given} {cure}", {"given": shown(text), "cure": cure})
+            raise PydanticCustomError("form", "{given} {cure}", {"given": repr_short(text), "cure": cure})
         return text
 
     return AfterValidator(check)
@@ -45,7 +45,7 @@ def _source(value: object) -> Source:
         raise PydanticCustomError(
             "form",
             "{given} does not say how it is known; begin with {kinds}, then what it was read in",
-            {"given": shown(value), "kinds": ", ".join(f"{kind}:" for kind in _KINDS)},
+            {"given": repr_short(value), "kinds": ", ".join(f"{kind}:" for kind in _KINDS)},
         )
     return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of them, as was seen above
 
@@ -146,7 +146,7 @@ def _wrong(error: ErrorDetails) -> WrongEntry:
             known = _keys_at(place[:-1])
             return WrongEntry(place, f"there is no key {name}; known here are {', '.join(known)}")
         case "literal_error":
-            return WrongEntry(place, f"{name} {shown(error['input'])} is unknown; take {error['ctx']['expected']}")  # pyright: ignore[reportTypedDictNotRequiredAccess]  pydantic always gives it
+            return WrongEntry(place, f"{name} {repr_short(error['input'])} is unknown; take {error['ctx']['expected']}")  # pyright: ignore[reportTypedDictNotRequiredAccess]  pydantic always gives it
         case kind if kind in _KINDS_OF_VALUE:
             return WrongEntry(place, f"{name} {_KINDS_OF_VALUE[kind]}")
         case "form":

@@ -8,7 +8,7 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
-from hailuo_mcp.core.spec import PROMPT_MAX, ModelSpec, shown
+from hailuo_mcp.core.spec import PROMPT_MAX, ModelSpec, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
@@ -37,7 +37,7 @@ def _number_of_shots(given: Given) -> int:
     text = given.get("shots", str(SHOTS))
     number = int(text) if text.isascii() and text.isdigit() else 0  # no longer than the argument may be
     if not 1 <= number <= SHOTS_MAX:
-        raise InvalidInput(f"shots must be a whole number from 1 to {SHOTS_MAX}, got {shown(text)}.", "")
+        raise InvalidInput(f"shots must be a whole number from 1 to {SHOTS_MAX}, got {repr_short(text)}.", "")
     return number
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, shown
+from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, repr_short
 from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
@@ -119,7 +119,7 @@ def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
         if twice:
-            raise _WrongLineError(line, f"{shown(twice[0])} is given twice.", "Give each parameter once.")
+            raise _WrongLineError(line, f"{repr_short(twice[0])} is given twice.", "Give each parameter once.")
         return dict(items)
 
     try:
@@ -131,7 +131,7 @@ def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _WrongLineError(line, "the line is no JSON.") from None
     if not isinstance(value, dict):
-        raise _WrongLineError(line, f"a shot is a JSON object, not {shown(value)}.")
+        raise _WrongLineError(line, f"a shot is a JSON object, not {repr_short(value)}.")
     return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
 
 
@@ -217,7 +217,7 @@ def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> It
 def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
         raise _WrongLineError(
-            line, f"{shown(name)} is no name for a shot.", f"Take 1–{NAME_MAX} printable characters without a slash."
+            line, f"{repr_short(name)} is no name for a shot.", f"Take 1–{NAME_MAX} printable characters without a slash."
         )
     if name.isdigit():
         raise _WrongLineError(

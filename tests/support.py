@@ -71,7 +71,7 @@ def catalog_for(**variables: str) -> Catalog:
 def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:
     """A call that names the model and gives it no more than it needs."""
     model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
-    needed = {"first_frame_image": PICTURE} if model.requires("first_frame_image") else {}
+    needed = {"first_frame_image": PICTURE} if model.is_required("first_frame_image") else {}
     return {"model": model_id, "prompt": "a red kite rises [Push in]", **needed, **more}
 
 

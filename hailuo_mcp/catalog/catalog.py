@@ -119,8 +119,8 @@ class Catalog:
             try:
                 model.read(arguments)
             except InvalidInput as refusal:
-                strange = sum(not model.takes(name) for name in arguments)
-                missing = sum(model.requires(name) and name not in arguments for name in IMAGE_PARAMETERS)
+                strange = sum(not model.accepts(name) for name in arguments)
+                missing = sum(model.is_required(name) and name not in arguments for name in IMAGE_PARAMETERS)
                 refusals.append(((refusal.problem.message.count(";") + missing, strange), refusal))
         _, closest = min(refusals, key=lambda pair: pair[0])
         problem = closest.problem
@@ -145,9 +145,9 @@ class Catalog:
                 problem.message, f"{problem.hint} Or take {' or '.join(others)}, which accepts these arguments."
             )
         takers = [
-            f"{name}: {', '.join(other.id for other in self.usable if other.takes(name)) or 'no usable model'}"
+            f"{name}: {', '.join(other.id for other in self.usable if other.accepts(name)) or 'no usable model'}"
             for name in arguments
-            if name in CANONICAL and not model.takes(name)
+            if name in CANONICAL and not model.accepts(name)
         ]
         return (
             InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
@@ -173,7 +173,7 @@ class Catalog:
         """The parameters of all usable models as one flat set of properties; each says which models take it."""
         properties: dict[str, JsonSchema] = {}
         for name, canonical in CANONICAL.items():
-            takers = [model for model in self.usable if model.takes(name)]
+            takers = [model for model in self.usable if model.accepts(name)]
             if not takers and name != "prompt":
                 continue
             words = f"{canonical.meaning} {self._takers_in_words(takers)}."
@@ -209,7 +209,7 @@ class Catalog:
 
     def makes_in_words(self) -> str:
         """Which of the usable models work from text alone."""
-        from_text = [model for model in self.usable if not model.requires("first_frame_image")]
+        from_text = [model for model in self.usable if not model.is_required("first_frame_image")]
         if len(from_text) == len(self.usable):
             return "All make clips from text."
         if not from_text:
@@ -257,8 +257,8 @@ def price_samples(model: Model) -> list[ModelSpec]:
     """The model with every combination that its closed parameters can have, and with a first picture where it takes
     one: all of its prices and times."""
     schemas = model.property_schemas()
-    closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.requires(name)))}
-    needed = {name: PICTURE for name in schemas if model.requires(name) or name == "first_frame_image"}
+    closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.is_required(name)))}
+    needed = {name: PICTURE for name in schemas if model.is_required(name) or name == "first_frame_image"}
     specs: list[ModelSpec] = []
     for values in product(*closed.values()):
         given = {name: value for name, value in zip(closed, values, strict=True) if value is not None}

@@ -18,8 +18,8 @@ def best_for(models: Sequence[Model]) -> BestFor:
         "fastest": _least(times),
         "1080p": [name for name, specs in samples if any(getattr(s, "resolution", None) == "1080p" for s in specs)],
         "10s": [name for name, specs in samples if any(getattr(s, "duration", None) == 10 for s in specs)],
-        "last_frame": [model.id for model in models if model.takes("last_frame_image")],
-        "text_only": [model.id for model in models if not model.requires("first_frame_image")],
+        "last_frame": [model.id for model in models if model.accepts("last_frame_image")],
+        "text_only": [model.id for model in models if not model.is_required("first_frame_image")],
     }
 
 

@@ -238,7 +238,7 @@ class ModelSpec(BaseModel):
             InvalidInput: the message names every wrong value, the hint every cure.
         """
         problems: list[tuple[str, str]] = [
-            (f"{name} must not be null", f"pass {name}" if cls.requires(name) else f"leave {name} out")
+            (f"{name} must not be null", f"pass {name}" if cls.is_required(name) else f"leave {name} out")
             for name, value in arguments.items()
             if value is None and name in cls.model_fields and not cls.accepts_null(name)
         ]
@@ -296,11 +296,11 @@ class ModelSpec(BaseModel):
                 return f"{name} must be {wants}, got {given}", f"pass {name} as {wants}"
 
     @classmethod
-    def takes(cls, name: str) -> bool:
+    def accepts(cls, name: str) -> bool:
         return name in cls.model_fields
 
     @classmethod
-    def requires(cls, name: str) -> bool:
+    def is_required(cls, name: str) -> bool:
         return name in cls.model_fields and cls.model_fields[name].is_required()
 
     @classmethod
@@ -354,7 +354,7 @@ class ModelSpec(BaseModel):
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
             "properties": cls.property_schemas(),
-            "required": [name for name in cls.model_fields if cls.requires(name)],
+            "required": [name for name in cls.model_fields if cls.is_required(name)],
             "additionalProperties": False,
         }
         if cls.rules:

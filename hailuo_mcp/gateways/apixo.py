@@ -47,7 +47,7 @@ class ApixoModel(ModelSpec):
         outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
         if (first := self.wire_name("first_frame_image")) in inner:
             inner[first] = [inner[first]]
-        if self.takes("mode") or self.takes("resolution"):
+        if self.accepts("mode") or self.accepts("resolution"):
             inner.pop(self.wire_name("resolution"), None)
             inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"
             if self.tier == "pro":  # fixed at 6 s, and not to be said
@@ -55,7 +55,7 @@ class ApixoModel(ModelSpec):
         return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
 
     def record(self) -> dict[str, Any]:
-        return {**super().record(), **({"mode": self.tier} if self.takes("mode") else {})}
+        return {**super().record(), **({"mode": self.tier} if self.accepts("mode") else {})}
 
 
 class Hailuo23Fast(ApixoModel):

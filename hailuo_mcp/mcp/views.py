@@ -238,8 +238,8 @@ def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
         "makes": model.makes,
         "price_usd": [prices[0], prices[-1]] if prices else None,
         "typical_seconds": [times[0], times[-1]] if times else None,
-        "parameters": [name for name in model.model_fields if not model.requires(name)],
-        "required": [name for name in model.model_fields if model.requires(name)],
+        "parameters": [name for name in model.model_fields if not model.is_required(name)],
+        "required": [name for name in model.model_fields if model.is_required(name)],
     }
 
 

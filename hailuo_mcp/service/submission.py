@@ -252,7 +252,7 @@ class Submitter:
         """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
         named."""
         ours = self._links.callback(gateway.name, job.key) if self._links and gateway.callbacks else None
-        if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
+        if ours is None or not spec.accepts("callback_url") or getattr(spec, "callback_url", None):
             return spec
         return spec.model_copy(update={"callback_url": ours})
 

@@ -244,7 +244,7 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
     for name, prop in catalog.merged_properties().items():
-        takers = {model.id for model in catalog.usable if model.takes(name)}
+        takers = {model.id for model in catalog.usable if model.accepts(name)}
         words = re.fullmatch(rf".*(All models|All but {IDS}|For {IDS})\.(?: \w+: {IDS}\.)*", prop["description"])
         assert words, prop["description"]
         assert _meant(words[1], catalog) == takers
@@ -371,7 +371,7 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
     any string may name one, only URLs."""
     arguments: dict[str, Any] = {"prompt": "a cat"}
-    if model.requires("first_frame_image"):
+    if model.is_required("first_frame_image"):
         arguments["first_frame_image"] = PICTURE
     names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 6, *CANONICAL, "seed"]), max_size=5))
     for name in names:

@@ -41,7 +41,7 @@ def test_who_is_listed_takes_such_a_call_and_nobody_else(want: str, asked: dict[
     assert listed
     for model in ALL.usable:
         call = {"prompt": "a kite", **asked}
-        if want == "10s" and not model.takes("resolution"):
+        if want == "10s" and not model.accepts("resolution"):
             del call["resolution"]
         assert _takes(model, call) == (model.id in listed), model.id
 

@@ -59,7 +59,7 @@ spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "seed", "image_url", "Dura
 
 @st.composite
 def valid_calls(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
-    names = [n for n in VALID if model.requires(n) or (model.takes(n) and draw(st.booleans()))]
+    names = [n for n in VALID if model.is_required(n) or (model.accepts(n) and draw(st.booleans()))]
     call = {name: draw(st.sampled_from(VALID[name])) for name in names}
     assume(_accepts(model, call))
     return call
@@ -89,7 +89,7 @@ def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec])
     @given(arguments, spoilt, st.booleans())
     def agree(call: dict[str, Any], more: dict[str, Any], narrow: bool) -> None:
         if narrow:  # else nearly every call would hold a parameter that this model does not have
-            call = {name: value for name, value in call.items() if model.takes(name)}
+            call = {name: value for name, value in call.items() if model.accepts(name)}
         call = {**call, **more}
         assert schema.is_valid(call) == _accepts(model, call)
 
@@ -101,7 +101,7 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
     schema = schema_of(model)
     calls: list[dict[str, Any]] = [{"prompt": "x", "first_frame_image": PICTURE}]
     for name in ("duration", "resolution", "mode"):
-        calls += [{**call, name: value} for call in calls for value in VALID[name] if model.takes(name)]
+        calls += [{**call, name: value} for call in calls for value in VALID[name] if model.accepts(name)]
     accepted = [call for call in calls if schema.is_valid(call)]
     assert accepted == [call for call in calls if _accepts(model, call)]
     assert len(accepted) < len(calls) or not model.rules
@@ -132,7 +132,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         again = model.read(record)
         assert (again.wire(), again.record()) == (body, record)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
-        assert {name for name in defaults if not model.requires(name)} <= set(record)
+        assert {name for name in defaults if not model.is_required(name)} <= set(record)
 
     holds()
 
@@ -147,7 +147,7 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
         ("mode", "standard", ("Standard", "STANDARD ")),
         ("routing", "auto", ("Auto",)),
     ):
-        if model.takes(name):
+        if model.accepts(name):
             strict[name] = value
             for form in forms:
                 loose[name] = form
@@ -200,7 +200,7 @@ TAKEN = {
 
 @EVERY_MODEL
 def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelSpec]) -> None:
-    assert " ".join(name + "!" * model.requires(name) for name in model.model_fields) == TAKEN[model.id]
+    assert " ".join(name + "!" * model.is_required(name) for name in model.model_fields) == TAKEN[model.id]
     assert model.id.split("/")[0] in {gateway.name for gateway in discover() if model in gateway.models}
 
 
@@ -379,8 +379,8 @@ def test_a_spec_without_figures_has_none() -> None:
         {"prompt": "x"},
         ["prompt"],
     )
-    assert not Bare.takes("duration")
-    assert not Bare.requires("duration")
+    assert not Bare.accepts("duration")
+    assert not Bare.is_required("duration")
 
 
 # --- words --------------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ async def test_a_documented_pace_lets_half_go_at_once_and_then_holds() -> None:
 
 @pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
 def test_a_gateway_that_calls_back_takes_an_address_to_call_and_others_do_not(gateway: type[Gateway]) -> None:
-    assert {model.takes("callback_url") for model in gateway.models} == {gateway.callbacks}
+    assert {model.accepts("callback_url") for model in gateway.models} == {gateway.callbacks}
 
 
 def test_only_minimax_wants_its_challenge_back() -> None:

@@ -89,7 +89,7 @@ def connect(name: str, *steps: Step, key: str | None = KEY) -> tuple[Gateway, Sc
 def spec(model_id: str, **arguments: Any) -> ModelSpec:
     """A spec that is valid with as few arguments as the model needs."""
     model = MODELS[model_id]
-    needed = {"first_frame_image": IMAGE} if model.requires("first_frame_image") else {}
+    needed = {"first_frame_image": IMAGE} if model.is_required("first_frame_image") else {}
     return model.read({"prompt": "a cat [Push in]", **needed, **arguments})
 
 

@@ -44,7 +44,7 @@ def written(model: type[ModelSpec], name: str) -> str:
         schema = schemas[parameter]
         said: dict[str, Any] = {"source": "documented: the same page", "wire": model.wire_name(parameter)}
         said |= {"values": schema["enum"]} if "enum" in schema else {}
-        said |= {"required": True} if model.requires(parameter) else {}
+        said |= {"required": True} if model.is_required(parameter) else {}
         said |= {"null_sent": True} if model.accepts_null(parameter) else {}
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]

@@ -125,7 +125,7 @@ class Skylark(Gateway):
         return {"x-skylark-key": key}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/flights/{spec.remote_name}", spec.wire())
+        return self.post(f"/flights/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("flight")

@@ -377,7 +377,7 @@ class ModelSpec(BaseModel):
         """The parameters by canonical name, defaults included, absent ones left out."""
         return self.model_dump(mode="json", by_alias=False, exclude_none=True)
 
-    def wire(self) -> dict[str, Any]:
+    def to_body(self) -> dict[str, Any]:
         """The parameters by wire name. Every documented default is sent, so that what was asked is on record; what is
         absent is left out, unless the gateway documents null for it."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}

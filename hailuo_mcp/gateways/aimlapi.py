@@ -39,8 +39,8 @@ _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s p
 class _Model(ModelSpec):
     """A body with the model's name, and the resolution in capitals."""
 
-    def wire(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().wire()}
+    def to_body(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().to_body()}
         resolution = self.wire_name("resolution")
         return {name: value.upper() if name == resolution else value for name, value in body.items()}
 
@@ -156,7 +156,7 @@ class Aimlapi(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(_route(type(spec)), spec.wire())
+        return self.post(_route(type(spec)), spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("generation_id") or body.get("id")

@@ -41,8 +41,8 @@ class ApixoModel(ModelSpec):
         pro = getattr(self, "resolution", None) == "1080p"
         return getattr(self, "mode", None) or ("pro" if pro else "standard")
 
-    def wire(self) -> dict[str, Any]:
-        inner = super().wire()
+    def to_body(self) -> dict[str, Any]:
+        inner = super().to_body()
         callback = self.wire_name("callback_url")
         outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
         if (first := self.wire_name("first_frame_image")) in inner:
@@ -117,7 +117,7 @@ class Apixo(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.wire())
+        return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("data")).get("taskId")

@@ -44,8 +44,8 @@ _CALLED_BACK = Constraint(MINIMAX, "first sent a challenge to echo within 3 s; u
 class _Body(ModelSpec):
     """A body as the vendor takes it."""
 
-    def wire(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().wire()}
+    def to_body(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().to_body()}
         if self.wire_name("last_frame_image") in body:
             body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
         resolution = self.wire_name("resolution")
@@ -182,7 +182,7 @@ class Minimax(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post("/v1/video_generation", spec.wire())
+        return self.post("/v1/video_generation", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("task_id")

@@ -158,7 +158,7 @@ class Segmind(Gateway):
         return {"x-api-key": key}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/v2/{spec.remote_name}", spec.wire())
+        return self.post(f"/v2/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("request_id")

@@ -113,7 +113,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
     @given(valid_calls(model))
     def holds(call: dict[str, Any]) -> None:
         spec = model.read(call)
-        body = spec.wire()
+        body = spec.to_body()
         assert json.loads(json.dumps(body)) == body
         kinds = {
             "duration": int,
@@ -130,7 +130,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         assert None not in record.values()
         assert set(record) <= set(model.model_fields)
         again = model.read(record)
-        assert (again.wire(), again.record()) == (body, record)
+        assert (again.to_body(), again.record()) == (body, record)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
         assert {name for name in defaults if not model.is_required(name)} <= set(record)
 
@@ -151,8 +151,8 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
             strict[name] = value
             for form in forms:
                 loose[name] = form
-                assert model.read({**strict, name: form}).wire() == model.read(strict).wire()
-    assert model.read(loose).wire() == model.read(strict).wire()
+                assert model.read({**strict, name: form}).to_body() == model.read(strict).to_body()
+    assert model.read(loose).to_body() == model.read(strict).to_body()
 
 
 @EVERY_MODEL
@@ -160,7 +160,7 @@ def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelS
     spec = model.read({"prompt": "x", "first_frame_image": PICTURE})
     with pytest.raises(ValueError, match="frozen"):
         spec.prompt = "y"
-    for name in set(spec.wire()) - set(model.model_fields):
+    for name in set(spec.to_body()) - set(model.model_fields):
         with pytest.raises(InvalidInput, match=name):
             model.read({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
 
@@ -315,7 +315,7 @@ def test_apixos_resolution_is_another_way_to_say_mode() -> None:
     model = MODELS["apixo/hailuo-2.3-fast"]
 
     def mode(**more: Any) -> str:
-        return model.read({"prompt": "x", "first_frame_image": PICTURE, **more}).wire()["input"]["mode"]
+        return model.read({"prompt": "x", "first_frame_image": PICTURE, **more}).to_body()["input"]["mode"]
 
     assert mode() == mode(resolution="768p") == mode(mode="standard", resolution="768p") == "standard-image-to-video"
     assert mode(resolution="1080p") == mode(mode="pro") == mode(mode="pro", resolution="1080p") == "pro-image-to-video"
@@ -347,8 +347,8 @@ def test_the_vendors_matrix_of_models_resolutions_and_lengths_is_kept(model_id: 
 
 def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> None:
     model, both = MODELS["minimax/hailuo-02"], {"prompt": "x", "first_frame_image": PICTURE, **LAST}
-    assert model.read({"prompt": "x"}).wire()["fast_pretreatment"] is False
-    assert "fast_pretreatment" not in model.read({**both, "fast_pretreatment": False}).wire()
+    assert model.read({"prompt": "x"}).to_body()["fast_pretreatment"] is False
+    assert "fast_pretreatment" not in model.read({**both, "fast_pretreatment": False}).to_body()
     with pytest.raises(InvalidInput, match="last_frame_image with fast_pretreatment=true is not available"):
         model.read({**both, "fast_pretreatment": True})
 
@@ -374,7 +374,7 @@ def test_a_spec_without_figures_has_none() -> None:
 
     bare = Bare.read({"prompt": "x"})
     assert (bare.price(), bare.typical_seconds(), bare.advice()) == (None, None, [])
-    assert (bare.wire(), bare.record(), Bare.full_schema()["required"]) == (
+    assert (bare.to_body(), bare.record(), Bare.full_schema()["required"]) == (
         {"prompt": "x"},
         {"prompt": "x"},
         ["prompt"],

@@ -102,7 +102,7 @@ def lost_job(submitted: ModelSpec, gateway: Gateway, **fields: Any) -> Job:
     return Job(
         model=submitted.id,
         origin=gateway.origin,
-        body=submitted.wire(),
+        body=submitted.to_body(),
         created_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
         **fields,
     )

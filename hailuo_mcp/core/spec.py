@@ -373,7 +373,7 @@ class ModelSpec(BaseModel):
         """Sentences worth telling with the result; nothing here refuses the call."""
         return []
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The parameters by canonical name, defaults included, absent ones left out."""
         return self.model_dump(mode="json", by_alias=False, exclude_none=True)
 

@@ -54,8 +54,8 @@ class ApixoModel(ModelSpec):
                 inner.pop(self.wire_name("duration"), None)
         return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
 
-    def record(self) -> dict[str, Any]:
-        return {**super().record(), **({"mode": self.tier} if self.accepts("mode") else {})}
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), **({"mode": self.tier} if self.accepts("mode") else {})}
 
 
 class Hailuo23Fast(ApixoModel):

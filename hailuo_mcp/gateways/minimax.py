@@ -60,7 +60,7 @@ class _Official(_Body):
     remarks = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
 
     def price(self) -> Price | None:
-        facts = self.record()
+        facts = self.to_dict()
         usd = self.prices[facts["resolution"], facts["duration"]]
         return Price(usd, "exact", "MiniMax prices as public client code has them", _PRICED)
 

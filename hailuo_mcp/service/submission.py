@@ -74,11 +74,11 @@ class Prepared:
 
     @property
     def record(self) -> dict[str, Any]:
-        return self.with_pictures({name: picture.shown for name, picture in self.pictures.items()}).record()
+        return self.with_pictures({name: picture.shown for name, picture in self.pictures.items()}).to_dict()
 
     @property
     def fingerprint(self) -> str:
-        facts = self.with_pictures({name: picture.digest for name, picture in self.pictures.items()}).record()
+        facts = self.with_pictures({name: picture.digest for name, picture in self.pictures.items()}).to_dict()
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:

@@ -126,11 +126,11 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         }
         for part in (body, body.get("input", {})):
             assert all(type(part[name]) is kind for name, kind in kinds.items() if name in part)
-        record = spec.record()
+        record = spec.to_dict()
         assert None not in record.values()
         assert set(record) <= set(model.model_fields)
         again = model.read(record)
-        assert (again.to_body(), again.record()) == (body, record)
+        assert (again.to_body(), again.to_dict()) == (body, record)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
         assert {name for name in defaults if not model.is_required(name)} <= set(record)
 
@@ -374,7 +374,7 @@ def test_a_spec_without_figures_has_none() -> None:
 
     bare = Bare.read({"prompt": "x"})
     assert (bare.price(), bare.typical_seconds(), bare.advice()) == (None, None, [])
-    assert (bare.to_body(), bare.record(), Bare.full_schema()["required"]) == (
+    assert (bare.to_body(), bare.to_dict(), Bare.full_schema()["required"]) == (
         {"prompt": "x"},
         {"prompt": "x"},
         ["prompt"],

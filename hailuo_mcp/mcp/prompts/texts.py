@@ -121,7 +121,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
     asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
     spec = catalog.read(given.get("model"), asked).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that takes this"
-    sent = {name: value for name, value in spec.record().items() if name in options}
+    sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)
     return [
         *task,

@@ -45,7 +45,7 @@ def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
         spec = model.read(call)
     except InvalidInput as refusal:
         return (refusal.problem.message.replace("-twin", ""), refusal.problem.hint.replace("-twin", ""))
-    return spec.to_body(), spec.record(), spec.price()
+    return spec.to_body(), spec.to_dict(), spec.price()
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)

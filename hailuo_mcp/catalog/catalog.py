@@ -79,7 +79,7 @@ class Catalog:
     def gateway(self, model: Model) -> type[Gateway]:
         return next(gateway for gateway in self._gateways if gateway.name == model.id.split("/")[0])
 
-    def read(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
+    def parse(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
         """Validate a call; without a model id, choose the cheapest usable model that takes the arguments.
 
         Raises:
@@ -91,7 +91,7 @@ class Catalog:
             return self._choose(arguments)
         model = self.model(model_id)
         try:
-            return Choice(model.read(arguments))
+            return Choice(model.parse(arguments))
         except InvalidInput as refusal:
             raise self._with_alternatives(refusal, arguments, model) from None
 
@@ -117,7 +117,7 @@ class Catalog:
         refusals: list[tuple[tuple[int, int], InvalidInput]] = []
         for model in self.usable:
             try:
-                model.read(arguments)
+                model.parse(arguments)
             except InvalidInput as refusal:
                 strange = sum(not model.accepts(name) for name in arguments)
                 missing = sum(model.is_required(name) and name not in arguments for name in IMAGE_PARAMETERS)
@@ -132,7 +132,7 @@ class Catalog:
         specs: list[ModelSpec] = []
         for model in self.usable:
             try:
-                specs.append(model.read(arguments))
+                specs.append(model.parse(arguments))
             except InvalidInput:
                 continue
         return specs
@@ -263,7 +263,7 @@ def price_samples(model: Model) -> list[ModelSpec]:
     for values in product(*closed.values()):
         given = {name: value for name, value in zip(closed, values, strict=True) if value is not None}
         try:
-            specs.append(model.read({**needed, "prompt": "x", **given}))
+            specs.append(model.parse({**needed, "prompt": "x", **given}))
         except InvalidInput:
             continue
     return specs

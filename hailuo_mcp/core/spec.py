@@ -231,7 +231,7 @@ class ModelSpec(BaseModel):
     prompt: Prompt
 
     @classmethod
-    def read(cls, arguments: Mapping[str, Any]) -> Self:
+    def parse(cls, arguments: Mapping[str, Any]) -> Self:
         """Validate arguments by canonical name.
 
         Raises:
@@ -349,7 +349,7 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def full_schema(cls) -> JsonSchema:
-        """JSON Schema 2020-12 with the cross-field rules: accepts what `read` accepts, its leniencies aside."""
+        """JSON Schema 2020-12 with the cross-field rules: accepts what `parse` accepts, its leniencies aside."""
         schema: JsonSchema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",

@@ -125,7 +125,7 @@ class Submitter:
         Raises:
             UnknownModel, InvalidInput, InvalidImage: nothing was sent.
         """
-        choice: Choice = self._catalog.read(model, arguments)
+        choice: Choice = self._catalog.parse(model, arguments)
         spec = choice.spec
         gateway = self._gateways[spec.id.split("/")[0]]
         if not gateway.usable:

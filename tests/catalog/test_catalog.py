@@ -29,7 +29,7 @@ ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 
 def _refusal(catalog: Catalog, model: object, arguments: Mapping[str, Any]) -> HailuoError:
     with pytest.raises((InvalidInput, UnknownModel)) as refused:
-        catalog.read(model, arguments)
+        catalog.parse(model, arguments)
     return refused.value
 
 
@@ -92,7 +92,7 @@ def test_an_unknown_model_is_answered_with_the_ids_there_are(model: object) -> N
 
 
 def test_a_model_id_is_taken_in_any_letter_case() -> None:
-    assert ALL.read(" Segmind/Hailuo-02-FAST ", SEEN).spec.id == "segmind/hailuo-02-fast"
+    assert ALL.parse(" Segmind/Hailuo-02-FAST ", SEEN).spec.id == "segmind/hailuo-02-fast"
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
 def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_told(
     arguments: Mapping[str, Any], chosen: str
 ) -> None:
-    choice = ALL.read(None, arguments)
+    choice = ALL.parse(None, arguments)
     assert choice.spec.id == chosen
     (warning,) = choice.warnings
     assert f"No model was named: {chosen} was chosen" in warning
@@ -124,20 +124,20 @@ def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_tol
 
 def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named() -> None:
     offered = "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast,aimlapi/hailuo-02"
-    (warning,) = catalog_for(HAILUO_MCP_MODELS=offered).read(None, {**SEEN, "duration": 10, "prompt": "x"}).warnings
+    (warning,) = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**SEEN, "duration": 10, "prompt": "x"}).warnings
     assert warning == (
         "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
         "arguments (about $0.188, exact; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
         "540 s)."
     )
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
-    (warning,) = unpriced.read(None, SEEN).warnings
+    (warning,) = unpriced.parse(None, SEEN).warnings
     assert "apixo/hailuo-2.3-fast was chosen, the first of 2 usable models that take these arguments, none " in warning
 
 
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
-    (warning,) = catalog.read(None, {"prompt": "x", "resolution": "1080p"}).warnings
+    (warning,) = catalog.parse(None, {"prompt": "x", "resolution": "1080p"}).warnings
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
 
@@ -145,7 +145,7 @@ def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None
 def test_a_named_model_is_taken_without_a_warning() -> None:
     for model_id in MODEL_IDS:
         arguments = {name: value for name, value in arguments_for(model_id).items() if name != "model"}
-        choice = ALL.read(model_id, arguments)
+        choice = ALL.parse(model_id, arguments)
         assert (choice.spec.id, choice.warnings) == (model_id, ())
 
 
@@ -188,7 +188,7 @@ def test_a_refusal_names_the_models_that_would_take_the_arguments(
     refusal = _refusal(ALL, model, arguments)
     assert f"Or take {named}" in refusal.problem.hint
     for name in re.findall(r"[a-z]+/[a-z0-9.-]+\d[a-z0-9.-]*", refusal.problem.hint):
-        assert ALL.read(name.rstrip(".,"), arguments).spec.id == name.rstrip(".,")
+        assert ALL.parse(name.rstrip(".,"), arguments).spec.id == name.rstrip(".,")
 
 
 def test_where_no_model_takes_all_the_arguments_each_strange_one_is_told_where_it_belongs() -> None:
@@ -249,7 +249,7 @@ def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, s
         assert words, prop["description"]
         assert _meant(words[1], catalog) == takers
         for value in prop.get("enum", ()):
-            having = {m.id for m in catalog.usable if m.takes(name) and value in m.property_schemas()[name]["enum"]}
+            having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
             narrow = re.search(rf" {value}: ({IDS})\.", prop["description"])
             assert (_meant(f"For {narrow[1]}", catalog) if narrow else takers) == having != set()
             assert (narrow is None) == (having == takers)
@@ -415,8 +415,8 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
     catalog = Catalog(discover(), settings_for(tmp_path))
     with pytest.raises(InvalidInput) as too_many:
-        catalog.read(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
+        catalog.parse(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
     assert "first_frame_image" not in too_many.value.problem.message
     with pytest.raises(InvalidInput) as wrong:
-        catalog.read(None, {"prompt": "a kite", "resolution": "720p"})
+        catalog.parse(None, {"prompt": "a kite", "resolution": "720p"})
     assert '"720p"' in wrong.value.problem.message

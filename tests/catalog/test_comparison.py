@@ -48,7 +48,7 @@ def test_who_is_listed_takes_such_a_call_and_nobody_else(want: str, asked: dict[
 
 def _takes(model: Model, call: Mapping[str, object]) -> bool:
     try:
-        model.read(call)
+        model.parse(call)
     except InvalidInput:
         return False
     return True

@@ -67,7 +67,7 @@ def valid_calls(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 
 def _accepts(model: type[ModelSpec], call: dict[str, Any]) -> bool:
     try:
-        model.read(call)
+        model.parse(call)
     except InvalidInput:
         return False
     return True
@@ -112,7 +112,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
     @given(valid_calls(model))
     def holds(call: dict[str, Any]) -> None:
-        spec = model.read(call)
+        spec = model.parse(call)
         body = spec.to_body()
         assert json.loads(json.dumps(body)) == body
         kinds = {
@@ -129,7 +129,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         record = spec.to_dict()
         assert None not in record.values()
         assert set(record) <= set(model.model_fields)
-        again = model.read(record)
+        again = model.parse(record)
         assert (again.to_body(), again.to_dict()) == (body, record)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
         assert {name for name in defaults if not model.is_required(name)} <= set(record)
@@ -151,18 +151,18 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
             strict[name] = value
             for form in forms:
                 loose[name] = form
-                assert model.read({**strict, name: form}).to_body() == model.read(strict).to_body()
-    assert model.read(loose).to_body() == model.read(strict).to_body()
+                assert model.parse({**strict, name: form}).to_body() == model.parse(strict).to_body()
+    assert model.parse(loose).to_body() == model.parse(strict).to_body()
 
 
 @EVERY_MODEL
 def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelSpec]) -> None:
-    spec = model.read({"prompt": "x", "first_frame_image": PICTURE})
+    spec = model.parse({"prompt": "x", "first_frame_image": PICTURE})
     with pytest.raises(ValueError, match="frozen"):
         spec.prompt = "y"
     for name in set(spec.to_body()) - set(model.model_fields):
         with pytest.raises(InvalidInput, match=name):
-            model.read({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
+            model.parse({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
 
 
 # --- what the specs say of themselves -----------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_a_merged_parameter_is_one_flat_type() -> None:
     ],
 )
 def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, Any], usd: float, kind: str) -> None:
-    price = MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).price()
+    price = MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).price()
     assert price is not None
     assert (price.usd, price.kind) == (usd, kind)
     assert price.source
@@ -284,7 +284,7 @@ def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, A
     ],
 )
 def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, Any]) -> None:
-    assert MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
+    assert MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
 
 
 @pytest.mark.parametrize(
@@ -298,13 +298,13 @@ def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, An
     ],
 )
 def test_the_typical_time_is_the_published_one(model_id: str, more: dict[str, Any], low: float, high: float) -> None:
-    seconds = MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).typical_seconds()
+    seconds = MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).typical_seconds()
     assert low <= (seconds or 0) <= high
 
 
 def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
     def advice(model_id: str, **more: Any) -> str:
-        return " ".join(MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).advice())
+        return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).advice())
 
     assert "last_frame_image may be ignored" in advice("segmind/hailuo-02-fast", last_frame_image=PICTURE)
     assert "may be refused" in advice("aimlapi/hailuo-02", resolution="1080p")
@@ -315,7 +315,7 @@ def test_apixos_resolution_is_another_way_to_say_mode() -> None:
     model = MODELS["apixo/hailuo-2.3-fast"]
 
     def mode(**more: Any) -> str:
-        return model.read({"prompt": "x", "first_frame_image": PICTURE, **more}).to_body()["input"]["mode"]
+        return model.parse({"prompt": "x", "first_frame_image": PICTURE, **more}).to_body()["input"]["mode"]
 
     assert mode() == mode(resolution="768p") == mode(mode="standard", resolution="768p") == "standard-image-to-video"
     assert mode(resolution="1080p") == mode(mode="pro") == mode(mode="pro", resolution="1080p") == "pro-image-to-video"
@@ -347,22 +347,22 @@ def test_the_vendors_matrix_of_models_resolutions_and_lengths_is_kept(model_id: 
 
 def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> None:
     model, both = MODELS["minimax/hailuo-02"], {"prompt": "x", "first_frame_image": PICTURE, **LAST}
-    assert model.read({"prompt": "x"}).to_body()["fast_pretreatment"] is False
-    assert "fast_pretreatment" not in model.read({**both, "fast_pretreatment": False}).to_body()
+    assert model.parse({"prompt": "x"}).to_body()["fast_pretreatment"] is False
+    assert "fast_pretreatment" not in model.parse({**both, "fast_pretreatment": False}).to_body()
     with pytest.raises(InvalidInput, match="last_frame_image with fast_pretreatment=true is not available"):
-        model.read({**both, "fast_pretreatment": True})
+        model.parse({**both, "fast_pretreatment": True})
 
 
 def test_a_rule_of_absence_reads_as_one() -> None:
     with pytest.raises(InvalidInput, match="resolution=512p without first_frame_image is not available on") as refused:
-        MODELS["minimax/hailuo-02"].read({"prompt": "x", "resolution": "512P"})
+        MODELS["minimax/hailuo-02"].parse({"prompt": "x", "resolution": "512P"})
     assert "first_frame_image" in refused.value.problem.hint
 
 
 def test_an_unknown_combination_of_camera_commands_is_nobodys_business() -> None:
     prompt = "[Push in, Pan left, Tilt up, Somersault] [Static shot]"
     for model in MODELS.values():
-        assert model.read({"prompt": prompt, "first_frame_image": PICTURE}).prompt == prompt
+        assert model.parse({"prompt": prompt, "first_frame_image": PICTURE}).prompt == prompt
 
 
 def test_a_spec_without_figures_has_none() -> None:
@@ -372,7 +372,7 @@ def test_a_spec_without_figures_has_none() -> None:
         makes = "text to video"
         documented_at = "https://example.com"
 
-    bare = Bare.read({"prompt": "x"})
+    bare = Bare.parse({"prompt": "x"})
     assert (bare.price(), bare.typical_seconds(), bare.advice()) == (None, None, [])
     assert (bare.to_body(), bare.to_dict(), Bare.full_schema()["required"]) == (
         {"prompt": "x"},
@@ -425,12 +425,12 @@ def test_a_schema_is_told_in_words(schema: JsonSchema, words: str) -> None:
 def test_a_number_too_large_to_write_out_is_told_as_such() -> None:
     assert repr_short(10**5000) == "a very large number"
     with pytest.raises(InvalidInput, match="got a very large number"):
-        MODELS["aimlapi/hailuo-02"].read({"prompt": "x", "duration": 10**5000})
+        MODELS["aimlapi/hailuo-02"].parse({"prompt": "x", "duration": 10**5000})
 
 
 def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
     with pytest.raises(InvalidInput) as refused:
-        MODELS["segmind/hailuo-2.3-fast"].read({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
+        MODELS["segmind/hailuo-2.3-fast"].parse({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
     problem = refused.value.problem
     for name in ("prompt", "first_frame_image", "duration", "seed", "password"):
         assert problem.message.count(name) >= 1

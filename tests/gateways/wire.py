@@ -90,7 +90,7 @@ def spec(model_id: str, **arguments: Any) -> ModelSpec:
     """A spec that is valid with as few arguments as the model needs."""
     model = MODELS[model_id]
     needed = {"first_frame_image": IMAGE} if model.is_required("first_frame_image") else {}
-    return model.read({"prompt": "a cat [Push in]", **needed, **arguments})
+    return model.parse({"prompt": "a cat [Push in]", **needed, **arguments})
 
 
 def body_of(request: httpx.Request) -> Any:

@@ -259,7 +259,7 @@ MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_wrong_argument_is_named_with_its_value_and_its_cure(case: Case) -> None:
     with pytest.raises(InvalidInput) as refused:
-        MODELS[case.model].read(case.arguments)
+        MODELS[case.model].parse(case.arguments)
     problem = refused.value.problem
     assert (problem.code, problem.charged, problem.safe_to_retry) == (case.code, "no", False)
     assert not case.unsaid(problem.message, problem.hint), (problem.message, problem.hint)

@@ -383,7 +383,7 @@ async def test_the_estimates_are_the_published_figures_until_enough_is_learned(m
     session, _ = wired(settings_for(tmp_path, **KEYS), says(500))
     model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
     arguments = arguments_for(model_id)
-    spec = model.read({name: value for name, value in arguments.items() if name != "model"})
+    spec = model.parse({name: value for name, value in arguments.items() if name != "model"})
     price = spec.price()
     async with session:
         job = (await session.generate(arguments, dry_run=True)).job

@@ -64,7 +64,7 @@ def _cheapest(specs: Sequence[ModelSpec]) -> ModelSpec:
 
 def _accepted(model: Model, arguments: Mapping[str, Any]) -> ModelSpec | None:
     try:
-        return model.read(arguments)
+        return model.parse(arguments)
     except InvalidInput:
         return None
 
@@ -119,7 +119,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         return [*task, "", *_no_model(catalog)]
     options = _picked(given, "duration", "resolution")
     asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
-    spec = catalog.read(given.get("model"), asked).spec
+    spec = catalog.parse(given.get("model"), asked).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that takes this"
     sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)
@@ -227,7 +227,7 @@ async def compare_models(session: Session, given: Given) -> list[str]:
     refused: list[str] = []
     for model in catalog.usable:
         try:
-            specs.append(model.read({"prompt": given["prompt"], **start}))
+            specs.append(model.parse({"prompt": given["prompt"], **start}))
         except InvalidInput as refusal:
             refused.append(f"- {model.id}: {refusal.problem.message}")
     if not specs:

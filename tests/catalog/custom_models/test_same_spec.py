@@ -42,7 +42,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, type[ModelSp
 def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
     """All that a call comes to, the model's id aside."""
     try:
-        spec = model.read(call)
+        spec = model.parse(call)
     except InvalidInput as refusal:
         return (refusal.problem.message.replace("-twin", ""), refusal.problem.hint.replace("-twin", ""))
     return spec.to_body(), spec.to_dict(), spec.price()

@@ -50,7 +50,7 @@ def models() -> str:
             shown = "/".join(f"**{v}**" if v == str(default) else v for v in closed)
             takes.append(f"`{name}`" + (" (required)" if model.is_required(name) else "") + (f" {shown}" if shown else ""))
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
-        rows.append((f"`{model.id}`", model.makes, ", ".join(takes), price, seconds))
+        rows.append((f"`{model.id}`", model.summary, ", ".join(takes), price, seconds))
     return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
 
 

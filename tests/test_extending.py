@@ -28,7 +28,7 @@ SPEC = """
 class Hailuo9(ModelSpec):
     id = "segmind/hailuo-9"
     remote_name = "hailuo-9"
-    makes = "text to video"
+    summary = "text to video"
     documented_at = "https://www.segmind.com/models/hailuo-9"
     rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
 
@@ -107,7 +107,7 @@ _STATES = {"waiting": State.QUEUED, "flying": State.PROCESSING, "landed": State.
 class Lark(ModelSpec):
     id = "skylark/lark"
     remote_name = "lark-1"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://skylark.example/docs"
 
     first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Constraint(_PAGE, "required")]

@@ -216,7 +216,7 @@ class ModelSpec(BaseModel):
     """`<gateway>/<name>`, the model id users see."""
     remote_name: ClassVar[str]
     """The gateway's own name of it, as it stands in a route or a body."""
-    makes: ClassVar[str]
+    summary: ClassVar[str]
     """What goes in and comes out, in a few words."""
     documented_at: ClassVar[str]
     rules: ClassVar[tuple[Forbid, ...]] = ()

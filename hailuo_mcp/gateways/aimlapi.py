@@ -64,7 +64,7 @@ class _Unified(_Model):
 class Hailuo02(_Older):
     id = "aimlapi/hailuo-02"
     remote_name = "minimax/hailuo-02"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
     rules = (_NOT_10_S_AT_1080P,)
 
@@ -88,7 +88,7 @@ class Hailuo02(_Older):
 class Hailuo23(_Unified):
     id = "aimlapi/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
-    makes = "text or image to video"
+    summary = "text or image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3"
     rules = (_NOT_10_S_AT_1080P,)
 
@@ -107,7 +107,7 @@ class Hailuo23(_Unified):
 class Hailuo23Fast(_Unified):
     id = "aimlapi/hailuo-2.3-fast"
     remote_name = "minimax/hailuo-2.3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
     remarks = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
     rules = (_NOT_10_S_AT_1080P,)

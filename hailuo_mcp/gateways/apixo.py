@@ -61,7 +61,7 @@ class ApixoModel(ModelSpec):
 class Hailuo23Fast(ApixoModel):
     id = "apixo/hailuo-2.3-fast"
     remote_name = "hailuo-2-3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://apixo.ai/docs/models/hailuo-2-3-fast"
     rules = (
         Forbid({"mode": "pro", "duration": 10}, 'pro is fixed at 6 s; for 10 s pass mode "standard"', _PAGE),

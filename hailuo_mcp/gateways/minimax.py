@@ -68,7 +68,7 @@ class _Official(_Body):
 class Hailuo23(_Official):
     id = "minimax/hailuo-2.3"
     remote_name = "MiniMax-Hailuo-2.3"
-    makes = "text or image to video"
+    summary = "text or image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-t2v"
     rules = (_NOT_10_S_AT_1080P,)
     prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.28, ("768p", 10): 0.56, ("1080p", 6): 0.49}
@@ -84,7 +84,7 @@ class Hailuo23(_Official):
 class Hailuo23Fast(_Official):
     id = "minimax/hailuo-2.3-fast"
     remote_name = "MiniMax-Hailuo-2.3-Fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-i2v"
     rules = (_NOT_10_S_AT_1080P,)
     prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.19, ("768p", 10): 0.32, ("1080p", 6): 0.33}
@@ -100,7 +100,7 @@ class Hailuo23Fast(_Official):
 class Hailuo02(_Official):
     id = "minimax/hailuo-02"
     remote_name = "MiniMax-Hailuo-02"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-fl2v"
     rules = (
         Forbid(

@@ -53,7 +53,7 @@ FAST_02_LAST_FRAME = (
 class Hailuo02Fast(ModelSpec):
     id = "segmind/hailuo-02-fast"
     remote_name = "hailuo-02-fast"
-    makes = "image (+ last frame) to video"
+    summary = "image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/hailuo-02-fast"
     remarks = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
 
@@ -81,7 +81,7 @@ class Hailuo02Fast(ModelSpec):
 class Hailuo23Fast(ModelSpec):
     id = "segmind/hailuo-2.3-fast"
     remote_name = "hailuo-2.3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://www.segmind.com/models/hailuo-2.3-fast"
     rules = (
         Forbid(
@@ -104,7 +104,7 @@ class Hailuo23Fast(ModelSpec):
 class MinimaxHailuo2(ModelSpec):
     id = "segmind/minimax-hailuo-2"
     remote_name = "minimax-hailuo-2"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
     remarks = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
 

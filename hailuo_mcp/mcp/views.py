@@ -235,7 +235,7 @@ def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
     times = sorted({seconds for spec in samples if (seconds := spec.typical_seconds())})
     return {
         "model": model.id,
-        "makes": model.makes,
+        "makes": model.summary,
         "price_usd": [prices[0], prices[-1]] if prices else None,
         "typical_seconds": [times[0], times[-1]] if times else None,
         "parameters": [name for name in model.model_fields if not model.is_required(name)],

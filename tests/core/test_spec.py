@@ -369,7 +369,7 @@ def test_a_spec_without_figures_has_none() -> None:
     class Bare(ModelSpec):
         id = "x/bare"
         remote_name = "bare"
-        makes = "text to video"
+        summary = "text to video"
         documented_at = "https://example.com"
 
     bare = Bare.parse({"prompt": "x"})

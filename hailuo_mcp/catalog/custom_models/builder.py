@@ -61,7 +61,7 @@ class Builder:
             "__module__": __name__,
             "id": entry.id,
             "remote_name": entry.remote_name,
-            "makes": entry.makes,
+            "summary": entry.makes,
             "documented_at": entry.documented_at,
             "usual_seconds": entry.typical_seconds,
         }

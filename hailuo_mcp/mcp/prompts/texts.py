@@ -55,7 +55,7 @@ def _price(spec: ModelSpec) -> str:
 def _facts(spec: ModelSpec) -> str:
     seconds = spec.typical_seconds()
     time = f"usually {seconds:.0f} s" if seconds else "time not published"
-    return f"{spec.id}: {spec.makes}; {_price(spec)}; {time}"
+    return f"{spec.id}: {spec.summary}; {_price(spec)}; {time}"
 
 
 def _cheapest(specs: Sequence[ModelSpec]) -> ModelSpec:

@@ -35,7 +35,7 @@ def written(model: type[ModelSpec], name: str) -> str:
         "[[models]]",
         f"id = {_value(name)}",
         f"remote_name = {_value(model.remote_name)}",
-        f"makes = {_value(model.makes)}",
+        f"makes = {_value(model.summary)}",
         f"documented_at = {_value(model.documented_at)}",
         f"shape = {_value(_shape(model))}",
     ]

@@ -220,7 +220,7 @@ class ModelSpec(BaseModel):
     """What goes in and comes out, in a few words."""
     documented_at: ClassVar[str]
     rules: ClassVar[tuple[Forbid, ...]] = ()
-    remarks: ClassVar[tuple[Constraint, ...]] = ()
+    notes: ClassVar[tuple[Constraint, ...]] = ()
     """Facts that bind no single parameter."""
     price_rules: ClassVar[tuple[PriceRule, ...]] = ()
     """Published prices; the first that holds is the estimate."""
@@ -325,7 +325,7 @@ class ModelSpec(BaseModel):
             {"parameter": ", ".join(rule.values), "rule": f"not {rule}; {rule.cure}", "source": str(rule.source)}
             for rule in cls.rules
         ]
-        return rows + [{"parameter": "", "rule": said.text, "source": str(said.source)} for said in cls.remarks]
+        return rows + [{"parameter": "", "rule": said.text, "source": str(said.source)} for said in cls.notes]
 
     @classmethod
     def property_schemas(cls) -> dict[str, JsonSchema]:

@@ -109,7 +109,7 @@ class Hailuo23Fast(_Unified):
     remote_name = "minimax/hailuo-2.3-fast"
     summary = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
-    remarks = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
+    notes = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
     rules = (_NOT_10_S_AT_1080P,)
 
     first_frame_image: Annotated[

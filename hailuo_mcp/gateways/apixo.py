@@ -71,7 +71,7 @@ class Hailuo23Fast(ApixoModel):
         Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE),
         Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE),
     )
-    remarks = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
+    notes = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
     first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _PICTURE_RULES)]
     mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None

@@ -57,7 +57,7 @@ class _Official(_Body):
 
     prices: ClassVar[Mapping[tuple[str, int], float]]
     """Resolution and duration to US dollars."""
-    remarks = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
+    notes = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
 
     def price(self) -> Price | None:
         facts = self.to_dict()

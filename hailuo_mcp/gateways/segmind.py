@@ -55,7 +55,7 @@ class Hailuo02Fast(ModelSpec):
     remote_name = "hailuo-02-fast"
     summary = "image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/hailuo-02-fast"
-    remarks = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
+    notes = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
 
     first_frame_image: Annotated[Image, Constraint(_FAST_02, "required; sets the aspect ratio")]
     last_frame_image: Annotated[
@@ -106,7 +106,7 @@ class MinimaxHailuo2(ModelSpec):
     remote_name = "minimax-hailuo-2"
     summary = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
-    remarks = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
+    notes = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
 
     first_frame_image: Annotated[
         Image | None,

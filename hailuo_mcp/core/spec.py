@@ -155,10 +155,10 @@ def are(values: Mapping[str, Any], spec: "ModelSpec") -> bool:
 @dataclass(frozen=True, slots=True)
 class Forbid:
     """A combination of values that the model does not have; defaults count as given. `GIVEN` means that the parameter
-    is there, None that it is not. `cure` says what to pass instead."""
+    is there, None that it is not. `fix_hint` says what to pass instead."""
 
     values: Mapping[str, Any]
-    cure: str
+    fix_hint: str
     source: Source
 
     def __str__(self) -> str:
@@ -254,7 +254,7 @@ class ModelSpec(BaseModel):
             ]
         else:
             problems += [
-                (f"{rule} is not available on {cls.id}", rule.cure) for rule in cls.rules if rule.broken_by(spec)
+                (f"{rule} is not available on {cls.id}", rule.fix_hint) for rule in cls.rules if rule.broken_by(spec)
             ]
         if spec is None or problems:
             hint = "; ".join(dict.fromkeys(cure for _, cure in problems if cure))
@@ -322,7 +322,7 @@ class ModelSpec(BaseModel):
             if isinstance(said, Constraint)
         ]
         rows += [
-            {"parameter": ", ".join(rule.values), "rule": f"not {rule}; {rule.cure}", "source": str(rule.source)}
+            {"parameter": ", ".join(rule.values), "rule": f"not {rule}; {rule.fix_hint}", "source": str(rule.source)}
             for rule in cls.rules
         ]
         return rows + [{"parameter": "", "rule": said.text, "source": str(said.source)} for said in cls.notes]

@@ -51,7 +51,7 @@ def written(model: type[ModelSpec], name: str) -> str:
     for rule in model.rules:
         facts = {
             "forbid": {name: PRESENT.get(value, value) for name, value in rule.values.items()},
-            "cure": rule.cure,
+            "cure": rule.fix_hint,
             "source": str(rule.source),
         }
         lines += ["", "[[models.rules]]", *_lines(facts)]

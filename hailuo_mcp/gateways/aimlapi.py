@@ -145,7 +145,7 @@ class Aimlapi(Gateway):
     rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02, Hailuo23, Hailuo23Fast)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
     pictures = "data"
     retention = None
     check_hint = (

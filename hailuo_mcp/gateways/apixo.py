@@ -105,7 +105,7 @@ class Apixo(Gateway):
     rank = 20
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
     models = (Hailuo23Fast,)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
     pictures = "url"
     retention = timedelta(hours=24)
     callbacks = True

@@ -90,7 +90,7 @@ class Gateway(ABC):
     hosts: ClassVar[Mapping[str, str]]
     """Purpose to default address; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
     body. The first is the usual one."""
     pictures: ClassVar[Literal["upload", "data", "url"]]

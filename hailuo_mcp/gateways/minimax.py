@@ -167,7 +167,7 @@ class Minimax(Gateway):
     rank = 40
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     pictures = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link dies after an hour, but the task goes on answering with a new one

@@ -75,11 +75,11 @@ class Builder:
 
 def _shape(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[ModelSpec]:
     if entry.shape is None:
-        return next(iter(gateway.shapes.values()))
-    if entry.shape not in gateway.shapes:
-        known = " or ".join(f'"{name}"' for name in gateway.shapes)
+        return next(iter(gateway.body_formats.values()))
+    if entry.shape not in gateway.body_formats:
+        known = " or ".join(f'"{name}"' for name in gateway.body_formats)
         raise WrongEntry((*place, "shape"), f"{gateway.title} has no shape {repr_short(entry.shape)}; take {known}")
-    return gateway.shapes[entry.shape]
+    return gateway.body_formats[entry.shape]
 
 
 # --- parameters ---------------------------------------------------------------------------------------------------

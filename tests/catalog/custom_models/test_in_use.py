@@ -161,5 +161,5 @@ def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: 
 
 
 def test_the_page_tells_every_shape_of_every_gateway() -> None:
-    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.shapes]
+    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.body_formats]
     assert [row for row in rows if row not in PAGE.read_text()] == []

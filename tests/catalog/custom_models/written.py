@@ -68,7 +68,7 @@ def written(model: type[ModelSpec], name: str) -> str:
 
 def _shape(model: type[ModelSpec]) -> str:
     gateway = next(gateway for gateway in discover() if gateway.name == model.id.split("/")[0])
-    return next(name for name, shape in gateway.shapes.items() if issubclass(model, shape))
+    return next(name for name, shape in gateway.body_formats.items() if issubclass(model, shape))
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.instrumented import traced
@@ -37,12 +37,12 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
         SettingsError: a value is wrong.
     """
     environ = _environment(os.environ if environ is None else environ)
-    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in discover()})
+    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in GATEWAYS})
     return settings.over_http() if http else settings
 
 
 def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
-    return with_secret_files(environ, [gateway.name for gateway in discover()])
+    return with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
 
 
 def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = False) -> Session:
@@ -55,7 +55,7 @@ def build_studio(settings: Settings, *, local_files: bool = True, watch: bool = 
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist, a file of the user's models is wrong, or
             the ledger's client is not installed.
     """
-    kinds = discover()
+    kinds = GATEWAYS
     own = own_models(settings, kinds)
     catalog = Catalog(kinds, settings, own)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None

@@ -14,7 +14,7 @@ from hailuo_mcp.catalog.catalog import Catalog, price_samples
 from hailuo_mcp.core import errors, settings
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, Price
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools, views
 from hailuo_mcp.sandbox.faults import FAULTS
 from tests import links
@@ -26,7 +26,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _catalog() -> Catalog:
-    return Catalog(discover(), load_settings({}))
+    return Catalog(GATEWAYS, load_settings({}))
 
 
 def _range(values: list[float] | None, form: str) -> str:
@@ -48,7 +48,9 @@ def models() -> str:
             closed = [str(v) for v in schemas[name].get("enum", ())]
             default = schemas[name].get("default")
             shown = "/".join(f"**{v}**" if v == str(default) else v for v in closed)
-            takes.append(f"`{name}`" + (" (required)" if model.is_required(name) else "") + (f" {shown}" if shown else ""))
+            takes.append(
+                f"`{name}`" + (" (required)" if model.is_required(name) else "") + (f" {shown}" if shown else "")
+            )
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
         rows.append((f"`{model.id}`", model.summary, ", ".join(takes), price, seconds))
     return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
@@ -90,8 +92,8 @@ def tool_list() -> str:
 
 def variables() -> str:
     unset = "unset: its models are not offered."
-    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in discover()]
-    for gateway in discover():
+    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in GATEWAYS]
+    for gateway in GATEWAYS:
         for purpose, default in gateway.hosts.items():
             first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
             own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
@@ -138,7 +140,7 @@ def figures() -> str:
 
 def one_click() -> str:
     choices: list[tuple[str, list[str]]] = [("none: the sandbox", [])]
-    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in discover()]
+    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in GATEWAYS]
     choices += [(f"{title} (`{variable}`)", [variable]) for title, variable in keys]
     rows = [
         (key, f"[install in VS Code]({links.vscode(variables)})", f"[install in Cursor]({links.cursor(variables)})")

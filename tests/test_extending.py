@@ -170,9 +170,12 @@ def routes(context: SandboxContext) -> list[Route]:
 '''
 
 
-async def test_a_gateway_is_one_file_and_one_for_its_stand_in(tmp_path: Path) -> None:
+async def test_a_gateway_is_one_file_in_the_tuple_and_one_for_its_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
+    registry = copy / "gateways" / "__init__.py"
+    _edit(registry, "import Segmind\n", "import Segmind\nfrom hailuo_mcp.gateways.skylark import Skylark\n")
+    _edit(registry, "Minimax)", "Minimax, Skylark)")
     (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
 
     async with server(tmp_path) as client:

@@ -257,7 +257,9 @@ def price_samples(model: Model) -> list[ModelSpec]:
     """The model with every combination that its closed parameters can have, and with a first picture where it takes
     one: all of its prices and times."""
     schemas = model.property_schemas()
-    closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.is_required(name)))}
+    closed = {
+        name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.is_required(name)))
+    }
     needed = {name: PICTURE for name in schemas if model.is_required(name) or name == "first_frame_image"}
     specs: list[ModelSpec] = []
     for values in product(*closed.values()):

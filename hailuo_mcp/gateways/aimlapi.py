@@ -142,7 +142,6 @@ _STATES = {
 class Aimlapi(Gateway):
     name = "aimlapi"
     title = "AI/ML API"
-    rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02, Hailuo23, Hailuo23Fast)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}

@@ -102,7 +102,6 @@ _FAIL_CODES: Mapping[str, type[HailuoError]] = {
 class Apixo(Gateway):
     name = "apixo"
     title = "APIXO"
-    rank = 20
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
     models = (Hailuo23Fast,)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}

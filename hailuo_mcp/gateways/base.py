@@ -80,13 +80,11 @@ class Submission:
 
 
 class Gateway(ABC):
-    """One gateway. Subclass it in a module of this package; that registers it."""
+    """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
 
     name: ClassVar[str]
     """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its variables."""
     title: ClassVar[str]
-    rank: ClassVar[int] = 100
-    """Its place in lists."""
     hosts: ClassVar[Mapping[str, str]]
     """Purpose to default address; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]

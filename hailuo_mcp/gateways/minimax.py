@@ -164,7 +164,6 @@ _CODE_UNKNOWN = 500
 class Minimax(Gateway):
     name = "minimax"
     title = "MiniMax"
-    rank = 40
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}

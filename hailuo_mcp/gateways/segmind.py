@@ -141,7 +141,6 @@ _HISTORY_ROWS = 100
 class Segmind(Gateway):
     name = "segmind"
     title = "Segmind"
-    rank = 10
     hosts: ClassVar[Mapping[str, str]] = {
         "base": "https://api.segmind.com",
         "upload": "https://workflows-api.segmind.com",

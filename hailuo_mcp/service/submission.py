@@ -292,7 +292,9 @@ class Submitter:
         except ValueError:
             host = ""
         if not host:
-            raise InvalidInput(f"callback_url names no host: {repr_short(url)}.", "Pass callback_url as https://host/path.")
+            raise InvalidInput(
+                f"callback_url names no host: {repr_short(url)}.", "Pass callback_url as https://host/path."
+            )
         allowed = {name.lower() for name in self._settings.callback_hosts}
         if "*" not in allowed and host not in allowed:
             raise InvalidInput(

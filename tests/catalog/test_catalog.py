@@ -18,7 +18,7 @@ from hailuo_mcp.catalog.catalog import Catalog, price_samples
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.core.spec import CANONICAL, ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, settings_for
@@ -413,7 +413,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
 
 
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
-    catalog = Catalog(discover(), settings_for(tmp_path))
+    catalog = Catalog(GATEWAYS, settings_for(tmp_path))
     with pytest.raises(InvalidInput) as too_many:
         catalog.parse(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
     assert "first_frame_image" not in too_many.value.problem.message

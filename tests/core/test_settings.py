@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.core.settings import INTERNAL_FIELDS, PREFIX, Settings, SettingsError, read_settings, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
-HOSTS = {gateway.name: gateway.hosts for gateway in discover()}
+HOSTS = {gateway.name: gateway.hosts for gateway in GATEWAYS}
 
 
 def read(**environ: str) -> Settings:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.spec import CANONICAL, PROMPT_MAX, JsonSchema, ModelSpec, describe, repr_short
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 
-MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 PICTURE = "https://example.com/first.png"
 
@@ -201,7 +201,7 @@ TAKEN = {
 @EVERY_MODEL
 def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelSpec]) -> None:
     assert " ".join(name + "!" * model.is_required(name) for name in model.model_fields) == TAKEN[model.id]
-    assert model.id.split("/")[0] in {gateway.name for gateway in discover() if model in gateway.models}
+    assert model.id.split("/")[0] in {gateway.name for gateway in GATEWAYS if model in gateway.models}
 
 
 AIMLAPI, OFFICIALS = ([model_id for model_id in MODELS if model_id.startswith(g)] for g in ("aimlapi/", "minimax/"))
@@ -443,7 +443,7 @@ def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
 # --- gateways -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
+@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda gateway: gateway.name)
 def test_a_gateway_declares_all_that_is_needed_to_use_it(gateway: type[Gateway]) -> None:
     assert gateway.hosts["base"].startswith("https://")
     assert gateway.pictures in {"upload", "data", "url"}

@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from hailuo_mcp import gateways
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
 from hailuo_mcp.gateways.client import GatewayClient
@@ -24,7 +25,7 @@ from hailuo_mcp.gateways.segmind import Segmind
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
 GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi, "minimax": Minimax}
-MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in gateways.GATEWAYS for model in gateway.models}
 A_MODEL_OF = {
     "segmind": "segmind/hailuo-02-fast",
     "apixo": "apixo/hailuo-2.3-fast",

@@ -7,7 +7,7 @@ import pytest
 
 from hailuo_mcp.core.errors import ErrorCode, InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
 FAST_02 = "segmind/hailuo-02-fast"
 FAST_23 = "segmind/hailuo-2.3-fast"
@@ -253,7 +253,7 @@ CASES: list[Case] = [
     Case("missing and unknown", FAST_23, {"prompt": "x", "fps": 24}, ("first_frame_image", "fps"), ("fps out",)),
 ]
 
-MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

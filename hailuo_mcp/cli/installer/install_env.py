@@ -16,7 +16,7 @@ from hailuo_mcp.cli.installer import Keys, Place, may_be_shown
 from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.settings import PREFIX, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
 SANDBOX = f"{PREFIX}SANDBOX"
 HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
@@ -33,7 +33,7 @@ def key_of(gateway: str) -> str:
 
 
 def gateway_names() -> tuple[str, ...]:
-    return tuple(gateway.name for gateway in discover())
+    return tuple(gateway.name for gateway in GATEWAYS)
 
 
 def install_env(
@@ -76,7 +76,7 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
     budget among them."""
     names = [
         f"{gateway.name.upper()}_{purpose.upper()}_URL"
-        for gateway in discover()
+        for gateway in GATEWAYS
         if gateway.name in gateways
         for purpose in gateway.hosts
     ]

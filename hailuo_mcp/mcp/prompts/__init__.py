@@ -73,7 +73,8 @@ def _recipe(name: str) -> Recipe:
         if recipe.name == name:
             return recipe
     raise MCPError(
-        INVALID_PARAMS, f"There is no prompt {repr_short(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}."
+        INVALID_PARAMS,
+        f"There is no prompt {repr_short(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}.",
     )
 
 

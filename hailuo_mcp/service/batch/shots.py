@@ -217,7 +217,9 @@ def _shots(rows: Sequence[_Row], directory: Path, findings: list[Finding]) -> It
 def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
         raise _WrongLineError(
-            line, f"{repr_short(name)} is no name for a shot.", f"Take 1–{NAME_MAX} printable characters without a slash."
+            line,
+            f"{repr_short(name)} is no name for a shot.",
+            f"Take 1–{NAME_MAX} printable characters without a slash.",
         )
     if name.isdigit():
         raise _WrongLineError(

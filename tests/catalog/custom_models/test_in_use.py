@@ -9,7 +9,7 @@ from PIL import Image
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import PAGE, example
 from tests.cli.conftest import Cli, facts_of_clip
 from tests.support import PICTURE, body_of, facts_of, listened_to, sandbox_on_a_port, server, settings_for, text_of
@@ -161,5 +161,5 @@ def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: 
 
 
 def test_the_page_tells_every_shape_of_every_gateway() -> None:
-    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.body_formats]
+    rows = [f"| {gateway.title} | `{shape}` |" for gateway in GATEWAYS for shape in gateway.body_formats]
     assert [row for row in rows if row not in PAGE.read_text()] == []

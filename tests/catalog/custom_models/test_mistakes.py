@@ -8,7 +8,7 @@ import pytest
 from hailuo_mcp.app import build_studio, load_settings
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import SettingsError
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import example, models_in
 from tests.support import settings_for
 
@@ -168,16 +168,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
     settings = load_settings({"HAILUO_MCP_CATALOGUE": str(place)})
     with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
-        own_models(settings, discover())
+        own_models(settings, GATEWAYS)
     place.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(SettingsError, match=r"models\.toml: is larger than 1024 KB; split it"):
-        own_models(settings, discover())
+        own_models(settings, GATEWAYS)
     place.unlink()
     with pytest.raises(SettingsError, match=r"HAILUO_MCP_CATALOGUE='.*models\.toml': there is no such file"):
-        own_models(settings, discover())
+        own_models(settings, GATEWAYS)
     (tmp_path / "models.d" / "x.toml").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"x\.toml: cannot be read: Is a directory"):
-        own_models(load_settings({"HAILUO_MCP_CATALOGUE": str(tmp_path / "models.d")}), discover())
+        own_models(load_settings({"HAILUO_MCP_CATALOGUE": str(tmp_path / "models.d")}), GATEWAYS)
 
 
 def test_a_studio_is_not_built_over_a_file_that_is_wrong(tmp_path: Path) -> None:

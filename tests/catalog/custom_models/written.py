@@ -9,7 +9,7 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.spec import GIVEN, ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
 PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
 
@@ -26,7 +26,7 @@ def example() -> str:
 def models_in(directory: Path, text: str) -> tuple[type[ModelSpec], ...]:
     """The models of a file in a configuration directory."""
     (directory / "models.toml").write_text(text)
-    return own_models(load_settings({}).model_copy(update={"config_dir": directory}), discover())
+    return own_models(load_settings({}).model_copy(update={"config_dir": directory}), GATEWAYS)
 
 
 def written(model: type[ModelSpec], name: str) -> str:
@@ -67,7 +67,7 @@ def written(model: type[ModelSpec], name: str) -> str:
 
 
 def _shape(model: type[ModelSpec]) -> str:
-    gateway = next(gateway for gateway in discover() if gateway.name == model.id.split("/")[0])
+    gateway = next(gateway for gateway in GATEWAYS if gateway.name == model.id.split("/")[0])
     return next(name for name, shape in gateway.body_formats.items() if issubclass(model, shape))
 
 

@@ -3,7 +3,6 @@ code, for `docs/capacity.md`."""
 
 from datetime import timedelta
 
-from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.gateways import GATEWAYS, client
 from hailuo_mcp.ledger.postgres import database
@@ -53,7 +52,7 @@ def load() -> str:
     takes = 120.0
     each = len(looks(takes, takes))
     models = [model for gateway in GATEWAYS for model in gateway.models]
-    cheapest = min(price.usd for model in models for spec in price_samples(model) if (price := spec.price()))
+    cheapest = min(price.usd for model in models for price in model.prices)
     rows: list[tuple[str, ...]] = []
     for jobs in JOBS:
         started = jobs / takes

@@ -97,7 +97,8 @@ from pydantic import Field
 
 from hailuo_mcp.gateways.base import Gateway, link_in
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import ImageUrl, ModelSpec, Constraint, Source
+from hailuo_mcp.core.parameters import ImageUrl, Constraint, Source
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.client import Request
 
 _PAGE = Source("documented", "Skylark page")

@@ -1,5 +1,5 @@
-"""The gateways: one module each, with a `Gateway` subclass and the models it offers. Sending requests is up to `client`,
-reading and choosing models to `catalog`."""
+"""The gateways: one module each, with a `Gateway` subclass and the models it offers. Choosing among models, and keeping
+jobs, is not done here."""
 
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo

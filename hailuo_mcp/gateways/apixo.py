@@ -11,18 +11,9 @@ from pydantic import Field
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import (
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Forbid,
-    ImageUrl,
-    Mode,
-    ModelSpec,
-    Resolution,
-    Routing,
-    Source,
-)
+from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
+from hailuo_mcp.core.rules import Forbid
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request, Response
 
@@ -31,13 +22,13 @@ _PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, sho
 
 
 class ApixoModel(ModelSpec):
-    """A body as `generateTask` takes it: how to run the task outside, what to make inside `input`."""
+    """A body for `generateTask`: how to run the task at the top level, the parameters inside `input`."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_urls", "routing": "provider"}
 
     @property
     def tier(self) -> Mode:
-        """The quality asked for, by either name."""
+        """The quality that `mode` or `resolution` asks for."""
         pro = getattr(self, "resolution", None) == "1080p"
         return getattr(self, "mode", None) or ("pro" if pro else "standard")
 
@@ -50,7 +41,7 @@ class ApixoModel(ModelSpec):
         if self.accepts("mode") or self.accepts("resolution"):
             inner.pop(self.wire_name("resolution"), None)
             inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"
-            if self.tier == "pro":  # fixed at 6 s, and not to be said
+            if self.tier == "pro":  # fixed at 6 s, and not accepted
                 inner.pop(self.wire_name("duration"), None)
         return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
 

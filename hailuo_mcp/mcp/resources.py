@@ -32,8 +32,8 @@ from pydantic import BaseModel
 
 from hailuo_mcp.core.errors import CallerError, Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import repr_short
-from hailuo_mcp.mcp import prompts, views
+from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.mcp import model_views, prompts, views
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.session import Session
 
@@ -147,11 +147,11 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
     try:
         match kind, slash:
             case "models", "":
-                models = views.model_list(session.catalog, session.settings.in_sandbox)
+                models = model_views.model_list(session.catalog, session.settings.in_sandbox)
                 return _kept(session, _json(uri, models))
             case "models", "/":
                 model = session.catalog.model(_decoded(encoded))
-                return _kept(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
+                return _kept(session, _json(uri, model_views.model_details(model, session.catalog.gateway(model))))
             case "jobs", "":
                 return _json(uri, views.job_list(session.shown_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":

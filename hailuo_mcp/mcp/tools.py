@@ -12,8 +12,10 @@ from pydantic import BaseModel
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import JsonSchema, repr_name, repr_short
-from hailuo_mcp.mcp import views
+from hailuo_mcp.core.parameters import JsonSchema
+from hailuo_mcp.core.text import repr_name, repr_short
+from hailuo_mcp.mcp import model_views, views
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.media.frames import poster
@@ -56,7 +58,7 @@ def definitions(catalog: Catalog) -> list[Tool]:
             input_schema=_object(
                 {
                     "model": _model_property(catalog),
-                    **catalog.merged_properties(),
+                    **merged_properties(catalog),
                     "dry_run": {
                         "type": "boolean",
                         "description": "Only validate; return the request and price, send nothing.",
@@ -201,8 +203,8 @@ async def _list_models(call: Call) -> CallToolResult:
     catalog = call.session.catalog
     wanted = call.arguments.get("model")
     model = None if wanted is None else catalog.model(wanted)
-    view = views.model_list(catalog, call.session.settings.in_sandbox, model)
-    return _answer(view, views.model_list_text(view, catalog))
+    view = model_views.model_list(catalog, call.session.settings.in_sandbox, model)
+    return _answer(view, model_views.model_list_text(view, catalog))
 
 
 async def _list_jobs(call: Call) -> CallToolResult:
@@ -261,7 +263,7 @@ def _model_property(catalog: Catalog) -> JsonSchema:
     schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
     if catalog.usable:
         schema["enum"] = [model.id for model in catalog.usable]
-        schema["description"] = f"Default: the cheapest that fits. {catalog.makes_in_words()}"
+        schema["description"] = f"Default: the cheapest that fits. {inputs_sentence(catalog)}"
     return schema
 
 

@@ -26,8 +26,10 @@ from hailuo_mcp.core.errors import (
     Unconfirmed,
 )
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, repr_short
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
@@ -35,6 +37,7 @@ from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import ImageRules, LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
+from hailuo_mcp.service.model_choice import explain_choice
 from hailuo_mcp.service.signed_urls import Links
 from hailuo_mcp.telemetry import gateway_span, log_context
 
@@ -62,7 +65,7 @@ class Prepared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return (*self.spec.advice(), *(w for picture in self.pictures.values() for w in picture.warnings))
+        return (*self.spec.warnings(), *(w for picture in self.pictures.values() for w in picture.warnings))
 
     @property
     def price_in_words(self) -> str:
@@ -141,7 +144,7 @@ class Submitter:
                 raise InvalidImage(
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
-        return Prepared(gateway, spec, pictures, choice.warnings)
+        return Prepared(gateway, spec, pictures, explain_choice(choice))
 
     async def _picture(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):

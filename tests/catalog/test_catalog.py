@@ -16,8 +16,9 @@ from mcp_types import CallToolResult
 from hailuo_mcp.app import build_studio
 from hailuo_mcp.catalog.catalog import Catalog, price_samples
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import SettingsError
-from hailuo_mcp.core.spec import CANONICAL, ModelSpec
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, PROMPT_MAX, JsonSchema, ModelSpec, describe, repr_short
+from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import describe, repr_short
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 
 MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}

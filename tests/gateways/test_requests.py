@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import GatewaySettings
-from hailuo_mcp.core.spec import IMAGE_PARAMETERS
 from hailuo_mcp.gateways.client import GatewayClient
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 

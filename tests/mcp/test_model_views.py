@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import model_views
 from tests.support import MODEL_IDS, catalog_for
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "models"
@@ -35,14 +35,17 @@ def _assert_snapshot(name: str, value: object) -> None:
 @pytest.mark.parametrize("keys", KEY_SETS)
 def test_the_list_of_models_is_what_its_snapshot_says(keys: str) -> None:
     catalog = catalog_for(**KEY_SETS[keys])
-    view = views.model_list(catalog, sandbox=keys == "sandbox")
-    said: dict[str, Any] = {**view.model_dump(mode="json"), "text": views.model_list_text(view, catalog).split("\n")}
+    view = model_views.model_list(catalog, sandbox=keys == "sandbox")
+    said: dict[str, Any] = {
+        **view.model_dump(mode="json"),
+        "text": model_views.model_list_text(view, catalog).split("\n"),
+    }
     _assert_snapshot(f"list-{keys}", said)
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 def test_the_details_of_a_model_are_what_its_snapshot_says(model_id: str) -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1")
-    view = views.model_list(catalog, True, catalog.model(model_id))
-    assert json.loads(views.model_list_text(view, catalog)) == view.models[0]
+    view = model_views.model_list(catalog, True, catalog.model(model_id))
+    assert json.loads(model_views.model_list_text(view, catalog)) == view.models[0]
     _assert_snapshot(model_id.replace("/", "-"), view.model_dump(mode="json"))

@@ -8,7 +8,9 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
-from hailuo_mcp.core.spec import PROMPT_MAX, ModelSpec, repr_short
+from hailuo_mcp.core.parameters import PROMPT_MAX
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, repr_short
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, ModelSpec
+from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
 from tests.support import PICTURE

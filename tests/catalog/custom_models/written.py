@@ -8,7 +8,8 @@ from typing import Any
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.catalog.custom_models import own_models
-from hailuo_mcp.core.spec import GIVEN, ModelSpec
+from hailuo_mcp.core.rules import GIVEN
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 
 PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"

@@ -14,13 +14,15 @@ from hypothesis import given, settings
 from mcp_types import CallToolResult
 
 from hailuo_mcp.app import build_studio
-from hailuo_mcp.catalog.catalog import Catalog, price_samples
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
+from hailuo_mcp.service.model_choice import explain_choice
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, settings_for
 
@@ -118,27 +120,28 @@ def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_tol
 ) -> None:
     choice = ALL.parse(None, arguments)
     assert choice.spec.id == chosen
-    (warning,) = choice.warnings
+    (warning,) = explain_choice(choice)
     assert f"No model was named: {chosen} was chosen" in warning
     assert "cheapest" in warning or "only usable model" in warning
 
 
 def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named() -> None:
     offered = "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast,aimlapi/hailuo-02"
-    (warning,) = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**SEEN, "duration": 10, "prompt": "x"}).warnings
+    choice = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**SEEN, "duration": 10, "prompt": "x"})
+    (warning,) = explain_choice(choice)
     assert warning == (
         "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
         "arguments (about $0.188, exact; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
         "540 s)."
     )
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
-    (warning,) = unpriced.parse(None, SEEN).warnings
+    (warning,) = explain_choice(unpriced.parse(None, SEEN))
     assert "apixo/hailuo-2.3-fast was chosen, the first of 2 usable models that take these arguments, none " in warning
 
 
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
-    (warning,) = catalog.parse(None, {"prompt": "x", "resolution": "1080p"}).warnings
+    (warning,) = explain_choice(catalog.parse(None, {"prompt": "x", "resolution": "1080p"}))
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
 
@@ -147,7 +150,7 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
     for model_id in MODEL_IDS:
         arguments = {name: value for name, value in arguments_for(model_id).items() if name != "model"}
         choice = ALL.parse(model_id, arguments)
-        assert (choice.spec.id, choice.warnings) == (model_id, ())
+        assert (choice.spec.id, explain_choice(choice)) == (model_id, ())
 
 
 @pytest.mark.parametrize(
@@ -244,7 +247,7 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 @pytest.mark.parametrize("variables", SOME_SETTINGS)
 def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
-    for name, prop in catalog.merged_properties().items():
+    for name, prop in merged_properties(catalog).items():
         takers = {model.id for model in catalog.usable if model.accepts(name)}
         words = re.fullmatch(rf".*(All models|All but {IDS}|For {IDS})\.(?: \w+: {IDS}\.)*", prop["description"])
         assert words, prop["description"]
@@ -269,18 +272,18 @@ def _meant(words: str, catalog: Catalog) -> set[str]:
 
 
 def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
-    said = {name: prop["description"] for name, prop in ALL.merged_properties().items()}
+    said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
     assert said["fast_pretreatment"].endswith("For minimax/*.")
     assert said["prompt_optimizer"].endswith("All but apixo/hailuo-2.3-fast.")
     assert said["resolution"].endswith("512p: minimax/hailuo-02.")
-    assert "512p" not in catalog_for(AIMLAPI_API_KEY="k").merged_properties()["resolution"]["enum"]
+    assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 
 
 def test_which_models_need_no_picture_is_said() -> None:
-    assert ALL.makes_in_words().startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
-    assert catalog_for(APIXO_API_KEY="k").makes_in_words() == "All need first_frame_image."
+    assert inputs_sentence(ALL).startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
+    assert inputs_sentence(catalog_for(APIXO_API_KEY="k")) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
-    assert only.makes_in_words() == "All make clips from text."
+    assert inputs_sentence(only) == "All make clips from text."
 
 
 @pytest.mark.parametrize(
@@ -296,12 +299,12 @@ def test_which_models_need_no_picture_is_said() -> None:
 )
 def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
     model = ALL.model(model_id)
-    assert {price.usd for spec in price_samples(model) if (price := spec.price())} == usd
+    assert {price.usd for price in model.prices} == usd
 
 
 def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
-    assert set(ALL.merged_properties()) == set(CANONICAL)
-    offered = catalog_for(AIMLAPI_API_KEY="k").merged_properties()
+    assert set(merged_properties(ALL)) == set(CANONICAL)
+    offered = merged_properties(catalog_for(AIMLAPI_API_KEY="k"))
     assert set(offered) == {
         *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
     }

@@ -306,7 +306,7 @@ def test_the_typical_time_is_the_published_one(model_id: str, more: dict[str, An
 
 def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
     def advice(model_id: str, **more: Any) -> str:
-        return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).advice())
+        return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).warnings())
 
     assert "last_frame_image may be ignored" in advice("segmind/hailuo-02-fast", last_frame_image=PICTURE)
     assert "may be refused" in advice("aimlapi/hailuo-02", resolution="1080p")
@@ -375,7 +375,7 @@ def test_a_spec_without_figures_has_none() -> None:
         documented_at = "https://example.com"
 
     bare = Bare.parse({"prompt": "x"})
-    assert (bare.price(), bare.typical_seconds(), bare.advice()) == (None, None, [])
+    assert (bare.price(), bare.typical_seconds(), bare.warnings()) == (None, None, [])
     assert (bare.to_body(), bare.to_dict(), Bare.full_schema()["required"]) == (
         {"prompt": "x"},
         {"prompt": "x"},

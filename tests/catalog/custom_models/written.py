@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.rules import GIVEN
 from hailuo_mcp.core.spec import ModelSpec
@@ -56,13 +55,9 @@ def written(model: type[ModelSpec], name: str) -> str:
             "source": str(rule.source),
         }
         lines += ["", "[[models.rules]]", *_lines(facts)]
-    priced: dict[str, Any] = {}
-    for spec in price_samples(model):
-        values = {name: value for name, value in spec if "enum" in schemas[name] and value is not None}
-        if price := spec.price():
-            priced[_value(values)] = price
-    for when, price in priced.items():
-        lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}", f"when = {when}"]
+    for price in model.prices:
+        lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}"]
+        lines += [f"when = {_value(dict(price.when))}"]
         lines += [f"source = {_value(price.source)}", f"as_of = {price.as_of.isoformat()}"]
     return "\n".join(lines) + "\n\n"
 

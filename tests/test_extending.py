@@ -31,12 +31,10 @@ class Hailuo9(ModelSpec):
     summary = "text to video"
     documented_at = "https://www.segmind.com/models/hailuo-9"
     rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
+    prices = (PriceRule(0.01, "exact", "a guess", _PRICED),)
 
     duration: Annotated[Duration, Constraint(_INFERRED, "6 or 10 seconds")] = 6
     mode: Annotated[Mode, Field(serialization_alias="tier"), Constraint(_INFERRED, "standard or pro")] = "standard"
-
-    def price(self) -> Price:
-        return Price(0.01, "exact", "a guess", _PRICED)
 
 
 class Segmind(Gateway):

@@ -1,5 +1,5 @@
-"""The canonical parameters: their types, their descriptions, and the sources of constraints on them. Models narrow these
-types; they do not add parameters of their own."""
+"""The canonical parameters: their types, their descriptions, and the sources of constraints on them. Models narrow
+these types; they do not add parameters of their own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

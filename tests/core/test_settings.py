@@ -55,7 +55,7 @@ GIVEN: list[tuple[str, str, object]] = [
     ("SANDBOX", "0", "0"),
     ("SANDBOX_SECONDS", "0.5", 0.5),
     ("MODELS", " segmind/a , apixo/b,,", ("segmind/a", "apixo/b")),
-    ("CATALOGUE", "~/models.toml", Path.home() / "models.toml"),
+    ("CATALOG", "~/models.toml", Path.home() / "models.toml"),
     ("DATABASE_URL", "sqlite:///jobs.db", "sqlite:///jobs.db"),
     ("OUTPUT_DIR", "/clips", Path("/clips")),
     ("OUTPUT_DIR", "~/clips", Path.home() / "clips"),

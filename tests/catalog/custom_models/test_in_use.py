@@ -135,8 +135,8 @@ def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path:
         return [model.id.split("-")[-1] for model in session.gateways["segmind"].own_models]
 
     assert own() == ["draft", "a", "b"]
-    assert own(HAILUO_MCP_CATALOGUE=str(more / "b.toml")) == ["b"]
-    assert own(HAILUO_MCP_CATALOGUE=str(more)) == ["a", "b"]
+    assert own(HAILUO_MCP_CATALOG=str(more / "b.toml")) == ["b"]
+    assert own(HAILUO_MCP_CATALOG=str(more)) == ["a", "b"]
 
 
 def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:

@@ -241,3 +241,9 @@ def test_a_very_long_wrong_value_is_shortened() -> None:
 
 def test_what_is_not_ours_is_left_alone() -> None:
     assert read(PATH="/bin", OTHER_API_KEY="k", HAILUO_MCP_UNKNOWN="1") == read()
+
+
+def test_the_earlier_name_of_the_catalog_variable_works_with_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"HAILUO_MCP_CATALOGUE": "/models.toml"}
+    assert [read_settings(environ, {}).catalog for _ in range(2)] == [Path("/models.toml")] * 2
+    assert capsys.readouterr().err.count("HAILUO_MCP_CATALOGUE is now HAILUO_MCP_CATALOG") == 1

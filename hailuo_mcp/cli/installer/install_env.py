@@ -15,7 +15,7 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli.installer import Keys, Place, may_be_shown
 from hailuo_mcp.cli.output import remarks
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.settings import PREFIX, variables
+from hailuo_mcp.core.settings import OLD_CATALOG_VARIABLE, PREFIX, variables
 from hailuo_mcp.gateways import GATEWAYS
 
 SANDBOX = f"{PREFIX}SANDBOX"
@@ -80,7 +80,7 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
         if gateway.name in gateways
         for purpose in gateway.hosts
     ]
-    names += [name for name in variables() if name != HTTP_ONLY]
+    names += [name for name in (*variables(), OLD_CATALOG_VARIABLE) if name != HTTP_ONLY]
     chosen: dict[str, str] = {}
     for name in names:
         value = _set(name)

@@ -37,10 +37,15 @@ CASES = [
     ("remote_name", "remote_nam", "remote_nam =", "there is no key remote_nam; known here are id, remote_name"),
     ('= "hailuo-02-fast"', '= "../v1/x"', "remote_name =", "is no name a gateway has"),
     ('= "hailuo-02-fast"', '= "x?y=1"', "remote_name =", "is no name a gateway has"),
-    ('"image to short draft"', '"image\\nto"', "makes =", "must be one line of words"),
-    ('"image to short draft"', '"' + "x" * 301 + '"', "makes =", "at most 300 characters"),
+    ('"image to short draft"', '"image\\nto"', "summary =", "must be one line of words"),
+    ('"image to short draft"', '"' + "x" * 301 + '"', "summary =", "at most 300 characters"),
     ('"https://www.segmind', '"www.segmind', "documented_at =", 'no web address; write "https://'),
-    ("typical_seconds = 80", 'shape = "task"', "shape =", 'Segmind has no body format "task"; take "plain"'),
+    (
+        "typical_seconds = 80",
+        'body_format = "task"',
+        "body_format =",
+        'Segmind has no body format "task"; take "plain"',
+    ),
     ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always there"),
     ("typical_seconds = 80", 'typical_seconds = "80"', "typical_seconds =", "must be a number, without quotes"),
     ("typical_seconds = 80", "typical_seconds = true", "typical_seconds =", "must be a number"),
@@ -57,15 +62,25 @@ CASES = [
     ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
     ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
     ("required = true", 'values = ["x.png"]', "values =", "no set of values to choose from; remove this line"),
-    ("required = true", 'wire = "prompt"', "[models.parameters.first_frame_image]", "sent as prompt, as prompt is"),
     (
         "required = true",
-        'wire = "last_frame_image"',
+        'wire_name = "prompt"',
+        "[models.parameters.first_frame_image]",
+        "sent as prompt, as prompt is",
+    ),
+    (
+        "required = true",
+        'wire_name = "last_frame_image"',
         "[models.parameters.last_frame_image]",
         "give one of them",
     ),
-    ("required = true", 'wire = "a b"', "wire =", "is no name of a field"),
-    ("null_sent = true", "null_sent = true\nrequired = true", "null_sent =", "null is never sent for last_frame_image"),
+    ("required = true", 'wire_name = "a b"', "wire_name =", "is no name of a field"),
+    (
+        "sends_null = true",
+        "sends_null = true\nrequired = true",
+        "sends_null =",
+        "null is never sent for last_frame_image",
+    ),
     ("values = [6]", "values = [6, 8]", "values =", "duration cannot have the value 8; take from [6, 10]"),
     ("values = [6]", "values = [\n  6,\n  8,\n]", "values = [", "duration cannot have the value 8"),
     ("values = [6]", 'values = ["6"]', "values =", 'cannot have the value "6"'),
@@ -165,7 +180,7 @@ def test_of_several_mistakes_the_first_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     place = tmp_path / "models.toml"
-    place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
+    place.write_bytes(b'[[models]]\nsummary = "caf\xe9"\n')
     settings = load_settings({"HAILUO_MCP_CATALOG": str(place)})
     with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
         own_models(settings, GATEWAYS)

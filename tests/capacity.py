@@ -3,9 +3,8 @@ code, for `docs/capacity.md`."""
 
 from datetime import timedelta
 
-from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.gateways import client, discover
+from hailuo_mcp.gateways import GATEWAYS, client
 from hailuo_mcp.ledger.postgres import database
 from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.worker import WorkerLimits
@@ -54,8 +53,8 @@ def cadence() -> str:
 def load() -> str:
     takes = 120.0
     each = len(looks(takes, takes))
-    models = [model for gateway in discover() for model in gateway.models]
-    cheapest = min(price.usd for model in models for spec in price_samples(model) if (price := spec.price()))
+    models = [model for gateway in GATEWAYS for model in gateway.models]
+    cheapest = min(price.usd for model in models for price in model.prices)
     rows: list[tuple[str, ...]] = []
     for jobs in JOBS:
         started = jobs / takes

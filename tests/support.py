@@ -23,15 +23,15 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.sandbox import create_app
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.session import Session
 
 PICTURE = "https://pictures.example/first.png"
-MODEL_IDS = tuple(model.id for gateway in discover() for model in gateway.models)
-KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in discover()}
+MODEL_IDS = tuple(model.id for gateway in GATEWAYS for model in gateway.models)
+KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in GATEWAYS}
 
 QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
 Era = Literal["legacy", "auto"]
@@ -69,13 +69,13 @@ def environment(directory: Path, **variables: str) -> dict[str, str]:
 
 
 def catalog_for(**variables: str) -> Catalog:
-    return Catalog(discover(), load_settings(variables))
+    return Catalog(GATEWAYS, load_settings(variables))
 
 
 def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:
     """A call that names the model and gives it no more than it needs."""
-    model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
-    needed = {"first_frame_image": PICTURE} if model.requires("first_frame_image") else {}
+    model = next(model for gateway in GATEWAYS for model in gateway.models if model.id == model_id)
+    needed = {"first_frame_image": PICTURE} if model.is_required("first_frame_image") else {}
     return {"model": model_id, "prompt": "a red kite rises [Push in]", **needed, **more}
 
 

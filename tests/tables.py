@@ -10,12 +10,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from hailuo_mcp import telemetry
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog.catalog import Catalog, price_samples
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core import errors, settings
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, Price
-from hailuo_mcp.gateways import discover
-from hailuo_mcp.mcp import tools, views
+from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.gateways import GATEWAYS
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.model_views import model_summary
 from hailuo_mcp.sandbox.faults import FAULTS
 from tests import links
 
@@ -26,7 +27,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _catalog() -> Catalog:
-    return Catalog(discover(), load_settings({}))
+    return Catalog(GATEWAYS, load_settings({}))
 
 
 def _range(values: list[float] | None, form: str) -> str:
@@ -39,7 +40,7 @@ def _range(values: list[float] | None, form: str) -> str:
 def models() -> str:
     rows: list[tuple[str, ...]] = []
     for model in _catalog().usable:
-        facts = views.model_summary(model)
+        facts = model_summary(model)
         schemas = model.property_schemas()
         takes: list[str] = []
         for name in model.model_fields:
@@ -48,27 +49,24 @@ def models() -> str:
             closed = [str(v) for v in schemas[name].get("enum", ())]
             default = schemas[name].get("default")
             shown = "/".join(f"**{v}**" if v == str(default) else v for v in closed)
-            takes.append(f"`{name}`" + (" (required)" if model.requires(name) else "") + (f" {shown}" if shown else ""))
+            takes.append(
+                f"`{name}`" + (" (required)" if model.is_required(name) else "") + (f" {shown}" if shown else "")
+            )
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
-        rows.append((f"`{model.id}`", model.makes, ", ".join(takes), price, seconds))
+        rows.append((f"`{model.id}`", model.summary, ", ".join(takes), price, seconds))
     return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
 
 
 def prices() -> str:
-    """Every price that a model can have, with the closed parameters by which it differs from the default."""
+    """Every price of every model, with the parameters by which its call differs from the default."""
     rows: list[tuple[str, ...]] = []
     for model in _catalog().usable:
-        schemas = model.property_schemas()
-        closed = {name: schemas[name].get("default") for name in model.model_fields if schemas[name].get("enum")}
-        found: dict[Price, str] = {}
-        for spec in price_samples(model):
-            chosen = [f"`{name}` {value}" for name, usual in closed.items() if (value := getattr(spec, name)) != usual]
-            if price := spec.price():
-                found.setdefault(price, ", ".join(chosen) or "as it is by default")
-        for price, chosen in found.items():
+        for price in model.prices:
+            chosen = [f"`{n}` {value}" for n, value in price.when.items() if value != model.model_fields[n].default]
             source = f"{price.source}, {price.as_of:%Y-%m-%d}"
-            rows.append((f"`{model.id}`", chosen, f"${price.usd:g}", price.kind, source))
-        if not found:
+            with_values = ", ".join(chosen) or "as it is by default"
+            rows.append((f"`{model.id}`", with_values, f"${price.usd:g}", price.kind, source))
+        if not model.prices:
             rows.append((f"`{model.id}`", "", "not published", "", ""))
     return table(("model", "with", "US$ a clip", "kind", "source"), rows)
 
@@ -90,8 +88,8 @@ def tool_list() -> str:
 
 def variables() -> str:
     unset = "unset: its models are not offered."
-    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in discover()]
-    for gateway in discover():
+    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in GATEWAYS]
+    for gateway in GATEWAYS:
         for purpose, default in gateway.hosts.items():
             first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
             own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
@@ -138,7 +136,7 @@ def figures() -> str:
 
 def one_click() -> str:
     choices: list[tuple[str, list[str]]] = [("none: the sandbox", [])]
-    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in discover()]
+    keys = [(kind.title, f"{kind.name.upper()}_API_KEY") for kind in GATEWAYS]
     choices += [(f"{title} (`{variable}`)", [variable]) for title, variable in keys]
     rows = [
         (key, f"[install in VS Code]({links.vscode(variables)})", f"[install in Cursor]({links.cursor(variables)})")

@@ -19,7 +19,7 @@ from bundle.build import install_tool, uv
 from bundle.manifest import TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import PREFIX, Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.support import facts_of
 
 ROOT = Path(__file__).parent.parent
@@ -44,11 +44,11 @@ def test_the_manifest_says_what_the_code_says() -> None:
 
 def test_every_key_is_a_secret_field_and_none_must_be_filled_in() -> None:
     fields = user_config()
-    for kind in discover():
+    for kind in GATEWAYS:
         assert fields[f"{kind.name}_api_key"]["sensitive"] is True
     assert not any(field["required"] for field in fields.values())
     secret = {name for name, field in fields.items() if field.get("sensitive")}
-    assert secret == {f"{kind.name}_api_key" for kind in discover()}
+    assert secret == {f"{kind.name}_api_key" for kind in GATEWAYS}
 
 
 @pytest.mark.parametrize("given", ["", "${user_config.%s}"], ids=["empty", "not put in"])
@@ -60,12 +60,12 @@ def test_an_untouched_settings_page_is_an_empty_environment(given: str) -> None:
 def test_what_the_page_gives_arrives_as_a_setting() -> None:
     filled = {"output_dir": "/clips", "max_jobs_per_day": "3", "max_usd_per_day": "1.5", "fix_images": "true"}
     assert filled.keys() == TITLES.keys() <= Settings.model_fields.keys()
-    keys = {f"{kind.name}_api_key": f"key-of-{kind.name}" for kind in discover()}
-    urls = {f"{kind.name}_base_url": f"https://{kind.name}.example" for kind in discover()}
+    keys = {f"{kind.name}_api_key": f"key-of-{kind.name}" for kind in GATEWAYS}
+    urls = {f"{kind.name}_base_url": f"https://{kind.name}.example" for kind in GATEWAYS}
     settings = load_settings({variable_of(name): value for name, value in {**filled, **keys, **urls}.items()})
     assert (settings.output_dir, settings.max_jobs_per_day) == (Path("/clips"), 3)
     assert (settings.max_usd_per_day, settings.fix_images) == (1.5, True)
-    for kind in discover():
+    for kind in GATEWAYS:
         key = settings.gateways[kind.name].key
         assert key
         assert key.get_secret_value() == f"key-of-{kind.name}"
@@ -157,7 +157,7 @@ def _as_the_host(tool: Path, directory: Path, given: dict[str, Any]) -> dict[str
 def for_uv(home: Path) -> dict[str, str]:
     """The environment of this process, which configures the package index, without its settings and its virtual
     environment, and with another home."""
-    prefixes = (PREFIX, "XDG_", "VIRTUAL_ENV", *(f"{kind.name.upper()}_" for kind in discover()))
+    prefixes = (PREFIX, "XDG_", "VIRTUAL_ENV", *(f"{kind.name.upper()}_" for kind in GATEWAYS))
     cache = subprocess.run([uv(), "cache", "dir"], capture_output=True, text=True, timeout=60, check=True)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(prefixes)},

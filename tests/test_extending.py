@@ -28,15 +28,13 @@ SPEC = """
 class Hailuo9(ModelSpec):
     id = "segmind/hailuo-9"
     remote_name = "hailuo-9"
-    makes = "text to video"
+    summary = "text to video"
     documented_at = "https://www.segmind.com/models/hailuo-9"
     rules = (Forbid({"mode": "pro", "duration": 10}, 'for 10 s pass mode "standard"', _INFERRED),)
+    prices = (PriceRule(0.01, "exact", "a guess", _PRICED),)
 
     duration: Annotated[Duration, Constraint(_INFERRED, "6 or 10 seconds")] = 6
     mode: Annotated[Mode, Field(serialization_alias="tier"), Constraint(_INFERRED, "standard or pro")] = "standard"
-
-    def price(self) -> Price:
-        return Price(0.01, "exact", "a guess", _PRICED)
 
 
 class Segmind(Gateway):
@@ -97,7 +95,8 @@ from pydantic import Field
 
 from hailuo_mcp.gateways.base import Gateway, link_in
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import ImageUrl, ModelSpec, Constraint, Source
+from hailuo_mcp.core.parameters import ImageUrl, Constraint, Source
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.client import Request
 
 _PAGE = Source("documented", "Skylark page")
@@ -107,7 +106,7 @@ _STATES = {"waiting": State.QUEUED, "flying": State.PROCESSING, "landed": State.
 class Lark(ModelSpec):
     id = "skylark/lark"
     remote_name = "lark-1"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://skylark.example/docs"
 
     first_frame_image: Annotated[ImageUrl, Field(serialization_alias="picture"), Constraint(_PAGE, "required")]
@@ -125,7 +124,7 @@ class Skylark(Gateway):
         return {"x-skylark-key": key}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/flights/{spec.remote_name}", spec.wire())
+        return self.post(f"/flights/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("flight")
@@ -170,9 +169,12 @@ def routes(context: SandboxContext) -> list[Route]:
 '''
 
 
-async def test_a_gateway_is_one_file_and_one_for_its_stand_in(tmp_path: Path) -> None:
+async def test_a_gateway_is_one_file_in_the_tuple_and_one_for_its_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
+    registry = copy / "gateways" / "__init__.py"
+    _edit(registry, "import Segmind\n", "import Segmind\nfrom hailuo_mcp.gateways.skylark import Skylark\n")
+    _edit(registry, "Minimax)", "Minimax, Skylark)")
     (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
     _edit(
         copy / "sandbox" / "__init__.py",

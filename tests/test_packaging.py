@@ -24,7 +24,7 @@ from mcp.client.stdio import stdio_client
 from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import PREFIX, Settings, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests import links
 from tests.docs.test_one_click_links import decoded
 from tests.support import facts_of
@@ -59,7 +59,7 @@ def registry_variables() -> list[dict[str, Any]]:
     """Every environment variable as the registry describes it: keys first, because most users set only one."""
     keys: list[dict[str, Any]] = []
     addresses: list[dict[str, Any]] = []
-    for gateway in discover():
+    for gateway in GATEWAYS:
         keys.append(
             {
                 "name": f"{gateway.name.upper()}_API_KEY",
@@ -132,7 +132,7 @@ def test_the_registry_entry_describes_every_variable_and_marks_every_secret() ->
     assert [entry["name"] for entry in entries if not entry["description"].strip()] == []
     secret = {entry["name"] for entry in entries if entry.get("isSecret")}
     assert secret == {entry["name"] for entry in entries if entry["name"].endswith(SECRET_ENDINGS)}
-    assert {f"{kind.name.upper()}_API_KEY" for kind in discover()} <= secret
+    assert {f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS} <= secret
     assert [entry["name"] for entry in entries if entry.get("isSecret") and "default" in entry] == []
 
 

@@ -1,14 +1,16 @@
-"""All models of all gateways, as the user may use them: the merged schema, reading arguments, and choosing a model."""
+"""All models of all gateways, and which of them the settings make usable; validating calls and choosing a model."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from hailuo_mcp.core.caller import key_header
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.core.model_id import ModelId
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
-from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, JsonSchema, ModelSpec, Price, shown
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 
 Model = type[ModelSpec]
@@ -16,14 +18,11 @@ Model = type[ModelSpec]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A validated call: the model, its parameters, and what should be said about how it came to it."""
+    """A validated call."""
 
     spec: ModelSpec
-    warnings: tuple[str, ...] = ()
-
-
-PICTURE = "https://example.com/x.png"
-"""Stands for any picture where only the other parameters matter."""
+    others: tuple[ModelSpec, ...] | None = None
+    """Where no model was named: the other usable models that accept the arguments, in order of preference."""
 
 
 class Catalog:
@@ -38,9 +37,9 @@ class Catalog:
         self._keys_from_headers = settings.keys_from_headers
         self.custom = own
         known = [*(model for gateway in self.gateways for model in gateway.models), *own]
-        if strangers := [name for name in settings.models if name not in {model.id for model in known}]:
+        if unknown := [name for name in settings.models if name not in {model.id for model in known}]:
             raise SettingsError(
-                f"{PREFIX}MODELS: there is no model {', '.join(map(repr, strangers))}; "
+                f"{PREFIX}MODELS: there is no model {', '.join(map(repr, unknown))}; "
                 f"known are {', '.join(model.id for model in known)}"
             )
         reachable = {
@@ -50,11 +49,11 @@ class Catalog:
         self.usable: tuple[Model, ...] = tuple(
             model
             for model in known
-            if model.id.split("/")[0] in reachable and (not settings.models or model.id in settings.models)
+            if gateway_of(model) in reachable and (not settings.models or model.id in settings.models)
         )
 
     def under(self, settings: Settings) -> "Catalog":
-        """The same models, as they are usable under other settings."""
+        """The same models under other settings."""
         return Catalog(self.gateways, settings, self.custom)
 
     def model(self, model_id: object) -> Model:
@@ -70,20 +69,20 @@ class Catalog:
                     return model
             if known := next((model for model in self.known if model.id == wanted), None):
                 raise UnknownModel(f"{known.id} is not enabled here.", self._how_to_enable(known))
-        raise UnknownModel(f"There is no model {shown(model_id)}.", f"Usable models: {self._usable_ids()}.")
+        raise UnknownModel(f"There is no model {repr_short(model_id)}.", f"Usable models: {self._usable_ids()}.")
 
     def known_model(self, model_id: str) -> Model | None:
-        """Any model of this id, usable or not: jobs of a model that is off by now can still be polled."""
+        """Any model of this id, usable or not: jobs of a model that is no longer enabled can still be polled."""
         return next((model for model in self.known if model.id == model_id), None)
 
     def gateway(self, model: Model) -> type[Gateway]:
-        return next(gateway for gateway in self.gateways if gateway.name == model.id.split("/")[0])
+        return next(gateway for gateway in self.gateways if gateway.name == gateway_of(model))
 
-    def read(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
-        """Validate a call; without a model id, choose the cheapest usable model that takes the arguments.
+    def parse(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
+        """Validate a call; without a model id, choose the cheapest usable model that accepts the arguments.
 
         Raises:
-            UnknownModel, InvalidInput: the hint says what to pass, and which model would take these arguments.
+            UnknownModel, InvalidInput: the hint says what to pass, and which models accept these arguments.
         """
         if not self.usable:
             raise UnknownModel("No model is usable: no gateway key is set.", self.how_to_get_keys())
@@ -91,63 +90,54 @@ class Catalog:
             return self._choose(arguments)
         model = self.model(model_id)
         try:
-            return Choice(model.read(arguments))
+            return Choice(model.parse(arguments))
         except InvalidInput as refusal:
             raise self._with_alternatives(refusal, arguments, model) from None
 
     def _choose(self, arguments: Mapping[str, Any]) -> Choice:
-        fitting = self._taking(arguments)
+        fitting = self._accepting(arguments)
         if not fitting:
             raise self._closest_refusal(arguments)
-        spec, *others = sorted(fitting, key=_cheapness)  # equals stay in the order of the catalogue
-        if not others:
-            why = "the only usable model that takes these arguments"
-        elif spec.price():
-            why = f"the cheapest of {len(fitting)} usable models that take these arguments"
-        else:
-            why = f"the first of {len(fitting)} usable models that take these arguments, none with a published price"
-        said = f"No model was named: {spec.id} was chosen, {why} ({_terms(spec)})."
-        if others:
-            said += f" Next: {others[0].id} ({_terms(others[0])})."
-        return Choice(spec, (said,))
+        spec, *others = sorted(fitting, key=_cheapness)  # a stable sort: equal prices stay in catalog order
+        return Choice(spec, tuple(others))
 
     def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
-        """No model takes the arguments: the model for which least must change says most. A picture that is missing
-        weighs more than an argument too many: who gave none may want none."""
+        """No model accepts the arguments: return the refusal of the model that needs the smallest change. A missing
+        picture weighs more than an unknown argument: a caller without a picture may not have one."""
         refusals: list[tuple[tuple[int, int], InvalidInput]] = []
         for model in self.usable:
             try:
-                model.read(arguments)
+                model.parse(arguments)
             except InvalidInput as refusal:
-                strange = sum(not model.takes(name) for name in arguments)
-                missing = sum(model.requires(name) and name not in arguments for name in IMAGE_PARAMETERS)
-                refusals.append(((refusal.problem.message.count(";") + missing, strange), refusal))
+                unknown = sum(not model.accepts(name) for name in arguments)
+                missing = sum(model.is_required(name) and name not in arguments for name in IMAGE_PARAMETERS)
+                refusals.append(((refusal.problem.message.count(";") + missing, unknown), refusal))
         _, closest = min(refusals, key=lambda pair: pair[0])
         problem = closest.problem
         if not any(model.id in problem.message for model in self.usable):
-            return closest  # wrong for every model alike
+            return closest  # wrong for every model
         return InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
 
-    def _taking(self, arguments: Mapping[str, Any]) -> list[ModelSpec]:
+    def _accepting(self, arguments: Mapping[str, Any]) -> list[ModelSpec]:
         specs: list[ModelSpec] = []
         for model in self.usable:
             try:
-                specs.append(model.read(arguments))
+                specs.append(model.parse(arguments))
             except InvalidInput:
                 continue
         return specs
 
     def _with_alternatives(self, refusal: InvalidInput, arguments: Mapping[str, Any], model: Model) -> HailuoError:
-        others = [spec.id for spec in self._taking(arguments)]
+        others = [spec.id for spec in self._accepting(arguments)]
         problem = refusal.problem
         if others:
             return InvalidInput(
                 problem.message, f"{problem.hint} Or take {' or '.join(others)}, which accepts these arguments."
             )
         takers = [
-            f"{name}: {', '.join(other.id for other in self.usable if other.takes(name)) or 'no usable model'}"
+            f"{name}: {', '.join(other.id for other in self.usable if other.accepts(name)) or 'no usable model'}"
             for name in arguments
-            if name in CANONICAL and not model.takes(name)
+            if name in CANONICAL and not model.accepts(name)
         ]
         return (
             InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
@@ -157,64 +147,18 @@ class Catalog:
 
     @property
     def default_model(self) -> str | None:
-        """What a bare prompt would get; without such a model, what a prompt with a picture would."""
-        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": PICTURE}):
-            if fitting := self._taking(arguments):
+        """The model chosen for a prompt alone; where no model accepts that, for a prompt with a picture."""
+        for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
+            if fitting := self._accepting(arguments):
                 return min(fitting, key=_cheapness).id
         return None
 
     def max_price(self, gateway: str) -> float:
-        """What a job without a known price counts as: the dearest known price of its gateway, else of the catalogue."""
-        prices = {model.id: price.usd for model in self.known if (price := _dearest(model))}
-        own = [usd for model_id, usd in prices.items() if model_id.startswith(f"{gateway}/")]
-        return max(own or prices.values(), default=0.0)
-
-    def merged_properties(self) -> dict[str, JsonSchema]:
-        """The parameters of all usable models as one flat set of properties; each says which models take it."""
-        properties: dict[str, JsonSchema] = {}
-        for name, canonical in CANONICAL.items():
-            takers = [model for model in self.usable if model.takes(name)]
-            if not takers and name != "prompt":
-                continue
-            words = f"{canonical.meaning} {self._takers_in_words(takers)}."
-            properties[name] = {**canonical.schema, "description": words}
-            if "enum" in canonical.schema:
-                properties[name] |= self._values_in_words(name, takers, words)
-        return properties
-
-    def _values_in_words(self, name: str, takers: list[Model], words: str) -> JsonSchema:
-        """The values that some usable model has, and which of them only some have."""
-        offered = {model: model.property_schemas()[name].get("enum", ()) for model in takers}
-        values = {v: [m for m in takers if v in offered[m]] for v in CANONICAL[name].schema["enum"]}
-        values = {value: models for value, models in values.items() if models}
-        narrow = [f" {v}: {self._ids_in_words(m)}." for v, m in values.items() if len(m) < len(takers)]
-        return {"enum": list(values), "description": words + "".join(narrow)}
-
-    def _takers_in_words(self, takers: list[Model]) -> str:
-        """Which models these are, in as few words as are exact."""
-        others = [model for model in self.usable if model not in takers]
-        if not others:
-            return "All models"
-        named, left_out = self._ids_in_words(takers), self._ids_in_words(others)
-        return f"All but {left_out}" if len(left_out) < len(named) else f"For {named}"
-
-    def _ids_in_words(self, models: list[Model]) -> str:
-        """Their ids, or `gateway/*` where these are all that can be used of a gateway."""
-        words: list[str] = []
-        for gateway in dict.fromkeys(model.id.split("/")[0] for model in models):
-            all_of_it = [model for model in self.usable if model.id.startswith(f"{gateway}/")]
-            these = [model for model in models if model in all_of_it]
-            words += [f"{gateway}/*"] if 1 < len(these) == len(all_of_it) else [model.id for model in these]
-        return ", ".join(words)
-
-    def makes_in_words(self) -> str:
-        """Which of the usable models work from text alone."""
-        from_text = [model for model in self.usable if not model.requires("first_frame_image")]
-        if len(from_text) == len(self.usable):
-            return "All make clips from text."
-        if not from_text:
-            return "All need first_frame_image."
-        return f"Text alone: {self._ids_in_words(from_text)}; the others need first_frame_image."
+        """What a job without a published price counts against a budget: the highest published price of its gateway, or
+        else of all gateways."""
+        prices = [(gateway_of(model), price.usd) for model in self.known for price in model.prices]
+        own = [usd for name, usd in prices if name == gateway]
+        return max(own or (usd for _, usd in prices), default=0.0)
 
     def _usable_ids(self) -> str:
         return ", ".join(model.id for model in self.usable) or "none; " + self.how_to_get_keys()
@@ -228,7 +172,7 @@ class Catalog:
         )
 
     def _how_to_enable(self, model: Model) -> str:
-        gateway = model.id.split("/")[0]
+        gateway = gateway_of(model)
         variable = f"{gateway.upper()}_API_KEY"
         header = f" (or a key in the header {key_header(gateway)} of the call)" if self._keys_from_headers else ""
         where = f"a place in {PREFIX}MODELS where that is set"
@@ -240,39 +184,6 @@ def _cheapness(spec: ModelSpec) -> float:
     return price.usd if price else float("inf")
 
 
-def _terms(spec: ModelSpec) -> str:
-    """Price and usual time, in a few words."""
-    price, seconds = spec.price(), spec.typical_seconds()
-    cost = f"about ${price.usd:.3g}, {price.kind}" if price else "its price is not published"
-    return f"{cost}; usually {seconds:.0f} s" if seconds else cost
-
-
-def _dearest(model: Model) -> Price | None:
-    """The dearest price over the values its closed parameters can have."""
-    prices = [price for spec in price_samples(model) if (price := spec.price())]
-    return max(prices, key=lambda price: price.usd, default=None)
-
-
-def price_samples(model: Model) -> list[ModelSpec]:
-    """The model with every combination that its closed parameters can have, and with a first picture where it takes
-    one: all of its prices and times."""
-    schemas = model.property_schemas()
-    closed = {name: choices for name, schema in schemas.items() if (choices := _choices(schema, model.requires(name)))}
-    needed = {name: PICTURE for name in schemas if model.requires(name) or name == "first_frame_image"}
-    specs: list[ModelSpec] = []
-    for values in product(*closed.values()):
-        given = {name: value for name, value in zip(closed, values, strict=True) if value is not None}
-        try:
-            specs.append(model.read({**needed, "prompt": "x", **given}))
-        except InvalidInput:
-            continue
-    return specs
-
-
-def _choices(schema: JsonSchema, required: bool) -> list[Any]:
-    """What a closed parameter may be, the default first; None stands for passing nothing."""
-    values: list[Any] = schema.get("enum", [True, False] if schema["type"] == "boolean" else [])
-    if not values or required:
-        return values
-    default = schema.get("default")
-    return [default, *(value for value in values if value != default)]
+def gateway_of(model: Model) -> str:
+    """The name of a model's gateway."""
+    return ModelId.parse(model.id).gateway

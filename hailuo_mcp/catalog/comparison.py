@@ -1,34 +1,32 @@
-"""Which model is best for what: the comparison that `list_models` ends with."""
+"""Which model is best for what: the comparison at the end of `list_models`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from hailuo_mcp.catalog.catalog import Model, price_samples
+from hailuo_mcp.catalog.catalog import Model
 
 BestFor = Mapping[str, list[str]]
 """What is wanted, to the ids of the models that have it."""
 
 
 def best_for(models: Sequence[Model]) -> BestFor:
-    """The cheapest and the fastest by what is published, each model at its best; and who does what not all do."""
-    samples = [(model.id, price_samples(model)) for model in models]
-    prices = [(price.usd, name) for name, specs in samples for spec in specs if (price := spec.price())]
-    times = [(seconds, name) for name, specs in samples for spec in specs if (seconds := spec.typical_seconds())]
+    """The cheapest and the fastest by published prices and times, each model at its best; and which models have what
+    others do not."""
     return {
-        "cheapest": _least(prices),
-        "fastest": _least(times),
-        "1080p": [name for name, specs in samples if any(getattr(s, "resolution", None) == "1080p" for s in specs)],
-        "10s": [name for name, specs in samples if any(getattr(s, "duration", None) == 10 for s in specs)],
-        "last_frame": [model.id for model in models if model.takes("last_frame_image")],
-        "text_only": [model.id for model in models if not model.requires("first_frame_image")],
+        "cheapest": _lowest([(price.usd, model.id) for model in models for price in model.prices]),
+        "fastest": _lowest([(time.seconds, model.id) for model in models for time in model.times]),
+        "1080p": [model.id for model in models if _has(model, "resolution", "1080p")],
+        "10s": [model.id for model in models if _has(model, "duration", 10)],
+        "last_frame": [model.id for model in models if model.accepts("last_frame_image")],
+        "text_only": [model.id for model in models if not model.is_required("first_frame_image")],
     }
 
 
-def in_words(best: BestFor) -> list[tuple[str, str]]:
-    """Each want, and who has it."""
-    return [(want.replace("_", " "), ", ".join(names) or "none known") for want, names in best.items()]
+def _has(model: Model, parameter: str, value: Any) -> bool:
+    return value in model.property_schemas().get(parameter, {}).get("enum", ())
 
 
-def _least(figures: list[tuple[float, str]]) -> list[str]:
-    """All that share the least figure."""
-    least = min(figures, default=(0.0, ""))[0]
-    return list(dict.fromkeys(name for figure, name in figures if figure == least))
+def _lowest(values: list[tuple[float, str]]) -> list[str]:
+    """All that share the lowest value."""
+    lowest = min(values, default=(0.0, ""))[0]
+    return list(dict.fromkeys(name for value, name in values if value == lowest))

@@ -25,7 +25,7 @@ from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.core.job import State
 from hailuo_mcp.core.settings import PREFIX, Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
 IMAGE_NAME = "hailuo-demo-first-frame.png"
@@ -190,7 +190,7 @@ def _ended(job: Mapping[str, Any]) -> bool:
 def server_environment(settings: Settings) -> dict[str, str]:
     """The server's environment: the sandbox, without the user's keys, limits and URLs. Jobs and clips are stored in the
     user's usual places, so that the other commands show them."""
-    ours = (PREFIX, *(f"{gateway.name.upper()}_" for gateway in discover()))
+    ours = (PREFIX, *(f"{gateway.name.upper()}_" for gateway in GATEWAYS))
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
     return environment | {
         f"{PREFIX}SANDBOX": "1",
@@ -237,7 +237,7 @@ def _print_ending(talk: Conversation) -> None:
     show("\nTwo clips were saved:", style="bold")
     for clip in talk.clips:
         show(f"  {clip}")
-    variables = [f"{gateway.name.upper()}_API_KEY" for gateway in discover()]
+    variables = [f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS]
     show("\nThe same by hand, without a key:", style="bold")
     show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
     show("\nFor real clips, give your assistant's host the server and one key:", style="bold")

@@ -11,7 +11,7 @@ from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end
 from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, stderr_console, stdout_console
 from hailuo_mcp.cli.session import interrupt_held_back, with_session
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import CANONICAL, Canonical
+from hailuo_mcp.core.parameters import CANONICAL, Canonical
 from hailuo_mcp.mcp.views import JobView, dry_run_view, job_view
 from hailuo_mcp.service.session import Session
 

@@ -14,7 +14,7 @@ from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, stderr_console
 from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
 from hailuo_mcp.core.settings import PREFIX, SettingsError, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 
@@ -81,7 +81,7 @@ class Commands(click.Group):
 
 def _environment() -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
-    for gateway in discover():
+    for gateway in GATEWAYS:
         prefix = gateway.name.upper()
         rows.append((f"{prefix}_API_KEY", f"Key of {gateway.title}; unset: its models are not offered."))
         rows += [

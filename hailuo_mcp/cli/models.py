@@ -5,12 +5,11 @@ from typing import Any
 
 import click
 
-from hailuo_mcp.catalog.comparison import in_words
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, stderr_console, stdout_console
 from hailuo_mcp.cli.session import with_session
-from hailuo_mcp.core.spec import describe
-from hailuo_mcp.mcp import views
+from hailuo_mcp.core.text import describe
+from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.service.session import Session
 
 
@@ -26,7 +25,7 @@ def models(model: str | None, as_json: bool) -> Exit:
     async def look_up(session: Session) -> tuple[views.ModelList, str]:
         catalog = session.catalog
         chosen = None if model is None else catalog.model(model)
-        return views.model_list(catalog, session.settings.in_sandbox, chosen), catalog.how_to_get_keys()
+        return model_views.model_list(catalog, session.settings.in_sandbox, chosen), catalog.how_to_get_keys()
 
     view, how_to_get_keys = with_session(look_up)
     if as_json:
@@ -50,7 +49,7 @@ def _print_summaries(view: views.ModelList) -> None:
         takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
         stdout_console().print(f"  takes {', '.join(takes)}", style="dim")
     width = max(len(want) for want in view.best_for)
-    for want, names in in_words(view.best_for):
+    for want, names in model_views.best_for_lines(view.best_for):
         stdout_console().print(want.ljust(width), end="  ", style="dim")
         stdout_console().print(names)
     stderr_console().print(f"For a bare prompt: {view.default_model}", style="dim")

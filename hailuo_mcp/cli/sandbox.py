@@ -10,7 +10,7 @@ from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.sandbox import FAULTS, create_app
 
 PORT = 8765
@@ -71,7 +71,7 @@ class _AnnouncingServer(uvicorn.Server):
         stdout_console().file.flush()
         stderr_console().print("The sandbox listens; it stands in for every gateway, and nothing is charged.\n")
         stderr_console().print("To send hailuo-mcp there, in another terminal:\n")
-        for gateway in discover():
+        for gateway in GATEWAYS:
             name = gateway.name.upper()
             stderr_console().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
         stderr_console().print("\nA word in the prompt asks for trouble:\n")

@@ -7,7 +7,9 @@ none.
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
 
 PREFIX = "HAILUO_MCP_"
+OLD_CATALOG_VARIABLE = f"{PREFIX}CATALOGUE"
 POSTGRES = ("postgresql://", "postgres://")
 BY_OAUTH = "oauth:"
 """Prefix of a tenant that is an OAuth subject. A token's name cannot contain a colon, so the two cannot be confused."""
@@ -128,7 +131,7 @@ class Settings(BaseModel):
     """How long a sandbox job takes, in seconds."""
     models: Names = ()
     """Comma-separated model ids to offer; unset: all usable ones."""
-    catalogue: Directory = Path()
+    catalog: Directory = Path()
     """A TOML file with models of your own, or a directory of such files; unset: `models.toml` and `models.d/*.toml` in
     the user's configuration directory."""
     database_url: str = Field("", repr=False)
@@ -311,6 +314,9 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     for name in Settings.model_fields.keys() - INTERNAL_FIELDS:
         if value := _given(environ, PREFIX + name.upper()):
             values[name] = value
+    if old := _given(environ, OLD_CATALOG_VARIABLE):
+        _warn_of_old_name()
+        values.setdefault("catalog", old)
     _check_database(values.get("database_url", ""))
     values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
@@ -337,6 +343,12 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
                 f'this name; a subject of the OAuth issuer is written [tenants."{BY_OAUTH}SUBJECT"]'
             )
     return settings.model_copy(update={"tenants": tenants})
+
+
+@cache
+def _warn_of_old_name() -> None:
+    """Warn once per process, however often the settings are read."""
+    sys.stderr.write(f"{OLD_CATALOG_VARIABLE} is now {PREFIX}CATALOG; the old name still works.\n")
 
 
 def _check_oauth(settings: Settings) -> None:

@@ -1,14 +1,11 @@
-"""The gateways. Every module of this package, `base` apart, holds one `Gateway` subclass; being here is being
-registered."""
+"""The gateways: one module each, with a `Gateway` subclass and the models it offers. Choosing among models, and keeping
+jobs, is not done here."""
 
+from hailuo_mcp.gateways.aimlapi import Aimlapi
+from hailuo_mcp.gateways.apixo import Apixo
 from hailuo_mcp.gateways.base import Gateway
+from hailuo_mcp.gateways.minimax import Minimax
+from hailuo_mcp.gateways.segmind import Segmind
 
-
-def discover() -> tuple[type[Gateway], ...]:
-    """Every gateway of this package, in the order of their `rank`."""
-    import pkgutil
-    from importlib import import_module
-
-    for module in pkgutil.iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    return tuple(sorted(Gateway.__subclasses__(), key=lambda gateway: gateway.rank))
+GATEWAYS: tuple[type[Gateway], ...] = (Segmind, Apixo, Aimlapi, Minimax)
+"""Every gateway, in the order of lists."""

@@ -9,18 +9,9 @@ from pydantic import Field
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCredits
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import (
-    MINIMAX,
-    Constraint,
-    Duration,
-    Flag,
-    Forbid,
-    Image,
-    ModelSpec,
-    Price,
-    Resolution,
-    Source,
-)
+from hailuo_mcp.core.parameters import MINIMAX, Constraint, Duration, Flag, Image, Resolution, Source
+from hailuo_mcp.core.rules import Advice, Forbid, PriceRule, TimeRule
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request
 
@@ -37,22 +28,22 @@ _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s p
 
 
 class _Model(ModelSpec):
-    """A body with the model's name, and the resolution in capitals."""
+    """A body with the model's name, and the resolution in upper case."""
 
-    def wire(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().wire()}
+    def to_body(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().to_body()}
         resolution = self.wire_name("resolution")
         return {name: value.upper() if name == resolution else value for name, value in body.items()}
 
 
 class _Older(_Model):
-    """The older route's names of fields."""
+    """Field names of the older route."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"last_frame_image": "last_image_url"}
 
 
 class _Unified(_Model):
-    """The unified route's."""
+    """Field names of the unified route."""
 
     wire_names: ClassVar[Mapping[str, str]] = {
         "first_frame_image": "image_url",
@@ -64,9 +55,11 @@ class _Unified(_Model):
 class Hailuo02(_Older):
     id = "aimlapi/hailuo-02"
     remote_name = "minimax/hailuo-02"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
     rules = (_NOT_10_S_AT_1080P,)
+    times = (TimeRule(300.0, when={"duration": 6}), TimeRule(540.0, when={"duration": 10}))
+    advice = (Advice("AI/ML API's page calls 1080p “coming soon”; it may be refused.", when={"resolution": "1080p"}),)
 
     first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
     last_frame_image: Annotated[
@@ -78,17 +71,11 @@ class Hailuo02(_Older):
     ] = "768p"
     prompt_optimizer: Annotated[Flag, Constraint(_PAGE, "default true")] = True
 
-    def typical_seconds(self) -> float:
-        return 300.0 if self.duration == 6 else 540.0
-
-    def advice(self) -> list[str]:
-        return ["AI/ML API's page calls 1080p “coming soon”; it may be refused."] if self.resolution == "1080p" else []
-
 
 class Hailuo23(_Unified):
     id = "aimlapi/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
-    makes = "text or image to video"
+    summary = "text or image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3"
     rules = (_NOT_10_S_AT_1080P,)
 
@@ -107,10 +94,15 @@ class Hailuo23(_Unified):
 class Hailuo23Fast(_Unified):
     id = "aimlapi/hailuo-2.3-fast"
     remote_name = "minimax/hailuo-2.3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
-    remarks = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
+    notes = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
     rules = (_NOT_10_S_AT_1080P,)
+    prices = (
+        PriceRule(
+            0.1995, "exact", "AI/ML API pricing page", date(2026, 11, 1), when={"duration": 6, "resolution": "768p"}
+        ),
+    )
 
     first_frame_image: Annotated[
         Image, Field(serialization_alias="image_url"), Constraint(_UNIFIED, "required; image to video only")
@@ -120,11 +112,6 @@ class Hailuo23Fast(_Unified):
     prompt_optimizer: Annotated[
         Flag, Field(serialization_alias="enhance_prompt"), Constraint(_UNIFIED, "default true")
     ] = True
-
-    def price(self) -> Price | None:
-        if (self.duration, self.resolution) != (6, "768p"):
-            return None
-        return Price(0.1995, "exact", "AI/ML API pricing page", date(2026, 11, 1))
 
 
 _STATES = {
@@ -142,10 +129,9 @@ _STATES = {
 class Aimlapi(Gateway):
     name = "aimlapi"
     title = "AI/ML API"
-    rank = 30
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.aimlapi.com"}
     models = (Hailuo02, Hailuo23, Hailuo23Fast)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"unified": _Unified, "minimax": _Older}
     image_transfer = "data"
     retention = None
     check_hint = (
@@ -156,7 +142,7 @@ class Aimlapi(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(_route(type(spec)), spec.wire())
+        return self.post(_route(type(spec)), spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("generation_id") or body.get("id")

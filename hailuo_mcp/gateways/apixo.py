@@ -10,18 +10,9 @@ from pydantic import Field
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import (
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Forbid,
-    ImageUrl,
-    Mode,
-    ModelSpec,
-    Resolution,
-    Routing,
-    Source,
-)
+from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
+from hailuo_mcp.core.rules import Forbid
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request, Response
 
@@ -30,37 +21,37 @@ _PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, sho
 
 
 class ApixoModel(ModelSpec):
-    """A body as `generateTask` takes it: how to run the task outside, what to make inside `input`."""
+    """A body for `generateTask`: how to run the task at the top level, the parameters inside `input`."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_urls", "routing": "provider"}
 
     @property
     def tier(self) -> Mode:
-        """The quality asked for, by either name."""
+        """The quality that `mode` or `resolution` asks for."""
         pro = getattr(self, "resolution", None) == "1080p"
         return getattr(self, "mode", None) or ("pro" if pro else "standard")
 
-    def wire(self) -> dict[str, Any]:
-        inner = super().wire()
+    def to_body(self) -> dict[str, Any]:
+        inner = super().to_body()
         callback = self.wire_name("callback_url")
         outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
         if (first := self.wire_name("first_frame_image")) in inner:
             inner[first] = [inner[first]]
-        if self.takes("mode") or self.takes("resolution"):
+        if self.accepts("mode") or self.accepts("resolution"):
             inner.pop(self.wire_name("resolution"), None)
             inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"
-            if self.tier == "pro":  # fixed at 6 s, and not to be said
+            if self.tier == "pro":  # fixed at 6 s, and not accepted
                 inner.pop(self.wire_name("duration"), None)
         return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
 
-    def record(self) -> dict[str, Any]:
-        return {**super().record(), **({"mode": self.tier} if self.takes("mode") else {})}
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), **({"mode": self.tier} if self.accepts("mode") else {})}
 
 
 class Hailuo23Fast(ApixoModel):
     id = "apixo/hailuo-2.3-fast"
     remote_name = "hailuo-2-3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://apixo.ai/docs/models/hailuo-2-3-fast"
     rules = (
         Forbid({"mode": "pro", "duration": 10}, 'pro is fixed at 6 s; for 10 s pass mode "standard"', _PAGE),
@@ -70,7 +61,7 @@ class Hailuo23Fast(ApixoModel):
         Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE),
         Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE),
     )
-    remarks = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
+    notes = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
     first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _PICTURE_RULES)]
     mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None
@@ -101,10 +92,9 @@ _FAIL_CODES: Mapping[str, type[HailuoError]] = {
 class Apixo(Gateway):
     name = "apixo"
     title = "APIXO"
-    rank = 20
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
     models = (Hailuo23Fast,)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
     image_transfer = "url"
     retention = timedelta(hours=24)
     callbacks = True
@@ -116,7 +106,7 @@ class Apixo(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.wire())
+        return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("data")).get("taskId")

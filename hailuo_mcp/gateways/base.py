@@ -80,17 +80,15 @@ class Submission:
 
 
 class Gateway(ABC):
-    """One gateway. Subclass it in a module of this package; that registers it."""
+    """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
 
     name: ClassVar[str]
     """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
     title: ClassVar[str]
-    rank: ClassVar[int] = 100
-    """Its position in lists."""
     hosts: ClassVar[Mapping[str, str]]
     """Default address by purpose; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
     body. The first is the usual one."""
     image_transfer: ClassVar[Literal["upload", "data", "url"]]

@@ -14,39 +14,46 @@ import anyio
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.spec import (
-    GIVEN,
+from hailuo_mcp.core.parameters import (
     MINIMAX,
     AnyResolution,
     CallbackUrl,
     Constraint,
     Duration,
     Flag,
-    Forbid,
     Image,
-    ModelSpec,
-    Price,
     Resolution,
     Source,
 )
+from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request, Response
 
 log = logging.getLogger(__name__)
 
 _OBSERVED = Source("observed", "public client code")
-_PRICED = date(2026, 11, 1)
 _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 _OPTIMIZED = Constraint(MINIMAX, "default true")
 _PRETREATED = Constraint(MINIMAX, "default false; shortens the rewriting of the prompt")
 _CALLED_BACK = Constraint(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
 
 
-class _Body(ModelSpec):
-    """A body as the vendor takes it."""
+def _price(usd: float, duration: int, resolution: str) -> PriceRule:
+    return PriceRule(
+        usd,
+        "exact",
+        "MiniMax prices as public client code has them",
+        date(2026, 11, 1),
+        when={"duration": duration, "resolution": resolution},
+    )
 
-    def wire(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().wire()}
+
+class _Body(ModelSpec):
+    """A body with the model's name, and the resolution in upper case."""
+
+    def to_body(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().to_body()}
         if self.wire_name("last_frame_image") in body:
             body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
         resolution = self.wire_name("resolution")
@@ -56,23 +63,16 @@ class _Body(ModelSpec):
 class _Official(_Body):
     """What the vendor's own models have in common."""
 
-    prices: ClassVar[Mapping[tuple[str, int], float]]
-    """Resolution and duration to US dollars."""
-    remarks = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
-
-    def price(self) -> Price | None:
-        facts = self.record()
-        usd = self.prices[facts["resolution"], facts["duration"]]
-        return Price(usd, "exact", "MiniMax prices as public client code has them", _PRICED)
+    notes = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
 
 
 class Hailuo23(_Official):
     id = "minimax/hailuo-2.3"
     remote_name = "MiniMax-Hailuo-2.3"
-    makes = "text or image to video"
+    summary = "text or image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-t2v"
     rules = (_NOT_10_S_AT_1080P,)
-    prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.28, ("768p", 10): 0.56, ("1080p", 6): 0.49}
+    prices = (_price(0.28, 6, "768p"), _price(0.49, 6, "1080p"), _price(0.56, 10, "768p"))
 
     first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
     duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
@@ -85,10 +85,10 @@ class Hailuo23(_Official):
 class Hailuo23Fast(_Official):
     id = "minimax/hailuo-2.3-fast"
     remote_name = "MiniMax-Hailuo-2.3-Fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-i2v"
     rules = (_NOT_10_S_AT_1080P,)
-    prices: ClassVar[Mapping[tuple[str, int], float]] = {("768p", 6): 0.19, ("768p", 10): 0.32, ("1080p", 6): 0.33}
+    prices = (_price(0.19, 6, "768p"), _price(0.33, 6, "1080p"), _price(0.32, 10, "768p"))
 
     first_frame_image: Annotated[Image, Constraint(MINIMAX, "required; image to video only")]
     duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
@@ -101,7 +101,7 @@ class Hailuo23Fast(_Official):
 class Hailuo02(_Official):
     id = "minimax/hailuo-02"
     remote_name = "MiniMax-Hailuo-02"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-fl2v"
     rules = (
         Forbid(
@@ -124,13 +124,13 @@ class Hailuo02(_Official):
             MINIMAX,
         ),
     )
-    prices: ClassVar[Mapping[tuple[str, int], float]] = {
-        ("512p", 6): 0.10,
-        ("512p", 10): 0.15,
-        ("768p", 6): 0.28,
-        ("768p", 10): 0.56,
-        ("1080p", 6): 0.49,
-    }
+    prices = (
+        _price(0.28, 6, "768p"),
+        _price(0.10, 6, "512p"),
+        _price(0.49, 6, "1080p"),
+        _price(0.56, 10, "768p"),
+        _price(0.15, 10, "512p"),
+    )
 
     first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, Constraint(MINIMAX, "the frame the clip ends on; not at 512p")] = None
@@ -164,10 +164,9 @@ _CODE_UNKNOWN = 500
 class Minimax(Gateway):
     name = "minimax"
     title = "MiniMax"
-    rank = 40
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
-    shapes: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
     image_transfer = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link expires after an hour, but each poll gives a new one
@@ -182,7 +181,7 @@ class Minimax(Gateway):
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post("/v1/video_generation", spec.wire())
+        return self.post("/v1/video_generation", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("task_id")

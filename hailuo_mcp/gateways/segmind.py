@@ -22,20 +22,19 @@ from hailuo_mcp.core.errors import (
     UnknownRequest,
 )
 from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
-from hailuo_mcp.core.spec import (
+from hailuo_mcp.core.parameters import (
     MINIMAX,
     Constraint,
     Duration,
     Flag,
-    Forbid,
     Image,
     Mode,
-    ModelSpec,
-    Price,
     Resolution,
     SendsNull,
     Source,
 )
+from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
@@ -44,19 +43,28 @@ _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
 _HAILUO_2 = Source("documented", "Segmind page minimax-hailuo-2")
 _INFERRED = Source("inferred", "MiniMax API reference")
+_PRICES = "Segmind pricing page"
 _PRICED = date(2026, 11, 1)
-
-FAST_02_LAST_FRAME = (
-    "hailuo-02-fast probably renders at 512p, where MiniMax knows no last frame: last_frame_image may be ignored."
-)
 
 
 class Hailuo02Fast(ModelSpec):
     id = "segmind/hailuo-02-fast"
     remote_name = "hailuo-02-fast"
-    makes = "image (+ last frame) to video"
+    summary = "image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/hailuo-02-fast"
-    remarks = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
+    notes = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
+    prices = (
+        PriceRule(0.125, "exact", _PRICES, _PRICED, when={"duration": 6}),
+        PriceRule(0.188, "exact", _PRICES, _PRICED, when={"duration": 10}),
+    )
+    times = (TimeRule(80.0),)
+    advice = (
+        Advice(
+            "hailuo-02-fast probably renders at 512p, where MiniMax knows no last frame: "
+            "last_frame_image may be ignored.",
+            when={"last_frame_image": GIVEN},
+        ),
+    )
 
     first_frame_image: Annotated[Image, Constraint(_FAST_02, "required; sets the aspect ratio")]
     last_frame_image: Annotated[
@@ -69,45 +77,34 @@ class Hailuo02Fast(ModelSpec):
     go_fast: Annotated[Flag, Constraint(_FAST_02, "faster, slightly lower quality")] = False
     prompt_optimizer: Annotated[Flag, Constraint(_FAST_02, "default true")] = True
 
-    def price(self) -> Price:
-        return Price(0.125 if self.duration == 6 else 0.188, "exact", "Segmind pricing page", _PRICED)
-
-    def typical_seconds(self) -> float:
-        return 80.0
-
-    def advice(self) -> list[str]:
-        return [FAST_02_LAST_FRAME] if self.last_frame_image else []
-
 
 class Hailuo23Fast(ModelSpec):
     id = "segmind/hailuo-2.3-fast"
     remote_name = "hailuo-2.3-fast"
-    makes = "image to video"
+    summary = "image to video"
     documented_at = "https://www.segmind.com/models/hailuo-2.3-fast"
     rules = (
         Forbid(
             {"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', MINIMAX
         ),
     )
+    prices = (PriceRule(0.41, "upper bound", f"{_PRICES} (0.24 to 0.41)", _PRICED),)
+    times = (TimeRule(120.0),)
 
     first_frame_image: Annotated[Image, Constraint(_FAST_23, "required; image to video only; sets the aspect ratio")]
     duration: Annotated[Duration, Constraint(_FAST_23, "6 or 10 seconds")] = 6
     resolution: Annotated[Resolution, Constraint(_FAST_23, "768p or 1080p, default 1080p")] = "1080p"
     prompt_optimizer: Annotated[Flag, Constraint(_FAST_23, "default true")] = True
 
-    def price(self) -> Price:
-        return Price(0.41, "upper bound", "Segmind pricing page (0.24 to 0.41)", _PRICED)
-
-    def typical_seconds(self) -> float:
-        return 120.0
-
 
 class MinimaxHailuo2(ModelSpec):
     id = "segmind/minimax-hailuo-2"
     remote_name = "minimax-hailuo-2"
-    makes = "text or image (+ last frame) to video"
+    summary = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
-    remarks = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
+    notes = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
+    prices = (PriceRule(0.3875, "average", _PRICES, _PRICED),)
+    times = (TimeRule(173.0),)
 
     first_frame_image: Annotated[
         Image | None,
@@ -117,12 +114,6 @@ class MinimaxHailuo2(ModelSpec):
     last_frame_image: Annotated[Image | None, SendsNull(), Constraint(_HAILUO_2, "sent as null when absent")] = None
     mode: Annotated[Mode, Constraint(_HAILUO_2, "standard or pro, always sent")] = "standard"
     prompt_optimizer: Annotated[Flag, Constraint(_HAILUO_2, "default true")] = True
-
-    def price(self) -> Price:
-        return Price(0.3875, "average", "Segmind pricing page", _PRICED)
-
-    def typical_seconds(self) -> float:
-        return 173.0
 
 
 _STATES = {
@@ -142,7 +133,6 @@ _HISTORY_ROWS = 100
 class Segmind(Gateway):
     name = "segmind"
     title = "Segmind"
-    rank = 10
     hosts: ClassVar[Mapping[str, str]] = {
         "base": "https://api.segmind.com",
         "upload": "https://workflows-api.segmind.com",
@@ -159,7 +149,7 @@ class Segmind(Gateway):
         return {"x-api-key": key}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post(f"/v2/{spec.remote_name}", spec.wire())
+        return self.post(f"/v2/{spec.remote_name}", spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("request_id")

@@ -13,7 +13,7 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.job import State
-from hailuo_mcp.core.spec import shown
+from hailuo_mcp.core.spec import repr_short
 from hailuo_mcp.mcp import prompts
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.resources import JOB_TEMPLATE, MODEL_TEMPLATE, VIDEO_TEMPLATE
@@ -44,7 +44,7 @@ async def complete(
         else:
             suggest = _VARIABLES.get((ref.uri, argument.name))
             if suggest is None:
-                raise MCPError(INVALID_PARAMS, f"{shown(ref.uri)} has no variable {shown(argument.name)}.")
+                raise MCPError(INVALID_PARAMS, f"{repr_short(ref.uri)} has no variable {repr_short(argument.name)}.")
             values = await suggest(session)
     typed = argument.value.strip().lower()
     matching = sorted(

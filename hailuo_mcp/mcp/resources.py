@@ -27,8 +27,8 @@ from pydantic import BaseModel
 
 from hailuo_mcp.core.errors import Expired, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.spec import shown
-from hailuo_mcp.mcp import views
+from hailuo_mcp.core.spec import repr_short
+from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.session import Session
@@ -136,11 +136,11 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
     with error_boundary(session, uri=uri):
         match kind, slash:
             case "models", "":
-                models = views.model_list(session.catalog, session.settings.in_sandbox)
+                models = model_views.model_list(session.catalog, session.settings.in_sandbox)
                 return _cacheable(session, _json(uri, models))
             case "models", "/":
                 model = session.catalog.model(_decoded(encoded))
-                return _cacheable(session, _json(uri, views.model_details(model, session.catalog.gateway(model))))
+                return _cacheable(session, _json(uri, model_views.model_details(model, session.catalog.gateway(model))))
             case "jobs", "":
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
@@ -149,14 +149,14 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))
             case _:
-                raise MCPError(INVALID_PARAMS, f"Resource not found: {shown(uri)}", {"uri": uri})
+                raise MCPError(INVALID_PARAMS, f"Resource not found: {repr_short(uri)}", {"uri": uri})
 
 
 def _decoded(encoded: str) -> str:
     try:
         return unquote(encoded, errors="strict")
     except UnicodeDecodeError:
-        raise UnknownRequest(f"{shown(encoded)} is no id: its percent-encoding is not UTF-8.") from None
+        raise UnknownRequest(f"{repr_short(encoded)} is no id: its percent-encoding is not UTF-8.") from None
 
 
 def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResult:

@@ -1,6 +1,5 @@
 """Jobs, models and errors as a caller sees them: plain facts, a short text, and one sentence on what to call next."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -8,12 +7,9 @@ from typing import Any, Literal
 import anyio
 from pydantic import BaseModel, ConfigDict
 
-from hailuo_mcp.catalog.catalog import Catalog, price_samples
-from hailuo_mcp.catalog.comparison import best_for, in_words
 from hailuo_mcp.core.errors import HailuoError, Problem
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
@@ -221,76 +217,31 @@ def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
-def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
-    """A model in a few facts, small enough to read."""
-    samples = price_samples(model)
-    prices = sorted({price.usd for spec in samples if (price := spec.price())})
-    times = sorted({seconds for spec in samples if (seconds := spec.typical_seconds())})
-    return {
-        "model": model.id,
-        "makes": model.makes,
-        "price_usd": [prices[0], prices[-1]] if prices else None,
-        "typical_seconds": [times[0], times[-1]] if times else None,
-        "parameters": [name for name in model.model_fields if not model.requires(name)],
-        "required": [name for name in model.model_fields if model.requires(name)],
-    }
+def output_schema(view: type[View]) -> JsonSchema:
+    """The JSON schema of a tool's structured content: an object without `required`, null-able fields as `["string",
+    "null"]`, and an optional `error`, so that an error result fits it too."""
+    generated = view.model_json_schema()
+    definitions: dict[str, Any] = generated.get("$defs", {})
 
+    def plain(schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        if "anyOf" in schema:
+            (inner,) = (plain(branch) for branch in schema["anyOf"] if branch != {"type": "null"})
+            return {**inner, "type": [inner["type"], "null"]}
+        kept: dict[str, Any] = {"type": schema["type"]}
+        if "enum" in schema:
+            kept["enum"] = schema["enum"]
+        if "properties" in schema:
+            kept["properties"] = {name: plain(value) for name, value in schema["properties"].items()}
+        if "items" in schema:
+            kept["items"] = plain(schema["items"])
+        return kept
 
-def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, Any]:
-    """Everything that is known of a model, each fact with its source."""
-    prices = {price.usd: price for spec in price_samples(model) if (price := spec.price())}
-    kept = gateway.retention
-    return {
-        **model_summary(model),
-        "gateway": gateway.title,
-        "remote_name": model.remote_name,
-        "documentation": model.documented_at,
-        "schema": model.full_schema(),
-        "constraints": model.constraints(),
-        "prices": [
-            {"usd": price.usd, "kind": price.kind, "source": price.source, "as_of": price.as_of.isoformat()}
-            for price in prices.values()
-        ],
-        "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
-            gateway.image_transfer
-        ],
-        "clip_kept_seconds": kept.total_seconds() if kept else None,
-    }
-
-
-def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:
-    models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
-    compared = {} if model else dict(best_for(catalog.usable))
-    return ModelList(models=models, default_model=catalog.default_model, best_for=compared, sandbox=sandbox)
-
-
-def model_list_text(view: ModelList, catalog: Catalog) -> str:
-    import json  # only for the one model that is shown whole
-
-    if not view.models:
-        return f"No model is usable. {catalog.how_to_get_keys()}"
-    if len(view.models) == 1 and "schema" in view.models[0]:
-        return json.dumps(view.models[0], ensure_ascii=False)
-    lines = [_summary_line(summary) for summary in view.models]
-    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in in_words(view.best_for)]
-    lines.append(f"Without a model, the cheapest that fits is taken (for a bare prompt {view.default_model}).")
-    if view.sandbox:
-        lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
-    return "\n".join(lines)
-
-
-def _summary_line(summary: Mapping[str, Any]) -> str:
-    price, seconds = summary["price_usd"], summary["typical_seconds"]
-    cost = "price unknown" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
-    time = (
-        "time unknown"
-        if not seconds
-        else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
-    )
-    takes = ", ".join(
-        [f"{name} (required)" for name in summary["required"] if name != "prompt"] + summary["parameters"]
-    )
-    return f"{summary['model']}: {summary['makes']}; {cost}; {time}; {takes}"
+    schema = plain(generated)
+    # Of an error, a client needs to know that it is an object; the README describes its fields.
+    schema["properties"]["error"] = {"type": ["object", "null"]}
+    return schema
 
 
 async def download(job: Job, path: Path) -> Download:

@@ -26,14 +26,17 @@ from hailuo_mcp.core.errors import (
     Unconfirmed,
 )
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.core.spec import IMAGE_PARAMETERS, ModelSpec, shown
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
+from hailuo_mcp.service.model_choice import explain_choice
 from hailuo_mcp.service.poller import is_being_sent
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.telemetry import gateway_span, log_context
@@ -62,7 +65,7 @@ class Prepared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return (*self.spec.advice(), *(w for picture in self.images.values() for w in picture.warnings))
+        return (*self.spec.warnings(), *(w for picture in self.images.values() for w in picture.warnings))
 
     @property
     def price_in_words(self) -> str:
@@ -74,11 +77,11 @@ class Prepared:
 
     @property
     def record(self) -> dict[str, Any]:
-        return self.with_pictures({name: picture.shown for name, picture in self.images.items()}).record()
+        return self.with_pictures({name: picture.shown for name, picture in self.images.items()}).to_dict()
 
     @property
     def fingerprint(self) -> str:
-        facts = self.with_pictures({name: picture.digest for name, picture in self.images.items()}).record()
+        facts = self.with_pictures({name: picture.digest for name, picture in self.images.items()}).to_dict()
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:
@@ -119,7 +122,7 @@ class Submitter:
         Raises:
             UnknownModel, InvalidInput, InvalidImage: nothing was sent.
         """
-        choice: Choice = self._catalog.read(model, arguments)
+        choice: Choice = self._catalog.parse(model, arguments)
         spec = choice.spec
         gateway = self._gateways[spec.id.split("/")[0]]
         if not gateway.usable:
@@ -135,7 +138,7 @@ class Submitter:
                 raise InvalidImage(
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
-        return Prepared(gateway, spec, pictures, choice.warnings)
+        return Prepared(gateway, spec, pictures, explain_choice(choice))
 
     async def _picture(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):
@@ -248,7 +251,7 @@ class Submitter:
         named."""
         urls = self._services.urls
         ours = urls.callback(gateway.name, job.id) if urls and gateway.callbacks else None
-        if ours is None or not spec.takes("callback_url") or getattr(spec, "callback_url", None):
+        if ours is None or not spec.accepts("callback_url") or getattr(spec, "callback_url", None):
             return spec
         return spec.model_copy(update={"callback_url": ours})
 
@@ -290,7 +293,9 @@ class Submitter:
         except ValueError:
             host = ""
         if not host:
-            raise InvalidInput(f"callback_url names no host: {shown(url)}.", "Pass callback_url as https://host/path.")
+            raise InvalidInput(
+                f"callback_url names no host: {repr_short(url)}.", "Pass callback_url as https://host/path."
+            )
         allowed = {name.lower() for name in self._settings.callback_hosts}
         if "*" not in allowed and host not in allowed:
             raise InvalidInput(

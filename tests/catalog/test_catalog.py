@@ -13,12 +13,15 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from mcp_types import CallToolResult
 
-from hailuo_mcp.catalog.catalog import Catalog, price_samples
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import SettingsError
-from hailuo_mcp.core.spec import CANONICAL, ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
+from hailuo_mcp.service.model_choice import explain_choice
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, open_session, settings_for
 
@@ -28,7 +31,7 @@ ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 
 def _refusal(catalog: Catalog, model: object, arguments: Mapping[str, Any]) -> HailuoError:
     with pytest.raises((InvalidInput, UnknownModel)) as refused:
-        catalog.read(model, arguments)
+        catalog.parse(model, arguments)
     return refused.value
 
 
@@ -91,7 +94,7 @@ def test_an_unknown_model_is_answered_with_the_ids_there_are(model: object) -> N
 
 
 def test_a_model_id_is_taken_in_any_letter_case() -> None:
-    assert ALL.read(" Segmind/Hailuo-02-FAST ", SEEN).spec.id == "segmind/hailuo-02-fast"
+    assert ALL.parse(" Segmind/Hailuo-02-FAST ", SEEN).spec.id == "segmind/hailuo-02-fast"
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------
@@ -114,29 +117,30 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
 def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_told(
     arguments: Mapping[str, Any], chosen: str
 ) -> None:
-    choice = ALL.read(None, arguments)
+    choice = ALL.parse(None, arguments)
     assert choice.spec.id == chosen
-    (warning,) = choice.warnings
+    (warning,) = explain_choice(choice)
     assert f"No model was named: {chosen} was chosen" in warning
     assert "cheapest" in warning or "only usable model" in warning
 
 
 def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named() -> None:
     offered = "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast,aimlapi/hailuo-02"
-    (warning,) = catalog_for(HAILUO_MCP_MODELS=offered).read(None, {**SEEN, "duration": 10, "prompt": "x"}).warnings
+    choice = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**SEEN, "duration": 10, "prompt": "x"})
+    (warning,) = explain_choice(choice)
     assert warning == (
         "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
         "arguments (about $0.188, exact; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
         "540 s)."
     )
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
-    (warning,) = unpriced.read(None, SEEN).warnings
+    (warning,) = explain_choice(unpriced.parse(None, SEEN))
     assert "apixo/hailuo-2.3-fast was chosen, the first of 2 usable models that take these arguments, none " in warning
 
 
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
-    (warning,) = catalog.read(None, {"prompt": "x", "resolution": "1080p"}).warnings
+    (warning,) = explain_choice(catalog.parse(None, {"prompt": "x", "resolution": "1080p"}))
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
 
@@ -144,8 +148,8 @@ def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None
 def test_a_named_model_is_taken_without_a_warning() -> None:
     for model_id in MODEL_IDS:
         arguments = {name: value for name, value in arguments_for(model_id).items() if name != "model"}
-        choice = ALL.read(model_id, arguments)
-        assert (choice.spec.id, choice.warnings) == (model_id, ())
+        choice = ALL.parse(model_id, arguments)
+        assert (choice.spec.id, explain_choice(choice)) == (model_id, ())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,7 @@ def test_a_refusal_names_the_models_that_would_take_the_arguments(
     refusal = _refusal(ALL, model, arguments)
     assert f"Or take {named}" in refusal.problem.hint
     for name in re.findall(r"[a-z]+/[a-z0-9.-]+\d[a-z0-9.-]*", refusal.problem.hint):
-        assert ALL.read(name.rstrip(".,"), arguments).spec.id == name.rstrip(".,")
+        assert ALL.parse(name.rstrip(".,"), arguments).spec.id == name.rstrip(".,")
 
 
 def test_where_no_model_takes_all_the_arguments_each_strange_one_is_told_where_it_belongs() -> None:
@@ -242,13 +246,13 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 @pytest.mark.parametrize("variables", SOME_SETTINGS)
 def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
-    for name, prop in catalog.merged_properties().items():
-        takers = {model.id for model in catalog.usable if model.takes(name)}
+    for name, prop in merged_properties(catalog).items():
+        takers = {model.id for model in catalog.usable if model.accepts(name)}
         words = re.fullmatch(rf".*(All models|All but {IDS}|For {IDS})\.(?: \w+: {IDS}\.)*", prop["description"])
         assert words, prop["description"]
         assert _meant(words[1], catalog) == takers
         for value in prop.get("enum", ()):
-            having = {m.id for m in catalog.usable if m.takes(name) and value in m.property_schemas()[name]["enum"]}
+            having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
             narrow = re.search(rf" {value}: ({IDS})\.", prop["description"])
             assert (_meant(f"For {narrow[1]}", catalog) if narrow else takers) == having != set()
             assert (narrow is None) == (having == takers)
@@ -267,18 +271,18 @@ def _meant(words: str, catalog: Catalog) -> set[str]:
 
 
 def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
-    said = {name: prop["description"] for name, prop in ALL.merged_properties().items()}
+    said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
     assert said["fast_pretreatment"].endswith("For minimax/*.")
     assert said["prompt_optimizer"].endswith("All but apixo/hailuo-2.3-fast.")
     assert said["resolution"].endswith("512p: minimax/hailuo-02.")
-    assert "512p" not in catalog_for(AIMLAPI_API_KEY="k").merged_properties()["resolution"]["enum"]
+    assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 
 
 def test_which_models_need_no_picture_is_said() -> None:
-    assert ALL.makes_in_words().startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
-    assert catalog_for(APIXO_API_KEY="k").makes_in_words() == "All need first_frame_image."
+    assert inputs_sentence(ALL).startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
+    assert inputs_sentence(catalog_for(APIXO_API_KEY="k")) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
-    assert only.makes_in_words() == "All make clips from text."
+    assert inputs_sentence(only) == "All make clips from text."
 
 
 @pytest.mark.parametrize(
@@ -294,12 +298,12 @@ def test_which_models_need_no_picture_is_said() -> None:
 )
 def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
     model = ALL.model(model_id)
-    assert {price.usd for spec in price_samples(model) if (price := spec.price())} == usd
+    assert {price.usd for price in model.prices} == usd
 
 
 def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
-    assert set(ALL.merged_properties()) == set(CANONICAL)
-    offered = catalog_for(AIMLAPI_API_KEY="k").merged_properties()
+    assert set(merged_properties(ALL)) == set(CANONICAL)
+    offered = merged_properties(catalog_for(AIMLAPI_API_KEY="k"))
     assert set(offered) == {
         *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
     }
@@ -370,7 +374,7 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
     any string may name one, only URLs."""
     arguments: dict[str, Any] = {"prompt": "a cat"}
-    if model.requires("first_frame_image"):
+    if model.is_required("first_frame_image"):
         arguments["first_frame_image"] = PICTURE
     names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 6, *CANONICAL, "seed"]), max_size=5))
     for name in names:
@@ -412,10 +416,10 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
 
 
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
-    catalog = Catalog(discover(), settings_for(tmp_path))
+    catalog = Catalog(GATEWAYS, settings_for(tmp_path))
     with pytest.raises(InvalidInput) as too_many:
-        catalog.read(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
+        catalog.parse(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
     assert "first_frame_image" not in too_many.value.problem.message
     with pytest.raises(InvalidInput) as wrong:
-        catalog.read(None, {"prompt": "a kite", "resolution": "720p"})
+        catalog.parse(None, {"prompt": "a kite", "resolution": "720p"})
     assert '"720p"' in wrong.value.problem.message

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from hailuo_mcp.catalog.catalog import Model
-from hailuo_mcp.catalog.comparison import best_for, in_words
+from hailuo_mcp.catalog.comparison import best_for
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import model_views
 from tests.support import catalog_for
 
 WANTS = ("cheapest", "fastest", "1080p", "10s", "last_frame", "text_only")
@@ -21,7 +21,7 @@ def test_the_cheapest_and_the_fastest_go_by_what_is_published() -> None:
     assert (best["cheapest"], best["fastest"]) == (["segmind/hailuo-2.3-fast"], ["segmind/hailuo-2.3-fast"])
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
     assert best_for(unpriced.usable)["cheapest"] == []
-    assert dict(in_words(best_for(unpriced.usable)))["cheapest"] == "none known"
+    assert dict(model_views.best_for_lines(best_for(unpriced.usable)))["cheapest"] == "none known"
 
 
 FRAME = "https://pictures.example/first.png"
@@ -41,14 +41,14 @@ def test_who_is_listed_takes_such_a_call_and_nobody_else(want: str, asked: dict[
     assert listed
     for model in ALL.usable:
         call = {"prompt": "a kite", **asked}
-        if want == "10s" and not model.takes("resolution"):
+        if want == "10s" and not model.accepts("resolution"):
             del call["resolution"]
         assert _takes(model, call) == (model.id in listed), model.id
 
 
 def _takes(model: Model, call: Mapping[str, object]) -> bool:
     try:
-        model.read(call)
+        model.parse(call)
     except InvalidInput:
         return False
     return True
@@ -56,9 +56,9 @@ def _takes(model: Model, call: Mapping[str, object]) -> bool:
 
 def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None:
     offered = catalog_for(HAILUO_MCP_MODELS="segmind/hailuo-02-fast,segmind/minimax-hailuo-2,aimlapi/hailuo-02")
-    view = views.model_list(offered, sandbox=True)
+    view = model_views.model_list(offered, sandbox=True)
     assert tuple(view.best_for) == WANTS
-    text = views.model_list_text(view, offered)
+    text = model_views.model_list_text(view, offered)
     assert "\nCheapest: segmind/hailuo-02-fast.\n" in text
     assert "\nText only: segmind/minimax-hailuo-2, aimlapi/hailuo-02" in text
-    assert views.model_list(ALL, True, ALL.usable[0]).best_for == {}
+    assert model_views.model_list(ALL, True, ALL.usable[0]).best_for == {}

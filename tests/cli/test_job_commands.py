@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from hailuo_mcp.core.spec import CANONICAL
+from hailuo_mcp.core.parameters import CANONICAL
 from tests.cli.conftest import Cli, facts_of_clip
 from tests.support import MODEL_IDS
 

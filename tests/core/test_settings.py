@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.core.settings import INTERNAL_FIELDS, PREFIX, Settings, SettingsError, read_settings, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
-HOSTS = {gateway.name: gateway.hosts for gateway in discover()}
+HOSTS = {gateway.name: gateway.hosts for gateway in GATEWAYS}
 
 
 def read(**environ: str) -> Settings:
@@ -55,7 +55,7 @@ GIVEN: list[tuple[str, str, object]] = [
     ("SANDBOX", "0", "0"),
     ("SANDBOX_SECONDS", "0.5", 0.5),
     ("MODELS", " segmind/a , apixo/b,,", ("segmind/a", "apixo/b")),
-    ("CATALOGUE", "~/models.toml", Path.home() / "models.toml"),
+    ("CATALOG", "~/models.toml", Path.home() / "models.toml"),
     ("DATABASE_URL", "sqlite:///jobs.db", "sqlite:///jobs.db"),
     ("OUTPUT_DIR", "/clips", Path("/clips")),
     ("OUTPUT_DIR", "~/clips", Path.home() / "clips"),
@@ -241,3 +241,9 @@ def test_a_very_long_wrong_value_is_shortened() -> None:
 
 def test_other_variables_are_ignored() -> None:
     assert read(PATH="/bin", OTHER_API_KEY="k", HAILUO_MCP_UNKNOWN="1") == read()
+
+
+def test_the_earlier_name_of_the_catalog_variable_works_with_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"HAILUO_MCP_CATALOGUE": "/models.toml"}
+    assert [read_settings(environ, {}).catalog for _ in range(2)] == [Path("/models.toml")] * 2
+    assert capsys.readouterr().err.count("HAILUO_MCP_CATALOGUE is now HAILUO_MCP_CATALOG") == 1

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, PROMPT_MAX, JsonSchema, ModelSpec, describe, shown
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import describe, repr_short
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 
-MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 PICTURE = "https://example.com/first.png"
 
@@ -59,7 +61,7 @@ spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "seed", "image_url", "Dura
 
 @st.composite
 def valid_calls(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
-    names = [n for n in VALID if model.requires(n) or (model.takes(n) and draw(st.booleans()))]
+    names = [n for n in VALID if model.is_required(n) or (model.accepts(n) and draw(st.booleans()))]
     call = {name: draw(st.sampled_from(VALID[name])) for name in names}
     assume(_accepts(model, call))
     return call
@@ -67,7 +69,7 @@ def valid_calls(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 
 def _accepts(model: type[ModelSpec], call: dict[str, Any]) -> bool:
     try:
-        model.read(call)
+        model.parse(call)
     except InvalidInput:
         return False
     return True
@@ -89,7 +91,7 @@ def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec])
     @given(arguments, spoilt, st.booleans())
     def agree(call: dict[str, Any], more: dict[str, Any], narrow: bool) -> None:
         if narrow:  # else nearly every call would hold a parameter that this model does not have
-            call = {name: value for name, value in call.items() if model.takes(name)}
+            call = {name: value for name, value in call.items() if model.accepts(name)}
         call = {**call, **more}
         assert schema.is_valid(call) == _accepts(model, call)
 
@@ -101,7 +103,7 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
     schema = schema_of(model)
     calls: list[dict[str, Any]] = [{"prompt": "x", "first_frame_image": PICTURE}]
     for name in ("duration", "resolution", "mode"):
-        calls += [{**call, name: value} for call in calls for value in VALID[name] if model.takes(name)]
+        calls += [{**call, name: value} for call in calls for value in VALID[name] if model.accepts(name)]
     accepted = [call for call in calls if schema.is_valid(call)]
     assert accepted == [call for call in calls if _accepts(model, call)]
     assert len(accepted) < len(calls) or not model.rules
@@ -112,8 +114,8 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
     @given(valid_calls(model))
     def holds(call: dict[str, Any]) -> None:
-        spec = model.read(call)
-        body = spec.wire()
+        spec = model.parse(call)
+        body = spec.to_body()
         assert json.loads(json.dumps(body)) == body
         kinds = {
             "duration": int,
@@ -126,13 +128,13 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         }
         for part in (body, body.get("input", {})):
             assert all(type(part[name]) is kind for name, kind in kinds.items() if name in part)
-        record = spec.record()
+        record = spec.to_dict()
         assert None not in record.values()
         assert set(record) <= set(model.model_fields)
-        again = model.read(record)
-        assert (again.wire(), again.record()) == (body, record)
+        again = model.parse(record)
+        assert (again.to_body(), again.to_dict()) == (body, record)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
-        assert {name for name in defaults if not model.requires(name)} <= set(record)
+        assert {name for name in defaults if not model.is_required(name)} <= set(record)
 
     holds()
 
@@ -147,22 +149,22 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
         ("mode", "standard", ("Standard", "STANDARD ")),
         ("routing", "auto", ("Auto",)),
     ):
-        if model.takes(name):
+        if model.accepts(name):
             strict[name] = value
             for form in forms:
                 loose[name] = form
-                assert model.read({**strict, name: form}).wire() == model.read(strict).wire()
-    assert model.read(loose).wire() == model.read(strict).wire()
+                assert model.parse({**strict, name: form}).to_body() == model.parse(strict).to_body()
+    assert model.parse(loose).to_body() == model.parse(strict).to_body()
 
 
 @EVERY_MODEL
 def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelSpec]) -> None:
-    spec = model.read({"prompt": "x", "first_frame_image": PICTURE})
+    spec = model.parse({"prompt": "x", "first_frame_image": PICTURE})
     with pytest.raises(ValueError, match="frozen"):
         spec.prompt = "y"
-    for name in set(spec.wire()) - set(model.model_fields):
+    for name in set(spec.to_body()) - set(model.model_fields):
         with pytest.raises(InvalidInput, match=name):
-            model.read({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
+            model.parse({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
 
 
 # --- what the specs say of themselves -----------------------------------------------------------------------------
@@ -200,8 +202,8 @@ TAKEN = {
 
 @EVERY_MODEL
 def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelSpec]) -> None:
-    assert " ".join(name + "!" * model.requires(name) for name in model.model_fields) == TAKEN[model.id]
-    assert model.id.split("/")[0] in {gateway.name for gateway in discover() if model in gateway.models}
+    assert " ".join(name + "!" * model.is_required(name) for name in model.model_fields) == TAKEN[model.id]
+    assert model.id.split("/")[0] in {gateway.name for gateway in GATEWAYS if model in gateway.models}
 
 
 AIMLAPI, OFFICIALS = ([model_id for model_id in MODELS if model_id.startswith(g)] for g in ("aimlapi/", "minimax/"))
@@ -267,7 +269,7 @@ def test_a_merged_parameter_is_one_flat_type() -> None:
     ],
 )
 def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, Any], usd: float, kind: str) -> None:
-    price = MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).price()
+    price = MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).price()
     assert price is not None
     assert (price.usd, price.kind) == (usd, kind)
     assert price.source
@@ -284,7 +286,7 @@ def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, A
     ],
 )
 def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, Any]) -> None:
-    assert MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
+    assert MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
 
 
 @pytest.mark.parametrize(
@@ -298,13 +300,13 @@ def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, An
     ],
 )
 def test_the_typical_time_is_the_published_one(model_id: str, more: dict[str, Any], low: float, high: float) -> None:
-    seconds = MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).typical_seconds()
+    seconds = MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).typical_seconds()
     assert low <= (seconds or 0) <= high
 
 
 def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
     def advice(model_id: str, **more: Any) -> str:
-        return " ".join(MODELS[model_id].read({"prompt": "x", "first_frame_image": PICTURE, **more}).advice())
+        return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).warnings())
 
     assert "last_frame_image may be ignored" in advice("segmind/hailuo-02-fast", last_frame_image=PICTURE)
     assert "may be refused" in advice("aimlapi/hailuo-02", resolution="1080p")
@@ -315,7 +317,7 @@ def test_apixos_resolution_is_another_way_to_say_mode() -> None:
     model = MODELS["apixo/hailuo-2.3-fast"]
 
     def mode(**more: Any) -> str:
-        return model.read({"prompt": "x", "first_frame_image": PICTURE, **more}).wire()["input"]["mode"]
+        return model.parse({"prompt": "x", "first_frame_image": PICTURE, **more}).to_body()["input"]["mode"]
 
     assert mode() == mode(resolution="768p") == mode(mode="standard", resolution="768p") == "standard-image-to-video"
     assert mode(resolution="1080p") == mode(mode="pro") == mode(mode="pro", resolution="1080p") == "pro-image-to-video"
@@ -347,40 +349,40 @@ def test_the_vendors_matrix_of_models_resolutions_and_lengths_is_kept(model_id: 
 
 def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> None:
     model, both = MODELS["minimax/hailuo-02"], {"prompt": "x", "first_frame_image": PICTURE, **LAST}
-    assert model.read({"prompt": "x"}).wire()["fast_pretreatment"] is False
-    assert "fast_pretreatment" not in model.read({**both, "fast_pretreatment": False}).wire()
+    assert model.parse({"prompt": "x"}).to_body()["fast_pretreatment"] is False
+    assert "fast_pretreatment" not in model.parse({**both, "fast_pretreatment": False}).to_body()
     with pytest.raises(InvalidInput, match="last_frame_image with fast_pretreatment=true is not available"):
-        model.read({**both, "fast_pretreatment": True})
+        model.parse({**both, "fast_pretreatment": True})
 
 
 def test_a_rule_of_absence_reads_as_one() -> None:
     with pytest.raises(InvalidInput, match="resolution=512p without first_frame_image is not available on") as refused:
-        MODELS["minimax/hailuo-02"].read({"prompt": "x", "resolution": "512P"})
+        MODELS["minimax/hailuo-02"].parse({"prompt": "x", "resolution": "512P"})
     assert "first_frame_image" in refused.value.problem.hint
 
 
 def test_an_unknown_combination_of_camera_commands_is_nobodys_business() -> None:
     prompt = "[Push in, Pan left, Tilt up, Somersault] [Static shot]"
     for model in MODELS.values():
-        assert model.read({"prompt": prompt, "first_frame_image": PICTURE}).prompt == prompt
+        assert model.parse({"prompt": prompt, "first_frame_image": PICTURE}).prompt == prompt
 
 
 def test_a_spec_without_figures_has_none() -> None:
     class Bare(ModelSpec):
         id = "x/bare"
         remote_name = "bare"
-        makes = "text to video"
+        summary = "text to video"
         documented_at = "https://example.com"
 
-    bare = Bare.read({"prompt": "x"})
-    assert (bare.price(), bare.typical_seconds(), bare.advice()) == (None, None, [])
-    assert (bare.wire(), bare.record(), Bare.full_schema()["required"]) == (
+    bare = Bare.parse({"prompt": "x"})
+    assert (bare.price(), bare.typical_seconds(), bare.warnings()) == (None, None, [])
+    assert (bare.to_body(), bare.to_dict(), Bare.full_schema()["required"]) == (
         {"prompt": "x"},
         {"prompt": "x"},
         ["prompt"],
     )
-    assert not Bare.takes("duration")
-    assert not Bare.requires("duration")
+    assert not Bare.accepts("duration")
+    assert not Bare.is_required("duration")
 
 
 # --- words --------------------------------------------------------------------------------------------------------
@@ -406,7 +408,7 @@ def test_a_spec_without_figures_has_none() -> None:
     ],
 )
 def test_a_value_is_shown_short_on_one_line_and_without_a_pictures_bytes(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert repr_short(value) == text
 
 
 @pytest.mark.parametrize(
@@ -423,14 +425,14 @@ def test_a_schema_is_told_in_words(schema: JsonSchema, words: str) -> None:
 
 
 def test_a_number_too_large_to_write_out_is_told_as_such() -> None:
-    assert shown(10**5000) == "a very large number"
+    assert repr_short(10**5000) == "a very large number"
     with pytest.raises(InvalidInput, match="got a very large number"):
-        MODELS["aimlapi/hailuo-02"].read({"prompt": "x", "duration": 10**5000})
+        MODELS["aimlapi/hailuo-02"].parse({"prompt": "x", "duration": 10**5000})
 
 
 def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
     with pytest.raises(InvalidInput) as refused:
-        MODELS["segmind/hailuo-2.3-fast"].read({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
+        MODELS["segmind/hailuo-2.3-fast"].parse({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
     problem = refused.value.problem
     for name in ("prompt", "first_frame_image", "duration", "seed", "password"):
         assert problem.message.count(name) >= 1
@@ -443,7 +445,7 @@ def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
 # --- gateways -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gateway", discover(), ids=lambda gateway: gateway.name)
+@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda gateway: gateway.name)
 def test_a_gateway_declares_all_that_is_needed_to_use_it(gateway: type[Gateway]) -> None:
     assert gateway.hosts["base"].startswith("https://")
     assert gateway.image_transfer in {"upload", "data", "url"}

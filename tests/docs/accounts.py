@@ -34,15 +34,15 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "export MODEL=segmind/minimax-hailuo-2",
     ): f"{CUSTOM_MODELS}/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
     (
-        "docs/catalogue.md",
+        "docs/custom-models.md",
         "[[models]]",
     ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
     (
-        "docs/catalogue.md",
+        "docs/custom-models.md",
         "hailuo-mcp models segmind/hailuo-02-draft",
     ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_commands_of_the_page_do_what_it_says",
     (
-        "docs/catalogue.md",
+        "docs/custom-models.md",
         "/home/ada/.config/hailuo-mcp/models.toml:18: duration cannot have the value 8; take from [6, 10]",
     ): f"{CUSTOM_MODELS}/test_in_use.py::test_a_mistake_stops_the_server_with_the_line_that_the_page_shows",
     (

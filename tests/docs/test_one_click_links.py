@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests import links
 
 README = Path(__file__).parents[2] / "README.md"
-KEYS = [f"{kind.name.upper()}_API_KEY" for kind in discover()]
+KEYS = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
 SECRET = "sk-of-the-one-who-installs"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.tenants import read_tenants
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.docs.blocks import blocks
 
 DEPLOYMENT, POSTGRESQL = "docs/deployment.md", "docs/postgresql.md"
@@ -40,7 +40,7 @@ def test_the_line_that_makes_a_token_makes_one_that_is_taken() -> None:
 def test_the_tenants_of_the_page_are_read(tmp_path: Path) -> None:
     file = tmp_path / "tenants.toml"
     file.write_text(_block(DEPLOYMENT, "[tenants."))
-    (tenant,) = read_tenants(file, [gateway.name for gateway in discover()]).values()
+    (tenant,) = read_tenants(file, [gateway.name for gateway in GATEWAYS]).values()
     assert tenant.max_usd_per_day == 20
     assert set(tenant.keys or ()) == {"segmind"}
 

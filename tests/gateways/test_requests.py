@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import GatewaySettings
-from hailuo_mcp.core.spec import IMAGE_PARAMETERS
 from hailuo_mcp.gateways.client import GatewayClient
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 
@@ -268,7 +268,7 @@ SAMPLES = [
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 async def test_a_submission_is_exactly_what_the_documents_print(sample: Sample) -> None:
     gateway, script = connect(sample.model.split("/")[0], TAKEN)
-    await gateway.submit(MODELS[sample.model].read(sample.arguments), 5)
+    await gateway.submit(MODELS[sample.model].parse(sample.arguments), 5)
     (request,) = script.requests
     assert request.method == "POST"
     assert str(request.url) == sample.url
@@ -285,7 +285,7 @@ async def test_a_submission_is_exactly_what_the_documents_print(sample: Sample) 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> None:
     gateway, _ = connect(sample.model.split("/")[0])
-    public = gateway.submit_request(MODELS[sample.model].read(sample.arguments)).public()
+    public = gateway.submit_request(MODELS[sample.model].parse(sample.arguments)).public()
     assert (public["method"], public["url"], public["body"]) == ("POST", sample.url, sample.body)
     assert KEY not in repr(public)
     assert "***" in public["headers"].values()
@@ -293,7 +293,7 @@ def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> Non
 
 @pytest.mark.parametrize("model_id", sorted(MODELS))
 def test_no_model_has_a_wire_name_for_a_picture_it_was_not_given(model_id: str) -> None:
-    body = spec(model_id).wire()
+    body = spec(model_id).to_body()
     assert {value for name, value in body.items() if "image" in name} <= {None, IMAGE}
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from hailuo_mcp import gateways
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
 from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
@@ -24,7 +25,7 @@ from hailuo_mcp.gateways.segmind import Segmind
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
 GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi, "minimax": Minimax}
-MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in gateways.GATEWAYS for model in gateway.models}
 A_MODEL_OF = {
     "segmind": "segmind/hailuo-02-fast",
     "apixo": "apixo/hailuo-2.3-fast",
@@ -98,8 +99,8 @@ def connect(name: str, *steps: Step, key: str | None = KEY, retry: RetryPolicy =
 def spec(model_id: str, **arguments: Any) -> ModelSpec:
     """A valid spec with only the arguments that the model requires."""
     model = MODELS[model_id]
-    needed = {"first_frame_image": IMAGE} if model.requires("first_frame_image") else {}
-    return model.read({"prompt": "a cat [Push in]", **needed, **arguments})
+    needed = {"first_frame_image": IMAGE} if model.is_required("first_frame_image") else {}
+    return model.parse({"prompt": "a cat [Push in]", **needed, **arguments})
 
 
 def body_of(request: httpx.Request) -> Any:
@@ -111,7 +112,7 @@ def lost_job(submitted: ModelSpec, gateway: Gateway, **fields: Any) -> Job:
     return Job(
         model=submitted.id,
         origin=gateway.origin,
-        body=submitted.wire(),
+        body=submitted.to_body(),
         created_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
         **fields,
     )

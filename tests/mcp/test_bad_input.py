@@ -7,7 +7,7 @@ import pytest
 
 from hailuo_mcp.core.errors import ErrorCode, InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
 FAST_02 = "segmind/hailuo-02-fast"
 FAST_23 = "segmind/hailuo-2.3-fast"
@@ -255,13 +255,13 @@ CASES: list[Case] = [
     Case("missing and unknown", FAST_23, {"prompt": "x", "fps": 24}, ("first_frame_image", "fps"), ("fps out",)),
 ]
 
-MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in discover() for model in gateway.models}
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_wrong_argument_is_named_with_its_value_and_a_fix(case: Case) -> None:
     with pytest.raises(InvalidInput) as refused:
-        MODELS[case.model].read(case.arguments)
+        MODELS[case.model].parse(case.arguments)
     problem = refused.value.problem
     assert (problem.code, problem.charged, problem.safe_to_retry) == (case.code, "no", False)
     assert not case.missing_words(problem.message, problem.hint), (problem.message, problem.hint)

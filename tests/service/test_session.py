@@ -14,7 +14,7 @@ from PIL import Image
 
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, State
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.session import Session
 from tests.support import (
@@ -376,9 +376,9 @@ async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_the_estimates_are_the_published_figures_until_enough_is_learned(model_id: str, tmp_path: Path) -> None:
     opened, _ = wired(settings_for(tmp_path, **KEYS), says(500))
-    model = next(model for gateway in discover() for model in gateway.models if model.id == model_id)
+    model = next(model for gateway in GATEWAYS for model in gateway.models if model.id == model_id)
     arguments = arguments_for(model_id)
-    spec = model.read({name: value for name, value in arguments.items() if name != "model"})
+    spec = model.parse({name: value for name, value in arguments.items() if name != "model"})
     price = spec.price()
     async with opened as session:
         job = (await session.generate(arguments, dry_run=True)).job

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from hailuo_mcp.core.settings import variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {*variables(), *(f"{gateway.name.upper()}_API_KEY" for gateway in discover())}
+SETTINGS = {*variables(), *(f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS)}
 SECRETS = {name for name in SETTINGS if name.endswith(("_API_KEY", "_DATABASE_URL", "_HTTP_TOKENS"))}
 KNOWN = SETTINGS | {f"{name}_FILE" for name in SECRETS}
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())

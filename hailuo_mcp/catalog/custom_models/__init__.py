@@ -29,13 +29,13 @@ def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[t
 
 def _files(settings: Settings) -> list[Path]:
     """The file that the setting names, or those of the folder it names; else what the configuration directory has."""
-    named = settings.catalogue
+    named = settings.catalog
     try:
         if named != Path():
             if not named.exists():
-                raise SettingsError(f"{PREFIX}CATALOGUE={str(named)!r}: there is no such file; correct it or unset it")
+                raise SettingsError(f"{PREFIX}CATALOG={str(named)!r}: there is no such file; correct it or unset it")
             return sorted(named.glob(PATTERN)) if named.is_dir() else [named]
         usual = settings.config_dir / NAME
         return [*([usual] if usual.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
     except OSError as error:
-        raise SettingsError(f"{PREFIX}CATALOGUE: {error.filename} cannot be looked at: {error.strerror}") from None
+        raise SettingsError(f"{PREFIX}CATALOG: {error.filename} cannot be looked at: {error.strerror}") from None

@@ -1,10 +1,8 @@
-"""A TOML file whose values know their lines. No well-kept TOML library tells where a value stands; but a value stands
-where the file must have been read up to for it to appear."""
+"""A TOML file with the line of every value, for error messages: neither tomllib nor tomlkit reports positions."""
 
 import re
 import tomllib
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,28 +12,37 @@ from hailuo_mcp.core.settings import SettingsError
 BYTES_MAX = 1024 * 1024
 Place = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
+OLD_KEYS: Mapping[str, str] = {
+    "summary": "makes",
+    "body_format": "shape",
+    "rule": "says",
+    "wire_name": "wire",
+    "sends_null": "null_sent",
+    "fix_hint": "cure",
+}
+"""Keys to their names in earlier versions, which are still accepted."""
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
 class WrongEntry(Exception):
-    """What is wrong at a place of the file, and the cure."""
+    """What is wrong at a place in the file, and how to correct it."""
 
     def __init__(self, place: Place, message: str, *, is_gap: bool = False) -> None:
         super().__init__(message)
         self.place = place
         self.is_gap = is_gap
-        """Whether something is not there, rather than wrong."""
+        """Whether something is missing, rather than wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     path: Path
-    lines: Sequence[str]
+    lines: Mapping[Place, int]
     values: Mapping[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> "Document":
-        """Raises SettingsError: the file cannot be read, or is no TOML."""
+        """Raises SettingsError: the file cannot be read, or is not TOML."""
         try:
             with path.open("rb") as file:
                 content = file.read(BYTES_MAX + 1)
@@ -47,45 +54,71 @@ class Document:
             raise SettingsError(f"{path}:{line}: this is not UTF-8; save the file in that encoding") from None
         if len(content) > BYTES_MAX:
             raise SettingsError(f"{path}: is larger than {BYTES_MAX // 1024} KB; split it into several files")
-        lines = text.split("\n")
         try:
-            return cls(path, lines, tomllib.loads(text))
+            values = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             where = _WHERE.search(str(error))
             line = int(where["line"]) if where and where["line"] else len(text.rstrip("\n").split("\n"))
-            said = _WHERE.sub("", str(error))
-            raise SettingsError(f"{path}:{line}: this is not TOML: {said}; correct this line") from None
+            reason = _WHERE.sub("", str(error))
+            raise SettingsError(f"{path}:{line}: this is not TOML: {reason}; correct this line") from None
+        return cls(path, _lines(text), values)
 
     def refusal(self, wrong: WrongEntry) -> SettingsError:
-        """One line: file, line, what is wrong, and the cure."""
+        """One line with the file, the line, what is wrong and how to correct it."""
         return SettingsError(f"{self.path}:{self.line_of(wrong.place)}: {wrong}")
 
     def line_of(self, place: Place) -> int:
-        """The line where the value at this place begins; where there is none, that of what it is missing in."""
-        while place and not _holds(self.values, place):
-            place = place[:-1]
-        if not place:
-            return 1
-        there = bisect_left(range(len(self.lines) + 1), True, key=lambda end: _holds(self._read_to(end)[1], place))
-        return self._read_to(there - 1)[0] + 1
-
-    def _read_to(self, end: int) -> tuple[int, Mapping[str, Any]]:
-        """The longest beginning of at most so many lines that is TOML by itself: its length, and its values. Half a
-        statement is none, so that it ends between two."""
-        for length in range(end, 0, -1):
-            try:
-                return length, tomllib.loads("\n".join(self.lines[:length]) + "\n")
-            except tomllib.TOMLDecodeError:
-                continue
-        return 0, {}
+        """The line where this value begins; for a value that is not there, the line of the table it belongs in."""
+        for length in range(len(place), 0, -1):
+            *table, key = place[:length]
+            for name in (key, OLD_KEYS.get(str(key), key)):
+                if line := self.lines.get((*table, name)):
+                    return line
+        return 1
 
 
-def _holds(value: object, place: Place) -> bool:
-    for step in place:
-        if isinstance(step, str) and isinstance(value, Mapping) and step in value:
-            value = cast("Mapping[str, object]", value)[step]
-        elif isinstance(step, int) and isinstance(value, list) and step < len(cast("list[object]", value)):
-            value = cast("list[object]", value)[step]
+def _lines(text: str) -> dict[Place, int]:
+    """The first line of every key and table of a valid file. A statement is the shortest run of lines that is TOML by
+    itself."""
+    found: dict[Place, int] = {}
+    arrays: dict[Place, int] = {}
+    table: Place = ()
+    statement, start = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        start = start if statement else number
+        statement += f"{line}\n"
+        try:
+            values = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue
+        if statement.lstrip().startswith("["):
+            table = _table(values, arrays)
+            for length in range(1, len(table) + 1):
+                found.setdefault(table[:length], start)
         else:
-            return False
-    return True
+            for keys in _keys(values):
+                found.setdefault((*table, *keys), start)
+        statement = ""
+    return found
+
+
+def _table(header: Mapping[str, Any], arrays: dict[Place, int]) -> Place:
+    """The place that a header opens, with the index of the current table in every array on the way. `arrays` holds
+    those indexes, and counts on where the header opens another table."""
+    place: tuple[str | int, ...] = ()
+    inner: object = header
+    while isinstance(inner, dict) and inner:
+        ((key, inner),) = cast("dict[str, object]", inner).items()
+        place += (key,)
+        if isinstance(inner, list):
+            arrays[place] = arrays.get(place, -1) + 1
+        if place in arrays:
+            place += (arrays[place],)
+    return place
+
+
+def _keys(values: Mapping[str, Any]) -> Iterator[Place]:
+    for key, value in values.items():
+        yield (key,)
+        if isinstance(value, dict):
+            yield from ((key, *keys) for keys in _keys(cast("dict[str, Any]", value)))

@@ -1,16 +1,27 @@
-"""What a file may say of a model, as it stands there: names, types and forms. Whether it makes sense as a spec is
-decided where the spec is built."""
+"""The entries of a file: which keys there are, and the type and format of each value. Whether an entry makes sense as a
+spec is checked in `builder`."""
 
 import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, get_args, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntry
-from hailuo_mcp.core.spec import Source, repr_name, shown
+from hailuo_mcp.catalog.custom_models.document import OLD_KEYS, Document, Place, WrongEntry
+from hailuo_mcp.core.parameters import Source
+from hailuo_mcp.core.text import repr_name, repr_short
 
 MODEL_ID = re.compile(r"[a-z0-9]+/[a-z0-9.-]+")
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -20,10 +31,10 @@ _LINE_MAX = 300
 _KINDS: tuple[str, ...] = get_args(get_type_hints(Source)["kind"])
 
 
-def _form(pattern: re.Pattern[str], cure: str) -> AfterValidator:
+def _format(pattern: re.Pattern[str], fix_hint: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise PydanticCustomError("form", "{given} {cure}", {"given": shown(text), "cure": cure})
+            raise PydanticCustomError("format", "{given} {fix_hint}", {"given": repr_short(text), "fix_hint": fix_hint})
         return text
 
     return AfterValidator(check)
@@ -32,7 +43,7 @@ def _form(pattern: re.Pattern[str], cure: str) -> AfterValidator:
 def _one_line(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > _LINE_MAX:
         raise PydanticCustomError(
-            "form", "{cure}", {"cure": f"must be one line of words, at most {_LINE_MAX} characters"}
+            "format", "{fix_hint}", {"fix_hint": f"must be one line of words, at most {_LINE_MAX} characters"}
         )
     return text.strip()
 
@@ -43,14 +54,14 @@ def _source(value: object) -> Source:
     kind, _, where = (part.strip() for part in value.partition(":"))
     if kind not in _KINDS or not where:
         raise PydanticCustomError(
-            "form",
+            "format",
             "{given} does not say how it is known; begin with {kinds}, then what it was read in",
-            {"given": shown(value), "kinds": ", ".join(f"{kind}:" for kind in _KINDS)},
+            {"given": repr_short(value), "kinds": ", ".join(f"{kind}:" for kind in _KINDS)},
         )
-    return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of them, as was seen above
+    return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of _KINDS, as checked above
 
 
-def _no_whole_number_as_yes_or_no(value: object) -> object:
+def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "")
     return value
@@ -58,35 +69,43 @@ def _no_whole_number_as_yes_or_no(value: object) -> object:
 
 def _plain(value: object) -> bool | int | str:
     if not isinstance(value, bool | int | str):
-        raise PydanticCustomError("form", "must be a string, a whole number, true or false")
+        raise PydanticCustomError("format", "must be a string, a whole number, true or false")
     return value
 
 
 Words = Annotated[str, AfterValidator(_one_line)]
-Known = Annotated[Source, PlainValidator(_source)]
-Amount = Annotated[float, BeforeValidator(_no_whole_number_as_yes_or_no), Field(ge=0, allow_inf_nan=False)]
+SourceText = Annotated[Source, PlainValidator(_source)]
+Amount = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[Amount, Field(gt=0)]
 Value = Annotated[bool | int | str, PlainValidator(_plain)]
-"""Of a parameter."""
+"""The value of a parameter."""
+Values = dict[str, Value]
+
+
+def _keys_for(field: str) -> str | AliasChoices:
+    return AliasChoices(field, OLD_KEYS[field]) if field in OLD_KEYS else field
 
 
 class Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=AliasGenerator(validation_alias=_keys_for)
+    )
 
 
 class ParameterEntry(Entry):
-    wire: Annotated[str, _form(_WIRE_NAME, "is no name of a field; take letters, digits and _")] | None = None
+    wire_name: Annotated[str, _format(_WIRE_NAME, "is no name of a field; take letters, digits and _")] | None = None
     required: bool = False
     values: Annotated[list[Value], Field(min_length=1)] | None = None
     default: Value | None = None
-    null_sent: bool = False
-    says: Words | None = None
-    source: Known
+    sends_null: bool = False
+    rule: Words | None = None
+    source: SourceText
 
 
-class RuleEntry(Entry):
-    forbid: Annotated[dict[str, Value], Field(min_length=1)]
-    cure: Words
-    source: Known
+class ForbidEntry(Entry):
+    forbid: Annotated[Values, Field(min_length=1)]
+    fix_hint: Words
+    source: SourceText
 
 
 class PriceEntry(Entry):
@@ -94,19 +113,38 @@ class PriceEntry(Entry):
     kind: Literal["exact", "upper bound", "average"]
     source: Words
     as_of: date
-    when: dict[str, Value] = {}
+    when: Values = {}
+
+
+class TimeEntry(Entry):
+    seconds: Seconds
+    when: Values = {}
+
+
+class AdviceEntry(Entry):
+    text: Words
+    when: Annotated[Values, Field(min_length=1)]
+
+
+class NoteEntry(Entry):
+    text: Words
+    source: SourceText
 
 
 class ModelEntry(Entry):
-    id: Annotated[str, _form(MODEL_ID, 'is no model id; write "<gateway>/<name>" in a-z, 0-9, . and -')]
-    remote_name: Annotated[str, _form(_REMOTE_NAME, "is no name a gateway has; take letters, digits, . _ - and /")]
-    makes: Words
-    shape: str | None = None
-    documented_at: Annotated[str, _form(_LINK, 'is no web address; write "https://…"')]
-    typical_seconds: Annotated[Amount, Field(gt=0)] | None = None
+    id: Annotated[str, _format(MODEL_ID, 'is no model id; write "<gateway>/<name>" in a-z, 0-9, . and -')]
+    remote_name: Annotated[str, _format(_REMOTE_NAME, "is no name a gateway has; take letters, digits, . _ - and /")]
+    summary: Words
+    body_format: str | None = None
+    documented_at: Annotated[str, _format(_LINK, 'is no web address; write "https://…"')]
     parameters: Mapping[str, ParameterEntry] = {}
-    rules: list[RuleEntry] = []
+    rules: list[ForbidEntry] = []
+    notes: list[NoteEntry] = []
     prices: list[PriceEntry] = []
+    times: list[TimeEntry] = []
+    advice: list[AdviceEntry] = []
+    typical_seconds: Seconds | None = None
+    """The earlier form of one entry of `times` without `when`."""
 
 
 class FileEntry(Entry):
@@ -127,12 +165,12 @@ _KINDS_OF_VALUE: Mapping[str, str] = {
 
 
 def read_entries(document: Document) -> list[ModelEntry]:
-    """Raises SettingsError: the first thing that is wrong, by the order of the lines."""
+    """Raises SettingsError: the first mistake, in the order of the lines."""
     try:
         return FileEntry.model_validate(document.values).models
     except ValidationError as error:
         wrong = [_wrong(one) for one in error.errors(include_url=False)]
-    # What is missing comes last: it may be there, and only misspelt.
+    # Missing keys come last: such a key may be there, but misspelt.
     raise document.refusal(min(wrong, key=lambda one: (one.is_gap, document.line_of(one.place))))
 
 
@@ -146,18 +184,24 @@ def _wrong(error: ErrorDetails) -> WrongEntry:
             known = _keys_at(place[:-1])
             return WrongEntry(place, f"there is no key {name}; known here are {', '.join(known)}")
         case "literal_error":
-            return WrongEntry(place, f"{name} {shown(error['input'])} is unknown; take {error['ctx']['expected']}")  # pyright: ignore[reportTypedDictNotRequiredAccess]  pydantic always gives it
+            return WrongEntry(place, f"{name} {repr_short(error['input'])} is unknown; take {error['ctx']['expected']}")  # pyright: ignore[reportTypedDictNotRequiredAccess]  pydantic always gives it
         case kind if kind in _KINDS_OF_VALUE:
             return WrongEntry(place, f"{name} {_KINDS_OF_VALUE[kind]}")
-        case "form":
+        case "format":
             return WrongEntry(place, f"{name} {error['msg']}")
         case _:
             return WrongEntry(place, f"{name} {error['msg'].replace('Input should', 'should')}; correct it")
 
 
 def _keys_at(place: Place) -> list[str]:
-    """The keys that the table at this place may have."""
-    kinds: dict[int, type[Entry]] = {0: FileEntry, 2: ModelEntry}
-    inside: Mapping[str, type[Entry]] = {"parameters": ParameterEntry, "rules": RuleEntry, "prices": PriceEntry}
-    kind = kinds.get(len(place)) or inside[str(place[2])]
-    return list(kind.model_fields)
+    """The keys of the table at this place."""
+    kinds: Mapping[object, type[Entry]] = {
+        "parameters": ParameterEntry,
+        "rules": ForbidEntry,
+        "notes": NoteEntry,
+        "prices": PriceEntry,
+        "times": TimeEntry,
+        "advice": AdviceEntry,
+    }
+    kind = kinds[place[2]] if len(place) > 2 else ModelEntry if place else FileEntry
+    return [name for name in kind.model_fields if name != "typical_seconds"]

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from hailuo_mcp.cli.doctor import configurations, database, environment, gateways, packages, places
 from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger import Ledger
 
 __all__ = ["Finding", "Level", "Report", "run_checks"]
@@ -40,7 +40,7 @@ async def run_checks(
     if offline:
         found.append(ok("gateways", "not asked: --offline"))
     else:
-        found += await gateways.check(discover(), opened.settings)
+        found += await gateways.check(GATEWAYS, opened.settings)
     found += configurations.check()
     secrets = tuple(_secrets(environ))
     return Report.of(version(packages.PACKAGE), tuple(_redacted(secrets, finding) for finding in found))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError, is_unfilled, variables
-from hailuo_mcp.gateways import Gateway, discover
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.ledger import Ledger, open_ledger
 
 SHOWN_FROM_LENGTH = 20
@@ -64,14 +64,14 @@ def _message(error: SettingsError, value: str) -> str:
 def check(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
     yield from _unknown_variables(environ)
     yield from _unfilled(environ)
-    for kind in discover():
+    for kind in GATEWAYS:
         yield _key(kind, settings)
     yield from _addresses(settings)
     yield _sandbox(settings)
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
-    prefixes = tuple(f"{kind.name.upper()}_" for kind in discover())
+    prefixes = tuple(f"{kind.name.upper()}_" for kind in GATEWAYS)
     known = {*variables(), *_gateway_variables()}
     for name in sorted(environ.keys() - known):
         close = difflib.get_close_matches(name, known - environ.keys(), n=1, cutoff=0.8)
@@ -83,7 +83,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _gateway_variables() -> Iterator[str]:
-    for kind in discover():
+    for kind in GATEWAYS:
         yield f"{kind.name.upper()}_API_KEY"
         yield from (f"{kind.name.upper()}_{purpose.upper()}_URL" for purpose in kind.hosts)
 
@@ -111,7 +111,7 @@ def _key(kind: type[Gateway], settings: Settings) -> Finding:
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:
-    for kind in discover():
+    for kind in GATEWAYS:
         of_gateway = settings.gateways[kind.name]
         for purpose, url in of_gateway.urls.items():
             parts = urlsplit(url)
@@ -125,7 +125,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox(settings: Settings) -> Finding:
-    keys = [f"{kind.name.upper()}_API_KEY" for kind in discover()]
+    keys = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
     has_key = any(of_gateway.key for of_gateway in settings.gateways.values())
     if settings.sandbox == "1":
         fix = f"Remove {PREFIX}SANDBOX to make real clips."

@@ -16,8 +16,8 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli.installer import KeyStorage, Place, may_be_shown
 from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.settings import PREFIX, variables
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.core.settings import OLD_CATALOG_VARIABLE, PREFIX, variables
+from hailuo_mcp.gateways import GATEWAYS
 
 SANDBOX = f"{PREFIX}SANDBOX"
 HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
@@ -34,7 +34,7 @@ def key_variable(gateway: str) -> str:
 
 
 def gateway_names() -> tuple[str, ...]:
-    return tuple(gateway.name for gateway in discover())
+    return tuple(gateway.name for gateway in GATEWAYS)
 
 
 def install_env(
@@ -77,11 +77,11 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
     such as a budget."""
     names = [
         f"{gateway.name.upper()}_{purpose.upper()}_URL"
-        for gateway in discover()
+        for gateway in GATEWAYS
         if gateway.name in gateways
         for purpose in gateway.hosts
     ]
-    names += [name for name in variables() if name != HTTP_ONLY]
+    names += [name for name in (*variables(), OLD_CATALOG_VARIABLE) if name != HTTP_ONLY]
     chosen: dict[str, str] = {}
     for name in names:
         value = _set(name)

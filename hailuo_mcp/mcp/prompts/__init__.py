@@ -13,7 +13,7 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.core.spec import repr_name, shown
+from hailuo_mcp.core.spec import repr_name, repr_short
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES
@@ -73,7 +73,8 @@ def _recipe(name: str) -> Recipe:
         if recipe.name == name:
             return recipe
     raise MCPError(
-        INVALID_PARAMS, f"There is no prompt {shown(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}."
+        INVALID_PARAMS,
+        f"There is no prompt {repr_short(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}.",
     )
 
 

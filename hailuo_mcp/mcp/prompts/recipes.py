@@ -1,6 +1,6 @@
 """The definitions of the prompts."""
 
-from hailuo_mcp.core.spec import PROMPT_MAX
+from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.mcp.prompts.recipe import Argument, Recipe
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chaining_models, last_frames, models, shot_counts, values_of
 from hailuo_mcp.mcp.prompts.texts import SHOTS, animate_picture, compare_models, rescue_clips, storyboard

@@ -13,7 +13,7 @@ SUGGESTED_CLIPS = 200
 
 
 async def models(session: Session, _: Given) -> Sequence[str]:
-    return [model.id for model in session.catalog.usable if model.takes("first_frame_image")]
+    return [model.id for model in session.catalog.usable if model.accepts("first_frame_image")]
 
 
 async def chaining_models(session: Session, _: Given) -> Sequence[str]:
@@ -38,7 +38,7 @@ def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[s
         found = [
             str(value)
             for model in models
-            if model.takes(parameter)
+            if model.accepts(parameter)
             for value in model.property_schemas()[parameter].get("enum", ())
             if value is not None
         ]
@@ -49,4 +49,4 @@ def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[s
 
 def chains(catalog: Catalog, model: Model) -> bool:
     """Whether a clip of this model can start from the last frame of another."""
-    return model.takes("first_frame_image") and catalog.gateway(model).image_transfer != "url"
+    return model.accepts("first_frame_image") and catalog.gateway(model).image_transfer != "url"

@@ -8,7 +8,9 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
-from hailuo_mcp.core.spec import PROMPT_MAX, ModelSpec, shown
+from hailuo_mcp.core.parameters import PROMPT_MAX
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
@@ -37,7 +39,7 @@ def _number_of_shots(given: Given) -> int:
     text = given.get("shots", str(SHOTS))
     number = int(text) if text.isascii() and text.isdigit() else 0  # its length is limited by the argument
     if not 1 <= number <= SHOTS_MAX:
-        raise InvalidInput(f"shots must be a whole number from 1 to {SHOTS_MAX}, got {shown(text)}.", "")
+        raise InvalidInput(f"shots must be a whole number from 1 to {SHOTS_MAX}, got {repr_short(text)}.", "")
     return number
 
 
@@ -55,7 +57,7 @@ def _price(spec: ModelSpec) -> str:
 def _facts(spec: ModelSpec) -> str:
     seconds = spec.typical_seconds()
     time = f"usually {seconds:.0f} s" if seconds else "time not published"
-    return f"{spec.id}: {spec.makes}; {_price(spec)}; {time}"
+    return f"{spec.id}: {spec.summary}; {_price(spec)}; {time}"
 
 
 def _cheapest(specs: Sequence[ModelSpec]) -> ModelSpec:
@@ -64,7 +66,7 @@ def _cheapest(specs: Sequence[ModelSpec]) -> ModelSpec:
 
 def _accepted(model: Model, arguments: Mapping[str, Any]) -> ModelSpec | None:
     try:
-        return model.read(arguments)
+        return model.parse(arguments)
     except InvalidInput:
         return None
 
@@ -119,9 +121,9 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         return [*task, "", *_no_model(catalog)]
     options = _picked(given, "duration", "resolution")
     asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
-    spec = catalog.read(given.get("model"), asked).spec
+    spec = catalog.parse(given.get("model"), asked).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that takes this"
-    sent = {name: value for name, value in spec.record().items() if name in options}
+    sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)
     return [
         *task,
@@ -227,7 +229,7 @@ async def compare_models(session: Session, given: Given) -> list[str]:
     refused: list[str] = []
     for model in catalog.usable:
         try:
-            specs.append(model.read({"prompt": given["prompt"], **start}))
+            specs.append(model.parse({"prompt": given["prompt"], **start}))
         except InvalidInput as refusal:
             refused.append(f"- {model.id}: {refusal.problem.message}")
     if not specs:

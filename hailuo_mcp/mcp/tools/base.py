@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import Job
-from hailuo_mcp.core.spec import JsonSchema, describe, repr_name, shown
+from hailuo_mcp.core.spec import JsonSchema, describe, repr_name, repr_short
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
@@ -105,7 +105,7 @@ class Arguments(BaseModel):
             )
         if wrong := next((name for name in kinds if name not in missing), None):
             wanted = _wanted(input_schema(cls)["properties"][wrong])
-            return InvalidInput(f"{wrong} must be {wanted}, got {shown(given[wrong])}.", cls._hint(wrong))
+            return InvalidInput(f"{wrong} must be {wanted}, got {repr_short(given[wrong])}.", cls._hint(wrong))
         return InvalidInput(missing_text, cls._hint(missing[0]))
 
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer
 
@@ -40,7 +41,7 @@ class GenerateVideo(Arguments):
         return object_schema(
             {
                 "model": _model_property(catalog),
-                **catalog.merged_properties(),
+                **merged_properties(catalog),
                 "dry_run": flags["dry_run"],
                 "force_new": flags["force_new"],
             },
@@ -52,7 +53,7 @@ def _model_property(catalog: Catalog) -> JsonSchema:
     schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
     if catalog.usable:
         schema["enum"] = [model.id for model in catalog.usable]
-        schema["description"] = f"Default: the cheapest that fits. {catalog.makes_in_words()}"
+        schema["description"] = f"Default: the cheapest that fits. {inputs_sentence(catalog)}"
     return schema
 
 

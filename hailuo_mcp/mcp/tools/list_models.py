@@ -5,7 +5,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field, WithJsonSchema
 
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Tool, answer
 
 
@@ -17,8 +17,8 @@ class ListModels(Arguments):
 async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
     catalog = call.session.catalog
     model = None if arguments.model is None else catalog.model(arguments.model)
-    view = views.model_list(catalog, call.session.settings.in_sandbox, model)
-    return answer(view, views.model_list_text(view, catalog))
+    view = model_views.model_list(catalog, call.session.settings.in_sandbox, model)
+    return answer(view, model_views.model_list_text(view, catalog))
 
 
 TOOL = Tool(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, IMAGE_PARAMETERS, shown
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
@@ -119,7 +120,7 @@ def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
         if twice:
-            raise _InvalidLineError(line, f"{shown(twice[0])} is given twice.", "Give each parameter once.")
+            raise _InvalidLineError(line, f"{repr_short(twice[0])} is given twice.", "Give each parameter once.")
         return dict(items)
 
     try:
@@ -131,7 +132,7 @@ def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _InvalidLineError(line, "the line is not JSON.") from None
     if not isinstance(value, dict):
-        raise _InvalidLineError(line, f"a shot is a JSON object, not {shown(value)}.")
+        raise _InvalidLineError(line, f"a shot is a JSON object, not {repr_short(value)}.")
     return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
 
 
@@ -217,7 +218,9 @@ def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> It
 def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
         raise _InvalidLineError(
-            line, f"{shown(name)} is not a valid shot name.", f"Use 1–{NAME_MAX} printable characters without a slash."
+            line,
+            f"{repr_short(name)} is not a valid shot name.",
+            f"Use 1–{NAME_MAX} printable characters without a slash.",
         )
     if name.isdigit():
         raise _InvalidLineError(

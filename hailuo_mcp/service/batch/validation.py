@@ -77,7 +77,7 @@ def _model_of(session: Session, shot: Shot, shots: Sequence[Shot]) -> str:
     """The model that accepts the shot as it will be sent. Raises HailuoError if none does."""
     chained = {parameter: LAST_FRAME + shots[place].label for parameter, place in shot.after.items()}
     given = {name: value for name, value in shot.arguments.items() if name != "model"}
-    return session.catalog.read(shot.arguments.get("model"), {**given, **chained}).spec.id
+    return session.catalog.parse(shot.arguments.get("model"), {**given, **chained}).spec.id
 
 
 def _placeholder() -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from hailuo_mcp.app import build_catalog
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import PAGE, example
 from tests.cli.conftest import Cli, facts_of_clip
 from tests.support import (
@@ -145,8 +145,8 @@ def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path:
         return [model.id.split("-")[-1] for model in catalog.custom]
 
     assert own() == ["draft", "a", "b"]
-    assert own(HAILUO_MCP_CATALOGUE=str(more / "b.toml")) == ["b"]
-    assert own(HAILUO_MCP_CATALOGUE=str(more)) == ["a", "b"]
+    assert own(HAILUO_MCP_CATALOG=str(more / "b.toml")) == ["b"]
+    assert own(HAILUO_MCP_CATALOG=str(more)) == ["a", "b"]
 
 
 def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
@@ -171,5 +171,5 @@ def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: 
 
 
 def test_the_page_tells_every_shape_of_every_gateway() -> None:
-    rows = [f"| {gateway.title} | `{shape}` |" for gateway in discover() for shape in gateway.shapes]
+    rows = [f"| {gateway.title} | `{shape}` |" for gateway in GATEWAYS for shape in gateway.body_formats]
     assert [row for row in rows if row not in PAGE.read_text()] == []

@@ -8,7 +8,7 @@ import pytest
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import SettingsError
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import example, models_in
 from tests.support import settings_for
 
@@ -37,10 +37,15 @@ CASES = [
     ("remote_name", "remote_nam", "remote_nam =", "there is no key remote_nam; known here are id, remote_name"),
     ('= "hailuo-02-fast"', '= "../v1/x"', "remote_name =", "is no name a gateway has"),
     ('= "hailuo-02-fast"', '= "x?y=1"', "remote_name =", "is no name a gateway has"),
-    ('"image to short draft"', '"image\\nto"', "makes =", "must be one line of words"),
-    ('"image to short draft"', '"' + "x" * 301 + '"', "makes =", "at most 300 characters"),
+    ('"image to short draft"', '"image\\nto"', "summary =", "must be one line of words"),
+    ('"image to short draft"', '"' + "x" * 301 + '"', "summary =", "at most 300 characters"),
     ('"https://www.segmind', '"www.segmind', "documented_at =", 'no web address; write "https://'),
-    ("typical_seconds = 80", 'shape = "task"', "shape =", 'Segmind has no shape "task"; take "plain"'),
+    (
+        "typical_seconds = 80",
+        'body_format = "task"',
+        "body_format =",
+        'Segmind has no body format "task"; take "plain"',
+    ),
     ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always there"),
     ("typical_seconds = 80", 'typical_seconds = "80"', "typical_seconds =", "must be a number, without quotes"),
     ("typical_seconds = 80", "typical_seconds = true", "typical_seconds =", "must be a number"),
@@ -52,20 +57,30 @@ CASES = [
         "[models.parameters.seed]",
         "no parameter seed; this server has",
     ),
-    ("required = true", "require = true", "require =", "no key require; known here are wire, required, values"),
+    ("required = true", "require = true", "require =", "no key require; known here are wire_name, required, values"),
     ("required = true", 'required = "yes"', "required =", "must be true or false, without quotes"),
     ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
     ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
     ("required = true", 'values = ["x.png"]', "values =", "no set of values to choose from; remove this line"),
-    ("required = true", 'wire = "prompt"', "[models.parameters.first_frame_image]", "sent as prompt, as prompt is"),
     (
         "required = true",
-        'wire = "last_frame_image"',
+        'wire_name = "prompt"',
+        "[models.parameters.first_frame_image]",
+        "sent as prompt, as prompt is",
+    ),
+    (
+        "required = true",
+        'wire_name = "last_frame_image"',
         "[models.parameters.last_frame_image]",
         "give one of them",
     ),
-    ("required = true", 'wire = "a b"', "wire =", "is no name of a field"),
-    ("null_sent = true", "null_sent = true\nrequired = true", "null_sent =", "null is never sent for last_frame_image"),
+    ("required = true", 'wire_name = "a b"', "wire_name =", "is no name of a field"),
+    (
+        "sends_null = true",
+        "sends_null = true\nrequired = true",
+        "sends_null =",
+        "null is never sent for last_frame_image",
+    ),
     ("values = [6]", "values = [6, 8]", "values =", "duration cannot have the value 8; take from [6, 10]"),
     ("values = [6]", "values = [\n  6,\n  8,\n]", "values = [", "duration cannot have the value 8"),
     ("values = [6]", 'values = ["6"]', "values =", 'cannot have the value "6"'),
@@ -107,7 +122,7 @@ CASES = [
         "kind \"guess\" is unknown; take 'exact', 'upper bound' or 'average'",
     ),
     ("when = { go_fast = true }", "when = { mode = 'pro' }", "when =", "mode is no parameter of this model"),
-    ("when = { go_fast = true }", "", "[[models.prices]]", "the price above holds always"),
+    ("when = { go_fast = true }", "", "[[models.prices]]", "the price above always applies"),
     ('source = "Segmind pricing page"\n', "", "[[models.prices]]", "source is missing; add it"),
     ("as_of = 2026-11-01", 'as_of = "2026-11-01"', "as_of =", "must be a date such as 2026-11-01, without quotes"),
     ("[[models]]", "[[model]]", "[[model]]", "there is no key model; known here are models"),
@@ -165,23 +180,23 @@ def test_of_several_mistakes_the_first_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     place = tmp_path / "models.toml"
-    place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
-    settings = load_settings({"HAILUO_MCP_CATALOGUE": str(place)})
+    place.write_bytes(b'[[models]]\nsummary = "caf\xe9"\n')
+    settings = load_settings({"HAILUO_MCP_CATALOG": str(place)})
     with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
-        own_models(settings, discover())
+        own_models(settings, GATEWAYS)
     place.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(SettingsError, match=r"models\.toml: is larger than 1024 KB; split it"):
-        own_models(settings, discover())
+        own_models(settings, GATEWAYS)
     place.unlink()
-    with pytest.raises(SettingsError, match=r"HAILUO_MCP_CATALOGUE='.*models\.toml': there is no such file"):
-        own_models(settings, discover())
+    with pytest.raises(SettingsError, match=r"HAILUO_MCP_CATALOG='.*models\.toml': there is no such file"):
+        own_models(settings, GATEWAYS)
     (tmp_path / "models.d" / "x.toml").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"x\.toml: cannot be read: Is a directory"):
-        own_models(load_settings({"HAILUO_MCP_CATALOGUE": str(tmp_path / "models.d")}), discover())
+        own_models(load_settings({"HAILUO_MCP_CATALOG": str(tmp_path / "models.d")}), GATEWAYS)
 
 
 def test_a_studio_is_not_built_over_a_file_that_is_wrong(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, HAILUO_MCP_CATALOGUE=str(tmp_path / "mine.toml"))
+    settings = settings_for(tmp_path, HAILUO_MCP_CATALOG=str(tmp_path / "mine.toml"))
     (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [7]"))
     with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 7"):
         build_catalog(settings)

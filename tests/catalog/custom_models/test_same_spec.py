@@ -8,14 +8,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.spec import CANONICAL, CANONICAL_TYPES, ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
 from tests.support import PICTURE
 
-BUILT_IN = {model.id: model for gateway in discover() for model in gateway.models}
+BUILT_IN = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 CALLS = st.fixed_dictionaries(
     {"prompt": st.just("a kite")},
     optional={
@@ -42,10 +42,10 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, type[ModelSp
 def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
     """All that a call comes to, the model's id aside."""
     try:
-        spec = model.read(call)
+        spec = model.parse(call)
     except InvalidInput as refusal:
         return (refusal.problem.message.replace("-twin", ""), refusal.problem.hint.replace("-twin", ""))
-    return spec.wire(), spec.record(), spec.price()
+    return spec.to_body(), spec.to_dict(), spec.price()
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
@@ -56,7 +56,7 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
     assert twin.property_schemas() == model.property_schemas()
     assert twin.full_schema()["required"] == model.full_schema()["required"]
     assert twin.full_schema().get("allOf") == model.full_schema().get("allOf")
-    assert [spec.price() for spec in price_samples(twin)] == [spec.price() for spec in price_samples(model)]
+    assert twin.prices == model.prices
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
@@ -73,6 +73,6 @@ def test_a_file_can_name_every_canonical_parameter() -> None:
 
 
 def test_what_a_file_adds_is_not_there_without_it(tmp_path: Path) -> None:
-    for gateway in discover():
+    for gateway in GATEWAYS:
         assert not any(model.id.endswith("-twin") for model in gateway.models)
     assert models_in(tmp_path, "models = []") == ()

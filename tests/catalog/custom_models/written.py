@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog.catalog import price_samples
 from hailuo_mcp.catalog.custom_models import own_models
-from hailuo_mcp.core.spec import GIVEN, ModelSpec
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.core.rules import GIVEN
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import GATEWAYS
 
-PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
+PAGE = Path(__file__).parents[3] / "docs" / "custom-models.md"
 
 
 PRESENT: Mapping[Any, str] = {GIVEN: "given", None: "absent"}
@@ -26,7 +26,7 @@ def example() -> str:
 def models_in(directory: Path, text: str) -> tuple[type[ModelSpec], ...]:
     """The models of a file in a configuration directory."""
     (directory / "models.toml").write_text(text)
-    return own_models(load_settings({}).model_copy(update={"config_dir": directory}), discover())
+    return own_models(load_settings({}).model_copy(update={"config_dir": directory}), GATEWAYS)
 
 
 def written(model: type[ModelSpec], name: str) -> str:
@@ -35,7 +35,7 @@ def written(model: type[ModelSpec], name: str) -> str:
         "[[models]]",
         f"id = {_value(name)}",
         f"remote_name = {_value(model.remote_name)}",
-        f"makes = {_value(model.makes)}",
+        f"makes = {_value(model.summary)}",
         f"documented_at = {_value(model.documented_at)}",
         f"shape = {_value(_shape(model))}",
     ]
@@ -44,31 +44,27 @@ def written(model: type[ModelSpec], name: str) -> str:
         schema = schemas[parameter]
         said: dict[str, Any] = {"source": "documented: the same page", "wire": model.wire_name(parameter)}
         said |= {"values": schema["enum"]} if "enum" in schema else {}
-        said |= {"required": True} if model.requires(parameter) else {}
+        said |= {"required": True} if model.is_required(parameter) else {}
         said |= {"null_sent": True} if model.accepts_null(parameter) else {}
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
     for rule in model.rules:
         facts = {
             "forbid": {name: PRESENT.get(value, value) for name, value in rule.values.items()},
-            "cure": rule.cure,
+            "cure": rule.fix_hint,
             "source": str(rule.source),
         }
         lines += ["", "[[models.rules]]", *_lines(facts)]
-    priced: dict[str, Any] = {}
-    for spec in price_samples(model):
-        values = {name: value for name, value in spec if "enum" in schemas[name] and value is not None}
-        if price := spec.price():
-            priced[_value(values)] = price
-    for when, price in priced.items():
-        lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}", f"when = {when}"]
+    for price in model.prices:
+        lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}"]
+        lines += [f"when = {_value(dict(price.when))}"]
         lines += [f"source = {_value(price.source)}", f"as_of = {price.as_of.isoformat()}"]
     return "\n".join(lines) + "\n\n"
 
 
 def _shape(model: type[ModelSpec]) -> str:
-    gateway = next(gateway for gateway in discover() if gateway.name == model.id.split("/")[0])
-    return next(name for name, shape in gateway.shapes.items() if issubclass(model, shape))
+    gateway = next(gateway for gateway in GATEWAYS if gateway.name == model.id.split("/")[0])
+    return next(name for name, shape in gateway.body_formats.items() if issubclass(model, shape))
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:

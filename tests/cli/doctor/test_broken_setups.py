@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.gateways import discover
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
 from tests.cli.doctor.conftest import KEY, Doctor, configure, far_end
 from tests.support import KEYS, sandbox_on_a_port
@@ -31,7 +31,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str
 def test_a_valid_setup_has_no_problem_and_leaves_no_files(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**sandbox)
     assert found.problems == []
-    for kind in discover():
+    for kind in GATEWAYS:
         assert found.finding(f"{kind.name} gateway")["level"] == "ok"
         assert "takes the key" in found.finding(f"{kind.name} gateway")["what"]
     assert "agrees with" in found.finding("clock")["what"]
@@ -54,13 +54,13 @@ def test_a_missing_key_is_reported_with_the_variables_to_set(doctor: Doctor) -> 
     found = doctor("--offline")
     assert found.finding("sandbox")["level"] == "warning"
     assert "no key is set" in found.finding("sandbox")["what"]
-    assert all(f"{kind.name.upper()}_API_KEY" in found.finding("sandbox")["cure"] for kind in discover())
+    assert all(f"{kind.name.upper()}_API_KEY" in found.finding("sandbox")["cure"] for kind in GATEWAYS)
 
 
 def test_a_wrong_key_is_reported_with_its_host(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**sandbox | dict.fromkeys(KEYS, "bad-key"))
-    assert found.problems == [f"{kind.name} gateway" for kind in discover()]
-    for kind in discover():
+    assert found.problems == [f"{kind.name} gateway" for kind in GATEWAYS]
+    for kind in GATEWAYS:
         assert "refuses the key" in found.finding(f"{kind.name} gateway")["what"]
         assert f"{kind.name.upper()}_API_KEY" in found.finding(f"{kind.name} gateway")["cure"]
     assert "bad-key" not in found.output
@@ -78,14 +78,14 @@ def test_an_address_that_is_not_the_gateways_is_reported_with_the_right_one(doct
         found = doctor(
             **KEYS, SEGMIND_BASE_URL=lost, APIXO_BASE_URL=front_page, **dict.fromkeys(_others("SEGMIND", "APIXO"), wall)
         )
-    for kind in discover():
+    for kind in GATEWAYS:
         assert found.finding(f"{kind.name} gateway")["level"] == "problem"
         assert f"not as {kind.title} does" in found.finding(f"{kind.name} gateway")["what"]
         assert kind.hosts["base"] in found.finding(f"{kind.name} gateway")["cure"]
 
 
 def _others(*names: str) -> list[str]:
-    return [f"{kind.name.upper()}_BASE_URL" for kind in discover() if kind.name.upper() not in names]
+    return [f"{kind.name.upper()}_BASE_URL" for kind in GATEWAYS if kind.name.upper() not in names]
 
 
 @pytest.mark.parametrize(("ahead", "way"), [(600, "10 min behind"), (-600, "10 min ahead of")])

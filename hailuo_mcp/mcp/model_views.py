@@ -1,0 +1,84 @@
+"""Models as a caller sees them: the list with its comparison, and everything known about one."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.catalog.comparison import BestFor, best_for
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.mcp.views import ModelList
+
+
+def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
+    """A model in a few facts, small enough to read."""
+    return {
+        "model": model.id,
+        "makes": model.summary,
+        "price_usd": _range([price.usd for price in model.prices]),
+        "typical_seconds": _range([time.seconds for time in model.times]),
+        "parameters": [name for name in model.model_fields if not model.is_required(name)],
+        "required": [name for name in model.model_fields if model.is_required(name)],
+    }
+
+
+def _range(values: list[float]) -> list[float] | None:
+    return [min(values), max(values)] if values else None
+
+
+def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, Any]:
+    """Everything known about a model, each fact with its source."""
+    retention = gateway.retention
+    return {
+        **model_summary(model),
+        "gateway": gateway.title,
+        "remote_name": model.remote_name,
+        "documentation": model.documented_at,
+        "schema": model.full_schema(),
+        "constraints": model.constraints(),
+        "prices": [
+            {"usd": price.usd, "kind": price.kind, "source": price.source, "as_of": price.as_of.isoformat()}
+            for price in {price.usd: price for price in model.prices}.values()
+        ],
+        "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
+            gateway.image_transfer
+        ],
+        "clip_kept_seconds": retention.total_seconds() if retention else None,
+    }
+
+
+def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:
+    models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
+    compared = {} if model else dict(best_for(catalog.usable))
+    return ModelList(models=models, default_model=catalog.default_model, best_for=compared, sandbox=sandbox)
+
+
+def model_list_text(view: ModelList, catalog: Catalog) -> str:
+    if not view.models:
+        return f"No model is usable. {catalog.how_to_get_keys()}"
+    if len(view.models) == 1 and "schema" in view.models[0]:
+        return json.dumps(view.models[0], ensure_ascii=False)
+    lines = [_summary_line(summary) for summary in view.models]
+    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in best_for_lines(view.best_for)]
+    lines.append(f"Without a model, the cheapest that fits is taken (for a bare prompt {view.default_model}).")
+    if view.sandbox:
+        lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
+    return "\n".join(lines)
+
+
+def best_for_lines(best: BestFor) -> list[tuple[str, str]]:
+    """Label and model ids, for each row of the comparison."""
+    return [(want.replace("_", " "), ", ".join(names) or "none known") for want, names in best.items()]
+
+
+def _summary_line(summary: Mapping[str, Any]) -> str:
+    price, seconds = summary["price_usd"], summary["typical_seconds"]
+    cost = "price unknown" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
+    time = (
+        "time unknown"
+        if not seconds
+        else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
+    )
+    parameters = [f"{name} (required)" for name in summary["required"] if name != "prompt"] + summary["parameters"]
+    return f"{summary['model']}: {summary['makes']}; {cost}; {time}; {', '.join(parameters)}"

@@ -1,0 +1,51 @@
+"""What `list_models` says of the built-in models, held to committed snapshots."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hailuo_mcp.mcp import model_views
+from tests.support import MODEL_IDS, catalog_for
+
+SNAPSHOTS = Path(__file__).parent / "snapshots" / "models"
+KEY_SETS: dict[str, dict[str, str]] = {
+    "sandbox": {"HAILUO_MCP_SANDBOX": "1"},
+    "segmind": {"SEGMIND_API_KEY": "k"},
+    "apixo": {"APIXO_API_KEY": "k"},
+    "aimlapi": {"AIMLAPI_API_KEY": "k"},
+    "minimax": {"MINIMAX_API_KEY": "k"},
+    "two": {"SEGMIND_API_KEY": "k", "MINIMAX_API_KEY": "k"},
+    "some": {"HAILUO_MCP_MODELS": "aimlapi/hailuo-02,apixo/hailuo-2.3-fast,segmind/hailuo-2.3-fast"},
+    "none": {"HAILUO_MCP_SANDBOX": "0"},
+}
+
+
+def _assert_snapshot(name: str, value: object) -> None:
+    path = SNAPSHOTS / f"{name}.json"
+    written = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if os.environ.get("SNAPSHOTS") == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written)
+    assert path.read_text() == written
+
+
+@pytest.mark.parametrize("keys", KEY_SETS)
+def test_the_list_of_models_is_what_its_snapshot_says(keys: str) -> None:
+    catalog = catalog_for(**KEY_SETS[keys])
+    view = model_views.model_list(catalog, sandbox=keys == "sandbox")
+    said: dict[str, Any] = {
+        **view.model_dump(mode="json"),
+        "text": model_views.model_list_text(view, catalog).split("\n"),
+    }
+    _assert_snapshot(f"list-{keys}", said)
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+def test_the_details_of_a_model_are_what_its_snapshot_says(model_id: str) -> None:
+    catalog = catalog_for(HAILUO_MCP_SANDBOX="1")
+    view = model_views.model_list(catalog, True, catalog.model(model_id))
+    assert json.loads(model_views.model_list_text(view, catalog)) == view.models[0]
+    _assert_snapshot(model_id.replace("/", "-"), view.model_dump(mode="json"))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError, is_unfilled, variables
+from hailuo_mcp.core.settings import OLD_CATALOG_VARIABLE, PREFIX, Settings, SettingsError, is_unfilled, variables
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.ledger import Ledger, open_ledger
 
@@ -72,7 +72,7 @@ def check(environ: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     prefixes = tuple(f"{kind.name.upper()}_" for kind in GATEWAYS)
-    known = {*variables(), *_gateway_variables()}
+    known = {*variables(), OLD_CATALOG_VARIABLE, *_gateway_variables()}
     for name in sorted(environ.keys() - known):
         close = difflib.get_close_matches(name, known - environ.keys(), n=1, cutoff=0.8)
         if name.startswith(PREFIX) or (close and name.startswith(prefixes)):

@@ -19,7 +19,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import av
-from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from hailuo_mcp.sandbox import camera, images
@@ -32,10 +31,18 @@ LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 _WIDESCREEN = (1366, 768)
 _HEADROOM = 1.2
 """How much larger than the clip the image is kept, so that zooming in stays sharp."""
-_BT709 = 1
-"""As H.264 numbers the colors that players assume for HD video."""
+_BT709, _LIMITED_RANGE = 1, 1
+"""As H.264 numbers the colors and the range that players assume for HD video."""
 
 Size = tuple[int, int]
+Matrix = tuple[float, float, float, float]
+
+_BT709_MATRIX: tuple[Matrix, Matrix, Matrix] = (
+    (0.1826, 0.6142, 0.0620, 16),
+    (-0.1006, -0.3386, 0.4392, 128),
+    (0.4392, -0.3989, -0.0403, 128),
+)
+"""RGB to luma, blue and red difference, in the limited range."""
 
 
 def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> None:
@@ -105,21 +112,50 @@ def _load(source: str, read: Callable[[str], bytes | None]) -> Image.Image:
 
 def _frames(
     first: Image.Image, last: Image.Image | None, boxes: list[camera.Box], sheet: Image.Image
-) -> Iterator[Image.Image]:
-    width, height = round(sheet.width * _HEADROOM), round(sheet.height * _HEADROOM)
-    moving = ImageOps.fit(first, (width, height), Image.Resampling.BICUBIC)
-    ending = ImageOps.fit(last, sheet.size, Image.Resampling.BICUBIC) if last else None
-    for number, (left, top, right, bottom) in enumerate(boxes):
-        box = (max(0, left * width), max(0, top * height), min(width, right * width), min(height, bottom * height))
-        frame = moving.resize(sheet.size, Image.Resampling.BILINEAR, box=box)
+) -> Iterator[av.VideoFrame]:
+    """Each plane of 4:2:0 video is moved separately: that is half the data of RGB, and needs no conversion later."""
+    width, height = sheet.size
+    planes = [
+        _Plane(first, last, sheet, matrix, (width // scale, height // scale))
+        for matrix, scale in zip(_BT709_MATRIX, (1, 2, 2), strict=True)
+    ]
+    for number, box in enumerate(boxes):
+        frame = av.VideoFrame(width, height, "yuv420p")
+        frame.pts = number
         fade = number / (len(boxes) - 1) * 3 - 2  # over the closing third
-        if ending and fade > 0:
-            frame = Image.blend(frame, ending, fade)
-        frame.paste(sheet, mask=sheet)
+        for target, plane in zip(frame.planes, planes, strict=True):
+            padded = Image.new("L", (target.line_size, target.height))
+            padded.paste(plane.at(box, fade))
+            target.update(padded.tobytes())
         yield frame
 
 
-def _encode(target: Path, size: Size, frames: Iterator[Image.Image]) -> None:
+class _Plane:
+    """One component of the video, in the size that it has there."""
+
+    def __init__(
+        self, first: Image.Image, last: Image.Image | None, sheet: Image.Image, matrix: Matrix, size: Size
+    ) -> None:
+        self._size = size
+        self._moving = ImageOps.fit(first, (round(size[0] * _HEADROOM), round(size[1] * _HEADROOM))).convert(
+            "L", matrix
+        )
+        self._ending = ImageOps.fit(last, size).convert("L", matrix) if last else None
+        self._text = sheet.convert("RGB").resize(size).convert("L", matrix)
+        self._mask = sheet.getchannel("A").resize(size)
+
+    def at(self, box: camera.Box, fade: float) -> Image.Image:
+        """The part of the image in the box. `fade`: how much of the last frame is shown, from 0 to 1."""
+        sides = self._moving.size * 2
+        edges = [min(side, max(0, edge * side)) for edge, side in zip(box, sides, strict=True)]
+        image = self._moving.resize(self._size, Image.Resampling.BILINEAR, (edges[0], edges[1], edges[2], edges[3]))
+        if self._ending and fade > 0:
+            image = Image.blend(image, self._ending, fade)
+        image.paste(self._text, mask=self._mask)
+        return image
+
+
+def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame]) -> None:
     with av.open(target, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height = size
@@ -129,12 +165,8 @@ def _encode(target: Path, size: Size, frames: Iterator[Image.Image]) -> None:
         context = stream.codec_context
         context.thread_count = 2
         context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
-        for number, image in enumerate(frames):
-            frame = av.VideoFrame.from_image(image).reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
-            frame.pts = number
+        context.color_range = _LIMITED_RANGE
+        for frame in frames:
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 

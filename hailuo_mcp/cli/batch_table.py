@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hailuo_mcp.cli.output import in_commands, stderr_console
 from hailuo_mcp.core.job import EXCERPT_LENGTH, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.service.batch.rows import Row, ShotStatus
 from hailuo_mcp.service.batch.runner import Batch
 
@@ -105,7 +106,7 @@ def _live_table(batch: Batch, console: Console) -> Group:
         table.add_row(
             str(row.shot.line),
             _title(row),
-            row.model.split("/", 1)[-1],
+            ModelId.parse(row.model).name,
             Text(state_of(row), STYLES.get(row.status, "")),
             _time(row),
             price(row),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.ledger.base import Entered, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.telemetry import Metrics, annotate_span, is_tracing, metrics, span
 
@@ -151,7 +152,7 @@ def span_attributes(job: Job) -> dict[str, str]:
 
 
 def _labels(job: Job) -> dict[str, str]:
-    return {"hailuo_mcp.gateway": job.model.split("/")[0], "hailuo_mcp.model": job.model}
+    return {"hailuo_mcp.gateway": ModelId.parse(job.model).gateway, "hailuo_mcp.model": job.model}
 
 
 def _tenant(job: Job) -> dict[str, str]:

@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
 
@@ -151,7 +152,7 @@ def file_stem(job: Job) -> str:
     prompt = re.sub(r"\[[^\]]*\]|sandbox:\w+", " ", job.prompt)
     words = "-".join(re.findall(r"[^\W_]+", prompt)[:_WORDS_MAX]).lower()
     words = words.encode()[:_WORDS_BYTES_MAX].decode(errors="ignore")
-    model = re.sub(r"[^A-Za-z0-9.]+", "-", job.model.split("/", 1)[-1])[:40]
+    model = re.sub(r"[^A-Za-z0-9.]+", "-", ModelId.parse(job.model).name)[:40]
     # The longest run of letters and digits: some ids end in the model's name, which tells no two jobs apart.
     short_id = max(re.findall(r"[A-Za-z0-9]+", f"{job.remote_id or job.id} x"), key=len)[-8:]
     parts = (f"{job.created_at:%Y-%m-%d}", model, words, short_id)

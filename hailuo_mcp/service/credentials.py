@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 
@@ -41,7 +42,7 @@ class Credentials:
             gateways = self.gateways_for(caller)
         else:
             return None
-        gateway = gateways.get(job.model.split("/")[0])
+        gateway = gateways.get(ModelId.parse(job.model).gateway)
         return gateway if gateway and gateway.usable and gateway.origin == job.origin else None
 
     def _gateways_of(self, tenant: str) -> Mapping[str, Gateway]:

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
@@ -234,7 +235,7 @@ class Poller:
         return await self._ledger.change(job.id, lambda j: j.saved(str(path)))
 
     async def _fetched(self, job: Job) -> Path:
-        with gateway_span(job.model.split("/")[0], "file", job.model):
+        with gateway_span(ModelId.parse(job.model).gateway, "file", job.model):
             return await self._clips.save(job)
 
     async def _fresh_link(self, job: Job, caller: Caller) -> Job:

@@ -25,6 +25,7 @@ from hailuo_mcp.core.errors import (
     UnknownRequest,
 )
 from hailuo_mcp.core.job import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
@@ -311,7 +312,7 @@ class Session:
         return job, None
 
     def _origin_of(self, model_id: str) -> str:
-        gateway = self.gateways.get(model_id.split("/")[0])
+        gateway = self.gateways.get(ModelId.parse(model_id).gateway)
         return gateway.origin if gateway else ""
 
     def _may_poll(self, job: Job) -> bool:

@@ -26,6 +26,7 @@ from hailuo_mcp.core.errors import (
     Unconfirmed,
 )
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
@@ -124,7 +125,7 @@ class Submitter:
         """
         choice: Choice = self._catalog.parse(model, arguments)
         spec = choice.spec
-        gateway = self._gateways[spec.id.split("/")[0]]
+        gateway = self._gateways[ModelId.parse(spec.id).gateway]
         if not gateway.usable:
             raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
         self._check_callback(getattr(spec, "callback_url", None))
@@ -144,9 +145,8 @@ class Submitter:
         if not given.startswith(LAST_FRAME):
             return await read_image(name, given, replace(self._services.image_rules, formats=gateway.image_formats))
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
-        origin = (
-            self._gateways[wanted.model.split("/")[0]].origin if wanted.model.split("/")[0] in self._gateways else ""
-        )
+        source = self._gateways.get(ModelId.parse(wanted.model).gateway)
+        origin = source.origin if source else ""
         job = await self._services.ledger.find(wanted.model, wanted.remote_id, self._caller.tenant, origin)
         if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
             raise InvalidImage(

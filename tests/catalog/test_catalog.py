@@ -1,4 +1,4 @@
-"""The catalogue: which models can be used, one schema for all of them, and the choice among them."""
+"""The catalog: which models are usable, one schema for all of them, and the choice among them."""
 
 import re
 from collections.abc import Iterator, Mapping

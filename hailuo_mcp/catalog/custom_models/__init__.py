@@ -1,4 +1,4 @@
-"""Models that the user adds in TOML files: the same specs that the gateways' own files hold, seen from a file."""
+"""Models that the user adds in TOML files, built as the same specs as the built-in ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ NAME, FOLDER, PATTERN = "models.toml", "models.d", "*.toml"
 
 
 def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[type[ModelSpec], ...]:
-    """The models of the user's files, in the order they stand there.
+    """The models of the user's files, in file order.
 
     Raises:
-        SettingsError: a file is wrong; one line, which names the file, the line in it, and the cure.
+        SettingsError: a file contains a mistake; one line with the file, the line number and the correction.
     """
     files = _files(settings)
     if not files:
         return ()
-    # start-up time: nobody needs these who has no such file
+    # start-up time: only needed if there is such a file
     from hailuo_mcp.catalog.custom_models.builder import Builder
     from hailuo_mcp.catalog.custom_models.document import Document
 
@@ -28,14 +28,15 @@ def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[t
 
 
 def _files(settings: Settings) -> list[Path]:
-    """The file that the setting names, or those of the folder it names; else what the configuration directory has."""
+    """The file, or the files in the directory, that the setting names; by default those in the configuration
+    directory."""
     named = settings.catalog
     try:
         if named != Path():
             if not named.exists():
                 raise SettingsError(f"{PREFIX}CATALOG={str(named)!r}: there is no such file; correct it or unset it")
             return sorted(named.glob(PATTERN)) if named.is_dir() else [named]
-        usual = settings.config_dir / NAME
-        return [*([usual] if usual.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
+        default = settings.config_dir / NAME
+        return [*([default] if default.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
     except OSError as error:
         raise SettingsError(f"{PREFIX}CATALOG: {error.filename} cannot be looked at: {error.strerror}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.service.batch.shots import InvalidShots, LineError, Shot
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
@@ -32,7 +33,7 @@ class CheckedShot:
 
     @property
     def gateway(self) -> str:
-        return self.estimate.model.split("/")[0]
+        return ModelId.parse(self.estimate.model).gateway
 
 
 async def check_shots(session: Session, path: Path, shots: Sequence[Shot]) -> tuple[CheckedShot, ...]:

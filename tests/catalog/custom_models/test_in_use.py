@@ -132,13 +132,13 @@ def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path
     assert DRAFT not in usable(APIXO_API_KEY="k")
 
 
-def test_several_files_are_read_and_the_setting_stands_for_all_of_them(tmp_path: Path) -> None:
+def test_several_files_are_read_and_the_setting_replaces_all_of_them(tmp_path: Path) -> None:
     place = configured(tmp_path)
     more = place.parent / "models.d"
     more.mkdir()
     for name in ("b", "a"):
         (more / f"{name}.toml").write_text(example().replace("-draft", f"-{name}", 1))
-    (more / "notes.txt").write_text("not a catalogue")
+    (more / "notes.txt").write_text("not a catalog")
 
     def own(**variables: str) -> list[str]:
         catalog = build_catalog(settings_for(tmp_path, **variables))
@@ -170,6 +170,17 @@ def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: 
         assert done.stderr.count("\n") == 1
 
 
-def test_the_page_tells_every_shape_of_every_gateway() -> None:
-    rows = [f"| {gateway.title} | `{shape}` |" for gateway in GATEWAYS for shape in gateway.body_formats]
+def test_the_page_lists_every_body_format_of_every_gateway() -> None:
+    rows = [f"| {gateway.title} | `{name}` |" for gateway in GATEWAYS for name in gateway.body_formats]
     assert [row for row in rows if row not in PAGE.read_text()] == []
+
+
+def test_the_earlier_name_of_the_setting_works_with_one_warning(tmp_path: Path) -> None:
+    place = tmp_path / "mine.toml"
+    place.write_text(example())
+    cli = Cli(tmp_path, {"HAILUO_MCP_CATALOGUE": str(place)})
+    listed = cli("models", DRAFT, "--json")
+    assert listed.returncode == Exit.DONE
+    assert DRAFT in listed.stdout
+    assert listed.stderr == "HAILUO_MCP_CATALOGUE is now HAILUO_MCP_CATALOG; the old name still works.\n"
+    assert "HAILUO_MCP_CATALOGUE is no setting" not in cli("doctor", "--offline").stdout

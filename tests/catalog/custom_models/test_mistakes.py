@@ -1,4 +1,4 @@
-"""What is wrong in a file is told in one line: the file, the line in it, and the cure."""
+"""A mistake in a file is reported in one line: the file, the line number, the problem and the correction."""
 
 import re
 from pathlib import Path
@@ -18,16 +18,16 @@ default = 6"""
 
 
 def refused(directory: Path, text: str) -> tuple[int, str]:
-    """The line that is named, and what is said of it."""
+    """The line number and the message of the refusal."""
     with pytest.raises(SettingsError) as wrong:
         models_in(directory, text)
-    told = re.fullmatch(re.escape(str(directory / "models.toml")) + r":(\d+): (.+)", str(wrong.value))
-    assert told, str(wrong.value)
-    return int(told[1]), told[2]
+    match = re.fullmatch(re.escape(str(directory / "models.toml")) + r":(\d+): (.+)", str(wrong.value))
+    assert match, str(wrong.value)
+    return int(match[1]), match[2]
 
 
 CASES = [
-    # (what stands in the example, what stands there instead, the line with the mistake, what is said)
+    # (text of the example, its replacement, start of the line with the mistake, part of the message)
     ('"segmind/hailuo-02-draft"', '"kling/x"', 'id = "kling/x"', "names no gateway; begin with one of segmind/"),
     ('"segmind/hailuo-02-draft"', '"hailuo"', 'id = "hailuo"', 'write "<gateway>/<name>"'),
     ('"segmind/hailuo-02-draft"', '"segmind/A b"', 'id = "segmind/A b"', 'write "<gateway>/<name>"'),
@@ -41,16 +41,16 @@ CASES = [
     ('"image to short draft"', '"' + "x" * 301 + '"', "summary =", "at most 300 characters"),
     ('"https://www.segmind', '"www.segmind', "documented_at =", 'no web address; write "https://'),
     (
-        "typical_seconds = 80",
-        'body_format = "task"',
+        "summary = ",
+        'body_format = "task"\nsummary = ',
         "body_format =",
         'Segmind has no body format "task"; take "plain"',
     ),
     ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always there"),
-    ("typical_seconds = 80", 'typical_seconds = "80"', "typical_seconds =", "must be a number, without quotes"),
-    ("typical_seconds = 80", "typical_seconds = true", "typical_seconds =", "must be a number"),
-    ("typical_seconds = 80", "typical_seconds = -1", "typical_seconds =", "should be greater than or equal to 0"),
-    ("typical_seconds = 80", "typical_seconds = inf", "typical_seconds =", "should be a finite number"),
+    ("seconds = 80", 'seconds = "80"', "seconds =", "must be a number, without quotes"),
+    ("seconds = 80", "seconds = true", "seconds =", "must be a number"),
+    ("seconds = 80", "seconds = -1", "seconds =", "should be greater than or equal to 0"),
+    ("seconds = 80", "seconds = inf", "seconds =", "should be a finite number"),
     (
         "parameters.go_fast",
         "parameters.seed",
@@ -70,7 +70,7 @@ CASES = [
     ),
     (
         "required = true",
-        'wire_name = "last_frame_image"',
+        'wire = "last_frame_image"',
         "[models.parameters.last_frame_image]",
         "give one of them",
     ),
@@ -125,34 +125,50 @@ CASES = [
     ("when = { go_fast = true }", "", "[[models.prices]]", "the price above always applies"),
     ('source = "Segmind pricing page"\n', "", "[[models.prices]]", "source is missing; add it"),
     ("as_of = 2026-11-01", 'as_of = "2026-11-01"', "as_of =", "must be a date such as 2026-11-01, without quotes"),
+    ("seconds = 80", "seconds = 80\nwhen = { fps = 25 }", "when =", "fps is no parameter of this model"),
+    ("seconds = 80", "seconds = 80\nusd = 1", "usd =", "there is no key usd; known here are seconds, when"),
+    (
+        "seconds = 80",
+        "seconds = 80\n[[models.times]]\nseconds = 90",
+        "[[models.times]]",
+        "the time above always applies",
+    ),
+    ("seconds = 80", "seconds = 80\n[[models.advice]]\ntext = 'x'", "[[models.advice]]", "when is missing; add it"),
+    (
+        "seconds = 80",
+        "seconds = 80\n[[models.advice]]\ntext = 'x'\nwhen.mode = 'pro'",
+        "when.mode =",
+        "mode is no parameter of this model",
+    ),
+    ("seconds = 80", "seconds = 80\n[[models.notes]]\ntext = ''\nsource = 'sdk: x'", "text =", "must be one line"),
     ("[[models]]", "[[model]]", "[[model]]", "there is no key model; known here are models"),
 ]
 
 
-@pytest.mark.parametrize(("good", "bad", "line", "said"), CASES)
-def test_a_mistake_is_told_with_its_line_and_the_cure(
-    good: str, bad: str, line: str, said: str, tmp_path: Path
+@pytest.mark.parametrize(("good", "bad", "line", "message"), CASES)
+def test_a_mistake_is_reported_with_its_line_and_the_correction(
+    good: str, bad: str, line: str, message: str, tmp_path: Path
 ) -> None:
     assert good in GOOD
     text = "# models of our own\r\n\n" + GOOD.replace(good, bad, 1)
-    number, told = refused(tmp_path, text)
-    assert said in told
-    assert text.split("\n")[number - 1].startswith(line), (number, told)
+    number, refusal = refused(tmp_path, text)
+    assert message in refusal
+    assert text.split("\n")[number - 1].startswith(line), (number, refusal)
 
 
-def test_the_example_is_sound_and_so_is_a_file_that_says_the_same_twice_under_two_ids(tmp_path: Path) -> None:
+def test_the_example_is_accepted_and_so_is_a_file_with_two_models_of_different_ids(tmp_path: Path) -> None:
     assert [model.id for model in models_in(tmp_path, GOOD)] == ["segmind/hailuo-02-draft"]
     assert len(models_in(tmp_path, GOOD + GOOD.replace("-draft", "-sketch", 1))) == 2
 
 
-def test_a_second_model_of_the_same_id_is_told_where_the_first_is(tmp_path: Path) -> None:
-    number, told = refused(tmp_path, f"{GOOD}\n{GOOD}")
-    assert f"is there already, in {tmp_path / 'models.toml'}:2; choose another name" in told
+def test_a_second_model_with_the_same_id_is_refused_with_the_place_of_the_first(tmp_path: Path) -> None:
+    number, refusal = refused(tmp_path, f"{GOOD}\n{GOOD}")
+    assert f"is there already, in {tmp_path / 'models.toml'}:2; choose another name" in refusal
     assert number == GOOD.count("\n") + 3
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("[[models]]\nid = segmind\n", 2, "this is not TOML: Invalid value; correct this line"),
         ('[[models]]\nid = "a"\nid = "b"\n', 3, "Cannot overwrite a value"),
@@ -165,22 +181,22 @@ def test_a_second_model_of_the_same_id_is_told_where_the_first_is(tmp_path: Path
         ("[[models]]\n" + "x = " + "[" * 3000, 2, "this is not TOML"),
     ],
 )
-def test_a_file_of_another_form_is_told_so(text: str, line: int, said: str, tmp_path: Path) -> None:
-    number, told = refused(tmp_path, text)
-    assert said in told
+def test_a_file_with_another_structure_is_refused(text: str, line: int, message: str, tmp_path: Path) -> None:
+    number, refusal = refused(tmp_path, text)
+    assert message in refusal
     assert number == line
 
 
-def test_of_several_mistakes_the_first_is_told(tmp_path: Path) -> None:
+def test_the_first_of_several_mistakes_is_reported(tmp_path: Path) -> None:
     text = GOOD.replace("as_of = 2026-11-01", "as_of = 1").replace("default = 6", "default = [6]")
-    number, told = refused(tmp_path, text)
-    assert "default" in told
+    number, refusal = refused(tmp_path, text)
+    assert "default" in refusal
     assert text.split("\n")[number - 1] == "default = [6]"
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_by_name(tmp_path: Path) -> None:
     place = tmp_path / "models.toml"
-    place.write_bytes(b'[[models]]\nsummary = "caf\xe9"\n')
+    place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
     settings = load_settings({"HAILUO_MCP_CATALOG": str(place)})
     with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
         own_models(settings, GATEWAYS)
@@ -195,7 +211,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         own_models(load_settings({"HAILUO_MCP_CATALOG": str(tmp_path / "models.d")}), GATEWAYS)
 
 
-def test_a_studio_is_not_built_over_a_file_that_is_wrong(tmp_path: Path) -> None:
+def test_the_server_does_not_start_with_a_file_that_contains_a_mistake(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_CATALOG=str(tmp_path / "mine.toml"))
     (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [7]"))
     with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 7"):

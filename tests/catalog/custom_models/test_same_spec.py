@@ -45,7 +45,7 @@ def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
         spec = model.parse(call)
     except InvalidInput as refusal:
         return (refusal.problem.message.replace("-twin", ""), refusal.problem.hint.replace("-twin", ""))
-    return spec.to_body(), spec.to_dict(), spec.price()
+    return spec.to_body(), spec.to_dict(), spec.price(), spec.typical_seconds(), spec.warnings()
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
@@ -56,7 +56,8 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
     assert twin.property_schemas() == model.property_schemas()
     assert twin.full_schema()["required"] == model.full_schema()["required"]
     assert twin.full_schema().get("allOf") == model.full_schema().get("allOf")
-    assert twin.prices == model.prices
+    for facts in ("prices", "times", "advice", "notes"):
+        assert getattr(twin, facts) == getattr(model, facts)
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)

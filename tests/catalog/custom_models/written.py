@@ -1,4 +1,4 @@
-"""Models as files have them."""
+"""Models written as TOML."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
+from hailuo_mcp.catalog.catalog import gateway_of
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.rules import GIVEN
 from hailuo_mcp.core.spec import ModelSpec
@@ -35,36 +36,45 @@ def written(model: type[ModelSpec], name: str) -> str:
         "[[models]]",
         f"id = {_value(name)}",
         f"remote_name = {_value(model.remote_name)}",
-        f"makes = {_value(model.summary)}",
+        f"summary = {_value(model.summary)}",
         f"documented_at = {_value(model.documented_at)}",
-        f"shape = {_value(_shape(model))}",
+        f"body_format = {_value(_body_format(model))}",
     ]
     schemas = model.property_schemas()
     for parameter in (name for name in model.model_fields if name != "prompt"):
         schema = schemas[parameter]
-        said: dict[str, Any] = {"source": "documented: the same page", "wire": model.wire_name(parameter)}
+        said: dict[str, Any] = {"source": "documented: the same page", "wire_name": model.wire_name(parameter)}
         said |= {"values": schema["enum"]} if "enum" in schema else {}
         said |= {"required": True} if model.is_required(parameter) else {}
-        said |= {"null_sent": True} if model.accepts_null(parameter) else {}
+        said |= {"sends_null": True} if model.accepts_null(parameter) else {}
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
     for rule in model.rules:
         facts = {
-            "forbid": {name: PRESENT.get(value, value) for name, value in rule.values.items()},
-            "cure": rule.fix_hint,
+            "forbid": _when(rule.values),
+            "fix_hint": rule.fix_hint,
             "source": str(rule.source),
         }
         lines += ["", "[[models.rules]]", *_lines(facts)]
+    for note in model.notes:
+        lines += ["", "[[models.notes]]", *_lines({"text": note.text, "source": str(note.source)})]
     for price in model.prices:
-        lines += ["", "[[models.prices]]", f"usd = {price.usd}", f"kind = {_value(price.kind)}"]
-        lines += [f"when = {_value(dict(price.when))}"]
-        lines += [f"source = {_value(price.source)}", f"as_of = {price.as_of.isoformat()}"]
+        facts = {"usd": price.usd, "kind": price.kind, "source": price.source, "when": _when(price.when)}
+        lines += ["", "[[models.prices]]", *_lines(facts), f"as_of = {price.as_of.isoformat()}"]
+    for time in model.times:
+        lines += ["", "[[models.times]]", *_lines({"seconds": time.seconds, "when": _when(time.when)})]
+    for advice in model.advice:
+        lines += ["", "[[models.advice]]", *_lines({"text": advice.text, "when": _when(advice.when)})]
     return "\n".join(lines) + "\n\n"
 
 
-def _shape(model: type[ModelSpec]) -> str:
-    gateway = next(gateway for gateway in GATEWAYS if gateway.name == model.id.split("/")[0])
-    return next(name for name, shape in gateway.body_formats.items() if issubclass(model, shape))
+def _when(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: PRESENT.get(value, value) for name, value in values.items()}
+
+
+def _body_format(model: type[ModelSpec]) -> str:
+    gateway = next(gateway for gateway in GATEWAYS if gateway.name == gateway_of(model))
+    return next(name for name, base in gateway.body_formats.items() if issubclass(model, base))
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:

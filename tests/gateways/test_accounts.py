@@ -139,7 +139,7 @@ async def test_a_documented_rate_lets_half_of_a_minute_go_at_once_and_spreads_th
     assert 11 < limit.retry_after <= 12, "a request that is not sent does not count"
 
 
-@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda gateway: gateway.name)
+@pytest.mark.parametrize("gateway", GATEWAYS.values(), ids=lambda gateway: gateway.name)
 def test_callback_url_is_a_parameter_exactly_where_the_gateway_calls_back(gateway: type[Gateway]) -> None:
     assert {model.accepts("callback_url") for model in gateway.models} == {gateway.callbacks}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
@@ -351,10 +352,18 @@ def test_a_missing_client_is_said_in_one_line_at_start(monkeypatch: pytest.Monke
     assert SECRET not in str(refused.value)
 
 
-def test_sqlite_needs_no_client_of_postgres() -> None:
+def test_sqlite_needs_no_client_of_postgres(tmp_path: Path) -> None:
     """Nor its time to load."""
-    program = (
-        "import sys; sys.modules['asyncpg'] = None; from hailuo_mcp.app import load_settings; "
-        "open_session(load_settings({})); assert 'hailuo_mcp.ledger.postgres' not in sys.modules"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    program = f"""
+import sys
+import anyio
+from hailuo_mcp.app import build_services, load_settings
+
+async def serve():
+    async with build_services(load_settings({{"HAILUO_MCP_DATABASE_URL": "sqlite:///{tmp_path}/jobs.db"}})):
+        assert "hailuo_mcp.ledger.postgres" not in sys.modules
+
+sys.modules["asyncpg"] = None
+anyio.run(serve)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -63,7 +63,7 @@ class _Body(ModelSpec):
 class _Official(_Body):
     """What the vendor's own models have in common."""
 
-    notes = (Constraint(_OBSERVED, "prices are those that clients of the API reckon with"),)
+    notes = (Constraint(_OBSERVED, "prices are those used by public clients of the API"),)
 
 
 class Hailuo23(_Official):

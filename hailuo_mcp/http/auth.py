@@ -1,11 +1,12 @@
-"""Who may call over HTTP: bearer tokens, either the operator's own or OAuth 2.1 access tokens, and whose jobs each
-stands for. The SDK's middleware asks the verifiers of this file."""
+"""Who may call over HTTP: bearer tokens, either the operator's own or OAuth 2.1 access tokens, and the tenant that each
+belongs to. The SDK's middleware calls the verifiers of this file."""
 
 import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -26,15 +27,23 @@ SCOPES = (READ, GENERATE)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by key pairs only: with a shared secret, the published key would be the secret."""
 LEEWAY_SECONDS = 30
-KEYS_KEPT_SECONDS = 300.0
-KEYS_ASKED_AGAIN_SECONDS = 10.0
-"""A token with an unknown key makes the issuer be asked, but not more often than this: anybody can make such tokens."""
 KEYS_BYTES_MAX = 1024 * 1024
-ASK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """How long an issuer's keys are kept, and how often they are fetched. All times are in seconds."""
+
+    kept_seconds: float = 300.0
+    fetch_again_seconds: float = 10.0
+    """A token with an unknown key makes the keys be fetched, but no more often than this: anyone can make such
+    tokens."""
+    fetch_seconds: float = 10.0
+    """The time limit of one fetch."""
 
 
 class StaticTokens(TokenVerifier):
-    """The tokens that the operator gave out, known by their digests."""
+    """The tokens that the operator issued, stored as digests."""
 
     def __init__(self, digests: Mapping[str, str]) -> None:
         self._digests = digests
@@ -42,7 +51,7 @@ class StaticTokens(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         given = hashlib.sha256(token.encode()).hexdigest()
         found: str | None = None
-        for name, digest in self._digests.items():  # all of them, so that the time tells nothing
+        for name, digest in self._digests.items():  # all of them, so that timing reveals nothing
             if hmac.compare_digest(given, digest):
                 found = name
         return AccessToken(token=token, client_id=found, scopes=list(SCOPES), subject=found) if found else None
@@ -51,10 +60,18 @@ class StaticTokens(TokenVerifier):
 class OAuthTokens(TokenVerifier):
     """JWT access tokens of one issuer for one audience, by the issuer's published keys."""
 
-    def __init__(self, issuer: str, audience: str, jwks_url: str) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        jwks_url: str,
+        *,
+        policy: KeyPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._keys = _Keys(jwks_url)
+        self._keys = _Keys(jwks_url, policy or KeyPolicy(), clock)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         try:
@@ -87,22 +104,24 @@ class OAuthTokens(TokenVerifier):
 
 
 class _Keys:
-    """The issuer's signing keys, asked for when they are needed and kept for a while."""
+    """The issuer's signing keys, fetched when they are needed and kept for a while."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, policy: KeyPolicy, clock: Callable[[], float]) -> None:
         self._url = url
+        self._policy = policy
+        self._clock = clock
         self._known: jwt.PyJWKSet | None = None
         self._asked_at = float("-inf")
         self._one_at_a_time = anyio.Lock()
 
     async def find(self, key_id: object) -> jwt.PyJWK:
         """Raises jwt.PyJWTError: there is no such key, or the issuer could not be asked."""
-        key = self._fresh(key_id)  # whose key is known waits for nobody: tokens with unknown keys are made by anybody
+        key = self._fresh(key_id)  # a known key never waits for the lock: anyone can send tokens with unknown keys
         if key is None:
             async with self._one_at_a_time:
                 key = self._fresh(key_id)
                 if key is None:
-                    if self._age > KEYS_ASKED_AGAIN_SECONDS:
+                    if self._age > self._policy.fetch_again_seconds:
                         await self._ask()
                     key = self._pick(key_id)
         if key is None:
@@ -111,10 +130,10 @@ class _Keys:
 
     @property
     def _age(self) -> float:
-        return time.monotonic() - self._asked_at
+        return self._clock() - self._asked_at
 
     def _fresh(self, key_id: object) -> jwt.PyJWK | None:
-        return self._pick(key_id) if self._age < KEYS_KEPT_SECONDS else None
+        return self._pick(key_id) if self._age < self._policy.kept_seconds else None
 
     def _pick(self, key_id: object) -> jwt.PyJWK | None:
         keys = self._known.keys if self._known else []
@@ -123,21 +142,21 @@ class _Keys:
         return next((key for key in keys if key.key_id == key_id), None)
 
     async def _ask(self) -> None:
-        """What was known stays, where the issuer cannot be asked."""
-        self._asked_at = time.monotonic()
+        """The known keys stay if the issuer cannot be reached."""
+        self._asked_at = self._clock()
         try:
-            with anyio.fail_after(ASK_SECONDS):
+            with anyio.fail_after(self._policy.fetch_seconds):
                 self._known = jwt.PyJWKSet.from_json(await self._fetched())
-        except Exception as error:  # whatever an issuer answers, a token that cannot be checked is refused
+        except Exception as error:  # whatever the response, a token that cannot be checked is refused
             log.warning("the signing keys could not be fetched from %s: %s", self._url, type(error).__name__)
 
     async def _fetched(self) -> str:
-        """What the issuer publishes. Raises ValueError, httpx.HTTPError."""
+        """The key set that the issuer publishes. Raises ValueError, httpx.HTTPError."""
         import httpx  # start-up time: stdio needs none of this
 
         raw = bytearray()
         async with (
-            httpx.AsyncClient(timeout=ASK_SECONDS, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=self._policy.fetch_seconds, follow_redirects=False) as client,
             client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer,
         ):
             answer.raise_for_status()
@@ -149,7 +168,7 @@ class _Keys:
 
 
 class AnyOf(TokenVerifier):
-    """The first verifier that knows a token speaks for it."""
+    """Accepts a token that any of the verifiers accepts; the first one decides whose it is."""
 
     def __init__(self, verifiers: Sequence[TokenVerifier]) -> None:
         self._verifiers = verifiers
@@ -162,7 +181,7 @@ class AnyOf(TokenVerifier):
 
 
 def verifier_of(settings: Settings, resource_url: str) -> TokenVerifier | None:
-    """Knows the tokens that the settings allow; None where they allow everybody who can connect."""
+    """Accepts the tokens that the settings allow; None if they allow everyone who can connect."""
     verifiers: list[TokenVerifier] = []
     if settings.http_tokens:
         verifiers.append(StaticTokens(settings.http_tokens))
@@ -173,10 +192,10 @@ def verifier_of(settings: Settings, resource_url: str) -> TokenVerifier | None:
 
 
 def caller_of(request: Request | None, gateways: Iterable[str], settings: Settings) -> Caller:
-    """Who makes this request; the person on this machine where the settings ask for no token.
+    """Who makes this request; the person on this machine if the settings require no token.
 
     Raises:
-        PermissionError: a token is asked for, and nobody has looked at it: nothing may come this far.
+        PermissionError: a token is required, and none was verified: no request should get this far.
     """
     user = request.scope.get("user") if request else None
     keys: dict[str, SecretStr] = {}

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
 OUTAGE_SECONDS_MAX = 240.0
-"""Whoever follows a job to its end gives up when its gateway has not answered for this long."""
+"""Following a job to its end is given up when its gateway has not answered for this long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ a call.
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from time import perf_counter
 from typing import Literal
 from urllib.parse import urlsplit
@@ -26,13 +25,10 @@ Attributes = Mapping[str, str | int | float | bool]
 OK, CANCELLED = "ok", "cancelled"
 
 
-@cache
-def _tracer() -> Tracer:
-    return trace.get_tracer(SCOPE)  # a proxy, which forwards to the real one once there is one
-
-
-def _has_sdk() -> bool:
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+def _tracer() -> Tracer | None:
+    """None while OpenTelemetry's SDK is not set up, so that spans then cost nothing."""
+    provider = trace.get_tracer_provider()
+    return None if isinstance(provider, trace.ProxyTracerProvider) else provider.get_tracer(SCOPE)
 
 
 def is_tracing() -> bool:
@@ -49,12 +45,13 @@ def annotate_span(attributes: Attributes) -> None:
 def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanKind.INTERNAL) -> Generator[Span]:
     """A span around the block. An exception marks it with its code or class, never with its text, which may hold
     secrets."""
-    if not _has_sdk():
+    tracer = _tracer()
+    if tracer is None:
         yield trace.INVALID_SPAN
         return
     about = current()
     known = {"hailuo_mcp.request_id": about.request_id, "hailuo_mcp.tenant": about.tenant}
-    with _tracer().start_as_current_span(
+    with tracer.start_as_current_span(
         name,
         kind=kind,
         attributes={**{name: value for name, value in known.items() if value}, **(attributes or {})},

@@ -24,7 +24,7 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.http import auth
 from hailuo_mcp.http.app import check_exposure
-from hailuo_mcp.http.auth import OAuthTokens, StaticTokens
+from hailuo_mcp.http.auth import KeyPolicy, OAuthTokens, StaticTokens
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://video.example/mcp"
 KEYS = {name: rsa.generate_private_key(65537, 2048) for name in ("old", "new")}
@@ -45,6 +45,9 @@ def token(key: str = "old", kid: str | None = "", **claims: Any) -> str:
     facts = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": now + 300, "scope": "video:read", **claims}
     headers = {"kid": kid or key} if kid is not None else None
     return jwt.encode(facts, KEYS[key], algorithm="RS256", headers=headers)
+
+
+POLICY = KeyPolicy()
 
 
 class Issuer:
@@ -81,12 +84,14 @@ def ok(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def issuing() -> AsyncGenerator[tuple[Issuer, OAuthTokens]]:
+async def issuing(
+    policy: KeyPolicy = POLICY, clock: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[tuple[Issuer, OAuthTokens]]:
     issuer = Issuer()
     server = await asyncio.start_server(issuer.serve, "127.0.0.1", 0)
     issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield issuer, OAuthTokens(ISSUER, AUDIENCE, f"{issuer.url}/jwks")
+        yield issuer, OAuthTokens(ISSUER, AUDIENCE, f"{issuer.url}/jwks", policy=policy, clock=clock)
     finally:
         server.close()
 
@@ -98,41 +103,35 @@ async def entered(tokens: OAuthTokens, given: str) -> bool:
 # --- the issuer's keys --------------------------------------------------------------------------------------------
 
 
-async def test_a_new_key_is_fetched_soon_and_one_that_is_gone_is_good_no_longer_than_keys_are_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert auth.KEYS_ASKED_AGAIN_SECONDS <= 10
-    assert auth.KEYS_KEPT_SECONDS <= 300
-    now = time.monotonic()
-    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
-    async with issuing() as (issuer, tokens):
+async def test_a_new_key_is_fetched_soon_and_one_that_is_gone_is_good_no_longer_than_keys_are_kept() -> None:
+    assert POLICY.fetch_again_seconds <= 10
+    assert POLICY.kept_seconds <= 300
+    now = 0.0
+    async with issuing(clock=lambda: now) as (issuer, tokens):
         assert await entered(tokens, token("old"))
         issuer.answer = ok(jwks("new"))
-        assert not await entered(tokens, token("new")), "anybody can name a new key: the issuer is not asked each time"
-        now += auth.KEYS_ASKED_AGAIN_SECONDS + 0.1
+        assert not await entered(tokens, token("new")), "anyone can name a new key: the issuer is not asked each time"
+        now += POLICY.fetch_again_seconds + 0.1
         assert await entered(tokens, token("new"))
         assert not await entered(tokens, token("old"))
         issuer.answer = ok(jwks("old"))
-        now += auth.KEYS_KEPT_SECONDS - 1
-        assert await entered(tokens, token("new")), "what is known is believed for a while"
+        now += POLICY.kept_seconds - 1
+        assert await entered(tokens, token("new")), "known keys are kept for a while"
         now += 1.1
         assert not await entered(tokens, token("new"))
         assert len(issuer.asked) == 3
 
 
-async def test_an_issuer_that_is_away_lets_nobody_in_at_first_and_everybody_known_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = time.monotonic()
-    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
-    async with issuing() as (issuer, tokens):
+async def test_an_unreachable_issuer_lets_no_one_in_at_first_and_everyone_known_later() -> None:
+    now = 0.0
+    async with issuing(clock=lambda: now) as (issuer, tokens):
         issuer.answer = b""
         assert not await entered(tokens, token())
         issuer.answer = ok(jwks("old"))
-        now += auth.KEYS_ASKED_AGAIN_SECONDS + 0.1
+        now += POLICY.fetch_again_seconds + 0.1
         assert await entered(tokens, token())
         issuer.answer = ok(b"down", "503 Down")
-        now += auth.KEYS_KEPT_SECONDS + 0.1
+        now += POLICY.kept_seconds + 0.1
         assert await entered(tokens, token()), "its keys are still known"
 
 
@@ -168,18 +167,14 @@ async def test_a_redirect_of_the_key_set_is_not_followed() -> None:
         assert issuer.asked == ["/jwks"]
 
 
-async def test_a_slow_issuer_is_not_waited_for_long_and_holds_up_nobody_whose_key_is_known(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(auth, "ASK_SECONDS", 0.5)
-    async with issuing() as (issuer, tokens):
+async def test_a_slow_issuer_is_not_waited_for_long_and_delays_no_one_whose_key_is_known() -> None:
+    async with issuing(KeyPolicy(fetch_seconds=0.5, fetch_again_seconds=-1.0)) as (issuer, tokens):
         assert await entered(tokens, token())
-        monkeypatch.setattr(auth, "KEYS_ASKED_AGAIN_SECONDS", -1.0)
         issuer.pace_seconds = 0.1  # each byte in time for a time-out that counts silence
         issuer.answer = ok(jwks("old", "new"))
         with anyio.fail_after(5):
-            async with anyio.create_task_group() as stranger:
-                stranger.start_soon(entered, tokens, token("new"))
+            async with anyio.create_task_group() as unknown:
+                unknown.start_soon(entered, tokens, token("new"))
                 await issuer.slow.wait()
                 with anyio.fail_after(0.3):
                     assert await entered(tokens, token())

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,7 +19,6 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.http import routes
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import SignedUrls
-from hailuo_mcp.telemetry import spans
 from tests.http.servers import serving
 from tests.http.test_tokens import as_one
 from tests.support import Wire, arguments_for, body_of, facts_of, sandbox_on_a_port, settings_for, wired
@@ -96,7 +96,7 @@ async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path, monk
     async with called_back(tmp_path) as (session, wire, apixo, client):
         job = await submit(session)
         apixo.status = DONE
-        monkeypatch.setattr(spans, "_tracer", lambda: provider.get_tracer("tests"))
+        monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)  # the real one can be set only once
         await client.post(body_of(wire.posts[0])["callback_url"], json=DONE)
         while "called back" not in (ended := {one.name: one for one in kept.get_finished_spans()}):  # noqa: ASYNC110
             await anyio.sleep(0.01)

@@ -20,7 +20,7 @@ TITLES = {
     "output_dir": "Folder for clips",
     "max_jobs_per_day": "Jobs a day, at most",
     "max_usd_per_day": "US dollars a day, at most",
-    "fix_images": "Mend pictures that would be refused",
+    "fix_images": "Fix images that would be refused",
 }
 """The settings on the host's settings page, with their labels. All others keep their defaults in a bundle."""
 

@@ -1,5 +1,5 @@
-"""What many jobs in flight ask of a gateway, the database and the servers, on paper: computed from the figures in the
-code, for `docs/capacity.md`."""
+"""What many jobs in flight require of a gateway, the database and the servers: calculated from the figures in the code,
+for `docs/capacity.md`."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def cadence() -> str:
     for name, expected, takes in KINDS:
         at = looks(expected, takes)
         rows.append((name, str(len(at)), ", ".join(f"{moment:.0f}" for moment in at), f"{at[-1] - takes:.0f} s"))
-    return table(("a job of", "looks", "at, in seconds", "seen late by"), rows)
+    return table(("a job of", "polls", "at, in seconds", "noticed late by"), rows)
 
 
 def load() -> str:
@@ -74,11 +74,11 @@ def load() -> str:
             )
         )
     head = (
-        *("jobs in flight", "submitted a second", "polls a second", "polls a minute", "looks under way"),
+        *("jobs in flight", "submitted a second", "polls a second", "polls a minute", "steps at once"),
         *(
-            "servers by looks",
+            "servers by steps",
             "transactions a second",
-            f"news a second to {SERVERS} servers",
+            f"notifications a second to {SERVERS} servers",
             "GB of clips an hour",
             "million US$ a day, at least",
         ),
@@ -90,8 +90,8 @@ def limits() -> str:
     listening = 1
     rows = [
         ("requests to one gateway at once, a server and account", str(client.CONNECTIONS)),
-        ("looks of the watcher at once, a server", str(WORKER.at_once)),
-        ("looks a second, a server", f"{WORKER.at_once / LOOK_TAKES_SECONDS:.0f}"),
+        ("steps of the worker at once, a server", str(WORKER.at_once)),
+        ("steps a second, a server", f"{WORKER.at_once / LOOK_TAKES_SECONDS:.0f}"),
         ("connections to PostgreSQL, a server", str(database.POOL_SIZE + listening)),
         (f"connections to PostgreSQL, {SERVERS} servers", str(SERVERS * (database.POOL_SIZE + listening))),
         ("takeover of a dead server's jobs", f"{WORKER.lease.total_seconds():.0f} s"),

@@ -115,7 +115,7 @@ def error_codes() -> str:
     rows: list[tuple[str, ...]] = []
     for code in get_args(errors.ErrorCode):
         kind = by_code[code]
-        acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "nobody yet")
+        acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "no one yet")
         rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", kind.default_hint or "Says which."))
     return table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)
 

@@ -1,7 +1,7 @@
 """Every way a call can go wrong, by who can act on it.
 
     HailuoError
-    ├── CallerError           the caller can mend the call
+    ├── CallerError           the caller can fix the call
     │   ├── InvalidInput          invalid_input
     │   ├── UnknownModel          unknown_model
     │   ├── UnknownRequest        unknown_request
@@ -15,12 +15,12 @@
     │   ├── InsufficientCredits   insufficient_credits
     │   ├── BudgetExceeded        budget_exceeded
     │   └── ModelRetired          model_retired
-    ├── GatewayTrouble        time can, or the gateway
+    ├── GatewayTrouble        time can help, or the gateway
     │   ├── RateLimited           rate_limited
     │   ├── GatewayError          gateway_error
     │   ├── GatewayTimeout        gateway_timeout
     │   └── NetworkError          network_error
-    ├── Unconfirmed           nobody knows yet: the submission was sent, no answer came
+    ├── Unconfirmed           not known yet: the submission was sent, no answer came
     └── InternalError         we can
 
 Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what
@@ -55,7 +55,7 @@ ErrorCode = Literal[
 ]
 
 
-OPERATORS_HINT = "Tell whoever runs this server; its log has the details."
+OPERATORS_HINT = "Tell the operator of this server; its log has the details."
 
 
 class Problem(BaseModel):
@@ -73,7 +73,7 @@ class Problem(BaseModel):
 
 
 class HailuoError(Exception):
-    """Base of all. `request_id` is set when there is a job to ask about; `abroad` is the message for callers on other
+    """Base of all. `request_id` is set when there is a job to ask about; `remote` is the message for callers on other
     machines, where the ordinary one names a place of this one."""
 
     code: ClassVar[ErrorCode] = "internal_error"
@@ -111,7 +111,7 @@ class HailuoError(Exception):
 
 
 class CallerError(HailuoError):
-    """The caller can mend the call."""
+    """The caller can fix the call."""
 
 
 class InvalidInput(CallerError):

@@ -181,7 +181,7 @@ class Job(BaseModel):
 
     @property
     def budget_cost(self) -> float:
-        """What a budget counts for this job: where nobody says what it costs, the dearest it may."""
+        """What a budget counts for this job: the highest possible price where the actual one is unknown."""
         if self.not_charged:
             return 0.0
         return self.cost_usd if self.cost_usd is not None else self.budget_cost_usd

@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 PATH = "/mcp"
 BODY_BYTES_MAX = 64 * 1024 * 1024
-"""Pictures come as `data:` URIs here, for nobody's files are read; two of the largest that are taken fit."""
+"""Images come as `data:` URIs here, since local files are not read; two of the largest accepted ones fit."""
 GRACE_SECONDS = SUBMIT_SECONDS + 5.0
-"""How long a stop waits for calls in flight: a submission has its answer by then."""
+"""How long a stop waits for calls in flight: long enough for a submission to be answered."""
 CLOSE_SECONDS = 5
 """How long it then waits for connections to close."""
 HTTP_PORT = 80

@@ -1,4 +1,4 @@
-"""What stands before the protocol's own application: requests that it should never see."""
+"""Requests that are refused or prepared before they reach the MCP application."""
 
 from collections.abc import Iterable
 
@@ -12,12 +12,12 @@ from hailuo_mcp.core.tenants import is_sendable
 PROXY_HEADERS = frozenset(
     (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via")
 )
-"""What proxies add to a request, each in its own way."""
+"""Headers that proxies add to a request."""
 
 
 class RejectProxied:
-    """Without tokens whoever can connect is taken for the person on this machine. A request that came through a proxy
-    says that somebody else may be behind it."""
+    """Without tokens, everyone who can connect is treated as the person on this machine. A request that came through a
+    proxy may be from someone else."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class RejectProxied:
 
 
 class ValidateKeyHeaders:
-    """Refuses keys of callers that no gateway could be sent: copied with something around them."""
+    """Refuses callers' keys that cannot be sent to a gateway, such as those copied with extra characters."""
 
     def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
         self._app = app
@@ -48,10 +48,10 @@ class ValidateKeyHeaders:
 
 
 class BufferBody:
-    """Passes on requests once their bodies are there. The SDK takes a client that goes away in the middle of one for an
-    error of the server, with a traceback in the log; and what it answers, nobody hears.
+    """Passes requests on once their bodies are complete. The SDK treats a client that disconnects in the middle of one
+    as an error of the server, with a traceback in the log.
 
-    It also says what is too long: a longer one, or one that says so, is passed on as it comes.
+    Bodies longer than `bytes_max`, or announced as such, are passed on unbuffered: the SDK refuses them.
     """
 
     def __init__(self, app: ASGIApp, bytes_max: int) -> None:

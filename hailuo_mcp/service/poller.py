@@ -218,8 +218,7 @@ class Poller:
         )
 
     async def _is_anothers(self, remote_id: str, job: Job) -> bool:
-        """Whether a row, once it was read, is or may be an equal submission's that was made meanwhile: whoever gave up
-        on the first has sent another."""
+        """Whether the row that was found belongs, or may belong, to an identical submission made in the meantime."""
         return await self._twin_on_its_way(job) or remote_id in await self._ledger.remote_ids(job.model, job.origin)
 
     async def _twin_on_its_way(self, job: Job) -> bool:

@@ -45,7 +45,7 @@ from hailuo_mcp.telemetry import gateway_span, log_context
 log = logging.getLogger(__name__)
 
 UPLOAD_KEPT = timedelta(hours=12)
-"""An uploaded picture's address is used again for this long; nobody documents how long it lasts."""
+"""The URL of an uploaded image is used again for this long; how long it lasts is not documented."""
 LOOK_AGAIN_SECONDS = 0.5
 LAST_FRAME = "last-frame:"
 """A picture given so is the last frame of a saved clip, by its request id: shots chain."""
@@ -73,7 +73,7 @@ class Prepared:
         """The estimate with its source and date, or that there is none."""
         price = self.spec.price()
         if price is None:
-            return f"Nobody publishes a price for {self.spec.id}."
+            return f"No price is published for {self.spec.id}."
         return f"Estimate: ${price.usd:g} ({price.kind}; {price.source}, {price.as_of:%Y-%m-%d})."
 
     @property
@@ -247,8 +247,7 @@ class Submitter:
             return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
 
     def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
-        """The spec, asking the gateway to call this server once the job has moved, where both can and nobody else was
-        named."""
+        """The spec with this server's callback URL, if both sides support it and the caller named no other."""
         urls = self._services.urls
         ours = urls.callback(gateway.name, job.id) if urls and gateway.callbacks else None
         if ours is None or not spec.accepts("callback_url") or getattr(spec, "callback_url", None):
@@ -312,7 +311,7 @@ def _how_to_save(wanted: RequestId, job: Job | None) -> str:
     if job.state is State.COMPLETED:
         return f'Call download_video with request_id "{wanted}" first.'
     if job.state.is_terminal:
-        return f"That job is {job.state} and has no clip: chain from another shot, or make this one anew."
+        return f"That job is {job.state} and has no clip: chain from another shot, or make this one again."
     return f'That job is {job.state}: call get_status with request_id "{wanted}" until it is completed.'
 
 
@@ -323,7 +322,7 @@ def lost_answer(gateway: Gateway) -> Problem:
         message=f"The submission to {gateway.title} has no answer yet: the job may exist, and may be charged.",
         hint=(
             ("get_status looks for it in the request history. " if gateway.has_history else "")
-            + f"{gateway.check_hint} generate_video with force_new submits it anew, at the risk of paying twice."
+            + f"{gateway.check_hint} generate_video with force_new submits it again, at the risk of paying twice."
         ),
         charged="unknown",
         safe_to_retry=False,

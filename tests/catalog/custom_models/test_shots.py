@@ -132,7 +132,7 @@ async def test_a_clip_that_is_still_being_made_is_to_be_waited_for(tmp_path: Pat
 
 async def test_a_shot_that_failed_has_no_frame_to_follow(tmp_path: Path) -> None:
     _, hint = await _refusal(tmp_path, "a boat sandbox:fail")
-    assert hint == "That job is failed and has no clip: chain from another shot, or make this one anew."
+    assert hint == "That job is failed and has no clip: chain from another shot, or make this one again."
 
 
 async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:

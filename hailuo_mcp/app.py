@@ -116,7 +116,6 @@ async def build_services(
             long_polls=long_polls,
             changes=JobChanges(ledger, long_polls, tasks),
             urls=urls,
-            tasks=tasks,
         )
         await ledger.listen(tasks)
         if work:

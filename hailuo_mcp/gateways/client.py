@@ -32,7 +32,6 @@ KEEPALIVE_SECONDS = 5.0
 """Idle connections are dropped early: a POST on one that the other side just closed would be unconfirmed for
 nothing."""
 CONNECTIONS = 16
-WAIT_INITIAL_SECONDS = 0.25
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 SANDBOX_HEADER = "x-hailuo-sandbox"
 
@@ -43,9 +42,9 @@ class RetryPolicy:
 
     attempts: int = 4
     """In total, the first one included."""
-    wait_initial: float = WAIT_INITIAL_SECONDS
+    wait_initial: float = 0.25
     """Before the second attempt; doubled for each one after it."""
-    wait_jitter: float = WAIT_INITIAL_SECONDS
+    wait_jitter: float = 0.25
     """Up to this much is added to each wait, at random."""
     wait_max: float = 4.0
     rate_limit_wait_max: float = 10.0

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from anyio.abc import TaskGroup
-
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Ledger
@@ -33,5 +31,3 @@ class Services:
     changes: JobChanges
     urls: SignedUrls | None
     """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
-    tasks: TaskGroup
-    """What runs on when a call has ended."""

@@ -5,11 +5,11 @@ and interprets its responses. Sending, errors and states are handled here, the s
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -17,15 +17,12 @@ from pydantic import SecretStr
 from hailuo_mcp.core.errors import (
     Charged,
     ContentViolation,
-    Forbidden,
     GatewayError,
     GatewayTimeout,
     HailuoError,
-    InsufficientCredits,
     InternalError,
     InvalidImage,
     InvalidInput,
-    ModelRetired,
     Problem,
     RateLimited,
     Unauthorized,
@@ -35,40 +32,28 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways.answers import NESTING_MAX, link_in, mapping, number, sequence, text_in
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
+from hailuo_mcp.gateways.refusals import ERRORS, REFUSALS, is_content_block, is_failed_job
+
+__all__ = [
+    "NESTING_MAX",
+    "REFUSALS",
+    "Gateway",
+    "Submission",
+    "is_content_block",
+    "link_in",
+    "mapping",
+    "number",
+    "sequence",
+]
 
 log = logging.getLogger(__name__)
 
-REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
-"""Responses to a submission that make certain that no job was created or charged. All others leave it open."""
-_ERRORS: Mapping[int, type[HailuoError]] = {
-    400: InvalidInput,
-    401: Unauthorized,
-    402: InsufficientCredits,
-    403: Forbidden,
-    404: ModelRetired,  # to a submission: our catalog knows the model, the gateway doesn't
-    406: InsufficientCredits,
-    408: GatewayTimeout,
-    410: ModelRetired,
-    413: InvalidInput,
-    415: InvalidInput,
-    422: InvalidInput,
-    429: RateLimited,
-    504: GatewayTimeout,
-}
-_CONTENT_WORDS = re.compile(
-    r"\b(content[ _-]?(policy|violation|filter\w*|block\w*|moderation)|violat\w+|moderat\w+|safety|nsfw|rai|"
-    r"(?<!case[ -])sensitive|new_sensitive|"
-    r"inappropriate|prohibited)\b",
-    re.IGNORECASE,
-)
 _MESSAGE_MAX = 300
-_LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
 UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
 """A well-formed remote id that no job has."""
-NESTING_MAX = 5
-"""How deep a response is searched: none is known that needs more than three levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +157,7 @@ class Gateway(ABC):
         """The error class for a refusal with this status; `message` is the cleaned message in `body`."""
         if status in (400, 422) and is_content_block(message):
             return ContentViolation
-        return _ERRORS.get(status, GatewayError)
+        return ERRORS.get(status, GatewayError)
 
     async def upload(self, data_uri: str, seconds: float) -> str:
         """Upload an image and return its address; only if `pictures` is "upload"."""
@@ -234,9 +219,9 @@ class Gateway(ABC):
         response = await self.client.send_once(self.submit_request(spec), seconds, self.submission_status_of)
         status = self.submission_status_of(response)
         body = mapping(response.body)
-        if status in REFUSALS and not _is_failed_job(status, body):
+        if status in REFUSALS and not is_failed_job(status, body):
             raise self.refusal(status, response)
-        remote_id = self.remote_id_in(body) if 200 <= status < 300 or _is_failed_job(status, body) else None
+        remote_id = self.remote_id_in(body) if 200 <= status < 300 or is_failed_job(status, body) else None
         if isinstance(remote_id, (str, int)) and not isinstance(remote_id, bool):
             try:
                 return Submission(checked_remote_id(str(remote_id).strip()), response.sandbox)
@@ -254,7 +239,7 @@ class Gateway(ABC):
         response = await self.client.send_with_retry(request, status_of=self.status_of)
         status = self.status_of(response)
         body = mapping(response.body)
-        if 200 <= status < 300 or _is_failed_job(status, body):
+        if 200 <= status < 300 or is_failed_job(status, body):
             if not isinstance(response.body, dict):
                 raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
             return body, response
@@ -305,7 +290,7 @@ class Gateway(ABC):
 
     def clean(self, said: object) -> str:
         """A gateway's message, safe to show: one line, short, and without the key."""
-        text = _text_in(said)
+        text = text_in(said)
         if self.settings.key and (key := self.settings.key.get_secret_value()):
             text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -328,57 +313,3 @@ class Gateway(ABC):
             f"Check {variable}: it must be a key of {self.title} for {urlsplit(self.settings.urls['base']).hostname}. "
             f"A key of another gateway or region is refused here too."
         )
-
-
-def is_content_block(text: str) -> bool:
-    return bool(_CONTENT_WORDS.search(text))
-
-
-def number(value: object) -> float | None:
-    """A finite, non-negative number, or None: gateways omit, null or quote their numbers."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        parsed = float(value)
-    except ValueError:
-        return None
-    return parsed if 0 <= parsed < float("inf") else None
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one for anything else."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def sequence(value: object) -> Sequence[object]:
-    """A JSON array, or an empty one for anything else."""
-    return cast("Sequence[object]", value) if isinstance(value, list) else ()
-
-
-def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
-    """The first link in an output: a string, a list of them, or an object with `url`. A clip may come as a `data:`
-    URI."""
-    if depth == 0:
-        return None
-    if isinstance(value, str):
-        inline = value[:5].lower() == "data:"
-        return "data:" + value[5:] if inline else value if _LINK.fullmatch(value) else None
-    for item in sequence(value):
-        if link := link_in(item, depth - 1):
-            return link
-    return link_in(mapping(value).get("url"), depth - 1)
-
-
-def _is_failed_job(status: int, body: Mapping[str, Any]) -> bool:
-    """A 422 with a state in its body is a failed job; without one it is a refusal."""
-    return status == 422 and isinstance(body.get("status"), str)
-
-
-def _text_in(said: object, depth: int = NESTING_MAX) -> str:
-    """The text of a message, however it is nested: validation errors come as lists of objects."""
-    if isinstance(said, str) or depth == 0:
-        return said if isinstance(said, str) else ""
-    fields = mapping(said)
-    inner = [*sequence(said), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
-    words = [text for item in inner if (text := _text_in(item, depth - 1))]
-    return "; ".join(words if isinstance(said, list) else words[:1])

@@ -4,36 +4,36 @@ A paid POST is sent again only if no connection was made, or on 429: no gateway 
 second one safe. Requests that cost nothing are retried with backoff.
 """
 
-import json
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
+from hailuo_mcp.gateways.exchange import (
+    DEFAULT_LIMITS,
+    ClientLimits,
+    ConnectFailed,
+    Delivery,
+    Exchange,
+    Request,
+    Response,
+    ResponseLost,
+    ResponseTooLarge,
+)
 from hailuo_mcp.gateways.rate_limits import RateLimit, RateLimits, parse_retry_after
-from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
     import httpx
 
-log = logging.getLogger(__name__)
-
 SUBMIT_SECONDS = 30.0
 """The time limit of a submission, upload and waits included."""
-CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 """The longest silence within the response to a poll; a submission may be silent for its whole time limit."""
-KEEPALIVE_SECONDS = 5.0
-"""Idle connections are dropped early: a POST on one that the other side just closed would be unconfirmed for
-nothing."""
-CONNECTIONS = 16
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-SANDBOX_HEADER = "x-hailuo-sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,66 +53,7 @@ class RetryPolicy:
     """The time limit of a poll, retries and waits included."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """How much one client holds."""
-
-    connections: int = CONNECTIONS
-    """Requests sent at the same time; more wait for a free connection."""
-    response_bytes: int = 64 * 1024 * 1024
-    """The largest response that is read; one may carry a clip as a `data:` URI."""
-    accounts: int = 1000
-    """Accounts whose rate limits are remembered."""
-
-
 DEFAULT_RETRY_POLICY = RetryPolicy()
-DEFAULT_LIMITS = ClientLimits()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request. `body` is sent as JSON; `secrets` are the headers that carry the key, and so name the
-    account."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Mapping[str, Any] | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-
-    def public(self) -> dict[str, Any]:
-        """The request as a dry run shows it: exact, with the key masked."""
-        headers = {**self.headers, **dict.fromkeys(self.secrets, "***")}
-        return {"method": self.method, "url": self.url, "headers": headers, "body": self.body}
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A gateway's response. `headers` ignores case; `body` is the parsed JSON, None if it is not JSON."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def sandbox(self) -> bool:
-        return SANDBOX_HEADER in self.headers
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-
-class ConnectFailed(Exception):
-    """Nothing was sent."""
-
-
-class ResponseLost(Exception):
-    """The request was sent, and no complete response came back."""
-
-
-class ResponseTooLarge(Exception):
-    """The response exceeds the limit, and would again."""
 
 
 class RetryLater(Exception):
@@ -134,18 +75,6 @@ def configure_retries() -> None:
     import stamina  # start-up time: only a failed request needs it
 
     stamina.instrumentation.set_on_retry_hooks([])
-
-
-@dataclass(slots=True)
-class _Delivery:
-    """Whether the current attempt has sent anything. A request not known to be unsent may have arrived."""
-
-    sent: bool = False
-
-    async def trace(self, event: str, _: object) -> None:
-        """A trace hook of httpcore."""
-        if event.endswith("send_request_headers.started"):
-            self.sent = True
 
 
 class GatewayClient:
@@ -173,12 +102,10 @@ class GatewayClient:
     ) -> None:
         self.retry = retry
         self._title = title
-        self._transport = transport
         self._limits = limits
         self._rate_limits = RateLimits(requests_per_minute, limits.accounts)
         self._retry_after_in = retry_after_in
-        self._on_response = on_response
-        self._http: httpx.AsyncClient | None = None
+        self._exchange = Exchange(title, transport, limits, on_response)
 
     def rate_limit(self, secrets: Mapping[str, str]) -> RateLimit:
         """The rate limit of the account that these secret headers belong to."""
@@ -186,9 +113,7 @@ class GatewayClient:
 
     async def close(self) -> None:
         """Close the connections. A request after that opens new ones."""
-        if self._http:
-            await self._http.aclose()
-            self._http = None
+        await self._exchange.close()
 
     async def send_once(
         self, request: Request, seconds: float, status_of: Callable[[Response], int] = _http_status
@@ -199,12 +124,12 @@ class GatewayClient:
             NetworkError: no connection was made; nothing was sent.
             Unconfirmed: it was sent, and no complete response came back.
         """
-        delivery = _Delivery()
+        delivery = Delivery()
         refused: Response | None = None
 
         async def attempt() -> Response:
             nonlocal refused
-            response = await self._exchange(request, seconds, delivery)
+            response = await self._exchange.send(request, seconds, delivery)
             if status_of(response) == 429:
                 refused, delivery.sent = response, False
                 raise RetryLater(response, self._retry_after_in(response.headers))
@@ -256,7 +181,7 @@ class GatewayClient:
 
         async def attempt() -> Response:
             nonlocal last
-            response = await self._exchange(request, min(READ_SECONDS, seconds))
+            response = await self._exchange.send(request, min(READ_SECONDS, seconds))
             if (status := status_of(response)) in RETRIED_STATUSES:
                 last, wait = response, self._retry_after_in(response.headers)
                 if status == 429:
@@ -315,66 +240,6 @@ class GatewayClient:
                     raise failures.pop()  # the attempt made above is stamina's first one
                 return await attempt()
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def _exchange(self, request: Request, read_seconds: float, delivery: _Delivery | None = None) -> Response:
-        import httpx  # start-up time: the first `tools/list` needs no client
-
-        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        if delivery:
-            delivery.sent = self._transport is not None  # only httpx's own transport reports the first byte
-        try:
-            with request_span(request.method, request.url) as on_status:
-                async with self._client().stream(
-                    request.method,
-                    request.url,
-                    headers={**request.headers, **request.secrets},
-                    content=content,
-                    timeout=httpx.Timeout(read_seconds, connect=min(CONNECT_SECONDS, read_seconds)),
-                    extensions={"trace": delivery.trace} if delivery else None,
-                ) as http:
-                    on_status(http.status_code)
-                    raw = bytearray()
-                    async for chunk in http.aiter_bytes():
-                        raw += chunk
-                        if len(raw) > self._limits.response_bytes:
-                            raise ResponseTooLarge
-                    response = Response(http.status_code, http.headers, _json_in(raw))
-        except ResponseTooLarge:
-            raise
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
-            if delivery:
-                delivery.sent = False
-            raise ConnectFailed from None
-        except Exception as error:  # of any kind: a paid request that was sent must not look refused
-            log.debug("%s: %s", self._title, type(error).__name__)
-            if delivery and not delivery.sent:
-                raise ConnectFailed from None
-            raise ResponseLost from None
-        if self._on_response:
-            self._on_response(response)
-        return response
-
-    def _client(self) -> "httpx.AsyncClient":
-        if self._http is None:
-            from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-            import httpx  # start-up time: the first `tools/list` needs no client
-
-            self._http = httpx.AsyncClient(
-                transport=self._transport() if self._transport else None,
-                limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=KEEPALIVE_SECONDS),
-                # Cookies are never stored: one account's must not be sent with the requests of another.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                follow_redirects=False,
-            )
-        return self._http
-
-
-def _json_in(raw: bytearray) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 @asynccontextmanager

@@ -1,0 +1,55 @@
+"""Reading values from a gateway's JSON, which may hold anything: each function takes what it is given and returns what
+it is sure of."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+NESTING_MAX = 5
+"""How deep a response is searched: none is known that needs more than three levels."""
+_LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
+
+
+def number(value: object) -> float | None:
+    """A finite, non-negative number, or None: gateways omit, null or quote their numbers."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        parsed = float(value)
+    except ValueError:
+        return None
+    return parsed if 0 <= parsed < float("inf") else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one for anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> Sequence[object]:
+    """A JSON array, or an empty one for anything else."""
+    return cast("Sequence[object]", value) if isinstance(value, list) else ()
+
+
+def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
+    """The first link in an output: a string, a list of them, or an object with `url`. A clip may come as a `data:`
+    URI."""
+    if depth == 0:
+        return None
+    if isinstance(value, str):
+        inline = value[:5].lower() == "data:"
+        return "data:" + value[5:] if inline else value if _LINK.fullmatch(value) else None
+    for item in sequence(value):
+        if link := link_in(item, depth - 1):
+            return link
+    return link_in(mapping(value).get("url"), depth - 1)
+
+
+def text_in(said: object, depth: int = NESTING_MAX) -> str:
+    """The text of a message, however it is nested: validation errors come as lists of objects."""
+    if isinstance(said, str) or depth == 0:
+        return said if isinstance(said, str) else ""
+    fields = mapping(said)
+    inner = [*sequence(said), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
+    words = [text for item in inner if (text := text_in(item, depth - 1))]
+    return "; ".join(words if isinstance(said, list) else words[:1])

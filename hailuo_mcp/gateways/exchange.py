@@ -1,0 +1,189 @@
+"""One HTTP request and its response: what is sent, how much of a response is read, and whether anything was sent at
+all when there is no response."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hailuo_mcp.telemetry import request_span
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+KEEPALIVE_SECONDS = 5.0
+"""Idle connections are dropped early: a POST on one that the other side just closed would be unconfirmed for
+nothing."""
+CONNECTIONS = 16
+SANDBOX_HEADER = "x-hailuo-sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """How much one client holds."""
+
+    connections: int = CONNECTIONS
+    """Requests sent at the same time; more wait for a free connection."""
+    response_bytes: int = 64 * 1024 * 1024
+    """The largest response that is read; one may carry a clip as a `data:` URI."""
+    accounts: int = 1000
+    """Accounts whose rate limits are remembered."""
+
+
+DEFAULT_LIMITS = ClientLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `body` is sent as JSON; `secrets` are the headers that carry the key, and so name the
+    account."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    def public(self) -> dict[str, Any]:
+        """The request as a dry run shows it: exact, with the key masked."""
+        headers = {**self.headers, **dict.fromkeys(self.secrets, "***")}
+        return {"method": self.method, "url": self.url, "headers": headers, "body": self.body}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A gateway's response. `headers` ignores case; `body` is the parsed JSON, None if it is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def sandbox(self) -> bool:
+        return SANDBOX_HEADER in self.headers
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class ConnectFailed(Exception):
+    """Nothing was sent."""
+
+
+class ResponseLost(Exception):
+    """The request was sent, and no complete response came back."""
+
+
+class ResponseTooLarge(Exception):
+    """The response exceeds the limit, and would again."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Whether the current attempt has sent anything. A request not known to be unsent may have arrived."""
+
+    sent: bool = False
+
+    async def trace(self, event: str, _: object) -> None:
+        """A trace hook of httpcore."""
+        if event.endswith("send_request_headers.started"):
+            self.sent = True
+
+
+class Exchange:
+    """One connection pool to a gateway, for all accounts.
+
+    Args:
+        title: names the gateway in the log.
+        transport: makes what replaces the network.
+        on_response: is called with each response.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        transport: Callable[[], "httpx.AsyncBaseTransport"] | None,
+        limits: ClientLimits,
+        on_response: Callable[[Response], None] | None,
+    ) -> None:
+        self._title = title
+        self._transport = transport
+        self._limits = limits
+        self._on_response = on_response
+        self._http: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        """Close the connections. A request after that opens new ones."""
+        if self._http:
+            await self._http.aclose()
+            self._http = None
+
+    async def send(self, request: Request, read_seconds: float, delivery: Delivery | None = None) -> Response:
+        """Send a request once.
+
+        Raises:
+            ConnectFailed, ResponseLost, ResponseTooLarge: there is no response.
+        """
+        import httpx  # start-up time: the first `tools/list` needs no client
+
+        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+        if delivery:
+            delivery.sent = self._transport is not None  # only httpx's own transport reports the first byte
+        try:
+            with request_span(request.method, request.url) as on_status:
+                async with self._client().stream(
+                    request.method,
+                    request.url,
+                    headers={**request.headers, **request.secrets},
+                    content=content,
+                    timeout=httpx.Timeout(read_seconds, connect=min(CONNECT_SECONDS, read_seconds)),
+                    extensions={"trace": delivery.trace} if delivery else None,
+                ) as http:
+                    on_status(http.status_code)
+                    raw = bytearray()
+                    async for chunk in http.aiter_bytes():
+                        raw += chunk
+                        if len(raw) > self._limits.response_bytes:
+                            raise ResponseTooLarge
+                    response = Response(http.status_code, http.headers, _json_in(raw))
+        except ResponseTooLarge:
+            raise
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
+            if delivery:
+                delivery.sent = False
+            raise ConnectFailed from None
+        except Exception as error:  # of any kind: a paid request that was sent must not look refused
+            log.debug("%s: %s", self._title, type(error).__name__)
+            if delivery and not delivery.sent:
+                raise ConnectFailed from None
+            raise ResponseLost from None
+        if self._on_response:
+            self._on_response(response)
+        return response
+
+    def _client(self) -> "httpx.AsyncClient":
+        if self._http is None:
+            from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+            import httpx  # start-up time: the first `tools/list` needs no client
+
+            self._http = httpx.AsyncClient(
+                transport=self._transport() if self._transport else None,
+                limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=KEEPALIVE_SECONDS),
+                # Cookies are never stored: one account's must not be sent with the requests of another.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                follow_redirects=False,
+            )
+        return self._http
+
+
+def _json_in(raw: bytearray) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,49 @@
+"""What a gateway's refusal means, by its status and its words."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hailuo_mcp.core.errors import (
+    Forbidden,
+    GatewayTimeout,
+    HailuoError,
+    InsufficientCredits,
+    InvalidInput,
+    ModelRetired,
+    RateLimited,
+    Unauthorized,
+)
+
+REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
+"""Responses to a submission that make certain that no job was created or charged. All others leave it open."""
+ERRORS: Mapping[int, type[HailuoError]] = {
+    400: InvalidInput,
+    401: Unauthorized,
+    402: InsufficientCredits,
+    403: Forbidden,
+    404: ModelRetired,  # to a submission: our catalog knows the model, the gateway doesn't
+    406: InsufficientCredits,
+    408: GatewayTimeout,
+    410: ModelRetired,
+    413: InvalidInput,
+    415: InvalidInput,
+    422: InvalidInput,
+    429: RateLimited,
+    504: GatewayTimeout,
+}
+_CONTENT_WORDS = re.compile(
+    r"\b(content[ _-]?(policy|violation|filter\w*|block\w*|moderation)|violat\w+|moderat\w+|safety|nsfw|rai|"
+    r"(?<!case[ -])sensitive|new_sensitive|"
+    r"inappropriate|prohibited)\b",
+    re.IGNORECASE,
+)
+
+
+def is_content_block(text: str) -> bool:
+    return bool(_CONTENT_WORDS.search(text))
+
+
+def is_failed_job(status: int, body: Mapping[str, Any]) -> bool:
+    """A 422 with a state in its body is a failed job; without one it is a refusal."""
+    return status == 422 and isinstance(body.get("status"), str)

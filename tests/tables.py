@@ -11,9 +11,12 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from hailuo_mcp import telemetry
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core import errors, settings
+from hailuo_mcp.cli.settings import described
+from hailuo_mcp.core import errors
 from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.model_views import model_summary
@@ -57,6 +60,32 @@ def models() -> str:
     return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
 
 
+def model_names() -> str:
+    """A row for each model, whichever gateways sell it."""
+    sold: dict[str, list[type[ModelSpec]]] = {}
+    for model in _catalog().usable:
+        sold.setdefault(ModelId.parse(model.id).name, []).append(model)
+    rows: list[tuple[str, ...]] = []
+    for name, models_of_name in sold.items():
+        makes = dict.fromkeys(model.summary for model in models_of_name)
+        known = [price for model in models_of_name for price in model_summary(model)["price_usd"] or ()]
+        price = f"from ${min(known):g}" if known else "not published"
+        gateways = ", ".join(ModelId.parse(model.id).gateway for model in models_of_name)
+        rows.append((f"`{name}`", "; ".join(makes), gateways, price))
+    return table(("model", "makes", "sold by", "US$ a clip"), rows)
+
+
+def keys() -> str:
+    """A row for each gateway: its variable, its models, and what is kept there."""
+    rows: list[tuple[str, ...]] = []
+    for gateway in GATEWAYS:
+        names = ", ".join(f"`{ModelId.parse(model.id).name}`" for model in gateway.models)
+        kept = f"{gateway.retention.total_seconds() / 3600:g} h" if gateway.retention else "not said"
+        history = "yes" if gateway.has_history else "no"
+        rows.append((gateway.title, f"`{gateway.name.upper()}_API_KEY`", names, history, kept))
+    return table(("gateway", "variable", "models", "finds lost jobs", "keeps a clip for"), rows)
+
+
 def prices() -> str:
     """Every price of every model, with the parameters by which its call differs from the default."""
     rows: list[tuple[str, ...]] = []
@@ -87,15 +116,7 @@ def tool_list() -> str:
 
 
 def variables() -> str:
-    unset = "unset: its models are not offered."
-    rows = [(f"`{g.name.upper()}_API_KEY`", f"Key of {g.title}; {unset}") for g in GATEWAYS]
-    for gateway in GATEWAYS:
-        for purpose, default in gateway.hosts.items():
-            first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
-            own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
-            rows.append((f"`{gateway.name.upper()}_{purpose.upper()}_URL`", first + own))
-    rows += [(f"`{name}`", said) for name, said in settings.variables().items()]
-    return table(("variable", "what it does"), rows)
+    return table(("variable", "what it does"), ((f"`{name}`", meaning) for name, meaning in described()))
 
 
 def rehearsals() -> str:

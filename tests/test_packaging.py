@@ -1,7 +1,7 @@
 """What is shipped: the registry's `server.json`, the distributions, and the files that a new user looks for first.
 
-`uv run python -m tests.test_packaging` rewrites from the code: `server.json`'s variables and versions, and the
-bundle's manifest.
+`uv run python -m tests.test_packaging` rewrites from the code: `server.json`'s variables and versions, the bundle's
+manifest, and the descriptions for plugin systems and catalogs (`bundle/listings.py`).
 """
 
 import json
@@ -21,6 +21,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from bundle import listings
 from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import PREFIX, Settings, variables
@@ -39,6 +40,7 @@ SECRET_ENDINGS = "_API_KEY", "_TOKEN", "_TOKENS", "_DATABASE_URL"
 """Variables that hold a secret, or an address that may have a password in it."""
 SCHEMA_SECONDS = 10
 FIRST_SCREEN_LINES = 40
+README_LINES = 200
 COMMANDS = ("uv run hailuo-mcp demo", "uv run pytest")
 """The two commands that a new user needs: to see it work, and to test it."""
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|root|tmp)/")
@@ -181,6 +183,16 @@ def test_the_readme_opens_with_the_two_commands_and_the_registry_name() -> None:
     assert re.search(rf"mcp-name: {re.escape(REGISTRY_NAME)}\s", readme)
 
 
+def test_the_clone_line_names_the_repository() -> None:
+    source = project()["urls"]["Source"]
+    assert f"git clone {source} && cd {source.rsplit('/', 1)[1]}\n" in (ROOT / "README.md").read_text()
+    assert server_json()["repository"]["url"] == source
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "ARCHITECTURE.md", "README.md", "uv.lock", ".ci/run"])
 def test_a_file_that_new_users_look_for_is_there(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
@@ -298,3 +310,4 @@ def _rewrite_server_json() -> None:
 if __name__ == "__main__":
     _rewrite_server_json()
     MANIFEST_JSON.write_text(json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n")
+    listings.write()

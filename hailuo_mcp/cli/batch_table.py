@@ -55,7 +55,7 @@ def reason(row: Row) -> str:
 
 def plan_table(batch: Batch) -> Table:
     """Every shot with its price, before anything is sent."""
-    table = _table("line", "shot", "model", "length", "price", "stands")
+    table = _table("line", "shot", "model", "length", "price", "status")
     for row in batch.rows:
         length = row.checked.estimate.parameters.get("duration")
         table.add_row(

@@ -20,12 +20,12 @@ class Exit(IntEnum):
 
     DONE = 0, "done"
     UNFORESEEN = 1, "something unforeseen"
-    WRONG_CALL = 2, "wrong call, settings, picture or request id; nothing was sent"
+    WRONG_CALL = 2, "wrong call, settings, image or request id; nothing was sent"
     FAILED = 3, "the job failed or expired"
-    NOT_ENDED = 4, "the job has not ended within the wait, or has no clip yet"
-    ACCOUNT = 5, "the account or the budget: key, permission, credits, a retired model"
-    TROUBLE = 6, "the gateway or the network is in trouble; the same call is safe to repeat"
-    UNCONFIRMED = 7, "the submission got no answer: the job may exist and be charged; do not submit again"
+    NOT_ENDED = 4, "the job has not ended yet, or has no clip yet"
+    ACCOUNT = 5, "account or budget: key, permission, credits, retired model"
+    TROUBLE = 6, "gateway or network trouble; safe to repeat"
+    UNCONFIRMED = 7, "no answer to a submission: it may be charged, do not repeat"
     UNSOUND = 8, "doctor found a problem"
     INTERRUPTED = 130, "interrupted; a job that was submitted goes on"
 

@@ -13,93 +13,60 @@ from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, stderr_console
 from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
-from hailuo_mcp.core.settings import PREFIX, SettingsError, variables
-from hailuo_mcp.gateways import GATEWAYS
+from hailuo_mcp.core.settings import PREFIX, SettingsError
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 
 log = logging.getLogger(__name__)
 
-SECTIONS: Mapping[str, Mapping[str, str]] = {
-    "See it work, without a key": {"demo": "demo"},
-    "Put it into a host": {"install": "installer.command", "uninstall": "installer.command"},
-    "The way of a job": {
-        "models": "models",
-        "generate": "generate",
-        "status": "jobs",
-        "download": "jobs",
-        "jobs": "jobs",
-        "batch": "batch",
-    },
-    "Serve assistants over HTTP": {"serve": "serve"},
-    "Rehearse": {"sandbox": "sandbox"},
-    "When something is wrong": {"doctor": "doctor.command"},
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("demo", "Make two previews with a real client, to see it work."),
+    "install": ("installer.command", "Add the server to an assistant on this machine."),
+    "uninstall": ("installer.command", "Remove it from there."),
+    "models": ("models", "List the usable models, or all that is known of one."),
+    "generate": ("generate", "Submit a job."),
+    "status": ("jobs", "Show how a job stands, and its clip once completed."),
+    "download": ("jobs", "Save a completed job's clip."),
+    "jobs": ("jobs", "List recent jobs; finds a lost request id."),
+    "batch": ("batch", "Submit many shots from a file."),
+    "serve": ("serve", "Serve MCP over HTTP."),
+    "sandbox": ("sandbox", "Serve a stand-in for every gateway."),
+    "settings": ("settings", "List the environment variables, and which are set."),
+    "doctor": ("doctor.command", "Check the setup, and say how to fix it."),
 }
-"""Heading to commands, each with its module in this package. A command is imported when it is used."""
-EXAMPLES = (
-    f'{PROGRAM} generate "[Push in] A red kite over the bay" --wait',
-    f'id=$({PROGRAM} generate "A red kite" --json | jq -r .request_id)\n{PROGRAM} status "$id" --wait',
-)
-_INDENT = 40
+"""Command to its module in this package and its line in the help. A command is imported only when it is used."""
 
 
 class Commands(click.Group):
     """The group, in the order in which a job uses the commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for section in SECTIONS.values() for name in section]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for section in SECTIONS.values():
-            if module := section.get(cmd_name):
-                command: click.Command = getattr(import_module(f"hailuo_mcp.cli.{module}"), cmd_name)
-                return command
-        return None
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"hailuo_mcp.cli.{module}"), cmd_name)
+        return command
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for heading, section in SECTIONS.items():
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [
-                        (name, command.get_short_help_str(90))
-                        for name in section
-                        if (command := self.get_command(ctx, name))
-                    ]
-                )
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
         click.Command.format_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Examples"):
-            for example in EXAMPLES:
-                for line in example.splitlines():
-                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-        with formatter.section("Environment"):
-            formatter.write_dl(_environment(), col_max=_INDENT)
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code.value), code.meaning) for code in Exit])
-
-
-def _environment() -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for gateway in GATEWAYS:
-        prefix = gateway.name.upper()
-        rows.append((f"{prefix}_API_KEY", f"Key of {gateway.title}; unset: its models are not offered."))
-        rows += [
-            (f"{prefix}_{purpose.upper()}_URL", f"Default: {address}") for purpose, address in gateway.hosts.items()
-        ]
-    return [*rows, *variables().items()]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version(), prog_name=PROGRAM)
 def commands() -> None:
-    """Generate Hailuo (MiniMax) videos, from an AI assistant or from here.
+    """Generate Hailuo (MiniMax) videos from an assistant, or from here.
 
-    Without a command this is the MCP server on stdin and stdout, which an assistant's host starts. The commands do the
-    same things by hand, with the same jobs: what an assistant submitted can be asked for here, and the other way round.
-
-    A clip takes one to nine minutes and costs money. Without a gateway's key, the built-in sandbox answers: previews
-    that cost nothing.
+    Without a command this is the MCP server on stdin and stdout, which an assistant's host starts. Without a gateway's
+    key the sandbox answers: previews that cost nothing.
     """
 
 

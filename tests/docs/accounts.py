@@ -18,6 +18,7 @@ INSTALLERS: Mapping[tuple[str, ...], str] = {
     ("pip", "install"): ".ci/run::installed_wheel",
     ("uv", "tool", "install", "--force"): ".ci/run::installed_wheel",
     ("uv", "tool", "upgrade"): ".ci/run::installed_wheel",
+    ("uv", "tool", "install"): ".ci/run::installed_wheel",
 }
 """Commands that fetch a package from the index, and what the tests install instead: the wheel built here."""
 NOT_RUN = "not run"
@@ -75,6 +76,10 @@ LINES: Mapping[tuple[str, str], str] = {
         "README.md",
         "pip install uv && uv run hailuo-mcp demo",
     ): "tests/docs/test_transcript.py::test_the_demo_is_shown_as_it_runs",
+    (
+        "README.md",
+        "git clone https://github.com/hailuo-mcp/hailuo-mcp && cd hailuo-mcp",
+    ): "tests/test_packaging.py::test_the_clone_line_names_the_repository",
     ("README.md", "uv run pytest"): ".ci/run::uv run --locked pytest",
     (
         "docs/benchmarks.md",
@@ -145,5 +150,5 @@ def requirement(command: Command) -> Requirement | None:
     for words in INSTALLERS:
         if command.words[: len(words)] == words:
             (name,) = command.words[len(words) :]
-            return Requirement(name)
+            return None if name == "." else Requirement(name)  # the checkout itself
     return None

@@ -14,7 +14,7 @@ import pytest
 from hailuo_mcp.gateways import GATEWAYS
 from tests import links
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
 KEYS = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
 SECRET = "sk-of-the-one-who-installs"
 
@@ -52,8 +52,8 @@ def test_vs_code_is_told_that_a_key_is_a_secret() -> None:
     }
 
 
-def test_the_readme_has_every_link_and_each_decodes() -> None:
-    found = re.findall(rf"\((https://[^)]*(?:{re.escape('/mcp/install')}|/install-mcp)\?[^)]*)\)", README.read_text())
+def test_the_page_has_every_link_and_each_decodes() -> None:
+    found = re.findall(rf"\((https://[^)]*(?:{re.escape('/mcp/install')}|/install-mcp)\?[^)]*)\)", PAGE.read_text())
     assert len(found) == 2 * (1 + len(KEYS))
     for link in found:
         held = decoded(link)

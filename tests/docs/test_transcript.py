@@ -17,11 +17,8 @@ def test_the_demo_is_shown_as_it_runs() -> None:
     )
 
 
-def test_the_readme_shows_it_below_the_words_on_the_demo() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert (
-        readme.index("The demo starts the real server") < readme.index(transcript.folded()) < readme.index("## Use it")
-    )
+def test_the_readme_shows_it() -> None:
+    assert transcript.folded() in (ROOT / "README.md").read_text()
 
 
 def test_what_is_different_each_time_is_put_in_one_form() -> None:

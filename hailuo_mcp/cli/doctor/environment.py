@@ -78,7 +78,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
         if name.startswith(PREFIX) or (close and name.startswith(prefixes)):
             meant = f"Did you mean {close[0]}? " if close else ""
             yield warning(
-                "settings", f"{name} is not a setting; it is ignored", f"{meant}hailuo-mcp --help lists them."
+                "settings", f"{name} is not a setting; it is ignored", f"{meant}hailuo-mcp settings lists them."
             )
 
 

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
+from tests.tables import table
 
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
 """Which the command finds on each machine."""
@@ -32,19 +33,10 @@ def per_host() -> str:
     return "\n".join(_section(host) for host in installer.HOSTS)
 
 
-def folded() -> str:
-    """The README's snippets, one to unfold for each host."""
-    parts: list[str] = []
-    for host in installer.HOSTS:
-        place = host.places(LINUX)[0]
-        parts += [
-            f"<details><summary>{host.title}</summary>\n",
-            f"`hailuo-mcp install {host.name}` writes, to {_files(host, place)}:\n",
-            _fenced(host, place),
-            f"The key is kept {place.key_storage}.\n",
-            "</details>\n",
-        ]
-    return "\n".join(parts)
+def lines() -> str:
+    """The README's table: how to add the server to each host."""
+    rows = [(host.title, f"`hailuo-mcp install {host.name}`") for host in installer.HOSTS]
+    return table(("assistant", "command"), rows)
 
 
 def _section(host: Host) -> str:

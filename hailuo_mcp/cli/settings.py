@@ -1,0 +1,42 @@
+"""`hailuo-mcp settings`: the environment variables, and which are set."""
+
+import os
+
+import click
+
+from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.output import print_json, stdout_console
+from hailuo_mcp.core.settings import variables
+from hailuo_mcp.gateways import GATEWAYS
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def settings(as_json: bool) -> Exit:
+    """List the environment variables, and which are set.
+
+    Values are not shown, since some are secrets.
+    """
+    rows = [{"variable": name, "set": bool(os.environ.get(name)), "meaning": meaning} for name, meaning in described()]
+    if as_json:
+        print_json({"settings": rows})
+        return Exit.DONE
+    from rich.table import Table
+
+    table = Table("variable", "set", "meaning", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(str(row["variable"]), "yes" if row["set"] else "", str(row["meaning"]))
+    stdout_console().print(table)
+    return Exit.DONE
+
+
+def described() -> list[tuple[str, str]]:
+    """Every variable with what it does: the keys, the gateways' addresses, then the rest."""
+    keys = [(f"{g.name.upper()}_API_KEY", f"Key of {g.title}; unset: its models are not offered.") for g in GATEWAYS]
+    addresses: list[tuple[str, str]] = []
+    for gateway in GATEWAYS:
+        for purpose, default in gateway.hosts.items():
+            first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
+            own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
+            addresses.append((f"{gateway.name.upper()}_{purpose.upper()}_URL", first + own))
+    return [*keys, *addresses, *variables().items()]

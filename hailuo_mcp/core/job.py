@@ -172,7 +172,8 @@ class Job(BaseModel):
 
     @property
     def is_final(self) -> bool:
-        """Nothing is left to ask a gateway: the job ended, and a completed one has its link or file."""
+        """Nothing is left to ask a gateway by itself: the job ended, and a completed one has its link or file. A
+        person who asks for an expired one has it asked for again."""
         return self.state.is_terminal and (self.state is not State.COMPLETED or self.has_clip)
 
     @property
@@ -216,13 +217,12 @@ class Job(BaseModel):
         """It was sent and no answer came: it stays unconfirmed, and says so."""
         return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
 
-    def apply_observation(self, seen: Observation, *, from_history: bool = False) -> "Job":
-        """The job after what a gateway said of it. A state never goes backward, save that a history may turn `expired`
-        into `completed`; an ended job keeps its end, though a late link or cost is still taken."""
+    def apply_observation(self, seen: Observation) -> "Job":
+        """The job after what a gateway said of it. A state never goes backward, save that an expired job may turn out
+        to be completed; an ended job keeps its end, though a late link or cost is still taken."""
         now = utc_now()
-        state = self._forward(seen.state)
-        if from_history and self.state is State.EXPIRED and seen.state is State.COMPLETED:
-            state = State.COMPLETED
+        found_again = self.state is State.EXPIRED and seen.state is State.COMPLETED
+        state = State.COMPLETED if found_again else self._forward(seen.state)
         ends_now = state.is_terminal and not self.state.is_terminal
         took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
         if took is None and ends_now and self.polled_at and now - self.polled_at <= FRESH_POLL:
@@ -240,10 +240,10 @@ class Job(BaseModel):
         )
 
     def mark_expired(self, problem: Problem) -> "Job":
-        """The gateway no longer keeps it."""
+        """The gateway, and its history where there is one, answered that they no longer keep it."""
         if self.is_final:
-            return self
-        return self._changed(state=State.EXPIRED, error=problem, ended_at=utc_now(), polls=self.polls + 1)
+            return self.touch()
+        return self.touch()._changed(state=State.EXPIRED, error=problem, ended_at=utc_now())
 
     def touch(self) -> "Job":
         """The gateway was polled, and nothing new was learned."""

@@ -136,6 +136,7 @@ class Poller:
 
         Raises:
             UnknownRequest: neither knows it.
+            HailuoError: one of them could not be asked.
         """
         model = gateway.model(job.model)
         if model is None or job.remote_id is None:
@@ -150,10 +151,10 @@ class Poller:
         entered = await self._ledger.import_job(job, self._policy.first_poll_at(job))
         return await self._write(entered.job, seen)
 
-    async def _write(self, job: Job, seen: Observation, *, from_history: bool = False) -> Job:
+    async def _write(self, job: Job, seen: Observation) -> Job:
         if seen.video_url and seen.video_url.startswith("data:"):
             job, seen = await self._keep_inline(job, seen)
-        return await self._ledger.change(job.id, lambda j: j.apply_observation(seen, from_history=from_history))
+        return await self._ledger.change(job.id, lambda j: j.apply_observation(seen))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
         """A clip inside the answer is put on disk at once: it is far too large to pass on."""
@@ -163,7 +164,7 @@ class Poller:
 
     async def _not_found(self, gateway: Gateway, job: Job) -> Job:
         """A 404 proves nothing while results are still kept: a wrong key, another account, a lagging replica.
-        Afterwards the history is asked, and only then is the job given up."""
+        Afterwards the history is asked, and only when that has answered is the job given up."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
             untouched = await self._ledger.change(job.id, lambda j: j.touch())
@@ -171,9 +172,17 @@ class Poller:
                 f"{gateway.title} says it does not know this job, which it should still keep: check that "
                 f"{gateway.name.upper()}_API_KEY is the key it was submitted with, then ask again."
             )
-        seen = await self._recall(gateway, job)
+        try:
+            seen = await self._recall(gateway, job)
+        except HailuoError as error:
+            log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
+            untouched = await self._ledger.change(job.id, lambda j: j.touch())
+            return untouched.warned(
+                f"{gateway.title} no longer knows this job, and its history could not be asked ({error.problem.code}): "
+                "the job stays as it is; ask again later."
+            )
         if seen is not None:
-            return await self._write(job, seen, from_history=True)
+            return await self._write(job, seen)
         problem = Problem(
             code="expired",
             message=f"{gateway.title} no longer keeps this job.",
@@ -183,14 +192,15 @@ class Poller:
         return await self._ledger.change(job.id, lambda j: j.mark_expired(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
+        """What the gateway's history has of the job; None where it has nothing, or there is no history.
+
+        Raises:
+            HailuoError: the history could not be asked, which says nothing about the job.
+        """
         if not gateway.has_history:
             return None
-        try:
-            with gateway_span(gateway.name, "history", job.model):
-                return await gateway.look_up_expired(job)
-        except HailuoError as error:
-            log.warning("the history of %s could not be asked: %s", gateway.title, error.problem.code)
-            return None
+        with gateway_span(gateway.name, "history", job.model):
+            return await gateway.look_up_expired(job)
 
     async def _look_for(self, gateway: Gateway, job: Job) -> Job:
         """A submission whose answer was lost, in the gateway's history. Absence proves nothing."""
@@ -241,21 +251,26 @@ class Poller:
         """The job with a link that differs from the dead one, from the gateway or its history.
 
         Raises:
-            Expired: there is none.
+            Expired: both answered, and have none.
+            HailuoError: one of them could not be asked.
         """
         gateway = self._credentials.gateway_for(job, caller)
         model = gateway.model(job.model) if gateway else None
         if gateway and model and job.remote_id:
-            seen: Observation | None = None
+            seen, trouble = None, None
             try:
                 with gateway_span(gateway.name, "poll", job.model):
                     seen = await gateway.poll(model, job.remote_id)
+            except UnknownRequest:
+                pass
             except HailuoError as error:
-                log.info("no fresh link from %s: %s", gateway.title, error.problem.code)
+                trouble = error
             if seen is None or seen.video_url in (None, job.video_url):
                 seen = await self._recall(gateway, job)
+            if trouble and not (seen and seen.video_url):
+                raise trouble
             if seen and seen.state is State.COMPLETED and seen.video_url and seen.video_url != job.video_url:
-                return await self._write(job, seen, from_history=True)
+                return await self._write(job, seen)
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
 
 

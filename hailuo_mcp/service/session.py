@@ -195,8 +195,9 @@ class Session:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
         job = await self._look_up(request_id)
-        if not job.is_final and self._may_poll(job):
-            job = await self.services.poller.refresh(job, self.caller)
+        job, trouble = await self._asked(job, None)
+        if trouble:
+            raise trouble
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
         if job.state is State.FAILED:
@@ -297,7 +298,8 @@ class Session:
         Raises:
             HailuoError: trouble that does not pass by itself.
         """
-        if job.is_final or not self._may_poll(job):
+        expired = job.state is State.EXPIRED
+        if (job.is_final and not expired) or not self._may_poll(job):
             return job, None
         try:
             if seconds is None:
@@ -306,6 +308,9 @@ class Session:
                 job = await self.services.poller.refresh(job, self.caller)
         except HailuoError as error:
             error.request_id = job.request_id
+            if expired:
+                said = f"{error.problem.message} {error.problem.hint}"
+                return job.warned(f"This job was asked for again, without an answer: {said}"), None
             if not isinstance(error, GatewayTrouble):
                 raise
             return job, error

@@ -2,7 +2,7 @@
 
 import base64
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from hailuo_mcp.core.errors import Expired, HailuoError, InvalidInput, NotReady, UnknownRequest
+from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.sandbox import FAULTS
 from hailuo_mcp.service.session import Session
@@ -202,9 +202,6 @@ async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
         assert expired.state is State.EXPIRED
         assert expired.error
         assert (expired.error.code, expired.error.charged) == ("expired", "unknown")
-        seen = len(wire.requests)
-        assert (await session.status(job.request_id)).state is State.EXPIRED
-        assert len(wire.requests) == seen
         with pytest.raises(Expired):
             await session.download(job.request_id)
 
@@ -242,6 +239,84 @@ async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expi
         asked = await session.status(job.request_id)
         assert asked.state is state
         assert asked.video_url == (CLIP if state is State.COMPLETED else None)
+
+
+OUT_OF_REACH = [
+    says(503),
+    says(403, {"error": "Forbidden"}),
+    says(429),
+    breaks,
+    says(200, ["no", "object"]),
+]
+
+
+def _gone_with_history(history: Answerer) -> Answerer:
+    def answer(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        return history(request) if "request-history" in request.url.path else _history(None)(request)
+
+    return answer
+
+
+@pytest.mark.parametrize("history", OUT_OF_REACH)
+async def test_a_history_that_cannot_be_asked_leaves_the_job_as_it_is_until_it_answers(
+    history: Answerer, ledger_url: str, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url)
+    opened, wire = wired(settings, _gone_with_history(history))
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        asked = await session.status(job.request_id)
+        assert (asked.state, asked.error) == (State.QUEUED, None)
+        assert "history could not be asked" in asked.warnings[-1]
+        with pytest.raises(NotReady):
+            await session.download(job.request_id)
+        assert (await on_record(session, job)).state is State.QUEUED
+        wire.answer = _history({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP})
+        found = await session.status(job.request_id)
+        assert (found.state, found.video_url) == (State.COMPLETED, CLIP)
+
+
+async def test_a_person_who_asks_for_an_expired_job_has_it_asked_for_again(ledger_url: str, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url, HAILUO_MCP_MIN_POLL_SECONDS="60")
+    opened, wire = wired(settings, _history(None))
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        assert (await session.status(job.request_id, 45)).state is State.EXPIRED
+        wire.answer = breaks
+        seen = len(wire.requests)
+        assert (await session.status(job.request_id)).warnings == ()
+        assert len(wire.requests) == seen, "it was asked for a moment ago"
+        await age(session, job, timedelta(seconds=61))
+        still = await session.status(job.request_id)
+        assert still.state is State.EXPIRED
+        assert "asked for again, without an answer" in still.warnings[-1]
+        wire.answer = _history({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP})
+        found = await session.status(job.request_id, 45)
+        assert (found.state, found.video_url, found.error) == (State.COMPLETED, CLIP, None)
+        assert (await on_record(session, job)).state is State.COMPLETED
+
+
+async def test_a_download_of_an_expired_job_asks_for_it_again_too(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    sandbox = wire.answer
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        wire.answer = _history(None)
+        with pytest.raises(Expired):
+            await session.download(job.request_id)
+        wire.answer = sandbox
+        saved, path = await session.download(job.request_id)
+        assert (saved.state, path.is_file()) == (State.COMPLETED, True)
+
+
+async def test_an_unknown_id_whose_history_cannot_be_asked_is_not_called_unknown(tmp_path: Path) -> None:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), _gone_with_history(says(503)))
+    async with opened as session:
+        with pytest.raises(GatewayError):
+            await session.status(f"{FAST_02}/r-1")
 
 
 # --- lost submissions -----------------------------------------------------------------------------------------------
@@ -547,6 +622,10 @@ async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_comp
     async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         await session.ledger.change(job.id, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
+        for out_of_reach in (says(503), _gone_with_history(says(503))):
+            wire.answer = out_of_reach
+            with pytest.raises(GatewayError):
+                await session.download(job.request_id)
         wire.answer = GONE
         with pytest.raises(Expired):
             await session.download(job.request_id)

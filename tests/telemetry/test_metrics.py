@@ -95,7 +95,7 @@ def test_an_end_is_counted_once(meter: Meter) -> None:
     job = _job()
     expired = job.mark_expired(Problem(code="expired", message="gone"))
     count_transition(job, expired, meter.metrics)
-    found = expired.apply_observation(Observation(state=State.COMPLETED), from_history=True)
+    found = expired.apply_observation(Observation(state=State.COMPLETED))
     count_transition(expired, found, meter.metrics)
     count_transition(found, found.saved("/clips/a.mp4"), meter.metrics)
     counted = {about["hailuo_mcp.state"]: count for about, count in meter.read("transitions")}

@@ -4,7 +4,7 @@ for `docs/capacity.md`."""
 from datetime import timedelta
 
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.gateways import GATEWAYS, client
+from hailuo_mcp.gateways import GATEWAYS, exchange
 from hailuo_mcp.ledger.postgres import database
 from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.worker import WorkerLimits
@@ -89,7 +89,7 @@ def load() -> str:
 def limits() -> str:
     listening = 1
     rows = [
-        ("requests to one gateway at once, a server and account", str(client.CONNECTIONS)),
+        ("requests to one gateway at once, a server and account", str(exchange.CONNECTIONS)),
         ("steps of the worker at once, a server", str(WORKER.at_once)),
         ("steps a second, a server", f"{WORKER.at_once / LOOK_TAKES_SECONDS:.0f}"),
         ("connections to PostgreSQL, a server", str(database.POOL_SIZE + listening)),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hailuo_mcp.core.errors import InvalidInput, Problem
 
@@ -20,6 +20,8 @@ IN_PROCESS = "sandbox"
 FRESH_POLL = timedelta(seconds=15)
 """A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
 nothing."""
+PLAUSIBLE_MAX = 1e6
+"""Dollars that a clip costs, or seconds that it takes."""
 
 
 def utc_now() -> datetime:
@@ -106,6 +108,12 @@ class Observation(BaseModel):
     took_seconds: float | None = None
     """Time from submission to completion, where the gateway reports it."""
     sandbox: bool = False
+
+    @field_validator("cost_usd", "took_seconds")
+    @classmethod
+    def _plausible(cls, value: float | None) -> float | None:
+        """A figure that no clip can have is unknown."""
+        return value if value is not None and 0 <= value <= PLAUSIBLE_MAX else None
 
 
 class Job(BaseModel):

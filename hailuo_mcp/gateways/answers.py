@@ -1,6 +1,8 @@
 """Reading values from a gateway's JSON, which may hold anything: each function takes what it is given and returns what
 it is sure of."""
 
+import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -8,6 +10,29 @@ from typing import Any, cast
 NESTING_MAX = 5
 """How deep a response is searched: none is known that needs more than three levels."""
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
+_DIGITS_MAX = 300
+"""A number with more digits fits no float."""
+_ELEMENTS_MAX = 500_000
+"""A response with more elements would take many times its own size in memory."""
+
+
+def parse_json(raw: str | bytes | bytearray) -> Any:
+    """The value of a response; None if it is not JSON. A number in it that no float holds is None, and does not spoil
+    the rest."""
+    if (raw.count(",") if isinstance(raw, str) else raw.count(b",")) > _ELEMENTS_MAX:
+        return None
+    try:
+        return json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _int(text: str) -> int | None:
+    return int(text) if len(text) <= _DIGITS_MAX else None
+
+
+def _float(text: str) -> float | None:
+    return parsed if math.isfinite(parsed := float(text)) else None
 
 
 def number(value: object) -> float | None:
@@ -16,7 +41,7 @@ def number(value: object) -> float | None:
         return None
     try:
         parsed = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return parsed if 0 <= parsed < float("inf") else None
 

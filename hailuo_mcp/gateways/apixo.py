@@ -1,6 +1,5 @@
 """APIXO, through `generateTask` and `statusTask`. Errors come under HTTP 200: the code in the body counts."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
@@ -13,7 +12,7 @@ from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
 from hailuo_mcp.core.rules import Forbid
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_json
 from hailuo_mcp.gateways.client import Request, Response
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
@@ -139,12 +138,7 @@ class Apixo(Gateway):
 
 def _result_url(result: object) -> str | None:
     """`resultJson` is JSON inside a JSON string."""
-    if isinstance(result, str):
-        try:
-            result = json.loads(result)
-        except (ValueError, RecursionError):
-            return None
-    return link_in(mapping(result).get("resultUrls"))
+    return link_in(mapping(parse_json(result) if isinstance(result, str) else result).get("resultUrls"))
 
 
 def _took_seconds(data: Mapping[str, Any]) -> float | None:

@@ -32,7 +32,7 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.answers import NESTING_MAX, link_in, mapping, number, sequence, text_in
+from hailuo_mcp.gateways.answers import NESTING_MAX, link_in, mapping, number, parse_json, sequence, text_in
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.refusals import ERRORS, REFUSALS, is_content_block, is_failed_job
@@ -46,6 +46,7 @@ __all__ = [
     "link_in",
     "mapping",
     "number",
+    "parse_json",
     "sequence",
 ]
 
@@ -216,7 +217,17 @@ class Gateway(ABC):
             HailuoError: it was certainly refused, or never sent: `charged` is "no".
             Unconfirmed: the job may have been created.
         """
-        response = await self.client.send_once(self.submit_request(spec), seconds, self.submission_status_of)
+        request = self.submit_request(spec)
+        try:
+            response = await self.client.send_once(request, seconds, self.submission_status_of)
+            return self._submission(response)
+        except HailuoError:
+            raise
+        except Exception as error:  # of any kind: a submission that was sent must not look refused
+            log.error("%s: the response to a submission cannot be read", self.title, exc_info=error)
+            raise Unconfirmed(f"{self.title} answered the submission in a way that cannot be read.") from None
+
+    def _submission(self, response: Response) -> Submission:
         status = self.submission_status_of(response)
         body = mapping(response.body)
         if status in REFUSALS and not is_failed_job(status, body):
@@ -228,6 +239,20 @@ class Gateway(ABC):
             except InvalidInput:
                 log.warning("%s answered a submission with an id that cannot be polled", self.title)
         raise Unconfirmed(f"{self.title} answered the submission with status {status} and no usable job id.")
+
+    async def observe(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        """The state of a job, whatever the response to the poll holds.
+
+        Raises:
+            UnknownRequest, HailuoError: as `poll`.
+        """
+        try:
+            return await self.poll(model, remote_id)
+        except HailuoError:
+            raise
+        except Exception as error:  # of any kind: it says nothing about the job
+            log.error("%s: the response to a poll cannot be read", self.title, exc_info=error)
+            raise GatewayError(f"{self.title} answered in a way that cannot be read.") from None
 
     async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
         """Send a GET, with retries, and return the JSON object that it responds with, and the response.

@@ -221,7 +221,7 @@ class GatewayClient:
         import stamina  # start-up time: only a failed request needs it
 
         def should_retry(error: Exception) -> bool | float:
-            if isinstance(error, RetryLater) and error.wait is not None:
+            if isinstance(error, RetryLater) and error.wait:
                 in_time = error.wait <= self.retry.rate_limit_wait_max and anyio.current_time() + error.wait < ends
                 return error.wait if in_time else False
             return isinstance(error, retried)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hailuo_mcp.gateways.answers import parse_json
 from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Exchange:
                         raw += chunk
                         if len(raw) > self._limits.response_bytes:
                             raise ResponseTooLarge
-                    response = Response(http.status_code, http.headers, _json_in(raw))
+                    response = Response(http.status_code, http.headers, parse_json(raw))
         except ResponseTooLarge:
             raise
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
@@ -180,10 +181,3 @@ class Exchange:
                 follow_redirects=False,
             )
         return self._http
-
-
-def _json_in(raw: bytearray) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +12,13 @@ from email.utils import parsedate_to_datetime
 import anyio
 
 log = logging.getLogger(__name__)
+
+PAUSE_MAX = 120.0
+"""The longest that requests of an account are held back, whatever a header says or how many were sent before."""
+
+
+_EPOCH_FROM, _EPOCH_MILLISECONDS_FROM = 1e9, 1e11
+"""Larger numbers are no durations: they count from 1970."""
 
 
 class RateLimit:
@@ -26,20 +34,27 @@ class RateLimit:
 
     @property
     def retry_after(self) -> float:
-        """Seconds until the next poll may be sent; 0 if it may be sent now."""
-        allowance = (self._burst - 1) * self._interval
-        return max(0.0, max(self._paused_until, self._booked_until - allowance) - anyio.current_time())
+        """Seconds until the next poll may be sent, at most `PAUSE_MAX`; 0 if it may be sent now."""
+        return max(0.0, max(self._paused_until, self._booked_until - self._allowance) - anyio.current_time())
+
+    @property
+    def _allowance(self) -> float:
+        return (self._burst - 1) * self._interval
 
     def book(self) -> float:
         """Count a request, and return how many seconds it should wait."""
-        wait = self.retry_after
-        self._booked_until = max(self._booked_until, anyio.current_time()) + self._interval
+        wait, now = self.retry_after, anyio.current_time()
+        latest = now + self._allowance + PAUSE_MAX  # submissions are counted without waiting, however many come
+        self._booked_until = min(max(self._booked_until, now) + self._interval, latest)
         return wait
 
     def back_off(self, seconds: float | None) -> None:
         """Pause after a 429, for one interval of the documented rate if the response does not say how long."""
         now = anyio.current_time()
-        self._paused_until = max(self._paused_until, now + self._interval) if seconds is None else now + seconds
+        if seconds is None:
+            self._paused_until = max(self._paused_until, now + self._interval)
+        else:
+            self._paused_until = now + min(seconds, PAUSE_MAX)
 
 
 class RateLimits:
@@ -64,33 +79,46 @@ class RateLimits:
 
 
 def parse_retry_after(headers: Mapping[str, str], *reset_headers: str) -> float | None:
-    """Seconds to wait, from `Retry-After` (seconds or a date) or a gateway's own reset header (a date in UTC, or epoch
-    seconds or milliseconds); None if there is none."""
-    now = datetime.now(UTC)
+    """Seconds to wait, at most `PAUSE_MAX`, from `Retry-After` (seconds or a date) or a gateway's own reset header (a
+    date in UTC, or epoch seconds or milliseconds); None if there is none.
+
+    A moment is taken relative to the response's own `Date`, since either clock may be wrong."""
     for name in ("retry-after", *reset_headers):
         value = headers.get(name, "").strip()
         if not value:
             continue
-        try:
-            number = float(value)
-        except ValueError:
-            moment = _parse_date(value)
-            if moment is not None:
-                return max(0.0, (moment - now).total_seconds())
-        else:
-            if math.isfinite(number):
-                number = number / 1000 if number > 1e11 else number
-                return max(0.0, number - now.timestamp() if number > 1e9 else number)
+        seconds = _seconds(value, headers)
+        if seconds is not None:
+            return min(max(0.0, seconds), PAUSE_MAX)
         log.warning("header %s has an unknown format", name)
     return None
 
 
-def _parse_date(value: str) -> datetime | None:
-    """An ISO 8601 or HTTP date; in UTC if it names no time zone."""
+def _seconds(value: str, headers: Mapping[str, str]) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        moment = _epoch(value)
+        return None if moment is None else moment - _now(headers)
+    if not math.isfinite(number):
+        return None
+    if number > _EPOCH_MILLISECONDS_FROM:
+        number /= 1000
+    return number - _now(headers) if number > _EPOCH_FROM else number
+
+
+def _now(headers: Mapping[str, str]) -> float:
+    """The time of a response, by its sender's clock where it says so."""
+    sent = _epoch(headers.get("date", "").strip())
+    return time.time() if sent is None else sent
+
+
+def _epoch(text: str) -> float | None:
+    """The epoch seconds of an ISO 8601 or HTTP date; in UTC if it names no time zone."""
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            moment = parse(value.removesuffix(" UTC"))
+            moment = parse(text.removesuffix(" UTC"))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
             continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None

@@ -3,7 +3,6 @@
 The pages also print a synchronous `/v1/{slug}`, which blocks for the whole generation: not used.
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +34,16 @@ from hailuo_mcp.core.parameters import (
 )
 from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.base import NESTING_MAX, Gateway, is_content_block, link_in, mapping, number, sequence
+from hailuo_mcp.gateways.base import (
+    NESTING_MAX,
+    Gateway,
+    is_content_block,
+    link_in,
+    mapping,
+    number,
+    parse_json,
+    sequence,
+)
 from hailuo_mcp.gateways.client import Request, Response, deadline
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
 
@@ -321,11 +329,7 @@ def _row_time(row: Mapping[str, Any]) -> datetime | None:
 def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     """Whether a row has this request body. Null equals absent: a history may leave nulls out."""
     body = row.get("request_body")
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return False
+    body = parse_json(body) if isinstance(body, str) else body
     return bool(sent) and _without_nulls(mapping(body)) == _without_nulls(sent)
 
 

@@ -126,7 +126,7 @@ class Poller:
             return job.warned(f"{job.model} is in no catalog now, so its gateway cannot be asked; put its entry back.")
         try:
             with gateway_span(gateway.name, "poll", job.model):
-                seen = await gateway.poll(model, job.remote_id)
+                seen = await gateway.observe(model, job.remote_id)
         except UnknownRequest:
             return await self._not_found(gateway, job)
         return await self._write(job, seen)
@@ -143,7 +143,7 @@ class Poller:
             raise UnknownRequest(f"There is no job {job.request_id}.")
         try:
             with gateway_span(gateway.name, "poll", job.model):
-                seen = await gateway.poll(model, job.remote_id)
+                seen = await gateway.observe(model, job.remote_id)
         except UnknownRequest:
             seen = await self._recall(gateway, job)
             if seen is None:
@@ -260,7 +260,7 @@ class Poller:
             seen, trouble = None, None
             try:
                 with gateway_span(gateway.name, "poll", job.model):
-                    seen = await gateway.poll(model, job.remote_id)
+                    seen = await gateway.observe(model, job.remote_id)
             except UnknownRequest:
                 pass
             except HailuoError as error:

@@ -114,6 +114,22 @@ async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
     assert len(script.requests) == 1
 
 
+@pytest.mark.parametrize("said", ["86400", "86400000", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_no_429_holds_an_account_back_for_more_than_two_minutes(said: str) -> None:
+    gateway, _ = connect("segmind", says(429, None, {"retry-after": said}))
+    with pytest.raises(RateLimited) as limited:
+        await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
+    assert 119 < gateway.retry_after <= 120
+    assert "Wait 120 s" in limited.value.problem.hint
+
+
+async def test_however_many_submissions_hold_no_poll_back_for_more_than_two_minutes() -> None:
+    limit = RateLimits(20, max_accounts=1).of({})
+    for _ in range(1000):
+        limit.book()
+    assert 119 < limit.retry_after <= 120
+
+
 async def test_rate_limits_are_kept_for_the_accounts_used_last() -> None:
     limits = RateLimits(None, max_accounts=2)
     for key in ("one", "two"):

@@ -271,7 +271,7 @@ async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection
     client = GatewayClient("Gateway")
     async with listening(silent) as url:
         with pytest.raises(Unconfirmed, match="did not answer"):
-            await client.send_once(Request("POST", url, body={}), 0.2)
+            await client.send_once(Request("POST", url, body={}), 1)
         released.set()
         await client.close()
     with pytest.raises(NetworkError) as refused:

@@ -22,6 +22,11 @@ RESET = "x-rate-limit-reset-at-utc"
         ({"retry-after": "", RESET: "9"}, 9, 9),
         ({"retry-after": "nan", RESET: "9"}, 9, 9),
         ({RESET: "1000000001"}, 0, 0),
+        ({"retry-after": "86400"}, 120, 120),
+        ({"retry-after": "30000"}, 120, 120),
+        ({"retry-after": "1e308"}, 120, 120),
+        ({RESET: "9999-12-31T23:59:59Z"}, 120, 120),
+        ({RESET: "0001-01-01T00:00:00+14:00"}, 0, 0),
     ],
 )
 def test_a_wait_is_read_in_seconds(headers: dict[str, str], low: float, high: float) -> None:
@@ -52,8 +57,26 @@ def test_a_wait_is_read_from_a_date_in_any_usual_format(write: Callable[[datetim
 
 
 @pytest.mark.parametrize(
-    "value", ["", "soon", "inf", "-inf", "nan", "2026-99-99T00:00:00Z", "Mon, 99 Foo", "٣ seconds"]
+    "value", ["", "soon", "9" * 400, "inf", "-inf", "nan", "2026-99-99T00:00:00Z", "Mon, 99 Foo", "٣ seconds"]
 )
 def test_a_wait_in_an_unknown_format_is_none(value: str) -> None:
     assert parse_retry_after({"retry-after": value, RESET: value}, RESET) is None
     assert parse_retry_after({}, RESET) is None
+
+
+@pytest.mark.parametrize("off", [timedelta(days=-400), timedelta(hours=-3), timedelta(hours=5), timedelta(days=4000)])
+@pytest.mark.parametrize("write", FORMS)
+def test_a_moment_is_relative_to_the_date_of_the_response(write: Callable[[datetime], str], off: timedelta) -> None:
+    sent = datetime.now(UTC) + off  # either clock is wrong by this much
+    headers = {"date": format_datetime(sent, usegmt=True), RESET: write(sent + timedelta(seconds=60))}
+    wait = parse_retry_after(headers, RESET)
+    assert wait is not None
+    assert 57 < wait <= 62
+
+
+def test_a_duration_does_not_depend_on_the_date_and_a_date_in_an_unknown_format_is_not_used() -> None:
+    assert parse_retry_after({"date": "Wed, 21 Oct 2015 07:28:00 GMT", "retry-after": "7"}) == 7
+    now = datetime.now(UTC) + timedelta(seconds=60)
+    wait = parse_retry_after({"date": "yesterday", "retry-after": format_datetime(now, usegmt=True)})
+    assert wait is not None
+    assert 57 < wait <= 61

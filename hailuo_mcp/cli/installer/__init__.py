@@ -9,7 +9,8 @@ from hailuo_mcp.cli.installer.change import ConfigChange, install, snippet, unin
 from hailuo_mcp.cli.installer.config_file import ConfigError
 from hailuo_mcp.cli.installer.detect import DetectedConfig, Entry, detect, detect_all
 from hailuo_mcp.cli.installer.entry import NAME, InstallSpec, may_be_shown
-from hailuo_mcp.cli.installer.hosts import HOSTS, Host, KeyStorage, Place, Scope, find_host
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place, Scope
+from hailuo_mcp.cli.installer.known_hosts import HOSTS, find_host
 from hailuo_mcp.cli.installer.launcher import Launcher, find_launcher
 from hailuo_mcp.cli.installer.machine import Machine
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hailuo_mcp.cli.installer import config_file, jsonc, toml
+from hailuo_mcp.cli.installer import config_file, jsonc, toml, yaml
 from hailuo_mcp.cli.installer.config_file import PRIVATE, ConfigError, ConfigFile
 from hailuo_mcp.cli.installer.detect import is_ours, parse, parse_text, servers_in
 from hailuo_mcp.cli.installer.diff import masked_diff
@@ -75,7 +75,7 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
     entry, inputs = new_entry(host, place, spec), new_inputs(place, spec)
     target = entry if current is None else merged(host, place, spec, current, entry)
     edits, text = _edited(host, file, data, with_entry(host, data, spec.name, target, inputs))
-    mode = _mode(file, place, spec, current)
+    mode = _mode(host, file, place, spec, current)
     changes = tuple(describe(host, spec.name, data, edit) for edit in edits)
     if file.mode is not None and mode not in (None, file.mode):
         changes += ("the file is made readable by you alone",)
@@ -123,7 +123,7 @@ def snippet(host: Host, place: Place, spec: InstallSpec) -> str:
 
 def apply_edits(host: Host, text: str, edits: Sequence[Edit]) -> str:
     """Raises ValueError or LookupError where the text has no room for one of them."""
-    editor = toml if host.format == "toml" else jsonc
+    editor = toml if host.format == "toml" else yaml if host.format == "yaml" else jsonc
     for edit in edits:
         text = editor.drop(text, edit.path) if edit.drops else editor.put(text, edit.path, edit.value)
     return text
@@ -164,7 +164,7 @@ def _with_new_entry(
 
 def _current_entry(host: Host, data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     entry = servers_in(host, data).get(name)
-    if entry is not None and not is_ours(entry):
+    if entry is not None and not is_ours(host, entry):
         raise ConfigError(
             f"the server {name!r} in {host.title}'s configuration is another one",
             "Choose another name with --name, or remove it there.",
@@ -186,9 +186,9 @@ def _before_install(
     return backup if is_unchanged else None
 
 
-def _mode(file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None) -> int | None:
+def _mode(host: Host, file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None) -> int | None:
     """Private if the file holds keys of ours."""
     if place.key_storage is not KeyStorage.IN_FILE:
         return None
-    has_keys = bool(spec.keys) or any(v.endswith("_API_KEY") for v in as_object((current or {}).get("env")) or ())
+    has_keys = bool(spec.keys) or any(v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ())
     return PRIVATE if has_keys or file.raw is None else None

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from hailuo_mcp.cli.installer import jsonc, toml
+from hailuo_mcp.cli.installer import jsonc, toml, yaml
 from hailuo_mcp.cli.installer.config_file import ConfigError, ConfigFile, read
 from hailuo_mcp.cli.installer.entry import NAME
-from hailuo_mcp.cli.installer.hosts import HOSTS, Host, Place
+from hailuo_mcp.cli.installer.hosts import Host, Place
+from hailuo_mcp.cli.installer.known_hosts import HOSTS
 from hailuo_mcp.cli.installer.machine import Machine
 from hailuo_mcp.cli.installer.values import as_list, as_object
 
@@ -58,7 +59,7 @@ def detect(host: Host, place: Place) -> DetectedConfig:
         servers = servers_in(host, parse(host, read(place.path)))
     except ConfigError as error:
         return DetectedConfig(host, place, is_here, exists, problem=str(error))
-    entries = (_entry(name, value) for name, server in servers.items() if (value := as_object(server)) is not None)
+    entries = (_entry(host, name, value) for name, server in servers.items() if (value := as_object(server)) is not None)
     return DetectedConfig(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
 
 
@@ -71,7 +72,7 @@ def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
     try:
         return parse_text(host, text)
     except ValueError as error:
-        kind = {"json": "JSON", "jsonc": "JSON with comments", "toml": "TOML"}[host.format]
+        kind = {"json": "JSON", "jsonc": "JSON with comments", "toml": "TOML", "yaml": "YAML"}[host.format]
         raise ConfigError(
             f"{file.path} is not the {kind} that {host.title} reads: {error}",
             "The file was left as it is. Correct it, or paste what --print prints.",
@@ -80,7 +81,13 @@ def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
 
 def parse_text(host: Host, text: str) -> dict[str, Any]:
     """Raises ValueError."""
-    return toml.parse(text) if host.format == "toml" else jsonc.parse(text, comments=host.format == "jsonc")
+    match host.format:
+        case "toml":
+            return toml.parse(text)
+        case "yaml":
+            return yaml.parse(text)
+        case _:
+            return jsonc.parse(text, comments=host.format == "jsonc")
 
 
 def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,17 +103,19 @@ def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:
     return servers
 
 
-def is_ours(value: Any) -> bool:
+def is_ours(host: Host, value: Any) -> bool:
     """Whether an entry starts this server, by any launcher."""
     entry = as_object(value)
-    return entry is not None and _entry("", entry).is_ours
+    return entry is not None and _entry(host, "", entry).is_ours
 
 
-def _entry(name: str, value: Mapping[str, Any]) -> Entry:
-    command = str(value.get("command", ""))
-    args = tuple(str(arg) for arg in as_list(value.get("args")) or ())
-    passed_on = [str((as_object(v) or {"name": v}).get("name")) for v in as_list(value.get("env_vars")) or ()]
-    variables = (*passed_on, *(as_object(value.get("env")) or ()))
+def _entry(host: Host, name: str, value: Mapping[str, Any]) -> Entry:
+    shape = host.shape
+    words = as_list(value.get(shape.command)) or [value.get(shape.command, "")]
+    command = str(words[0])
+    args = tuple(str(arg) for arg in (*words[1:], *(as_list(value.get(shape.args or "")) or ())))
+    passed_on = [str((as_object(v) or {"name": v}).get("name")) for v in as_list(value.get(shape.forwarded)) or ()]
+    variables = (*passed_on, *(as_object(value.get(shape.env)) or ()))
     # Also the last part of a Windows path when this runs elsewhere.
     program = PurePath(command.replace("\\", "/")).stem
     ours = program in _PROGRAM_NAMES or any(mark in arg for arg in args for mark in _PROGRAM_NAMES)

@@ -63,15 +63,16 @@ def merged(
     result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
     for key in host.extra_when_fetched.keys() & current.keys():
         result[key] = current[key]
-    if (passed_on := as_list(current.get("env_vars"))) is not None:
-        missing = [v for v in entry.get("env_vars", ()) if v not in passed_on and {"name": v} not in passed_on]
-        result["env_vars"] = [*passed_on, *missing]
-    if env := as_object(current.get("env")):
+    forwarded, own = host.shape.forwarded, host.shape.env
+    if (passed_on := as_list(current.get(forwarded))) is not None:
+        missing = [v for v in entry.get(forwarded, ()) if v not in passed_on and {"name": v} not in passed_on]
+        result[forwarded] = [*passed_on, *missing]
+    if env := as_object(current.get(own)):
         unwanted = set(spec.without)
         if place.key_storage is KeyStorage.FORWARDED:
             unwanted |= spec.keys.keys()
-        variables = {**env, **entry.get("env", {})}
-        result["env"] = {variable: value for variable, value in variables.items() if variable not in unwanted}
+        variables = {**env, **entry.get(own, {})}
+        result[own] = {variable: value for variable, value in variables.items() if variable not in unwanted}
     return result
 
 
@@ -110,7 +111,7 @@ def describe(host: Host, name: str, data: Mapping[str, Any], edit: Edit) -> str:
     if before is None:
         return f"{where} is added"
     old, new = str(before), str(edit.value)
-    if "env" in edit.path:
+    if host.shape.env in edit.path:
         variable = str(edit.path[-1])
         old, new = (value if may_be_shown(variable, value) else MASK for value in (old, new))
     return f"{where} was {old} and becomes {new}"

@@ -28,17 +28,24 @@ class InstallSpec:
 
 
 def new_entry(host: Host, place: Place, spec: InstallSpec) -> dict[str, Any]:
-    entry: dict[str, Any] = {**host.extra, "command": spec.launcher.command, "args": list(spec.launcher.args)}
+    entry: dict[str, Any] = {**host.extra, **command_parts(host, spec.launcher)}
     if spec.launcher.fetches:
         entry |= host.extra_when_fetched
     variables: dict[str, str] = {}
     if place.key_storage is not KeyStorage.FORWARDED:
-        variables = {variable: _value(place, spec, variable) for variable in spec.keys}
+        variables = {variable: _value(host, place, spec, variable) for variable in spec.keys}
     elif spec.keys:
-        entry["env_vars"] = list(spec.keys)
+        entry[host.shape.forwarded] = list(spec.keys)
     if variables := variables | dict(spec.settings):
-        entry["env"] = variables
+        entry[host.shape.env] = variables
     return entry
+
+
+def command_parts(host: Host, launcher: Launcher) -> dict[str, Any]:
+    """The program and its arguments, as this host writes them."""
+    if host.shape.args is None:
+        return {host.shape.command: [launcher.command, *launcher.args]}
+    return {host.shape.command: launcher.command, host.shape.args: list(launcher.args)}
 
 
 def new_inputs(place: Place, spec: InstallSpec) -> list[dict[str, Any]]:
@@ -55,13 +62,10 @@ def _input_id(name: str, variable: str) -> str:
     return f"{name}-{variable.lower().replace('_', '-')}"
 
 
-def _value(place: Place, spec: InstallSpec, variable: str) -> str:
+def _value(host: Host, place: Place, spec: InstallSpec, variable: str) -> str:
     match place.key_storage:
-        case KeyStorage.CLAUDE_REFERENCE:
-            # With a default: otherwise, an unset variable would arrive as the text of the reference.
-            return f"${{{variable}:-}}"
-        case KeyStorage.CURSOR_REFERENCE:
-            return f"${{env:{variable}}}"
+        case KeyStorage.REFERENCE | KeyStorage.SHARED_REFERENCE:
+            return host.shape.reference.format(variable=variable)
         case KeyStorage.PROMPTED:
             return f"${{input:{_input_id(spec.name, variable)}}}"
         case _:
@@ -70,7 +74,7 @@ def _value(place: Place, spec: InstallSpec, variable: str) -> str:
 
 def may_be_shown(variable: str, value: str) -> bool:
     """Whether a variable's value may be shown: references and our own settings may, keys and possible keys may not."""
-    if value.startswith("${") or value == "":
+    if value.startswith(("${", "{env:", f"${variable}")) or value == "":
         return True
     harmless = variable.startswith("HAILUO_MCP_") and "TOKEN" not in variable
     return (harmless or variable.endswith("_URL")) and not any(mark in value for mark in "@?")

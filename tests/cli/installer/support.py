@@ -1,9 +1,13 @@
 """Shared by the tests of the installer: an entry to install, and realistic configurations."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
+from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place, jsonc, toml, yaml
+from hailuo_mcp.cli.installer.values import Key
 
 KEY = "sg_a-real-looking-key"
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
@@ -11,6 +15,21 @@ SPEC = InstallSpec(
     LAUNCHER, keys={"SEGMIND_API_KEY": SecretStr(KEY)}, settings={"HAILUO_MCP_OUTPUT_DIR": "/home/you/Vidéos/海螺"}
 )
 PLACES = [(host.name, place.scope) for host in installer.HOSTS for place in host.places()]
+
+
+def put(host: Host, text: str, path: Sequence[Key], value: Any) -> str:
+    """As another program would change the file."""
+    return {"toml": toml.put, "yaml": yaml.put}.get(host.format, jsonc.put)(text, path, value)
+
+
+def parsed(host: Host, text: str) -> dict[str, Any]:
+    return {"toml": toml.parse, "yaml": yaml.parse}.get(host.format, jsonc.parse)(text)
+
+
+def command_of(host: Host, entry: Mapping[str, Any]) -> list[str]:
+    """The program and its arguments."""
+    shape = host.shape
+    return entry[shape.command] if shape.args is None else [entry[shape.command], *entry[shape.args]]
 
 
 def place_of(name: str, scope: str, machine: Machine) -> tuple[Host, Place]:
@@ -76,7 +95,69 @@ env = { TOKEN = "ctx_someone-elses" }
 [projects."/home/you/film"]
 trust_level = "trusted"
 """
+GEMINI = """{
+  "theme": "GitHub", // dark
+  "mcpServers": { "github": { "httpUrl": "https://api.githubcopilot.com/mcp/" } }
+}
+"""
+OPENCODE = """{
+  "$schema": "https://opencode.ai/config.json",
+  "mcp": {
+    "context7": { "type": "remote", "url": "https://mcp.context7.com/mcp", "enabled": true }
+  }
+}
+"""
+ZED = """// Zed settings
+{
+  "theme": "One Dark",
+  "context_servers": {
+    "some-server": { "command": "some-command", "args": [], "env": {} }
+  },
+}
+"""
+GOOSE = """# Goose, on my desk
+GOOSE_PROVIDER: anthropic
+GOOSE_MODEL: claude-sonnet-5
+extensions:
+  # the tools
+  developer:
+    bundled: true
+    enabled: true
+    name: developer
+    timeout: 300
+    type: builtin
+  github:
+    args:
+    - -y
+    - '@modelcontextprotocol/server-github'
+    cmd: npx
+    enabled: false
+    env_keys: []
+    envs:
+      GITHUB_TOKEN: ghp_someone-elses
+    name: github
+    type: stdio
+  # the last one
+
+GOOSE_MODE: approve
+"""
 REAL = {
+    "gemini-cli": [GEMINI, "{}"],
+    "copilot-cli": [DESKTOP, '{"mcpServers":{}}'],
+    "windsurf": [DESKTOP],
+    "cline": [DESKTOP, '{\n  "mcpServers": {}\n}'],
+    "zed": [ZED, "{}"],
+    "goose": [
+        GOOSE,
+        "GOOSE_MODE: auto",
+        "extensions: {}\n",
+        "extensions:\nGOOSE_MODE: auto\n",
+        "extensions:\n    a:\n        cmd: x\n        type: stdio",
+    ],
+    "lm-studio": [DESKTOP],
+    "jetbrains": [DESKTOP, "{}"],
+    "opencode": [OPENCODE, "{}"],
+    "kiro": [DESKTOP],
     "claude-desktop": [DESKTOP, '{"mcpServers":{}}', "{}", '{"mcpServers": {}, "isUsingBuiltInNodeForMcp": true}\n'],
     "claude-code": [CODE, DESKTOP, '{\n  "numStartups": 1\n}'],
     "cursor": [CURSOR, DESKTOP, '{\n  "mcpServers": {\n  }\n}', "// nothing yet\n"],

@@ -14,19 +14,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import ConfigError, Host, Machine, Place, jsonc, toml
+from hailuo_mcp.cli.installer import ConfigError, Machine, Place, jsonc
 from hailuo_mcp.cli.installer.change import check_edited
 from hailuo_mcp.cli.installer.detect import is_ours
-from tests.cli.installer.support import KEY, LAUNCHER, PLACES, REAL, SPEC, VSCODE, place_of
+from hailuo_mcp.cli.installer.entry import command_parts
+from tests.cli.installer.support import KEY, LAUNCHER, PLACES, REAL, SPEC, VSCODE, command_of, parsed, place_of, put
 from tests.cli.installer.test_jsonc import written
 
 FILES_EXAMPLES = 25
 """Each example syncs files to disk, which is slow."""
 CASES = [(name, scope, text) for name, scope in PLACES for text in REAL[name]]
-
-
-def parsed(host: Host, text: str) -> dict[str, Any]:
-    return tomllib.loads(text) if host.format == "toml" else jsonc.parse(text)
 
 
 def save(place: Place, raw: bytes | str) -> None:
@@ -48,8 +45,8 @@ def test_other_servers_stay_and_uninstalling_restores_every_byte(
     assert installer.install(host, place, SPEC).apply() == place.path.with_name(f"{place.path.name}.before-hailuo-mcp")
     after = place.path.read_bytes().removeprefix(bom).decode()
     data = parsed(host, after)
-    assert data[host.servers_key].pop("hailuo")["command"] == LAUNCHER.command
-    assert data[host.servers_key] == before.get(host.servers_key, {})
+    assert command_of(host, data[host.servers_key].pop("hailuo")) == [LAUNCHER.command]
+    assert data[host.servers_key] == (before.get(host.servers_key) or {})
     others = {key: value for key, value in data.items() if key not in (host.servers_key, "inputs")}
     assert others == {key: value for key, value in before.items() if key not in (host.servers_key, "inputs")}
     assert place.path.read_bytes().startswith(bom)
@@ -69,10 +66,9 @@ def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, 
     host, place = place_of(name, scope, machine)
     save(place, text)
     installer.install(host, place, SPEC).apply()
-    other = {"command": "since"}
+    other = {host.shape.command: "since"}
     changed = place.path.read_text()
-    put = toml.put if host.format == "toml" else jsonc.put
-    place.path.write_text(put(changed, (host.servers_key, "since"), other))
+    place.path.write_text(put(host, changed, (host.servers_key, "since"), other))
 
     removal = installer.uninstall(host, place, "hailuo")
     assert removal.action == "removed"
@@ -80,7 +76,7 @@ def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, 
     assert parsed(host, place.path.read_text()) == {
         **({"inputs": []} if name == "vscode" else {}),
         **parsed(host, text),
-        host.servers_key: {**parsed(host, text).get(host.servers_key, {}), "since": other},
+        host.servers_key: {**(parsed(host, text).get(host.servers_key) or {}), "since": other},
     }
     for comment in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
         assert (comment in place.path.read_text()) is (comment in text)
@@ -202,9 +198,8 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     save(place, REAL[name][0])
     installer.install(host, place, SPEC).apply()
     original = place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes()
-    put = toml.put if host.format == "toml" else jsonc.put
-    text = put(place.path.read_text(), (host.servers_key, "hailuo", "disabled"), False)
-    place.path.write_text(put(text, (host.servers_key, "hailuo", "env", "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
+    text = put(host, place.path.read_text(), (host.servers_key, "hailuo", "mine"), False)
+    place.path.write_text(put(host, text, (host.servers_key, "hailuo", host.shape.env, "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
 
     newer = replace(
         SPEC,
@@ -215,20 +210,22 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     change = installer.install(host, place, newer)
     change.apply()
     assert change.action == "updated"
-    assert any("/home/you/.local/bin/hailuo-mcp and becomes /opt/bin/hailuo-mcp" in line for line in change.changes)
+    assert any(LAUNCHER.command in line and "/opt/bin/hailuo-mcp" in line for line in change.changes)
     assert "apx_new" not in change.diff + str(change.changes)
     held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
-    assert (held["command"], held["args"], held["disabled"]) == ("/opt/bin/hailuo-mcp", ["x"], False)
-    assert held["env"]["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
-    assert held["env"]["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
-    assert held["env"]["HAILUO_MCP_SANDBOX"] == "1"
-    assert "APIXO_API_KEY" in (held["env_vars"] if name == "codex" else held["env"])
+    env = held[host.shape.env]
+    assert (command_of(host, held), held["mine"]) == (["/opt/bin/hailuo-mcp", "x"], False)
+    assert env["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
+    assert env["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
+    assert env["HAILUO_MCP_SANDBOX"] == "1"
+    is_forwarded = place.key_storage is installer.KeyStorage.FORWARDED
+    assert "APIXO_API_KEY" in (held[host.shape.forwarded] if is_forwarded else env)
     assert place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes() == original
     assert installer.install(host, place, newer).action == "unchanged"
 
     without = replace(newer, settings={}, without=frozenset({"HAILUO_MCP_SANDBOX"}))
     installer.install(host, place, without).apply()
-    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers_key]["hailuo"]["env"]
+    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers_key]["hailuo"][host.shape.env]
     installer.uninstall(host, place, "hailuo").apply()
     assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
 
@@ -236,6 +233,7 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
 BROKEN = {
     "json": [b'{"mcpServers": {', b"\xff\xfe{\x00}\x00", b"[]", b'{"mcpServers": []}', b'{"mcpServers": null}'],
     "toml": [b"[mcp_servers", b"\xff\xfe", b"mcp_servers = 1", b"a = 1\na = 2"],
+    "yaml": [b"mcpServers: [", b"\xff\xfe", b"mcpServers: 1", b"- a", b"a: b: c"],
 }
 
 
@@ -243,7 +241,7 @@ BROKEN = {
 @pytest.mark.parametrize(("name", "scope"), PLACES)
 def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, does: str) -> None:
     host, place = place_of(name, scope, machine)
-    for raw in BROKEN["toml" if host.format == "toml" else "json"]:
+    for raw in BROKEN[host.format.removesuffix("c")]:
         save(place, raw.replace(b"mcpServers", host.servers_key.encode()))
         held = place.path.read_bytes()
         with pytest.raises(ConfigError):
@@ -266,18 +264,16 @@ def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, n
 @pytest.mark.parametrize(("name", "scope"), PLACES)
 def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
-    put = toml.put if host.format == "toml" else jsonc.put
-    save(place, put("", (host.servers_key, "hailuo"), {"command": "npx", "args": ["hailuo-of-another"]}))
+    other = command_parts(host, installer.Launcher("npx", ("hailuo-of-another",)))
+    save(place, put(host, "", (host.servers_key, "hailuo"), other))
     for plan in (lambda: installer.install(host, place, SPEC), lambda: installer.uninstall(host, place, "hailuo")):
         with pytest.raises(ConfigError, match="another"):
             plan()
     found = installer.detect(host, place)
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
     installer.install(host, place, replace(SPEC, name="hailuo-video")).apply()
-    assert [(entry.name, entry.is_ours) for entry in installer.detect(host, place).entries] == [
-        ("hailuo", False),
-        ("hailuo-video", True),
-    ]
+    entries = installer.detect(host, place).entries
+    assert {(entry.name, entry.is_ours) for entry in entries} == {("hailuo", False), ("hailuo-video", True)}
 
 
 def test_a_read_only_file_is_left_alone(machine: Machine) -> None:
@@ -384,6 +380,7 @@ def test_only_hosts_with_files_on_this_machine_are_detected(machine: Machine) ->
 
 
 def test_entries_are_recognized_by_what_they_start() -> None:
+    host = installer.find_host("claude-desktop")
     ours = [
         {"command": "uvx", "args": ["hailuo-mcp"]},
         {"command": "C:\\Users\\you\\bin\\hailuo-mcp.exe"},
@@ -391,7 +388,7 @@ def test_entries_are_recognized_by_what_they_start() -> None:
         {"command": "/x/uvx", "args": ["--from", "hailuo-mcp[media] @ file:///x.whl", "hailuo-mcp"]},
         {"command": "uv", "args": ["--directory", "/src/hailuo-mcp", "run", "hailuo-mcp"]},
     ]
-    assert all(is_ours(held) for held in ours)
+    assert all(is_ours(host, held) for held in ours)
     theirs: list[Any] = [
         {"command": "npx", "args": ["hailuo"]},
         {"url": "https://x"},
@@ -399,7 +396,7 @@ def test_entries_are_recognized_by_what_they_start() -> None:
         None,
         [],
     ]
-    assert not any(is_ours(held) for held in theirs)
+    assert not any(is_ours(host, held) for held in theirs)
 
 
 def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
@@ -418,12 +415,24 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
         "cursor": ".cursor/mcp.json",
         "vscode": f"{support}/Code/User/mcp.json",
         "codex": ".codex/config.toml",
+        "gemini-cli": ".gemini/settings.json",
+        "copilot-cli": ".copilot/mcp-config.json",
+        "windsurf": ".codeium/windsurf/mcp_config.json",
+        "cline": f"{support}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+        "zed": ".config/zed/settings.json",
+        "goose": ".config/goose/config.yaml",
+        "lm-studio": ".lmstudio/mcp.json",
+        "jetbrains": ".junie/mcp/mcp.json",
+        "opencode": ".config/opencode/opencode.json",
+        "kiro": ".kiro/settings/mcp.json",
     }
     windows = Machine(
         "windows", tmp_path, {"APPDATA": str(tmp_path / "R"), "LOCALAPPDATA": str(tmp_path / "L")}, tmp_path
     )
     assert paths(windows)["claude-desktop"] == "R/Claude/claude_desktop_config.json"
     assert paths(windows)["vscode"] == "R/Code/User/mcp.json"
+    assert paths(windows)["zed"] == "R/Zed/settings.json"
+    assert paths(windows)["goose"] == "R/Block/goose/config/config.yaml"
     (tmp_path / "L" / "Packages" / "Claude_pzs8sxrjxfjjc").mkdir(parents=True)
     assert paths(windows)["claude-desktop"] == (
         "L/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"
@@ -437,6 +446,7 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
     linux = paths(Machine("linux", tmp_path, moved, tmp_path))
     assert linux["vscode"] == "c/Code/User/mcp.json"
     assert linux["codex"] == "x/config.toml"
+    assert linux["goose"] == "c/goose/config.yaml"
     assert linux["claude-code"] == "y/.claude.json"
 
 

@@ -33,9 +33,10 @@ FIND_WINDOW = timedelta(days=7)
 
 
 def is_being_sent(job: Job) -> bool:
-    """Whether the submission may still be under way: no answer yet, and young enough."""
+    """Whether the submission may still be under way: no answer yet, and young enough. One from further in the future
+    than clocks differ was made before the clock was set."""
     age = (utc_now() - job.created_at).total_seconds()
-    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS
+    return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
 
 
 class Poller:
@@ -100,9 +101,8 @@ class Poller:
             job = await self._ledger.get(job_id)
             if job is None or job.is_final or job.remote_id is None:
                 return
-            if job.polled_at:
-                soonest = job.polled_at + timedelta(seconds=self._settings.min_poll_seconds)
-                await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
+            since_poll = job.since_poll(utc_now()).total_seconds()
+            await anyio.sleep(max(0.0, self._settings.min_poll_seconds - since_poll))
             with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
                 await self.advance(job, save=self._settings.auto_download)
         except HailuoError as error:

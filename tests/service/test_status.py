@@ -636,6 +636,7 @@ async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_comp
             wire.answer = out_of_reach
             with pytest.raises(GatewayError):
                 await session.download(job.request_id)
+        await age(session, job, timedelta(minutes=61))
         wire.answer = GONE
         with pytest.raises(Expired):
             await session.download(job.request_id)

@@ -1,11 +1,15 @@
 """All models of all gateways, and which of them the settings make usable; validating calls and choosing a model."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hailuo_mcp.catalog.names import models_named, similar
+from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, is_absent, is_neutral, present, refuse
 from hailuo_mcp.core.caller import key_header
-from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
+from hailuo_mcp.core.errors import InvalidInput, UnknownModel
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
@@ -22,7 +26,12 @@ class Choice:
 
     spec: ModelSpec
     others: tuple[ModelSpec, ...] | None = None
-    """Where no model was named: the other usable models that accept the arguments, in order of preference."""
+    """Where no model was named, or one of several gateways: the other usable models that were meant too and accept the
+    arguments, in order of preference."""
+    asked: str = ""
+    """The name that the caller gave, where it is not the model's id."""
+    ignored: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Neutral values of parameters that the model does not have."""
 
 
 class Catalog:
@@ -56,20 +65,24 @@ class Catalog:
         """The same models under other settings."""
         return Catalog(self.gateways, settings, self.custom)
 
-    def model(self, model_id: object) -> Model:
-        """The usable model of this id.
+    def model(self, name: object) -> Model:
+        """The usable model of this id or name; where several gateways have it, the cheapest.
 
         Raises:
             UnknownModel: there is none, or its key is not set; the hint says which variable, or which ids there are.
         """
-        if isinstance(model_id, str):
-            wanted = model_id.strip().lower()
-            for model in self.usable:
-                if model.id == wanted:
-                    return model
-            if known := next((model for model in self.known if model.id == wanted), None):
-                raise UnknownModel(f"{known.id} is not enabled here.", self._how_to_enable(known))
-        raise UnknownModel(f"There is no model {repr_short(model_id)}.", f"Usable models: {self._usable_ids()}.")
+        return min(self._named(name), key=lambda model: min((price.usd for price in model.prices), default=math.inf))
+
+    def _named(self, name: object) -> tuple[Model, ...]:
+        if not isinstance(name, str):
+            raise UnknownModel(f"There is no model {repr_short(name)}.", f"Usable models: {self._usable_ids()}.")
+        if found := models_named(name, self.known, self.usable):
+            return found
+        if known := models_named(name, self.known, self.known):
+            raise UnknownModel(f"{known[0].id} is not enabled here.", self._how_to_enable(known[0]))
+        close = " or ".join(similar(name, self.usable))
+        hint = f"Usable models: {self._usable_ids()}."
+        raise UnknownModel(f"There is no model {repr_short(name)}.", f"Did you mean {close}? {hint}" if close else hint)
 
     def known_model(self, model_id: str) -> Model | None:
         """Any model of this id, usable or not: jobs of a model that is no longer enabled can still be polled."""
@@ -78,79 +91,81 @@ class Catalog:
     def gateway(self, model: Model) -> type[Gateway]:
         return next(gateway for gateway in self.gateways if gateway.name == gateway_of(model))
 
-    def parse(self, model_id: object, arguments: Mapping[str, Any]) -> Choice:
-        """Validate a call; without a model id, choose the cheapest usable model that accepts the arguments.
+    def parse(self, model_name: object, arguments: Mapping[str, Any]) -> Choice:
+        """Validate a call; without a model, choose the cheapest usable model that accepts the arguments.
 
         Raises:
             UnknownModel, InvalidInput: the hint says what to pass, and which models accept these arguments.
         """
         if not self.usable:
             raise UnknownModel("No model is usable: no gateway key is set.", self.how_to_get_keys())
-        if model_id is None:
-            return self._choose(arguments)
-        model = self.model(model_id)
-        try:
-            return Choice(model.parse(arguments))
-        except InvalidInput as refusal:
-            raise self._with_alternatives(refusal, arguments, model) from None
-
-    def _choose(self, arguments: Mapping[str, Any]) -> Choice:
-        fitting = self._accepting(arguments)
+        given = present(arguments)
+        named = None if is_absent(model_name) else self._named(model_name)
+        fitting = self._accepting(given, named or self.usable)
         if not fitting:
-            raise self._closest_refusal(arguments)
-        spec, *others = sorted(fitting, key=_cheapness)  # a stable sort: equal prices stay in catalog order
-        return Choice(spec, tuple(others))
+            raise self._closest_refusal(given) if named is None else self._refusal_of(given, named)
+        choice, *others = sorted(fitting, key=_cheapness)  # a stable sort: equal prices stay in catalog order
+        asked = str(model_name).strip() if named else ""
+        return replace(
+            choice,
+            others=tuple(other.spec for other in others) if named is None or others else None,
+            asked="" if asked.lower() == choice.spec.id else asked,
+        )
+
+    def _accepting(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> list[Choice]:
+        choices: list[Choice] = []
+        for model in models:
+            with suppress(InvalidInput):
+                choices.append(_accept(model, arguments))
+        return choices
 
     def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
-        """No model accepts the arguments: return the refusal of the model that needs the smallest change. A missing
-        picture weighs more than an unknown argument: a caller without a picture may not have one."""
-        refusals: list[tuple[tuple[int, int], InvalidInput]] = []
-        for model in self.usable:
+        """No model accepts the arguments: name what none of them has, or what the closest does not accept."""
+        names = check_names(arguments, CANONICAL, "no model takes", GENERATE_ARGUMENTS)
+        if names.problems and self._accepting(names.known, self.usable):
+            return refuse(names.problems)
+        closest = self._closest(names.known, self.usable)[1]
+        problem = closest.problem
+        if any(model.id in problem.message for model in self.usable):  # not wrong for every model
+            closest = InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
+        return _joined(refuse(names.problems), closest) if names.problems else closest
+
+    def _refusal_of(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> InvalidInput:
+        """Why the model that was named does not accept the arguments, and which models do."""
+        model, refusal = self._closest(arguments, models)
+        problem = refusal.problem
+        if others := [choice.spec.id for choice in self._accepting(arguments, self.usable)]:
+            more = f"Or take {' or '.join(others)}, which accepts these arguments."
+            return InvalidInput(problem.message, f"{problem.hint} {more}")
+        takers = [
+            f"{name}: {', '.join(other.id for other in self.usable if other.accepts(name)) or 'no usable model'}"
+            for name, value in check_names(arguments, CANONICAL, "").known.items()
+            if not model.accepts(name) and not is_neutral(name, value)
+        ]
+        if not takers:
+            return refusal
+        return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
+
+    def _closest(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> tuple[Model, InvalidInput]:
+        """The model that needs the smallest change, with its refusal; none of them accepts the arguments. A missing
+        image weighs more than an unknown argument: a caller without an image may not have one."""
+        refusals: list[tuple[tuple[int, int], Model, InvalidInput]] = []
+        for model in models:
             try:
-                model.parse(arguments)
+                _accept(model, arguments)
             except InvalidInput as refusal:
                 unknown = sum(not model.accepts(name) for name in arguments)
                 missing = sum(model.is_required(name) and name not in arguments for name in IMAGE_PARAMETERS)
-                refusals.append(((refusal.problem.message.count(";") + missing, unknown), refusal))
-        _, closest = min(refusals, key=lambda pair: pair[0])
-        problem = closest.problem
-        if not any(model.id in problem.message for model in self.usable):
-            return closest  # wrong for every model
-        return InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
-
-    def _accepting(self, arguments: Mapping[str, Any]) -> list[ModelSpec]:
-        specs: list[ModelSpec] = []
-        for model in self.usable:
-            try:
-                specs.append(model.parse(arguments))
-            except InvalidInput:
-                continue
-        return specs
-
-    def _with_alternatives(self, refusal: InvalidInput, arguments: Mapping[str, Any], model: Model) -> HailuoError:
-        others = [spec.id for spec in self._accepting(arguments)]
-        problem = refusal.problem
-        if others:
-            return InvalidInput(
-                problem.message, f"{problem.hint} Or take {' or '.join(others)}, which accepts these arguments."
-            )
-        takers = [
-            f"{name}: {', '.join(other.id for other in self.usable if other.accepts(name)) or 'no usable model'}"
-            for name in arguments
-            if name in CANONICAL and not model.accepts(name)
-        ]
-        return (
-            InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
-            if takers
-            else refusal
-        )
+                refusals.append(((refusal.problem.message.count(";") + missing, unknown), model, refusal))
+        _, model, refusal = min(refusals, key=lambda each: each[0])
+        return model, refusal
 
     @property
     def default_model(self) -> str | None:
         """The model chosen for a prompt alone; where no model accepts that, for a prompt with a picture."""
         for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
-            if fitting := self._accepting(arguments):
-                return min(fitting, key=_cheapness).id
+            if fitting := self._accepting(arguments, self.usable):
+                return min(fitting, key=_cheapness).spec.id
         return None
 
     def max_price(self, gateway: str) -> float:
@@ -179,9 +194,20 @@ class Catalog:
         return f"It needs {variable}{header}, and {where}. Usable now: {self._usable_ids()}."
 
 
-def _cheapness(spec: ModelSpec) -> float:
-    price = spec.price()
-    return price.usd if price else float("inf")
+def _accept(model: Model, arguments: Mapping[str, Any]) -> Choice:
+    """Raises InvalidInput."""
+    ignored = {name: value for name, value in arguments.items() if not model.accepts(name) and is_neutral(name, value)}
+    return Choice(model.parse({n: v for n, v in arguments.items() if n not in ignored}), ignored=ignored)
+
+
+def _cheapness(choice: Choice) -> tuple[float, int]:
+    price = choice.spec.price()
+    return price.usd if price else math.inf, len(choice.ignored)
+
+
+def _joined(first: InvalidInput, second: InvalidInput) -> InvalidInput:
+    one, other = first.problem, second.problem
+    return InvalidInput(f"{one.message}; {other.message}", f"{one.hint} {other.hint}")
 
 
 def gateway_of(model: Model) -> str:

@@ -205,6 +205,11 @@ class Job(BaseModel):
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
 
+    def since_poll(self, now: datetime) -> timedelta:
+        """How long ago its gateway was asked. Never, and by a clock that has been set back since, is long ago."""
+        age = now - self.polled_at if self.polled_at else timedelta.max
+        return age if age >= timedelta(0) else timedelta.max
+
     def accepted(self, remote_id: str, *, retention: timedelta | None, sandbox: bool) -> "Job":
         """The gateway took it. Retention counts from submission, so that `expires_at` errs on the safe side."""
         return self._changed(
@@ -233,7 +238,7 @@ class Job(BaseModel):
         state = State.COMPLETED if found_again else self._forward(seen.state)
         ends_now = state.is_terminal and not self.state.is_terminal
         took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
-        if took is None and ends_now and self.polled_at and now - self.polled_at <= FRESH_POLL:
+        if took is None and ends_now and self.since_poll(now) <= FRESH_POLL and now > self.created_at:
             took = (now - self.created_at).total_seconds()
         return self._changed(
             state=state,

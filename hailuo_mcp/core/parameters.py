@@ -51,6 +51,11 @@ def _whole_number(value: object) -> object:
     return value
 
 
+def boolean(value: object) -> object:
+    """Accept `"true"` and `"False"`, in any letter case."""
+    return {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -69,7 +74,7 @@ AnyResolution = Annotated[Literal["512p", "768p", "1080p"], BeforeValidator(_low
 Mode = Annotated[Literal["standard", "pro"], BeforeValidator(_lower)]
 Routing = Annotated[Literal["auto", "value", "official"], BeforeValidator(_lower)]
 CallbackUrl = Annotated[str, Field(pattern=rf"^https://{_HOST}(/\S*)?(?!\s)$", max_length=URL_MAX)]
-Flag = StrictBool
+Flag = Annotated[StrictBool, BeforeValidator(boolean)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 combinations it does not have, what it costs and how long it takes. The JSON schema, the validation, the request body
 and the tables of the README are derived from that class alone."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, present, refuse
 from hailuo_mcp.core.parameters import (
     CANONICAL,
     IMAGE_PARAMETERS,
@@ -20,10 +19,7 @@ from hailuo_mcp.core.parameters import (
     SendsNull,
 )
 from hailuo_mcp.core.rules import Advice, Forbid, PriceRule, TimeRule
-from hailuo_mcp.core.text import describe, repr_name, repr_short
-
-_SECRET_NAME = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
-"""Names of arguments whose values are never repeated in a message."""
+from hailuo_mcp.core.text import describe, repr_short
 
 
 class ModelSpec(BaseModel):
@@ -55,35 +51,22 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def parse(cls, arguments: Mapping[str, Any]) -> Self:
-        """Validate arguments by canonical name.
+        """Validate arguments by canonical name; null, "" and [] count as not given.
 
         Raises:
             InvalidInput: the message names every wrong value, and the hint says how to correct each.
         """
-        problems: list[tuple[str, str]] = [
-            (f"{name} must not be null", f"pass {name}" if cls.is_required(name) else f"leave {name} out")
-            for name, value in arguments.items()
-            if value is None and name in cls.model_fields and not cls.accepts_null(name)
-        ]
-        spec: Self | None = None
-        # pydantic fails on a lone surrogate in a name before it can report the name as unknown.
-        readable = {name.encode(errors="backslashreplace").decode(): value for name, value in arguments.items()}
+        names = check_names(present(arguments), cls.model_fields, f"{cls.id} does not take", GENERATE_ARGUMENTS)
+        problems = names.problems
         try:
-            spec = cls.model_validate(readable, by_name=True, by_alias=False)
+            spec = cls.model_validate(names.known, by_name=True, by_alias=False)
         except ValidationError as error:
-            null = {name for name, value in arguments.items() if value is None}
-            problems += [
-                cls._explain(e) for e in error.errors(include_url=False) if e["loc"][0] not in null or _is_extra(e)
-            ]
-        else:
-            problems += [
-                (f"{rule} is not available on {cls.id}", rule.fix_hint) for rule in cls.rules if rule.matches(spec)
-            ]
-        if spec is None or problems:
-            hint = "; ".join(dict.fromkeys(fix for _, fix in problems if fix))
-            raise InvalidInput(
-                "; ".join(wrong for wrong, _ in problems), hint[:1].upper() + hint[1:] + "." if hint else None
-            )
+            raise refuse([*problems, *map(cls._explain, error.errors(include_url=False))]) from None
+        problems += [
+            (f"{rule} is not available on {cls.id}", rule.fix_hint) for rule in cls.rules if rule.matches(spec)
+        ]
+        if problems:
+            raise refuse(problems)
         return spec
 
     @classmethod
@@ -94,9 +77,6 @@ class ModelSpec(BaseModel):
         match error["type"]:
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
-            case "extra_forbidden":
-                given = "not shown" if _SECRET_NAME.search(name) else f"given: {given}"
-                return f"{cls.id} does not take {repr_name(name)} ({given})", f"leave {repr_name(name)} out"
             case "string_too_long" if name == "prompt":
                 length = len(error["input"])
                 return f"prompt has {length} characters; at most {PROMPT_MAX} are possible", "shorten the prompt"
@@ -105,10 +85,8 @@ class ModelSpec(BaseModel):
             case "string_pattern_mismatch" if name in IMAGE_PARAMETERS:
                 return (
                     f"{name} must be an http(s) URL for {cls.id}, got {given}",
-                    "put the picture on a web address and pass that",
+                    "put the image on a web address and pass that",
                 )
-            case "string_too_short" if name in IMAGE_PARAMETERS:
-                return f"{name} is empty", f"pass {name} as a URL, a data: URI or a file path"
             case "string_too_long":
                 length = len(error["input"])
                 return f"{name} has {length} characters; that is too many", f"pass a shorter {name}"
@@ -172,8 +150,8 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def full_schema(cls) -> JsonSchema:
-        """JSON Schema 2020-12 with the cross-field rules. `parse` accepts the same values, and in addition numbers as
-        strings and any letter case."""
+        """JSON Schema 2020-12 with the cross-field rules. `parse` accepts the same values, and in addition numbers and
+        booleans as strings, any letter case, and null or an empty value for what is optional."""
         schema: JsonSchema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
@@ -207,7 +185,3 @@ class ModelSpec(BaseModel):
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
         return self.model_dump(mode="json", by_alias=True, exclude=absent)
-
-
-def _is_extra(error: ErrorDetails) -> bool:
-    return error["type"] == "extra_forbidden"

@@ -20,7 +20,7 @@ def repr_short(value: object) -> str:
 
 def repr_name(name: str) -> str:
     """The name of an unknown parameter, short and on one line."""
-    return _plain(name)
+    return _plain(name.encode(errors="backslashreplace").decode())
 
 
 def _plain(text: str) -> str:

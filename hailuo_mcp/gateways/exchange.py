@@ -5,12 +5,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hailuo_mcp.gateways.answers import parse_json
 from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 log = logging.getLogger(__name__)
@@ -96,6 +99,21 @@ class Delivery:
             self.sent = True
 
 
+@cache
+def tls_context() -> "ssl.SSLContext":
+    """For the connections of all clients: reading the certificates takes 30 ms."""
+    import httpx  # start-up time: the first `tools/list` needs no client
+
+    return httpx.create_ssl_context()
+
+
+def prepare_requests() -> None:
+    """Load what the first request would load. It takes 150 ms, and may be done in a thread."""
+    import httpx  # start-up time
+
+    httpx.AsyncHTTPTransport(verify=tls_context())  # imports httpcore
+
+
 class Exchange:
     """One connection pool to a gateway, for all accounts.
 
@@ -175,6 +193,7 @@ class Exchange:
 
             self._http = httpx.AsyncClient(
                 transport=self._transport() if self._transport else None,
+                verify=tls_context(),
                 limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=KEEPALIVE_SECONDS),
                 # Cookies are never stored: one account's must not be sent with the requests of another.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),

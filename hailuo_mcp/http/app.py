@@ -30,7 +30,9 @@ from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
+from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
+from hailuo_mcp.service.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +179,9 @@ async def serve_http(
     def caller(ctx: Context) -> Caller:
         return caller_of(ctx.request, settings.gateways, settings)
 
-    async with open_services(base) as services:
+    async with open_services(base) as services, background_tasks() as tasks:
         server = build_server(services, version, caller)
+        tasks.start_soon(warm_up, server.tools_listed)
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
         beside = http_routes.routes(services, lambda: running.stopping)

@@ -2,7 +2,7 @@
 engines share, and `instrumented` adds spans and metrics. Gateways are not known here: jobs are data.
 """
 
-from hailuo_mcp.ledger.base import ANY_JOB, Budget, Entered, JobPage, Ledger, SubmitPolicy
+from hailuo_mcp.ledger.base import ANY_JOB, DELAY_MAX, Budget, Entered, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.ledger.opening import open_ledger
 
-__all__ = ["ANY_JOB", "Budget", "Entered", "JobPage", "Ledger", "SubmitPolicy", "open_ledger"]
+__all__ = ["ANY_JOB", "DELAY_MAX", "Budget", "Entered", "JobPage", "Ledger", "SubmitPolicy", "open_ledger"]

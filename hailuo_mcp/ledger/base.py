@@ -19,6 +19,11 @@ ANY_JOB = ""
 """Passed to `on_change` listeners in place of a job id when any job may have changed."""
 
 
+DELAY_MAX = timedelta(seconds=120)
+"""No job is due later than this after it is put off, and no lease lasts longer. A moment further in the future was
+written before the clock was set back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Limits per UTC day over all jobs of one tenant at these origins; None is no limit."""
@@ -166,11 +171,13 @@ class Ledger(ABC):
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
         """Take jobs that are due to be polled and that no one else has leased, the longest due first. A lease expires
-        by itself."""
+        by itself. What is due only after `DELAY_MAX` becomes due now, for the next call at the latest.
+        """
 
     @abstractmethod
     async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
-        """Give back a lease; the job is due again at `until`, or never. Does nothing if another owner has the lease."""
+        """Give back a lease; the job is due again at `until`, at most `DELAY_MAX` from now, or never. Does nothing if
+        another owner has the lease."""
 
     @abstractmethod
     async def secret(self) -> bytes:

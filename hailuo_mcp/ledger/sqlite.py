@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.ledger.base import Entered, JobPage, SubmitPolicy, day_start, is_significant_change
+from hailuo_mcp.ledger.base import DELAY_MAX, Entered, JobPage, SubmitPolicy, day_start, is_significant_change
 from hailuo_mcp.ledger.engine import (
     COLUMNS,
     SAMPLES,
@@ -170,6 +170,8 @@ class SqliteLedger(Engine):
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
         def lease(db: sqlite3.Connection) -> tuple[Job, ...]:
+            latest = (now + DELAY_MAX).timestamp()
+            db.execute("UPDATE watches SET owner = '', due_at = ? WHERE due_at > ?", (now.timestamp(), latest))
             due = db.execute(
                 f"SELECT key FROM watches WHERE due_at <= ? AND origin IN ({_marks(origins)})"  # noqa: S608  marks
                 " ORDER BY due_at LIMIT ?",

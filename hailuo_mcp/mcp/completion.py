@@ -13,7 +13,7 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.job import State
-from hailuo_mcp.core.spec import repr_short
+from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp import prompts
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.resources import JOB_TEMPLATE, MODEL_TEMPLATE, VIDEO_TEMPLATE

@@ -36,8 +36,10 @@ from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.subscriptions import Subscriptions
+from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.warm_up import warm_up
 from hailuo_mcp.telemetry import set_caller
 
 INSTRUCTIONS = (
@@ -89,6 +91,7 @@ class VideoServer(Server[Any]):
 
         self.subscriptions = Subscriptions(services.changes, session_for)
         handlers = Handlers(services.catalog, session_for)
+        self.tools_listed = handlers.tools_listed
         # All handlers but those of the tasks extension, which `add_tasks` adds.
         super().__init__(
             "hailuo-mcp",
@@ -148,6 +151,7 @@ class Handlers:
 
     def __init__(self, catalog: Catalog, session_for: SessionFor) -> None:
         self._session_for = session_for
+        self.tools_listed = anyio.Event()
         self._tools = ListToolsResult(tools=tools.definitions(catalog))
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
@@ -157,6 +161,7 @@ class Handlers:
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         session = self._session_for(ctx)
+        self.tools_listed.set()
         return ListToolsResult(tools=tools.definitions(session.catalog)) if session.has_own_keys else self._tools
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
@@ -214,7 +219,8 @@ async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Se
     """Serve on stdin and stdout until stdin closes."""
     from mcp.server.stdio import stdio_server
 
-    async with open_services() as services, stdio_server() as (read, write):
+    async with open_services() as services, stdio_server() as (read, write), background_tasks() as tasks:
         server = build_server(services, version)
+        tasks.start_soon(warm_up, server.tools_listed)
         await server.run(read, write, server.create_initialization_options())
         await anyio.lowlevel.checkpoint()

@@ -1,6 +1,7 @@
 """Downloads one clip into a file, over as many connections as it takes."""
 
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,14 +9,18 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from hailuo_mcp.core.errors import Expired, GatewayError, NetworkError
+from hailuo_mcp.core.errors import GatewayError, NetworkError
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused
+from hailuo_mcp.media.formats import HEADER_BYTES, is_web_page
 
 if TYPE_CHECKING:
     import httpx
 
-GONE = frozenset({400, 401, 403, 404, 410})
-"""How storage services respond to an expired link: most with 403, Google's with 400."""
+GONE = frozenset({400, 404, 410})
+"""How storage services respond to a link that no longer works; Google's respond with 400."""
+BLOCKED = frozenset({401, 403, 407, 451, 511})
+"""Statuses of proxies, firewalls, Wi-Fi login pages, and CDNs that do not serve every network. Most storage services
+also respond with 403 to an expired link."""
 _TRANSIENT = frozenset({408, 425, 429})
 _PROGRESS_BYTES = 64 * 1024
 """An interrupted attempt that received this much does not count as failed: the download continues at once."""
@@ -34,6 +39,24 @@ class DownloadPolicy:
     total_timeout: float = 900.0
 
 
+class LinkGone(GatewayError):
+    """The link no longer works. The gateway may have another one."""
+
+    default_hint = "Call download_video again in a minute; it asks the gateway for a fresh link."
+
+
+class LinkBlocked(NetworkError):
+    """The link was refused on the way or by its host, which says nothing about the clip."""
+
+    default_hint = (
+        "The clip is not lost, and nothing was charged. Check the proxy, firewall or VPN between this machine and that "
+        "host (clips are fetched directly, not through a configured proxy), then call download_video again."
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The clip's link was refused here: {reason}.")
+
+
 class _InterruptedError(Exception):
     """The connection broke, or the server has a transient error: worth another attempt."""
 
@@ -42,7 +65,8 @@ async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes:
     """Download `url` into the empty file `part`. The content is not checked.
 
     Raises:
-        Expired: the link no longer works.
+        LinkGone: the link no longer works.
+        LinkBlocked: the link was refused on the way, or by its host.
         LinkRefused: the link leads where it must not.
         NetworkError, GatewayError: the download failed.
         OSError: the file cannot be written.
@@ -65,7 +89,10 @@ async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes:
             ):
                 with attempt:
                     await transfer.resume()
+        await anyio.to_thread.run_sync(transfer.check_content)
     except (_InterruptedError, TimeoutError):
+        if transfer.tls_failure:
+            raise LinkBlocked(transfer.tls_failure) from None
         raise NetworkError(
             f"The download of the clip was interrupted after {transfer.received} bytes.",
             "Call download_video again; the job is untouched.",
@@ -79,6 +106,10 @@ class _Transfer:
         self, client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, timeout: "httpx.Timeout"
     ) -> None:
         self.received = 0
+        self.tls_failure = ""
+        """What the last attempt failed with, if it was TLS."""
+        self._source = ""
+        """The host that answered, and the status."""
         self._client = client
         self._url = url
         self._part = anyio.Path(part)
@@ -97,6 +128,12 @@ class _Transfer:
                 if self.received - before < _PROGRESS_BYTES:
                     raise
 
+    def check_content(self) -> None:
+        """Raises LinkBlocked if a web page came instead of the clip."""
+        with Path(self._part).open("rb") as file:
+            if is_web_page(file.read(HEADER_BYTES)):
+                raise LinkBlocked(f"{self._source} sent a web page instead of the clip")
+
     async def _request(self) -> None:
         import httpx  # start-up time, as above
 
@@ -104,15 +141,28 @@ class _Transfer:
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             headers |= {"If-Range": self._etag} if self._etag else {}
+        self.tls_failure = ""
+        host, redirects = "", 0
         try:
             address = httpx.URL(self._url)
-            for _ in range(REDIRECTS_MAX + 1):
+            while redirects <= REDIRECTS_MAX:
+                host = address.host
                 async with self._client.stream("GET", address, headers=headers, timeout=self._timeout) as response:
+                    self._source = f"{host} (HTTP {response.status_code})"
                     if not response.has_redirect_location:
                         return await self._receive(response)
                     address = address.join(response.headers["location"])
+                    redirects += 1
+        except LinkRefused as refused:
+            raise (refused.after_redirect() if redirects else refused) from None
         except (httpx.InvalidURL, ValueError):  # the latter from the standard library's parsing of a redirect
             raise LinkRefused("The clip's link is not a valid URL.") from None
+        except httpx.ConnectError as error:
+            if cause := _ssl_error(error):
+                self.tls_failure = f"no trusted TLS connection to {host} ({cause.reason or 'the handshake failed'})"
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise LinkBlocked(self.tls_failure) from None
+            raise _InterruptedError from None
         except httpx.HTTPError:
             raise _InterruptedError from None
         raise LinkRefused(f"The clip's link was redirected more than {REDIRECTS_MAX} times.")
@@ -120,7 +170,9 @@ class _Transfer:
     async def _receive(self, response: "httpx.Response") -> None:
         status = response.status_code
         if status in GONE:
-            raise Expired(f"The clip's link no longer works ({status}).")
+            raise LinkGone(f"The clip's link no longer works: {self._source}.")
+        if status in BLOCKED:
+            raise LinkBlocked(f"{self._source} does not give it out")
         if status >= 500 or status in _TRANSIENT:
             raise _InterruptedError
         if status == 416 and self.received:
@@ -191,6 +243,14 @@ def too_large(max_bytes: int) -> GatewayError:
         "HAILUO_MCP_MAX_VIDEO_MB raises the limit; the link in video_url works until it expires.",
         safe_to_retry=False,
     )
+
+
+def _ssl_error(error: BaseException) -> ssl.SSLError | None:
+    """The TLS error that led to this one, if any."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _number(text: str) -> int | None:

@@ -42,6 +42,15 @@ class LinkRefused(GatewayError):
     retryable = False
     default_hint = "The link was not followed; the job is untouched. Report it to the gateway."
 
+    def after_redirect(self) -> "LinkRefused":
+        """The same, where the link's host was reached and led there: so do the login pages of proxies and Wi-Fi."""
+        return LinkRefused(
+            f"The clip's link was redirected here, and not followed: {self.problem.message}",
+            "Check the proxy, firewall, VPN or Wi-Fi login page of this network, then call download_video again; the "
+            "job is untouched.",
+            safe_to_retry=True,
+        )
+
 
 def is_public(address: str) -> bool:
     """Whether an IP address is on the public internet, also when it is IPv4 inside IPv6."""

@@ -21,9 +21,10 @@ _IMAGES = (
     (re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", re.DOTALL), "HEIC"),
     (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), "AVIF"),
 )
+_WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)", re.IGNORECASE)
 _OTHERS = (
     (re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", re.IGNORECASE), "an SVG or other XML file"),
-    (re.compile(rb"(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)", re.IGNORECASE), "a web page"),
+    (_WEB_PAGE, "a web page"),
     (re.compile(rb"%PDF-"), "a PDF"),
     (re.compile(rb"....ftyp", re.DOTALL), "a video"),
     (re.compile(rb"(\xff\x0a|\x00\x00\x00\x0cJXL )"), "a JPEG XL file"),
@@ -36,6 +37,10 @@ _OTHERS = (
 def image_format(header: bytes) -> str | None:
     """The image format, None if it is not one that Pillow may read."""
     return next((name for pattern, name in _IMAGES if pattern.match(header)), None)
+
+
+def is_web_page(header: bytes) -> bool:
+    return _WEB_PAGE.match(header) is not None
 
 
 def not_an_image(parameter: str, label: str, header: bytes) -> InvalidImage:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hailuo_mcp.core.job import IN_PROCESS, Job, State
+from hailuo_mcp.ledger import DELAY_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,17 @@ class PollPolicy:
     come_back_unknown: float = 15.0
     """For a caller who comes back, where nothing is known of the time that is left."""
     come_back_sandbox: float = 2.0
-    unhurried_max: timedelta = timedelta(minutes=10)
+    longest: timedelta = DELAY_MAX
+    """Between two polls by the worker, or of a call that waits."""
     save_again: timedelta = timedelta(minutes=2)
     """After a clip could not be saved."""
     report_every: float = 5.0
     """While a call waits, its caller gets a report this often, and at once when the state changes."""
     worked_on_for: timedelta = timedelta(days=7)
-    """The worker leaves a job alone that has not ended by then; asking for it still works."""
+    """The worker leaves a job alone that has not ended by then; asking for it still works. ..."""
+    polls_min: int = 500
+    """... But not before it was asked for this often, which a clock that is set wrong for an hour does not bring
+    about."""
 
     def while_waiting(self, job: Job, now: datetime) -> float:
         """Seconds to the next poll while a call waits for the job."""
@@ -45,7 +50,10 @@ class PollPolicy:
             return self.sandbox
         if job.state is State.UNCONFIRMED:
             return self.lost
-        return self.to_next_poll(job.elapsed_seconds(now), job.estimated_seconds if job.estimate_learned else None)
+        if now < job.created_at:  # the clock was set back: how long the job has been running is not known
+            return self.come_back_unknown
+        wait = self.to_next_poll(job.elapsed_seconds(now), job.estimated_seconds if job.estimate_learned else None)
+        return min(wait, self.longest.total_seconds())
 
     def to_next_poll(self, elapsed: float, usual: float | None) -> float:
         """Seconds to the next poll, this long after the submission. A job whose usual time is known is asked once
@@ -79,12 +87,12 @@ class PollPolicy:
     def in_background(self, job: Job, now: datetime, *, save: bool = True) -> timedelta | None:
         """How long the worker leaves the job alone; None where nothing is left to ask, or to save where clips are
         saved."""
-        over = now - job.created_at > self.worked_on_for
+        over = now - job.created_at > self.worked_on_for and job.polls >= self.polls_min
         if job.state in (State.FAILED, State.EXPIRED) or job.video_path or over:
             return None
         if job.state is State.COMPLETED:
             return self.save_again if save or not job.is_final else None
-        unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), self.unhurried_max)
+        unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), self.longest)
         return max(timedelta(seconds=self.come_back_after(job, now)), unhurried)
 
 

@@ -5,7 +5,6 @@ submission, saving clips.
 import logging
 from collections.abc import Awaitable
 from datetime import timedelta
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
@@ -13,12 +12,12 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
-from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.single_flight import SingleFlight
@@ -26,16 +25,15 @@ from hailuo_mcp.telemetry import gateway_span, log_context, span
 
 log = logging.getLogger(__name__)
 
-UNDOCUMENTED_RETENTION = timedelta(days=7)
-"""A gateway that does not say how long it keeps results is taken to have dropped a job only after this."""
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
 
 
 def is_being_sent(job: Job) -> bool:
-    """Whether the submission may still be under way: no answer yet, and young enough."""
+    """Whether the submission may still be under way: no answer yet, and young enough. One from further in the future
+    than clocks differ was made before the clock was set."""
     age = (utc_now() - job.created_at).total_seconds()
-    return job.state is State.UNCONFIRMED and job.lost_at is None and age < SUBMIT_SECONDS
+    return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
 
 
 class Poller:
@@ -57,7 +55,7 @@ class Poller:
         self._tasks = tasks
         self._policy = policy
         self._polls = SingleFlight[Job](tasks)
-        self._saves = SingleFlight[Job](tasks)
+        self._saver = ClipSaver(credentials, ledger, clips, tasks, self._write)
         self._webhooks: set[str] = set()
 
     async def refresh(self, job: Job, caller: Caller = LOCAL) -> Job:
@@ -84,9 +82,9 @@ class Poller:
         """Put the clip of a completed job in the output directory, once for all who ask at this moment.
 
         Raises:
-            HailuoError: as `ClipStore.save`; the job is untouched.
+            HailuoError: as `ClipSaver.save`; the job is untouched.
         """
-        return await self._saves.run(job.id, lambda: _about(job, self._save(job, caller)))
+        return await self._saver.save(job, caller)
 
     def on_webhook(self, job_id: str) -> None:
         """A gateway says that this job has changed: ask for it as soon as that is allowed; several such calls ask
@@ -100,9 +98,8 @@ class Poller:
             job = await self._ledger.get(job_id)
             if job is None or job.is_final or job.remote_id is None:
                 return
-            if job.polled_at:
-                soonest = job.polled_at + timedelta(seconds=self._settings.min_poll_seconds)
-                await anyio.sleep(max(0.0, (soonest - utc_now()).total_seconds()))
+            since_poll = job.since_poll(utc_now()).total_seconds()
+            await anyio.sleep(max(0.0, self._settings.min_poll_seconds - since_poll))
             with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
                 await self.advance(job, save=self._settings.auto_download)
         except HailuoError as error:
@@ -234,44 +231,6 @@ class Poller:
     async def _twin_on_its_way(self, job: Job) -> bool:
         """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
         return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
-
-    async def _save(self, job: Job, caller: Caller) -> Job:
-        try:
-            path = await self._fetched(job)
-        except Expired:
-            job = await self._fresh_link(job, caller)
-            path = await self._fetched(job)
-        return await self._ledger.change(job.id, lambda j: j.saved(str(path)))
-
-    async def _fetched(self, job: Job) -> Path:
-        with gateway_span(ModelId.parse(job.model).gateway, "file", job.model):
-            return await self._clips.save(job)
-
-    async def _fresh_link(self, job: Job, caller: Caller) -> Job:
-        """The job with a link that differs from the dead one, from the gateway or its history.
-
-        Raises:
-            Expired: both answered, and have none.
-            HailuoError: one of them could not be asked.
-        """
-        gateway = self._credentials.gateway_for(job, caller)
-        model = gateway.model(job.model) if gateway else None
-        if gateway and model and job.remote_id:
-            seen, trouble = None, None
-            try:
-                with gateway_span(gateway.name, "poll", job.model):
-                    seen = await gateway.observe(model, job.remote_id)
-            except UnknownRequest:
-                pass
-            except HailuoError as error:
-                trouble = error
-            if seen is None or seen.video_url in (None, job.video_url):
-                seen = await self._recall(gateway, job)
-            if trouble and not (seen and seen.video_url):
-                raise trouble
-            if seen and seen.state is State.COMPLETED and seen.video_url and seen.video_url != job.video_url:
-                return await self._write(job, seen)
-        raise Expired(f"The clip of {job.request_id} can no longer be fetched: its link is gone.")
 
 
 async def _about(job: Job, work: Awaitable[Job]) -> Job:

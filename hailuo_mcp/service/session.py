@@ -322,9 +322,7 @@ class Session:
 
     def _may_poll(self, job: Job) -> bool:
         """A poll too soon after the last is answered from the last."""
-        if job.polled_at is None:
-            return True
-        return utc_now() - job.polled_at >= timedelta(seconds=self.settings.min_poll_seconds)
+        return job.since_poll(utc_now()) >= timedelta(seconds=self.settings.min_poll_seconds)
 
     def _interval(self, job: Job) -> float:
         """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""

@@ -116,7 +116,7 @@ class Worker:
     def _just_asked(self, job: Job, now: datetime) -> timedelta | None:
         """How long the last answer will do: a caller who waits has asked the gateway already."""
         interval = self._policy.in_background(job, now, save=self._save)
-        if job.is_final or job.polled_at is None or interval is None:
+        if job.is_final or interval is None:
             return None
-        age = now - job.polled_at
-        return interval - age if timedelta(0) <= age < interval else None
+        age = job.since_poll(now)
+        return interval - age if age < interval else None

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from mcp_types import CallToolResult
 
 from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.arguments import is_neutral, present
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import SettingsError
@@ -86,7 +87,7 @@ def test_a_model_without_its_key_is_known_but_not_enabled() -> None:
     assert catalog.known_model("aimlapi/hailuo-02") is not None
 
 
-@pytest.mark.parametrize("model", ["hailuo-02-fast", "", "segmind/", 7, ["x"], {"a": "b"}, True])
+@pytest.mark.parametrize("model", ["sora", "hailuo", "segmind/", 7, ["x"], {"a": "b"}, True])
 def test_an_unknown_model_is_answered_with_the_ids_there_are(model: object) -> None:
     refusal = _refusal(ALL, model, SEEN)
     assert refusal.code == "unknown_model"
@@ -110,7 +111,7 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
         ({**SEEN, "resolution": "768p"}, "minimax/hailuo-2.3-fast"),
         ({"prompt": "x", "duration": 10}, "minimax/hailuo-2.3"),
         ({**SEEN, "last_frame_image": PICTURE, "resolution": "1080p"}, "minimax/hailuo-02"),
-        ({**SEEN, "routing": "auto"}, "apixo/hailuo-2.3-fast"),
+        ({**SEEN, "routing": "value"}, "apixo/hailuo-2.3-fast"),
         ({**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
     ],
 )
@@ -207,6 +208,53 @@ def test_where_no_model_fits_and_none_is_named_the_closest_one_explains_why() ->
     refusal = _refusal(ALL, None, {**SEEN, "duration": 10, "resolution": "1080p"})
     assert refusal.problem.message.startswith("No usable model takes these arguments. Closest: duration=10 with")
     assert '768p"' in refusal.problem.hint
+
+
+FILLED: Mapping[str, Any] = {
+    "prompt": "x",
+    "first_frame_image": None,
+    "last_frame_image": None,
+    "duration": 6,
+    "resolution": "",
+    "mode": "standard",
+    "prompt_optimizer": True,
+    "go_fast": False,
+    "fast_pretreatment": "false",
+    "routing": "auto",
+    "callback_url": None,
+}
+"""What a client sends that fills in every optional argument."""
+
+
+def test_empty_and_neutral_values_change_neither_the_choice_nor_the_request() -> None:
+    bare, filled = ALL.parse(None, {"prompt": "x"}), ALL.parse(None, FILLED)
+    assert (filled.spec.id, filled.spec.to_body()) == (bare.spec.id, bare.spec.to_body())
+    assert explain_choice(filled)[0] == explain_choice(bare)[0]
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+def test_neutral_values_of_parameters_that_a_model_does_not_have_are_ignored_with_a_warning(model_id: str) -> None:
+    choice = ALL.parse(model_id, {**FILLED, "first_frame_image": PICTURE})
+    (warning,) = explain_choice(choice)
+    missing = [name for name in FILLED if not choice.spec.accepts(name) and FILLED[name] not in (None, "")]
+    assert missing
+    assert all(name in warning for name in missing)
+
+
+def test_a_name_that_no_model_has_is_refused_by_itself_with_what_is_meant() -> None:
+    refusal = _refusal(ALL, None, {"prompt": "x", "durations": 6})
+    assert refusal.problem.message == "no model takes durations (given: 6); did you mean duration?"
+    assert refusal.problem.hint == "Instead of durations, pass it as duration."
+    refusal = _refusal(ALL, None, {"prompt": "x", "image_url": PICTURE, "resolution": "720p"})
+    assert "did you mean first_frame_image?" in refusal.problem.message
+    assert '"720p"' in refusal.problem.message
+    assert "pass it as first_frame_image" in refusal.problem.hint
+
+
+def test_an_ending_image_for_a_model_without_one_leads_to_the_models_that_take_it() -> None:
+    refusal = _refusal(ALL, "minimax/hailuo-2.3", {**SEEN, "end_image": PICTURE})
+    assert "pass it as last_frame_image" in refusal.problem.hint
+    assert "Models that take last_frame_image: segmind/hailuo-02-fast" in refusal.problem.hint
 
 
 # --- one schema for all -------------------------------------------------------------------------------------------
@@ -403,7 +451,8 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     @given(arguments=_arguments(model))
     def agree(arguments: dict[str, Any]) -> None:
         answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
-        valid = schema.is_valid(arguments)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
+        plain = {n: v for n, v in present(arguments).items() if model.accepts(n) or not is_neutral(n, v)}
+        valid = schema.is_valid(plain)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
         seen[valid] += 1
         assert answer.is_error is not valid, answer.structured_content
         if not valid:
@@ -418,7 +467,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
     catalog = Catalog(GATEWAYS, settings_for(tmp_path))
     with pytest.raises(InvalidInput) as too_many:
-        catalog.parse(None, {"prompt": "a kite", "duration": 6, "mode": "pro"})
+        catalog.parse(None, {"prompt": "a kite", "duration": 10, "mode": "pro"})
     assert "first_frame_image" not in too_many.value.problem.message
     with pytest.raises(InvalidInput) as wrong:
         catalog.parse(None, {"prompt": "a kite", "resolution": "720p"})

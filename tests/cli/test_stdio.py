@@ -78,6 +78,36 @@ def test_the_server_on_stdio_imports_nothing_that_only_the_commands_need(cli: Cl
     assert ours == {"hailuo_mcp.cli"}
 
 
+def test_what_the_first_poll_needs_is_imported_soon_after_the_tools_are_listed(cli: Cli) -> None:
+    messages = [INITIALIZE, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}]
+    program = (
+        "import sys, threading, time\n"
+        "def watch():\n"
+        "    while not {'httpx', 'httpcore', 'stamina'} <= set(sys.modules): time.sleep(0.02)\n"
+        "    sys.stderr.write('imported\\n'); sys.stderr.flush()\n"
+        "threading.Thread(target=watch, daemon=True).start()\n"
+        "from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=cli.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stderr is not None
+        server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
+        server.stdin.flush()
+        answers = [json.loads(server.stdout.readline()) for _ in range(2)]
+        assert [answer["id"] for answer in answers] == [1, 2]
+        assert server.stderr.readline() == "imported\n"
+        server.stdin.close()
+    assert server.returncode == 0
+
+
 def test_hints_name_commands_instead_of_tools() -> None:
     assert in_commands("Call get_status with wait_seconds until it ends.") == (
         "Run hailuo-mcp status with --wait until it ends."

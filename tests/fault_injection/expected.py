@@ -113,18 +113,19 @@ DOWNLOAD: Mapping[Fault, Outcome] = {
     Fault.RESET_EARLY: passing("network_error"),
     Fault.RESET_LATE: passing("network_error"),
     Fault.SILENCE: NOT_ASKED_FOR,
-    Fault.BAD_REQUEST: refused("expired"),  # stores of files answer 400, 401 or 403 to a signed link that has run out
-    Fault.BAD_KEY: refused("expired"),
+    # The gateway still gives the link, so that the clip is not lost, whatever the link's host says.
+    Fault.BAD_REQUEST: passing("gateway_error"),
+    Fault.BAD_KEY: passing("network_error"),
     Fault.NO_CREDITS: passing("gateway_error"),
-    Fault.NOT_FOUND: refused("expired"),
-    Fault.GONE: refused("expired"),
+    Fault.NOT_FOUND: passing("gateway_error"),
+    Fault.GONE: passing("gateway_error"),
     Fault.TOO_MANY: passing("network_error"),
     Fault.BROKEN: passing("network_error"),
     Fault.BAD_GATEWAY: passing("network_error"),
     Fault.UNAVAILABLE: passing("network_error"),
     Fault.GATEWAY_TIMEOUT: passing("network_error"),
     Fault.EMPTY: passing("gateway_error"),
-    Fault.HTML: passing("gateway_error"),
+    Fault.HTML: passing("network_error"),
     Fault.BROKEN_JSON: passing("gateway_error"),
     Fault.OTHER_JSON: passing("gateway_error"),
     Fault.HUGE: refused("gateway_error"),
@@ -138,7 +139,7 @@ EXPECTED: Mapping[Step, Mapping[Fault, Outcome]] = {
     Step.DOWNLOAD: DOWNLOAD,
 }
 EXCEPTIONS: Mapping[tuple[str, Step, Fault], Outcome] = {
-    ("aimlapi", Step.DOWNLOAD, Fault.NO_CREDITS): refused("expired"),  # 403, as above
+    ("aimlapi", Step.DOWNLOAD, Fault.NO_CREDITS): passing("network_error"),  # 403, as above
     ("minimax", Step.POLL, Fault.BAD_REQUEST): ordinary("queued"),  # its one parameter is wrong: as not found
     **{("minimax", Step.RESULT, fault): ordinary("completed") for fault in Fault},  # the link is asked for again
 }

@@ -261,6 +261,19 @@ async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: L
     assert await ledger.lease("two", NOON + 50 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
+async def test_no_moment_in_the_future_keeps_a_job_from_being_due_when_the_clock_was_set_back(ledger: Ledger) -> None:
+    jobs = [await create(ledger, a_job(str(n))) for n in range(2)]
+    ids = {job.id for job in jobs}
+    assert {job.id for job in await ledger.lease("one", NOON + MINUTE, 2 * MINUTE, 4, ORIGINS)} == ids
+    await ledger.release_lease(jobs[0].id, "one", NOON + 2 * MINUTE)  # the other is still leased
+    before = NOON - timedelta(hours=3)
+    leased = [*await ledger.lease("two", before, MINUTE, 4, ORIGINS)]
+    leased += await ledger.lease("two", before + SECOND, MINUTE, 4, ORIGINS)
+    assert {job.id for job in leased} == ids
+    await ledger.release_lease(jobs[0].id, "one", None)  # too late: another has it
+    assert len(await ledger.lease("two", before + 2 * MINUTE, MINUTE, 4, ORIGINS)) == 2
+
+
 async def test_what_is_due_longest_is_leased_first(ledger: Ledger) -> None:
     minutes = (3, 1, 4, 2)
     jobs = {n: await create(ledger, a_job(str(n), created_at=NOON + n * MINUTE)) for n in minutes}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, NetworkError
+from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import DownloadPolicy
+from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked, LinkGone
 from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving
 from tests.media.samples import clip, completed
 
@@ -206,13 +206,30 @@ async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None
     assert far_end.ranges == ["", "100000-"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_a_link_that_no_longer_works_is_reported_as_expired_at_once(status: int, tmp_path: Path) -> None:
-    assert isinstance(await _fails(tmp_path, says(status)), Expired)
+@pytest.mark.parametrize("status", [400, 404, 410])
+async def test_a_link_that_no_longer_works_is_reported_at_once(status: int, tmp_path: Path) -> None:
+    error = await _fails(tmp_path, says(status))
+    assert isinstance(error, LinkGone)
+    assert f"127.0.0.1 (HTTP {status})" in error.problem.message
 
 
-async def test_a_link_that_expires_during_the_download_is_reported_as_expired(tmp_path: Path) -> None:
-    assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), Expired)
+@pytest.mark.parametrize("status", [401, 403, 407, 451, 511])
+async def test_a_link_that_is_refused_is_reported_at_once_with_what_to_check(status: int, tmp_path: Path) -> None:
+    error = await _fails(tmp_path, says(status))
+    assert isinstance(error, LinkBlocked)
+    assert f"refused here: 127.0.0.1 (HTTP {status})" in error.problem.message
+    assert "proxy, firewall or VPN" in error.problem.hint
+
+
+async def test_a_link_that_is_refused_during_the_download_is_reported_so(tmp_path: Path) -> None:
+    assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), LinkBlocked)
+
+
+@pytest.mark.parametrize("step", [says(200, b"<html>log in</html>"), raw(OK + b"\r\n\n <!doctype html><p>log in")])
+async def test_a_web_page_instead_of_the_clip_is_a_refusal(step: Step, tmp_path: Path) -> None:
+    error = await _fails(tmp_path, step)
+    assert isinstance(error, LinkBlocked)
+    assert "127.0.0.1 (HTTP 200) sent a web page" in error.problem.message
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -227,7 +244,7 @@ async def test_lasting_trouble_is_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [says(200, b"<html>not yet</html>"), says(200), raw(OK + b"\r\n<html></html>"), says(200, CLIP[4:])]
+    "step", [says(200, b"{}"), says(200), raw(OK + b"\r\nnot yet, come back later"), says(200, CLIP[4:])]
 )
 async def test_what_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
     error = await _fails(tmp_path, step)

@@ -1,5 +1,6 @@
 """Over real connections: redirects, names that change their address, certificates, the sandbox in this process."""
 
+import asyncio
 import datetime
 import ssl
 from collections.abc import Sequence
@@ -12,9 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from hailuo_mcp.core.errors import NetworkError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import DownloadPolicy
+from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused, Resolve
 from tests.media.far_end import Step, ranged, redirects, says, serving
 from tests.media.samples import clip, completed
@@ -69,6 +69,7 @@ async def test_a_redirect_that_leads_inside_or_out_of_https_is_refused(location:
         with pytest.raises(LinkRefused, match=why) as refused:
             await store.save(completed(far_end.url()))
     assert len(far_end.heads) == 1
+    assert why == "not a valid URL" or "login page" in refused.value.problem.hint
     assert "secret" not in refused.value.problem.message
     assert not list(tmp_path.iterdir())
 
@@ -212,5 +213,19 @@ async def test_the_certificate_is_held_against_the_name_and_not_the_address(
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a broken handshake, on the server's side
 async def test_a_certificate_for_another_name_is_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NetworkError):
+    with pytest.raises(LinkBlocked, match=r"no trusted TLS connection to clips\.example \(CERTIFICATE_VERIFY_FAILED\)"):
         await _over_tls(tmp_path, monkeypatch, "other.example", "clips.example", ranged(CLIP))
+
+
+async def test_a_host_that_does_not_speak_tls_is_asked_again_and_then_said_to_refuse(tmp_path: Path) -> None:
+    async def speak_plainly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(LinkBlocked, match=r"no trusted TLS connection to 127\.0\.0\.1 \(WRONG_VERSION_NUMBER\)"):
+            await ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK).save(
+                completed(f"https://127.0.0.1:{port}/clip.mp4")
+            )

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
+from hailuo_mcp.core.errors import GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
-from hailuo_mcp.media.downloads import DownloadPolicy
+from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked, LinkGone
 from tests.media.far_end import FarEnd, ranged, says, serving
 from tests.media.samples import clip, completed, without_privileges
 
@@ -344,9 +344,9 @@ async def test_a_check_does_not_disturb_another_at_the_same_moment(tmp_path: Pat
 
 async def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
     for step, kind in (
-        (says(404), Expired),
+        (says(404), LinkGone),
         (says(500), NetworkError),
-        (says(200, b"<html>"), GatewayError),
+        (says(200, b"<html>"), LinkBlocked),
         (ranged(CLIP, cut_after=0), NetworkError),
     ):
         async with serving(step) as far_end:

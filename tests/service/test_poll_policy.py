@@ -38,6 +38,32 @@ def test_a_pace_is_never_nothing_and_never_thunders(elapsed: float, usual: float
     assert 0 < POLICY.to_next_poll(elapsed, usual) <= max(elapsed / 12, (usual or 0) / 2 + 1, 9)
 
 
+JUMPS = st.sampled_from([-400, -7, -1, -0.1, 0, 0.1, 1, 8, 400]).map(lambda days: timedelta(days=days))
+JOBS = st.builds(
+    Job,
+    model=st.just("segmind/hailuo-02-fast"),
+    origin=st.sampled_from(["https://api.example", IN_PROCESS]),
+    state=st.sampled_from([State.UNCONFIRMED, State.QUEUED, State.PROCESSING, State.COMPLETED]),
+    polls=st.integers(0, POLICY.polls_min - 1),
+    estimated_seconds=st.none() | st.floats(1, 3600),
+    estimate_learned=st.booleans(),
+)
+
+
+@given(job=JOBS, jump=JUMPS, polled=JUMPS)
+def test_whatever_the_clock_says_a_job_is_asked_for_within_two_minutes(
+    job: Job, jump: timedelta, polled: timedelta
+) -> None:
+    now = job.created_at + jump
+    job = job.model_copy(update={"polled_at": now + polled})
+    assert 0 < POLICY.while_waiting(job, now) <= 120
+    assert 0 < POLICY.come_back_after(job, now) <= 30
+    delay = POLICY.in_background(job, now)
+    assert delay
+    assert timedelta(0) < delay <= timedelta(seconds=120)
+    assert job.since_poll(now) == (timedelta.max if polled > timedelta(0) else -polled)
+
+
 def test_a_caller_who_comes_back_does_so_after_half_of_the_time_that_is_left() -> None:
     def job(state: State = State.QUEUED, **fields: Any) -> Job:
         return Job(model="segmind/hailuo-02-fast", origin="https://api.example", state=state, **fields)

@@ -590,6 +590,16 @@ async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path
         assert len(wire.requests) == 3
 
 
+async def test_a_clock_that_was_ahead_and_is_corrected_keeps_nobody_from_asking(tmp_path: Path) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
+    async with opened as session:
+        job = await submitted(session)
+        await session.status(job.request_id)
+        await age(session, job, timedelta(hours=-5))
+        wire.answer = segmind(status=COMPLETED)
+        assert (await session.status(job.request_id)).state is State.COMPLETED
+
+
 # --- clips ----------------------------------------------------------------------------------------------------------
 
 
@@ -626,6 +636,7 @@ async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_comp
             wire.answer = out_of_reach
             with pytest.raises(GatewayError):
                 await session.download(job.request_id)
+        await age(session, job, timedelta(minutes=61))
         wire.answer = GONE
         with pytest.raises(Expired):
             await session.download(job.request_id)

@@ -149,7 +149,9 @@ async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: P
         ({"state": State.COMPLETED}, POLICY.save_again, POLICY.save_again),  # its link is still to come
         ({"state": State.FAILED}, None, None),
         ({"state": State.EXPIRED}, None, None),
-        ({"created_at": utc_now() - timedelta(days=8)}, None, None),
+        ({"created_at": utc_now() - timedelta(days=8), "polls": POLICY.polls_min}, None, None),
+        # The clock was set: no job is given up by its age alone.
+        ({"created_at": utc_now() - timedelta(days=8), "polls": 9}, POLICY.longest, POLICY.longest),
     ],
 )
 def test_a_watch_ends_where_nothing_is_left_to_see_or_to_save(

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from asyncpg import Record
 
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.ledger.base import Entered, JobPage, SubmitPolicy, day_start, is_significant_change
+from hailuo_mcp.ledger.base import DELAY_MAX, Entered, JobPage, SubmitPolicy, day_start, is_significant_change
 from hailuo_mcp.ledger.engine import COLUMNS, SAMPLES, Engine, column_values, missing_job, parse_job
 from hailuo_mcp.ledger.postgres.database import READY_SECONDS, RETRY_SECONDS, Database, Session
 from hailuo_mcp.ledger.postgres.notifications import CHANNEL, pass_on_notifications
@@ -86,8 +86,11 @@ _REMEMBER_UPLOAD = """
     INSERT INTO hailuo_uploads VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (tenant, origin, digest) DO UPDATE SET url = excluded.url, uploaded_at = excluded.uploaded_at
 """
-_LEASE = """
-    WITH due AS (
+_LEASE = f"""
+    WITH set_back AS (
+        UPDATE hailuo_watches SET owner = '', due_at = now() + $1::interval
+        WHERE due_at > now() + $1::interval + interval '{DELAY_MAX.total_seconds()} seconds'
+    ), due AS (
         SELECT key, due_at FROM hailuo_watches WHERE due_at <= now() + $1::interval AND origin = ANY($2)
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
     ), leased AS (
@@ -95,7 +98,7 @@ _LEASE = """
         WHERE hailuo_watches.key = due.key
     )
     SELECT document FROM due JOIN hailuo_jobs USING (key) ORDER BY due_at
-"""
+"""  # noqa: S608  a figure
 _RELEASE_UNTIL = "UPDATE hailuo_watches SET due_at = now() + $1::interval, owner = '' WHERE key = $2 AND owner = $3"
 _RELEASE = "DELETE FROM hailuo_watches WHERE key = $1 AND owner = $2"
 _STORE_SECRET = "INSERT INTO hailuo_secrets VALUES ('signing', $1) ON CONFLICT (name) DO NOTHING"  # noqa: S105  a query

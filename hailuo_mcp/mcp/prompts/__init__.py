@@ -13,7 +13,7 @@ from mcp_types import (
 )
 
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.core.spec import repr_name, repr_short
+from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES

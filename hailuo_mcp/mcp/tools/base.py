@@ -11,9 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.arguments import REQUIRED, check_names, present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import Job
-from hailuo_mcp.core.spec import JsonSchema, describe, repr_name, repr_short
+from hailuo_mcp.core.parameters import JsonSchema
+from hailuo_mcp.core.text import describe, repr_short
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
@@ -79,34 +81,42 @@ class Arguments(BaseModel):
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> Self:
-        """Validate a call's arguments.
+        """Validate a call's arguments; null, "" and [] for an optional one count as not given.
 
         Raises:
             InvalidInput: an argument is unknown, missing or wrong; the message names it with its value.
         """
+        required = [name for name, field in cls.model_fields.items() if field.is_required()]
         # pydantic fails on a lone surrogate in a name before it can call the name unknown.
         readable = {name.encode(errors="backslashreplace").decode(): value for name, value in given.items()}
+        arguments = present(readable, [*required, *REQUIRED])
+        if cls.model_config.get("extra") == "forbid":
+            names = check_names(arguments, cls.model_fields, "There is no argument")
+            missing = [name for name in required if name not in names.known]
+            if names.problems:
+                raise cls._unknown(names.problems[:UNKNOWN_NAMES_MAX], missing)
         try:
-            return cls.model_validate(readable)
+            return cls.model_validate(arguments)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)
-            raise cls._refusal(details, given) from None
+            raise cls._refusal(details, arguments) from None
+
+    @classmethod
+    def _unknown(cls, problems: Sequence[tuple[str, str]], missing: Sequence[str]) -> InvalidInput:
+        """Of what is unknown, only what is meant instead is said one by one."""
+        wrong = [f"{problem}." for problem, _ in problems] + [f"{name} is missing." for name in missing]
+        fixes = [f"{fix[:1].upper()}{fix[1:]}." for _, fix in problems if "pass it as" in fix]
+        takes = f"This tool takes {', '.join(cls.model_fields)}."
+        return InvalidInput(" ".join(wrong), " ".join([*fixes, takes]))
 
     @classmethod
     def _refusal(cls, details: Sequence[ErrorDetails], given: Mapping[str, Any]) -> InvalidInput:
         kinds = {str(error["loc"][0]): error["type"] for error in details}
         missing = [name for name, kind in kinds.items() if kind == "missing"]
-        missing_text = " ".join(f"{name} is missing." for name in missing)
-        if unknown := [name for name, kind in kinds.items() if kind == "extra_forbidden"]:
-            names = ", ".join(map(repr_name, unknown[:UNKNOWN_NAMES_MAX]))
-            return InvalidInput(
-                f"There is no argument {names}. {missing_text}".rstrip(),
-                f"This tool takes {', '.join(cls.model_fields)}.",
-            )
         if wrong := next((name for name in kinds if name not in missing), None):
             wanted = _wanted(input_schema(cls)["properties"][wrong])
             return InvalidInput(f"{wrong} must be {wanted}, got {repr_short(given[wrong])}.", cls._hint(wrong))
-        return InvalidInput(missing_text, cls._hint(missing[0]))
+        return InvalidInput(" ".join(f"{name} is missing." for name in missing), cls._hint(missing[0]))
 
     @classmethod
     def _hint(cls, name: str) -> str | None:

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field
 
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core.spec import JsonSchema
+from hailuo_mcp.core.parameters import Flag, JsonSchema
 from hailuo_mcp.mcp import views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
@@ -20,12 +20,12 @@ class GenerateVideo(Arguments):
 
     model: object = None
     dry_run: Annotated[
-        StrictBool,
+        Flag,
         Field(description="Only validate; return the request and price, send nothing."),
         Hint("Pass dry_run as true or false, or leave it out."),
     ] = False
     force_new: Annotated[
-        StrictBool,
+        Flag,
         Field(description="Submit although an identical recent job exists."),
         Hint("Pass force_new as true or false, or leave it out."),
     ] = False

@@ -1,0 +1,54 @@
+"""Models by the names that people have for them: without the gateway, as the vendor or a gateway calls them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from hailuo_mcp.core.model_id import ModelId
+from hailuo_mcp.core.spec import ModelSpec
+
+Model = type[ModelSpec]
+VENDOR = "minimax-"
+SUGGESTIONS_MAX = 3
+
+
+def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
+    """The usable models that are meant: one, or the same model at several gateways; empty if it is unclear or none."""
+    wanted = asked.strip().lower()
+    if exact := [model for model in usable if model.id == wanted]:
+        return tuple(exact)
+    models = tuple(known)
+    gateway, _, rest = wanted.partition("/")
+    if rest and gateway in {ModelId.parse(model.id).gateway for model in models}:
+        there = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
+        # A gateway's own name for a model may begin like an id: `minimax/hailuo-02` is one of AI/ML API.
+        return tuple(
+            [model for model in there if _fold(rest) in _names(model)]
+            or [model for model in usable if model.remote_name.lower() == wanted]
+        )
+    for name in dict.fromkeys(_fold(text).removeprefix(cut) for text in (wanted, rest) for cut in ("", VENDOR)):
+        same = {ModelId.parse(model.id).name for model in models if _fold(ModelId.parse(model.id).name) == name}
+        same = same or {ModelId.parse(model.id).name for model in models if name in _names(model)}
+        if len(same) == 1:
+            return tuple(model for model in usable if ModelId.parse(model.id).name in same)
+    return ()
+
+
+def similar(asked: str, usable: Iterable[Model]) -> list[str]:
+    """The ids of usable models whose names are close to what was asked for."""
+    names = {name: model.id for model in usable for name in (_fold(model.id), *_names(model))}
+    wanted = _fold(asked[:80])
+    close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
+    close += [name for name in names if len(wanted) > 2 and wanted in name]
+    return list(dict.fromkeys(names[name] for name in close))[:SUGGESTIONS_MAX]
+
+
+def _names(model: Model) -> set[str]:
+    return {
+        _fold(name) for name in (ModelId.parse(model.id).name, model.remote_name, model.remote_name.rpartition("/")[2])
+    }
+
+
+def _fold(name: str) -> str:
+    """The name in lower case, with a dash for whatever separates its parts."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,156 @@
+"""Arguments as callers really send them: absent values, neutral ones, and other names for what we have."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, cast
+
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.text import repr_name, repr_short
+
+REQUIRED = frozenset({"prompt"})
+"""What every model requires: an empty value of it is wrong, not absent."""
+NEUTRAL = (False, "auto", "standard")
+DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True}
+"""The defaults that the description of a parameter states. A caller that fills in every argument sends them to models
+without the parameter as well."""
+GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new"})
+"""What generate_video takes, for one model or another."""
+
+_ALIASES: Mapping[str, str] = {
+    "prompt": "text description text_prompt prompt_text input query message",
+    "first_frame_image": "image image_url image_urls images image_path image_file image_base64 image_input input_image "
+    "input_image_url input_images start_image start_image_url image_start start_frame start_frame_image "
+    "start_frame_url first_frame first_frame_url first_frame_image_url first_image first_image_url init_image "
+    "initial_image source_image reference_image prompt_image keyframe head_image img img_url picture picture_url photo "
+    "photo_url frame file file_path",
+    "last_frame_image": "end_image end_image_url image_end end_frame end_frame_image end_frame_url tail_image "
+    "tail_image_url image_tail last_image last_image_url last_frame last_frame_url last_frame_image_url final_image "
+    "final_frame",
+    "duration": "seconds length duration_seconds duration_sec duration_s video_length video_duration clip_length "
+    "num_seconds secs",
+    "resolution": "size video_resolution video_size output_resolution definition",
+    "mode": "tier quality quality_tier",
+    "aspect_ratio": "ratio aspect",
+    "prompt_optimizer": "enhance_prompt prompt_enhancer optimize_prompt prompt_upsampling prompt_extend",
+    "routing": "provider route",
+    "callback_url": "webhook webhook_url callback notify_url",
+    "model": "model_id model_name engine id name",
+    "request_id": "task_id id job_id generation_id video_id prediction_id operation_id task job request",
+    "wait_seconds": "wait wait_time wait_for timeout timeout_seconds seconds max_wait",
+    "state": "status filter",
+    "limit": "n count max max_results page_size num",
+    "dry_run": "dryrun validate_only simulate test",
+    "force_new": "force force_submit allow_duplicate ignore_duplicate",
+}
+"""Argument to the names that other tools and gateways have for it."""
+_MEANS = {(alias, name) for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_SECRET_NAME = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
+"""Names of arguments whose values are never repeated in a message."""
+_IMAGE_WORD = re.compile(r"image|img|frame|picture|photo", re.IGNORECASE)
+_IMAGE_VALUE = re.compile(r"data:image/|\S+\.(?:jpe?g|png|webp|heic|gif|avif)(?:[?#]\S*)?$", re.IGNORECASE)
+_MEDIA_VALUE_MIN = 40
+"""A value of this length under a name with "image" in it is taken for one, whatever its form."""
+
+
+def is_absent(value: object) -> bool:
+    """Whether a value counts as not given. Clients that fill in every optional argument send these."""
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def present(arguments: Mapping[str, Any], required: Collection[str] = REQUIRED) -> dict[str, Any]:
+    """The arguments without the optional ones whose value counts as not given."""
+    return {name: value for name, value in arguments.items() if name in required or not is_absent(value)}
+
+
+def is_neutral(name: str, value: object) -> bool:
+    """Whether a canonical parameter's value asks for nothing beyond what happens without the parameter."""
+    if name not in CANONICAL:
+        return False
+    plain: object = value
+    if isinstance(value, str):
+        word = value.strip().lower()
+        plain = {"true": True, "false": False}.get(word, int(word) if re.fullmatch("[0-9]{1,3}", word) else word)
+    return any(type(plain) is type(neutral) and plain == neutral for neutral in (*NEUTRAL, DEFAULTS.get(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of arguments, checked."""
+
+    known: dict[str, Any]
+    """The arguments with a known name, and those that are meant under another name."""
+    problems: list[tuple[str, str]]
+    """What is wrong, and what to do instead, for each of the others."""
+
+
+def check_names(
+    arguments: Mapping[str, Any], accepted: Collection[str], refusal: str, elsewhere: Collection[str] = ()
+) -> Names:
+    """Sort out the arguments that are not accepted. `refusal` is the beginning of the sentence about one; `elsewhere`
+    are names that may be meant and are accepted by another model."""
+    names = Names({}, [])
+    for name, value in arguments.items():
+        if name in accepted:
+            names.known[name] = value
+            continue
+        shown = "not shown" if _SECRET_NAME.search(name) else f"given: {repr_short(value)}"
+        meant = intended(name, {*accepted, *elsewhere})
+        guess = f"; did you mean {meant}?" if meant else ""
+        problem = f"{refusal} {repr_name(name)} ({shown}){guess}"
+        names.problems.append((problem, _instead(name, value, meant, arguments)))
+        if meant and meant in accepted and meant not in arguments:
+            names.known[meant] = value
+    return names
+
+
+def intended(name: str, accepted: Collection[str]) -> str | None:
+    """The accepted argument that is meant by another name; None if there is none, or the name is a parameter itself."""
+    if name in CANONICAL:
+        return None
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:80]).lower().replace("-", "_").replace(" ", "_")
+    if plain in accepted:
+        return plain
+    alias = next((target for target in _ALIASES if target in accepted and (plain, target) in _MEANS), None)
+    return alias or next(iter(get_close_matches(plain, sorted(accepted), 1, 0.8)), None)
+
+
+def refuse(problems: Collection[tuple[str, str]]) -> InvalidInput:
+    """The refusal for these problems, each with its fix."""
+    hint = "; ".join(dict.fromkeys(fix for _, fix in problems if fix))
+    return InvalidInput("; ".join(wrong for wrong, _ in problems), hint[:1].upper() + hint[1:] + "." if hint else None)
+
+
+def _instead(name: str, value: object, meant: str | None, given: Mapping[str, Any]) -> str:
+    """What to do instead of passing a name that is not accepted. It never tells to leave an image out: a caller that
+    obeys would buy a clip without it."""
+    if meant and meant in given and meant in IMAGE_PARAMETERS:
+        return f"pass one image as {meant}, not a second as {repr_name(name)}"
+    if meant and meant in given:
+        return f"{meant} is given already: leave {repr_name(name)} out"
+    if meant:
+        return f"instead of {repr_name(name)}, pass it as {meant}"
+    if name in CANONICAL and _carries_media(name):
+        return f"choose a model that takes {name}"
+    if is_image(name, value):
+        return f"pass the image in {repr_name(name)} as first_frame_image, or last_frame_image if the clip ends on it"
+    return f"leave {repr_name(name)} out"
+
+
+def _carries_media(name: str) -> bool:
+    return _IMAGE_WORD.search(name) is not None or name.startswith(("reference_", "subject_"))
+
+
+def is_image(name: str, value: object) -> bool:
+    """Whether the value of an unknown argument is probably an image."""
+    if isinstance(value, dict):
+        value = list(cast("dict[str, object]", value).values())
+    if isinstance(value, list):
+        return any(is_image(name, each) for each in cast("list[object]", value)[:10])
+    if not isinstance(value, str):
+        return False
+    head = value.strip()[:2048]
+    long_enough = len(head) >= _MEDIA_VALUE_MIN or "/" in head or "\\" in head
+    return _IMAGE_VALUE.match(head) is not None or (_IMAGE_WORD.search(name) is not None and long_enough)

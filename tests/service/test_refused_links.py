@@ -1,0 +1,123 @@
+"""Links of completed jobs that fail: refused on the way, replaced by the gateway, or gone for good. The clip's host is
+a real server on loopback."""
+
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hailuo_mcp.core.errors import Expired, HailuoError, NetworkError
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.service.session import Session
+from tests.media.far_end import FarEnd, Step, ranged, serving
+from tests.media.far_end import says as answers
+from tests.media.samples import clip
+from tests.support import KEYS, Answerer, Turns, Wire, age, arguments_for, says, segmind, settings_for, wired
+
+CLIP = clip()
+HOUR_AND_A_BIT = timedelta(minutes=61)
+GONE = says(404, {"error": "Request r-1 not found"})
+DOWN = says(503, {"error": "busy"})
+
+
+def completed(link: str) -> Answerer:
+    return says(200, {"status": "COMPLETED", "output": link})
+
+
+@asynccontextmanager
+async def finished(directory: Path, *steps: Step) -> AsyncGenerator[tuple[Session, Job, Wire, FarEnd]]:
+    """A completed job, whose clip's host answers with these steps."""
+    async with serving(*steps) as far_end:
+        settings = settings_for(
+            directory, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0", SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}"
+        )
+        opened, wire = wired(settings, segmind(status=completed(far_end.url())))
+        async with opened as session:
+            job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
+            job = await session.status(job.request_id)
+            assert job.video_url == far_end.url()
+            yield session, job, wire, far_end
+
+
+async def failure(session: Session, job: Job) -> HailuoError:
+    with pytest.raises(HailuoError) as failed:
+        await session.download(job.request_id)
+    known = await session.ledger.get(job.id)
+    assert known
+    assert known.state is State.COMPLETED
+    return failed.value
+
+
+def speaks_of_paying_again(error: HailuoError) -> bool:
+    text = f"{error.problem.message} {error.problem.hint}"
+    return "generate_video" in text or "charged again" in text
+
+
+WEB_PAGE = answers(200, b"<!DOCTYPE html><title>Log in to the Wi-Fi</title>", "content-type: text/html")
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [(answers(status), f"127.0.0.1 (HTTP {status})") for status in (401, 403, 407, 451, 511)]
+    + [(WEB_PAGE, "127.0.0.1 (HTTP 200) sent a web page")],
+)
+async def test_a_link_that_is_refused_here_is_said_to_be_and_works_once_it_is_not(
+    step: Step, reason: str, tmp_path: Path
+) -> None:
+    async with finished(tmp_path, step, ranged(CLIP)) as (session, job, wire, _):
+        error = await failure(session, job)
+        assert isinstance(error, NetworkError)
+        assert "refused here" in error.problem.message
+        assert reason in error.problem.message
+        assert "proxy, firewall or VPN" in error.problem.hint
+        assert "call download_video again" in error.problem.hint
+        assert not speaks_of_paying_again(error)
+        assert wire.asked[-1].startswith("GET ")  # a fresh link was asked for
+        _, path = await session.download(job.request_id)
+        assert path.read_bytes() == CLIP
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+async def test_a_fresh_link_takes_the_place_of_one_that_fails(status: int, tmp_path: Path) -> None:
+    async with finished(tmp_path, answers(status), ranged(CLIP)) as (session, job, wire, far_end):
+        wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
+        saved, path = await session.download(job.request_id)
+        assert saved.video_url == far_end.url("/fresh.mp4")
+        assert path.read_bytes() == CLIP
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_fresh_link_that_fails_too_is_no_lost_clip(status: int, tmp_path: Path) -> None:
+    async with finished(tmp_path, answers(status)) as (session, job, wire, far_end):
+        wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
+        assert not speaks_of_paying_again(await failure(session, job))
+        assert len(far_end.heads) == 2
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_gateway_that_cannot_be_asked_proves_nothing(status: int, tmp_path: Path) -> None:
+    async with finished(tmp_path, answers(status)) as (session, job, wire, _):
+        await age(session, job, HOUR_AND_A_BIT)
+        for trouble in (DOWN, says(403, {"error": "Forbidden"})):
+            wire.answer = trouble
+            assert not speaks_of_paying_again(await failure(session, job))
+
+        def history_down(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+            return (DOWN if "history" in request.url.path else GONE)(request)
+
+        wire.answer = history_down
+        assert not speaks_of_paying_again(await failure(session, job))
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_only_a_gateway_that_gives_no_link_any_more_makes_the_clip_expired(status: int, tmp_path: Path) -> None:
+    async with finished(tmp_path, answers(status)) as (session, job, wire, _):
+        wire.answer = Turns(GONE)
+        assert not speaks_of_paying_again(await failure(session, job))  # it should still know the job
+        await age(session, job, HOUR_AND_A_BIT)
+        error = await failure(session, job)
+        assert isinstance(error, Expired)
+        assert "gives no link" in error.problem.message

@@ -186,9 +186,13 @@ def _before_install(
     return backup if is_unchanged else None
 
 
-def _mode(host: Host, file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None) -> int | None:
+def _mode(
+    host: Host, file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None
+) -> int | None:
     """Private if the file holds keys of ours."""
     if place.key_storage is not KeyStorage.IN_FILE:
         return None
-    has_keys = bool(spec.keys) or any(v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ())
+    has_keys = bool(spec.keys) or any(
+        v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ()
+    )
     return PRIVATE if has_keys or file.raw is None else None

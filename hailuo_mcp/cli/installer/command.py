@@ -31,13 +31,16 @@ def _common(command: F) -> F:
             show_default=True,
             help="Your own configuration, or the one of the project in this directory.",
         ),
-        click.argument("host", type=click.Choice([host.name for host in installer.HOSTS])),
     ):
         command = option(command)
     return command
 
 
+HOST = click.Choice([host.name for host in installer.HOSTS])
+
+
 @click.command()
+@click.argument("host", type=HOST, required=False)
 @_common
 @click.option(
     "--gateway",
@@ -50,7 +53,7 @@ def _common(command: F) -> F:
 @click.option("--portable", is_flag=True, help=f"Write `uvx {PROGRAM}` instead of a path on this machine.")
 @click.option("--print", "prints", is_flag=True, help="Only print the entry, for pasting; change nothing.")
 def install(
-    host: str,
+    host: str | None,
     scope: Scope,
     name: str,
     yes: bool,
@@ -60,7 +63,8 @@ def install(
     portable: bool,
     prints: bool,
 ) -> Exit:
-    """Add this server to a host's configuration, or bring it up to date there.
+    """Add this server to a host's configuration, or bring it up to date there. Without HOST, list the hosts that are
+    found on this machine.
 
     Shows what will change, asks, and keeps a backup next to the file. Other servers, comments and layout stay. A key is
     taken from the environment, or asked for without showing it; it stays out of the file if the host has another place
@@ -70,6 +74,8 @@ def install(
     SEGMIND_API_KEY=… hailuo-mcp install claude-desktop
     hailuo-mcp install vscode --gateway segmind --print
     """
+    if host is None:
+        return _list_hosts(as_json=as_json)
     chosen, place = _place(host, scope)
     found = installer.detect(chosen, place)
     present = next((entry.variables for entry in found.entries if entry.name == name), ())
@@ -100,6 +106,7 @@ def install(
 
 
 @click.command()
+@click.argument("host", type=HOST)
 @_common
 def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> Exit:
     """Take this server out of a host's configuration.
@@ -109,6 +116,41 @@ def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> E
     chosen, place = _place(host, scope)
     change = installer.uninstall(chosen, place, name)
     return _carry_out(change, place, name, [("next", chosen.next_step)], yes=yes, as_json=as_json)
+
+
+def _list_hosts(*, as_json: bool) -> Exit:
+    found = [config for config in installer.detect_all() if config.place.scope == "user"]
+    if as_json:
+        print_json(
+            {
+                "hosts": [
+                    {
+                        "host": config.host.name,
+                        "found": config.is_host_here,
+                        "path": str(config.place.path),
+                        "installed": any(entry.is_ours for entry in config.entries),
+                        "problem": config.problem,
+                    }
+                    for config in found
+                ]
+            }
+        )
+        return Exit.DONE
+    from rich.table import Table
+
+    table = Table("host", "status", "configuration", box=None, padding=(0, 2, 0, 0))
+    for config in found:
+        if config.is_host_here:
+            installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
+            status = "the file cannot be read" if config.problem else installed
+            table.add_row(config.host.name, status, str(config.place.path))
+    others = ", ".join(config.host.name for config in found if not config.is_host_here)
+    if table.row_count:
+        stdout_console().print(table)
+        stdout_console().print(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
+    else:
+        stdout_console().print(f"No supported host was found on this machine. Supported: {others}.")
+    return Exit.DONE
 
 
 def _place(host: str, scope: Scope) -> tuple[Host, Place]:

@@ -59,7 +59,9 @@ def detect(host: Host, place: Place) -> DetectedConfig:
         servers = servers_in(host, parse(host, read(place.path)))
     except ConfigError as error:
         return DetectedConfig(host, place, is_here, exists, problem=str(error))
-    entries = (_entry(host, name, value) for name, server in servers.items() if (value := as_object(server)) is not None)
+    entries = (
+        _entry(host, name, value) for name, server in servers.items() if (value := as_object(server)) is not None
+    )
     return DetectedConfig(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
 
 

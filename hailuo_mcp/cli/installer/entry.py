@@ -29,6 +29,8 @@ class InstallSpec:
 
 def new_entry(host: Host, place: Place, spec: InstallSpec) -> dict[str, Any]:
     entry: dict[str, Any] = {**host.extra, **command_parts(host, spec.launcher)}
+    if "name" in entry:
+        entry["name"] = spec.name
     if spec.launcher.fetches:
         entry |= host.extra_when_fetched
     variables: dict[str, str] = {}

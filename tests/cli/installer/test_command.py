@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -191,3 +192,18 @@ def test_at_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
     assert "Nothing was changed." in shown
     assert KEY not in shown
     assert (cli.home / ".config/Claude/claude_desktop_config.json").exists()
+
+
+def test_without_a_host_those_on_this_machine_are_listed(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    assert "No supported host was found" in cli("install").stdout
+    (tmp_path / ".cursor").mkdir()
+    (tmp_path / ".config" / "goose").mkdir(parents=True)
+    cli("install", "goose", "--yes")
+    text = cli("install").stdout
+    assert re.search(r"^cursor +not installed +\S+mcp.json", text, re.MULTILINE)
+    assert re.search(r"^goose +installed +\S+config.yaml", text, re.MULTILINE)
+    assert "kiro" in text.split("Not found here:")[1]
+    hosts = {row["host"]: row for row in json.loads(cli("install", "--json").stdout)["hosts"]}
+    assert hosts["goose"]["installed"]
+    assert not hosts["kiro"]["found"]

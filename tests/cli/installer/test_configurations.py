@@ -199,7 +199,9 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     installer.install(host, place, SPEC).apply()
     original = place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes()
     text = put(host, place.path.read_text(), (host.servers_key, "hailuo", "mine"), False)
-    place.path.write_text(put(host, text, (host.servers_key, "hailuo", host.shape.env, "HAILUO_MCP_LOG_LEVEL"), "DEBUG"))
+    place.path.write_text(
+        put(host, text, (host.servers_key, "hailuo", host.shape.env, "HAILUO_MCP_LOG_LEVEL"), "DEBUG")
+    )
 
     newer = replace(
         SPEC,

@@ -20,6 +20,7 @@ from hailuo_mcp.core.errors import (
     GatewayError,
     GatewayTimeout,
     HailuoError,
+    HeldBack,
     InternalError,
     InvalidImage,
     InvalidInput,
@@ -219,6 +220,10 @@ class Gateway(ABC):
     def retry_after(self) -> float:
         """Seconds until this account's rate limit allows the next poll."""
         return self.client.rate_limit(self._secrets()).retry_after
+
+    def held_back(self, seconds: float) -> HeldBack | None:
+        """Why no poll may be sent within `seconds`; None if one may."""
+        return self.client.held_back(self._secrets(), seconds)
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)

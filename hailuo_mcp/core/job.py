@@ -108,6 +108,8 @@ class Observation(BaseModel):
     took_seconds: float | None = None
     """Time from submission to completion, where the gateway reports it."""
     sandbox: bool = False
+    warnings: tuple[str, ...] = ()
+    """What is doubtful about it."""
 
     @field_validator("cost_usd", "took_seconds")
     @classmethod
@@ -160,6 +162,8 @@ class Job(BaseModel):
     expires_at: datetime | None = None
     error: Problem | None = None
     warnings: tuple[str, ...] = ()
+    passing_warnings: tuple[str, ...] = ()
+    """Those of `warnings` that the last observation brought; the next one takes them back."""
     sandbox: bool = False
 
     @property
@@ -240,6 +244,7 @@ class Job(BaseModel):
         took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
         if took is None and ends_now and self.since_poll(now) <= FRESH_POLL and now > self.created_at:
             took = (now - self.created_at).total_seconds()
+        lasting = tuple(w for w in self.warnings if w not in self.passing_warnings)
         return self._changed(
             state=state,
             polled_at=now,
@@ -249,6 +254,8 @@ class Job(BaseModel):
             video_url=(seen.video_url if state is seen.state else None) or self.video_url,
             error=self.error if state is self.state else seen.error,
             cost_usd=self.cost_usd if seen.cost_usd is None else seen.cost_usd,
+            warnings=(*lasting, *(new := tuple(w for w in seen.warnings if w not in lasting))),
+            passing_warnings=new,
             sandbox=self.sandbox or seen.sandbox,
         )
 

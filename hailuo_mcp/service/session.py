@@ -20,6 +20,7 @@ from hailuo_mcp.core.errors import (
     Forbidden,
     GatewayTrouble,
     HailuoError,
+    HeldBack,
     NotReady,
     Unauthorized,
     UnknownRequest,
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
+PACE_GRACE_SECONDS = 2.0
+"""How long a caller who does not wait is held by our own pace before the answer is what was known last."""
 OUTAGE_SECONDS_MAX = 240.0
 """Following a job to its end is given up when its gateway has not answered for this long."""
 
@@ -301,11 +304,16 @@ class Session:
         expired = job.state is State.EXPIRED
         if (job.is_final and not expired) or not self._may_poll(job):
             return job, None
+        gateway = self.services.credentials.gateway_for(job, self.caller)
         try:
+            if gateway and (held := gateway.held_back(PACE_GRACE_SECONDS if seconds is None else max(0.0, seconds))):
+                raise held
             if seconds is None:
                 return await self.services.poller.refresh(job, self.caller), None
             with anyio.move_on_after(seconds):
                 job = await self.services.poller.refresh(job, self.caller)
+        except HeldBack as held:
+            return job.warned(f"Not asked just now: {held.problem.message}"), None
         except HailuoError as error:
             error.request_id = job.request_id
             if expired:

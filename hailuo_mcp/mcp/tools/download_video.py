@@ -26,7 +26,7 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
 TOOL = Tool(
     name="download_video",
     title="Save a clip",
-    description="Save a completed job's clip in the output directory and return its path.",
+    description="Save a completed job's clip and return its path.",
     arguments=DownloadVideo,
     result=views.Download,
     run=download_video,

@@ -21,12 +21,12 @@ class GenerateVideo(Arguments):
     model: object = None
     dry_run: Annotated[
         Flag,
-        Field(description="Only validate; return the request and price, send nothing."),
+        Field(description="Validate and price only, send nothing."),
         Hint("Pass dry_run as true or false, or leave it out."),
     ] = False
     force_new: Annotated[
         Flag,
-        Field(description="Submit although an identical recent job exists."),
+        Field(description="Submit a recent identical job again."),
         Hint("Pass force_new as true or false, or leave it out."),
     ] = False
 
@@ -75,8 +75,8 @@ TOOL = Tool(
     name="generate_video",
     title="Generate a video",
     description=(
-        "Submit one video job; costs money, returns in seconds with a request_id, never waits for the clip. "
-        "Then call get_status. Never submit again because of a slow or unclear answer."
+        "Submit one video job: costs money, returns a request_id in seconds. Then call get_status. "
+        "Never submit again because of a slow or unclear answer."
     ),
     arguments=GenerateVideo,
     result=views.JobView,

@@ -30,7 +30,7 @@ class GetStatus(Arguments):
             strict=True,
             ge=0,
             le=WAIT_SECONDS_MAX,
-            description="Hold the answer until the job ends or this time is up (default 0).",
+            description="Wait at most so long for the end (default 0).",
         ),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),
@@ -66,7 +66,7 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
 TOOL = Tool(
     name="get_status",
     title="Get a job's status",
-    description="How a job stands, and its clip once completed. A failed job is an ordinary answer.",
+    description="A job's state, and its clip once completed.",
     arguments=GetStatus,
     result=views.JobView,
     run=get_status,

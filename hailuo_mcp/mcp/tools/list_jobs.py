@@ -41,7 +41,7 @@ async def list_jobs(arguments: ListJobs, call: Call) -> CallToolResult:
 TOOL = Tool(
     name="list_jobs",
     title="List jobs",
-    description="Recent jobs, newest first: finds a lost request_id, and what was spent.",
+    description="Newest jobs first, with request_ids and what was spent.",
     arguments=ListJobs,
     result=views.JobList,
     run=list_jobs,

@@ -29,7 +29,7 @@ def utc_now() -> datetime:
 
 
 class State(StrEnum):
-    """Where a job stands. They run one way, in this order; the last three are ends."""
+    """Where a job stands. They run one way, in this order; the last four are ends."""
 
     UNCONFIRMED = "unconfirmed"
     QUEUED = "queued"
@@ -37,10 +37,15 @@ class State(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
     @property
     def is_terminal(self) -> bool:
         return self.rank == _END
+
+    @property
+    def ended_without_clip(self) -> bool:
+        return self.is_terminal and self is not State.COMPLETED
 
     @property
     def rank(self) -> int:
@@ -190,6 +195,9 @@ class Job(BaseModel):
 
     @property
     def not_charged(self) -> bool:
+        """Certain or documented: a job that was cancelled before it began costs nothing, unless a cost was reported."""
+        if self.state is State.CANCELLED:
+            return not self.cost_usd
         return self.error is not None and self.error.charged == "no"
 
     @property

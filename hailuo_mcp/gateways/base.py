@@ -99,6 +99,8 @@ class Gateway(ABC):
     """Whether a job that the gateway accepted and then failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
+    can_cancel: ClassVar[bool] = False
+    """Whether `cancel` can stop a queued job."""
     requests_per_minute: ClassVar[int | None] = None
     """The documented rate limit of an account; each process keeps to it by itself."""
     callbacks: ClassVar[bool] = False
@@ -195,6 +197,11 @@ class Gateway(ABC):
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
+        return None
+
+    async def cancel(self, job: Job) -> Observation | None:
+        """Cancel a job that the last poll saw queued, and return its state; None if it cannot be cancelled any more.
+        Where the same request would delete the record of an ended job, it is sent only once, and at once."""
         return None
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:

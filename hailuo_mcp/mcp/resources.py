@@ -215,9 +215,9 @@ def _without_file(job: Job) -> HailuoError:
         )
     if job.state is State.EXPIRED:
         return Expired(f"{job.request_id} has expired; its clip was not saved.", request_id=job.request_id)
-    if job.state is State.FAILED:
+    if job.state.ended_without_clip:
         return NotReady(
-            f"{job.request_id} failed; it has no clip.",
+            f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
             "Call get_status to see why.",
             safe_to_retry=False,
             request_id=job.request_id,

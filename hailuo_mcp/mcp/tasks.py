@@ -25,7 +25,7 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
-from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.mcp import views
 from hailuo_mcp.mcp.errors import SessionFor, error_boundary, sanitize_errors
 from hailuo_mcp.mcp.tools.base import answer
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 EXTENSION = "io.modelcontextprotocol/tasks"
 NOTICE = "hailuo-mcp/notice"
 """Key in the `_meta` of an acknowledgement; its value is a sentence."""
-NO_CANCEL = "no gateway can cancel: the job goes on, and is charged"
 
 Context = ServerRequestContext[Any, Any]
 Wire = dict[str, Any]
@@ -90,11 +89,15 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
         return {}
 
     async def cancel(ctx: Context, params: TaskParams) -> Wire:
-        job = await _known(ctx, session_for(ctx), params.task_id)
+        session = session_for(ctx)
+        job = await _known(ctx, session, params.task_id)
         if job.is_final:
             return {}
-        log.info("%s cannot be cancelled; it goes on", job.request_id)
-        return {"_meta": {NOTICE: f"Nothing was cancelled: {NO_CANCEL}. tasks/get goes on answering."}}
+        with error_boundary(session, message=_message_of):
+            job = await session.cancel(params.task_id)
+        if job.state.is_terminal:
+            return {}
+        return {"_meta": {NOTICE: f"{job.warnings[-1]} tasks/get goes on answering."}}
 
     server.extensions[EXTENSION] = {}
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
@@ -181,6 +184,8 @@ def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
     }
     if may_move and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
+    if job.state is State.CANCELLED:
+        return {**task, "status": "cancelled", "statusMessage": view.next_step}
     result = answer(view, views.job_text(view))
     return {
         **task,
@@ -192,7 +197,7 @@ def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
 
 def _status_message(view: views.JobView) -> str:
     estimate = f" of about {view.estimated_seconds:.0f} s" if view.estimated_seconds else ""
-    return " ".join([f"{view.state}, {view.elapsed_seconds:.0f} s{estimate}; {NO_CANCEL}.", *view.warnings])
+    return " ".join([f"{view.state}, {view.elapsed_seconds:.0f} s{estimate}.", *view.warnings])
 
 
 def _ttl_ms(job: Job) -> int | None:

@@ -29,7 +29,7 @@ class JobView(View):
 
     request_id: str | None
     model: str
-    state: Literal["queued", "processing", "completed", "failed", "expired", "unconfirmed", "dry_run"]
+    state: Literal["queued", "processing", "completed", "failed", "expired", "cancelled", "unconfirmed", "dry_run"]
     created_at: str
     updated_at: str
     elapsed_seconds: float
@@ -64,6 +64,14 @@ class JobList(View):
     jobs: list[JobRow]
     total: int
     spent_usd: float
+
+
+class Cancellation(View):
+    request_id: str
+    state: str
+    cancelled: bool
+    warnings: list[str]
+    next_step: str
 
 
 class Download(View):
@@ -146,6 +154,8 @@ def next_step(job: Job) -> str:
             return f"{ask} again; the link is not there yet."
         case State.FAILED | State.EXPIRED:
             return job.error.hint if job.error else "Call generate_video to submit a new job."
+        case State.CANCELLED:
+            return "The job was cancelled before it began; generate_video submits a new one."
         case State.UNCONFIRMED:
             return f"{ask} in a moment; do not submit again, for this job may be charged already."
         case _:
@@ -242,6 +252,16 @@ def output_schema(view: type[View]) -> JsonSchema:
     # Of an error, a client needs to know that it is an object; the README describes its fields.
     schema["properties"]["error"] = {"type": ["object", "null"]}
     return schema
+
+
+def cancellation(job: Job) -> Cancellation:
+    return Cancellation(
+        request_id=job.request_id,
+        state=job.state.value,
+        cancelled=job.state is State.CANCELLED,
+        warnings=list(job.warnings),
+        next_step=next_step(job),
+    )
 
 
 async def download(job: Job, path: Path) -> Download:

@@ -45,6 +45,7 @@ def probes(request_id: str, era: Era) -> dict[str, Probe]:
     tools: dict[str, Mapping[str, Any]] = {
         "get_status": {"request_id": request_id},
         "download_video": {"request_id": request_id},
+        "cancel_job": {"request_id": request_id},
         "generate_video": {"prompt": "on and on", "model": MODEL, "first_frame_image": f"last-frame:{request_id}"},
     }
     calls: dict[str, Probe] = {

@@ -44,7 +44,7 @@ from .test_bad_input import CASES, Case
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 REWRITE = "SNAPSHOTS=write"
 DEFINITIONS = {tool.name: tool for tool in tools.definitions(catalog_for(HAILUO_MCP_SANDBOX="1"))}
-NAMES = ("generate_video", "get_status", "list_models", "list_jobs", "download_video")
+NAMES = ("generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job")
 MODEL_IDS_OF_THE_SOURCES = MODEL_IDS[:5]
 UNKNOWN_MODELS: tuple[object, ...] = ("sora", 7, {}, "x" * 5000)
 FAST_02 = "segmind/hailuo-02-fast"
@@ -83,8 +83,8 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
     assert sum(_tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1300
     listed = ListToolsResult(tools=defined)
     on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
-    assert _tokens(on_the_wire) <= 2500
-    assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2500
+    assert _tokens(on_the_wire) <= 2700
+    assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2700
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,7 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
         ("list_models", True, True, False),
         ("list_jobs", True, True, False),
         ("download_video", False, True, True),
+        ("cancel_job", False, True, True),
     ],
 )
 def test_annotations_are_explicit(name: str, read_only: bool, idempotent: bool, open_world: bool) -> None:

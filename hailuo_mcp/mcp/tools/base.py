@@ -177,10 +177,14 @@ class Tool(Generic[A]):
 # --- results ------------------------------------------------------------------------------------------------------
 
 
-def answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToolResult:
-    """The view as structured content, and as text for hosts that show the model only that."""
+def answer(
+    view: BaseModel, text: str, *, exclude_none: bool = False, meta: dict[str, Any] | None = None
+) -> CallToolResult:
+    """The view as structured content, and as text for hosts that show the model only that; `meta` is for the player."""
     facts = view.model_dump(mode="json", exclude_none=exclude_none)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False, _meta=meta
+    )
 
 
 async def with_video_link(result: CallToolResult, job: Job) -> CallToolResult:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.tools.base import (
     ACCEPT_STRINGS,
     Arguments,
@@ -60,7 +61,8 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
     report = ThrottledProgress(call.progress) if arguments.wait_seconds else None
     job = await call.session.status(arguments.request_id, arguments.wait_seconds, report)
     view = views.job_view(call.session.public_view(job))
-    return await with_video_link(answer(view, views.job_text(view)), job)
+    meta = job_meta(can_cancel=call.session.may_cancel(job))
+    return await with_video_link(answer(view, views.job_text(view), meta=meta), job)
 
 
 TOOL = Tool(

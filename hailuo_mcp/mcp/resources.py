@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import anyio
 import anyio.to_thread
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -19,7 +18,6 @@ from mcp_types import (
     BlobResourceContents,
     ReadResourceResult,
     Resource,
-    ResourceLink,
     ResourceTemplate,
     TextResourceContents,
 )
@@ -105,25 +103,6 @@ def job_uri(request_id: str) -> str:
 
 def video_uri(request_id: str) -> str:
     return f"{VIDEOS}/{quote(request_id, safe='')}"
-
-
-async def video_link(job: Job) -> ResourceLink | None:
-    """A link to the saved clip, for the result of a tool; None where there is no clip or it is too large to read."""
-    if not job.video_path:
-        return None
-    try:
-        size = (await anyio.Path(job.video_path).stat()).st_size
-    except OSError:
-        return None
-    if size > VIDEO_MB_MAX * 1024 * 1024:
-        return None
-    return ResourceLink(
-        uri=video_uri(job.request_id),
-        name=Path(job.video_path).name,
-        title=job.excerpt or None,
-        mime_type=MEDIA_TYPE,
-        size=size,
-    )
 
 
 async def read(session: Session, uri: str) -> ReadResourceResult:

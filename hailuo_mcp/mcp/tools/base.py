@@ -13,11 +13,9 @@ from pydantic_core import ErrorDetails
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.arguments import REQUIRED, check_names, present
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.core.text import describe, repr_short
 from hailuo_mcp.mcp.player import tool_meta
-from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
 from hailuo_mcp.service.session import Session
 
@@ -181,10 +179,3 @@ def answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToo
     """The view as structured content, and as text for hosts that show the model only that."""
     facts = view.model_dump(mode="json", exclude_none=exclude_none)
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
-
-
-async def with_video_link(result: CallToolResult, job: Job) -> CallToolResult:
-    """The result with a link to the saved clip's resource, where there is one."""
-    if link := await video_link(job):
-        result.content.append(link)
-    return result

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer
@@ -68,7 +68,7 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
         view = views.dry_run_view(submitted)
     else:
         view = views.job_view(session.public_view(submitted.job), duplicate=submitted.duplicate)
-    return answer(view, views.job_text(view))
+    return answer(view, texts.job_text(view))
 
 
 TOOL = Tool(

@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.tools.base import (
     ACCEPT_STRINGS,
     Arguments,
@@ -17,7 +17,6 @@ from hailuo_mcp.mcp.tools.base import (
     RequestIdText,
     Tool,
     answer,
-    with_video_link,
 )
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
@@ -60,7 +59,7 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
     report = ThrottledProgress(call.progress) if arguments.wait_seconds else None
     job = await call.session.status(arguments.request_id, arguments.wait_seconds, report)
     view = views.job_view(call.session.public_view(job))
-    return await with_video_link(answer(view, views.job_text(view)), job)
+    return answer(view, texts.job_text(view))
 
 
 TOOL = Tool(

@@ -29,6 +29,7 @@ from hailuo_mcp.core.spec import repr_short
 from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
 SCHEME = "hailuo://"
@@ -105,8 +106,8 @@ def video_uri(request_id: str) -> str:
     return f"{VIDEOS}/{quote(request_id, safe='')}"
 
 
-async def read(session: Session, uri: str) -> ReadResourceResult:
-    """The resource at this URI.
+async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX) -> ReadResourceResult:
+    """The resource at this URI; a job's advises to wait so long.
 
     Raises:
         MCPError: INVALID_PARAMS, with the URI in `data`, where there is none; INTERNAL_ERROR where it cannot be read.
@@ -123,7 +124,8 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
             case "jobs", "":
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
-                return _json(uri, views.job_view(session.public_view(await session.status(_decoded(encoded)))))
+                job = session.public_view(await session.status(_decoded(encoded)))
+                return _json(uri, views.job_view(job, wait_seconds=wait_seconds))
             case "videos", "/":
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))

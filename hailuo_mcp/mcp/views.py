@@ -98,7 +98,8 @@ def _expiry(job: Job) -> str | None:
     return timestamp(job.expires_at) if job.expires_at and job.video_url else None
 
 
-def job_view(job: Job, *, duplicate: bool = False) -> JobView:
+def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX) -> JobView:
+    """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long."""
     now = utc_now()
     return JobView(
         request_id=job.request_id,
@@ -119,7 +120,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         parameters=dict(job.parameters),
         duplicate=duplicate,
         sandbox=job.sandbox,
-        next_step=next_step(job),
+        next_step=next_step(job, wait_seconds),
         request=None,
     )
 
@@ -139,7 +140,7 @@ def dry_run_view(submitted: Submitted) -> JobView:
     )
 
 
-def next_step(job: Job) -> str:
+def next_step(job: Job, wait_seconds: int) -> str:
     """One sentence: what to call next."""
     ask = f'Call get_status with request_id "{job.request_id}"'
     match job.state:
@@ -156,7 +157,7 @@ def next_step(job: Job) -> str:
         case State.UNCONFIRMED:
             return f"{ask} in a moment; do not submit again, for this job may be charged already."
         case _:
-            return f"{ask} and wait_seconds {WAIT_SECONDS_MAX}; repeat until it has ended."
+            return f"{ask} and wait_seconds {wait_seconds}; repeat until it has ended."
 
 
 def error_view(error: HailuoError) -> dict[str, Any]:

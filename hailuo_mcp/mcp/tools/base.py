@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import mcp_types
@@ -15,6 +15,7 @@ from hailuo_mcp.core.arguments import REQUIRED, check_names, present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.core.text import describe, repr_short
+from hailuo_mcp.mcp.patience import Patience
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
 from hailuo_mcp.service.session import Session
@@ -34,6 +35,8 @@ class Call:
     session: Session
     arguments: Mapping[str, Any]
     progress: Progress
+    patience: Patience = field(default_factory=Patience)
+    """How long this caller can be kept waiting."""
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------

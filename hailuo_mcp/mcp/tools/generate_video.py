@@ -67,7 +67,9 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     if arguments.dry_run:
         view = views.dry_run_view(submitted)
     else:
-        view = views.job_view(session.public_view(submitted.job), duplicate=submitted.duplicate)
+        view = views.job_view(
+            session.public_view(submitted.job), duplicate=submitted.duplicate, wait_seconds=call.patience.seconds
+        )
     return answer(view, texts.job_text(view))
 
 

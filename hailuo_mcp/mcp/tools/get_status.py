@@ -56,9 +56,11 @@ class ThrottledProgress:
 
 
 async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
-    report = ThrottledProgress(call.progress) if arguments.wait_seconds else None
-    job = await call.session.status(arguments.request_id, arguments.wait_seconds, report)
-    view = views.job_view(call.session.public_view(job))
+    wait_seconds = call.patience.bearable(arguments.wait_seconds)
+    report = ThrottledProgress(call.progress) if wait_seconds else None
+    with call.patience.held(str(arguments.request_id), wait_seconds):
+        job = await call.session.status(arguments.request_id, wait_seconds, report)
+    view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
     return answer(view, texts.job_text(view))
 
 

@@ -87,19 +87,21 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    ("name", "read_only", "idempotent", "open_world"),
+    ("name", "read_only", "destructive", "idempotent", "open_world"),
     [
-        ("generate_video", False, False, True),
-        ("get_status", True, True, True),
-        ("list_models", True, True, False),
-        ("list_jobs", True, True, False),
-        ("download_video", False, True, True),
+        ("generate_video", False, True, False, True),
+        ("get_status", True, False, True, True),
+        ("list_models", True, False, True, False),
+        ("list_jobs", True, False, True, False),
+        ("download_video", False, False, True, True),
     ],
 )
-def test_annotations_are_explicit(name: str, read_only: bool, idempotent: bool, open_world: bool) -> None:
+def test_annotations_are_explicit(
+    name: str, read_only: bool, destructive: bool, idempotent: bool, open_world: bool
+) -> None:
     hints = DEFINITIONS[name].annotations
     assert hints
-    assert (hints.read_only_hint, hints.destructive_hint) == (read_only, False)
+    assert (hints.read_only_hint, hints.destructive_hint) == (read_only, destructive)
     assert (hints.idempotent_hint, hints.open_world_hint) == (idempotent, open_world)
 
 

@@ -149,6 +149,8 @@ class Tool(Generic[A]):
     run: Callable[[A, Call], Awaitable[CallToolResult]]
     """Raises HailuoError where the call cannot be done."""
     read_only: bool
+    destructive: bool = False
+    """Hosts ask the person before such a call."""
     idempotent: bool = True
     open_world: bool = True
     """Whether it may ask a gateway."""
@@ -164,7 +166,7 @@ class Tool(Generic[A]):
             output_schema=output_schema(self.result),
             annotations=ToolAnnotations(
                 read_only_hint=self.read_only,
-                destructive_hint=False,
+                destructive_hint=self.destructive,
                 idempotent_hint=self.idempotent,
                 open_world_hint=self.open_world,
             ),

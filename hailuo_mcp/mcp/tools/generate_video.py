@@ -84,6 +84,7 @@ TOOL = Tool(
     result=views.JobView,
     run=generate_video,
     read_only=False,
+    destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
     has_player=True,
 )

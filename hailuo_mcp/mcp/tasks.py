@@ -26,7 +26,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.errors import SessionFor, error_boundary, sanitize_errors
 from hailuo_mcp.mcp.tools.base import answer
 from hailuo_mcp.service.session import Session
@@ -80,7 +80,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                 if job is None:
                     raise
                 # A poll that fails ends no job: the client goes on polling, and sees why there is nothing new.
-                warning = views.error_text(session.redact(error).problem)
+                warning = texts.error_text(session.redact(error).problem)
                 return _task(session.public_view(job).warned(warning), params.task_id)
         return _task(session.public_view(job), params.task_id, may_move=session.may_move(job))
 
@@ -163,7 +163,7 @@ async def _known(ctx: Context, session: Session, task_id: str) -> Job:
 def _message_of(error: HailuoError) -> str:
     if isinstance(error, CallerError):
         return f"Task not found: {error.problem.message}"
-    return views.error_text(error.problem)
+    return texts.error_text(error.problem)
 
 
 def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
@@ -186,7 +186,7 @@ def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
     if job.state is State.CANCELLED:
         return {**task, "status": "cancelled", "statusMessage": view.next_step}
-    result = answer(view, views.job_text(view))
+    result = answer(view, texts.job_text(view))
     return {
         **task,
         "status": "completed",

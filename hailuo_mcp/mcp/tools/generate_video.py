@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
@@ -68,8 +68,10 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     if arguments.dry_run:
         view = views.dry_run_view(submitted)
     else:
-        view = views.job_view(session.public_view(submitted.job), duplicate=submitted.duplicate)
-    return answer(view, views.job_text(view), meta=job_meta(can_cancel=session.may_cancel(submitted.job)))
+        view = views.job_view(
+            session.public_view(submitted.job), duplicate=submitted.duplicate, wait_seconds=call.patience.seconds
+        )
+    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=session.may_cancel(submitted.job)))
 
 
 TOOL = Tool(
@@ -83,6 +85,7 @@ TOOL = Tool(
     result=views.JobView,
     run=generate_video,
     read_only=False,
+    destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
     has_player=True,
 )

@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.tools.base import (
     ACCEPT_STRINGS,
@@ -18,7 +18,6 @@ from hailuo_mcp.mcp.tools.base import (
     RequestIdText,
     Tool,
     answer,
-    with_video_link,
 )
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
@@ -58,11 +57,12 @@ class ThrottledProgress:
 
 
 async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
-    report = ThrottledProgress(call.progress) if arguments.wait_seconds else None
-    job = await call.session.status(arguments.request_id, arguments.wait_seconds, report)
-    view = views.job_view(call.session.public_view(job))
-    meta = job_meta(can_cancel=call.session.may_cancel(job))
-    return await with_video_link(answer(view, views.job_text(view), meta=meta), job)
+    wait_seconds = call.patience.bearable(arguments.wait_seconds)
+    report = ThrottledProgress(call.progress) if wait_seconds else None
+    with call.patience.held(str(arguments.request_id), wait_seconds):
+        job = await call.session.status(arguments.request_id, wait_seconds, report)
+    view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
+    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=call.session.may_cancel(job)))
 
 
 TOOL = Tool(

@@ -12,7 +12,7 @@ from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
-from hailuo_mcp.ledger import open_ledger
+from hailuo_mcp.ledger import Ledger, open_ledger
 from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
@@ -72,12 +72,13 @@ async def build_services(
     transport: Transport | None = None,
     poll_policy: PollPolicy = POLICY,
     retry: RetryPolicy = DEFAULT_RETRY_POLICY,
+    ledger: Ledger | None = None,
 ) -> AsyncGenerator[Services]:
     """What all sessions share, open for the length of the block.
 
     `local_files` is off where callers are not on this machine; `work` is on where the process stays, and saves clips
     that are finished while no one asks. `base_url` is where callers reach this server over HTTP. `transport` takes the
-    place of the gateways' network.
+    place of the gateways' network, `ledger` that of the one which the settings name.
 
     Raises:
         SettingsError: as `build_catalog`, or the ledger's client is not installed.
@@ -86,7 +87,7 @@ async def build_services(
     catalog = build_catalog(settings)
     sandbox = sandbox_transport(settings) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
-        ledger = InstrumentedLedger(open_ledger(settings))
+        ledger = InstrumentedLedger(ledger or open_ledger(settings))
         resources.push_async_callback(ledger.close)
         gateways = {
             kind.name: _gateway(kind, settings, catalog, transport or sandbox, retry, resources)

@@ -213,11 +213,16 @@ class Asked:
 
 @contextmanager
 def sandbox_on_a_port(
-    directory: Path, seconds: float = 0, *, callbacks: bool = False, asked: list[Asked] | None = None
+    directory: Path,
+    seconds: float = 0,
+    *,
+    render: bool = True,
+    callbacks: bool = False,
+    asked: list[Asked] | None = None,
 ) -> Generator[dict[str, str]]:
     """The sandbox on a free port of this machine; yields the variables that send every gateway there. What it is asked
     is appended to `asked`."""
-    sandbox = create_app(directory / "sandbox", seconds=seconds, callbacks=callbacks)
+    sandbox = create_app(directory / "sandbox", seconds=seconds, render=render, callbacks=callbacks)
 
     async def listened_to(scope: Any, receive: Any, send: Any) -> None:
         if asked is not None and scope["type"] == "http":

@@ -54,10 +54,8 @@ async def test_a_tool_is_one_file_listed_in_its_package(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "hailuo_mcp", ignore=shutil.ignore_patterns("__pycache__"))
     (tools / "count_jobs.py").write_text(COUNT_JOBS.lstrip())
     package = tools / "__init__.py"
-    text = package.read_text().replace("tools import download_video,", "tools import count_jobs, download_video,")
-    package.write_text(
-        text.replace("\n    download_video.TOOL,\n", "\n    download_video.TOOL,\n    count_jobs.TOOL,\n")
-    )
+    text = package.read_text().replace("tools import cancel_job,", "tools import cancel_job, count_jobs,")
+    package.write_text(text.replace("\n    cancel_job.TOOL,\n", "\n    cancel_job.TOOL,\n    count_jobs.TOOL,\n"))
 
     async with server(tmp_path) as client:
         *_, added = (await client.list_tools()).tools
@@ -73,9 +71,10 @@ async def test_a_tool_is_one_file_listed_in_its_package(tmp_path: Path) -> None:
             ({}, "state is missing."),
             (
                 {"state": "gone"},
-                'state must be one of unconfirmed, queued, processing, completed, failed, expired, got "gone".',
+                "state must be one of unconfirmed, queued, processing, completed, failed, expired, cancelled, "
+                'got "gone".',
             ),
-            ({"state": "queued", "x": 1}, "There is no argument x."),
+            ({"state": "queued", "x": 1}, "There is no argument x (given: 1)."),
         ):
             refused = facts_of(await client.call_tool("count_jobs", arguments))["error"]
             assert (refused["code"], refused["message"]) == ("invalid_input", message)

@@ -17,9 +17,11 @@ import anyio
 import anyio.to_thread
 import click
 from mcp import Client, StdioServerParameters
+from mcp_types import Implementation
 
+from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
-from hailuo_mcp.cli.output import STYLES, command, stderr_console, stdout_console
+from hailuo_mcp.cli.output import PROGRAM, STYLES, command, stderr_console, stdout_console
 from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
@@ -134,7 +136,8 @@ async def _converse(settings: Settings, as_json: bool) -> Conversation:
         ) from None
     server = StdioServerParameters(command=sys.executable, args=["-m", "hailuo_mcp"], env=server_environment(settings))
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(server))
+        us = Implementation(name=PROGRAM, version=version())
+        client = await stack.enter_async_context(Client(server, client_info=us))
         talk = Conversation(client, silent=as_json)
         info = client.server_info
         talk.server = f"{info.name} {info.version}" if info else ""

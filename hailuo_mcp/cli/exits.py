@@ -21,12 +21,13 @@ class Exit(IntEnum):
     DONE = 0, "done"
     UNFORESEEN = 1, "something unforeseen"
     WRONG_CALL = 2, "wrong call, settings, image or request id; nothing was sent"
-    FAILED = 3, "the job failed or expired"
+    FAILED = 3, "the job failed, expired or was cancelled"
     NOT_ENDED = 4, "the job has not ended yet, or has no clip yet"
     ACCOUNT = 5, "account or budget: key, permission, credits, retired model"
     TROUBLE = 6, "gateway or network trouble; safe to repeat"
     UNCONFIRMED = 7, "no answer to a submission: it may be charged, do not repeat"
     UNSOUND = 8, "doctor found a problem"
+    NOT_CANCELLED = 9, "the job could not be cancelled, and is as it was"
     INTERRUPTED = 130, "interrupted; a job that was submitted goes on"
 
 
@@ -66,7 +67,7 @@ def exit_of_problem(problem: Problem) -> Exit:
 def exit_of_state(state: State, *, waited: bool) -> Exit:
     """The code for a job that was looked up. That it is still running matters only after a wait."""
     match state:
-        case State.FAILED | State.EXPIRED:
+        case State.FAILED | State.EXPIRED | State.CANCELLED:
             return Exit.FAILED
         case State.UNCONFIRMED:
             return Exit.UNCONFIRMED

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "generate": ("generate", "Submit a job."),
     "status": ("jobs", "Show how a job stands, and its clip once completed."),
     "download": ("jobs", "Save a completed job's clip."),
+    "cancel": ("jobs", "Cancel a job that is still queued."),
     "jobs": ("jobs", "List recent jobs; finds a lost request id."),
     "batch": ("batch", "Submit many shots from a file."),
     "serve": ("serve", "Serve MCP over HTTP."),

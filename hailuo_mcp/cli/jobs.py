@@ -1,4 +1,4 @@
-"""`hailuo-mcp status`, `jobs` and `download`: the jobs that were submitted."""
+"""`hailuo-mcp status`, `download`, `cancel` and `jobs`: the jobs that were submitted."""
 
 from datetime import datetime, timedelta
 
@@ -33,7 +33,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
     """How a job stands, and its clip once completed.
 
-    Exit code 0: completed, or without --wait still running; 3: failed or expired; 4: not ended within the wait.
+    Exit code 0: completed, or without --wait still running; 3: failed, expired or cancelled; 4: not ended within
+    the wait.
 
     \b
     hailuo-mcp status segmind/hailuo-02-fast/1f2e3d4c --wait
@@ -78,6 +79,30 @@ def download(request_id: str, as_json: bool) -> Exit:
         stdout_console().print(view.video_path)
         stderr_console().print(f"{view.bytes / 1e6:.1f} MB, {view.media_type}", style="dim")
     return Exit.DONE
+
+
+@click.command()
+@click.argument("request_id")
+@json_option
+def cancel(request_id: str, as_json: bool) -> Exit:
+    """Cancel a job that is still queued, where its gateway can.
+
+    Exit code 0: cancelled, and not charged; 9: not cancelled, the job is as it was.
+
+    \b
+    hailuo-mcp cancel fal/hailuo-2.3/fal-ai/minimax/764cabcf
+    """
+
+    async def stop(session: Session) -> views.Cancellation:
+        return views.cancellation(await session.cancel(request_id))
+
+    view = with_session(stop)
+    if as_json:
+        print_json(view)
+    else:
+        print_warnings(view.warnings)
+        stdout_console().print(f"{view.request_id}: {view.state}", style=STYLES.get(view.state))
+    return Exit.DONE if view.cancelled else Exit.NOT_CANCELLED
 
 
 @click.command()

@@ -21,6 +21,7 @@ STYLES: Mapping[str, str] = {
     State.COMPLETED: "green",
     State.FAILED: "red",
     State.EXPIRED: "red",
+    State.CANCELLED: "red",
     State.UNCONFIRMED: "yellow",
 }
 _LABEL_WIDTH = 9
@@ -30,6 +31,7 @@ _COMMANDS: Mapping[str, str] = {
     "list_models": f"{PROGRAM} models",
     "list_jobs": f"{PROGRAM} jobs",
     "download_video": f"{PROGRAM} download",
+    "cancel_job": f"{PROGRAM} cancel",
     "wait_seconds": "--wait",
     "force_new": "--force-new",
     "dry_run": "--dry-run",
@@ -133,7 +135,7 @@ def _cost_text(view: JobView) -> str:
 
 
 def _next_command(view: JobView) -> str:
-    if view.request_id is None or view.state in (State.FAILED, State.EXPIRED) or view.video_path:
+    if view.request_id is None or view.state in (State.FAILED, State.EXPIRED, State.CANCELLED) or view.video_path:
         return ""
     if view.state == State.COMPLETED and view.video_url:
         return command("download", view.request_id)

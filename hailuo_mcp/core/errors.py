@@ -17,6 +17,7 @@
     │   └── ModelRetired          model_retired
     ├── GatewayTrouble        time can help, or the gateway
     │   ├── RateLimited           rate_limited
+    │   │   └── HeldBack              the same, by our own pace
     │   ├── GatewayError          gateway_error
     │   ├── GatewayTimeout        gateway_timeout
     │   └── NetworkError          network_error
@@ -188,6 +189,12 @@ class GatewayTrouble(HailuoError):
 class RateLimited(GatewayTrouble):
     code = "rate_limited"
     default_hint = "Wait a moment, then make the same call again; nothing was charged."
+
+
+class HeldBack(RateLimited):
+    """Nothing was sent: it is our own pace that allows no request now."""
+
+    default_hint = "Ask again after that; jobs go on by themselves."
 
 
 class GatewayError(GatewayTrouble):

@@ -29,7 +29,7 @@ def utc_now() -> datetime:
 
 
 class State(StrEnum):
-    """Where a job stands. They run one way, in this order; the last three are ends."""
+    """Where a job stands. They run one way, in this order; the last four are ends."""
 
     UNCONFIRMED = "unconfirmed"
     QUEUED = "queued"
@@ -37,10 +37,15 @@ class State(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
     @property
     def is_terminal(self) -> bool:
         return self.rank == _END
+
+    @property
+    def ended_without_clip(self) -> bool:
+        return self.is_terminal and self is not State.COMPLETED
 
     @property
     def rank(self) -> int:
@@ -108,6 +113,8 @@ class Observation(BaseModel):
     took_seconds: float | None = None
     """Time from submission to completion, where the gateway reports it."""
     sandbox: bool = False
+    warnings: tuple[str, ...] = ()
+    """What is doubtful about it."""
 
     @field_validator("cost_usd", "took_seconds")
     @classmethod
@@ -160,6 +167,8 @@ class Job(BaseModel):
     expires_at: datetime | None = None
     error: Problem | None = None
     warnings: tuple[str, ...] = ()
+    passing_warnings: tuple[str, ...] = ()
+    """Those of `warnings` that the last observation brought; the next one takes them back."""
     sandbox: bool = False
 
     @property
@@ -186,6 +195,9 @@ class Job(BaseModel):
 
     @property
     def not_charged(self) -> bool:
+        """Certain or documented: a job that was cancelled before it began costs nothing, unless a cost was reported."""
+        if self.state is State.CANCELLED:
+            return not self.cost_usd
         return self.error is not None and self.error.charged == "no"
 
     @property
@@ -240,6 +252,7 @@ class Job(BaseModel):
         took = self.took_seconds if self.took_seconds is not None else seen.took_seconds
         if took is None and ends_now and self.since_poll(now) <= FRESH_POLL and now > self.created_at:
             took = (now - self.created_at).total_seconds()
+        lasting = tuple(w for w in self.warnings if w not in self.passing_warnings)
         return self._changed(
             state=state,
             polled_at=now,
@@ -249,6 +262,8 @@ class Job(BaseModel):
             video_url=(seen.video_url if state is seen.state else None) or self.video_url,
             error=self.error if state is self.state else seen.error,
             cost_usd=self.cost_usd if seen.cost_usd is None else seen.cost_usd,
+            warnings=(*lasting, *(new := tuple(w for w in seen.warnings if w not in lasting))),
+            passing_warnings=new,
             sandbox=self.sandbox or seen.sandbox,
         )
 

@@ -91,21 +91,19 @@ def _text(**more: Any) -> dict[str, Any]:
 
 CANONICAL: Mapping[str, Canonical] = {
     "prompt": Canonical(
-        _text(minLength=1, maxLength=PROMPT_MAX),
-        "What happens in the clip. Camera moves in brackets: [Push in], [Pan left].",
+        _text(maxLength=PROMPT_MAX),
+        "What happens. Camera moves in brackets: [Push in], [Pan left].",
     ),
-    "first_frame_image": Canonical(_text(), "Picture the clip starts from: URL, data: URI or file path (JPG/PNG)."),
-    "last_frame_image": Canonical(_text(), "Picture it ends on."),
-    "duration": Canonical(
-        {"type": "integer", "minimum": 6, "maximum": 10}, "Seconds, 6 (default) or 10. 10 s not at 1080p."
-    ),
-    "resolution": Canonical(_text(enum=["512p", "768p", "1080p"]), "Frame height; defaults differ."),
-    "mode": Canonical(_text(enum=["standard", "pro"]), "Quality tier."),
-    "prompt_optimizer": Canonical({"type": "boolean"}, "Let the model rewrite the prompt (default true)."),
-    "go_fast": Canonical({"type": "boolean"}, "Faster, slightly lower quality."),
-    "fast_pretreatment": Canonical({"type": "boolean"}, "Shorter prompt rewriting."),
-    "routing": Canonical(_text(enum=["auto", "value", "official"]), "Routing strategy."),
-    "callback_url": Canonical(_text(), "https webhook told of the end; its host must be allowed."),
+    "first_frame_image": Canonical(_text(), "Image it starts from: URL, data: URI or file path (JPG/PNG)."),
+    "last_frame_image": Canonical(_text(), "Image it ends on."),
+    "duration": Canonical({"type": "integer", "minimum": 6, "maximum": 10}, "Seconds: 6 (default), or 10 below 1080p."),
+    "resolution": Canonical(_text(enum=["512p", "768p", "1080p"]), "Defaults differ."),
+    "mode": Canonical(_text(enum=["standard", "pro"]), "Quality."),
+    "prompt_optimizer": Canonical({"type": "boolean"}, "Rewrite the prompt (default true)."),
+    "go_fast": Canonical({"type": "boolean"}, "Faster, slightly worse."),
+    "fast_pretreatment": Canonical({"type": "boolean"}, "Rewrite it faster."),
+    "routing": Canonical(_text(enum=["auto", "value", "official"]), "Route."),
+    "callback_url": Canonical(_text(), "https webhook; its host must be allowed."),
 }
 CANONICAL_TYPES: Mapping[str, Any] = {
     "prompt": Prompt,

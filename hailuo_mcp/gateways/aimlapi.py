@@ -157,7 +157,7 @@ class Aimlapi(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         body, response = await self.fetch_json(self.get(f"{_route(model)}?generation_id={quote(remote_id, safe='')}"))
-        state = self.state(_STATES, body.get("status"))
+        state = self.state(_STATES, body.get("status"), response)
         error = mapping(body.get("error"))
         reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
         completed = state is State.COMPLETED  # before that, the credits used so far are not the cost

@@ -2,10 +2,15 @@
 it is sure of."""
 
 import json
+import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, cast
+
+log = logging.getLogger(__name__)
 
 NESTING_MAX = 5
 """How deep a response is searched: none is known that needs more than three levels."""
@@ -14,6 +19,25 @@ _DIGITS_MAX = 300
 """A number with more digits fits no float."""
 _ELEMENTS_MAX = 500_000
 """A response with more elements would take many times its own size in memory."""
+_DOUBTS: ContextVar[list[str] | None] = ContextVar("hailuo_mcp_doubts", default=None)
+
+
+@contextmanager
+def collect_doubts() -> Generator[list[str]]:
+    """Collects what is doubtful about the responses that are read within this, as sentences for the caller."""
+    found: list[str] = []
+    token = _DOUBTS.set(found)
+    try:
+        yield found
+    finally:
+        _DOUBTS.reset(token)
+
+
+def doubt(sentence: str) -> None:
+    """Say what is doubtful about the response that is being read."""
+    log.warning("%s", sentence)
+    if (found := _DOUBTS.get()) is not None and sentence not in found:
+        found.append(sentence)
 
 
 def parse_json(raw: str | bytes | bytearray) -> Any:

@@ -121,7 +121,7 @@ class Apixo(Gateway):
         query = f"taskId={quote(remote_id, safe='')}"
         body, response = await self.fetch_json(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
         data = mapping(body.get("data"))
-        state = self.state(_STATES, data.get("state"))
+        state = self.state(_STATES, data.get("state"), response)
         return Observation(
             state=state,
             video_url=_result_url(data.get("resultJson")) if state is State.COMPLETED else None,

@@ -20,6 +20,7 @@ from hailuo_mcp.core.errors import (
     GatewayError,
     GatewayTimeout,
     HailuoError,
+    HeldBack,
     InternalError,
     InvalidImage,
     InvalidInput,
@@ -32,10 +33,21 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.answers import NESTING_MAX, link_in, mapping, number, parse_json, sequence, text_in
+from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.gateways.answers import (
+    NESTING_MAX,
+    collect_doubts,
+    doubt,
+    link_in,
+    mapping,
+    number,
+    parse_json,
+    sequence,
+    text_in,
+)
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
-from hailuo_mcp.gateways.refusals import ERRORS, REFUSALS, is_content_block, is_failed_job
+from hailuo_mcp.gateways.refusals import ERRORS, REFUSALS, is_content_block, is_failed_job, refused_in_words
 
 __all__ = [
     "NESTING_MAX",
@@ -87,6 +99,8 @@ class Gateway(ABC):
     """Whether a job that the gateway accepted and then failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
+    can_cancel: ClassVar[bool] = False
+    """Whether `cancel` can stop a queued job."""
     requests_per_minute: ClassVar[int | None] = None
     """The documented rate limit of an account; each process keeps to it by itself."""
     callbacks: ClassVar[bool] = False
@@ -140,6 +154,18 @@ class Gateway(ABC):
         """The gateway's own message in an error body."""
         return body.get("error") or body.get("message")
 
+    def code_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own error code in a body; None or 0 if there is none."""
+        error = mapping(body.get("error"))
+        named = (
+            body.get("code"),
+            body.get("error_code"),
+            body.get("status_code"),
+            error.get("code"),
+            error.get("name"),
+        )
+        return next((code for code in named if code), None)
+
     def status_of(self, response: Response) -> int:
         """The status that counts: some gateways report errors under HTTP 200."""
         return response.status
@@ -173,6 +199,11 @@ class Gateway(ABC):
         """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
         return None
 
+    async def cancel(self, job: Job) -> Observation | None:
+        """Cancel a job that the last poll saw queued, and return its state; None if it cannot be cancelled any more.
+        Where the same request would delete the record of an ended job, it is sent only once, and at once."""
+        return None
+
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body to answer a callback with. A callback is never trusted: it only causes a poll."""
         return {}
@@ -196,6 +227,10 @@ class Gateway(ABC):
     def retry_after(self) -> float:
         """Seconds until this account's rate limit allows the next poll."""
         return self.client.rate_limit(self._secrets()).retry_after
+
+    def held_back(self, seconds: float) -> HeldBack | None:
+        """Why no poll may be sent within `seconds`; None if one may."""
+        return self.client.held_back(self._secrets(), seconds)
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)
@@ -238,7 +273,9 @@ class Gateway(ABC):
                 return Submission(checked_remote_id(str(remote_id).strip()), response.sandbox)
             except InvalidInput:
                 log.warning("%s answered a submission with an id that cannot be polled", self.title)
-        raise Unconfirmed(f"{self.title} answered the submission with status {status} and no usable job id.")
+        if response.ok and (kind := refused_in_words(self.clean(self.message_in(body)))):
+            raise kind(f"{self.title} refused the request ({self._quoted(response)}).")
+        raise Unconfirmed(f"{self.title} answered the submission without a usable job id ({self._quoted(response)}).")
 
     async def observe(self, model: type[ModelSpec], remote_id: str) -> Observation:
         """The state of a job, whatever the response to the poll holds.
@@ -247,7 +284,9 @@ class Gateway(ABC):
             UnknownRequest, HailuoError: as `poll`.
         """
         try:
-            return await self.poll(model, remote_id)
+            with collect_doubts() as doubts:
+                seen = await self.poll(model, remote_id)
+            return seen.model_copy(update={"warnings": (*seen.warnings, *doubts)}) if doubts else seen
         except HailuoError:
             raise
         except Exception as error:  # of any kind: it says nothing about the job
@@ -285,15 +324,22 @@ class Gateway(ABC):
     def refusal(self, status: int, response: Response) -> HailuoError:
         """The error for a response, with the gateway's message in it."""
         body = mapping(response.body)
-        said = self.clean(self.message_in(body))
-        kind = self.error_class(status, said, body)
+        kind = self.error_class(status, self.clean(self.message_in(body)), body)
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
-        message = f"{self.title} {what} ({status}{': ' + said if said else ''})."
+        message = f"{self.title} {what} ({self._quoted(response)})."
         if issubclass(kind, Unauthorized):
             return kind(message, self._key_hint())
         if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
             return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
         return kind(message)
+
+    def _quoted(self, response: Response) -> str:
+        """A response for a message: its status, and the gateway's own code and message, all as sent."""
+        body = mapping(response.body)
+        code, said = self.code_in(body), self.clean(self.message_in(body))
+        shown = repr_short(code).strip('"') if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
+        words = self.clean(f"{shown} {said}" if shown not in ("0", str(response.status), said) else said)
+        return f"{response.status}: {words}" if words else str(response.status)
 
     def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
         """The problem of a job that failed at the gateway; `kind` if the gateway's error code tells it."""
@@ -319,13 +365,16 @@ class Gateway(ABC):
         if self.settings.key and (key := self.settings.key.get_secret_value()):
             text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
+        return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
 
-    def state(self, states: Mapping[str, State], word: object) -> State:
-        """The state for a gateway's word; an undocumented one is `processing`, so that no paid job is given up."""
-        known = states.get(word.lower()) if isinstance(word, str) else None
+    def state(self, states: Mapping[str, State], word: object, response: Response | None = None) -> State:
+        """The state for a gateway's word, in any case; an undocumented one is `processing`, so that no paid job is
+        given up, and a doubt that quotes the `response`."""
+        known = states.get(word.strip().lower()) if isinstance(word, str) else None
         if known is None:
-            log.warning("%s answered with the unknown state %.40r; taken as processing", self.title, self.clean(word))
+            shown = repr_short(self.clean(word) if isinstance(word, str) else word)
+            quoted = f" ({self._quoted(response)})" if response else ""
+            doubt(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
         return known or State.PROCESSING
 
     def _secrets(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, NetworkError, RateLimited, Unconfirmed
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HeldBack, NetworkError, Unconfirmed
 from hailuo_mcp.gateways.exchange import (
     DEFAULT_LIMITS,
     ClientLimits,
@@ -111,6 +111,18 @@ class GatewayClient:
         """The rate limit of the account that these secret headers belong to."""
         return self._rate_limits.of(secrets)
 
+    def held_back(self, secrets: Mapping[str, str], seconds: float) -> HeldBack | None:
+        """Why this account may not be used within `seconds` for what can wait; None if it may."""
+        limit = self.rate_limit(secrets)
+        if (pause := limit.retry_after) <= seconds:
+            return None
+        reason = (
+            f"{self._title} answered that there were too many requests"
+            if limit.is_paused
+            else f"hailuo-mcp keeps to the number of requests that {self._title} allows"
+        )
+        return HeldBack(f"{reason}, and asks again in {pause:.0f} s at the earliest; this is its own pace.")
+
     async def close(self) -> None:
         """Close the connections. A request after that opens new ones."""
         await self._exchange.close()
@@ -166,17 +178,14 @@ class GatewayClient:
         errors, 429 and temporary 5xx. The last response is returned, whatever its status.
 
         Raises:
-            RateLimited: the account's rate limit allows no request within this time; nothing was sent.
+            HeldBack: the account's rate limit allows no request within this time; nothing was sent.
             NetworkError, GatewayTimeout: no response came.
             GatewayError: the response is too large.
         """
         seconds = self.retry.poll_timeout if seconds is None else seconds
+        if held := self.held_back(request.secrets, seconds):
+            raise held
         limit = self.rate_limit(request.secrets)
-        if (pause := limit.retry_after) > seconds:
-            raise RateLimited(
-                f"{self._title} asked for a pause of {pause:.0f} s more.",
-                "Ask again after that; jobs go on by themselves.",
-            )
         last: Response | None = None
 
         async def attempt() -> Response:

@@ -150,7 +150,7 @@ _STATES = {
     "failed": State.FAILED,
 }
 _INPUT_SENSITIVE, _OUTPUT_SENSITIVE = 1026, 1027
-_EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401}
+_EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401, 2056: 402, 2061: 403}
 # Each of these means that the request was rejected before anything started. 1027 is missing: it concerns an output, so
 # something was generated and may be billed. Codes not documented for a submission are missing too, such as internal
 # errors and time-outs: without a task id, they leave open whether the job runs.
@@ -196,13 +196,15 @@ class Minimax(Gateway):
 
     def status_of(self, response: Response) -> int:
         body = mapping(response.body)
-        if _STATES.get(str(body.get("status")).lower()) is State.FAILED:
+        if _STATES.get(str(body.get("status")).strip().lower()) is State.FAILED:
             return response.status  # the code is the reason why the task failed
         return _status(response, _POLL)
 
     def message_in(self, body: Mapping[str, Any]) -> object:
-        said = mapping(body.get("base_resp")).get("status_msg") or body.get("message") or body.get("error")
-        return [str(code), said] if (code := _code(body)) else said
+        return mapping(body.get("base_resp")).get("status_msg") or body.get("message") or body.get("error")
+
+    def code_in(self, body: Mapping[str, Any]) -> object:
+        return _code(body)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
         return ContentViolation if _code(body) == _INPUT_SENSITIVE else super().error_class(status, message, body)
@@ -212,9 +214,10 @@ class Minimax(Gateway):
         query = f"task_id={quote(remote_id, safe='')}"
         body, response = await self.fetch_json(self.get(f"/v1/query/video_generation?{query}"))
         sensitive = _code(body) in (_INPUT_SENSITIVE, _OUTPUT_SENSITIVE)
-        state = State.FAILED if sensitive else self.state(_STATES, body.get("status"))
+        state = State.FAILED if sensitive else self.state(_STATES, body.get("status"), response)
         if state is State.FAILED:
-            reason = self.message_in(body) if _code(body) else None  # without a code it is “success”
+            code = _code(body)
+            reason = f"{code} {self.clean(self.message_in(body))}" if code else None  # without a code it is “success”
             problem = self.failure(reason, ContentViolation if sensitive else None)
             return Observation(state=state, error=problem, sandbox=response.sandbox)
         link = await self._link(body, ends) if state is State.COMPLETED else None

@@ -38,6 +38,11 @@ class RateLimit:
         return max(0.0, max(self._paused_until, self._booked_until - self._allowance) - anyio.current_time())
 
     @property
+    def is_paused(self) -> bool:
+        """Whether a 429 demands the wait, and not the documented rate."""
+        return self._paused_until >= self._booked_until - self._allowance
+
+    @property
     def _allowance(self) -> float:
         return (self._burst - 1) * self._interval
 

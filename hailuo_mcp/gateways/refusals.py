@@ -38,10 +38,29 @@ _CONTENT_WORDS = re.compile(
     r"inappropriate|prohibited)\b",
     re.IGNORECASE,
 )
+_OUT_OF_CREDITS_WORDS = re.compile(
+    r"\b(insufficient|not enough|out of|exceed\w*|exhausted|used up|no remaining)\b.{0,30}"
+    r"\b(credits?|balance|funds|quota|allowance|usage)\b|"
+    r"\b(credits?|balance|funds|quota|allowance|(usage|spending|plan|billing) limits?)\b.{0,30}"
+    r"\b(insufficient|not enough|exceeded|exhausted|used up|reached|too low|depleted)\b",
+    re.IGNORECASE,
+)
+_PLAN_WORDS = re.compile(
+    r"\b(plan|subscription|tier)\b.{0,30}\b(not|required)\b|\b(upgrade|requires?)\b.{0,30}\b(plan|subscription|tier)\b",
+    re.IGNORECASE,
+)
 
 
 def is_content_block(text: str) -> bool:
     return bool(_CONTENT_WORDS.search(text))
+
+
+def refused_in_words(text: str) -> type[HailuoError] | None:
+    """The error class for a response to a submission that has a status of success and no job, if its words refuse the
+    job for want of credits, or of a plan that includes it."""
+    if _OUT_OF_CREDITS_WORDS.search(text):
+        return InsufficientCredits
+    return Forbidden if _PLAN_WORDS.search(text) else None
 
 
 def is_failed_job(status: int, body: Mapping[str, Any]) -> bool:

@@ -183,10 +183,12 @@ class Segmind(Gateway):
         path = f"/v2/requests/{quote(remote_id, safe='')}"
         async with self._time_limit():
             body, response = await self.fetch_json(self.get(f"{path}/status"))
-            state = self.state(_STATES, body.get("status"))
+            state = self.state(_STATES, body.get("status"), response)
             if state is State.COMPLETED:
                 body, response = await self.fetch_json(self.get(path))
-                state = self.state(_STATES, body.get("status") or "completed")  # the result outranks the status
+                state = self.state(
+                    _STATES, body.get("status") or "completed", response
+                )  # the result outranks the status
         return self._observation(state, body, sandbox=response.sandbox)
 
     def _time_limit(self) -> AbstractAsyncContextManager[None]:

@@ -67,11 +67,11 @@ class SubmitPolicy:
         return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
 
     def _is_duplicate_of(self, earlier: Job, job: Job) -> bool:
-        """A failed, expired or uncharged job has no duplicates; an unconfirmed one does until it is resolved, however
-        old it is."""
+        """A failed, expired, cancelled or uncharged job has no duplicates; an unconfirmed one does until it is
+        resolved, however old it is."""
         if self.force_new or not self.duplicate_window or earlier.not_charged:
             return False
-        if earlier.state in (State.FAILED, State.EXPIRED):
+        if earlier.state.ended_without_clip:
             return False
         return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= self.duplicate_window
 

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextContent
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.service.session import Session
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
 
 def tool_error(error: HailuoError) -> CallToolResult:
     """The error as the result of a tool."""
-    text = views.error_text(error.problem) + (f" request_id: {error.request_id}" if error.request_id else "")
+    text = texts.error_text(error.problem) + (f" request_id: {error.request_id}" if error.request_id else "")
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
         structured_content={"error": views.error_view(error)},
@@ -40,7 +40,7 @@ def protocol_error(error: HailuoError, message: str | None = None, uri: str | No
     call, else INTERNAL_ERROR. The `data` of a resource's error hold its address and the error's fields."""
     code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
     data = {"uri": uri, "error": views.error_view(error)} if uri is not None else None
-    return MCPError(code, message or views.error_text(error.problem), data)
+    return MCPError(code, message or texts.error_text(error.problem), data)
 
 
 @contextmanager

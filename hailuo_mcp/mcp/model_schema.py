@@ -3,24 +3,28 @@
 from collections.abc import Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, JsonSchema
+
+WORDS_MAX = 3
+_MOST, _SOME = "Most models", "Some models"
 
 
 def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
-    """Every parameter that some usable model accepts; its description names the models."""
+    """Every parameter that some usable model accepts; its description names the models, unless all do."""
     properties: dict[str, JsonSchema] = {}
     for name, canonical in CANONICAL.items():
         accepting = [model for model in catalog.usable if model.accepts(name)]
         if not accepting and name != "prompt":
             continue
-        description = f"{canonical.meaning} {_models_phrase(accepting, catalog)}."
+        description = canonical.meaning + _only(accepting, catalog)
         properties[name] = {**canonical.schema, "description": description}
         if "enum" in canonical.schema:
             offered = {model: model.property_schemas()[name].get("enum", ()) for model in accepting}
             by_value = {value: [m for m in accepting if value in offered[m]] for value in canonical.schema["enum"]}
             properties[name]["enum"] = [value for value, models in by_value.items() if models]
             properties[name]["description"] += "".join(
-                f" {value}: {_ids(models, catalog)}."
+                f" {value}: {_phrase(models, catalog)}."
                 for value, models in by_value.items()
                 if 0 < len(models) < len(accepting)
             )
@@ -28,29 +32,40 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
 
 
 def inputs_sentence(catalog: Catalog) -> str:
-    """Which of the usable models work from text alone."""
-    from_text = [model for model in catalog.usable if not model.is_required("first_frame_image")]
-    if len(from_text) == len(catalog.usable):
-        return "All make clips from text."
-    if not from_text:
+    """Which of the usable models need an image."""
+    need = [model for model in catalog.usable if model.is_required("first_frame_image")]
+    if len(need) == len(catalog.usable):
         return "All need first_frame_image."
-    return f"Text alone: {_ids(from_text, catalog)}; the others need first_frame_image."
+    return f"first_frame_image needed: {_phrase(need, catalog)}." if need else "Text alone suffices."
 
 
-def _models_phrase(models: Sequence[Model], catalog: Catalog) -> str:
-    """These models, by inclusion or by exclusion, whichever is shorter."""
-    others = [model for model in catalog.usable if model not in models]
-    if not others:
-        return "All models"
-    included, excluded = _ids(models, catalog), _ids(others, catalog)
-    return f"All but {excluded}" if len(excluded) < len(included) else f"For {included}"
+def _only(models: Sequence[Model], catalog: Catalog) -> str:
+    if len(models) == len(catalog.usable):
+        return ""
+    phrase = _phrase(models, catalog)
+    return f" {phrase}." if phrase in (_MOST, _SOME) else f" {phrase} only."
 
 
-def _ids(models: Sequence[Model], catalog: Catalog) -> str:
-    """Their ids, with `<gateway>/*` for all usable models of a gateway."""
-    names: list[str] = []
-    for gateway in dict.fromkeys(map(gateway_of, models)):
-        usable = [model for model in catalog.usable if gateway_of(model) == gateway]
-        these = [model for model in models if model in usable]
-        names += [f"{gateway}/*"] if 1 < len(these) == len(usable) else [model.id for model in these]
-    return ", ".join(names)
+def _phrase(models: Sequence[Model], catalog: Catalog) -> str:
+    """These models in the fewest words: by gateway, by a name that is the same everywhere, or by id. A long list would
+    cost more context than a refusal, which names the models that do."""
+    words = _fewest_words(models, catalog.usable)
+    if len(words) <= WORDS_MAX:
+        return ", ".join(words)
+    return _MOST if 2 * len(models) > len(catalog.usable) else _SOME
+
+
+def _fewest_words(models: Sequence[Model], usable: Sequence[Model]) -> list[str]:
+    groups: dict[str, set[str]] = {}
+    for model in usable:
+        for word in (gateway_of(model), ModelId.parse(model.id).name, model.id):
+            groups.setdefault(word, set()).add(model.id)
+    left = {model.id for model in models}
+    fitting = {word: ids for word, ids in groups.items() if ids <= left}
+    words: list[str] = []
+    while left:
+        # Of words that say the same, the shortest, and then the earlier.
+        word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
+        words.append(word)
+        left -= fitting.pop(word)
+    return sorted(words, key=list(groups).index)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import anyio
 import anyio.to_thread
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -19,7 +18,6 @@ from mcp_types import (
     BlobResourceContents,
     ReadResourceResult,
     Resource,
-    ResourceLink,
     ResourceTemplate,
     TextResourceContents,
 )
@@ -31,6 +29,7 @@ from hailuo_mcp.core.spec import repr_short
 from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
 SCHEME = "hailuo://"
@@ -107,27 +106,8 @@ def video_uri(request_id: str) -> str:
     return f"{VIDEOS}/{quote(request_id, safe='')}"
 
 
-async def video_link(job: Job) -> ResourceLink | None:
-    """A link to the saved clip, for the result of a tool; None where there is no clip or it is too large to read."""
-    if not job.video_path:
-        return None
-    try:
-        size = (await anyio.Path(job.video_path).stat()).st_size
-    except OSError:
-        return None
-    if size > VIDEO_MB_MAX * 1024 * 1024:
-        return None
-    return ResourceLink(
-        uri=video_uri(job.request_id),
-        name=Path(job.video_path).name,
-        title=job.excerpt or None,
-        mime_type=MEDIA_TYPE,
-        size=size,
-    )
-
-
-async def read(session: Session, uri: str) -> ReadResourceResult:
-    """The resource at this URI.
+async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX) -> ReadResourceResult:
+    """The resource at this URI; a job's advises to wait so long.
 
     Raises:
         MCPError: INVALID_PARAMS, with the URI in `data`, where there is none; INTERNAL_ERROR where it cannot be read.
@@ -144,7 +124,8 @@ async def read(session: Session, uri: str) -> ReadResourceResult:
             case "jobs", "":
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
-                return _json(uri, views.job_view(session.public_view(await session.status(_decoded(encoded)))))
+                job = session.public_view(await session.status(_decoded(encoded)))
+                return _json(uri, views.job_view(job, wait_seconds=wait_seconds))
             case "videos", "/":
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))
@@ -215,9 +196,9 @@ def _without_file(job: Job) -> HailuoError:
         )
     if job.state is State.EXPIRED:
         return Expired(f"{job.request_id} has expired; its clip was not saved.", request_id=job.request_id)
-    if job.state is State.FAILED:
+    if job.state.ended_without_clip:
         return NotReady(
-            f"{job.request_id} failed; it has no clip.",
+            f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
             "Call get_status to see why.",
             safe_to_retry=False,
             request_id=job.request_id,

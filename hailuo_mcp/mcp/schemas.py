@@ -22,8 +22,9 @@ def input_schema(arguments: type[BaseModel]) -> JsonSchema:
 
 
 def object_schema(properties: JsonSchema, required: list[str] | tuple[str, ...] = ()) -> JsonSchema:
-    """An object that has these properties and no others."""
-    schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
+    """An object with these properties. Others are refused when a call is validated; the schema does not say so, for
+    google-genai cannot convert a boolean `additionalProperties`."""
+    schema: JsonSchema = {"type": "object", "properties": properties}
     return {**schema, "required": list(required)} if required else schema
 
 

@@ -35,6 +35,7 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
+from hailuo_mcp.mcp.patience import CallersPatience
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
@@ -44,7 +45,7 @@ from hailuo_mcp.telemetry import set_caller
 
 INSTRUCTIONS = (
     "Hailuo (MiniMax) video generation. generate_video submits a job, costs money and returns a request_id; clips "
-    "take one to nine minutes. Then call get_status with wait_seconds 45 until the state is completed or failed; a "
+    "take one to nine minutes. Then call get_status as each answer says until the state is completed or failed; a "
     "wait that runs out is not a failure. dry_run shows the price first. Lost the id? list_jobs. Links expire: give "
     "the user video_path or video_url at once."
 )
@@ -152,6 +153,7 @@ class Handlers:
     def __init__(self, catalog: Catalog, session_for: SessionFor) -> None:
         self._session_for = session_for
         self.tools_listed = anyio.Event()
+        self._patience = CallersPatience()
         self._tools = ListToolsResult(tools=tools.definitions(catalog))
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
@@ -176,7 +178,7 @@ class Handlers:
         session = self._session_for(ctx)
         if params.uri == player.PLAYER_URI:
             return await self._read_player(session)
-        return await resources.read(session, params.uri)
+        return await resources.read(session, params.uri, self._patience.of(ctx, session.caller).seconds)
 
     async def _read_player(self, session: Session) -> ReadResourceResult:
         """The player, whose content security policy allows it to load clips from the origins of the newest ones."""
@@ -206,7 +208,9 @@ class Handlers:
         )
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
-        call = tools.Call(self._session_for(ctx), params.arguments or {}, ctx.session.report_progress)
+        session = self._session_for(ctx)
+        patience = self._patience.of(ctx, session.caller)
+        call = tools.Call(session, params.arguments or {}, ctx.session.report_progress, patience)
         return await tools.call(params.name, call)
 
 

@@ -25,8 +25,8 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from hailuo_mcp.core.errors import CallerError, HailuoError
-from hailuo_mcp.core.job import Job
-from hailuo_mcp.mcp import views
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.errors import SessionFor, error_boundary, sanitize_errors
 from hailuo_mcp.mcp.tools.base import answer
 from hailuo_mcp.service.session import Session
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 EXTENSION = "io.modelcontextprotocol/tasks"
 NOTICE = "hailuo-mcp/notice"
 """Key in the `_meta` of an acknowledgement; its value is a sentence."""
-NO_CANCEL = "no gateway can cancel: the job goes on, and is charged"
 
 Context = ServerRequestContext[Any, Any]
 Wire = dict[str, Any]
@@ -81,7 +80,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                 if job is None:
                     raise
                 # A poll that fails ends no job: the client goes on polling, and sees why there is nothing new.
-                warning = views.error_text(session.redact(error).problem)
+                warning = texts.error_text(session.redact(error).problem)
                 return _task(session.public_view(job).warned(warning), params.task_id)
         return _task(session.public_view(job), params.task_id, may_move=session.may_move(job))
 
@@ -90,11 +89,15 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
         return {}
 
     async def cancel(ctx: Context, params: TaskParams) -> Wire:
-        job = await _known(ctx, session_for(ctx), params.task_id)
+        session = session_for(ctx)
+        job = await _known(ctx, session, params.task_id)
         if job.is_final:
             return {}
-        log.info("%s cannot be cancelled; it goes on", job.request_id)
-        return {"_meta": {NOTICE: f"Nothing was cancelled: {NO_CANCEL}. tasks/get goes on answering."}}
+        with error_boundary(session, message=_message_of):
+            job = await session.cancel(params.task_id)
+        if job.state.is_terminal:
+            return {}
+        return {"_meta": {NOTICE: f"{job.warnings[-1]} tasks/get goes on answering."}}
 
     server.extensions[EXTENSION] = {}
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
@@ -160,7 +163,7 @@ async def _known(ctx: Context, session: Session, task_id: str) -> Job:
 def _message_of(error: HailuoError) -> str:
     if isinstance(error, CallerError):
         return f"Task not found: {error.problem.message}"
-    return views.error_text(error.problem)
+    return texts.error_text(error.problem)
 
 
 def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
@@ -181,7 +184,9 @@ def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
     }
     if may_move and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
-    result = answer(view, views.job_text(view))
+    if job.state is State.CANCELLED:
+        return {**task, "status": "cancelled", "statusMessage": view.next_step}
+    result = answer(view, texts.job_text(view))
     return {
         **task,
         "status": "completed",
@@ -192,7 +197,7 @@ def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
 
 def _status_message(view: views.JobView) -> str:
     estimate = f" of about {view.estimated_seconds:.0f} s" if view.estimated_seconds else ""
-    return " ".join([f"{view.state}, {view.elapsed_seconds:.0f} s{estimate}; {NO_CANCEL}.", *view.warnings])
+    return " ".join([f"{view.state}, {view.elapsed_seconds:.0f} s{estimate}.", *view.warnings])
 
 
 def _ttl_ms(job: Job) -> int | None:

@@ -1,15 +1,15 @@
-"""Jobs, models and errors as a caller sees them: plain facts, a short text, and one sentence on what to call next."""
+"""Jobs, models and errors as a caller sees them: plain facts, and one sentence on what to call next."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import anyio
 from pydantic import BaseModel, ConfigDict
 
 from hailuo_mcp.core.errors import HailuoError, Problem
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
@@ -29,7 +29,7 @@ class JobView(View):
 
     request_id: str | None
     model: str
-    state: Literal["queued", "processing", "completed", "failed", "expired", "unconfirmed", "dry_run"]
+    state: Literal["queued", "processing", "completed", "failed", "expired", "cancelled", "unconfirmed", "dry_run"]
     created_at: str
     updated_at: str
     elapsed_seconds: float
@@ -66,6 +66,14 @@ class JobList(View):
     spent_usd: float
 
 
+class Cancellation(View):
+    request_id: str
+    state: str
+    cancelled: bool
+    warnings: list[str]
+    next_step: str
+
+
 class Download(View):
     request_id: str
     video_path: str | None
@@ -87,12 +95,19 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def is_reachable(link: str) -> bool:
+    """Whether anyone can open it: the sandbox in the server's own process names its clips with a host in `.invalid`,
+    which never resolves (RFC 2606)."""
+    return not (urlsplit(link).hostname or "").endswith(".invalid")
+
+
 def _expiry(job: Job) -> str | None:
     """When the link expires; None as long as there is no link."""
     return timestamp(job.expires_at) if job.expires_at and job.video_url else None
 
 
-def job_view(job: Job, *, duplicate: bool = False) -> JobView:
+def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX) -> JobView:
+    """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long."""
     now = utc_now()
     return JobView(
         request_id=job.request_id,
@@ -113,7 +128,7 @@ def job_view(job: Job, *, duplicate: bool = False) -> JobView:
         parameters=dict(job.parameters),
         duplicate=duplicate,
         sandbox=job.sandbox,
-        next_step=next_step(job),
+        next_step=next_step(job, wait_seconds),
         request=None,
     )
 
@@ -133,7 +148,7 @@ def dry_run_view(submitted: Submitted) -> JobView:
     )
 
 
-def next_step(job: Job) -> str:
+def next_step(job: Job, wait_seconds: int) -> str:
     """One sentence: what to call next."""
     ask = f'Call get_status with request_id "{job.request_id}"'
     match job.state:
@@ -141,42 +156,18 @@ def next_step(job: Job) -> str:
             return f"The clip is saved at {job.video_path}; tell the user where it is."
         case State.COMPLETED if job.video_url:
             until = f" before {timestamp(job.expires_at)}" if job.expires_at else " soon, for it may expire"
-            return f'Give the user video_url, or call download_video with request_id "{job.request_id}"{until}.'
+            save = f'all download_video with request_id "{job.request_id}"{until}.'
+            return f"Give the user video_url, or c{save}" if is_reachable(job.video_url) else f"C{save}"
         case State.COMPLETED:
             return f"{ask} again; the link is not there yet."
         case State.FAILED | State.EXPIRED:
             return job.error.hint if job.error else "Call generate_video to submit a new job."
+        case State.CANCELLED:
+            return "The job was cancelled before it began; generate_video submits a new one."
         case State.UNCONFIRMED:
             return f"{ask} in a moment; do not submit again, for this job may be charged already."
         case _:
-            return f"{ask} and wait_seconds {WAIT_SECONDS_MAX}; repeat until it has ended."
-
-
-def job_text(view: JobView) -> str:
-    """The view in a few lines, for hosts that show the model only text."""
-    if view.state == "dry_run":
-        cost = f"${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "of unknown price"
-        request = view.request or {}
-        wire = f"{request.get('method')} {request.get('url')} {request.get('body')}"
-        head = f"Dry run, nothing sent: {view.model}, {cost}. {wire}"
-    else:
-        head = f"{view.request_id}: {view.state}"
-        if view.poll_after_seconds is not None and view.estimated_seconds:
-            head += f", {view.elapsed_seconds:.0f} s of about {view.estimated_seconds:.0f} s"
-        head += "." + (f" Clip: {view.video_url}" if view.video_url and not view.video_path else "")
-    lines = [f"{head} [sandbox: not a real clip]" if view.sandbox else head]
-    if view.error:
-        lines.append(error_text(view.error))
-    lines += view.warnings
-    if not view.error or view.next_step != view.error.hint:
-        lines.append(view.next_step)
-    return "\n".join(lines)
-
-
-def error_text(error: Problem) -> str:
-    retry = "safe to retry" if error.safe_to_retry else "do not retry unchanged"
-    message = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
-    return f"{message} {error.hint} [{error.code}; charged: {error.charged}; {retry}]"
+            return f"{ask} and wait_seconds {wait_seconds}; repeat until it has ended."
 
 
 def error_view(error: HailuoError) -> dict[str, Any]:
@@ -200,48 +191,14 @@ def job_list(page: JobPage) -> JobList:
     return JobList(jobs=rows, total=page.total, spent_usd=round(page.spent_usd, 4))
 
 
-def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
-    """`view` shows the jobs of `page` as their caller may see them: with a link instead of a path on other machines."""
-    if not view.jobs:
-        return "No jobs. Call generate_video to submit one."
-    spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")
-    lines = [f"{len(view.jobs)} of {view.total} jobs, newest first; spent {spent}."]
-    now = utc_now()
-    for row, job in zip(view.jobs, page.jobs, strict=True):
-        line = f'{row.request_id}: {row.state}, {row.created_at}, "{row.prompt}"'
-        if job.state is State.COMPLETED:
-            line += f", saved at {row.video_path}" if row.video_path else ", saved" if job.video_path else ", not saved"
-            if not job.video_path and job.expires_at and job.expires_at - now < SOON:
-                line += f"; its link expires at {row.expires_at}: call download_video now"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def output_schema(view: type[View]) -> JsonSchema:
-    """The JSON schema of a tool's structured content: an object without `required`, null-able fields as `["string",
-    "null"]`, and an optional `error`, so that an error result fits it too."""
-    generated = view.model_json_schema()
-    definitions: dict[str, Any] = generated.get("$defs", {})
-
-    def plain(schema: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" in schema:
-            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        if "anyOf" in schema:
-            (inner,) = (plain(branch) for branch in schema["anyOf"] if branch != {"type": "null"})
-            return {**inner, "type": [inner["type"], "null"]}
-        kept: dict[str, Any] = {"type": schema["type"]}
-        if "enum" in schema:
-            kept["enum"] = schema["enum"]
-        if "properties" in schema:
-            kept["properties"] = {name: plain(value) for name, value in schema["properties"].items()}
-        if "items" in schema:
-            kept["items"] = plain(schema["items"])
-        return kept
-
-    schema = plain(generated)
-    # Of an error, a client needs to know that it is an object; the README describes its fields.
-    schema["properties"]["error"] = {"type": ["object", "null"]}
-    return schema
+def cancellation(job: Job, *, wait_seconds: int = WAIT_SECONDS_MAX) -> Cancellation:
+    return Cancellation(
+        request_id=job.request_id,
+        state=job.state.value,
+        cancelled=job.state is State.CANCELLED,
+        warnings=list(job.warnings),
+        next_step=next_step(job, wait_seconds),
+    )
 
 
 async def download(job: Job, path: Path) -> Download:

@@ -45,6 +45,7 @@ def create_app(
     public_url: str | None = None,
     retention_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
+    render: bool = True,
     callbacks: bool = False,
     callback_retry_after: Sequence[float] = RETRY_AFTER_SECONDS,
 ) -> Starlette:
@@ -54,6 +55,7 @@ def create_app(
     `public_url`: the base of the links in responses; None takes the base URL of each request.
     `retention_seconds`: how long Segmind keeps a result, counted from its submission.
     `clock`: the current Unix time.
+    `render`: whether clips are rendered, which takes seconds. Otherwise, and without PyAV, a bundled one is served.
     `callbacks`: whether ended jobs call their webhooks. It needs a server that runs the application's lifespan.
     `callback_retry_after`: the delays in seconds before a failed callback is sent again.
     """
@@ -61,7 +63,7 @@ def create_app(
     store = Store(state_dir / "sandbox.sqlite3")
     deliveries = Callbacks(store, _CALLBACKS, clock, callback_retry_after) if callbacks else None
     assets = Assets(state_dir / "assets")
-    clips = Clips(state_dir / "clips", assets)
+    clips = Clips(state_dir / "clips", assets, render=render)
     context = SandboxContext(store, assets, clips, clock, seconds, retention_seconds, public_url, deliveries)
     routes = [route for stand_in in STAND_INS for route in stand_in.routes(context)]
     return _Sandbox(

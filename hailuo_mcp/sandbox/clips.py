@@ -25,9 +25,10 @@ ENDS = "Expires"
 
 
 class Clips:
-    def __init__(self, directory: Path, assets: Assets) -> None:
+    def __init__(self, directory: Path, assets: Assets, *, render: bool) -> None:
         self._directory = directory
         self._assets = assets
+        self._may_render = render
         self._rendering = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -39,7 +40,7 @@ class Clips:
         clip = self._directory / f"{job.id}.mp4"
         if clip.exists():
             return clip
-        if not _can_render():
+        if not (self._may_render and _has_pyav()):
             return Path(__file__).with_name("preview-10s.mp4" if job.shot.seconds == 10 else "preview-6s.mp4")
         # One clip at a time, since a rendering uses every core. A caller that waited may find the clip there.
         with self._rendering:
@@ -62,7 +63,7 @@ class Clips:
             part.unlink(missing_ok=True)
 
 
-def _can_render() -> bool:
+def _has_pyav() -> bool:
     try:
         importlib.import_module("av")
     except ImportError:

@@ -88,7 +88,7 @@ class PollPolicy:
         """How long the worker leaves the job alone; None where nothing is left to ask, or to save where clips are
         saved."""
         over = now - job.created_at > self.worked_on_for and job.polls >= self.polls_min
-        if job.state in (State.FAILED, State.EXPIRED) or job.video_path or over:
+        if job.state.ended_without_clip or job.video_path or over:
             return None
         if job.state is State.COMPLETED:
             return self.save_again if save or not job.is_final else None

@@ -66,6 +66,29 @@ class Poller:
         """
         return await self._polls.run(job.id, lambda: _about(job, self._refresh(job, caller)))
 
+    async def cancel(self, job: Job, caller: Caller = LOCAL) -> Job:
+        """Cancel a job that its gateway says is still queued. Otherwise the job as it is, with a warning that says why.
+
+        Raises:
+            HailuoError: the gateway could not be asked.
+        """
+        if not job.is_final:
+            # A gateway may delete the record of an ended job where it would cancel a queued one: the state comes first.
+            job = await self.refresh(job, caller)
+        if job.state is State.CANCELLED:
+            return job
+        gateway = self._credentials.gateway_for(job, caller)
+        if job.state is State.QUEUED and job.remote_id and gateway and gateway.can_cancel:
+            with log_context(request_id=job.request_id, tenant=job.tenant):
+                with gateway_span(gateway.name, "cancel", job.model):
+                    seen = await gateway.cancel(job)
+                if seen is not None:
+                    job = await self._write(job, seen)
+        if job.state is State.CANCELLED:
+            log.info("cancelled %s", job.request_id)
+            return job
+        return job.warned(_not_cancelled(job, gateway))
+
     async def advance(self, job: Job, *, save: bool) -> Job:
         """One step towards a saved clip: ask how the job stands, and with `save` fetch the clip of a completed one.
 
@@ -231,6 +254,20 @@ class Poller:
     async def _twin_on_its_way(self, job: Job) -> bool:
         """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
         return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
+
+
+def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
+    """Why a job was not cancelled."""
+    if job.state.is_terminal:
+        return f"Nothing was cancelled: the job is {job.state}."
+    goes_on = "it goes on, and is charged as usual"
+    if gateway is None:
+        return f"Nothing was cancelled: the gateway of this job cannot be asked; {goes_on}."
+    if job.state is State.UNCONFIRMED:
+        return "Nothing was cancelled: the gateway has not confirmed this job, so there is no id to cancel it by."
+    if not gateway.can_cancel:
+        return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {goes_on}."
+    return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {goes_on}."
 
 
 async def _about(job: Job, work: Awaitable[Job]) -> Job:

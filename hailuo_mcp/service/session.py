@@ -20,6 +20,7 @@ from hailuo_mcp.core.errors import (
     Forbidden,
     GatewayTrouble,
     HailuoError,
+    HeldBack,
     NotReady,
     Unauthorized,
     UnknownRequest,
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
+PACE_GRACE_SECONDS = 2.0
+"""How long a caller who does not wait is held by our own pace before the answer is what was known last."""
 OUTAGE_SECONDS_MAX = 240.0
 """Following a job to its end is given up when its gateway has not answered for this long."""
 
@@ -200,9 +203,9 @@ class Session:
             raise trouble
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
-        if job.state is State.FAILED:
+        if job.state.ended_without_clip:
             raise NotReady(
-                f"{job.request_id} failed; it has no clip.",
+                f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
                 "Call get_status to see why.",
                 safe_to_retry=False,
                 request_id=job.request_id,
@@ -211,6 +214,25 @@ class Session:
             raise NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
         job = await self.services.poller.save(job, self.caller)
         return job, Path(job.video_path or "")
+
+    async def cancel(self, request_id: object) -> Job:
+        """Cancel a job that is still queued, where its gateway can. Any other is returned as it is, with a warning that
+        says why it was not cancelled.
+
+        Raises:
+            InvalidInput, UnknownRequest, Forbidden: there is no such job, or this caller may not change it.
+            HailuoError: the gateway could not be asked; whether the job was cancelled shows at the next poll.
+        """
+        if not self.caller.may_generate:
+            raise Forbidden(
+                "This token may look at jobs, but not cancel any.", "Use one with the scope video:generate."
+            )
+        return await self.services.poller.cancel(await self._look_up(request_id), self.caller)
+
+    def may_cancel(self, job: Job) -> bool:
+        """Whether cancelling the job may work, as far as is known."""
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        return bool(gateway and gateway.can_cancel and job.state is State.QUEUED and self.caller.may_generate)
 
     def may_move(self, job: Job) -> bool:
         """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
@@ -301,11 +323,16 @@ class Session:
         expired = job.state is State.EXPIRED
         if (job.is_final and not expired) or not self._may_poll(job):
             return job, None
+        gateway = self.services.credentials.gateway_for(job, self.caller)
         try:
+            if gateway and (held := gateway.held_back(PACE_GRACE_SECONDS if seconds is None else max(0.0, seconds))):
+                raise held
             if seconds is None:
                 return await self.services.poller.refresh(job, self.caller), None
             with anyio.move_on_after(seconds):
                 job = await self.services.poller.refresh(job, self.caller)
+        except HeldBack as held:
+            return job.warned(f"Not asked just now: {held.problem.message}"), None
         except HailuoError as error:
             error.request_id = job.request_id
             if expired:

@@ -18,7 +18,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.telemetry.context import current
 from hailuo_mcp.telemetry.metrics import SCOPE, metrics
 
-Operation = Literal["submit", "poll", "upload", "history", "file"]
+Operation = Literal["submit", "poll", "upload", "history", "cancel", "file"]
 """The kind of operation at a gateway; `file` is the download of the clip, from any host."""
 Attributes = Mapping[str, str | int | float | bool]
 

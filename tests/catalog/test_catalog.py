@@ -259,7 +259,18 @@ def test_an_ending_image_for_a_model_without_one_leads_to_the_models_that_take_i
 
 # --- one schema for all -------------------------------------------------------------------------------------------
 
-FORBIDDEN = {"$ref", "oneOf", "anyOf", "allOf", "not", "const", "exclusiveMinimum", "if", "$defs"}
+FORBIDDEN = {
+    "additionalProperties",
+    "$ref",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "not",
+    "const",
+    "exclusiveMinimum",
+    "if",
+    "$defs",
+}
 SOME_SETTINGS = [
     *({}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"MINIMAX_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}),
     {"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])},
@@ -283,7 +294,6 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
         schema = tool.input_schema
         assert not FORBIDDEN & set(_all_keys(schema))
         assert schema["type"] == "object"
-        assert schema["additionalProperties"] is False
         for name, prop in schema["properties"].items():
             assert prop["type"] in ("string", "integer", "boolean"), name
             assert prop["description"], name
@@ -292,45 +302,50 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 
 
 @pytest.mark.parametrize("variables", SOME_SETTINGS)
-def test_each_parameter_says_exactly_which_models_take_it(variables: dict[str, str]) -> None:
+def test_each_parameter_says_truly_and_briefly_which_models_take_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
     for name, prop in merged_properties(catalog).items():
+        meaning, said = CANONICAL[name].meaning, prop["description"]
+        assert said.startswith(meaning)
+        whose, *values = said.removeprefix(meaning).removesuffix(".").strip().split(". ")
         takers = {model.id for model in catalog.usable if model.accepts(name)}
-        words = re.fullmatch(rf".*(All models|All but {IDS}|For {IDS})\.(?: \w+: {IDS}\.)*", prop["description"])
-        assert words, prop["description"]
-        assert _meant(words[1], catalog) == takers
+        if whose and ":" in whose:
+            whose, values = "", [whose, *values]
+        _check_phrase(whose.removesuffix(" only"), takers, catalog)
+        narrow = dict(value.split(": ") for value in values)
         for value in prop.get("enum", ()):
             having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
-            narrow = re.search(rf" {value}: ({IDS})\.", prop["description"])
-            assert (_meant(f"For {narrow[1]}", catalog) if narrow else takers) == having != set()
-            assert (narrow is None) == (having == takers)
+            assert having
+            _check_phrase(narrow.get(value, ""), having, catalog, everyone=takers)
 
 
-IDS = r"[a-z]+/[\w.*-]*[\w*](?:, [a-z]+/[\w.*-]*[\w*])*"
-
-
-def _meant(words: str, catalog: Catalog) -> set[str]:
-    """The models that a description means by these words."""
+def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set[str] | None = None) -> None:
+    """That the words mean these models: gateways, names and ids; nothing means all of them."""
     usable = {model.id for model in catalog.usable}
-    named = {word.removesuffix("*") for word in words.split(" ", 1)[1].removeprefix("but ").split(", ")}
-    whole = {model_id for model_id in usable for word in named if word.endswith("/") and model_id.startswith(word)}
-    listed = whole | (named & usable)
-    return usable if words == "All models" else usable - listed if words.startswith("All but") else listed
+    if phrase in ("Most models", "Some models"):
+        assert (2 * len(models) > len(usable)) is (phrase == "Most models")
+        return
+    words = phrase.split(", ") if phrase else []
+    meant = {id for id in usable for word in words if word in (id, *id.split("/", 1))}
+    assert (meant or everyone or usable) == models
 
 
 def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
     said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
-    assert said["fast_pretreatment"].endswith("For minimax/*.")
-    assert said["prompt_optimizer"].endswith("All but apixo/hailuo-2.3-fast.")
+    assert said["fast_pretreatment"].endswith("minimax only.")
+    assert said["routing"].endswith("apixo only.")
+    assert said["go_fast"].endswith(" hailuo-02-fast only.")
+    assert said["duration"].endswith(" Most models.")
     assert said["resolution"].endswith("512p: minimax/hailuo-02.")
+    assert said["prompt"] == CANONICAL["prompt"].meaning
     assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 
 
-def test_which_models_need_no_picture_is_said() -> None:
-    assert inputs_sentence(ALL).startswith("Text alone: segmind/minimax-hailuo-2, aimlapi/hailuo-02, ")
+def test_which_models_need_an_image_is_said() -> None:
+    assert inputs_sentence(ALL) == "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast."
     assert inputs_sentence(catalog_for(APIXO_API_KEY="k")) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
-    assert inputs_sentence(only) == "All make clips from text."
+    assert inputs_sentence(only) == "Text alone suffices."
 
 
 @pytest.mark.parametrize(

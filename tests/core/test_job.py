@@ -276,3 +276,13 @@ def test_the_stored_document_keeps_the_names_that_earlier_versions_wrote() -> No
     assert '"tenant":"","own_key":true,"remote_id":null,' in stored
     assert (read := Job.model_validate_json(stored)).id == "abc"
     assert read.uses_caller_key
+
+
+def test_a_warning_about_an_observation_lasts_until_the_next_one() -> None:
+    job = Job(model="segmind/hailuo-02-fast", origin="https://x", remote_id="r1", warnings=("lasting",))
+    odd = Observation(state=State.PROCESSING, warnings=("unknown state", "lasting"))
+    seen = job.apply_observation(odd).apply_observation(odd)
+    assert seen.warnings == ("lasting", "unknown state")
+    assert Job.model_validate_json(seen.model_dump_json()).apply_observation(
+        Observation(state=State.COMPLETED)
+    ).warnings == ("lasting",)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from hailuo_mcp.core.errors import RateLimited
+from hailuo_mcp.core.errors import HeldBack, RateLimited
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import GatewayClient, Request
 from hailuo_mcp.gateways.rate_limits import RateLimits
@@ -109,7 +109,7 @@ async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
     request = Request("GET", "https://api.segmind.com/v2/requests/1/status")
     assert (await client.send_with_retry(request)).status == 429
     assert 50 < client.rate_limit(request.secrets).retry_after <= 60
-    with pytest.raises(RateLimited, match=r"pause of \d+ s more"):
+    with pytest.raises(HeldBack, match=r"too many requests, and asks again in \d+ s .* its own pace"):
         await client.send_with_retry(request)
     assert len(script.requests) == 1
 
@@ -150,7 +150,7 @@ async def test_a_documented_rate_lets_half_of_a_minute_go_at_once_and_spreads_th
     assert 5 < limit.retry_after <= 6
     await client.send_once(Request("POST", "https://gateway.example/x", body={}), 5)  # counted, but not held back
     assert 11 < limit.retry_after <= 12
-    with pytest.raises(RateLimited):
+    with pytest.raises(HeldBack, match="keeps to the number of requests that Gateway allows"):
         await client.send_with_retry(get, 5)
     assert 11 < limit.retry_after <= 12, "a request that is not sent does not count"
 

@@ -366,11 +366,11 @@ async def test_minimax_completed_without_a_file_fetches_none(answer: dict[str, A
     ("code", "message", "meant", "words"),
     [
         (0, "success", "gateway_error", "no reason given"),
-        (1027, "output new_sensitive", "content_violation", "1027; output new_sensitive"),
-        (1026, "oh", "content_violation", "1026; oh"),
-        (1002, "odd", "gateway_error", "1002; odd"),
-        (2013, "bad picture", "gateway_error", "2013; bad picture"),
-        ("1033", "downstream", "gateway_error", "1033; downstream"),
+        (1027, "output new_sensitive", "content_violation", "1027 output new_sensitive"),
+        (1026, "oh", "content_violation", "1026 oh"),
+        (1002, "odd", "gateway_error", "1002 odd"),
+        (2013, "bad picture", "gateway_error", "2013 bad picture"),
+        ("1033", "downstream", "gateway_error", "1033 downstream"),
     ],
 )
 async def test_minimax_failed_says_why(word: str, code: object, message: str, meant: str, words: str) -> None:
@@ -423,15 +423,76 @@ async def test_minimax_is_not_polled_for_a_while_after_too_many_requests(code: i
 PROCESSING: dict[str, Any] = {"status": "active", "code": 200, "data": {"state": "processing"}}
 
 
-@pytest.mark.parametrize("word", ["PAUSED", "", None, 7, ["x"], f"state {KEY}"])
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("Finished", '"Finished"'),
+        ("Cancelled ", '"Cancelled"'),
+        ("", '""'),
+        (None, "null"),
+        (7, "7"),
+        (["x"], "['x']"),
+        (f"state {KEY}", '"state ***"'),
+        ("\u202ex" * 200, '"x x x'),
+    ],
+)
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_an_unknown_state_is_processing_with_a_warning_in_the_log(
-    name: str, word: Any, caplog: pytest.LogCaptureFixture
+async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
+    name: str, word: Any, shown: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen, _ = await poll(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
+    gateway, _ = connect(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
+    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert seen.state is State.PROCESSING
-    assert "unknown state" in caplog.text
+    (warning,) = seen.warnings
+    assert f"unknown state {shown}" in warning
+    assert len(warning) < 200
+    assert warning in caplog.text
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "state"),
+    [
+        ("segmind", {"status": " processing\n"}, State.PROCESSING),
+        ("segmind", {"status": "Failed "}, State.FAILED),
+        ("apixo", {"data": {"state": "FAILED  "}}, State.FAILED),
+        ("aimlapi", {"status": "Completed "}, State.COMPLETED),
+        ("minimax", {"status": "Fail ", "base_resp": {"status_code": 1033}}, State.FAILED),
+        ("minimax", {"status": "PREPARING "}, State.QUEUED),
+    ],
+)
+async def test_blanks_and_case_of_a_documented_state_do_not_matter(
+    name: str, body: dict[str, Any], state: State
+) -> None:
+    gateway, _ = connect(name, says(200, body))
+    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    assert (seen.state, seen.warnings) == (state, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "quoted"),
+    [
+        ("segmind", {"error": "Insufficient credits"}, "200: Insufficient credits"),
+        ("apixo", {"code": 6001, "message": "plan ended"}, "200: 6001 plan ended"),
+        ("aimlapi", {"error": {"name": "QuotaError", "message": "quota"}}, "200: QuotaError quota"),
+    ],
+)
+async def test_a_poll_without_a_state_quotes_what_the_gateway_says(
+    name: str, body: dict[str, Any], quoted: str
+) -> None:
+    gateway, _ = connect(name, says(200, body))
+    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    assert seen.state is State.PROCESSING
+    assert f"({quoted})" in seen.warnings[0]
+
+
+async def test_a_code_under_http_200_is_quoted_without_a_status_that_was_not_sent() -> None:
+    for code, kind in ((1033, "gateway_error"), (2056, "insufficient_credits"), (1002, "rate_limited")):
+        gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "Not so"}}))
+        with pytest.raises(HailuoError) as error:
+            await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+        assert error.value.problem.code == kind
+        assert f"(200: {code} Not so)" in error.value.problem.message
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -111,6 +111,8 @@ MINIMAX_CODES = {
     1026: "content_violation",
     2013: "invalid_input",
     2049: "unauthorized",
+    2056: "insufficient_credits",
+    2061: "forbidden",
 }
 
 
@@ -126,16 +128,74 @@ async def test_a_documented_code_of_minimax_is_a_certain_refusal(code: int, http
     problem = refused.value.problem
     assert (problem.code, problem.charged) == (MINIMAX_CODES[code], "no")
     assert problem.safe_to_retry == (code == 1002)
-    assert f"{code}; Not so)" in problem.message
+    assert f"({http}: {code} Not so)" in problem.message
     assert script.posts == (ATTEMPTS if code == 1002 else 1)
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1013, 1024, 1027, 1033, 1039, 2056, 9999, "1013"])
+@pytest.mark.parametrize("code", [1000, 1001, 1013, 1024, 1027, 1033, 1039, 9999, "1013"])
 async def test_any_other_code_of_minimax_is_unconfirmed(code: object) -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "", "base_resp": {"status_code": code}}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
     assert script.posts == 1
+
+
+def base_resp(code: object, message: object) -> dict[str, Any]:
+    return {"task_id": "", "base_resp": {"status_code": code, "status_msg": message}}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code", "quoted"),
+    [
+        ("minimax", base_resp(2056, "usage limit exceeded"), "insufficient_credits", "200: 2056 usage limit exceeded"),
+        ("minimax", base_resp(1008, "insufficient balance"), "insufficient_credits", "200: 1008 insufficient balance"),
+        ("minimax", base_resp(7777, "Quota exceeded"), "insufficient_credits", "200: 7777 Quota exceeded"),
+        ("minimax", base_resp(2061, "your plan does not support it"), "forbidden", "200: 2061 your plan does not"),
+        ("apixo", {"code": 402, "message": "Insufficient credits"}, "insufficient_credits", "200: 402 Insufficient"),
+        ("apixo", {"code": 6001, "message": "Balance too low"}, "insufficient_credits", "200: 6001 Balance too low"),
+        ("segmind", {"error": "Not enough credits"}, "insufficient_credits", "200: Not enough credits"),
+        (
+            "aimlapi",
+            {"error": {"code": "quota", "message": "You exceeded your current quota"}},
+            "insufficient_credits",
+            "200: quota You exceeded your current quota",
+        ),
+        ("aimlapi", {"message": "Please upgrade your plan"}, "forbidden", "200: Please upgrade your plan"),
+    ],
+)
+async def test_a_refusal_under_http_200_is_quoted_as_sent(
+    name: str, body: dict[str, Any], code: str, quoted: str
+) -> None:
+    gateway, script = connect(name, says(200, body))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    problem = refused.value.problem
+    assert (problem.code, problem.charged, problem.safe_to_retry) == (code, "no", False)
+    assert f"({quoted}" in problem.message
+    assert "force_new" not in problem.hint
+    assert script.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body", "quoted"),
+    [
+        ("minimax", 200, base_resp(1033, "system error"), "200: 1033 system error"),
+        ("minimax", 200, base_resp(2999, f"key {KEY}"), "200: 2999 key ***"),
+        ("apixo", 200, {"code": 5000, "message": "try later"}, "200: 5000 try later"),
+        ("apixo", 200, {"code": 500, "message": "try later"}, "200: 500 try later"),
+        ("segmind", 500, {"error": "insufficient credits"}, "500: insufficient credits"),
+        ("aimlapi", 200, {"message": "your plan has 20 credits left"}, "200: your plan has 20 credits left"),
+        ("aimlapi", 200, {"message": "x" * 1000}, "200: " + "x" * 299 + "…"),
+        ("aimlapi", 200, {}, "200"),
+    ],
+)
+async def test_what_is_no_certain_refusal_is_unconfirmed_and_quoted_as_sent(
+    name: str, status: int, body: dict[str, Any], quoted: str
+) -> None:
+    gateway, _ = connect(name, says(status, body))
+    with pytest.raises(Unconfirmed) as lost:
+        await gateway.submit(spec(A_MODEL_OF[name]), 5)
+    assert f"({quoted})" in lost.value.problem.message
 
 
 @pytest.mark.parametrize("http", [302, 500, 503])

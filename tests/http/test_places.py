@@ -47,6 +47,7 @@ READING: dict[str, Way] = {
     "list_jobs": lambda session: call(session, "list_jobs"),
     "get_status": lambda session: call(session, "get_status", request_id=f"{MODEL}/x"),
     "download_video": lambda session: call(session, "download_video", request_id=f"{MODEL}/x"),
+    "cancel_job": lambda session: call(session, "cancel_job", request_id=f"{MODEL}/x"),
     "generate_video": lambda session: call(session, "generate_video", prompt="a kite", model=MODEL),
     "a job": lambda session: refused(resources.read(session, f"hailuo://jobs/{MODEL}/x")),
     "jobs": lambda session: refused(resources.read(session, "hailuo://jobs")),

@@ -20,7 +20,7 @@ from PIL import Image
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp import resources
 from hailuo_mcp.mcp.player import PLAYER_URI
 from hailuo_mcp.service.session import Session
@@ -45,6 +45,7 @@ def probes(request_id: str, era: Era) -> dict[str, Probe]:
     tools: dict[str, Mapping[str, Any]] = {
         "get_status": {"request_id": request_id},
         "download_video": {"request_id": request_id},
+        "cancel_job": {"request_id": request_id},
         "generate_video": {"prompt": "on and on", "model": MODEL, "first_frame_image": f"last-frame:{request_id}"},
     }
     calls: dict[str, Probe] = {
@@ -292,28 +293,32 @@ async def test_the_time_tells_coarsely_nothing(tmp_path: Path, figures: Callable
 # --- without a network: what is asked of the ledger, and what trouble tells ----------------------------------------
 
 
+class NotingLedger(SqliteLedger):
+    """A ledger that keeps the names of its methods as they are called."""
+
+    NOTED = ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.calls: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in NotingLedger.NOTED:
+            self.calls.append(name)
+        return super().__getattribute__(name)
+
+
 @asynccontextmanager
 async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Session, Session, Session, list[str]]]:
-    """A studio, Ann's and Ben's of it, and the names of the ledger's methods as they are called."""
+    """The session of the server's owner, Ann's and Ben's, and the names of the ledger's methods as they are called."""
 
     def taken(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"request_id": "r-1", "status": "QUEUED"})
 
-    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken)
-    calls: list[str] = []
-
-    def noted(ledger: Ledger, name: str) -> Callable[..., Any]:
-        method = getattr(ledger, name)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            calls.append(name)
-            return await method(*args, **kwargs)
-
-        return call
-
+    ledger = NotingLedger(directory / "ledger.sqlite3")
+    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken, ledger=ledger)
+    calls = ledger.calls
     async with opened as session:
-        for name in ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds"):
-            setattr(session.ledger, name, noted(session.ledger, name))
         yield session, Session(session.services, Caller("ann")), Session(session.services, Caller("ben")), calls
 
 

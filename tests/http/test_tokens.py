@@ -65,7 +65,7 @@ async def test_another_tenants_job_is_as_unknown_as_one_that_never_was(era: Era,
     ):
         mine = await submitted(ann)
         never = "segmind/minimax-hailuo-2/" + "0" * 32
-        for tool in ("get_status", "download_video"):
+        for tool in ("get_status", "download_video", "cancel_job"):
             others, unknown = [await ben.call_tool(tool, {"request_id": asked}) for asked in (mine, never)]
             assert others.is_error
             assert text_of(others).replace(mine, "ID") == text_of(unknown).replace(never, "ID")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-TOOLS = ("generate_video", "get_status", "list_models", "list_jobs", "download_video")
+TOOLS = ("generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job")
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("generate_video", {"prompt": "a lighthouse", "duration": 7}, "invalid_input"),
@@ -13,6 +13,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("list_models", {"model": "segmind/none-such"}, "unknown_model"),
     ("list_jobs", {"limit": 0}, "invalid_input"),
     ("download_video", {"request_id": "segmind/hailuo-02-fast/none-such"}, "unknown_request"),
+    ("cancel_job", {"request_id": "segmind/hailuo-02-fast/none-such"}, "unknown_request"),
 ]
 """Tool, arguments, and the code of its error."""
 

@@ -302,32 +302,6 @@ async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "expired")
 
 
-# --- links ----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_link_to_a_saved_clip_says_its_name_and_size_and_leads_to_it(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        request_id, path = await saved_clip(session, AIMLAPI)
-        link = await resources.video_link(await session.status(request_id))
-        assert link
-        assert (link.type, link.mime_type) == ("resource_link", "video/mp4")
-        assert (link.name, link.size) == (path.name, path.stat().st_size)
-        assert link.title == "a red kite"
-        assert await bytes_at(session, link.uri) == path.read_bytes()
-
-
-async def test_there_is_no_link_to_what_could_not_be_read(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        unsaved = (await session.generate(arguments_for(FAST_02))).job
-        assert await resources.video_link(unsaved) is None
-        request_id, path = await saved_clip(session, AIMLAPI)
-        job = await session.status(request_id)
-        os.truncate(path, CAP + 1)
-        assert await resources.video_link(job) is None
-        path.unlink()
-        assert await resources.video_link(job) is None
-
-
 # --- what is not there ----------------------------------------------------------------------------------------------
 
 UNKNOWN = [

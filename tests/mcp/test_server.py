@@ -29,7 +29,7 @@ async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era
     async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="0.8") as client:
         assert client.protocol_version == ERAS[era]
         names = [tool.name for tool in (await client.list_tools()).tools]
-        assert names == ["generate_video", "get_status", "list_models", "list_jobs", "download_video"]
+        assert names == ["generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job"]
 
         submitted = facts_of(await client.call_tool("generate_video", arguments_for(FAST_02)))
         assert (submitted["state"], submitted["sandbox"]) == ("queued", True)
@@ -76,7 +76,7 @@ async def test_a_cancelled_wait_leaves_the_server_and_the_job_running(era: Era, 
 
                 waiting.start_soon(wait)
             assert await _state_of(client, request_id) in ("queued", "processing")
-            assert len((await client.list_tools()).tools) == 5
+            assert len((await client.list_tools()).tools) == 6
     assert "Traceback" not in log_of(tmp_path).read_text()
 
 

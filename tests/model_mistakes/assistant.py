@@ -87,6 +87,10 @@ class Assistant:
     def _corrected(self, call: Call, text: str) -> Call | None:
         """The same call, corrected as the hint says."""
         corrected = call.without(*re.findall(r"[Ll]eave (\w+) out", text))
+        renamed = re.findall(r"[Ii]nstead of (\S+), pass it as (\w+)", text)
+        renamed += re.findall(r"[Pp]ass the image in (\S+) as (\w+)", text)
+        for name, meant in renamed:
+            corrected = corrected.without(name).with_(**{meant: call.arguments[name]})
         if taken := re.search(r"There is no argument .*? This tool takes ([\w, ]+)\.", text):
             corrected = corrected.only(*taken[1].split(", "))
         for name, offered in re.findall(r"[Pp]ass (\w+) as (\w+(?: or \w+)+)", text):
@@ -101,6 +105,8 @@ class Assistant:
             corrected = corrected.with_(model=next((known for known in ids if known.endswith(f"/{asked}")), ids[0]))
         if "Give the absolute path" in text and self._picture:
             corrected = corrected.with_(first_frame_image=self._picture)
+        if corrected == call and (other := re.search(r"Or take (\S+)[ ,]", text)):
+            corrected = corrected.with_(model=other[1])
         return corrected if corrected != call or "make the same call again" in text else None
 
     def _tool_named(self, call: Call, text: str) -> Call | None:

@@ -65,6 +65,23 @@ async def rehearsal(directory: Path, **variables: str) -> AsyncGenerator[Rehears
         yield Rehearsal(Assistant(client, str(photo)), directory)
 
 
+LINK = "https://pictures.example/kite.png"
+NOTHING: dict[str, Any] = dict.fromkeys(
+    [
+        *("model", "first_frame_image", "last_frame_image", "duration", "resolution", "mode", "prompt_optimizer"),
+        *("go_fast", "fast_pretreatment", "routing", "callback_url", "dry_run", "force_new"),
+    ]
+)
+"""Every optional argument, as clients send it that give each a value: OpenAI's strict mode and LlamaIndex."""
+NEUTRAL: dict[str, Any] = {
+    **dict.fromkeys(("go_fast", "fast_pretreatment", "dry_run", "force_new"), False),
+    "duration": 6,
+    "prompt_optimizer": True,
+    "mode": "standard",
+    "routing": "auto",
+}
+"""Other clients fill in a default, or the first of the values: CrewAI, NeMo, langflow."""
+FIRST_VALUES: dict[str, Any] = {"model": "segmind/hailuo-02-fast", "resolution": "512p"}
 GENERATING: dict[str, list[dict[str, Any]]] = {
     "sends numbers as strings": [
         {"duration": "6"},
@@ -90,6 +107,34 @@ GENERATING: dict[str, list[dict[str, Any]]] = {
         {"model": "hailuo-02"},
         {"model": AIMLAPI, "resolution": "1080P", "duration": "10"},
     ],
+    "fills in every optional argument": [
+        NOTHING,
+        {**NOTHING, "first_frame_image": LINK},
+        dict.fromkeys(NOTHING, ""),
+        {**{name: [] for name in NOTHING}, "duration": 6},
+        {**NOTHING, **NEUTRAL},
+        {**NOTHING, **NEUTRAL, "prompt_optimizer": False, "last_frame_image": "", "first_frame_image": LINK},
+        {**NOTHING, **NEUTRAL, **FIRST_VALUES, "first_frame_image": ""},
+        {**NOTHING, **NEUTRAL, **FIRST_VALUES, "first_frame_image": LINK},
+        {**NOTHING, "duration": "6", "dry_run": "False", "force_new": "false", "prompt_optimizer": "TRUE"},
+    ],
+    "names an image as other tools do": [
+        {"image_url": LINK},
+        {"image": "~/pictures/kite.png"},
+        {"start_image": LINK, "tail_image": LINK, "seconds": "6"},
+        {"first_frame": LINK, "end_image": LINK},
+        {"init_image": LINK, "length": 6, "model": TEXT_TO_VIDEO},
+        {"my_photo": LINK, "fps": 24},
+        {"firstFrameImage": LINK, "lastFrameImage": LINK, "model": "minimax/hailuo-2.3"},
+        {"image_urls": LINK, "model_id": "hailuo-2.3-fast"},
+    ],
+    "names a model as people do": [
+        {"model": "hailuo-2.3"},
+        {"model": "MiniMax-Hailuo-02"},
+        {"model": "Hailuo 2.3 Fast", "first_frame_image": LINK},
+        {"model_name": "hailuo-02"},
+        {"model": "hailuo-2.3-fst", "first_frame_image": LINK},
+    ],
     "names local pictures with a tilde": [
         {"first_frame_image": "~/pictures/kite.png"},
         {"first_frame_image": "file://~/pictures/kite.png"},
@@ -106,6 +151,8 @@ async def test_a_wrong_submission_leads_to_one_job(mistake: str, tmp_path: Path)
             wrong = Call("generate_video", {"prompt": f"{PROMPT}, take {number}", **arguments})
             job = facts_of((await this.led_back(wrong, to="generate_video")).result)
             assert (job["state"], job["duplicate"]) == ("queued", False), arguments
+            images = sum("kite." in str(value) for value in arguments.values())
+            assert sum("kite." in str(value) for value in job["parameters"].values()) == images, arguments
             assert this.charged == number, arguments
 
 
@@ -146,6 +193,16 @@ async def test_a_wrong_question_leads_to_the_existing_job(mistake: str, tmp_path
             answer = facts_of((await this.led_back(wrong, to=call.tool)).result)
             assert answer["request_id"] == request_id, call
             assert answer.get("video_url") or Path(answer["video_path"]).is_file(), call
+        assert this.charged == 1
+
+
+@pytest.mark.parametrize("name", ["task_id", "id", "job_id", "requestId"])
+async def test_a_model_that_sends_the_id_under_another_name_is_led_to_the_job(name: str, tmp_path: Path) -> None:
+    async with rehearsal(tmp_path) as this:
+        request_id = await this.job()
+        for tool in ("get_status", "download_video"):
+            answer = await this.led_back(Call(tool, {name: request_id}), to=tool)
+            assert facts_of(answer.result)["request_id"] == request_id
         assert this.charged == 1
 
 

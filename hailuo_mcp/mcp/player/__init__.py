@@ -7,6 +7,8 @@ from typing import Any
 PLAYER_URI = "ui://hailuo/player.html"
 ICON_TYPE = "image/svg+xml"
 EXTENSION = "io.modelcontextprotocol/ui"
+CAN_CANCEL = "hailuo-mcp/can_cancel"
+"""Key in the `_meta` of a result whose job can still be cancelled."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 MIME_TYPE = "text/html;profile=mcp-app"
 """The content type that every view must have; hosts render no other."""
@@ -33,6 +35,11 @@ def tool_meta() -> dict[str, Any]:
     The flat key is the form before 2026-01-26: deprecated, but the only one that older hosts read.
     """
     return {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
+
+
+def job_meta(*, can_cancel: bool) -> dict[str, Any] | None:
+    """The `_meta` of a result with a job: what the player may offer beyond what the job itself says."""
+    return {CAN_CANCEL: True} if can_cancel else None
 
 
 def origins(links: Iterable[str]) -> set[str]:

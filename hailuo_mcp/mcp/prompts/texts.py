@@ -14,7 +14,6 @@ from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
-from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poller import FIND_WINDOW
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
@@ -101,8 +100,8 @@ def _no_model(catalog: Catalog) -> list[str]:
 
 
 _POLL = (
-    f"get_status with the request_id and wait_seconds {WAIT_SECONDS_MAX}, again and again until the state is completed "
-    "or failed; a wait that runs out is not a failure"
+    "get_status with the request_id and wait_seconds as the last answer says, again and again until the state is "
+    "completed or failed; a wait that runs out is not a failure"
 )
 
 

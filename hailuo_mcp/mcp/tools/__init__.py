@@ -12,7 +12,7 @@ from mcp_types import INVALID_PARAMS, CallToolResult
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InternalError
 from hailuo_mcp.mcp.errors import log_failure, tool_error
-from hailuo_mcp.mcp.tools import download_video, generate_video, get_status, list_jobs, list_models
+from hailuo_mcp.mcp.tools import cancel_job, download_video, generate_video, get_status, list_jobs, list_models
 from hailuo_mcp.mcp.tools.base import Call, Progress, Tool
 from hailuo_mcp.telemetry import annotate_span, is_tracing
 
@@ -26,6 +26,7 @@ TOOLS: tuple[Tool[Any], ...] = (
     list_models.TOOL,
     list_jobs.TOOL,
     download_video.TOOL,
+    cancel_job.TOOL,
 )
 BY_NAME: Mapping[str, Tool[Any]] = {tool.name: tool for tool in TOOLS}
 

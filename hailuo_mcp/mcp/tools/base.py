@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import mcp_types
@@ -13,11 +13,10 @@ from pydantic_core import ErrorDetails
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.arguments import REQUIRED, check_names, present
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.core.text import describe, repr_short
+from hailuo_mcp.mcp.patience import Patience
 from hailuo_mcp.mcp.player import tool_meta
-from hailuo_mcp.mcp.resources import video_link
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
 from hailuo_mcp.service.session import Session
 
@@ -36,6 +35,8 @@ class Call:
     session: Session
     arguments: Mapping[str, Any]
     progress: Progress
+    patience: Patience = field(default_factory=Patience)
+    """How long this caller can be kept waiting."""
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------
@@ -148,6 +149,8 @@ class Tool(Generic[A]):
     run: Callable[[A, Call], Awaitable[CallToolResult]]
     """Raises HailuoError where the call cannot be done."""
     read_only: bool
+    destructive: bool = False
+    """Hosts ask the person before such a call."""
     idempotent: bool = True
     open_world: bool = True
     """Whether it may ask a gateway."""
@@ -163,7 +166,7 @@ class Tool(Generic[A]):
             output_schema=output_schema(self.result),
             annotations=ToolAnnotations(
                 read_only_hint=self.read_only,
-                destructive_hint=False,
+                destructive_hint=self.destructive,
                 idempotent_hint=self.idempotent,
                 open_world_hint=self.open_world,
             ),
@@ -177,14 +180,11 @@ class Tool(Generic[A]):
 # --- results ------------------------------------------------------------------------------------------------------
 
 
-def answer(view: BaseModel, text: str, *, exclude_none: bool = False) -> CallToolResult:
-    """The view as structured content, and as text for hosts that show the model only that."""
+def answer(
+    view: BaseModel, text: str, *, exclude_none: bool = False, meta: dict[str, Any] | None = None
+) -> CallToolResult:
+    """The view as structured content, and as text for hosts that show the model only that; `meta` is for the player."""
     facts = view.model_dump(mode="json", exclude_none=exclude_none)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False)
-
-
-async def with_video_link(result: CallToolResult, job: Job) -> CallToolResult:
-    """The result with a link to the saved clip's resource, where there is one."""
-    if link := await video_link(job):
-        result.content.append(link)
-    return result
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False, _meta=meta
+    )

@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
+from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer
 
@@ -21,12 +22,12 @@ class GenerateVideo(Arguments):
     model: object = None
     dry_run: Annotated[
         Flag,
-        Field(description="Only validate; return the request and price, send nothing."),
+        Field(description="Validate and price only, send nothing."),
         Hint("Pass dry_run as true or false, or leave it out."),
     ] = False
     force_new: Annotated[
         Flag,
-        Field(description="Submit although an identical recent job exists."),
+        Field(description="Submit a recent identical job again."),
         Hint("Pass force_new as true or false, or leave it out."),
     ] = False
 
@@ -67,21 +68,24 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     if arguments.dry_run:
         view = views.dry_run_view(submitted)
     else:
-        view = views.job_view(session.public_view(submitted.job), duplicate=submitted.duplicate)
-    return answer(view, views.job_text(view))
+        view = views.job_view(
+            session.public_view(submitted.job), duplicate=submitted.duplicate, wait_seconds=call.patience.seconds
+        )
+    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=session.may_cancel(submitted.job)))
 
 
 TOOL = Tool(
     name="generate_video",
     title="Generate a video",
     description=(
-        "Submit one video job; costs money, returns in seconds with a request_id, never waits for the clip. "
-        "Then call get_status. Never submit again because of a slow or unclear answer."
+        "Submit one video job: costs money, returns a request_id in seconds. Then call get_status. "
+        "Never submit again because of a slow or unclear answer."
     ),
     arguments=GenerateVideo,
     result=views.JobView,
     run=generate_video,
     read_only=False,
+    destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
     has_player=True,
 )

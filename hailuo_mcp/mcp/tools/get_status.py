@@ -7,7 +7,8 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
+from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.tools.base import (
     ACCEPT_STRINGS,
     Arguments,
@@ -17,7 +18,6 @@ from hailuo_mcp.mcp.tools.base import (
     RequestIdText,
     Tool,
     answer,
-    with_video_link,
 )
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
@@ -30,7 +30,7 @@ class GetStatus(Arguments):
             strict=True,
             ge=0,
             le=WAIT_SECONDS_MAX,
-            description="Hold the answer until the job ends or this time is up (default 0).",
+            description="Wait at most so long for the end (default 0).",
         ),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),
@@ -57,16 +57,18 @@ class ThrottledProgress:
 
 
 async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
-    report = ThrottledProgress(call.progress) if arguments.wait_seconds else None
-    job = await call.session.status(arguments.request_id, arguments.wait_seconds, report)
-    view = views.job_view(call.session.public_view(job))
-    return await with_video_link(answer(view, views.job_text(view)), job)
+    wait_seconds = call.patience.bearable(arguments.wait_seconds)
+    report = ThrottledProgress(call.progress) if wait_seconds else None
+    with call.patience.held(str(arguments.request_id), wait_seconds):
+        job = await call.session.status(arguments.request_id, wait_seconds, report)
+    view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
+    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=call.session.may_cancel(job)))
 
 
 TOOL = Tool(
     name="get_status",
     title="Get a job's status",
-    description="How a job stands, and its clip once completed. A failed job is an ordinary answer.",
+    description="A job's state, and its clip once completed.",
     arguments=GetStatus,
     result=views.JobView,
     run=get_status,

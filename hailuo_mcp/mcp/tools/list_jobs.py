@@ -6,7 +6,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from hailuo_mcp.core.job import State
-from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Tool, answer
 
 LIMIT, LIMIT_MAX = 10, 50
@@ -35,13 +35,13 @@ async def list_jobs(arguments: ListJobs, call: Call) -> CallToolResult:
     session = call.session
     page = await session.jobs(arguments.state, arguments.limit)
     view = views.job_list(session.public_page(page))
-    return answer(view, views.job_list_text(view, page, sandbox=session.settings.in_sandbox))
+    return answer(view, texts.job_list_text(view, page, sandbox=session.settings.in_sandbox))
 
 
 TOOL = Tool(
     name="list_jobs",
     title="List jobs",
-    description="Recent jobs, newest first: finds a lost request_id, and what was spent.",
+    description="Newest jobs first, with request_ids and what was spent.",
     arguments=ListJobs,
     result=views.JobList,
     run=list_jobs,

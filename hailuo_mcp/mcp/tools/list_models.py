@@ -24,7 +24,7 @@ async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
 TOOL = Tool(
     name="list_models",
     title="List models",
-    description="The usable models with prices and times; with `model`, its full schema and rules.",
+    description="Usable models, prices, times; with `model`, its schema and rules.",
     arguments=ListModels,
     result=views.ModelList,
     run=list_models,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hailuo_mcp.core.errors import AccountError, GatewayTrouble, ModelRetired, Problem
-from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.batch.shots import Shot
 from hailuo_mcp.service.batch.validation import CheckedShot
 
@@ -59,7 +59,7 @@ class Row:
 
 def shot_status(job: Job) -> ShotStatus:
     """The status of a shot with this job, before its clip is saved."""
-    return ShotStatus.FAILED if job.state in (State.FAILED, State.EXPIRED) else ShotStatus.UNDER_WAY
+    return ShotStatus.FAILED if job.state.ended_without_clip else ShotStatus.UNDER_WAY
 
 
 def was_never_accepted(row: Row) -> bool:

@@ -82,6 +82,7 @@ fields: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "list_models": {"model": st.sampled_from(MODEL_IDS)},
     "list_jobs": {"state": st.sampled_from(("queued", "COMPLETED")), "limit": st.integers(-1, 60)},
     "download_video": {"request_id": request_ids},
+    "cancel_job": {"request_id": request_ids},
 }
 """What each tool takes."""
 

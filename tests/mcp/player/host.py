@@ -52,9 +52,12 @@ class Server(Protocol):
 class Scripted:
     """A server that says what the test wants: the answers of get_status in turn, the last one again and again."""
 
-    def __init__(self, *statuses: Result, saved: Result | None = None, readable: bool = True) -> None:
+    def __init__(
+        self, *statuses: Result, saved: Result | None = None, cancelled: Result | None = None, readable: bool = True
+    ) -> None:
         self._statuses = list(statuses)
         self._saved = saved
+        self._cancelled = cancelled
         self._readable = readable
         self.calls: list[tuple[str, Result]] = []
         self.reads: list[str] = []
@@ -66,6 +69,8 @@ class Scripted:
         self.calls.append((name, arguments))
         if name == "download_video" and self._saved:
             return self._saved
+        if name == "cancel_job" and self._cancelled:
+            return self._cancelled
         if name != "get_status" or not self._statuses:
             raise Refused(-32602, f"Unknown tool: {name}")
         return self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
@@ -95,6 +100,7 @@ class Real:
         return {
             "content": [part.model_dump(by_alias=True, exclude_none=True, mode="json") for part in answer.content],
             "structuredContent": answer.structured_content or {},
+            "_meta": answer.meta or {},
             "isError": answer.is_error,
         }
 

@@ -58,6 +58,11 @@ def job(state: str, **changes: Any) -> Result:
     return result(JobView.model_validate({**facts, **changes}).model_dump(mode="json"))
 
 
+def cancellable(state: str = "queued") -> Result:
+    """A job in this state at a gateway that can cancel queued ones."""
+    return {**job(state), "_meta": {"hailuo-mcp/can_cancel": True}}
+
+
 def completed(video_url: str | None, **changes: Any) -> Result:
     facts = {"cost_usd": 0.149, "elapsed_seconds": 71.2, "expires_at": timestamp(utc_now() + timedelta(minutes=42.5))}
     return job("completed", **{**facts, "video_url": video_url, **changes})

@@ -29,6 +29,29 @@ async def test_save_saves_the_clip_and_shows_its_place(open_view: OpenView, webs
     assert await view.buttons() == ["Open link", "Make another"]
 
 
+async def test_cancel_is_offered_while_it_can_work_and_cancels(open_view: OpenView) -> None:
+    server = Scripted(cancelled=jobs.result({"state": "cancelled", "cancelled": True, "warnings": []}))
+    view = await open_view(jobs.cancellable(), server)
+    assert await view.buttons() == ["Cancel"]
+    await view.press("Cancel")
+    await view.shows("Cancelled", "It was still in the queue.", "Not charged")
+    assert server.calls == [("cancel_job", {"request_id": jobs.REQUEST_ID})]
+    assert await view.buttons() == ["Make another"]
+
+
+async def test_a_job_that_was_not_cancelled_goes_on_and_says_why(open_view: OpenView) -> None:
+    why = "Nothing was cancelled: the job had begun."
+    facts = {"request_id": jobs.REQUEST_ID, "state": "processing", "cancelled": False, "warnings": [why]}
+    view = await open_view(jobs.cancellable(), Scripted(cancelled=jobs.result(facts)))
+    await view.press("Cancel")
+    await view.shows(why, "Making the clip")
+    assert await view.buttons() == []
+
+
+async def test_cancel_is_not_offered_once_the_job_has_begun(open_view: OpenView) -> None:
+    assert await (await open_view(jobs.cancellable("processing"), Scripted())).buttons() == []
+
+
 async def test_a_clip_that_cannot_be_saved_is_told(open_view: OpenView, website: Website) -> None:
     error = jobs.problem("expired", "The link is dead.", "Generate it again.")
     view = await playing(open_view, website, Scripted(saved=jobs.result({"error": error}, is_error=True)))

@@ -70,6 +70,12 @@ async def test_a_long_prompt_is_shown_whole_on_demand(open_view: OpenView) -> No
     await view.shows("fades into blue.", "Show less")
 
 
+async def test_a_cancelled_job_says_that_it_costs_nothing(open_view: OpenView) -> None:
+    view = await open_view(jobs.job("cancelled"))
+    await view.shows("Cancelled", "Not charged")
+    assert "About $" not in await view.text()
+
+
 async def test_a_failed_job_says_why_and_that_nothing_was_charged(open_view: OpenView) -> None:
     view = await open_view(jobs.failed())
     await view.shows("The job failed", "Content violates safety guidelines", "Change the prompt", "Not charged")

@@ -7,8 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.cli.group import run
-from hailuo_mcp.sandbox import clips
 from hailuo_mcp.service.poll_policy import PollPolicy
 from tests.cli.conftest import Cli
 from tests.support import sandbox_on_a_port
@@ -77,12 +76,23 @@ class InProcessCli:
 
 
 @pytest.fixture
-def gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateways]:
-    # As without the media extra, the sandbox serves its bundled clip: rendering one takes seconds.
-    monkeypatch.setattr(clips, "_can_render", lambda: False)
-    with sandbox_on_a_port(tmp_path, seconds=0.3) as variables:
-        process = Cli(tmp_path, variables)
-        yield Gateways(tmp_path, InProcessCli(process.environment, capsys), process)
+def gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Gateways]:
+    """Their clip is the bundled one, since rendering takes seconds; it is too small to continue from."""
+    with gateways_on_a_port(tmp_path, capsys, render=False) as gateways:
+        yield gateways
+
+
+@pytest.fixture
+def rendering_gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Gateways]:
+    with gateways_on_a_port(tmp_path, capsys, render=True) as gateways:
+        yield gateways
+
+
+@contextmanager
+def gateways_on_a_port(directory: Path, capsys: pytest.CaptureFixture[str], *, render: bool) -> Generator[Gateways]:
+    with sandbox_on_a_port(directory, seconds=0.3, render=render) as variables:
+        process = Cli(directory, variables)
+        yield Gateways(directory, InProcessCli(process.environment, capsys), process)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A batch in this process: transient failures, and lasting ones."""
 
 import base64
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import httpx
 import pytest
 
 from hailuo_mcp.core.errors import HailuoError, InternalError
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import Budget, SubmitPolicy
+from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.batch.limits import Limits
 from hailuo_mcp.service.batch.progress import Progress
 from hailuo_mcp.service.batch.rows import ShotStatus
@@ -123,21 +126,22 @@ async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shot
         assert statuses(batch) == [ShotStatus.FAILED, ShotStatus.SAVED]
 
 
-async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progress(
-    tmp_path: Path, shots: Shots, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+class FailsOnce(SqliteLedger):
+    """A ledger whose first change is not written."""
+
+    failed = False
+
+    async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        if not self.failed:
+            self.failed = True
+            raise InternalError("The job ledger cannot be used.")
+        return await super().change(job_id, change)
+
+
+async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progress(tmp_path: Path, shots: Shots) -> None:
+    ledger = FailsOnce(tmp_path / "ledger.sqlite3")
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken), ledger=ledger)
     async with opened as session:
-        change, broken = session.ledger.change, True
-
-        async def fails_once(key: str, changing: Any) -> Any:
-            nonlocal broken
-            if broken:
-                broken = False
-                raise InternalError("The job ledger cannot be used.")
-            return await change(key, changing)
-
-        monkeypatch.setattr(session.ledger, "change", fails_once)
         file = shots({"prompt": "A kite", "model": "segmind/minimax-hailuo-2"})
         assert statuses(await run(session, file)) == [ShotStatus.SAVED]
         assert statuses(await run(session, file)) == [ShotStatus.SAVED]

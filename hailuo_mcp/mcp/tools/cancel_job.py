@@ -1,0 +1,28 @@
+"""cancel_job: cancel a job that is still queued, where its gateway can."""
+
+from mcp_types import CallToolResult
+
+from hailuo_mcp.mcp import views
+from hailuo_mcp.mcp.tools.base import Arguments, Call, RequestIdText, Tool, answer
+
+
+class CancelJob(Arguments):
+    request_id: RequestIdText
+
+
+async def cancel_job(arguments: CancelJob, call: Call) -> CallToolResult:
+    view = views.cancellation(
+        await call.session.cancel(arguments.request_id), wait_seconds=call.patience.seconds
+    )
+    return answer(view, "\n".join([f"{view.request_id}: {view.state}.", *view.warnings, view.next_step]))
+
+
+TOOL = Tool(
+    name="cancel_job",
+    title="Cancel a job",
+    description="Cancel a job while it is queued, where its gateway can; otherwise it goes on, and the answer says so.",
+    arguments=CancelJob,
+    result=views.Cancellation,
+    run=cancel_job,
+    read_only=False,
+)

@@ -1,0 +1,184 @@
+"""The wait that `next_step` names: long for hosts known to be patient, learned for all others."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, Implementation
+
+from hailuo_mcp.mcp.patience import PATIENT, START_SECONDS, Patience, is_patient
+from hailuo_mcp.mcp.server import build_server
+from tests.http.servers import SANDBOX, serving
+from tests.http.test_tokens import ANN, BEN, TOKENS
+from tests.http.wire import Line
+from tests.support import Era, arguments_for, facts_of, open_session, server, settings_for
+
+NEVER = arguments_for("segmind/hailuo-02-fast", prompt="a kite sandbox:never")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _hold(patience: Patience, clock: Clock, asked: int, seconds: float | None = None) -> None:
+    with patience.held("job", asked):
+        clock.now += asked if seconds is None else seconds
+
+
+def _advised(result: CallToolResult) -> int:
+    return _named(facts_of(result))
+
+
+def _named(facts: Mapping[str, Any]) -> int:
+    """The wait that a job's next step names."""
+    found = re.search(r"wait_seconds (\d+)", str(facts["next_step"]))
+    assert found
+    return int(found[1])
+
+
+# --- what is learned ------------------------------------------------------------------------------------------------
+
+
+def test_the_wait_doubles_while_answers_are_taken() -> None:
+    clock = Clock()
+    patience = Patience(clock=clock)
+    advised = [patience.seconds]
+    for _ in range(5):
+        _hold(patience, clock, patience.seconds)
+        advised.append(patience.seconds)
+    assert advised == [4, 8, 16, 32, 45, 45]
+
+
+def test_a_call_that_was_not_held_says_nothing_of_patience() -> None:
+    clock = Clock()
+    patience = Patience(clock=clock)
+    _hold(patience, clock, 0)
+    _hold(patience, clock, 4, seconds=1)  # the job ended
+    assert patience.seconds == START_SECONDS
+
+
+async def test_after_a_call_was_given_up_no_wait_is_as_long_again() -> None:
+    clock = Clock()
+    patience = Patience(clock=clock)
+    _hold(patience, clock, 4)
+    with anyio.CancelScope() as scope, patience.held("job", 8):
+        clock.now += 5
+        scope.cancel()
+        await anyio.lowlevel.checkpoint()
+    assert patience.seconds == 4
+    assert patience.bearable(8) == 4
+    _hold(patience, clock, 4)
+    assert patience.seconds == 4
+
+
+async def test_giving_up_a_call_that_was_not_to_be_held_says_nothing() -> None:
+    patience = Patience()
+    with anyio.CancelScope() as scope, patience.held("job", 0):
+        scope.cancel()
+        await anyio.lowlevel.checkpoint()
+    assert patience.bearable(45) == 45
+
+
+def test_a_caller_that_asks_again_while_its_call_is_held_has_given_it_up() -> None:
+    """Not every client says that it gives up."""
+    clock = Clock()
+    patience = Patience(clock=clock)
+    with patience.held("job", 8):
+        clock.now += 6
+        _hold(patience, clock, 0)
+        assert patience.bearable(8) == 8
+        _hold(patience, clock, 8, seconds=1)
+        assert patience.bearable(8) == 4
+
+
+def test_two_jobs_may_be_waited_for_at_once() -> None:
+    clock = Clock()
+    patience = Patience(clock=clock)
+    with patience.held("job", 8):
+        clock.now += 6
+        with patience.held("another", 8):
+            pass
+    assert patience.bearable(45) == 45
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("claude-ai", True),
+        ("claude-ai (via mcp-remote 0.1.37)", True),
+        ("Visual Studio Code - Insiders", True),
+        ("Visual-Studio-Code", True),
+        ("cursor-vscode", True),
+        ("mcp", False),
+        ("", False),
+        ("openai-agents-mcp", False),
+    ],
+)
+def test_hosts_known_to_be_patient_are_known_by_their_names(name: str, patient: bool) -> None:
+    assert is_patient(name) is patient
+
+
+def test_every_patient_host_has_a_source() -> None:
+    assert all(source for source in PATIENT.values())
+
+
+# --- what is advised ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+@pytest.mark.parametrize(("name", "seconds"), [("mcp", 4), ("claude-ai", 45), ("Visual Studio Code", 45)])
+async def test_a_new_job_names_a_wait_that_fits_the_host(name: str, seconds: int, era: Era, tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        info = Implementation(name=name, version="1")
+        async with Client(build_server(session.services, "0"), mode=era, client_info=info) as client:
+            assert _advised(await client.call_tool("generate_video", NEVER)) == seconds
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_a_call_that_wants_progress_bears_the_longest_wait(era: Era, tmp_path: Path) -> None:
+    async def show(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total, message
+
+    async with server(tmp_path, era) as client:
+        submitted = await client.call_tool("generate_video", NEVER, progress_callback=show)
+        assert _advised(submitted) == 45
+        request_id = facts_of(submitted)["request_id"]
+        assert _advised(await client.call_tool("get_status", {"request_id": request_id})) == 4
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_a_client_that_gives_up_after_five_seconds_loses_one_answer_and_no_more(era: Era, tmp_path: Path) -> None:
+    """As the frameworks do by default: the model sees a time-out, and asks again for the same wait."""
+    async with server(tmp_path, era) as client:
+        submitted = await client.call_tool("generate_video", NEVER)
+        request_id = facts_of(submitted)["request_id"]
+        asked = _advised(submitted)
+        given_up = 0
+        for _ in range(4):
+            arguments = {"request_id": request_id, "wait_seconds": asked}
+            try:
+                asked = _advised(await client.call_tool("get_status", arguments, read_timeout_seconds=5))
+            except MCPError:
+                given_up += 1
+    assert (given_up, asked) == (1, 4)
+
+
+async def test_over_http_the_patience_of_a_tenant_is_remembered_and_nobody_elses(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS) as running,
+        httpx.AsyncClient(timeout=30) as web,
+    ):
+        ann, ben = (Line(web, running.url, token) for token in (ANN, BEN))
+        submitted = (await ann.call("generate_video", **NEVER))["structuredContent"]
+        held = await ann.call("get_status", request_id=submitted["request_id"], wait_seconds=4)
+        of_ben = (await ben.call("generate_video", **NEVER))["structuredContent"]
+    assert [_named(facts) for facts in (submitted, held["structuredContent"], of_ben)] == [4, 8, 4]

@@ -1,0 +1,148 @@
+"""The text of a result suffices by itself, and a result is nothing but text: frameworks pass on nothing else safely."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp_types import CallToolResult
+
+from hailuo_mcp.core.errors import Problem
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.texts import job_text
+from hailuo_mcp.mcp.views import job_view
+from hailuo_mcp.service.session import Session
+from tests.support import KEYS, arguments_for, facts_of, listened_to, says, segmind, settings_for, text_of, wired
+
+MODEL = "segmind/hailuo-02-fast"
+LINK = "https://cdn.example/clip.mp4?until=1"
+
+
+async def _call(session: Session, tool: str, **arguments: Any) -> CallToolResult:
+    async def report(_done: float, _total: float | None, _message: str) -> None:
+        pass
+
+    return await tools.call(tool, tools.Call(session, arguments, report))
+
+
+async def test_every_result_of_a_jobs_way_is_one_text_block(tmp_path: Path) -> None:
+    """A link with a scheme of our own becomes a `file` block in LangChain, which OpenAI's, Google's and Anthropic's
+    clients then refuse."""
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        submitted = await _call(session, "generate_video", **arguments_for(MODEL))
+        request_id = facts_of(submitted)["request_id"]
+        results = [
+            submitted,
+            await _call(session, "generate_video", **arguments_for(MODEL), dry_run=True),
+            await _call(session, "get_status", request_id=request_id, wait_seconds=10),
+            await _call(session, "download_video", request_id=request_id),
+            await _call(session, "list_jobs"),
+            await _call(session, "list_models"),
+            await _call(session, "get_status", request_id="nonsense"),
+        ]
+    assert [[part.type for part in result.content] for result in results] == [["text"]] * len(results)
+
+
+async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        result = await _call(session, "generate_video", **arguments_for(MODEL))
+    facts, text = facts_of(result), text_of(result)
+    assert text.count(facts["request_id"]) == 1
+    assert "state: queued" in text
+    assert f"model: {MODEL}; price: $0.125 (estimated)" in text
+    assert f"Next: {facts['next_step']}" in text
+    assert "sandbox: not a real clip, nothing is charged" in text
+
+
+async def test_a_completed_jobs_text_has_its_link_and_when_it_expires(tmp_path: Path) -> None:
+    done = segmind(status=says(200, {"status": "COMPLETED", "output": LINK}))
+    opened, _ = wired(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **KEYS), done)
+    async with opened as session:
+        request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
+        result = await _call(session, "get_status", request_id=request_id)
+        listed = await _call(session, "list_jobs")
+    facts = facts_of(result)
+    assert facts["state"] == "completed"
+    assert f"video_url: {LINK} (expires at {facts['expires_at']})" in text_of(result)
+    assert LINK in text_of(listed)
+
+
+async def test_a_saved_clips_text_has_its_path(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
+        result = await _call(session, "get_status", request_id=request_id, wait_seconds=10)
+        saved = await _call(session, "download_video", request_id=request_id)
+    for text in (text_of(result), text_of(saved)):
+        assert str(facts_of(result)["video_path"]) in text
+        assert f"request_id: {request_id}" in text
+
+
+async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with opened as session:
+        request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
+        result = await _call(session, "get_status", request_id=request_id, wait_seconds=10)
+    assert facts_of(result)["state"] == "completed"
+    assert facts_of(result)["next_step"].startswith(f'Call download_video with request_id "{request_id}"')
+    assert ".invalid" not in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"cost_usd": 6.175368000000001, "estimated_cost_usd": 6.0}, "price: $6.175 (as the gateway reports)"),
+        ({"estimated_cost_usd": 0.28}, "price: $0.28 (estimated)"),
+        ({}, "price: unknown"),
+        (
+            {
+                "estimated_cost_usd": 0.28,
+                "state": State.FAILED,
+                "error": Problem(code="content_violation", message="Refused.", hint="Change the prompt.", charged="no"),
+            },
+            "price: nothing was charged",
+        ),
+    ],
+)
+def test_the_text_says_whether_a_price_is_an_estimate_or_a_fact(facts: dict[str, Any], said: str) -> None:
+    assert said in job_text(job_view(Job(model=MODEL, origin="https://x", remote_id="r-1", **facts)))
+
+
+def test_the_text_of_a_failed_job_has_code_charge_retry_cure_and_its_warnings() -> None:
+    problem = Problem(code="content_violation", message="Refused", hint="Change the prompt.", charged="unknown")
+    job = Job(model=MODEL, origin="https://x", remote_id="r-1", state=State.FAILED, error=problem, warnings=("Small.",))
+    text = job_text(job_view(job))
+    assert "Refused. Change the prompt. [code: content_violation; charged: unknown; do not retry unchanged]" in text
+    assert "Warning: Small." in text
+    assert text.count("Change the prompt.") == 1
+
+
+def test_the_expiry_is_only_said_of_a_link() -> None:
+    job = Job(model=MODEL, origin="https://x", remote_id="r-1", expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "expires" not in job_text(job_view(job))
+
+
+async def test_an_errors_text_has_code_charge_retry_and_the_id_of_its_record(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        result = await _call(session, "generate_video", **arguments_for(MODEL, prompt="a kite sandbox:no_credits"))
+    error = facts_of(result)["error"]
+    text = text_of(result)
+    assert "[code: insufficient_credits; charged: no; do not retry unchanged]" in text
+    assert error["hint"] in text
+    assert f"request_id: {error['request_id']}" in text
+
+
+async def test_a_dry_runs_text_shows_the_body_as_json(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        result = await _call(session, "generate_video", **arguments_for(MODEL), dry_run=True)
+    found = re.search(r"^POST (\S+) (\{.*\})$", text_of(result), re.MULTILINE)
+    assert found
+    assert json.loads(found[2]) == facts_of(result)["request"]["body"]
+    assert "state: dry_run" in text_of(result)

@@ -1,0 +1,45 @@
+"""Cancelling a job: only what is still queued, only where the gateway can, and never an ended job's record."""
+
+from pathlib import Path
+
+from hailuo_mcp.core.job import Job, Observation, State
+from tests.support import arguments_for, listened_to, settings_for
+
+SEGMIND = "segmind/hailuo-02-fast"
+
+
+async def test_a_gateway_that_cannot_cancel_is_only_asked_for_the_state(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="60"))
+    async with opened as session:
+        job = (await session.generate(arguments_for(SEGMIND))).job
+        assert not session.may_cancel(job)
+        asked = len(wire.requests)
+        same = await session.cancel(job.request_id)
+        assert same.state is State.QUEUED
+        assert same.warnings[-1].startswith("Nothing was cancelled: Segmind cannot cancel a job; it goes on")
+        assert {request.method for request in wire.requests[asked:]} == {"GET"}
+
+
+async def test_an_ended_job_is_not_even_asked_for(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        job = (await session.generate(arguments_for(SEGMIND))).job
+        done = await session.status(job.request_id, 10)
+        asked = len(wire.requests)
+        same = await session.cancel(job.request_id)
+        assert (same.state, same.video_path) == (State.COMPLETED, done.video_path)
+        assert same.warnings[-1] == "Nothing was cancelled: the job is completed."
+        assert len(wire.requests) == asked
+
+
+def test_a_cancelled_job_has_ended_and_costs_nothing_unless_a_cost_was_reported() -> None:
+    job = Job(
+        model=SEGMIND, origin="https://x", remote_id="r", state=State.QUEUED, budget_cost_usd=1, estimated_cost_usd=1
+    )
+    cancelled = job.apply_observation(Observation(state=State.CANCELLED))
+    assert cancelled.is_final
+    assert cancelled.ended_at
+    assert (cancelled.budget_cost, cancelled.cost_estimate) == (0, 0)
+    billed = job.apply_observation(Observation(state=State.CANCELLED, cost_usd=0.5))
+    assert (billed.budget_cost, billed.cost_estimate) == (0.5, 0.5)
+    assert cancelled.apply_observation(Observation(state=State.COMPLETED)).state is State.CANCELLED

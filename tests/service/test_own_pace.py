@@ -1,0 +1,55 @@
+"""A rate limit that we know holds polls back: a question is then answered with what was known last, and no error blames
+the gateway."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hailuo_mcp.core.errors import NotReady, RateLimited
+from hailuo_mcp.core.job import State
+from tests.support import KEYS, arguments_for, says, segmind, settings_for, wired
+
+MINIMAX = "minimax/hailuo-02"
+FAST_02 = "segmind/hailuo-02-fast"
+BURST = 10
+"""Requests that MiniMax's documented rate allows at once."""
+
+
+async def test_more_questions_than_the_documented_rate_allows_are_answered_from_the_ledger(tmp_path: Path) -> None:
+    body = {"task_id": "t1", "status": "Processing", "base_resp": {"status_code": 0}}
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, body))
+    async with opened as session:
+        job = (await session.generate(arguments_for(MINIMAX))).job
+        began = time.monotonic()
+        answers = [await session.status(job.request_id) for _ in range(BURST + 5)]
+        assert time.monotonic() - began < 5
+        assert {answer.state for answer in answers} == {State.PROCESSING}
+        assert len(wire.requests) == BURST
+        assert not answers[0].warnings
+        (warning,) = answers[-1].warnings
+        assert "keeps to the number of requests that MiniMax allows" in warning
+        assert "its own pace" in warning
+        with pytest.raises(NotReady):
+            await session.download(job.request_id)
+        assert len(wire.requests) == BURST
+
+
+async def test_after_a_429_the_first_question_is_told_so_and_later_ones_are_answered_from_the_ledger(
+    tmp_path: Path,
+) -> None:
+    def too_many(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"error": "slow down"}, headers={"retry-after": "86400"})
+
+    opened, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=too_many))
+    async with opened as session:
+        job = (await session.generate(arguments_for(FAST_02))).job
+        with pytest.raises(RateLimited, match="429: slow down"):
+            await session.status(job.request_id)
+        asked = len(wire.requests)
+        for wait in (0.0, 0.05):
+            answer = await session.status(job.request_id, wait)
+            assert answer.state is State.QUEUED
+            assert "in 120 s at the earliest; this is its own pace" in answer.warnings[-1]
+        assert len(wire.requests) == asked

@@ -136,20 +136,16 @@ def _list_hosts(*, as_json: bool) -> Exit:
             }
         )
         return Exit.DONE
-    from rich.table import Table
-
-    table = Table("host", "status", "configuration", box=None, padding=(0, 2, 0, 0))
-    for config in found:
-        if config.is_host_here:
-            installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
-            status = "the file cannot be read" if config.problem else installed
-            table.add_row(config.host.name, status, str(config.place.path))
+    here = [config for config in found if config.is_host_here]
+    for config in here:
+        installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
+        status = "cannot be read" if config.problem else installed
+        click.echo(f"{config.host.name:<15} {status:<15} {config.place.path}")
     others = ", ".join(config.host.name for config in found if not config.is_host_here)
-    if table.row_count:
-        stdout_console().print(table)
-        stdout_console().print(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
+    if here:
+        click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
-        stdout_console().print(f"No supported host was found on this machine. Supported: {others}.")
+        click.echo(f"No supported host was found on this machine. Supported: {others}.")
     return Exit.DONE
 
 

@@ -164,7 +164,7 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
     ],
 )
-def test_the_default_model_is_what_a_bare_prompt_gets_else_what_a_picture_gets(
+def test_the_default_model_is_what_a_bare_prompt_gets_else_what_an_image_gets(
     variables: dict[str, str], default: str
 ) -> None:
     assert catalog_for(**variables).default_model == default

@@ -65,9 +65,8 @@ async def only_job(session: Session) -> Any:
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
-    small = {"resolution": "768p"} if model_id == "segmind/hailuo-2.3-fast" else {}  # its default takes long to draw
     async with opened as session:
-        submitted = (await session.generate(arguments_for(model_id, **small))).job
+        submitted = (await session.generate(arguments_for(model_id))).job
         assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
         assert submitted.request_id == f"{model_id}/{submitted.remote_id}"
         done = await session.status(submitted.request_id, 10)

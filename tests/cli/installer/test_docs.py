@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.cli import installer
-from tests.cli.conftest import Cli
+from tests.cli.conftest import InProcessCli
 from tests.cli.installer import pages
 
 ROOT = Path(__file__).parents[3]
@@ -13,8 +13,8 @@ PAGE = ROOT / "docs" / "hosts.md"
 
 
 @pytest.mark.parametrize("name", [host.name for host in installer.HOSTS])
-def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, tmp_path: Path) -> None:
-    done = Cli(tmp_path)("install", name, "--gateway", "segmind", "--print", HAILUO_MCP_OUTPUT_DIR="")
+def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, in_process: InProcessCli) -> None:
+    done = in_process("install", name, "--gateway", "segmind", "--print", HAILUO_MCP_OUTPUT_DIR="")
     host = installer.find_host(name)
     snippet = pages.snippet(host, host.places(pages.LINUX)[0])
     assert snippet in PAGE.read_text()

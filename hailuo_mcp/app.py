@@ -73,19 +73,21 @@ async def build_services(
     poll_policy: PollPolicy = POLICY,
     retry: RetryPolicy = DEFAULT_RETRY_POLICY,
     ledger: Ledger | None = None,
+    render: bool = True,
 ) -> AsyncGenerator[Services]:
     """What all sessions share, open for the length of the block.
 
     `local_files` is off where callers are not on this machine; `work` is on where the process stays, and saves clips
     that are finished while no one asks. `base_url` is where callers reach this server over HTTP. `transport` takes the
-    place of the gateways' network, `ledger` that of the one which the settings name.
+    place of the gateways' network, `ledger` that of the one which the settings name. `render` is as for
+    `sandbox_transport`.
 
     Raises:
         SettingsError: as `build_catalog`, or the ledger's client is not installed.
         InternalError: the ledger cannot be used; only with `base_url`, which needs its secret.
     """
     catalog = build_catalog(settings)
-    sandbox = sandbox_transport(settings) if settings.in_sandbox else None
+    sandbox = sandbox_transport(settings, render=render) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
         ledger = InstrumentedLedger(ledger or open_ledger(settings))
         resources.push_async_callback(ledger.close)
@@ -125,8 +127,8 @@ async def build_services(
         yield services
 
 
-def sandbox_transport(settings: Settings) -> Transport:
-    """The sandbox in this process, in place of every gateway's network."""
+def sandbox_transport(settings: Settings, *, render: bool = True) -> Transport:
+    """The sandbox in this process, in place of every gateway's network. Without `render`, its clips are bundled."""
     made: list[httpx.AsyncBaseTransport] = []
 
     def transport() -> "httpx.AsyncBaseTransport":
@@ -144,7 +146,10 @@ def sandbox_transport(settings: Settings) -> Transport:
 
         if not made:
             app = create_app(
-                settings.state_dir / "sandbox", seconds=settings.sandbox_seconds, public_url=f"https://{SANDBOX_HOST}"
+                settings.state_dir / "sandbox",
+                seconds=settings.sandbox_seconds,
+                public_url=f"https://{SANDBOX_HOST}",
+                render=render,
             )
             made.append(InProcess(app=app))
         return made[0]

@@ -138,8 +138,9 @@ def wired(settings: Settings, answer: Answerer, **options: Any) -> tuple[Opened,
 
 
 def listened_to(settings: Settings, **options: Any) -> tuple[Opened, Wire]:
-    """A session over the sandbox in this process, not yet open, whose requests are kept."""
-    return wired(settings, sandbox_transport(settings)().handle_async_request, **options)
+    """A session over the sandbox in this process, not yet open, whose requests are kept. It renders no clips, which
+    takes seconds."""
+    return wired(settings, sandbox_transport(settings, render=False)().handle_async_request, render=False, **options)
 
 
 def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answerer | None = None) -> Answerer:

@@ -162,7 +162,7 @@ class Catalog:
 
     @property
     def default_model(self) -> str | None:
-        """The model chosen for a prompt alone; where no model accepts that, for a prompt with a picture."""
+        """The model chosen for a prompt alone; where no model accepts that, for a prompt with an image."""
         for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
             if fitting := self._accepting(arguments, self.usable):
                 return min(fitting, key=_cheapness).spec.id

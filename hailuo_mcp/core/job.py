@@ -150,11 +150,11 @@ class Job(BaseModel):
     ended_at: datetime | None = None
     took_seconds: float | None = None
     parameters: Mapping[str, Any] = {}
-    """As sent, by canonical name, defaults included; pictures shortened."""
+    """As sent, by canonical name, defaults included; images shortened."""
     body: Mapping[str, Any] = {}
-    """The wire body as sent, pictures shortened: by it a lost submission is found again in a gateway's history."""
+    """The wire body as sent, images shortened: by it a lost submission is found again in a gateway's history."""
     fingerprint: str = ""
-    """Equal for equal requests, pictures compared by content."""
+    """Equal for equal requests, images compared by content."""
     estimated_seconds: float | None = None
     estimate_learned: bool = False
     """The estimate comes from finished jobs like this one, not from what is published."""

@@ -16,7 +16,7 @@ from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_js
 from hailuo_mcp.gateways.client import Request, Response
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
-_PICTURE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
+_IMAGE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
 
 
 class ApixoModel(ModelSpec):
@@ -62,7 +62,7 @@ class Hailuo23Fast(ApixoModel):
     )
     notes = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
-    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _PICTURE_RULES)]
+    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _IMAGE_RULES)]
     mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None
     resolution: Annotated[
         Resolution | None, Constraint(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")

@@ -90,9 +90,9 @@ class Gateway(ABC):
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
     body. The first is the usual one."""
     image_transfer: ClassVar[Literal["upload", "data", "url"]]
-    """How a local picture gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
+    """How a local image gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
-    """What a local picture may be, by the names of `media.formats`."""
+    """What a local image may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
     """How long results are kept after submission; None if the gateway does not say."""
     failure_charged: ClassVar[Charged] = "unknown"
@@ -187,7 +187,7 @@ class Gateway(ABC):
         return ERRORS.get(status, GatewayError)
 
     async def upload(self, data_uri: str, seconds: float) -> str:
-        """Upload an image and return its address; only if `pictures` is "upload"."""
+        """Upload an image and return its address; only if `image_transfer` is "upload"."""
         raise InternalError(f"{self.title} has no upload.")
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:

@@ -48,12 +48,12 @@ UPLOAD_KEPT = timedelta(hours=12)
 """The URL of an uploaded image is used again for this long; how long it lasts is not documented."""
 LOOK_AGAIN_SECONDS = 0.5
 LAST_FRAME = "last-frame:"
-"""A picture given so is the last frame of a saved clip, by its request id: shots chain."""
+"""An image given so is the last frame of a saved clip, by its request id: shots chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call that is ready to be sent: validated, its pictures read, nothing decided about money yet."""
+    """A call that is ready to be sent: validated, its images read, nothing decided about money yet."""
 
     gateway: Gateway
     spec: ModelSpec
@@ -61,12 +61,12 @@ class Prepared:
     choice: tuple[str, ...]
     """How the model was chosen, where the caller named none."""
 
-    def with_pictures(self, values: Mapping[str, str]) -> ModelSpec:
+    def with_images(self, values: Mapping[str, str]) -> ModelSpec:
         return self.spec.model_copy(update=dict(values))
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return (*self.spec.warnings(), *(w for picture in self.images.values() for w in picture.warnings))
+        return (*self.spec.warnings(), *(w for image in self.images.values() for w in image.warnings))
 
     @property
     def price_in_words(self) -> str:
@@ -78,11 +78,11 @@ class Prepared:
 
     @property
     def record(self) -> dict[str, Any]:
-        return self.with_pictures({name: picture.shown for name, picture in self.images.items()}).to_dict()
+        return self.with_images({name: image.shown for name, image in self.images.items()}).to_dict()
 
     @property
     def fingerprint(self) -> str:
-        facts = self.with_pictures({name: picture.digest for name, picture in self.images.items()}).to_dict()
+        facts = self.with_images({name: image.digest for name, image in self.images.items()}).to_dict()
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:
@@ -90,14 +90,14 @@ class Prepared:
         shortened.
         """
 
-        def mark(picture: LoadedImage) -> str:
-            if picture.url is not None:
-                return picture.url
+        def mark(image: LoadedImage) -> str:
+            if image.url is not None:
+                return image.url
             if self.gateway.image_transfer == "data":
-                return f"data:{picture.media_type};base64,<sha256:{picture.digest}>"
-            return picture.upload_mark
+                return f"data:{image.media_type};base64,<sha256:{image.digest}>"
+            return image.upload_mark
 
-        return self.with_pictures({name: mark(picture) for name, picture in self.images.items()})
+        return self.with_images({name: mark(image) for name, image in self.images.items()})
 
 
 class Submitter:
@@ -118,7 +118,7 @@ class Submitter:
         self._gateways = gateways
 
     async def prepare(self, model: object, arguments: Mapping[str, Any]) -> Prepared:
-        """Validate a call and read its pictures.
+        """Validate a call and read its images.
 
         Raises:
             UnknownModel, InvalidInput, InvalidImage: nothing was sent.
@@ -129,19 +129,19 @@ class Submitter:
         if not gateway.usable:
             raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
         self._check_callback(getattr(spec, "callback_url", None))
-        pictures = {
-            name: await self._picture(name, given, gateway)
+        images = {
+            name: await self._image(name, given, gateway)
             for name in IMAGE_PARAMETERS
             if (given := getattr(spec, name, None))
         }
-        for name, picture in pictures.items():
-            if gateway.image_transfer == "url" and picture.url is None:
+        for name, image in images.items():
+            if gateway.image_transfer == "url" and image.url is None:
                 raise InvalidImage(
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
-        return Prepared(gateway, spec, pictures, explain_choice(choice))
+        return Prepared(gateway, spec, images, explain_choice(choice))
 
-    async def _picture(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
+    async def _image(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):
             return await read_image(name, given, replace(self._services.image_rules, formats=gateway.image_formats))
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
@@ -222,7 +222,7 @@ class Submitter:
         try:
             spec = self._called_back(gateway, await self._with_uploads(prepared, deadline), job)
             body = gateway.submit_request(spec).body or {}
-            if gateway.image_transfer == "upload" and any(not picture.url for picture in prepared.images.values()):
+            if gateway.image_transfer == "upload" and any(not image.url for image in prepared.images.values()):
                 job = await self._services.ledger.change(job.id, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
@@ -255,24 +255,24 @@ class Submitter:
         return spec.model_copy(update={"callback_url": ours})
 
     async def _with_uploads(self, prepared: Prepared, deadline: float) -> ModelSpec:
-        """The spec with every local picture as this gateway takes it.
+        """The spec with every local image as this gateway takes it.
 
         Raises:
             HailuoError: the upload failed; nothing was submitted.
         """
         values: dict[str, str] = {}
-        for name, picture in prepared.images.items():
-            if picture.url is not None:
-                values[name] = picture.url
+        for name, image in prepared.images.items():
+            if image.url is not None:
+                values[name] = image.url
             elif prepared.gateway.image_transfer == "data":
-                values[name] = picture.data_uri
+                values[name] = image.data_uri
             else:
-                values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, picture, deadline)
-        return prepared.with_pictures(values)
+                values[name] = await self._uploaded(prepared.gateway, prepared.spec.id, image, deadline)
+        return prepared.with_images(values)
 
-    async def _uploaded(self, gateway: Gateway, model: str, picture: LoadedImage, deadline: float) -> str:
+    async def _uploaded(self, gateway: Gateway, model: str, image: LoadedImage, deadline: float) -> str:
         known = await self._services.ledger.upload(
-            self._caller.tenant, gateway.origin, picture.digest, utc_now() - UPLOAD_KEPT
+            self._caller.tenant, gateway.origin, image.digest, utc_now() - UPLOAD_KEPT
         )
         if known:
             return known
@@ -280,8 +280,8 @@ class Submitter:
         if seconds <= 0:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
         with gateway_span(gateway.name, "upload", model):
-            url = await gateway.upload(picture.data_uri, seconds)
-        await self._services.ledger.remember_upload(self._caller.tenant, gateway.origin, picture.digest, url)
+            url = await gateway.upload(image.data_uri, seconds)
+        await self._services.ledger.remember_upload(self._caller.tenant, gateway.origin, image.digest, url)
         return url
 
     def _check_callback(self, url: str | None) -> None:

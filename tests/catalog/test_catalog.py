@@ -164,7 +164,7 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
     ],
 )
-def test_the_default_model_is_what_a_bare_prompt_gets_else_what_a_picture_gets(
+def test_the_default_model_is_what_a_bare_prompt_gets_else_what_an_image_gets(
     variables: dict[str, str], default: str
 ) -> None:
     assert catalog_for(**variables).default_model == default
@@ -462,7 +462,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
     seen = {True: 0, False: 0}
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(arguments=_arguments(model))
     def agree(arguments: dict[str, Any]) -> None:
         answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
@@ -476,7 +476,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
             assert answer.structured_content["error"]["charged"] == "no"
 
     agree()
-    assert min(seen.values()) > 10, seen
+    assert min(seen.values()) > 3, seen
 
 
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hailuo_mcp.cli.exits import Exit, exit_of_problem, exit_of_state
 from hailuo_mcp.core.errors import ErrorCode, Problem
 from hailuo_mcp.core.job import State
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, InProcessCli
 
 REFUSED = {
     "a duration that no model has": (2, ["generate", "kite", "--duration", "7"], "invalid_input"),
@@ -28,9 +28,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refusal_is_an_exit_code_one_document_and_two_lines(shared_cli: Cli, case: str) -> None:
+def test_a_refusal_is_an_exit_code_one_document_and_two_lines(in_process: InProcessCli, case: str) -> None:
     code, args, error_code = REFUSED[case]
-    done = shared_cli(*args, "--json")
+    done = in_process(*args, "--json")
     assert done.returncode == code
     error = json.loads(done.stdout)["error"]
     assert error["code"] == error_code
@@ -49,32 +49,32 @@ def test_a_failed_job_ends_with_3(cli: Cli) -> None:
     assert waited.stdout == ""
 
 
-def test_a_running_job_is_4_after_a_wait_and_0_otherwise(cli: Cli) -> None:
-    request_id = cli.json("generate", "sandbox:never kite")["request_id"]
-    assert cli("status", request_id).returncode == 0
-    assert cli("status", request_id, "--wait", "0.3").returncode == 4
-    assert cli("generate", "sandbox:never kite", "--wait", "0.3").returncode == 4
-    assert cli.json("download", request_id, code=4)["error"]["code"] == "not_ready"
+def test_a_running_job_is_4_after_a_wait_and_0_otherwise(in_process: InProcessCli) -> None:
+    request_id = in_process.json("generate", "sandbox:never kite")["request_id"]
+    assert in_process("status", request_id).returncode == 0
+    assert in_process("status", request_id, "--wait", "0.3").returncode == 4
+    assert in_process("generate", "sandbox:never kite", "--wait", "0.3").returncode == 4
+    assert in_process.json("download", request_id, code=4)["error"]["code"] == "not_ready"
 
 
-def test_a_submission_without_an_answer_is_7_and_may_be_charged(cli: Cli) -> None:
-    shown = cli("generate", "sandbox:lost_answer kite")
+def test_a_submission_without_an_answer_is_7_and_may_be_charged(in_process: InProcessCli) -> None:
+    shown = in_process("generate", "sandbox:lost_answer kite")
     assert shown.returncode == 7
     assert "charged   unknown" in shown.stdout
-    again = cli.json("generate", "sandbox:lost_answer kite", code=7)
+    again = in_process.json("generate", "sandbox:lost_answer kite", code=7)
     assert again["duplicate"] is True
     assert again["state"] == "unconfirmed"
 
 
-def test_without_a_key_and_the_sandbox_the_error_names_the_keys(shared_cli: Cli) -> None:
-    done = shared_cli("generate", "kite", HAILUO_MCP_SANDBOX="0")
+def test_without_a_key_and_the_sandbox_the_error_names_the_keys(in_process: InProcessCli) -> None:
+    done = in_process("generate", "kite", HAILUO_MCP_SANDBOX="0")
     assert done.returncode == 2
     assert "SEGMIND_API_KEY" in done.stderr
 
 
 @pytest.mark.parametrize("args", [["jobs", "--json"], ["demo", "--json"]])
-def test_a_wrong_setting_is_reported_as_json_too(shared_cli: Cli, args: list[str]) -> None:
-    done = shared_cli(*args, HAILUO_MCP_LOG_LEVEL="LOUD")
+def test_a_wrong_setting_is_reported_as_json_too(in_process: InProcessCli, args: list[str]) -> None:
+    done = in_process(*args, HAILUO_MCP_LOG_LEVEL="LOUD")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "invalid_input"
 

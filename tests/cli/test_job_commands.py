@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
-from tests.cli.conftest import Cli, facts_of_clip
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
 from tests.support import MODEL_IDS
 
 
@@ -27,10 +27,10 @@ def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) 
     assert [job["request_id"] for job in listed["jobs"]] == [submitted["request_id"]]
 
 
-def test_generate_prints_the_id_and_the_command_that_looks_it_up(cli: Cli) -> None:
-    done = cli("generate", "sandbox:never kite")
+def test_generate_prints_the_id_and_the_command_that_looks_it_up(in_process: InProcessCli) -> None:
+    done = in_process("generate", "sandbox:never kite")
     assert done.returncode == 0
-    request_id = cli.json("jobs")["jobs"][0]["request_id"]
+    request_id = in_process.json("jobs")["jobs"][0]["request_id"]
     fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert fields["job"] == request_id
     assert shlex.split(fields["next"]) == ["hailuo-mcp", "status", request_id, "--wait"]
@@ -59,9 +59,9 @@ def test_download_prints_only_the_path(shared_cli: Cli, finished: dict[str, Any]
     assert done.stdout == finished["video_path"] + "\n"
 
 
-def test_every_parameter_arrives_as_from_the_tool(cli: Cli) -> None:
+def test_every_parameter_arrives_as_from_the_tool(cli: Cli, in_process: InProcessCli) -> None:
     Image.new("RGB", (640, 480), "teal").save(cli.home / "start.png")
-    job = cli.json(
+    job = in_process.json(
         *("generate", "A red kite", "--model", "segmind/hailuo-02-fast", "--first-frame-image", "start.png"),
         *("--duration", "10", "--go-fast", "--no-prompt-optimizer", "--dry-run"),
     )
@@ -70,20 +70,20 @@ def test_every_parameter_arrives_as_from_the_tool(cli: Cli) -> None:
     assert job["parameters"]["go_fast"] is True
     assert job["parameters"]["prompt_optimizer"] is False
     assert job["request"]["body"]["first_frame_image"].startswith("<upload:sha256:")
-    assert cli.json("jobs")["total"] == 0
+    assert in_process.json("jobs")["total"] == 0
 
 
-def test_every_canonical_parameter_is_an_option(shared_cli: Cli) -> None:
-    text = shared_cli("generate", "--help").stdout
+def test_every_canonical_parameter_is_an_option(in_process: InProcessCli) -> None:
+    text = in_process("generate", "--help").stdout
     missing = [name for name in CANONICAL if name != "prompt" and f"--{name.replace('_', '-')}" not in text]
     assert not missing
     assert "PROMPT" in text
 
 
-def test_an_identical_job_is_returned_and_force_new_submits_another(cli: Cli) -> None:
-    first = cli.json("generate", "A red kite")
-    again = cli.json("generate", "A red kite")
-    forced = cli.json("generate", "A red kite", "--force-new")
+def test_an_identical_job_is_returned_and_force_new_submits_another(in_process: InProcessCli) -> None:
+    first = in_process.json("generate", "A red kite")
+    again = in_process.json("generate", "A red kite")
+    forced = in_process.json("generate", "A red kite", "--force-new")
     assert (again["duplicate"], again["request_id"]) == (True, first["request_id"])
     assert (forced["duplicate"], forced["request_id"] != first["request_id"]) == (False, True)
 
@@ -94,12 +94,12 @@ def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(shared_cli: Cli, fi
     assert finished["request_id"] not in shared_cli("jobs", "--state", "failed").stdout
 
 
-def test_models_shows_each_usable_model_and_one_in_full(shared_cli: Cli) -> None:
-    listed = shared_cli.json("models")["models"]
-    text = shared_cli("models").stdout
+def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli) -> None:
+    listed = in_process.json("models")["models"]
+    text = in_process("models").stdout
     assert [model["model"] for model in listed] == list(MODEL_IDS)
     assert all(model["model"] in text for model in listed)
-    details = shared_cli("models", "apixo/hailuo-2.3-fast").stdout
+    details = in_process("models", "apixo/hailuo-2.3-fast").stdout
     assert "routing: auto or value or official; optional" in details
     assert "documented: APIXO page" in details
 

@@ -409,7 +409,7 @@ def test_a_spec_without_figures_has_none() -> None:
         ([1] * 1000, ("[" + "1, " * 1000)[:60] + "…"),
     ],
 )
-def test_a_value_is_shown_short_on_one_line_and_without_a_pictures_bytes(value: object, text: str) -> None:
+def test_a_value_is_shown_short_on_one_line_and_without_an_images_bytes(value: object, text: str) -> None:
     assert repr_short(value) == text
 
 

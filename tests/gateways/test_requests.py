@@ -292,12 +292,12 @@ def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> Non
 
 
 @pytest.mark.parametrize("model_id", sorted(MODELS))
-def test_no_model_has_a_wire_name_for_a_picture_it_was_not_given(model_id: str) -> None:
+def test_no_model_has_a_wire_name_for_an_image_it_was_not_given(model_id: str) -> None:
     body = spec(model_id).to_body()
     assert {value for name, value in body.items() if "image" in name} <= {None, IMAGE}
 
 
-def test_every_picture_parameter_is_known_by_its_canonical_name() -> None:
+def test_every_image_parameter_is_known_by_its_canonical_name() -> None:
     assert {n for model in MODELS.values() for n in model.model_fields if "image" in n} == set(IMAGE_PARAMETERS)
 
 

@@ -89,7 +89,7 @@ async def test_lists_say_how_long_they_hold_and_jobs_that_they_do_not(transport:
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
 
 
-async def test_a_picture_comes_as_data(tmp_path: Path) -> None:
+async def test_an_image_comes_as_data(tmp_path: Path) -> None:
     call = {"prompt": "a kite", "first_frame_image": PNG, "dry_run": True}
     async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
         answer = await client.call_tool("generate_video", call)

@@ -266,7 +266,7 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
     assert "Estimate for 3 such shots: $0.84" in text
 
 
-async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_says_the_sum_first(
+async def test_storyboard_starts_from_the_image_with_the_cheapest_model_and_says_the_sum_first(
     tmp_path: Path,
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
@@ -277,7 +277,7 @@ async def test_storyboard_starts_from_the_picture_with_the_cheapest_model_and_sa
     assert text.index("Estimate for 4 such shots: $0.50") < text.index("Submit shot 1")
 
 
-async def test_storyboard_asks_for_a_picture_where_the_model_needs_one(tmp_path: Path) -> None:
+async def test_storyboard_asks_for_an_image_where_the_model_needs_one(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", story="A kite.", model=FAST_02)
     assert "The first shot needs a picture to start from" in text
@@ -285,7 +285,7 @@ async def test_storyboard_asks_for_a_picture_where_the_model_needs_one(tmp_path:
 
 
 @pytest.mark.parametrize("more", [{"model": APIXO}, {"first_picture": PICTURE}])
-async def test_storyboard_chains_nothing_where_pictures_must_be_web_addresses(
+async def test_storyboard_chains_nothing_where_images_must_be_web_addresses(
     more: dict[str, str], tmp_path: Path
 ) -> None:
     only_apixo = {"APIXO_API_KEY": KEYS["APIXO_API_KEY"]}
@@ -328,7 +328,7 @@ async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(t
     assert f"- {FAST_02}: first_frame_image is missing" in others
 
 
-async def test_compare_models_runs_all_of_them_from_a_picture_on_the_web(tmp_path: Path) -> None:
+async def test_compare_models_runs_all_of_them_from_an_image_on_the_web(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "compare_models", prompt="a kite", picture=PICTURE)
     assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
@@ -424,7 +424,7 @@ async def test_an_argument_is_offered_the_values_that_make_sense(
         assert list(await prompts.suggestions(session, name, argument, given)) == values
 
 
-async def test_a_picture_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) -> None:
+async def test_an_image_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         saved = (await session.generate(arguments_for("aimlapi/hailuo-02"))).job
         await session.status(saved.request_id, 10)

@@ -99,7 +99,7 @@ async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: 
     assert base64.b64decode(payload) == content
 
 
-async def test_apixo_refuses_a_local_picture_and_says_what_to_do(tmp_path: Path) -> None:
+async def test_apixo_refuses_a_local_image_and_says_what_to_do(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
     async with opened as session:
@@ -122,7 +122,7 @@ async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path:
     assert len(wire.requests) == 3
 
 
-async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Path) -> None:
+async def test_a_mended_image_is_what_is_sent_and_the_job_says_so(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
     (tmp_path / "pictures/a.webp").write_bytes(encoded(picture(), "WEBP"))
     async with opened as session:
@@ -131,7 +131,7 @@ async def test_a_mended_picture_is_what_is_sent_and_the_job_says_so(tmp_path: Pa
     assert "first_frame_image was fixed before sending: WebP became JPEG." in outcome.job.warnings
 
 
-async def test_a_dry_run_reads_the_picture_and_sends_nothing(tmp_path: Path) -> None:
+async def test_a_dry_run_reads_the_image_and_sends_nothing(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     async with opened as session:
         shown = await session.generate({**SEGMIND, "first_frame_image": data_uri(png())}, dry_run=True)

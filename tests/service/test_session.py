@@ -65,9 +65,8 @@ async def only_job(session: Session) -> Any:
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
-    small = {"resolution": "768p"} if model_id == "segmind/hailuo-2.3-fast" else {}  # its default takes long to draw
     async with opened as session:
-        submitted = (await session.generate(arguments_for(model_id, **small))).job
+        submitted = (await session.generate(arguments_for(model_id))).job
         assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
         assert submitted.request_id == f"{model_id}/{submitted.remote_id}"
         done = await session.status(submitted.request_id, 10)
@@ -258,7 +257,7 @@ async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path)
         assert sorted(duplicate for _, duplicate in outcomes) == [False, True, True, True, True]
 
 
-async def test_a_picture_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
+async def test_an_image_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     (tmp_path / "pictures").mkdir()
     file = tmp_path / "pictures" / "first.png"
@@ -334,7 +333,7 @@ async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(m
     ("model_id", "mark"),
     [("segmind/hailuo-02-fast", "<upload:sha256:"), ("aimlapi/hailuo-02", "data:image/png;base64,<sha256:")],
 )
-async def test_a_dry_run_marks_a_picture_and_uploads_none(model_id: str, mark: str, tmp_path: Path) -> None:
+async def test_a_dry_run_marks_an_image_and_uploads_none(model_id: str, mark: str, tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(500))
     async with opened as session:
         dry = await session.generate({"model": model_id, "prompt": "x", "first_frame_image": a_picture()}, dry_run=True)

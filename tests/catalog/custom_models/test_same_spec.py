@@ -61,7 +61,7 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(call=CALLS)
 def test_a_call_comes_to_the_same_body_or_the_same_refusal(
     model_id: str, twins: Mapping[str, type[ModelSpec]], call: Mapping[str, Any]

@@ -1,11 +1,7 @@
 """Files of shots, and the jobs that the gateways received."""
 
-import io
 import json
-import logging
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.cli.group import run
-from hailuo_mcp.service.poll_policy import PollPolicy
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, InProcessCli
 from tests.support import sandbox_on_a_port
 
 PICTURE = "https://pictures.example/first.png"
@@ -29,7 +23,7 @@ class Gateways:
     """The sandbox on a port in place of every gateway, and the command line that uses it."""
 
     directory: Path
-    cli: "InProcessCli"
+    cli: InProcessCli
     process: Cli
 
     @property
@@ -43,36 +37,6 @@ class Gateways:
     def taken(self) -> Counter[str]:
         """The number of jobs for each prompt."""
         return Counter(job["shot"]["prompt"] for job in self.jobs)
-
-
-@dataclass(frozen=True)
-class InProcessCli:
-    """Runs the command line in this process, which saves a second per call."""
-
-    environment: Mapping[str, str]
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**self.environment, **environment}.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "stdin", io.StringIO())
-            patch.chdir(self.environment["HOME"])
-            self.capsys.readouterr()
-            log = logging.getLogger("hailuo_mcp")
-            level = log.level
-            try:
-                code = run(args, PollPolicy(early=(), every=0.2))
-            finally:
-                log.setLevel(level)  # a command sets it for its process, which all tests here share
-        captured = self.capsys.readouterr()
-        return subprocess.CompletedProcess(args, code, captured.out, captured.err)
-
-    def json(self, *args: str, code: int = 0) -> dict[str, Any]:
-        """The JSON document on stdout of a call that must end with `code`."""
-        done = self(*args, "--json")
-        assert done.returncode == code, done
-        return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hailuo_mcp.core.errors import InvalidInput, Problem
+from hailuo_mcp.core.text import has_format_characters
 
 REMOTE_ID_MAX = 256
 UNCONFIRMED_PREFIX = "unconfirmed-"
@@ -61,8 +62,8 @@ class RequestId(BaseModel):
     """`<gateway>/<name>/<remote id>`: says by itself which gateway to ask for what, also without a ledger.
 
     The remote id is the gateway's own and may hold `/` and `:`; it goes into a URL percent-encoded as one segment or
-    value. `.`, `..`, control characters, space at either end and more than 256 characters are refused: no encoding
-    makes the first safe in a path, and the others do not come back whole from a conversation.
+    value. `.`, `..`, control and format characters, space at either end and more than 256 characters are refused: no
+    encoding makes the first safe in a path, and the others do not come back whole from a conversation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -92,7 +93,8 @@ _FIND_ID = "Pass request_id exactly as generate_video returned it; list_jobs sho
 
 def checked_remote_id(remote_id: str) -> str:
     """Raises InvalidInput for an id that could not be asked for safely."""
-    if remote_id in ("", ".", "..") or remote_id != remote_id.strip() or _UNSENDABLE.search(remote_id):
+    unsafe = _UNSENDABLE.search(remote_id) or has_format_characters(remote_id)
+    if remote_id in ("", ".", "..") or remote_id != remote_id.strip() or unsafe:
         raise InvalidInput(f"request_id ends in {remote_id!r:.80}, which is no id of a gateway", _FIND_ID)
     if len(remote_id) > REMOTE_ID_MAX:
         raise InvalidInput(

@@ -1,5 +1,7 @@
 """How values, names and types are written in messages."""
 
+import unicodedata
+
 from hailuo_mcp.core.parameters import JsonSchema
 
 _SHOWN_MAX = 60
@@ -21,6 +23,11 @@ def repr_short(value: object) -> str:
 def repr_name(name: str) -> str:
     """The name of an unknown parameter, short and on one line."""
     return _plain(name.encode(errors="backslashreplace").decode())
+
+
+def has_format_characters(text: str) -> bool:
+    """Whether there are characters that are not seen and change how others are: of direction, or of no width."""
+    return not text.isascii() and any(unicodedata.category(character) == "Cf" for character in text)
 
 
 def _plain(text: str) -> str:

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from hailuo_mcp.core.text import has_format_characters
+
 log = logging.getLogger(__name__)
 
 NESTING_MAX = 5
 """How deep a response is searched: none is known that needs more than three levels."""
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
+LINK_MAX = 2048
+"""The longest link in characters; those of storage services, with all their signatures, are shorter."""
 _DIGITS_MAX = 300
 """A number with more digits fits no float."""
 _ELEMENTS_MAX = 500_000
@@ -86,8 +90,14 @@ def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
     if depth == 0:
         return None
     if isinstance(value, str):
-        inline = value[:5].lower() == "data:"
-        return "data:" + value[5:] if inline else value if _LINK.fullmatch(value) else None
+        if value[:5].lower() == "data:":
+            return "data:" + value[5:]
+        if not value[:8].lower().startswith(("http://", "https://")):
+            return None
+        if len(value) > LINK_MAX:
+            doubt(f"The gateway gave a link of {len(value):,} characters, which is too long to be one; it is not used.")
+            return None
+        return value if _LINK.fullmatch(value) and not has_format_characters(value) else None
     for item in sequence(value):
         if link := link_in(item, depth - 1):
             return link

@@ -22,7 +22,7 @@ from hailuo_mcp.gateways.exchange import (
     Request,
     Response,
     ResponseLost,
-    ResponseTooLarge,
+    ResponseRefused,
 )
 from hailuo_mcp.gateways.rate_limits import RateLimit, RateLimits, parse_retry_after
 
@@ -102,7 +102,6 @@ class GatewayClient:
     ) -> None:
         self.retry = retry
         self._title = title
-        self._limits = limits
         self._rate_limits = RateLimits(requests_per_minute, limits.accounts)
         self._retry_after_in = retry_after_in
         self._exchange = Exchange(title, transport, limits, on_response)
@@ -155,7 +154,7 @@ class GatewayClient:
             return error.response
         except ConnectFailed:
             raise self._not_connected() from None
-        except (ResponseLost, ResponseTooLarge):
+        except (ResponseLost, ResponseRefused):
             raise Unconfirmed(
                 f"The submission was sent to {self._title}, and the connection broke before its answer."
             ) from None
@@ -180,7 +179,7 @@ class GatewayClient:
         Raises:
             HeldBack: the account's rate limit allows no request within this time; nothing was sent.
             NetworkError, GatewayTimeout: no response came.
-            GatewayError: the response is too large.
+            GatewayError: the response is too large, or in an encoding that was not asked for.
         """
         seconds = self.retry.poll_timeout if seconds is None else seconds
         if held := self.held_back(request.secrets, seconds):
@@ -205,9 +204,8 @@ class GatewayClient:
                 return await self._with_retries(attempt, seconds, (ConnectFailed, ResponseLost, RetryLater))
         except RetryLater as error:
             return error.response
-        except ResponseTooLarge:
-            megabytes = self._limits.response_bytes >> 20
-            raise GatewayError(f"{self._title} answered with more than {megabytes} MB.") from None
+        except ResponseRefused as error:
+            raise GatewayError(f"{self._title} answered with {error}.") from None
         except (ConnectFailed, ResponseLost):
             raise NetworkError(f"{self._title} could not be reached.") from None
         except TimeoutError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, unpacked
 from hailuo_mcp.gateways.answers import parse_json
 from hailuo_mcp.telemetry import request_span
 
@@ -83,8 +84,8 @@ class ResponseLost(Exception):
     """The request was sent, and no complete response came back."""
 
 
-class ResponseTooLarge(Exception):
-    """The response exceeds the limit, and would again."""
+class ResponseRefused(Exception):
+    """The response is not read to its end, and another one would be like it; says why, after “answered with”."""
 
 
 @dataclass(slots=True)
@@ -146,7 +147,7 @@ class Exchange:
         """Send a request once.
 
         Raises:
-            ConnectFailed, ResponseLost, ResponseTooLarge: there is no response.
+            ConnectFailed, ResponseLost, ResponseRefused: there is no response.
         """
         import httpx  # start-up time: the first `tools/list` needs no client
 
@@ -165,13 +166,15 @@ class Exchange:
                 ) as http:
                     on_status(http.status_code)
                     raw = bytearray()
-                    async for chunk in http.aiter_bytes():
+                    async for chunk in unpacked(http):
                         raw += chunk
                         if len(raw) > self._limits.response_bytes:
-                            raise ResponseTooLarge
+                            raise ResponseRefused(f"more than {self._limits.response_bytes >> 20} MB")
                     response = Response(http.status_code, http.headers, parse_json(raw))
-        except ResponseTooLarge:
+        except ResponseRefused:
             raise
+        except UnknownEncoding:
+            raise ResponseRefused("content in an encoding that was not asked for") from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
             if delivery:
                 delivery.sent = False
@@ -198,5 +201,6 @@ class Exchange:
                 # Cookies are never stored: one account's must not be sent with the requests of another.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 follow_redirects=False,
+                headers=IDENTITY,
             )
         return self._http

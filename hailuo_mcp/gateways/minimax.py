@@ -13,7 +13,7 @@ from urllib.parse import quote
 import anyio
 
 from hailuo_mcp.core.errors import ContentViolation, HailuoError
-from hailuo_mcp.core.job import Observation, State
+from hailuo_mcp.core.job import REMOTE_ID_MAX, Observation, State
 from hailuo_mcp.core.parameters import (
     MINIMAX,
     AnyResolution,
@@ -260,4 +260,7 @@ def _status(response: Response, meanings: Mapping[int, int]) -> int:
 def _id_in(body: Mapping[str, Any], name: str) -> str | None:
     """An id that may come as a string or as a number, with all its digits."""
     value = body.get(name)
-    return (str(value).strip() or None) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    text = str(value).strip()
+    return text if 0 < len(text) <= REMOTE_ID_MAX else None

@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import GatewayError, NetworkError
+from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, encodings, unpacked
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused
 from hailuo_mcp.media.formats import HEADER_BYTES, is_web_page
 
@@ -137,7 +138,7 @@ class _Transfer:
     async def _request(self) -> None:
         import httpx  # start-up time, as above
 
-        headers = {"Accept-Encoding": "identity"}  # a range counts the bytes on the wire
+        headers = dict(IDENTITY)  # a range counts the bytes on the wire
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             headers |= {"If-Range": self._etag} if self._etag else {}
@@ -205,11 +206,11 @@ class _Transfer:
             stated = _number(match[2]) if match else None
             total = self._total if stated is None else stated
             changed = self._total not in (None, total) or (self._etag and etag and etag != self._etag)
-            if begin is None or begin > self.received or changed or _encoded(response):
+            if begin is None or begin > self.received or changed or encodings(response):
                 self._reset()
                 raise _InterruptedError
             start = begin
-        self._total = None if _encoded(response) else total
+        self._total = None if encodings(response) else total
         self._etag = "" if etag.startswith("W/") else etag
         return start
 
@@ -223,12 +224,14 @@ class _Transfer:
             await file.truncate()
             self.received = start
             try:
-                async for chunk in response.aiter_bytes():
+                async for chunk in unpacked(response):
                     self._check_size(self.received + len(chunk))
                     await file.write(chunk)
                     self.received += len(chunk)
+            except UnknownEncoding:
+                raise GatewayError("The clip's link answers in an encoding that cannot be unpacked.") from None
             except Exception:
-                if _encoded(response):  # the decoded size cannot be used in a range
+                if encodings(response):  # the decoded size cannot be used in a range
                     self._reset()
                 raise
 
@@ -255,10 +258,6 @@ def _ssl_error(error: BaseException) -> ssl.SSLError | None:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
-
-
-def _encoded(response: "httpx.Response") -> bool:
-    return response.headers.get("content-encoding", "identity").strip().lower() != "identity"
 
 
 def _is_framed(response: "httpx.Response") -> bool:

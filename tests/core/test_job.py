@@ -33,7 +33,9 @@ def job(state: State = State.QUEUED, **fields: object) -> Job:
 # --- request ids --------------------------------------------------------------------------------------------------
 
 segments = st.text(st.characters(categories=("L", "N"), include_characters="-._"), min_size=1, max_size=20)
-remote_ids = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=REMOTE_ID_MAX)
+remote_ids = st.text(
+    st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), min_size=1, max_size=REMOTE_ID_MAX
+)
 usable_ids = remote_ids.filter(lambda text: text == text.strip() and text not in (".", ".."))
 
 
@@ -57,6 +59,9 @@ BAD_IDS = [
     ".",
     "..",
     "a\x00b",
+    "a\u202eb",
+    "a\u200bb",
+    "a\ufeffb",
     "a\nb",
     "\x7f",
     "a\x85b",

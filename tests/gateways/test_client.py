@@ -52,6 +52,13 @@ async def test_the_body_is_sent_as_utf8_json_with_the_key() -> None:
     assert script.requests[0].headers["x-api-key"] == SECRET
 
 
+async def test_a_response_is_asked_for_as_it_is() -> None:
+    client, script = scripted(says())
+    await client.send_with_retry(GET)
+    await client.send_once(POST, 5)
+    assert [request.headers["accept-encoding"] for request in script.requests] == ["identity", "identity"]
+
+
 def test_a_request_is_shown_without_its_key() -> None:
     assert SECRET not in repr(POST)
     assert POST.public() == {

@@ -486,6 +486,24 @@ async def test_a_poll_without_a_state_quotes_what_the_gateway_says(
     assert f"({quoted})" in seen.warnings[0]
 
 
+@pytest.mark.parametrize("length", [2049, 3_000_000])
+async def test_a_link_that_is_too_long_is_no_link(length: int) -> None:
+    long = "https://cdn.example/".ljust(length, "x")
+    gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": long}))
+    seen = await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
+    assert (seen.state, seen.video_url) == (State.COMPLETED, None)
+    (warning,) = seen.warnings
+    assert f"a link of {length:,} characters" in warning
+    assert len(warning) < 200
+
+
+async def test_the_longest_link_is_one_and_a_link_with_hidden_characters_is_not() -> None:
+    longest = "https://cdn.example/".ljust(2048, "x")
+    for output, link in ((longest, longest), ("https://cdn.example/\u202e4pm", None), ([longest + "x", CLIP], CLIP)):
+        gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": output}))
+        assert (await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")).video_url == link
+
+
 async def test_a_code_under_http_200_is_quoted_without_a_status_that_was_not_sent() -> None:
     for code, kind in ((1033, "gateway_error"), (2056, "insufficient_credits"), (1002, "rate_limited")):
         gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "Not so"}}))

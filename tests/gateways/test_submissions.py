@@ -426,3 +426,10 @@ async def test_a_refusal_for_credits_is_the_same_error_at_every_gateway() -> Non
         gateway, _ = connect(name, says(status, broke))
         with pytest.raises(InsufficientCredits):
             await gateway.submit(spec(A_MODEL_OF[name]), 5)
+
+
+@pytest.mark.parametrize("remote_id", ["r\u202e1", "r\u200b1", "\ufeffr1", "r" * 257])
+async def test_an_id_with_hidden_characters_or_without_an_end_is_no_id(remote_id: str) -> None:
+    gateway, _ = connect("segmind", says(200, {"request_id": remote_id}))
+    with pytest.raises(Unconfirmed):
+        await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)

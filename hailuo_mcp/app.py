@@ -96,7 +96,7 @@ async def build_services(
             for kind in catalog.gateways
         }
         clips = ClipStore(
-            settings.output_dir,
+            settings.output_dir.absolute(),  # paths in results are of use to whoever reads them
             own_hosts=frozenset(_hosts(gateways)),
             max_bytes=settings.max_video_mb * 1024 * 1024,
             stand_in=sandbox,

@@ -4,109 +4,34 @@ A gateway declares its hosts; `<GATEWAY>_API_KEY` and `<GATEWAY>_<HOST>_URL` fol
 none.
 """
 
-import hashlib
-import os
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from hailuo_mcp.core.setting_values import (
+    POSTGRES,
+    PREFIX,
+    Address,
+    Directories,
+    Directory,
+    Names,
+    SettingsError,
+    Switch,
+    Tokens,
+    check_database,
+    checked_address,
+    given,
+    shown,
+)
 from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
 
-PREFIX = "HAILUO_MCP_"
 OLD_CATALOG_VARIABLE = f"{PREFIX}CATALOGUE"
-POSTGRES = ("postgresql://", "postgres://")
 BY_OAUTH = "oauth:"
 """Prefix of a tenant that is an OAuth subject. A token's name cannot contain a colon, so the two cannot be confused."""
-
-
-class SettingsError(Exception):
-    """A wrong value in the environment: one line that begins with the variable's name and says what is valid."""
-
-    @property
-    def variable(self) -> str:
-        """The variable that the line begins with; empty if it begins with none."""
-        found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
-        return found[0] if found else ""
-
-
-def is_unfilled(value: str) -> bool:
-    """Whether a value is a placeholder that the host did not fill in, such as `${user_config.key}` in a bundle: it
-    counts as unset."""
-    return re.fullmatch(r"\$\{[^${}]*\}", value.strip()) is not None
-
-
-def _given(environ: Mapping[str, str], variable: str) -> str:
-    """What the user set, or an empty string."""
-    value = environ.get(variable, "").strip()
-    return "" if is_unfilled(value) else value
-
-
-def _comma_separated(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("the home directory it names is unknown") from None
-
-
-def _directory(value: Any) -> Any:
-    return _expanded(value) if isinstance(value, str) else value
-
-
-def _directories(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(_expanded(part.strip()) for part in value.split(os.pathsep) if part.strip())
-
-
-_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
-
-
-def _tokens(value: Any) -> Any:
-    """`name:token,…` as name to SHA-256 digest, because tokens that are not kept cannot leak."""
-    if not isinstance(value, str):
-        return value
-    digests: dict[str, str] = {}
-    parts = [stripped for part in value.split(",") if (stripped := part.strip())]
-    for number, part in enumerate(parts, start=1):
-        name, _, token = part.partition(":")
-        token = token.strip()
-        if not _TOKEN_NAME.fullmatch(name) or not token:
-            raise ValueError(f"entry {number} is not of the form name:token, or name:sha256:<64 hex digits>")
-        if name in digests:
-            raise ValueError(f"entry {number} has the same name as an earlier one")
-        hashed = _DIGEST.fullmatch(token)
-        if token.lower().startswith("sha256:") and not hashed:  # a digest cut short must not become a token
-            raise ValueError(f"entry {number} is not a digest: sha256: must be followed by 64 hex digits")
-        if not is_sendable(token):
-            raise ValueError(f"entry {number} cannot be sent in a header: a token is printable ASCII without spaces")
-        digest = hashed[1].lower() if hashed else hashlib.sha256(token.encode()).hexdigest()
-        if digest in digests.values():
-            raise ValueError(f"entry {number} has the same token as an earlier one: tokens must be unique")
-        digests[name] = digest
-    return digests
-
-
-def _address(value: Any) -> Any:
-    return checked_address(value) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
-Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
-Address = Annotated[str, BeforeValidator(_address)]
-Directory = Annotated[Path, BeforeValidator(_directory)]
-Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]
-Switch = Literal["auto", "1", "0"]
 
 
 class GatewaySettings(BaseModel):
@@ -286,7 +211,7 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
     secret = {f"{PREFIX}DATABASE_URL", f"{PREFIX}HTTP_TOKENS", *(f"{name.upper()}_API_KEY" for name in gateways)}
     read: dict[str, str] = {}
     for variable in sorted(secret):
-        path = environ.get(f"{variable}_FILE", "").strip()
+        path = given(environ, f"{variable}_FILE")
         if not path:
             continue
         if environ.get(variable, "").strip():
@@ -312,12 +237,12 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
 
     values: dict[str, Any] = {}
     for name in Settings.model_fields.keys() - INTERNAL_FIELDS:
-        if value := _given(environ, PREFIX + name.upper()):
+        if value := given(environ, PREFIX + name.upper()):
             values[name] = value
-    if old := _given(environ, OLD_CATALOG_VARIABLE):
+    if old := given(environ, OLD_CATALOG_VARIABLE):
         _warn_of_old_name()
         values.setdefault("catalog", old)
-    _check_database(values.get("database_url", ""))
+    check_database(values.get("database_url", ""))
     values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
     values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
@@ -327,8 +252,8 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
-        given = "" if field in SECRET_FIELDS else _shown(str(values.get(field)))
-        raise SettingsError(f"{PREFIX}{field.upper()}{given}: {first['msg'].removeprefix('Value error, ')}") from None
+        value = "" if field in SECRET_FIELDS else shown(str(values.get(field)))
+        raise SettingsError(f"{PREFIX}{field.upper()}{value}: {first['msg'].removeprefix('Value error, ')}") from None
     _check_oauth(settings)
     try:
         tenants: Mapping[str, TenantSettings] = (
@@ -364,31 +289,11 @@ def _check_oauth(settings: Settings) -> None:
         )
 
 
-def _check_database(url: str) -> None:
-    """A wrong PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
-    if url.startswith(POSTGRES):
-        try:
-            hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-            usable = all(urlsplit(f"//{host}").port != 0 for host in hosts)
-        except ValueError:
-            usable = False
-        if not usable or not url.isprintable() or " " in url:
-            raise SettingsError(
-                f"{PREFIX}DATABASE_URL: this is not an address; use postgresql://user:password@host:5432/database, with"
-                " special characters of the password percent-encoded"
-            )
-    elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
-        raise SettingsError(
-            f"{PREFIX}DATABASE_URL{_shown(url)}: use sqlite:///relative/path, sqlite:////absolute/path or "
-            "postgresql://user:password@host/database"
-        )
-
-
 def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str]) -> GatewaySettings:
     """A base address set by the user is also the default for the gateway's other hosts, so that no image or key goes
     to production during a test."""
     prefix = name.upper()
-    key = _given(environ, f"{prefix}_API_KEY")
+    key = given(environ, f"{prefix}_API_KEY")
     if not is_sendable(key):
         raise SettingsError(f"{prefix}_API_KEY: a key is printable ASCII without spaces; copy this one again")
     own_base = _read_url(environ, f"{prefix}_BASE_URL")
@@ -400,26 +305,8 @@ def _read_gateway(environ: Mapping[str, str], name: str, hosts: Mapping[str, str
 
 
 def _read_url(environ: Mapping[str, str], variable: str) -> str | None:
-    value = _given(environ, variable)
+    value = given(environ, variable)
     try:
         return checked_address(value) if value else None
     except ValueError as error:
-        raise SettingsError(f"{variable}{_shown(value)}: {error}") from None
-
-
-def checked_address(value: str) -> str:
-    """The web address without a trailing slash. Raises ValueError."""
-    value = value.strip().rstrip("/")
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or not value.isprintable() or any(mark in value for mark in " @?#\\"):
-        raise ValueError("an address looks like https://host or http://127.0.0.1:8080")
-    return value
-
-
-def _shown(value: str) -> str:
-    """`=` and the value, on one line; empty if the value may contain a password or a key."""
-    return "" if "@" in value or "?" in value else f"={value[:80]!r}{'…' if len(value) > 80 else ''}"
+        raise SettingsError(f"{variable}{shown(value)}: {error}") from None

@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,7 @@ from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
 from hailuo_mcp.media.normalize import normalize
+from hailuo_mcp.media.paths import unwrapped
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,6 +39,8 @@ BYTES_WARN = 10 * 1024 * 1024
 PIXELS_MAX = 100_000_000
 """400 MB once decoded. A small file can claim far more."""
 URL_MAX = 2048
+BASE64_MIN = 64
+_BASE64URL = str.maketrans("-_", "+/")
 _FIX = "Convert it, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it."
 _BY_HAND = "Save it as JPG or PNG first."
 _EXIF_ORIENTATION = 0x0112
@@ -87,7 +91,7 @@ async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedIma
         InvalidImage: it is not an image, may not be read, or no gateway would accept it. The message has the measured
             value, the hint says how to fix it.
     """
-    text = given.strip()
+    text = unwrapped(given)
     if text[:7].lower() in ("http://", "https:/"):
         return _from_url(parameter, text)
     return await anyio.to_thread.run_sync(_from_content, parameter, text, rules)
@@ -113,6 +117,8 @@ def _from_url(parameter: str, text: str) -> LoadedImage:
 def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     if text[:5].lower() == "data:":
         content, label = _from_data_uri(parameter, text), "data URI"
+    elif (payload := _bare_base64(text)) is not None:
+        content, label = _from_data_uri(parameter, f"data:;base64,{payload}"), "base64"
     elif not rules.local_files:
         raise InvalidImage(
             f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
@@ -131,11 +137,28 @@ def _from_data_uri(parameter: str, text: str) -> bytes:
             f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are accepted.", WANTED
         )
     try:
-        return base64.b64decode(re.sub(r"\s+", "", unquote(payload)), validate=True)
+        return _decoded(unquote(payload))
     except (binascii.Error, ValueError):
         raise InvalidImage(
             f"{parameter} is a data: URI whose base64 is invalid or truncated.", "Encode the file again."
         ) from None
+
+
+def _decoded(payload: str) -> bytes:
+    """Base64 or base64url, padded or not, in one line or several. Raises ValueError."""
+    plain = re.sub(r"\s+", "", payload).rstrip("=").translate(_BASE64URL)
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+def _bare_base64(text: str) -> str | None:
+    """The base64 of a text that is an image without the beginning of its data: URI. A path can be made of the same
+    characters, but not of an image's first bytes."""
+    payload = re.sub(r"^(?:image/[\w.+-]+;)?base64,", "", text, count=1, flags=re.IGNORECASE)
+    if len(payload) >= BASE64_MIN:
+        with suppress(ValueError):
+            if image_format(_decoded(re.sub(r"\s+", "", payload[:80])[:64])):
+                return payload
+    return None
 
 
 def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:

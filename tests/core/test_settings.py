@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import INTERNAL_FIELDS, PREFIX, Settings, SettingsError, read_settings, variables
 from hailuo_mcp.gateways import GATEWAYS
 
@@ -102,6 +103,45 @@ def test_an_empty_value_counts_as_unset(name: str, empty: str) -> None:
 @pytest.mark.parametrize("name", ["SEGMIND_API_KEY", "APIXO_BASE_URL", "SEGMIND_UPLOAD_URL", "SEGMIND_HISTORY_URL"])
 def test_an_empty_gateway_variable_counts_as_unset(name: str) -> None:
     assert read(**{name: " "}) == read()
+
+
+UNFILLED = ("${workspaceFolder}/clips", "~/${user_config.folder}", "https://${HOST}", "a${B}", "sqlite:///${HOME}/jobs")
+
+
+@pytest.mark.parametrize("name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "APIXO_API_KEY_FILE"])
+@pytest.mark.parametrize("text", UNFILLED)
+def test_a_placeholder_inside_a_value_is_refused_with_its_name(name: str, text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: text})
+    message = str(refused.value)
+    assert message.startswith(f"{name}: ${{")
+    assert text[text.index("$") : text.index("}") + 1] in message
+    assert "write what it stands for" in message
+    assert refused.value.variable == name
+
+
+@pytest.mark.parametrize("name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "APIXO_API_KEY_FILE"])
+@pytest.mark.parametrize("quoted", ['"{}"', "'{}'", ' "{}" '])
+def test_quotes_around_a_value_are_refused_and_the_value_is_not_repeated(name: str, quoted: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}: the quotes around it") as refused:
+        load_settings({name: quoted.format("Secret0123")})
+    assert "Secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["OUTPUT_DIR", "INPUT_DIRS", "CATALOG", "TENANTS_FILE"])
+@pytest.mark.parametrize(
+    "url", ["file:///home/me/clips", "FILE:/home/me/clips", "https://example.com/clips", "s3://bucket"]
+)
+def test_a_url_is_no_directory(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{PREFIX}{name}.*write the path alone"):
+        read(**{PREFIX + name: url})
+
+
+def test_a_directory_may_begin_with_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for start in ("~", "$HOME"):
+        assert read(HAILUO_MCP_OUTPUT_DIR=f"{start}/clips").output_dir == tmp_path / "clips"
+        assert read(HAILUO_MCP_INPUT_DIRS=f"/a{os.pathsep}{start}/b").input_dirs == (Path("/a"), tmp_path / "b")
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,17 @@ async def test_a_saved_clip_is_answered_with_its_path(settings: Settings, tmp_pa
             assert request_id in text_of(result)
 
 
+async def test_the_path_of_a_saved_clip_is_absolute_where_the_output_directory_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with over(settings_for(tmp_path, HAILUO_MCP_OUTPUT_DIR="my clips")) as sandbox:
+        request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
+        await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
+        path = (await sandbox.facts("download_video", request_id=request_id))["video_path"]
+        assert Path(path).is_relative_to(tmp_path / "my clips")
+
+
 async def test_a_dry_run_has_no_id_and_the_request(settings: Settings) -> None:
     async with over(settings) as sandbox:
         facts = await sandbox.facts("generate_video", **arguments_for(FAST_02), dry_run=True)

@@ -110,7 +110,7 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
 # Other values for an image; `{dir}` is the directory that images may come from.
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "data:image/png;base64,": ("empty", "0 bytes"),
-    "data:image/png;base64," + base64.b64encode(png()).decode()[:-5]: ("base64 is invalid or truncated",),
+    "data:image/png;base64," + base64.b64encode(png()).decode()[:-3]: ("base64 is invalid or truncated",),
     "data:image/png;base64," + base64.b64encode(png()[:-600]).decode(): ("broken or truncated PNG",),
     "data:image/png;base64,not*base64!": ("base64 is invalid or truncated",),
     "data:image/png,%89PNG%0D%0A": ("without base64",),

@@ -12,6 +12,7 @@ from typing import Any, cast
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.media.paths import PATH_MAX, is_own_path, unwrapped
 from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
@@ -250,11 +251,10 @@ def _earlier(
 
 def _image_source(directory: Path, given: str) -> str:
     """An image as `generate` accepts it: a path is relative to the file of shots."""
-    if not given.strip() or given.startswith(("~", LAST_FRAME)) or given[:5].lower() in ("data:", "file:"):
+    text = unwrapped(given)
+    if not text or len(text) > PATH_MAX or text.startswith(LAST_FRAME) or text[:5].lower() in ("data:", "file:"):
         return given
-    if "://" in given or Path(given).is_absolute():
-        return given
-    return str(directory / given)
+    return given if "://" in text or is_own_path(text) else str(directory / text)
 
 
 def _digest(value: object) -> str:

@@ -13,9 +13,12 @@ from tests.cli.doctor.conftest import KEY, RunDoctor, configure
 
 
 async def test_a_key_in_quotation_marks_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
-    found = await run_doctor(SEGMIND_API_KEY=f'"{KEY}"')
+    found = await run_doctor(SEGMIND_API_KEY=f'"{KEY}')
     assert found.problems == ["segmind key"]
     assert "quotation marks" in found.finding("segmind key")["cure"]
+    found = await run_doctor(SEGMIND_API_KEY=f'"{KEY}"')
+    assert found.problems == ["settings"]
+    assert "SEGMIND_API_KEY: the quotes around it" in found.finding("settings")["what"]
 
 
 async def test_a_key_sent_without_encryption_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:

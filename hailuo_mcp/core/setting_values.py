@@ -1,0 +1,162 @@
+"""The values of settings: what each may look like, as it stands in the environment."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator
+
+from hailuo_mcp.core.tenants import is_sendable
+
+PREFIX = "HAILUO_MCP_"
+POSTGRES = ("postgresql://", "postgres://")
+
+
+class SettingsError(Exception):
+    """A wrong value in the environment: one line that begins with the variable's name and says what is valid."""
+
+    @property
+    def variable(self) -> str:
+        """The variable that the line begins with; empty if it begins with none."""
+        found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
+        return found[0] if found else ""
+
+
+_PLACEHOLDER = re.compile(r"\$\{[^${}\x00-\x1f]*\}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_QUOTES = ('"', "'", "`")
+
+
+def is_unfilled(value: str) -> bool:
+    """Whether a value is a placeholder that the host did not fill in, such as `${user_config.key}` in a bundle: it
+    counts as unset."""
+    return _PLACEHOLDER.fullmatch(value.strip()) is not None
+
+
+def given(environ: Mapping[str, str], variable: str) -> str:
+    """What the user set, or an empty string.
+
+    Raises:
+        SettingsError: something stands in the value that a shell or a host would have replaced or removed. The value
+            itself is not repeated, for it may be a key.
+    """
+    value = environ.get(variable, "").strip()
+    if is_unfilled(value):
+        return ""
+    if found := _PLACEHOLDER.search(value):
+        raise SettingsError(
+            f"{variable}: {found[0]} in it was not filled in by the host that started the server: write what it stands "
+            "for (a path may begin with ~)"
+        )
+    if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
+        raise SettingsError(f"{variable}: the quotes around it are part of the value: remove them")
+    return value
+
+
+def _comma_separated(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _expanded(text: str) -> Path:
+    if _URL.match(text):
+        raise ValueError("this is a URL: write the path alone, like /home/me/clips or ~/clips")
+    try:
+        return Path(re.sub(r"^\$HOME(?=/|$)", "~", text)).expanduser()
+    except RuntimeError:
+        raise ValueError("the home directory it names is unknown") from None
+
+
+def _directory(value: Any) -> Any:
+    return _expanded(value) if isinstance(value, str) else value
+
+
+def _directories(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if _URL.match(value.strip()):  # its colon separates nothing
+        return (_expanded(value.strip()),)
+    parts = value.split(os.pathsep)
+    return tuple(_expanded(part.strip()) for part in parts if part.strip())
+
+
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
+
+
+def _tokens(value: Any) -> Any:
+    """`name:token,…` as name to SHA-256 digest, because tokens that are not kept cannot leak."""
+    if not isinstance(value, str):
+        return value
+    digests: dict[str, str] = {}
+    parts = [stripped for part in value.split(",") if (stripped := part.strip())]
+    for number, part in enumerate(parts, start=1):
+        name, _, token = part.partition(":")
+        token = token.strip()
+        if not _TOKEN_NAME.fullmatch(name) or not token:
+            raise ValueError(f"entry {number} is not of the form name:token, or name:sha256:<64 hex digits>")
+        if name in digests:
+            raise ValueError(f"entry {number} has the same name as an earlier one")
+        hashed = _DIGEST.fullmatch(token)
+        if token.lower().startswith("sha256:") and not hashed:  # a digest cut short must not become a token
+            raise ValueError(f"entry {number} is not a digest: sha256: must be followed by 64 hex digits")
+        if not is_sendable(token):
+            raise ValueError(f"entry {number} cannot be sent in a header: a token is printable ASCII without spaces")
+        digest = hashed[1].lower() if hashed else hashlib.sha256(token.encode()).hexdigest()
+        if digest in digests.values():
+            raise ValueError(f"entry {number} has the same token as an earlier one: tokens must be unique")
+        digests[name] = digest
+    return digests
+
+
+def _address(value: Any) -> Any:
+    return checked_address(value) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
+Address = Annotated[str, BeforeValidator(_address)]
+Directory = Annotated[Path, BeforeValidator(_directory)]
+Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]
+Switch = Literal["auto", "1", "0"]
+
+
+def check_database(url: str) -> None:
+    """A wrong PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
+    if url.startswith(POSTGRES):
+        try:
+            hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+            usable = all(urlsplit(f"//{host}").port != 0 for host in hosts)
+        except ValueError:
+            usable = False
+        if not usable or not url.isprintable() or " " in url:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL: this is not an address; use postgresql://user:password@host:5432/database, with"
+                " special characters of the password percent-encoded"
+            )
+    elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL{shown(url)}: use sqlite:///relative/path, sqlite:////absolute/path or "
+            "postgresql://user:password@host/database"
+        )
+
+
+def checked_address(value: str) -> str:
+    """The web address without a trailing slash. Raises ValueError."""
+    value = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable() or any(mark in value for mark in " @?#\\"):
+        raise ValueError("an address looks like https://host or http://127.0.0.1:8080")
+    return value
+
+
+def shown(value: str) -> str:
+    """`=` and the value, on one line; empty if the value may contain a password or a key."""
+    return "" if "@" in value or "?" in value else f"={value[:80]!r}{'…' if len(value) > 80 else ''}"

@@ -11,9 +11,7 @@ class CancelJob(Arguments):
 
 
 async def cancel_job(arguments: CancelJob, call: Call) -> CallToolResult:
-    view = views.cancellation(
-        await call.session.cancel(arguments.request_id), wait_seconds=call.patience.seconds
-    )
+    view = views.cancellation(await call.session.cancel(arguments.request_id), wait_seconds=call.patience.seconds)
     return answer(view, "\n".join([f"{view.request_id}: {view.state}.", *view.warnings, view.next_step]))
 
 

@@ -16,6 +16,7 @@ from hailuo_mcp.core import errors
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
@@ -94,10 +95,16 @@ def prices() -> str:
             chosen = [f"`{n}` {value}" for n, value in price.when.items() if value != model.model_fields[n].default]
             source = f"{price.source}, {price.as_of:%Y-%m-%d}"
             with_values = ", ".join(chosen) or "as it is by default"
-            rows.append((f"`{model.id}`", with_values, f"${price.usd:g}", price.kind, source))
+            rows.append((f"`{model.id}`", with_values, _price(price), price.kind, source))
         if not model.prices:
             rows.append((f"`{model.id}`", "", "not published", "", ""))
     return table(("model", "with", "US$ a clip", "kind", "source"), rows)
+
+
+def _price(price: PriceRule) -> str:
+    said = f"${price.usd:g}" + (" a second" if price.per == "second" else "")
+    said += ", reference videos alike" if price.charges_videos else ""
+    return said + (f", ${price.usd_per_image:g} an image after {price.free_images}" if price.usd_per_image else "")
 
 
 def canonical_parameters() -> str:
@@ -105,8 +112,10 @@ def canonical_parameters() -> str:
     rows: list[tuple[str, ...]] = []
     for name, kind in CANONICAL_TYPES.items():
         plain, *_ = get_args(kind)
-        values = " / ".join(f"`{value}`" for value in get_args(plain))
-        rows.append((f"`{name}`", values or {bool: "`true` / `false`"}.get(plain, "text"), CANONICAL[name].meaning))
+        values = " / ".join(f"`{value}`" for value in get_args(plain) if isinstance(value, str))
+        typed = {"boolean": "`true` / `false`", "integer": "whole numbers", "array": "a list of files"}
+        said = values or typed.get(CANONICAL[name].schema["type"], "text")
+        rows.append((f"`{name}`", said, CANONICAL[name].meaning))
     return table(("name", "values", "meaning"), rows)
 
 

@@ -71,7 +71,7 @@ class Catalog:
         Raises:
             UnknownModel: there is none, or its key is not set; the hint says which variable, or which ids there are.
         """
-        return min(self._named(name), key=lambda model: min((price.usd for price in model.prices), default=math.inf))
+        return min(self._named(name), key=lambda model: (model.price_range() or (math.inf,))[0])
 
     def _named(self, name: object) -> tuple[Model, ...]:
         if not isinstance(name, str):
@@ -171,7 +171,7 @@ class Catalog:
     def max_price(self, gateway: str) -> float:
         """What a job without a published price counts against a budget: the highest published price of its gateway, or
         else of all gateways."""
-        prices = [(gateway_of(model), price.usd) for model in self.known for price in model.prices]
+        prices = [(gateway_of(model), usd[1]) for model in self.known if (usd := model.price_range())]
         own = [usd for name, usd in prices if name == gateway]
         return max(own or (usd for _, usd in prices), default=0.0)
 

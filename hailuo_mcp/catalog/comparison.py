@@ -13,7 +13,7 @@ def best_for(models: Sequence[Model]) -> BestFor:
     """The cheapest and the fastest by published prices and times, each model at its best; and which models have what
     others do not."""
     return {
-        "cheapest": _lowest([(price.usd, model.id) for model in models for price in model.prices]),
+        "cheapest": _lowest([(usd[0], model.id) for model in models if (usd := model.price_range())]),
         "fastest": _lowest([(time.seconds, model.id) for model in models for time in model.times]),
         "1080p": [model.id for model in models if _has(model, "resolution", "1080p")],
         "10s": [model.id for model in models if _has(model, "duration", 10)],

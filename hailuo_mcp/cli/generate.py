@@ -35,7 +35,9 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
         return click.option(f"--{word}/--no-{word}", name, default=None, help=canonical.meaning)
     choices = canonical.schema.get("enum")
     metavar = f"[{'|'.join(choices)}]" if choices else {"integer": "NUMBER"}.get(canonical.schema["type"], "TEXT")
-    return click.option(f"--{word}", name, metavar=metavar, help=canonical.meaning)
+    several = canonical.schema["type"] == "array"
+    default = () if several else None
+    return click.option(f"--{word}", name, metavar=metavar, multiple=several, default=default, help=canonical.meaning)
 
 
 @click.command(cls=WaitOption)
@@ -56,7 +58,7 @@ def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: boo
     hailuo-mcp generate "[Push in] A red kite over the bay" --wait
     hailuo-mcp generate "She turns and smiles" --first-frame-image ~/Pictures/ada.jpg --duration 10
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {name: value for name, value in arguments.items() if value not in (None, ())}
     if dry_run:
         view = with_session(lambda session: _preview(session, given))
         _print_dry_run(view, as_json=as_json)

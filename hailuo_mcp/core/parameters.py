@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 PROMPT_MAX = 2000
 URL_MAX = 2048
@@ -43,7 +43,7 @@ def _whole_number(value: object) -> object:
     """Accept `"6"` and `6.0` for 6, because language models send numbers as strings. A boolean is refused, although
     Python counts it as an `int`."""
     if isinstance(value, bool):
-        raise ValueError("a boolean is not a number of seconds")  # the type that pydantic turns into an error
+        raise ValueError("a boolean is not a number")  # the type that pydantic turns into an error
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -60,21 +60,64 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+ANY_CASE = BeforeValidator(_lower)
+"""Accepts a choice in any letter case; metadata of a `Literal`."""
+PromptText = Annotated[str, Field(min_length=1, pattern=r"\S")]
+"""A model whose limit is not `PROMPT_MAX` adds its own: `Annotated[PromptText, Field(max_length=7000), ...]`."""
 Prompt = Annotated[
-    str,
-    Field(min_length=1, max_length=PROMPT_MAX, pattern=r"\S"),
-    Constraint(MINIMAX, f"1–{PROMPT_MAX} characters, not only spaces"),
+    PromptText, Field(max_length=PROMPT_MAX), Constraint(MINIMAX, f"1–{PROMPT_MAX} characters, not only spaces")
 ]
 Image = Annotated[str, Field(min_length=1)]
 _HOST = r"[^\s/?#@\[\]\\]+"
 ImageUrl = Annotated[str, Field(pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}([/?#]\S*)?(?!\s)$", max_length=URL_MAX)]
-Duration = Annotated[Literal[6, 10], BeforeValidator(_whole_number)]
-Resolution = Annotated[Literal["768p", "1080p"], BeforeValidator(_lower)]
-AnyResolution = Annotated[Literal["512p", "768p", "1080p"], BeforeValidator(_lower)]
-Mode = Annotated[Literal["standard", "pro"], BeforeValidator(_lower)]
-Routing = Annotated[Literal["auto", "value", "official"], BeforeValidator(_lower)]
+References = Annotated[tuple[Image, ...], Field(min_length=1)]
+"""Files given as references; a model adds how many: `Annotated[References | None, Field(max_length=9), ...]`."""
+AS_TEXT_TOO = BeforeValidator(_whole_number)
+"""Accepts a whole number also as text. For a range: `Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, ...]`, in
+this order, or the bounds are not in the JSON schema."""
+WholeNumber = Annotated[StrictInt, AS_TEXT_TOO]
+Duration = Annotated[Literal[6, 10], AS_TEXT_TOO]
+Resolution = Annotated[Literal["768p", "1080p"], ANY_CASE]
+AnyResolution = Annotated[Literal["480p", "512p", "768p", "1080p", "2k", "4k"], ANY_CASE]
+AspectRatio = Annotated[Literal["adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16"], ANY_CASE]
+PromptExpansion = Annotated[Literal["disabled", "balanced", "quality"], ANY_CASE]
+Mode = Annotated[Literal["standard", "pro"], ANY_CASE]
+Routing = Annotated[Literal["auto", "value", "official"], ANY_CASE]
 CallbackUrl = Annotated[str, Field(pattern=rf"^https://{_HOST}(/\S*)?(?!\s)$", max_length=URL_MAX)]
 Flag = Annotated[StrictBool, BeforeValidator(boolean)]
+Medium = Literal["image", "video", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRule:
+    """What a model takes of one medium. A pair is the least and the most, both included; None where nothing is
+    documented."""
+
+    source: Source
+    formats: tuple[str, ...]
+    """By content: JPEG, PNG, WebP, HEIC; MP4, MOV; WAV, MP3."""
+    megabytes: float
+    """Of one file; a megabyte has 1024 * 1024 bytes."""
+    pixels: tuple[int, int] | None = None
+    """Of the shorter and of the longer side."""
+    ratio: tuple[float, float] | None = None
+    """Width divided by height."""
+    seconds: tuple[float, float] | None = None
+    total_seconds: float | None = None
+    """Of all files of this medium together."""
+    frame_rate: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        def span(pair: tuple[float, float]) -> str:
+            return f"{pair[0]:g}–{pair[1]:g}"
+
+        facts = [" or ".join(self.formats), f"at most {self.megabytes:g} MB"]
+        facts += [f"{span(self.pixels)} px a side"] if self.pixels else []
+        facts += [f"width/height {span(self.ratio)}"] if self.ratio else []
+        facts += [f"{span(self.seconds)} s each"] if self.seconds else []
+        facts += [f"{self.total_seconds:g} s together"] if self.total_seconds else []
+        facts += [f"{span(self.frame_rate)} frames a second"] if self.frame_rate else []
+        return ", ".join(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +132,60 @@ def _text(**more: Any) -> dict[str, Any]:
     return {"type": "string", **more}
 
 
+def _list_of_text() -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}}
+
+
 CANONICAL: Mapping[str, Canonical] = {
-    "prompt": Canonical(
-        _text(maxLength=PROMPT_MAX),
-        "What happens. Camera moves in brackets: [Push in], [Pan left].",
-    ),
+    "prompt": Canonical(_text(), "What happens. Camera moves in brackets: [Push in], [Pan left]."),
     "first_frame_image": Canonical(_text(), "Image it starts from: URL, data: URI or file path (JPG/PNG)."),
     "last_frame_image": Canonical(_text(), "Image it ends on."),
-    "duration": Canonical({"type": "integer", "minimum": 6, "maximum": 10}, "Seconds: 6 (default), or 10 below 1080p."),
-    "resolution": Canonical(_text(enum=["512p", "768p", "1080p"]), "Defaults differ."),
+    "reference_images": Canonical(_list_of_text(), "Who or what appears."),
+    "reference_videos": Canonical(_list_of_text(), "Also clip:<request_id>."),
+    "reference_audios": Canonical(_list_of_text(), "Not alone."),
+    "subject_reference": Canonical(_text(), "Image of the character."),
+    "duration": Canonical({"type": "integer"}, "Seconds: mostly 6 (default), or 10 below 1080p."),
+    "resolution": Canonical(_text(enum=["480p", "512p", "768p", "1080p", "2k", "4k"]), "Defaults differ."),
+    "aspect_ratio": Canonical(_text(enum=["adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16"]), "Shape."),
     "mode": Canonical(_text(enum=["standard", "pro"]), "Quality."),
     "prompt_optimizer": Canonical({"type": "boolean"}, "Rewrite the prompt (default true)."),
+    "prompt_expansion": Canonical(_text(enum=["disabled", "balanced", "quality"]), "Rewriting."),
     "go_fast": Canonical({"type": "boolean"}, "Faster, slightly worse."),
     "fast_pretreatment": Canonical({"type": "boolean"}, "Rewrite it faster."),
+    "seed": Canonical({"type": "integer"}, "Repeats a result."),
     "routing": Canonical(_text(enum=["auto", "value", "official"]), "Route."),
     "callback_url": Canonical(_text(), "https webhook; its host must be allowed."),
 }
 CANONICAL_TYPES: Mapping[str, Any] = {
-    "prompt": Prompt,
+    "prompt": PromptText,
     "first_frame_image": Image,
     "last_frame_image": Image,
-    "duration": Duration,
+    "reference_images": References,
+    "reference_videos": References,
+    "reference_audios": References,
+    "subject_reference": Image,
+    "duration": WholeNumber,
     "resolution": AnyResolution,
+    "aspect_ratio": AspectRatio,
     "mode": Mode,
     "prompt_optimizer": Flag,
+    "prompt_expansion": PromptExpansion,
     "go_fast": Flag,
     "fast_pretreatment": Flag,
+    "seed": WholeNumber,
     "routing": Routing,
     "callback_url": CallbackUrl,
 }
 """The widest type of each canonical parameter; a model may take less."""
-IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image")
+MEDIA_PARAMETERS: Mapping[str, Medium] = {
+    "first_frame_image": "image",
+    "last_frame_image": "image",
+    "subject_reference": "image",
+    "reference_images": "image",
+    "reference_videos": "video",
+    "reference_audios": "audio",
+}
+IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image", "subject_reference")
+"""Those that take one image."""
+REFERENCE_PARAMETERS = ("reference_images", "reference_videos", "reference_audios")
+"""Those that take a list of files."""

@@ -1,15 +1,17 @@
-"""Facts about a model that depend on parameter values: combinations it does not have, prices, times and advice. Each is
-data, matched against the values of a spec; a default counts as a value."""
+"""Facts about a model that depend on parameter values: combinations it does not have, values for absent
+parameters, prices, times and advice. Each is data, matched against the values of a spec; a default counts as a value.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import Any, Literal
+from itertools import product
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from hailuo_mcp.core.parameters import JsonSchema, Source
+from hailuo_mcp.core.parameters import MEDIA_PARAMETERS, JsonSchema, Source
 
 
 class Given(Enum):
@@ -20,13 +22,38 @@ class Given(Enum):
 
 GIVEN = Given.ANY
 Values = Mapping[str, Any]
-"""Parameter name to a value, `GIVEN` for any value, or None for none."""
+"""Parameter name to a value, a tuple of possible values, `GIVEN` for any value, or None for none."""
+VIDEO_SECONDS_MAX = 15
+"""What reference videos of unknown length count in a price: no model takes more seconds of them together."""
 
 
 def matches(values: Values, spec: BaseModel) -> bool:
     """Whether a spec has all of these values."""
-    given = {name: getattr(spec, name) for name in values}
-    return all(given[name] is not None if value is GIVEN else given[name] == value for name, value in values.items())
+    return all(_is(getattr(spec, name), value) for name, value in values.items())
+
+
+def _is(given: Any, value: Any) -> bool:
+    if value is GIVEN:
+        return given is not None
+    return given in value if isinstance(value, tuple) else given == value
+
+
+class Rule(Protocol):
+    """What a model does not accept; as text it says what that is."""
+
+    @property
+    def fix_hint(self) -> str: ...
+    @property
+    def source(self) -> Source: ...
+    @property
+    def parameters(self) -> Sequence[str]: ...
+    def matches(self, spec: BaseModel) -> bool:
+        """Whether the spec breaks the rule."""
+        ...
+
+    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
+        """The rule as JSON Schema, for a model with these properties."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +65,137 @@ class Forbid:
     source: Source
 
     def __str__(self) -> str:
-        present = [n if v is GIVEN else f"{n}={str(v).lower()}" for n, v in self.values.items() if v is not None]
+        present = [n if v is GIVEN else f"{n}={_words(v)}" for n, v in self.values.items() if v is not None]
         absent = [name for name, value in self.values.items() if value is None]
-        return " with ".join(present) + "".join(f" without {name}" for name in absent)
+        return " with ".join(present) + (f" without {' or '.join(absent)}" if absent else "")
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        return tuple(self.values)
 
     def matches(self, spec: BaseModel) -> bool:
         return matches(self.values, spec)
 
-    def as_schema(self, defaults: Mapping[str, Any]) -> JsonSchema:
-        """The rule as JSON Schema: not all of these at once, where an absent property counts as its default."""
+    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
+        """Not all of these at once, where an absent property counts as its default."""
         clauses: list[JsonSchema] = []
         for name, value in self.values.items():
-            wanted: JsonSchema = {"not": {"const": None}} if value is GIVEN else {"const": value}
+            wanted: JsonSchema = {"const": value}
+            if value is GIVEN:
+                wanted = {"not": {"const": None}}
+            elif isinstance(value, tuple):
+                wanted = {"enum": [*value]}
             clause: JsonSchema = {"properties": {name: wanted}}
-            default = defaults[name]
-            if default is None if value is GIVEN else default != value:
+            if not _is(properties[name].get("default"), value):
                 clause["required"] = [name]
             clauses.append(clause)
         return {"not": {"allOf": clauses}}
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRule:
-    """What one clip costs in US dollars, for the values in `when`."""
+def _words(value: object) -> str:
+    return "/".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
-    usd: float
-    kind: Literal["exact", "upper bound", "average"]
-    source: str
-    as_of: date
+
+def exclusive(these: Sequence[str], those: Sequence[str], fix_hint: str, source: Source) -> tuple[Forbid, ...]:
+    """No parameter of the one group together with any of the other."""
+    return tuple(Forbid({one: GIVEN, other: GIVEN}, fix_hint, source) for one, other in product(these, those))
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """How many entries several lists may have together."""
+
+    count: int
+    together: tuple[str, ...]
+    fix_hint: str
+    source: Source
+
+    def __str__(self) -> str:
+        return f"more than {self.count} of {', '.join(self.together)} together"
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        return self.together
+
+    def matches(self, spec: BaseModel) -> bool:
+        return sum(len(getattr(spec, name) or ()) for name in self.together) > self.count
+
+    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
+        """None of the smallest combinations of lengths that are too many; every larger one contains one of them."""
+        lengths = [range(properties[name].get("maxItems", self.count + 1) + 1) for name in self.together]
+        smallest: list[JsonSchema] = []
+        for combination in product(*lengths):
+            if sum(combination) == self.count + 1:
+                least = {name: n for name, n in zip(self.together, combination, strict=True) if n}
+                lists = {name: {"type": "array", "minItems": n} for name, n in least.items()}
+                smallest.append({"required": [*least], "properties": lists})
+        return {"not": {"anyOf": smallest}} if smallest else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The value that a parameter has where the caller gives none, for the values in `when`; the first that matches
+    counts. For a value that depends on nothing, a default does."""
+
+    parameter: str
+    value: Any
     when: Values = field(default_factory=dict[str, Any])
 
     def matches(self, spec: BaseModel) -> bool:
+        return getattr(spec, self.parameter) is None and matches(self.when, spec)
+
+
+PriceKind = Literal["exact", "upper bound", "average"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one clip costs in US dollars, and how that is known."""
+
+    usd: float
+    kind: PriceKind
+    source: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """A published price in US dollars, for the values in `when`."""
+
+    usd: float
+    kind: PriceKind
+    source: str
+    as_of: date
+    when: Values = field(default_factory=dict[str, Any])
+    per: Literal["clip", "second"] = "clip"
+    """What `usd` buys: the whole clip, or one second of it."""
+    charges_videos: bool = False
+    """Whether each second of the reference videos costs as much as one of the clip, every video rounded up."""
+    usd_per_image: float = 0.0
+    free_images: int = 0
+    """Images beyond this number cost `usd_per_image` each; frames count."""
+
+    def matches(self, spec: BaseModel) -> bool:
         return matches(self.when, spec)
+
+    def estimate(self, spec: BaseModel, video_seconds: float | None) -> Estimate:
+        """The price of this clip. `video_seconds`: of the reference videos, each rounded up; where it is unknown, the
+        most there can be, and the estimate is an upper bound."""
+        usd, kind = self.usd, self.kind
+        if self.per == "second":
+            seconds: float = getattr(spec, "duration", 0)
+            if self.charges_videos and getattr(spec, "reference_videos", None):
+                seconds += VIDEO_SECONDS_MAX if video_seconds is None else video_seconds
+                kind = "upper bound" if video_seconds is None else kind
+            usd *= seconds
+        names = [name for name, medium in MEDIA_PARAMETERS.items() if medium == "image"]
+        images = sum(_count(getattr(spec, name, None)) for name in names)
+        usd += self.usd_per_image * max(0, images - self.free_images)
+        return Estimate(round(usd, 6), kind, self.source, self.as_of)
+
+
+def _count(value: object) -> int:
+    return len(value) if isinstance(value, tuple) else int(value is not None)  # pyright: ignore[reportUnknownArgumentType]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ combinations it does not have, what it costs and how long it takes. The JSON sch
 and the tables of the README are derived from that class alone."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -11,15 +11,19 @@ from pydantic_core import ErrorDetails
 from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, present, refuse
 from hailuo_mcp.core.parameters import (
     CANONICAL,
-    IMAGE_PARAMETERS,
-    PROMPT_MAX,
+    MEDIA_PARAMETERS,
     Constraint,
     JsonSchema,
+    MediaRule,
+    Medium,
     Prompt,
     SendsNull,
 )
-from hailuo_mcp.core.rules import Advice, Forbid, PriceRule, TimeRule
+from hailuo_mcp.core.rules import Advice, Estimate, Fill, PriceRule, Rule, TimeRule
 from hailuo_mcp.core.text import describe, repr_short
+
+WireForm = Literal["plain", "upper", "lower", "text", "list"]
+"""How a value is written in a request body: as it is, in upper or lower case, a number as text, one value as a list."""
 
 
 class ModelSpec(BaseModel):
@@ -34,9 +38,13 @@ class ModelSpec(BaseModel):
     summary: ClassVar[str]
     """Input and output in a few words: "image to video"."""
     documented_at: ClassVar[str]
-    rules: ClassVar[tuple[Forbid, ...]] = ()
+    rules: ClassVar[tuple[Rule, ...]] = ()
     notes: ClassVar[tuple[Constraint, ...]] = ()
     """Facts that concern no single parameter."""
+    fills: ClassVar[tuple[Fill, ...]] = ()
+    """Values for absent parameters where they depend on others."""
+    media: ClassVar[Mapping[Medium, MediaRule]] = {}
+    """What files may be, by medium; images without a rule here follow those of `media.images`."""
     prices: ClassVar[tuple[PriceRule, ...]] = ()
     """Published prices; the first that matches is the estimate, and where none matches the price is not published."""
     times: ClassVar[tuple[TimeRule, ...]] = ()
@@ -46,6 +54,8 @@ class ModelSpec(BaseModel):
     wire_names: ClassVar[Mapping[str, str]] = {}
     """Canonical parameter to the gateway's name for it, where they differ: defaults for models that come from a
     file."""
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {}
+    """Canonical parameter to the form of its value in the request body, where that is not the canonical one."""
 
     prompt: Prompt
 
@@ -62,6 +72,9 @@ class ModelSpec(BaseModel):
             spec = cls.model_validate(names.known, by_name=True, by_alias=False)
         except ValidationError as error:
             raise refuse([*problems, *map(cls._explain, error.errors(include_url=False))]) from None
+        for fill in cls.fills:
+            if fill.matches(spec):
+                spec = spec.model_copy(update={fill.parameter: fill.value})
         problems += [
             (f"{rule} is not available on {cls.id}", rule.fix_hint) for rule in cls.rules if rule.matches(spec)
         ]
@@ -72,29 +85,43 @@ class ModelSpec(BaseModel):
     @classmethod
     def _explain(cls, error: ErrorDetails) -> tuple[str, str]:
         """One validation error as (the problem, how to correct it)."""
-        name = str(error["loc"][0])
+        parameter, *inside = error["loc"]
+        name = f"{parameter}" + "".join(f"[{index}]" for index in inside)
         given = repr_short(error["input"])
+        is_file = parameter in MEDIA_PARAMETERS
         match error["type"]:
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
             case "string_too_long" if name == "prompt":
-                length = len(error["input"])
-                return f"prompt has {length} characters; at most {PROMPT_MAX} are possible", "shorten the prompt"
+                length, most = len(error["input"]), cls.prompt_max()
+                return f"prompt has {length} characters; at most {most} are possible", "shorten the prompt"
             case "string_too_short" | "string_pattern_mismatch" if name == "prompt":
                 return "prompt is empty", "say in the prompt what should happen in the clip"
-            case "string_pattern_mismatch" if name in IMAGE_PARAMETERS:
+            case "string_pattern_mismatch" if is_file:
                 return (
                     f"{name} must be an http(s) URL for {cls.id}, got {given}",
-                    "put the image on a web address and pass that",
+                    f"put the {'image' if MEDIA_PARAMETERS[str(parameter)] == 'image' else 'file'} on a web address "
+                    "and pass that",
                 )
+            case "string_too_short" if is_file:
+                return f"{name} is empty", f"pass {name} as a URL, a data: URI or a file path"
             case "string_too_long":
                 length = len(error["input"])
                 return f"{name} has {length} characters; that is too many", f"pass a shorter {name}"
+            case "too_long":
+                length, most = len(error["input"]), cls.property_schemas()[name]["maxItems"]
+                return f"{name} has {length} entries; {cls.id} takes at most {most}", f"pass fewer {name}"
             case "string_pattern_mismatch":
                 return f"{name} must be an https URL, got {given}", f"pass {name} as https://host/path"
             case _:
-                wants = describe(cls.property_schemas()[name]) if name in cls.model_fields else error["msg"]
+                schema = cls.property_schemas()[str(parameter)] if parameter in cls.model_fields else None
+                wants = describe(schema["items"] if inside else schema) if schema else error["msg"]
                 return f"{name} must be {wants}, got {given}", f"pass {name} as {wants}"
+
+    @classmethod
+    def prompt_max(cls) -> int:
+        """How many characters the prompt may have."""
+        return cls.property_schemas()["prompt"]["maxLength"]
 
     @classmethod
     def accepts(cls, name: str) -> bool:
@@ -123,9 +150,12 @@ class ModelSpec(BaseModel):
             if isinstance(constraint, Constraint)
         ]
         rows += [
-            {"parameter": ", ".join(rule.values), "rule": f"not {rule}; {rule.fix_hint}", "source": str(rule.source)}
-            for rule in cls.rules
+            {"parameter": ", ".join(r.parameters), "rule": f"not {r}; {r.fix_hint}", "source": str(r.source)}
+            for r in cls.rules
         ]
+        for medium, rule in cls.media.items():
+            names = ", ".join(name for name in cls.model_fields if MEDIA_PARAMETERS.get(name) == medium)
+            rows.append({"parameter": names, "rule": str(rule), "source": str(rule.source)})
         return rows + [{"parameter": "", "rule": note.text, "source": str(note.source)} for note in cls.notes]
 
     @classmethod
@@ -155,18 +185,26 @@ class ModelSpec(BaseModel):
         schema: JsonSchema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
-            "properties": cls.property_schemas(),
+            "properties": (properties := cls.property_schemas()),
             "required": [name for name in cls.model_fields if cls.is_required(name)],
             "additionalProperties": False,
         }
         if cls.rules:
-            defaults = {name: field.default for name, field in cls.model_fields.items()}
-            schema["allOf"] = [rule.as_schema(defaults) for rule in cls.rules]
+            schema["allOf"] = [rule.as_schema(properties) for rule in cls.rules]
         return schema
 
-    def price(self) -> PriceRule | None:
-        """The estimate for these parameters; None where none is published."""
-        return next((price for price in self.prices if price.matches(self)), None)
+    def price(self, video_seconds: float | None = None) -> Estimate | None:
+        """The estimate for these parameters; None where none is published. `video_seconds`: as in `PriceRule`."""
+        return next((price.estimate(self, video_seconds) for price in self.prices if price.matches(self)), None)
+
+    @classmethod
+    def price_range(cls) -> tuple[float, float] | None:
+        """The lowest and the highest published price of a clip without references; None where none is published."""
+        seconds = cls.property_schemas().get("duration", {})
+        ends = (seconds["enum"][0], seconds["enum"][-1]) if "enum" in seconds else ()
+        low, high = ends or (seconds.get("minimum", 0), seconds.get("maximum", 0))
+        usd = [p.usd * length if p.per == "second" else p.usd for p in cls.prices for length in (low, high)]
+        return (round(min(usd), 6), round(max(usd), 6)) if usd else None
 
     def typical_seconds(self) -> float | None:
         """The published time for these parameters; None where there is none."""
@@ -184,4 +222,23 @@ class ModelSpec(BaseModel):
         """The request body: parameters by wire name. Every documented default is sent, so that the request does not
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
-        return self.model_dump(mode="json", by_alias=True, exclude=absent)
+        body = self.model_dump(mode="json", by_alias=True, exclude=absent)
+        for name, form in self.wire_forms.items():
+            wire = self.wire_name(name)
+            if self.accepts(name) and body.get(wire) is not None:
+                body[wire] = _written(body[wire], form)
+        return body
+
+
+def _written(value: Any, form: WireForm) -> Any:
+    match form:
+        case "plain":
+            return value
+        case "upper":
+            return value.upper()
+        case "lower":
+            return value.lower()
+        case "text":
+            return str(value)
+        case "list":
+            return [value]

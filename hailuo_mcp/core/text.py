@@ -40,6 +40,13 @@ def describe(schema: JsonSchema) -> str:
     """The values that a property's schema accepts, as a phrase: `6 or 10`, `true or false`."""
     if "enum" in schema:
         return " or ".join(str(v) for v in schema["enum"])
-    words = {"boolean": "true or false", "integer": "a whole number", "string": "a string"}
+    if "minimum" in schema and "maximum" in schema:
+        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    words = {
+        "boolean": "true or false",
+        "integer": "a whole number",
+        "string": "a string",
+        "array": "a list of strings",
+    }
     kind: str | list[str] = schema["type"]
     return " or ".join(words.get(k, k) for k in ([kind] if isinstance(kind, str) else kind))

@@ -11,7 +11,7 @@ from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCr
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import MINIMAX, Constraint, Duration, Flag, Image, Resolution, Source
 from hailuo_mcp.core.rules import Advice, Forbid, PriceRule, TimeRule
-from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request
 
@@ -30,10 +30,10 @@ _NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s p
 class _Model(ModelSpec):
     """A body with the model's name, and the resolution in upper case."""
 
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
+
     def to_body(self) -> dict[str, Any]:
-        body = {"model": self.remote_name, **super().to_body()}
-        resolution = self.wire_name("resolution")
-        return {name: value.upper() if name == resolution else value for name, value in body.items()}
+        return {"model": self.remote_name, **super().to_body()}
 
 
 class _Older(_Model):

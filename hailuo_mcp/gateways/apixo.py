@@ -11,7 +11,7 @@ from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, 
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
 from hailuo_mcp.core.rules import Forbid
-from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_json
 from hailuo_mcp.gateways.client import Request, Response
 
@@ -23,6 +23,7 @@ class ApixoModel(ModelSpec):
     """A body for `generateTask`: how to run the task at the top level, the parameters inside `input`."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_urls", "routing": "provider"}
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {"first_frame_image": "list"}
 
     @property
     def tier(self) -> Mode:
@@ -34,8 +35,6 @@ class ApixoModel(ModelSpec):
         inner = super().to_body()
         callback = self.wire_name("callback_url")
         outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
-        if (first := self.wire_name("first_frame_image")) in inner:
-            inner[first] = [inner[first]]
         if self.accepts("mode") or self.accepts("resolution"):
             inner.pop(self.wire_name("resolution"), None)
             inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"

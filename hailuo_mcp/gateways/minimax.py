@@ -7,7 +7,7 @@ request.
 import logging
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
 import anyio
@@ -15,8 +15,8 @@ import anyio
 from hailuo_mcp.core.errors import ContentViolation, HailuoError
 from hailuo_mcp.core.job import REMOTE_ID_MAX, Observation, State
 from hailuo_mcp.core.parameters import (
+    ANY_CASE,
     MINIMAX,
-    AnyResolution,
     CallbackUrl,
     Constraint,
     Duration,
@@ -26,7 +26,7 @@ from hailuo_mcp.core.parameters import (
     Source,
 )
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
-from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
 from hailuo_mcp.gateways.client import Request, Response
 
@@ -52,12 +52,13 @@ def _price(usd: float, duration: int, resolution: str) -> PriceRule:
 class _Body(ModelSpec):
     """A body with the model's name, and the resolution in upper case."""
 
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
+
     def to_body(self) -> dict[str, Any]:
         body = {"model": self.remote_name, **super().to_body()}
         if self.wire_name("last_frame_image") in body:
             body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
-        resolution = self.wire_name("resolution")
-        return {name: value.upper() if name == resolution else value for name, value in body.items()}
+        return body
 
 
 class _Official(_Body):
@@ -135,7 +136,11 @@ class Hailuo02(_Official):
     first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, Constraint(MINIMAX, "the frame the clip ends on; not at 512p")] = None
     duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[AnyResolution, Constraint(MINIMAX, "512p (from a picture), 768p (default) or 1080p")] = "768p"
+    resolution: Annotated[
+        Literal["512p", "768p", "1080p"],
+        ANY_CASE,
+        Constraint(MINIMAX, "512p (from a picture), 768p (default) or 1080p"),
+    ] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     fast_pretreatment: Annotated[Flag, _PRETREATED] = False
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None

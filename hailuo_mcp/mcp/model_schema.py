@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import CANONICAL, JsonSchema
+from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
 WORDS_MAX = 3
 _MOST, _SOME = "Most models", "Some models"
@@ -18,7 +18,10 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
         if not accepting and name != "prompt":
             continue
         description = canonical.meaning + _only(accepting, catalog)
-        properties[name] = {**canonical.schema, "description": description}
+        schemas = [model.property_schemas()[name] for model in accepting]
+        properties[name] = {**canonical.schema, **_widest(schemas), "description": description}
+        if name == "prompt":
+            properties[name]["maxLength"] = max((schema["maxLength"] for schema in schemas), default=PROMPT_MAX)
         if "enum" in canonical.schema:
             offered = {model: model.property_schemas()[name].get("enum", ()) for model in accepting}
             by_value = {value: [m for m in accepting if value in offered[m]] for value in canonical.schema["enum"]}
@@ -29,6 +32,17 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
                 if 0 < len(models) < len(accepting)
             )
     return properties
+
+
+def _widest(schemas: Sequence[JsonSchema]) -> JsonSchema:
+    """The bounds of a number that each of these is within; none where one of them has none."""
+    bounds: JsonSchema = {}
+    for word, end in (("minimum", min), ("maximum", max)):
+        limits = [end(schema["enum"]) if "enum" in schema else schema.get(word) for schema in schemas]
+        numbers = [limit for limit in limits if isinstance(limit, int)]
+        if numbers and len(numbers) == len(limits):
+            bounds[word] = end(numbers)
+    return bounds
 
 
 def inputs_sentence(catalog: Catalog) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.comparison import BestFor, best_for
+from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.mcp.views import ModelList
@@ -16,7 +17,7 @@ def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
     return {
         "model": model.id,
         "makes": model.summary,
-        "price_usd": _range([price.usd for price in model.prices]),
+        "price_usd": [*usd] if (usd := model.price_range()) else None,
         "typical_seconds": _range([time.seconds for time in model.times]),
         "parameters": [name for name in model.model_fields if not model.is_required(name)],
         "required": [name for name in model.model_fields if model.is_required(name)],
@@ -37,15 +38,19 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
         "documentation": model.documented_at,
         "schema": model.full_schema(),
         "constraints": model.constraints(),
-        "prices": [
-            {"usd": price.usd, "kind": price.kind, "source": price.source, "as_of": price.as_of.isoformat()}
-            for price in {price.usd: price for price in model.prices}.values()
-        ],
+        "prices": [_price(price) for price in {price.usd: price for price in model.prices}.values()],
         "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
             gateway.image_transfer
         ],
         "clip_kept_seconds": retention.total_seconds() if retention else None,
     }
+
+
+def _price(rule: PriceRule) -> dict[str, Any]:
+    by_input = {"usd_per_image": rule.usd_per_image, "free_images": rule.free_images} if rule.usd_per_image else {}
+    by_input |= {"charges_videos": True} if rule.charges_videos else {}
+    known = {"kind": rule.kind, "source": rule.source, "as_of": rule.as_of.isoformat()}
+    return {"usd": rule.usd, "per": rule.per, **by_input, **known}
 
 
 def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:

@@ -58,7 +58,7 @@ arguments = st.fixed_dictionaries(
     {"prompt": st.sampled_from(VALID["prompt"])},
     optional={name: st.sampled_from(good) | values for name, good in VALID.items() if name != "prompt"},
 )
-spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "seed", "image_url", "Duration", ""]), values, max_size=2)
+spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "fps", "image_url", "Duration", ""]), values, max_size=2)
 
 
 @st.composite
@@ -246,7 +246,8 @@ def test_every_constraint_says_where_it_comes_from(model: type[ModelSpec]) -> No
 
 def test_a_merged_parameter_is_one_flat_type() -> None:
     for name, canonical in CANONICAL.items():
-        assert canonical.schema["type"] in {"string", "integer", "boolean"}, name
+        assert canonical.schema["type"] in {"string", "integer", "boolean", "array"}, name
+        assert (canonical.schema.get("items") == {"type": "string"}) == (canonical.schema["type"] == "array"), name
         assert all(isinstance(value, str) for value in canonical.schema.get("enum", ())), "enums of strings only"
         assert canonical.meaning
 

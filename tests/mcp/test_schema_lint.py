@@ -124,9 +124,13 @@ def _long_name(tool: Json) -> Faults:
         yield tool["name"]
 
 
+_TEXT = {"type": "string"}
+
+
 def _nested(tool: Json) -> Faults:
-    yield from (name for name, schema in _properties(tool) if {"properties", "items"} & set(schema))
-    yield from (name for name, schema in _properties(tool) if schema.get("type") in ("object", "array"))
+    for name, schema in _properties(tool):
+        if "properties" in schema or schema.get("type") == "object" or schema.get("items", _TEXT) != _TEXT:
+            yield name
 
 
 def _undescribed(tool: Json) -> Faults:
@@ -241,7 +245,13 @@ TOOL_RULES = [
     Rule("Gemini", "one type a property", GEMINI_API, _several_types, _tool(size={"type": ["integer", "string"]})),
     Rule("VS Code", "every array says what it holds", VS_CODE, _array_of_anything, _tool(sizes={"type": "array"})),
     Rule("Cursor", "server and tool name fit 60 characters", CURSOR, _long_name, _tool("m" * 50)),
-    Rule("every host", "flat inputs", PORTABLE, _nested, _tool(size={"type": "object", "properties": {}})),
+    Rule(
+        "every host",
+        "flat inputs, or lists of text",
+        PORTABLE,
+        _nested,
+        _tool(size={"type": "object", "properties": {}}),
+    ),
     Rule("every host", "everything is described", PORTABLE, _undescribed, _tool(size={"description": ""})),
     Rule("google-genai", "no additionalProperties", GENAI, _says_what_else_fits, _tool(root=CLOSED)),
     Rule("every host", "what is required exists", PORTABLE, _unmet_requirement, _tool(root={"required": ["size"]})),

@@ -4,7 +4,7 @@ spec is checked in `builder`."""
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Literal, cast, get_args, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hailuo_mcp.catalog.custom_models.document import OLD_KEYS, Document, Place, WrongEntry
-from hailuo_mcp.core.parameters import Source
+from hailuo_mcp.core.parameters import Medium, Source
 from hailuo_mcp.core.text import repr_name, repr_short
 
 MODEL_ID = re.compile(r"[a-z0-9]+/[a-z0-9.-]+")
@@ -73,13 +73,22 @@ def _plain(value: object) -> bool | int | str:
     return value
 
 
+def _choice(value: object) -> bool | int | str | tuple[bool | int | str, ...]:
+    if isinstance(value, list) and value:
+        return tuple(_plain(one) for one in cast("list[object]", value))
+    return _plain(cast("object", value))
+
+
 Words = Annotated[str, AfterValidator(_one_line)]
 SourceText = Annotated[Source, PlainValidator(_source)]
 Amount = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
-Seconds = Annotated[Amount, Field(gt=0)]
+Positive = Annotated[Amount, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
 Value = Annotated[bool | int | str, PlainValidator(_plain)]
 """The value of a parameter."""
-Values = dict[str, Value]
+Values = dict[str, Annotated[bool | int | str | tuple[bool | int | str, ...], PlainValidator(_choice)]]
+"""Of a condition; a list means one of these."""
+Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 
 
 def _keys_for(field: str) -> str | AliasChoices:
@@ -95,16 +104,42 @@ class Entry(BaseModel):
 class ParameterEntry(Entry):
     wire_name: Annotated[str, _format(_WIRE_NAME, "is no name of a field; take letters, digits and _")] | None = None
     required: bool = False
+    wire_form: Literal["plain", "upper", "lower", "text", "list"] | None = None
     values: Annotated[list[Value], Field(min_length=1)] | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: Count | None = None
+    max_items: Count | None = None
     default: Value | None = None
     sends_null: bool = False
     rule: Words | None = None
     source: SourceText
 
 
-class ForbidEntry(Entry):
-    forbid: Annotated[Values, Field(min_length=1)]
+class RuleEntry(Entry):
+    """Either `forbid`, or `at_most` with `together`."""
+
+    forbid: Annotated[Values, Field(min_length=1)] | None = None
+    at_most: Count | None = None
+    together: Annotated[list[str], Field(min_length=2)] = []
     fix_hint: Words
+    source: SourceText
+
+
+class FillEntry(Entry):
+    parameter: str
+    value: Value
+    when: Values = {}
+
+
+class MediaEntry(Entry):
+    formats: Annotated[list[Words], Field(min_length=1)]
+    megabytes: Positive
+    pixels: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    ratio: Pair | None = None
+    seconds: Pair | None = None
+    total_seconds: Positive | None = None
+    frame_rate: Pair | None = None
     source: SourceText
 
 
@@ -114,10 +149,14 @@ class PriceEntry(Entry):
     source: Words
     as_of: date
     when: Values = {}
+    per: Literal["clip", "second"] = "clip"
+    charges_videos: bool = False
+    usd_per_image: Amount = 0.0
+    free_images: Annotated[int, Field(ge=0)] = 0
 
 
 class TimeEntry(Entry):
-    seconds: Seconds
+    seconds: Positive
     when: Values = {}
 
 
@@ -138,12 +177,14 @@ class ModelEntry(Entry):
     body_format: str | None = None
     documented_at: Annotated[str, _format(_LINK, 'is no web address; write "https://…"')]
     parameters: Mapping[str, ParameterEntry] = {}
-    rules: list[ForbidEntry] = []
+    rules: list[RuleEntry] = []
+    fills: list[FillEntry] = []
+    media: Mapping[Medium, MediaEntry] = {}
     notes: list[NoteEntry] = []
     prices: list[PriceEntry] = []
     times: list[TimeEntry] = []
     advice: list[AdviceEntry] = []
-    typical_seconds: Seconds | None = None
+    typical_seconds: Positive | None = None
     """The earlier form of one entry of `times` without `when`."""
 
 
@@ -197,7 +238,9 @@ def _keys_at(place: Place) -> list[str]:
     """The keys of the table at this place."""
     kinds: Mapping[object, type[Entry]] = {
         "parameters": ParameterEntry,
-        "rules": ForbidEntry,
+        "rules": RuleEntry,
+        "fills": FillEntry,
+        "media": MediaEntry,
         "notes": NoteEntry,
         "prices": PriceEntry,
         "times": TimeEntry,

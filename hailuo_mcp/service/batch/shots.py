@@ -173,6 +173,8 @@ def _cell(column: str, cell: str) -> Any:
     text = cell.strip()
     if kind == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
+    if kind == "array":
+        return [part.strip() for part in text.split(";") if part.strip()]
     if kind == "integer":
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
     return cell if column == "prompt" else text

@@ -53,11 +53,11 @@ CASES = [
     ("seconds = 80", "seconds = inf", "seconds =", "should be a finite number"),
     (
         "parameters.go_fast",
-        "parameters.seed",
-        "[models.parameters.seed]",
-        "no parameter seed; this server has",
+        "parameters.fps",
+        "[models.parameters.fps]",
+        "no parameter fps; this server has",
     ),
-    ("required = true", "require = true", "require =", "no key require; known here are wire_name, required, values"),
+    ("required = true", "require = true", "require =", "no key require; known here are wire_name, required, wire"),
     ("required = true", 'required = "yes"', "required =", "must be true or false, without quotes"),
     ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
     ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
@@ -81,8 +81,14 @@ CASES = [
         "sends_null =",
         "null is never sent for last_frame_image",
     ),
-    ("values = [6]", "values = [6, 8]", "values =", "duration cannot have the value 8; take from [6, 10]"),
-    ("values = [6]", "values = [\n  6,\n  8,\n]", "values = [", "duration cannot have the value 8"),
+    ("values = [6]", "values = [6, 0]", "values =", "duration cannot have the value 0; take whole numbers from 1"),
+    ("values = [6]", "values = [\n  6,\n  0,\n]", "values = [", "duration cannot have the value 0"),
+    ("values = [6]", "values = [6]\nminimum = 4", "values =", "duration has values and bounds; remove one of the two"),
+    ("values = [6]", "minimum = 6", "[models.parameters.duration]", "values = [6, 10], or a minimum and a maximum"),
+    ("values = [6]", "minimum = 6\nmaximum = 5", "maximum =", "duration has a maximum below its minimum"),
+    ("values = [6]", "minimum = 7\nmaximum = 8", "default =", "duration cannot have the default 6; take from [7, 8]"),
+    ("values = [6]", "values = [6]\nmax_items = 2", "max_items =", "duration has no max_items; remove this line"),
+    ("values = [6]", 'values = [6]\nwire_form = "json"', "wire_form =", "wire_form \"json\" is unknown; take 'plain'"),
     ("values = [6]", 'values = ["6"]', "values =", 'cannot have the value "6"'),
     ("values = [6]", "values = [true]", "values =", "cannot have the value true"),
     ("values = [6]", "values = [6, 6]", "values =", "has the value 6 twice"),
@@ -90,6 +96,26 @@ CASES = [
     ("values = [6]", "values = 6", "values =", "must be a list"),
     ("values = [6]", "values = [6.5]", "values =", "must be a string, a whole number, true or false"),
     (DURATION, "default = 6", "[models.parameters.duration]", "must name its values; add values = [6, 10]"),
+    (
+        "go_fast = false, prompt_optimizer = true }",
+        "go_fast = false }\nat_most = 3",
+        "[[models.rules]]",
+        "a rule has either forbid, or at_most and together",
+    ),
+    (
+        "forbid = { go_fast = false, prompt_optimizer = true }",
+        'at_most = 3\ntogether = ["duration", "go_fast"]',
+        "together =",
+        "duration is no list of this model",
+    ),
+    ("usd = 0.12\n", 'usd = 0.12\nper = "minute"\n', "per =", "per \"minute\" is unknown; take 'clip' or 'second'"),
+    ("seconds = 80", "seconds = 80\n[[models.fills]]\nparameter = 'fps'\nvalue = 1", "parameter =", "no parameter of"),
+    (
+        "seconds = 80",
+        "seconds = 80\n[models.media.image]\nformats = ['JPEG']\nmegabytes = 0\nsource = 'sdk: x'",
+        "megabytes =",
+        "should be greater than 0",
+    ),
     ("default = 6", "default = 10", "default = 10", "duration cannot have the default 10; take from [6]"),
     ("default = true", "default = 1", "default = 1", "go_fast cannot have the default 1; take from [true, false]"),
     ("default = false", 'default = "no"', "default =", "prompt_optimizer cannot have the default"),
@@ -213,6 +239,6 @@ def test_a_file_that_cannot_be_read_is_reported_by_name(tmp_path: Path) -> None:
 
 def test_the_server_does_not_start_with_a_file_that_contains_a_mistake(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_CATALOG=str(tmp_path / "mine.toml"))
-    (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [7]"))
-    with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 7"):
+    (tmp_path / "mine.toml").write_text(GOOD.replace("values = [6]", "values = [0]"))
+    with pytest.raises(SettingsError, match=r"mine\.toml:\d+: duration cannot have the value 0"):
         build_catalog(settings)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import gateway_of
 from hailuo_mcp.catalog.custom_models import own_models
-from hailuo_mcp.core.rules import GIVEN
+from hailuo_mcp.core.rules import GIVEN, AtMost, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 
@@ -41,31 +42,48 @@ def written(model: type[ModelSpec], name: str) -> str:
         f"body_format = {_value(_body_format(model))}",
     ]
     schemas = model.property_schemas()
-    for parameter in (name for name in model.model_fields if name != "prompt"):
+    for parameter in model.model_fields:
         schema = schemas[parameter]
+        if parameter == "prompt":
+            facts = {"max_length": schema["maxLength"], "source": "documented: the same page"}
+            lines += ["", "[models.parameters.prompt]", *_lines(facts)]
+            continue
         said: dict[str, Any] = {"source": "documented: the same page", "wire_name": model.wire_name(parameter)}
-        said |= {"values": schema["enum"]} if "enum" in schema else {}
+        said |= {key: schema[name] for key, name in _BOUNDS.items() if name in schema}
+        said |= {"wire_form": model.wire_forms[parameter]} if parameter in model.wire_forms else {}
         said |= {"required": True} if model.is_required(parameter) else {}
         said |= {"sends_null": True} if model.accepts_null(parameter) else {}
         said |= {"default": schema["default"]} if schema.get("default") is not None else {}
         lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
     for rule in model.rules:
-        facts = {
-            "forbid": _when(rule.values),
-            "fix_hint": rule.fix_hint,
-            "source": str(rule.source),
-        }
+        facts: dict[str, Any] = {"fix_hint": rule.fix_hint, "source": str(rule.source)}
+        if isinstance(rule, Forbid):
+            facts["forbid"] = _when(rule.values)
+        if isinstance(rule, AtMost):
+            facts |= {"at_most": rule.count, "together": [*rule.together]}
         lines += ["", "[[models.rules]]", *_lines(facts)]
+    for fill in model.fills:
+        facts = {"parameter": fill.parameter, "value": fill.value, "when": _when(fill.when)}
+        lines += ["", "[[models.fills]]", *_lines(facts)]
+    for medium, rule in model.media.items():
+        facts = {f.name: v for f in fields(rule) if (v := getattr(rule, f.name)) is not None and f.name != "source"}
+        facts["source"] = str(rule.source)
+        lines += ["", f"[models.media.{medium}]", *_lines(facts)]
     for note in model.notes:
         lines += ["", "[[models.notes]]", *_lines({"text": note.text, "source": str(note.source)})]
     for price in model.prices:
-        facts = {"usd": price.usd, "kind": price.kind, "source": price.source, "when": _when(price.when)}
+        facts = {f.name: getattr(price, f.name) for f in fields(price) if f.name not in ("as_of", "when")}
+        facts["when"] = _when(price.when)
         lines += ["", "[[models.prices]]", *_lines(facts), f"as_of = {price.as_of.isoformat()}"]
     for time in model.times:
         lines += ["", "[[models.times]]", *_lines({"seconds": time.seconds, "when": _when(time.when)})]
     for advice in model.advice:
         lines += ["", "[[models.advice]]", *_lines({"text": advice.text, "when": _when(advice.when)})]
     return "\n".join(lines) + "\n\n"
+
+
+_BOUNDS = {"values": "enum", "minimum": "minimum", "maximum": "maximum", "max_items": "maxItems"}
+"""Keys of a parameter to the words of its JSON schema."""
 
 
 def _when(values: Mapping[str, Any]) -> dict[str, Any]:

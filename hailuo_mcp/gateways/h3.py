@@ -1,0 +1,47 @@
+"""What all gateways' Hailuo 3.0 (H3) has in common: which inputs go together, and their limits."""
+
+from collections.abc import Mapping
+
+from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, MediaRule, Medium, Source
+from hailuo_mcp.core.rules import GIVEN, AtMost, Fill, Forbid, Rule, exclusive
+
+FRAMES = ("first_frame_image", "last_frame_image")
+IMAGES_MAX, VIDEOS_MAX, AUDIOS_MAX = 9, 3, 3
+_TOGETHER_MAX = 12
+_CONCRETE = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+_FROM_TEXT: dict[str, None] = dict.fromkeys((*FRAMES, *REFERENCE_PARAMETERS))
+
+RATIO_FILLS = (Fill("aspect_ratio", "16:9", when=_FROM_TEXT), Fill("aspect_ratio", "adaptive"))
+
+
+def input_rules(source: Source) -> tuple[Rule, ...]:
+    """Frames or references, and audio never alone."""
+    return (
+        *exclusive(FRAMES, REFERENCE_PARAMETERS, "pass frames or references, not both", source),
+        Forbid(
+            {"reference_audios": GIVEN, "reference_images": None, "reference_videos": None},
+            "add one of reference_images or reference_videos to the audio",
+            source,
+        ),
+        AtMost(_TOGETHER_MAX, REFERENCE_PARAMETERS, f"pass at most {_TOGETHER_MAX} references", source),
+    )
+
+
+def ratio_rules(source: Source) -> tuple[Rule, ...]:
+    """A frame sets the ratio; text alone needs one."""
+    return (
+        *(
+            Forbid({frame: GIVEN, "aspect_ratio": _CONCRETE}, "with a frame leave aspect_ratio out", source)
+            for frame in FRAMES
+        ),
+        Forbid({"aspect_ratio": "adaptive", **_FROM_TEXT}, "without pictures pass a ratio such as 16:9", source),
+    )
+
+
+def media_rules(source: Source) -> Mapping[Medium, MediaRule]:
+    """MiniMax's limits of the files."""
+    return {
+        "image": MediaRule(source, ("JPEG", "PNG", "WebP", "HEIC"), 30, pixels=(256, 5760), ratio=(0.4, 2.5)),
+        "video": MediaRule(source, ("MP4", "MOV"), 50, seconds=(2, 15), total_seconds=15, frame_rate=(23.976, 60)),
+        "audio": MediaRule(source, ("WAV", "MP3"), 15, seconds=(2, 15), total_seconds=15),
+    }

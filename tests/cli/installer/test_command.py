@@ -7,13 +7,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hailuo_mcp.cli import installer
 from tests.cli.conftest import PROGRAM, Cli
-from tests.cli.installer.support import CODEX, DESKTOP, KEY
+from tests.cli.installer.support import CODEX, DESKTOP, KEY, command_of, parsed
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +32,15 @@ def everything_in(home: Path) -> list[Path]:
 def test_print_prints_only_the_entry_and_changes_nothing(cli: Cli, host: str) -> None:
     done = cli("install", host, "--print", "--gateway", "segmind", SEGMIND_API_KEY=KEY)
     assert done.returncode == 0, done
-    printed: dict[str, Any] = tomllib.loads(done.stdout) if host == "codex" else json.loads(done.stdout)
-    (container,) = printed.keys() & {"mcpServers", "servers", "mcp_servers"}
-    entry = printed[container]["hailuo"]
-    assert Path(entry["command"]).is_absolute()
-    assert os.access(entry["command"], os.X_OK)
-    assert "SEGMIND_API_KEY" in (entry["env_vars"] if host == "codex" else entry["env"])
+    known = installer.find_host(host)
+    entry = parsed(known, done.stdout)[known.servers_key]["hailuo"]
+    program, *_ = command_of(known, entry)
+    assert Path(program).is_absolute()
+    assert os.access(program, os.X_OK)
+    assert "SEGMIND_API_KEY" in {
+        **entry.get(known.shape.env, {}),
+        **dict.fromkeys(entry.get(known.shape.forwarded, ())),
+    }
     assert KEY not in done.stdout + done.stderr
     assert everything_in(cli.home) == []
 

@@ -181,7 +181,7 @@ async def serve_http(
 
     async with open_services(base) as services, background_tasks() as tasks:
         server = build_server(services, version, caller)
-        tasks.start_soon(warm_up, server.tools_listed)
+        tasks.start_soon(warm_up)
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
         beside = http_routes.routes(services, lambda: running.stopping)

@@ -16,9 +16,10 @@ HEAD_START_SECONDS = 0.05
 """Enough to write the response after which this begins."""
 
 
-async def warm_up(after: anyio.Event) -> None:
+async def warm_up(after: anyio.Event | None = None) -> None:
     """Import in a thread, soon after the event. Cancelled, it leaves the thread to end by itself."""
-    await after.wait()
+    if after:
+        await after.wait()
     await anyio.sleep(HEAD_START_SECONDS)
     try:
         await anyio.to_thread.run_sync(_import, abandon_on_cancel=True)

@@ -115,6 +115,8 @@ class Observation(BaseModel):
     took_seconds: float | None = None
     """Time from submission to completion, where the gateway reports it."""
     sandbox: bool = False
+    has_secret_link: bool = False
+    """`video_url` contains the key: it is not kept, so the clip is saved at once."""
     warnings: tuple[str, ...] = ()
     """What is doubtful about it."""
 

@@ -3,7 +3,6 @@ and interprets its responses. Sending, errors and states are handled here, the s
 """
 
 import logging
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +30,7 @@ from hailuo_mcp.core.errors import (
     UnknownRequest,
 )
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.masking import holds_secret, mask
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_short
@@ -64,7 +64,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_MESSAGE_MAX = 300
+_MESSAGE_MAX, _READ_MAX = 300, 10_000
+"""Characters of a message that are shown, and that are read for it."""
 UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
 """A well-formed remote id that no job has."""
 
@@ -286,7 +287,8 @@ class Gateway(ABC):
         try:
             with collect_doubts() as doubts:
                 seen = await self.poll(model, remote_id)
-            return seen.model_copy(update={"warnings": (*seen.warnings, *doubts)}) if doubts else seen
+            has_key = bool(seen.video_url) and holds_secret(seen.video_url or "", self._keys())
+            return seen.model_copy(update={"warnings": (*seen.warnings, *doubts), "has_secret_link": has_key})
         except HailuoError:
             raise
         except Exception as error:  # of any kind: it says nothing about the job
@@ -337,7 +339,7 @@ class Gateway(ABC):
         """A response for a message: its status, and the gateway's own code and message, all as sent."""
         body = mapping(response.body)
         code, said = self.code_in(body), self.clean(self.message_in(body))
-        shown = repr_short(code).strip('"') if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
+        shown = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
         words = self.clean(f"{shown} {said}" if shown not in ("0", str(response.status), said) else said)
         return f"{response.status}: {words}" if words else str(response.status)
 
@@ -361,9 +363,7 @@ class Gateway(ABC):
 
     def clean(self, said: object) -> str:
         """A gateway's message, safe to show: one line, short, and without the key."""
-        text = text_in(said)
-        if self.settings.key and (key := self.settings.key.get_secret_value()):
-            text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
+        text = mask(text_in(said)[:_READ_MAX], self._keys())
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
 
@@ -372,10 +372,13 @@ class Gateway(ABC):
         given up, and a doubt that quotes the `response`."""
         known = states.get(word.strip().lower()) if isinstance(word, str) else None
         if known is None:
-            shown = repr_short(self.clean(word) if isinstance(word, str) else word)
+            shown = repr_short(self.clean(word)) if isinstance(word, str) else self.clean(repr_short(word))
             quoted = f" ({self._quoted(response)})" if response else ""
             doubt(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
         return known or State.PROCESSING
+
+    def _keys(self) -> tuple[str, ...]:
+        return (self.settings.key.get_secret_value(),) if self.settings.key else ()
 
     def _secrets(self) -> Mapping[str, str]:
         key = self.settings.key

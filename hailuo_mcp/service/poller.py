@@ -172,12 +172,13 @@ class Poller:
         return await self._write(entered.job, seen)
 
     async def _write(self, job: Job, seen: Observation) -> Job:
-        if seen.video_url and seen.video_url.startswith("data:"):
+        if seen.video_url and (seen.has_secret_link or seen.video_url.startswith("data:")):
             job, seen = await self._keep_inline(job, seen)
         return await self._ledger.change(job.id, lambda j: j.apply_observation(seen))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
-        """A clip inside the answer is put on disk at once: it is far too large to pass on."""
+        """A clip inside the answer is put on disk at once, since it is far too large to pass on; so is one whose link
+        contains the key, which is kept nowhere."""
         path = await self._clips.save(job.apply_observation(seen))
         job = await self._ledger.change(job.id, lambda j: j.saved(str(path)))
         return job, seen.model_copy(update={"video_url": None})

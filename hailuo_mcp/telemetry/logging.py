@@ -5,24 +5,21 @@ value after the name of a header that contains keys. Queries are removed from li
 content from inline images.
 """
 
-import json
 import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TextIO
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from opentelemetry import trace
 from pydantic import BaseModel, SecretStr
 
+from hailuo_mcp.core.masking import MASK, mask
 from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.telemetry import current
 
-MASK = "***"
-SECRET_MIN = 6
-"""Shorter values are not masked: they would match parts of ordinary words."""
 _HEADERS_VARIABLE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS")
 _PATTERNS = (
     # the value after the name of a header, an argument or a field for a key; schemes like `Bearer` are kept
@@ -93,28 +90,13 @@ class MaskingFormatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter, secrets: tuple[str, ...]) -> None:
         super().__init__()
         self._inner = inner
-        self._secrets = _any_of(secrets)
+        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._inner.format(record)
-        for pattern in (self._secrets, _any_of(current().secrets)):
-            line = pattern.sub(MASK, line) if pattern else line
+        line = mask(mask(self._inner.format(record), self._secrets), current().secrets)
         for pattern, replacement in _PATTERNS:
             line = pattern.sub(replacement, line)
         return line
-
-
-def _any_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    """A pattern for these secrets as they are, and as they look in JSON, in a URL and in a `repr`."""
-    forms = {
-        form
-        for secret in secrets
-        if len(secret) >= SECRET_MIN
-        for shown in (secret, quote(secret, safe=""), repr(secret)[1:-1], repr(secret.encode())[2:-1])
-        for form in (shown, json.dumps(shown)[1:-1])
-    }
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None
 
 
 def _add_context(record: logging.LogRecord) -> bool:

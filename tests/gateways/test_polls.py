@@ -1,6 +1,7 @@
 """What the responses to a poll mean: each form that the documents print, and those only known from practice."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import httpx
@@ -502,6 +503,29 @@ async def test_the_longest_link_is_one_and_a_link_with_hidden_characters_is_not(
     for output, link in ((longest, longest), ("https://cdn.example/\u202e4pm", None), ([longest + "x", CLIP], CLIP)):
         gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": output}))
         assert (await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")).video_url == link
+
+
+@pytest.mark.parametrize(
+    "write", [str, lambda key: key.replace("-", "%2D"), lambda key: b64encode(key.encode()).decode(), bytes.hex]
+)
+@pytest.mark.parametrize("name", sorted(GATEWAYS))
+async def test_an_echo_of_the_key_is_masked_however_it_is_written(name: str, write: Any) -> None:
+    echo = write(KEY.encode() if write is bytes.hex else KEY)
+    body = {"error": f"bad {echo}", "message": f"bad {echo}", "code": f"x{echo}", "status": [echo]}
+    gateway, _ = connect(name, says(400, body))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+    gateway, _ = connect(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
+    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    for text in (refused.value.problem.message, *seen.warnings):
+        assert "***" in text
+        assert echo[6:-2] not in text
+
+
+async def test_a_link_with_the_key_is_marked() -> None:
+    for link, marked in ((CLIP, False), (f"{CLIP}&key={KEY.replace('-', '%2d')}", True)):
+        gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": link}))
+        assert (await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")).has_secret_link is marked
 
 
 async def test_a_code_under_http_200_is_quoted_without_a_status_that_was_not_sent() -> None:

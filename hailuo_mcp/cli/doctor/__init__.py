@@ -5,20 +5,18 @@ They must also run where the server would not start: nothing here imports the MC
 version that this package does not work with.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
 from hailuo_mcp.cli.doctor import configurations, database, environment, gateways, packages, places
 from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok
+from hailuo_mcp.core.masking import mask
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger import Ledger
 
 __all__ = ["Finding", "Level", "Report", "run_checks"]
-
-_SECRET_LENGTH_MIN = 5
-"""Hiding anything shorter would hide parts of ordinary words."""
 
 
 async def run_checks(
@@ -47,15 +45,13 @@ async def run_checks(
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
-    """Everything in the environment that may be a secret, longest first, to hide it where a message quotes it."""
+    """Everything in the environment that may be a secret, to hide it where a message quotes it."""
     keys = {value.strip() for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))}
     # `name:token,…`: the names are not secret, and may be words of other sentences.
     pairs = [pair for name, value in environ.items() if name.endswith("_TOKENS") for pair in value.split(",")]
     tokens = {pair.rpartition(":")[2].strip() for pair in pairs}
     passwords = {password for value in environ.values() for password in _passwords_in(value)}
-    yield from sorted(
-        (word for word in keys | tokens | passwords if len(word) >= _SECRET_LENGTH_MIN), key=len, reverse=True
-    )
+    yield from keys | tokens | passwords
 
 
 def _passwords_in(value: str) -> Iterator[str]:
@@ -69,10 +65,5 @@ def _passwords_in(value: str) -> Iterator[str]:
         yield from (password, unquote(password))
 
 
-def _redacted(secrets: Iterable[str], finding: Finding) -> Finding:
-    def hidden(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    return finding.model_copy(update={"message": hidden(finding.message), "fix": hidden(finding.fix)})
+def _redacted(secrets: tuple[str, ...], finding: Finding) -> Finding:
+    return finding.model_copy(update={"message": mask(finding.message, secrets), "fix": mask(finding.fix, secrets)})

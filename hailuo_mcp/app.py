@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
 from hailuo_mcp.ledger import Ledger, open_ledger
-from hailuo_mcp.ledger.instrumented import InstrumentedLedger
+from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.background import background_tasks
@@ -24,6 +25,7 @@ from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.signed_urls import SignedUrls
+from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.service.worker import Worker
 from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
@@ -82,6 +84,8 @@ async def build_services(
     place of the gateways' network, `ledger` that of the one which the settings name. `render` is as for
     `sandbox_transport`.
 
+    At the end of the block, submissions in flight still get their answers, and these are written.
+
     Raises:
         SettingsError: as `build_catalog`, or the ledger's client is not installed.
         InternalError: the ledger cannot be used; only with `base_url`, which needs its secret.
@@ -89,7 +93,7 @@ async def build_services(
     catalog = build_catalog(settings)
     sandbox = sandbox_transport(settings, render=render) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
-        ledger = InstrumentedLedger(ledger or open_ledger(settings))
+        ledger = RetryingLedger(ledger or open_ledger(settings))
         resources.push_async_callback(ledger.close)
         gateways = {
             kind.name: _gateway(kind, settings, catalog, transport or sandbox, retry, resources)
@@ -112,6 +116,7 @@ async def build_services(
             catalog=catalog,
             credentials=credentials,
             ledger=ledger,
+            submissions=SingleFlight[Job](tasks, shield=True),
             clips=clips,
             image_rules=ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images),
             poll_policy=poll_policy,

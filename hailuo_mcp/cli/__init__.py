@@ -3,8 +3,6 @@ inside the functions, so that the server loads nothing else.
 """
 
 import gc
-import os
-import signal
 import sys
 
 
@@ -23,18 +21,13 @@ def version() -> str:
     return installed("hailuo-mcp")
 
 
-def _leave_at_once(_signal: int, _frame: object) -> None:
-    os._exit(130)
-
-
 def _serve_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
     gc.disable()  # a tenth of the start would go into collections, though what is imported stays
-    import anyio
-
     from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
     from hailuo_mcp.core.settings import SettingsError
-    from hailuo_mcp.mcp.server import serve_stdio
+    from hailuo_mcp.core.signals import INTERRUPTED, run_until_signalled
+    from hailuo_mcp.mcp.stdio import serve_stdio
 
     gc.freeze()
     gc.enable()
@@ -46,14 +39,12 @@ def _serve_stdio() -> int:
         return 2
     if sys.stdin.isatty():
         sys.stderr.write("hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it; see hailuo-mcp --help.\n")
-        # A read from a terminal cannot be cancelled: without this, Ctrl-C would take effect only at the next line.
-        signal.signal(signal.SIGINT, _leave_at_once)
     try:
         with exporting(version()):
-            anyio.run(serve_stdio, lambda: build_services(settings, work=True), version())
+            run_until_signalled(lambda: serve_stdio(lambda: build_services(settings, work=True), version()))
     except SettingsError as error:
         sys.stderr.write(f"hailuo-mcp: {error}\n")
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0

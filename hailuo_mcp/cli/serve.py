@@ -3,7 +3,6 @@
 import os
 from contextlib import AbstractAsyncContextManager
 
-import anyio
 import click
 
 from hailuo_mcp.app import build_catalog, build_services, exporting, load_settings, set_up_logging
@@ -12,6 +11,7 @@ from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.settings import PREFIX
+from hailuo_mcp.core.signals import run_until_signalled
 from hailuo_mcp.http.app import check_exposure, serve_http
 from hailuo_mcp.service.services import Services
 
@@ -48,7 +48,7 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
         return build_services(settings, local_files=False, work=True, base_url=base_url)
 
     with listener, exporting(version()):
-        anyio.run(serve_http, settings, open_services, version(), listener, _announce)
+        run_until_signalled(lambda: serve_http(settings, open_services, version(), listener, _announce))
     return Exit.DONE
 
 

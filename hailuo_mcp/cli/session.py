@@ -4,6 +4,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import anyio
@@ -12,6 +13,7 @@ import click
 from hailuo_mcp.app import build_services, load_settings, set_up_logging
 from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.core.signals import run_until_signalled, signals_handled
 from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.session import Session
 
@@ -39,7 +41,7 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
 
     Raises:
         SettingsError, HailuoError: `group.run` prints them.
-        KeyboardInterrupt: Ctrl-C.
+        KeyboardInterrupt: Ctrl-C, or another signal that asks the process to end.
     """
     settings = read_environment()
     policy = click.get_current_context().find_object(PollPolicy) or POLICY
@@ -48,58 +50,46 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
         async with build_services(settings, poll_policy=policy) as services:
             return await work(Session(services))
 
-    return anyio.run(run)
+    return run_until_signalled(run)
 
 
 @contextmanager
 def interrupt_held_back() -> Generator[None]:
-    """Ctrl-C takes effect after the block: a submission that is cut off is a job without an id. A second Ctrl-C takes
-    effect immediately."""
-    pressed = False
+    """A signal takes effect after the block: a submission that is cut off is a job without an id."""
+    held: list[int] = []
 
-    def hold(_signal: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        stderr_console().print("Waiting for the answer to the submission, so that its id is not lost…")
+    def hold(number: int, _frame: object) -> None:
+        if not held:
+            stderr_console().print("Waiting for the answer to the submission, so that its id is not lost…")
+        held.append(number)
 
-    before = signal.signal(signal.SIGINT, hold)
-    try:
+    with signals_handled(hold):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        signal.raise_signal(signal.SIGINT)
+    if held:
+        signal.raise_signal(held[0])
 
 
 @contextmanager
 def interrupt_at_once() -> Generator[None]:
     """Ctrl-C ends a prompt, instead of waiting for the event loop until it is answered."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with signals_handled(signal.default_int_handler):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
-    """Yields a function that waits for Ctrl-C, which no longer interrupts by itself. A second Ctrl-C interrupts."""
+    """Yields a function that waits for a signal, which no longer interrupts by itself. A second one interrupts."""
     noted = False
 
-    def note(_signal: int, _frame: object) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         nonlocal noted
-        if noted:
-            raise KeyboardInterrupt
+        if noted and callable(interrupt := before.get(number)):
+            interrupt(number, frame)
         noted = True
 
     async def pressed() -> None:
         while not noted:  # noqa: ASYNC110  a signal handler cannot wake the event loop on every system
             await anyio.sleep(_CHECK_SECONDS)
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with signals_handled(note) as before:
         yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

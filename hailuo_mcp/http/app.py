@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.signals import signals_handled
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
@@ -204,7 +205,8 @@ async def serve_http(
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)
-        await running.serve(sockets=[listener])
+        with signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
+            await running.serve(sockets=[listener])
 
 
 class _InFlight:

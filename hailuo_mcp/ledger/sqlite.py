@@ -41,9 +41,10 @@ class SqliteLedger(Engine):
     handing it over to a thread: reading one row, and changes that need not survive a power failure.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         super().__init__()
         self._path = path
+        self._busy_seconds = busy_seconds
         self._in_thread: sqlite3.Connection | None = None
         self._in_loop: sqlite3.Connection | None = None
         self._one_at_a_time = anyio.CapacityLimiter(1)
@@ -230,9 +231,9 @@ class SqliteLedger(Engine):
     def _open(self) -> sqlite3.Connection:
         if self._in_thread is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = self._connect(BUSY_SECONDS)
+            db = self._connect(self._busy_seconds)
             try:
-                _prepare(db)
+                _prepare(db, self._busy_seconds)
                 in_loop = self._connect(0)
                 in_loop.execute("PRAGMA synchronous = NORMAL")  # a commit does not wait for the disk
                 in_loop.execute("PRAGMA wal_autocheckpoint = 0")  # a checkpoint would
@@ -261,12 +262,12 @@ def _transaction_on(db: sqlite3.Connection, kind: str) -> Generator[sqlite3.Conn
     db.commit()
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, busy_seconds: float) -> None:
     """WAL, and the newest schema. A full sync at each commit: a job that is created before money is spent must survive
     a power failure.
     """
-    db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    _switch_to_wal(db)
+    db.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+    _switch_to_wal(db, busy_seconds)
     db.execute("PRAGMA synchronous = FULL")
     with _transaction_on(db, "IMMEDIATE"):
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -278,9 +279,9 @@ def _prepare(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def _switch_to_wal(db: sqlite3.Connection) -> None:
+def _switch_to_wal(db: sqlite3.Connection, busy_seconds: float) -> None:
     """The busy timeout does not cover this: SQLite fails at once while another process switches a new file."""
-    end = time.monotonic() + BUSY_SECONDS
+    end = time.monotonic() + busy_seconds
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,6 @@
 """The MCP server: what it announces, and the handler of each method."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -37,10 +36,8 @@ from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.patience import CallersPatience
 from hailuo_mcp.mcp.subscriptions import Subscriptions
-from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.warm_up import warm_up
 from hailuo_mcp.telemetry import set_caller
 
 INSTRUCTIONS = (
@@ -217,14 +214,3 @@ class Handlers:
 def build_server(services: Services, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
     """The server over open services; `caller_of` returns who makes a request."""
     return VideoServer(services, version, caller_of)
-
-
-async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Services]], version: str) -> None:
-    """Serve on stdin and stdout until stdin closes."""
-    from mcp.server.stdio import stdio_server
-
-    async with open_services() as services, stdio_server() as (read, write), background_tasks() as tasks:
-        server = build_server(services, version)
-        tasks.start_soon(warm_up, server.tools_listed)
-        await server.run(read, write, server.create_initialization_options())
-        await anyio.lowlevel.checkpoint()

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.changes import JobChanges
@@ -13,6 +14,7 @@ from hailuo_mcp.service.long_poll import LongPolls
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.service.signed_urls import SignedUrls
+from hailuo_mcp.service.single_flight import SingleFlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,9 @@ class Services:
     settings: Settings
     catalog: Catalog
     credentials: Credentials
-    ledger: Ledger
+    ledger: RetryingLedger
+    submissions: SingleFlight[Job]
+    """Submissions in flight. They outlive the calls that wait for them, and end before the services are closed."""
     clips: ClipStore
     image_rules: ImageRules
     poll_policy: PollPolicy

@@ -21,10 +21,12 @@ class InFlightCall(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Runs concurrent work with the same id once. A caller that is cancelled leaves the others their result."""
+    """Runs concurrent work with the same id once. A caller that is cancelled leaves the others their result. With
+    `shield`, work that has begun goes on to its end also where `tasks` are cancelled."""
 
-    def __init__(self, tasks: TaskGroup) -> None:
+    def __init__(self, tasks: TaskGroup, *, shield: bool = False) -> None:
         self._tasks = tasks
+        self._shield = shield
         self._calls: dict[str, InFlightCall[T]] = {}
 
     async def run(self, work_id: str, work: Callable[[], Awaitable[T]]) -> T:
@@ -41,7 +43,8 @@ class SingleFlight(Generic[T]):
 
     async def _run(self, work_id: str, call: InFlightCall[T], work: Callable[[], Awaitable[T]]) -> None:
         try:
-            call.result = await work()
+            with anyio.CancelScope(shield=self._shield):
+                call.result = await work()
         except Exception as error:  # raised where the result is awaited
             call.error = error
         finally:

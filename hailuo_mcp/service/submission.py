@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,6 @@ from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import (
     GatewayTimeout,
     HailuoError,
-    InternalError,
     InvalidImage,
     InvalidInput,
     Problem,
@@ -33,7 +33,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
-from hailuo_mcp.ledger import Budget, SubmitPolicy
+from hailuo_mcp.ledger import Budget, Entered, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
@@ -198,16 +198,25 @@ class Submitter:
         while True:
             job = await self.estimate(prepared)
             job = job.model_copy(update={"id": job_id}) if job_id else job
-            first_poll_at = self._services.poll_policy.first_poll_at(job)
-            entered = await self._services.ledger.create_if_absent(job, policy, first_poll_at)
+            entered = await self._enter_and_send(prepared, job, policy)
             if entered.created:
-                # The caller may be gone when the answer comes; it must be written down all the same.
-                with anyio.CancelScope(shield=True), log_context(request_id=job.request_id, tenant=job.tenant):
-                    return await self._send(prepared, job), False
+                return entered.job, False
             outcome = await self._outcome_of(entered.job, waiting_ends)
             if not outcome.not_charged or outcome.id == job_id:
                 return outcome, True
             # The earlier one was refused while this call waited for it, and prevents nothing: this one is tried itself.
+
+    async def _enter_and_send(self, prepared: Prepared, job: Job, policy: SubmitPolicy) -> Entered:
+        """Nothing cuts this: the caller may be gone when the answer comes, or the server about to stop, and it is
+        written down all the same."""
+        entered = Entered(job, created=False)
+        with anyio.CancelScope(shield=True):
+            first_poll_at = self._services.poll_policy.first_poll_at(job)
+            entered = await self._services.ledger.create_if_absent(job, policy, first_poll_at)
+            if entered.created:
+                sent = await self._services.submissions.run(job.id, partial(self._send_labelled, prepared, job))
+                entered = replace(entered, job=sent)
+        return entered
 
     async def _outcome_of(self, earlier: Job, waiting_ends: float) -> Job:
         """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
@@ -215,6 +224,10 @@ class Submitter:
             await anyio.sleep(LOOK_AGAIN_SECONDS)
             earlier = await self._services.ledger.get(earlier.id) or earlier
         return earlier
+
+    async def _send_labelled(self, prepared: Prepared, job: Job) -> Job:
+        with log_context(request_id=job.request_id, tenant=job.tenant):
+            return await self._send(prepared, job)
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
         gateway = prepared.gateway
@@ -229,10 +242,10 @@ class Submitter:
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._services.ledger.change(job.id, lambda j: j.mark_unconfirmed(problem))
+            return await self._services.ledger.change_surely(job, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
             problem = self._caller.redact(refusal).problem
-            await self._services.ledger.change(job.id, lambda j: j.refused(problem))
+            await self._services.ledger.change_surely(job, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
         log.info("submitted %s/%s", job.model, submission.remote_id)
@@ -240,11 +253,7 @@ class Submitter:
         def accept(job: Job) -> Job:
             return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
 
-        try:
-            return await self._services.ledger.change(job.id, accept)
-        except InternalError:
-            # The id is worth more than the ledger: it answers also without it.
-            return accept(job).warned("The job could not be recorded; keep its request_id, by which it can be polled.")
+        return await self._services.ledger.change_surely(job, accept)
 
     def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
         """The spec with this server's callback URL, if both sides support it and the caller named no other."""

@@ -1,0 +1,125 @@
+"""What cannot be written is kept in memory, answered from there, and written as soon as that is possible."""
+
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import anyio
+import pytest
+
+from hailuo_mcp.core.errors import InternalError
+from hailuo_mcp.core.job import Job, Observation, State
+from hailuo_mcp.ledger.base import Ledger
+from hailuo_mcp.ledger.instrumented import InstrumentedLedger
+from hailuo_mcp.ledger.retrying import RetryingLedger
+from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.service.background import background_tasks
+from tests.ledger.shared import FIRST_POLL, HERE, MINUTE, NOON, ORIGINS, POLICY, a_job, ledger_at
+
+
+class Failing(InstrumentedLedger):
+    """A ledger that cannot be changed while `fails`."""
+
+    fails = False
+
+    async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        if self.fails:
+            raise InternalError("The disk is full.")
+        return await super().change(job_id, change)
+
+
+@asynccontextmanager
+async def opened(inner: Ledger, pauses: tuple[float, ...] = (0.02,)) -> AsyncGenerator[RetryingLedger]:
+    ledger = RetryingLedger(inner, pauses)
+    try:
+        async with background_tasks() as tasks:
+            await ledger.listen(tasks)
+            yield ledger
+    finally:
+        await ledger.close()
+
+
+def accept(job: Job) -> Job:
+    return job.accepted("r-1", retention=None, sandbox=False)
+
+
+async def entered(ledger: Ledger) -> Job:
+    return (await ledger.create_if_absent(a_job(), POLICY, NOON + FIRST_POLL)).job
+
+
+async def written(url: str, job: Job) -> Job:
+    """The job as another process sees it."""
+    ledger = ledger_at(url)
+    try:
+        known = await ledger.get(job.id)
+        assert known
+        return known
+    finally:
+        await ledger.close()
+
+
+async def until_written(url: str, job: Job) -> None:
+    with anyio.fail_after(10):
+        while (await written(url, job)).remote_id is None:  # noqa: ASYNC110  no event passes between two ledgers
+            await anyio.sleep(0.05)
+
+
+async def test_a_job_that_cannot_be_written_is_answered_from_memory_by_every_question(url: str) -> None:
+    inner = Failing(ledger_at(url))
+    async with opened(inner, (9.0,)) as ledger:
+        job = await entered(ledger)
+        twin = a_job()
+        inner.fails = True
+        kept = await ledger.change_surely(job, accept)
+        assert (kept.remote_id, kept.state) == ("r-1", State.QUEUED)
+        assert "kept in memory" in kept.warnings[-1]
+        seen = Observation(state=State.PROCESSING)
+        asked = await ledger.change(job.id, lambda j: j.apply_observation(seen))
+        assert (asked.remote_id, asked.state, asked.warnings) == ("r-1", State.PROCESSING, ())
+        assert await ledger.get(job.id) == asked
+        assert await ledger.find("a/b", "r-1", "", HERE) == asked
+        assert (await ledger.page("", None, 10, ORIGINS)).jobs == (asked,)
+        assert await ledger.remote_ids("a/b", HERE) == {"r-1"}
+        assert await ledger.unconfirmed_like(twin) == ()
+        assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (asked,)
+        assert await entered(ledger) == asked
+        assert (await written(url, job)).remote_id is None
+        inner.fails = False
+    known = await written(url, job)
+    assert (known.remote_id, known.state, known.polls) == ("r-1", State.PROCESSING, 1)
+
+
+async def test_it_is_written_again_until_it_is_and_then_by_the_ledger_alone(url: str) -> None:
+    inner = Failing(ledger_at(url))
+    async with opened(inner) as ledger:
+        job = await entered(ledger)
+        inner.fails = True
+        await ledger.change_surely(job, accept)
+        await anyio.sleep(0.1)
+        inner.fails = False
+        await until_written(url, job)
+        await ledger.change(job.id, lambda j: j.saved("/clip"))
+        assert (await written(url, job)).video_path == "/clip"
+
+
+async def test_what_stays_unwritten_is_named_at_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inner = Failing(SqliteLedger(tmp_path / "jobs.sqlite3"))
+    async with opened(inner, (9.0,)) as ledger:
+        job = await entered(ledger)
+        inner.fails = True
+        await ledger.change_surely(job, accept)
+    assert "a/b/r-1 could not be recorded" in caplog.text
+
+
+async def test_a_lock_that_another_process_holds_is_waited_out(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    async with opened(SqliteLedger(path, busy_seconds=0.1)) as ledger:
+        job = await entered(ledger)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            kept = await ledger.change_surely(job, accept)
+            assert kept.remote_id == "r-1"
+            assert await ledger.find("a/b", "r-1", "", HERE)
+            other.execute("ROLLBACK")
+        await until_written(f"sqlite:///{path}", job)

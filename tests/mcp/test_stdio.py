@@ -1,0 +1,53 @@
+"""The server on stdio, line by line: a line that is no message is answered, and the server goes on."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import PROGRAM
+from tests.cli.test_stdio import INITIALIZE
+from tests.support import environment
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+BAD_LINES = {
+    '{"jsonrpc": "2.0", "id": 7, "method": "tools/list"': (7, PARSE_ERROR),
+    '{"jsonrpc": "2.0", "id": "seven", "method": ': ("seven", PARSE_ERROR),
+    "hello": (None, PARSE_ERROR),
+    '{"id": {': (None, PARSE_ERROR),
+    '{"jsonrpc": "2.0", "id": 8}': (8, INVALID_REQUEST),
+    '{"id": "nine", "method": "ping"}': ("nine", INVALID_REQUEST),
+    '[{"jsonrpc": "2.0", "id": 10, "method": "ping"}]': (None, INVALID_REQUEST),
+    "42": (None, INVALID_REQUEST),
+    "{}": (None, INVALID_REQUEST),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """To all the bad lines, and to a good one before and after them."""
+    directory: Path = tmp_path_factory.mktemp("home")
+    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+    lines = [json.dumps(INITIALIZE), "", *BAD_LINES, "  ", json.dumps(listing)]
+    done = subprocess.run(
+        PROGRAM,
+        input="\n".join(lines),  # the last line ends with the stream
+        env=environment(directory, HAILUO_MCP_SANDBOX="1"),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_each_bad_line_gets_an_error_with_its_id_where_one_can_be_read(answers: list[dict[str, Any]]) -> None:
+    errors = [(answer["id"], answer["error"]["code"]) for answer in answers if "error" in answer]
+    assert errors == list(BAD_LINES.values())
+
+
+def test_the_server_goes_on(answers: list[dict[str, Any]]) -> None:
+    assert [answer["id"] for answer in answers if "result" in answer] == [1, 2]

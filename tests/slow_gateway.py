@@ -1,0 +1,67 @@
+"""AI/ML API, which has no history, on a port of this machine: it reads a submission, and answers when the test lets
+it."""
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MODEL = "aimlapi/hailuo-02"
+SECONDS = 30.0
+
+
+class SlowGateway:
+    """Counts the paid jobs that it took; `came` is set by a submission, `answer` lets it be answered."""
+
+    def __init__(self) -> None:
+        self.came, self.answer = threading.Event(), threading.Event()
+        self.taken: list[str] = []
+        self.state = "queued"
+        taken = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                remote_id = f"r-{len(taken.taken) + 1}"
+                taken.taken.append(remote_id)
+                taken.came.set()
+                taken.answer.wait(SECONDS)
+                self._say({"generation_id": remote_id, "status": "queued"})
+
+            def do_GET(self) -> None:
+                self._say({"id": "x", "status": taken.state})
+
+            def _say(self, body: dict[str, Any]) -> None:
+                sent = json.dumps(body).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(sent)))
+                self.end_headers()
+                self.wfile.write(sent)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    @property
+    def environment(self) -> dict[str, str]:
+        port = self._server.server_address[1]
+        return {"AIMLAPI_API_KEY": "sk-test-0123456789", "AIMLAPI_BASE_URL": f"http://127.0.0.1:{port}"}
+
+    @contextmanager
+    def serving(self) -> Generator["SlowGateway"]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.answer.set()
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()

@@ -1,6 +1,7 @@
 """The pages hang together: each is reached from the README, and every link leads somewhere."""
 
 import pytest
+import yaml
 
 from tests.docs.blocks import PAGES, ROOT, anchors, links
 
@@ -32,3 +33,10 @@ def test_every_link_leads_somewhere(page: str) -> None:
             file, place = found
             assert (ROOT / file).exists(), link
             assert not place or place in anchors(file), link
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    entries = [entry for section in nav for entry in section.values()]
+    named = [page for entry in entries for page in ([entry] if isinstance(entry, str) else entry)]
+    assert sorted(f"docs/{page}" for page in named) == sorted({*PAGES} - {"README.md"})

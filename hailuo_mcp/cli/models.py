@@ -52,7 +52,7 @@ def _print_summaries(view: views.ModelList) -> None:
     for want, names in model_views.best_for_lines(view.best_for):
         stdout_console().print(want.ljust(width), end="  ", style="dim")
         stdout_console().print(names)
-    stderr_console().print(f"For a bare prompt: {view.default_model}", style="dim")
+    stderr_console().print(f"Without --model, {model_views.bare_prompt(view)}", style="dim")
     if view.sandbox:
         stderr_console().print(
             "The sandbox is used: clips are previews, not made by Hailuo, and cost nothing.", style="yellow"

@@ -124,7 +124,7 @@ class Observation(BaseModel):
     @classmethod
     def _plausible(cls, value: float | None) -> float | None:
         """A figure that no clip can have is unknown."""
-        return value if value is not None and 0 <= value <= PLAUSIBLE_MAX else None
+        return round(value, 6) if value is not None and 0 <= value <= PLAUSIBLE_MAX else None
 
 
 class Job(BaseModel):

@@ -20,6 +20,12 @@ def repr_short(value: object) -> str:
         return "a very large number"
 
 
+def price_in_words(usd: float, kind: str) -> str:
+    """A published price, by how far it is one: exact, an upper bound or an average."""
+    amount = f"${round(usd, 4):g}"
+    return {"upper bound": f"at most {amount}", "average": f"about {amount}"}.get(kind, amount)
+
+
 def repr_name(name: str) -> str:
     """The name of an unknown parameter, short and on one line."""
     return _plain(name.encode(errors="backslashreplace").decode())

@@ -66,15 +66,28 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
         return json.dumps(view.models[0], ensure_ascii=False)
     lines = [_summary_line(summary) for summary in view.models]
     lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in best_for_lines(view.best_for)]
-    lines.append(f"Without a model, the cheapest that fits is taken (for a bare prompt {view.default_model}).")
+    lines.append(f"Without a model, the cheapest that fits is taken: {bare_prompt(view)}.")
     if view.sandbox:
         lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
     return "\n".join(lines)
 
 
+def bare_prompt(view: ModelList) -> str:
+    """What a call with nothing but a prompt gets. It need not be the cheapest of all, whose lowest price may be that of
+    other settings, or need an image."""
+    model = next(model for model in view.models if model["model"] == view.default_model)
+    what = "a prompt with an image" if "first_frame_image" in model["required"] else "a prompt alone"
+    why = "the cheapest at default settings" if model["price_usd"] else "no price is published"
+    return f"for {what} {view.default_model}, {why}"
+
+
 def best_for_lines(best: BestFor) -> list[tuple[str, str]]:
     """Label and model ids, for each row of the comparison."""
-    return [(want.replace("_", " "), ", ".join(names) or "none known") for want, names in best.items()]
+    at_its_best = {"cheapest": ", at its lowest price", "fastest": ", at its shortest time"}
+    return [
+        (want.replace("_", " "), ", ".join(names) + at_its_best.get(want, "") if names else "none known")
+        for want, names in best.items()
+    ]
 
 
 def _summary_line(summary: Mapping[str, Any]) -> str:

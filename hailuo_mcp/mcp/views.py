@@ -122,8 +122,8 @@ def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECO
         video_path=job.video_path,
         expires_at=_expiry(job),
         error=job.error,
-        estimated_cost_usd=job.estimated_cost_usd,
-        cost_usd=job.cost_usd,
+        estimated_cost_usd=_usd(job.estimated_cost_usd),
+        cost_usd=_usd(job.cost_usd),
         warnings=list(job.warnings),
         parameters=dict(job.parameters),
         duplicate=duplicate,
@@ -131,6 +131,11 @@ def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECO
         next_step=next_step(job, wait_seconds),
         request=None,
     )
+
+
+def _usd(amount: float | None) -> float | None:
+    """To a millionth, without the noise of adding and multiplying."""
+    return None if amount is None else round(amount, 6)
 
 
 def dry_run_view(submitted: Submitted) -> JobView:

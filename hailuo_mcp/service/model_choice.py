@@ -1,13 +1,43 @@
 """The sentences that explain how a call was read: which model was chosen, and what was ignored."""
 
+import time
+from collections.abc import Callable, Sequence
+
 from hailuo_mcp.catalog.catalog import Choice
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.core.text import price_in_words, repr_short
+
+
+class ChoiceNotes:
+    """What was said lately of chosen models: a caller that tries one dry run after another need not read it again."""
+
+    KEPT_SECONDS = 600.0
+    NOTES_MAX = 1000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def unsaid(self, tenant: str, notes: Sequence[str]) -> tuple[str, ...]:
+        """Those of the notes that this tenant was not given lately."""
+        now = self._clock()
+        new = [note for note in notes if now - self._said.get((tenant, note), float("-inf")) > self.KEPT_SECONDS]
+        for note in new:
+            self._said.pop((tenant, note), None)  # to the end: the oldest are the first to be forgotten
+            self._said[tenant, note] = now
+        while len(self._said) > self.NOTES_MAX:
+            del self._said[next(iter(self._said))]
+        return tuple(new)
 
 
 def explain_choice(choice: Choice) -> tuple[str, ...]:
-    """Warnings for the result; none where the caller named the model by its id and nothing was ignored."""
-    return tuple(sentence for sentence in (_how_chosen(choice), _what_was_ignored(choice)) if sentence)
+    """Which model was chosen, and why; nothing where the caller named it by its id."""
+    return tuple(filter(None, [_how_chosen(choice)]))
+
+
+def explain_ignored(choice: Choice) -> tuple[str, ...]:
+    """Which arguments were ignored."""
+    return tuple(filter(None, [_what_was_ignored(choice)]))
 
 
 def _how_chosen(choice: Choice) -> str | None:
@@ -42,5 +72,5 @@ def _what_was_ignored(choice: Choice) -> str | None:
 def _terms(spec: ModelSpec) -> str:
     """Price and usual time."""
     price, seconds = spec.price(), spec.typical_seconds()
-    cost = f"about ${price.usd:.3g}, {price.kind}" if price else "its price is not published"
+    cost = price_in_words(price.usd, price.kind) if price else "its price is not published"
     return f"{cost}; usually {seconds:.0f} s" if seconds else cost

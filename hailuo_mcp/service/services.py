@@ -1,6 +1,6 @@
 """What all sessions of a process share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.job import Job
@@ -11,6 +11,7 @@ from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.long_poll import LongPolls
+from hailuo_mcp.service.model_choice import ChoiceNotes
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.service.signed_urls import SignedUrls
@@ -35,3 +36,4 @@ class Services:
     changes: JobChanges
     urls: SignedUrls | None
     """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
+    choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)

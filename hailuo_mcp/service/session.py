@@ -136,12 +136,16 @@ class Session:
         parameters = {name: value for name, value in arguments.items() if name != "model"}
         prepared = await submitter.prepare(arguments.get("model"), parameters)
         if dry_run:
-            job = (await submitter.estimate(prepared)).warned(*prepared.choice, prepared.price_in_words)
+            job = (await submitter.estimate(prepared)).warned(
+                *self.services.choice_notes.unsaid(self.tenant, prepared.choice),
+                *prepared.ignored,
+                prepared.price_in_words,
+            )
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
         job, duplicate = await submitter.submit(prepared, force_new=force_new, job_id=job_id)
-        job = job.warned(*prepared.choice)  # said once, not kept with the job
+        job = job.warned(*prepared.choice, *prepared.ignored)  # said once, not kept with the job
         if duplicate:
             job = job.warned(
                 "An identical job exists already and was returned; force_new submits another, charged again."

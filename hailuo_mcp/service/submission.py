@@ -30,14 +30,14 @@ from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.core.text import price_in_words, repr_short
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, Entered, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
 from hailuo_mcp.service.credentials import origins
-from hailuo_mcp.service.model_choice import explain_choice
+from hailuo_mcp.service.model_choice import explain_choice, explain_ignored
 from hailuo_mcp.service.poller import is_being_sent
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.telemetry import gateway_span, log_context
@@ -60,6 +60,8 @@ class Prepared:
     images: Mapping[str, LoadedImage]
     choice: tuple[str, ...]
     """How the model was chosen, where the caller named none."""
+    ignored: tuple[str, ...] = ()
+    """Arguments that the model does not have, and whose values ask for nothing."""
 
     def with_images(self, values: Mapping[str, str]) -> ModelSpec:
         return self.spec.model_copy(update=dict(values))
@@ -74,7 +76,7 @@ class Prepared:
         price = self.spec.price()
         if price is None:
             return f"No price is published for {self.spec.id}."
-        return f"Estimate: ${price.usd:g} ({price.kind}; {price.source}, {price.as_of:%Y-%m-%d})."
+        return f"Price: {price_in_words(price.usd, price.kind)} ({price.source}, {price.as_of:%Y-%m-%d})."
 
     @property
     def record(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class Submitter:
                 raise InvalidImage(
                     f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
                 )
-        return Prepared(gateway, spec, images, explain_choice(choice))
+        return Prepared(gateway, spec, images, explain_choice(choice), explain_ignored(choice))
 
     async def _image(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         if not given.startswith(LAST_FRAME):
@@ -171,7 +173,7 @@ class Submitter:
             fingerprint=prepared.fingerprint,
             estimated_seconds=usual or spec.typical_seconds(),
             estimate_learned=usual is not None,
-            estimated_cost_usd=price.usd if price else None,
+            estimated_cost_usd=round(price.usd, 6) if price else None,
             budget_cost_usd=price.usd if price else self._catalog.max_price(gateway.name),
             warnings=prepared.warnings,
             sandbox=gateway.in_process_sandbox,

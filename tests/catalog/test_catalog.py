@@ -19,10 +19,11 @@ from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.core.text import price_in_words
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
-from hailuo_mcp.service.model_choice import explain_choice
+from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, open_session, settings_for
 
@@ -131,7 +132,7 @@ def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named(
     (warning,) = explain_choice(choice)
     assert warning == (
         "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
-        "arguments (about $0.188, exact; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
+        "arguments ($0.188; usually 80 s). Next: aimlapi/hailuo-02 (its price is not published; usually "
         "540 s)."
     )
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
@@ -235,10 +236,31 @@ def test_empty_and_neutral_values_change_neither_the_choice_nor_the_request() ->
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 def test_neutral_values_of_parameters_that_a_model_does_not_have_are_ignored_with_a_warning(model_id: str) -> None:
     choice = ALL.parse(model_id, {**FILLED, "first_frame_image": PICTURE})
-    (warning,) = explain_choice(choice)
+    (warning,) = explain_ignored(choice)
     missing = [name for name in FILLED if not choice.spec.accepts(name) and FILLED[name] not in (None, "")]
     assert missing
     assert all(name in warning for name in missing)
+
+
+def test_a_note_on_the_choice_is_given_to_a_tenant_once_in_a_while() -> None:
+    times = iter([0.0, 10.0, 20.0, 700.0])
+    notes = ChoiceNotes(lambda: next(times))
+    given = [notes.unsaid(tenant, ("a", "b")) for tenant in ("ann", "ann", "bob", "ann")]
+    assert given == [("a", "b"), (), ("a", "b"), ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("usd", "kind", "words"),
+    [
+        (0.28, "exact", "$0.28"),
+        (0.41, "upper bound", "at most $0.41"),
+        (0.3875, "average", "about $0.3875"),
+        (6.175368000000001, "exact", "$6.1754"),
+        (12.0, "exact", "$12"),
+    ],
+)
+def test_a_price_is_said_as_exactly_as_it_is_known(usd: float, kind: str, words: str) -> None:
+    assert price_in_words(usd, kind) == words
 
 
 def test_a_name_that_no_model_has_is_refused_by_itself_with_what_is_meant() -> None:

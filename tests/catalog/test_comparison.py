@@ -59,6 +59,7 @@ def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None
     view = model_views.model_list(offered, sandbox=True)
     assert tuple(view.best_for) == WANTS
     text = model_views.model_list_text(view, offered)
-    assert "\nCheapest: segmind/hailuo-02-fast.\n" in text
+    assert "\nCheapest: segmind/hailuo-02-fast, at its lowest price.\n" in text
+    assert "for a prompt alone segmind/minimax-hailuo-2, the cheapest at default settings." in text
     assert "\nText only: segmind/minimax-hailuo-2, aimlapi/hailuo-02" in text
     assert model_views.model_list(ALL, True, ALL.usable[0]).best_for == {}

@@ -291,3 +291,7 @@ def test_a_warning_about_an_observation_lasts_until_the_next_one() -> None:
     assert Job.model_validate_json(seen.model_dump_json()).apply_observation(
         Observation(state=State.COMPLETED)
     ).warnings == ("lasting",)
+
+
+def test_a_cost_is_kept_to_a_millionth_of_a_dollar() -> None:
+    assert Observation(state=State.COMPLETED, cost_usd=6.175368000000001).cost_usd == 6.175368

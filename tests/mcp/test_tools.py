@@ -245,6 +245,18 @@ async def test_a_saved_clip_is_answered_with_its_path(settings: Settings, tmp_pa
             assert request_id in text_of(result)
 
 
+async def test_a_dry_run_says_why_a_model_was_chosen_once_and_a_submission_always(settings: Settings) -> None:
+    async with over(settings) as sandbox:
+        call = {"prompt": "x", "duration": 6}
+        first, second = [await sandbox.facts("generate_video", **call, dry_run=True) for _ in range(2)]
+        submitted = await sandbox.facts("generate_video", **call)
+        said = ["No model was named" in str(facts["warnings"]) for facts in (first, second, submitted)]
+        assert said == [True, False, True]
+        assert all("exact" not in str(facts["warnings"]) for facts in (first, second, submitted))
+        ignored = [await sandbox.facts("generate_video", **call, mode="standard", dry_run=True) for _ in range(2)]
+        assert all('mode "standard"' in str(facts["warnings"]) for facts in ignored)
+
+
 async def test_the_path_of_a_saved_clip_is_absolute_where_the_output_directory_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

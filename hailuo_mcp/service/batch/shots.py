@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from hailuo_mcp.core.arguments import intended
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
-from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.media.paths import PATH_MAX, is_own_path, unwrapped
 from hailuo_mcp.service.submission import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
 NAME_MAX = 80
+COLUMNS = ("name", "model", *CANONICAL)
 _FORM = 'Write one JSON object per line, like {"prompt": "A red kite rises", "duration": 6}.'
 _EARLIER = f'Name an earlier shot: "{LAST_FRAME}<its name or line number>".'
 
@@ -156,6 +158,9 @@ def _csv_rows(content: bytes) -> Iterator[_Row | LineError]:
                 if len(set(columns)) < len(columns) or "" in columns:
                     yield LineError(first_line, "each column needs a unique name.", "Name them like the parameters.")
                     return
+                if unknown := [_unknown_column(name) for name in columns if name not in COLUMNS]:
+                    yield LineError(first_line, " ".join(unknown), f"Columns are {', '.join(COLUMNS)}.")
+                    return
             elif len(cells) > len(columns) and any(cells[len(columns) :]):
                 yield LineError(
                     first_line, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".'
@@ -165,6 +170,11 @@ def _csv_rows(content: bytes) -> Iterator[_Row | LineError]:
                 yield _Row(first_line, {name: _cell(name, cell) for name, cell in given if cell.strip()})
     except csv.Error as error:
         yield LineError(reader.line_num, f"the line is not CSV: {error}.", 'Quote a text with commas or quotes: "…".')
+
+
+def _unknown_column(name: str) -> str:
+    meant = intended(name, COLUMNS)
+    return f"unknown column {repr_name(name)}" + (f"; did you mean {meant}?" if meant else ".")
 
 
 def _cell(column: str, cell: str) -> Any:

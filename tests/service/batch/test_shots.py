@@ -126,6 +126,8 @@ def test_names_are_unique_and_not_numbers(tmp_path: Path) -> None:
     [
         ("prompt,prompt\nA,B\n", 1, "each column needs a unique name"),
         ("prompt,\nA,B\n", 1, "each column needs a unique name"),
+        ("prompt,durations\nA,6\n", 1, "unknown column durations; did you mean duration?"),
+        ("prompt,image_url,mood\nA,x,y\n", 1, "did you mean first_frame_image? unknown column mood."),
         ("prompt,duration\nA,6,what\n", 2, "3 cells in 2 columns"),
         ('prompt\nA\n"B\n', 3, "not CSV"),
         (b"prompt\nA\n\xff\n", 3, "not UTF-8"),

@@ -43,6 +43,7 @@ _OF_CODE: Mapping[ErrorCode, Exit] = {
     "forbidden": Exit.ACCOUNT,
     "insufficient_credits": Exit.ACCOUNT,
     "budget_exceeded": Exit.ACCOUNT,
+    "not_confirmed": Exit.ACCOUNT,
     "model_retired": Exit.ACCOUNT,
     "rate_limited": Exit.TROUBLE,
     "gateway_error": Exit.TROUBLE,

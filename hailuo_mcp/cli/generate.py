@@ -1,6 +1,7 @@
 """`hailuo-mcp generate`: submit a job, and optionally wait for its clip."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -9,10 +10,12 @@ import click
 from hailuo_mcp.cli.exits import Exit, exit_of_state
 from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
 from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, stderr_console, stdout_console
-from hailuo_mcp.cli.session import interrupt_held_back, with_session
+from hailuo_mcp.cli.session import interrupt_at_once, interrupt_held_back, with_session
+from hailuo_mcp.core.errors import NotConfirmed
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.parameters import CANONICAL, Canonical
 from hailuo_mcp.mcp.views import JobView, dry_run_view, job_view
+from hailuo_mcp.service.confirmation import VARIABLE, Purchase, agreed
 from hailuo_mcp.service.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,9 +49,20 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
 @click.option("--force-new", is_flag=True, help="Submit even if an identical job was submitted moments ago.")
+@click.option("--max-cost-usd", type=click.FloatRange(0), help="Refuse a price above this, or unknown.")
+@click.option("--yes", is_flag=True, help="Submit without asking, where HAILUO_MCP_CONFIRM_ABOVE_USD asks.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: bool, **arguments: Any) -> Exit:
+def generate(
+    *,
+    dry_run: bool,
+    force_new: bool,
+    max_cost_usd: float | None,
+    yes: bool,
+    wait: float | None,
+    as_json: bool,
+    **arguments: Any,
+) -> Exit:
     """Submit a video job.
 
     PROMPT describes the clip. Returns within seconds with a request id, for use with `hailuo-mcp status`; with --wait,
@@ -60,25 +74,49 @@ def generate(*, dry_run: bool, force_new: bool, wait: float | None, as_json: boo
     """
     given = {name: value for name, value in arguments.items() if value not in (None, ())}
     if dry_run:
-        view = with_session(lambda session: _preview(session, given))
+        view = with_session(lambda session: _preview(session, given, max_cost_usd))
         _print_dry_run(view, as_json=as_json)
         return Exit.DONE
     watched = Watched()
     try:
-        return with_session(lambda session: _submit(session, given, force_new, wait, watched, as_json))
+        money = {"max_cost_usd": max_cost_usd, "confirm": agreed if yes else _ask}
+        return with_session(
+            lambda session: _submit(session, given, {"force_new": force_new, **money}, wait, watched, as_json)
+        )
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
 
 
-async def _preview(session: Session, arguments: dict[str, Any]) -> JobView:
-    return dry_run_view(await session.generate(arguments, dry_run=True))
+async def _ask(purchase: Purchase) -> None:
+    """Ask on the terminal.
+
+    Raises:
+        NotConfirmed: no, or there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise NotConfirmed(
+            f"{VARIABLE} asks for a person's consent to this job, and there is no terminal to ask; nothing was sent.",
+            "Add --yes.",
+        )
+    with interrupt_at_once():  # blocks the event loop, in which nothing else runs yet
+        if not click.confirm(purchase.question, err=True):
+            raise NotConfirmed("Not confirmed; nothing was sent.", "")
+
+
+async def _preview(session: Session, arguments: dict[str, Any], max_cost_usd: float | None) -> JobView:
+    return dry_run_view(await session.generate(arguments, dry_run=True, max_cost_usd=max_cost_usd))
 
 
 async def _submit(
-    session: Session, arguments: dict[str, Any], force_new: bool, wait: float | None, watched: Watched, as_json: bool
+    session: Session,
+    arguments: dict[str, Any],
+    options: dict[str, Any],
+    wait: float | None,
+    watched: Watched,
+    as_json: bool,
 ) -> Exit:
     with interrupt_held_back():
-        submitted = await session.generate(arguments, force_new=force_new)
+        submitted = await session.generate(arguments, **options)
         watched.see(submitted.job)
     view = job_view(submitted.job, duplicate=submitted.duplicate)
     if wait is None:

@@ -16,7 +16,7 @@ NEUTRAL = (False, "auto", "standard")
 DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True}
 """The defaults that the description of a parameter states. A caller that fills in every argument sends them to models
 without the parameter as well."""
-GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new"})
+GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new", "max_cost_usd"})
 """What generate_video takes, for one model or another."""
 
 _ALIASES: Mapping[str, str] = {
@@ -43,6 +43,7 @@ _ALIASES: Mapping[str, str] = {
     "state": "status filter",
     "limit": "n count max max_results page_size num",
     "dry_run": "dryrun validate_only simulate test",
+    "max_cost_usd": "max_cost max_price max_usd max_price_usd budget budget_usd price_limit cost_limit",
     "force_new": "force force_submit allow_duplicate ignore_duplicate",
 }
 """Argument to the names that other tools and gateways have for it."""

@@ -14,6 +14,7 @@
     │   ├── Forbidden             forbidden
     │   ├── InsufficientCredits   insufficient_credits
     │   ├── BudgetExceeded        budget_exceeded
+    │   ├── NotConfirmed          not_confirmed
     │   └── ModelRetired          model_retired
     ├── GatewayTrouble        time can help, or the gateway
     │   ├── RateLimited           rate_limited
@@ -50,6 +51,7 @@ ErrorCode = Literal[
     "network_error",
     "unconfirmed",
     "budget_exceeded",
+    "not_confirmed",
     "expired",
     "not_ready",
     "internal_error",
@@ -171,6 +173,13 @@ class InsufficientCredits(AccountError):
 
 class BudgetExceeded(AccountError):
     code = "budget_exceeded"
+
+
+class NotConfirmed(AccountError):
+    """The person did not agree to a paid job, or could not be asked."""
+
+    code = "not_confirmed"
+    default_hint = "Do not call again unless the user asks for it."
 
 
 class ModelRetired(AccountError):

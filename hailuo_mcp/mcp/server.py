@@ -15,6 +15,7 @@ from mcp_types import (
     GetPromptRequestParams,
     GetPromptResult,
     Icon,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -33,6 +34,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import State
 from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
+from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.patience import CallersPatience
 from hailuo_mcp.mcp.subscriptions import Subscriptions
@@ -81,14 +83,14 @@ def on_this_machine(_ctx: Context) -> Caller:
 class VideoServer(Server[Any]):
     """The SDK's server with our handlers, announcing exactly the capabilities that it has."""
 
-    def __init__(self, services: Services, version: str, caller_of: CallerOf) -> None:
+    def __init__(self, services: Services, version: str, caller_of: CallerOf, answer_seconds: float) -> None:
         def session_for(ctx: Context) -> Session:
             caller = caller_of(ctx)
             set_caller(caller.tenant, tuple(key.get_secret_value() for key in caller.keys.values()))
             return Session(services, caller)
 
         self.subscriptions = Subscriptions(services.changes, session_for)
-        handlers = Handlers(services.catalog, session_for)
+        handlers = Handlers(services.catalog, session_for, answer_seconds)
         self.tools_listed = handlers.tools_listed
         # All handlers but those of the tasks extension, which `add_tasks` adds.
         super().__init__(
@@ -147,8 +149,9 @@ class VideoServer(Server[Any]):
 class Handlers:
     """One method for each of the protocol's, passing it on to the module that serves it."""
 
-    def __init__(self, catalog: Catalog, session_for: SessionFor) -> None:
+    def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float) -> None:
         self._session_for = session_for
+        self._answer_seconds = answer_seconds
         self.tools_listed = anyio.Event()
         self._patience = CallersPatience()
         self._tools = ListToolsResult(tools=tools.definitions(catalog))
@@ -204,13 +207,24 @@ class Handlers:
             completion=await completion.complete(self._session_for(ctx), params.ref, params.argument, params.context)
         )
 
-    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         session = self._session_for(ctx)
         patience = self._patience.of(ctx, session.caller)
-        call = tools.Call(session, params.arguments or {}, ctx.session.report_progress, patience)
-        return await tools.call(params.name, call)
+        confirm = confirm_for(ctx, params, answer_seconds=self._answer_seconds)
+        call = tools.Call(session, params.arguments or {}, ctx.session.report_progress, patience, confirm)
+        try:
+            return await tools.call(params.name, call)
+        except Question as question:
+            return question.result
 
 
-def build_server(services: Services, version: str, caller_of: CallerOf = on_this_machine) -> VideoServer:
-    """The server over open services; `caller_of` returns who makes a request."""
-    return VideoServer(services, version, caller_of)
+def build_server(
+    services: Services,
+    version: str,
+    caller_of: CallerOf = on_this_machine,
+    *,
+    answer_seconds: float = ANSWER_SECONDS,
+) -> VideoServer:
+    """The server over open services; `caller_of` returns who makes a request, and a person who is asked has
+    `answer_seconds` for the answer."""
+    return VideoServer(services, version, caller_of, answer_seconds)

@@ -32,6 +32,7 @@ from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.ledger import JobPage, Ledger
 from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.confirmation import Confirm, cannot_ask, check_price, needs_consent
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait
 from hailuo_mcp.service.poller import is_being_sent
@@ -118,11 +119,14 @@ class Session:
         dry_run: bool = False,
         force_new: bool = False,
         job_id: str | None = None,
+        max_cost_usd: float | None = None,
+        confirm: Confirm = cannot_ask,
     ) -> Submitted:
         """Submit a job, and return without waiting for its video.
 
         `arguments` are canonical parameters, and optionally `model`. `job_id` names the job beforehand: called with it
-        again, however much later, the same job is returned and nothing is sent.
+        again, however much later, the same job is returned and nothing is sent. `confirm` asks the person where the
+        settings want it.
 
         Raises:
             HailuoError: no gateway took it; `charged` is "no".
@@ -135,6 +139,7 @@ class Session:
         submitter = Submitter(self.services, self.caller, self.settings, self.catalog, self.gateways)
         parameters = {name: value for name, value in arguments.items() if name != "model"}
         prepared = await submitter.prepare(arguments.get("model"), parameters)
+        check_price(prepared.purchase, max_cost_usd)
         if dry_run:
             job = (await submitter.estimate(prepared)).warned(
                 *self.services.choice_notes.unsaid(self.tenant, prepared.choice),
@@ -144,6 +149,8 @@ class Session:
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
             )
+        if needs_consent(prepared.purchase, self.settings.confirm_above_usd):
+            await confirm(prepared.purchase)
         job, duplicate = await submitter.submit(prepared, force_new=force_new, job_id=job_id)
         job = job.warned(*prepared.choice, *prepared.ignored)  # said once, not kept with the job
         if duplicate:

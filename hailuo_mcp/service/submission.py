@@ -36,6 +36,7 @@ from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, Entered, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
+from hailuo_mcp.service.confirmation import Purchase
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.model_choice import explain_choice, explain_ignored
 from hailuo_mcp.service.poller import is_being_sent
@@ -77,6 +78,19 @@ class Prepared:
         if price is None:
             return f"No price is published for {self.spec.id}."
         return f"Price: {price_in_words(price.usd, price.kind)} ({price.source}, {price.as_of:%Y-%m-%d})."
+
+    @property
+    def purchase(self) -> Purchase:
+        """What a person is asked to agree to."""
+        price = self.spec.price()
+        return Purchase(
+            model=self.spec.id,
+            seconds=getattr(self.spec, "duration", None),
+            price_usd=price.usd if price else None,
+            prompt=self.spec.prompt,
+            fingerprint=self.fingerprint,
+            sandbox=self.gateway.in_process_sandbox,
+        )
 
     @property
     def record(self) -> dict[str, Any]:

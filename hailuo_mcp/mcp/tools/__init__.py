@@ -11,6 +11,7 @@ from mcp_types import INVALID_PARAMS, CallToolResult
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InternalError
+from hailuo_mcp.mcp.confirmation import Question
 from hailuo_mcp.mcp.errors import log_failure, tool_error
 from hailuo_mcp.mcp.tools import cancel_job, download_video, generate_video, get_status, list_jobs, list_models
 from hailuo_mcp.mcp.tools.base import Call, Progress, Tool
@@ -41,12 +42,15 @@ async def call(name: str, call: Call) -> CallToolResult:
 
     Raises:
         MCPError: INVALID_PARAMS: there is no such tool.
+        Question: the call is answered with a question to the person.
     """
     tool = BY_NAME.get(name)
     if tool is None:
         raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:80]}; there are {', '.join(BY_NAME)}.")
     try:
         result = await tool.call(call)
+    except Question:
+        raise
     except HailuoError as error:
         result = tool_error(call.session.redact(error))
     except anyio.get_cancelled_exc_class():

@@ -18,6 +18,7 @@ from hailuo_mcp.core.text import describe, repr_short
 from hailuo_mcp.mcp.patience import Patience
 from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
+from hailuo_mcp.service.confirmation import Confirm, cannot_ask
 from hailuo_mcp.service.session import Session
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -37,6 +38,8 @@ class Call:
     progress: Progress
     patience: Patience = field(default_factory=Patience)
     """How long this caller can be kept waiting."""
+    confirm: Confirm = cannot_ask
+    """Asks the person before a paid job, where the settings want it."""
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------
@@ -56,6 +59,13 @@ def _whole_number(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def number(value: object) -> object:
+    """The same for numbers that need not be whole."""
+    if isinstance(value, str) and re.fullmatch(rf"\s*\$?[0-9]{{1,{DIGITS_MAX}}}(\.[0-9]{{1,{DIGITS_MAX}}})?\s*", value):
+        return float(value.strip().removeprefix("$"))
+    return float(value) if type(value) is int and abs(value) < 10**DIGITS_MAX else value
 
 
 ACCEPT_STRINGS = BeforeValidator(_whole_number)
@@ -127,6 +137,8 @@ class Arguments(BaseModel):
 def _wanted(schema: JsonSchema) -> str:
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
+    if schema["type"] == "number":
+        return "a number of at least 0"
     bounds = f" from {schema['minimum']} to {schema['maximum']}" if "minimum" in schema else ""
     return describe(schema) + bounds
 

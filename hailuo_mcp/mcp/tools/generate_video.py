@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
@@ -11,7 +11,7 @@ from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
-from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer, number
 
 
 class GenerateVideo(Arguments):
@@ -31,6 +31,13 @@ class GenerateVideo(Arguments):
         Hint("Pass force_new as true or false, or leave it out."),
     ] = False
 
+    max_cost_usd: Annotated[
+        float | None,
+        Field(strict=True, ge=0, allow_inf_nan=False, description="Refuse a price above this, or unknown."),
+        BeforeValidator(number),
+        Hint("Pass max_cost_usd as a number of US dollars, or leave it out."),
+    ] = None
+
     @property
     def parameters(self) -> dict[str, Any]:
         return self.model_extra or {}
@@ -45,6 +52,7 @@ class GenerateVideo(Arguments):
                 **merged_properties(catalog),
                 "dry_run": flags["dry_run"],
                 "force_new": flags["force_new"],
+                "max_cost_usd": flags["max_cost_usd"],
             },
             required=["prompt"],
         )
@@ -64,6 +72,8 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
         {"model": arguments.model, **arguments.parameters},
         dry_run=arguments.dry_run,
         force_new=arguments.force_new,
+        max_cost_usd=arguments.max_cost_usd,
+        confirm=call.confirm,
     )
     if arguments.dry_run:
         view = views.dry_run_view(submitted)

@@ -27,6 +27,7 @@ from hailuo_mcp.service.batch.progress import Link, Progress
 from hailuo_mcp.service.batch.restore import restore
 from hailuo_mcp.service.batch.rows import ACCOUNT, TRANSIENT, Row, ShotStatus, shot_status
 from hailuo_mcp.service.batch.validation import CheckedShot
+from hailuo_mcp.service.confirmation import agreed
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.submission import LAST_FRAME
 
@@ -185,7 +186,9 @@ class Batch:
         await anyio.to_thread.run_sync(self._progress.record_attempt, shot, row.attempt, row.shot.line)
         arguments = {**row.checked.arguments, **self._last_frames(row)}
         try:
-            submitted = await self._session.generate(arguments, job_id=key, force_new=not row.checked.is_unique)
+            submitted = await self._session.generate(
+                arguments, job_id=key, force_new=not row.checked.is_unique, confirm=agreed
+            )
         except HailuoError as refusal:
             entered = await self._session.ledger.get(key)
             if entered and not entered.not_charged:  # whatever failed here, the gateway may have the job

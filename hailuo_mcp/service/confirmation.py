@@ -1,0 +1,77 @@
+"""What a person agrees to before money moves: the price that a caller allows, and the question asked of a person."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from hailuo_mcp.core.errors import BudgetExceeded, NotConfirmed
+
+VARIABLE = "HAILUO_MCP_CONFIRM_ABOVE_USD"
+PROMPT_CHARACTERS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A job as the person who pays for it sees it, before it is sent."""
+
+    model: str
+    seconds: int | None
+    """The clip's length; None where the model does not say."""
+    price_usd: float | None
+    prompt: str
+    fingerprint: str
+    sandbox: bool
+
+    @property
+    def question(self) -> str:
+        length = f"{self.seconds} s, " if self.seconds else ""
+        price = "at a price that is not published" if self.price_usd is None else f"for about ${self.price_usd:.4g}"
+        shown = self.prompt if len(self.prompt) <= PROMPT_CHARACTERS_MAX else f"{self.prompt[:PROMPT_CHARACTERS_MAX]}…"
+        rehearsal = " It goes to the sandbox, which charges nothing." if self.sandbox else ""
+        return f"Submit one video job to {self.model} ({length}{price})?{rehearsal} Prompt: {shown}"
+
+    @property
+    def key(self) -> str:
+        """Equal for equal purchases only: an answer to one question is none to another."""
+        return sha256(f"{self.fingerprint} {self.price_usd}".encode()).hexdigest()[:32]
+
+
+Confirm = Callable[[Purchase], Awaitable[None]]
+"""Asks the person. Raises NotConfirmed unless they agree."""
+
+
+async def agreed(_purchase: Purchase) -> None:
+    """For a caller whose person has agreed already."""
+
+
+async def cannot_ask(_purchase: Purchase) -> None:
+    """For a caller without a person who could be asked."""
+    raise NotConfirmed(
+        f"{VARIABLE} asks for a person's consent to this job, and this client cannot ask one; nothing was sent.",
+        f"Tell the user: they can submit it with `hailuo-mcp generate`, or change {VARIABLE}.",
+    )
+
+
+def check_price(purchase: Purchase, max_cost_usd: float | None) -> None:
+    """Raises BudgetExceeded where the job may cost more than the caller allows."""
+    if max_cost_usd is None:
+        return
+    if purchase.price_usd is None:
+        raise BudgetExceeded(
+            f"No price is published for {purchase.model}, so it may cost more than max_cost_usd {max_cost_usd:g}; "
+            "nothing was sent.",
+            "Choose a model with a price (list_models shows them), or leave max_cost_usd out if the user agrees.",
+        )
+    if purchase.price_usd > max_cost_usd:
+        raise BudgetExceeded(
+            f"The job would cost ${purchase.price_usd:.4g} at {purchase.model}, more than max_cost_usd "
+            f"{max_cost_usd:g}; nothing was sent.",
+            "Choose a cheaper model or a shorter clip (list_models shows prices), or ask the user for a higher limit.",
+        )
+
+
+def needs_consent(purchase: Purchase, above_usd: float | None) -> bool:
+    """Whether a person is asked: above this price, for an unknown one, and for 0 always."""
+    if above_usd is None:
+        return False
+    return purchase.price_usd is None or purchase.price_usd > above_usd or above_usd == 0

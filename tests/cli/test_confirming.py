@@ -1,0 +1,44 @@
+"""`hailuo-mcp generate` asks on the terminal, where the settings want it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import PROGRAM, Cli
+
+ASK = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
+GENERATE = ["generate", "a red kite"]
+ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli) -> None:
+    refused = cli(*GENERATE, **ASK)
+    assert refused.returncode == 5
+    assert "no terminal to ask" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert cli.json("jobs")["total"] == 0
+    assert cli(*GENERATE, "--yes", **ASK).returncode == 0
+    assert cli.json("jobs")["total"] == 1
+
+
+@pytest.mark.parametrize(("said", "code", "jobs"), [("y\n", 0, 1), ("n\n", 5, 0)])
+def test_on_a_terminal_the_person_decides(said: str, code: int, jobs: int, cli: Cli) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *GENERATE],
+        env={**cli.environment, **ASK},
+        cwd=cli.home,
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done
+    assert "Submit one video job to minimax/hailuo-2.3 (6 s, for about $0.28)?" in " ".join(done.stdout.split())
+    assert cli.json("jobs")["total"] == jobs
+
+
+def test_a_price_above_the_limit_is_refused(cli: Cli) -> None:
+    refused = cli(*GENERATE, "--max-cost-usd", "0.1")
+    assert refused.returncode == 5
+    assert "more than max_cost_usd 0.1" in " ".join(refused.stderr.split())

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 from hailuo_mcp.cli.output import in_commands
+from hailuo_mcp.mcp.tools import BY_NAME
 from tests.cli.conftest import PROGRAM, Cli
 
 INITIALIZE = {
@@ -42,7 +43,7 @@ def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli
         rest = server.stdout.read()
         said = server.stderr.read()
     assert [answer["id"] for answer in answers] == [1, 2]
-    assert len(answers[1]["result"]["tools"]) == 5
+    assert [tool["name"] for tool in answers[1]["result"]["tools"]] == list(BY_NAME)
     assert (rest, server.returncode) == ("", 0)
     assert "waiting for an MCP client" not in said
 

@@ -100,6 +100,7 @@ async def build_services(
             stand_in=sandbox,
             stand_in_host=SANDBOX_HOST,
         )
+        resources.callback(clips.close)
         urls = None
         if base_url is not None:
             urls = SignedUrls(base_url, await ledger.secret(), called_back=bool(settings.public_url))

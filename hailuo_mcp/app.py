@@ -112,7 +112,9 @@ async def build_services(
             credentials=credentials,
             ledger=ledger,
             clips=clips,
-            image_rules=ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images),
+            image_rules=ImageRules(
+                settings.input_dirs, settings.output_dir, local_files, settings.fix_images, settings.keep_image_metadata
+            ),
             poll_policy=poll_policy,
             poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,

@@ -106,6 +106,7 @@ async def build_services(
             stand_in=sandbox,
             stand_in_host=SANDBOX_HOST,
         )
+        resources.callback(clips.close)
         urls = None
         if base_url is not None:
             urls = SignedUrls(base_url, await ledger.secret(), called_back=bool(settings.public_url))
@@ -118,7 +119,9 @@ async def build_services(
             ledger=ledger,
             submissions=SingleFlight[Job](tasks, shield=True),
             clips=clips,
-            image_rules=ImageRules(settings.input_dirs, settings.output_dir, local_files, settings.fix_images),
+            image_rules=ImageRules(
+                settings.input_dirs, settings.output_dir, local_files, settings.fix_images, settings.keep_image_metadata
+            ),
             poll_policy=poll_policy,
             poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,

@@ -85,6 +85,8 @@ class Settings(BaseModel):
     """A poll sooner than this after the last is answered from the last; `0`: every call asks."""
     fix_images: bool = False
     """`1` lets the server convert, rotate or shrink a picture that would be refused."""
+    keep_image_metadata: bool = False
+    """`true` sends local pictures with their place, time, camera and comments; unset: these are removed first."""
     auto_download: bool = True
     """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
     http_tokens: Tokens = Field({}, repr=False)

@@ -14,7 +14,7 @@ from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poll_policy import POLICY
-from hailuo_mcp.service.session import Submitted
+from hailuo_mcp.service.session import DownloadProgress, Submitted
 
 SOON = timedelta(minutes=15)
 """A link that expires within this time is worth a warning."""
@@ -80,7 +80,10 @@ class Download(View):
     video_url: str | None
     """Instead of the path, where the caller is on another machine."""
     bytes: int
+    """Received so far, where the clip is not complete."""
+    total: int | None
     media_type: str
+    next_step: str
 
 
 class ModelList(View):
@@ -213,5 +216,28 @@ async def download(job: Job, path: Path) -> Download:
         video_path=job.video_path,
         video_url=None if job.video_path else job.video_url,
         bytes=status.st_size,
+        total=status.st_size,
         media_type=MEDIA_TYPE,
+        next_step="Tell the user where the clip is.",
     )
+
+
+def unfinished_download(download: DownloadProgress) -> Download:
+    request_id = download.job.request_id
+    return Download(
+        request_id=request_id,
+        video_path=None,
+        video_url=None,
+        bytes=download.received,
+        total=download.total,
+        media_type=MEDIA_TYPE,
+        next_step=f'Call download_video with request_id "{request_id}" again; the download goes on meanwhile.',
+    )
+
+
+def unfinished_download_text(view: Download) -> str:
+    return f"The clip is not saved yet: {megabytes(view.bytes, view.total)} so far. {view.next_step}"
+
+
+def megabytes(received: int, total: int | None) -> str:
+    return f"{received / 1e6:.1f} MB" if total is None else f"{received / 1e6:.1f} of {total / 1e6:.1f} MB"

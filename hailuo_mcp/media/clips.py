@@ -18,10 +18,10 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 
-from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput
+from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
+from hailuo_mcp.media.downloads import DownloadPolicy, PartialClip, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class ClipStore:
         self._stand_in_host = stand_in_host
         self._policy = policy or DownloadPolicy()
         self._hard_link = hard_link
+        self._running: dict[str, PartialClip] = {}
+        """The downloads under way, by job."""
+        self._interrupted: dict[str, PartialClip] = {}
+        """Those that can be resumed, by job."""
 
     async def check(self) -> None:
         """Check the output directory, before money is spent on a clip that could not be saved.
@@ -94,8 +98,10 @@ class ClipStore:
         """Save the job's clip in the output directory and return its path; a clip that is there already is not
         downloaded again.
 
+        A download that fails is resumed by the next call of this process, where that is possible.
+
         Raises:
-            Expired: the link no longer works.
+            LinkGone, LinkBlocked: the link no longer works, or is refused here.
             LinkRefused: the link leads to a private network.
             NetworkError, GatewayError: the download failed.
             InternalError: the directory cannot be written.
@@ -105,13 +111,13 @@ class ClipStore:
         if not job.video_url:
             raise GatewayError("The clip has no link yet.", "Call get_status; it asks for the link again.")
         try:
-            async with self._temporary_file() as part:
-                if job.video_url[:5].lower() == "data:":
-                    await anyio.to_thread.run_sync(_unpack, job.video_url, part, self._max_bytes)
+            async with self._partial_clip(job.id, job.video_url) as clip:
+                if clip.url[:5].lower() == "data:":
+                    await anyio.to_thread.run_sync(_unpack, clip.url, clip.path, self._max_bytes)
                 else:
                     async with guarded_client(self._link_policy, self._stand_in, self._stand_in_host) as client:
-                        await download(client, job.video_url, part, self._max_bytes, self._policy)
-                return await anyio.to_thread.run_sync(_put, part, self.directory, file_stem(job), self._hard_link)
+                        await download(client, clip, self._max_bytes, self._policy)
+                return await anyio.to_thread.run_sync(_put, clip.path, self.directory, file_stem(job), self._hard_link)
         except OSError as error:
             raise InternalError(
                 f"The clip could not be saved in {self.directory}: {_reason(error)}. The job is untouched.",
@@ -120,21 +126,46 @@ class ClipStore:
                 remote=f"The clip could not be saved on the server: {_reason(error)}. The job is untouched.",
             ) from None
 
+    def progress(self, job_id: str) -> PartialClip | None:
+        """How much of a job's clip was received; None if none of it is here."""
+        return self._running.get(job_id) or self._interrupted.get(job_id)
+
+    def close(self) -> None:
+        """Remove what was kept of interrupted downloads."""
+        for clip in self._interrupted.values():
+            with suppress(OSError):
+                clip.path.unlink(missing_ok=True)
+        self._interrupted.clear()
+
     @asynccontextmanager
-    async def _temporary_file(self) -> AsyncGenerator[Path]:
-        def make() -> Path:
+    async def _partial_clip(self, job_id: str, url: str) -> AsyncGenerator[PartialClip]:
+        """The file to download into: that of an interrupted download, or an empty one. It is kept if the block fails
+        because of the network, and the rest can be requested later."""
+
+        def prepared() -> PartialClip:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._sweep()
+            if kept and kept.url == url and kept.path.is_file() and kept.path.stat().st_size >= kept.received:
+                return kept
+            if kept:
+                kept.path.unlink(missing_ok=True)
             part = self._temporary_name()
             part.touch(exist_ok=False)
-            return part
+            return PartialClip(url, part)
 
-        part = await anyio.to_thread.run_sync(make)
+        kept = self._interrupted.pop(job_id, None)
+        clip = self._running[job_id] = await anyio.to_thread.run_sync(prepared)
         try:
-            yield part
+            yield clip
+        except NetworkError:
+            if clip.resumable:
+                self._interrupted[job_id] = clip
+            raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.Path(part).unlink(missing_ok=True)
+            self._running.pop(job_id, None)
+            if self._interrupted.get(job_id) is not clip:
+                with anyio.CancelScope(shield=True):
+                    await anyio.Path(clip.path).unlink(missing_ok=True)
 
     def _temporary_name(self) -> Path:
         return self.directory / f".{uuid4().hex}.part"

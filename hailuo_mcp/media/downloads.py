@@ -3,6 +3,8 @@
 import re
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,7 @@ class DownloadPolicy:
     wait_initial: float = 0.5
     wait_max: float = 4.0
     connect_timeout: float = 10.0
-    read_timeout: float = 30.0
+    read_timeout: float = 15.0
     total_timeout: float = 900.0
 
 
@@ -62,8 +64,29 @@ class _InterruptedError(Exception):
     """The connection broke, or the server has a transient error: worth another attempt."""
 
 
-async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, policy: DownloadPolicy) -> None:
-    """Download `url` into the empty file `part`. The content is not checked.
+@dataclass(slots=True)
+class PartialClip:
+    """A clip on its way: its file, how much of it was received, and of which version."""
+
+    url: str
+    path: Path
+    received: int = 0
+    total: int | None = None
+    """Its size in bytes, where the server states it."""
+    validator: str = ""
+    """What identifies the version (RFC 9110, 13.1.5). Without it, the rest cannot be told from that of another file."""
+
+    @property
+    def resumable(self) -> bool:
+        return self.received > 0 and self.validator != ""
+
+    def reset(self) -> None:
+        """Start again. The file is truncated with the next content."""
+        self.received, self.total, self.validator = 0, None, ""
+
+
+async def download(client: "httpx.AsyncClient", clip: PartialClip, max_bytes: int, policy: DownloadPolicy) -> None:
+    """Download what is missing of the clip, whose file exists. The content is not checked.
 
     Raises:
         LinkGone: the link no longer works.
@@ -77,7 +100,7 @@ async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes:
 
     stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of exceptions
     timeout = httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout)
-    transfer = _Transfer(client, url, part, max_bytes, timeout)
+    transfer = _Transfer(client, clip, max_bytes, timeout)
     try:
         with anyio.fail_after(policy.total_timeout):
             async for attempt in stamina.retry_context(
@@ -95,38 +118,37 @@ async def download(client: "httpx.AsyncClient", url: str, part: Path, max_bytes:
         if transfer.tls_failure:
             raise LinkBlocked(transfer.tls_failure) from None
         raise NetworkError(
-            f"The download of the clip was interrupted after {transfer.received} bytes.",
+            f"The download of the clip was interrupted after {clip.received} bytes.",
             "Call download_video again; the job is untouched.",
         ) from None
 
 
 class _Transfer:
-    """The state of a download: how much was received, and of which version of the file."""
+    """The requests that one download takes."""
 
     def __init__(
-        self, client: "httpx.AsyncClient", url: str, part: Path, max_bytes: int, timeout: "httpx.Timeout"
+        self, client: "httpx.AsyncClient", clip: PartialClip, max_bytes: int, timeout: "httpx.Timeout"
     ) -> None:
-        self.received = 0
         self.tls_failure = ""
         """What the last attempt failed with, if it was TLS."""
         self._source = ""
         """The host that answered, and the status."""
         self._client = client
-        self._url = url
-        self._part = anyio.Path(part)
+        self._clip = clip
+        self._part = anyio.Path(clip.path)
         self._max_bytes = max_bytes
         self._timeout = timeout
-        self._total: int | None = None
-        self._etag = ""
+        self._furthest = clip.received
 
     async def resume(self) -> None:
         """Download what is missing. Raises _InterruptedError if there was hardly any progress."""
         while True:
-            before = self.received
             try:
                 return await self._request()
             except _InterruptedError:
-                if self.received - before < _PROGRESS_BYTES:
+                progress = self._clip.received - self._furthest  # none while it starts again
+                self._furthest = max(self._furthest, self._clip.received)
+                if progress < _PROGRESS_BYTES:
                     raise
 
     def check_content(self) -> None:
@@ -139,13 +161,14 @@ class _Transfer:
         import httpx  # start-up time, as above
 
         headers = dict(IDENTITY)  # a range counts the bytes on the wire
-        if self.received:
-            headers["Range"] = f"bytes={self.received}-"
-            headers |= {"If-Range": self._etag} if self._etag else {}
+        if self._clip.resumable:
+            headers |= {"Range": f"bytes={self._clip.received}-", "If-Range": self._clip.validator}
+        else:
+            self._clip.reset()
         self.tls_failure = ""
         host, redirects = "", 0
         try:
-            address = httpx.URL(self._url)
+            address = httpx.URL(self._clip.url)
             while redirects <= REDIRECTS_MAX:
                 host = address.host
                 async with self._client.stream("GET", address, headers=headers, timeout=self._timeout) as response:
@@ -176,63 +199,60 @@ class _Transfer:
             raise LinkBlocked(f"{self._source} does not give it out")
         if status >= 500 or status in _TRANSIENT:
             raise _InterruptedError
-        if status == 416 and self.received:
-            if response.headers.get("content-range", "") == f"bytes */{self.received}":
+        if status == 416 and self._clip.received:
+            if response.headers.get("content-range", "") == f"bytes */{self._clip.received}":
                 return  # nothing was missing
-            self._reset()
+            self._clip.reset()
             raise _InterruptedError
         if status not in (200, 206):
             raise GatewayError(f"The clip's link returned status {status}.")
         start = self._start(response)
-        self._check_size(self._total or 0)
+        self._check_size(self._clip.total or 0)
         await self._write(response, start)
-        if self._total is not None and self.received != self._total:
+        if self._clip.total is not None and self._clip.received != self._clip.total:
             raise _InterruptedError
         if not _is_framed(response) and await anyio.to_thread.run_sync(_looks_truncated, Path(self._part)):
             raise _InterruptedError
 
     def _start(self, response: "httpx.Response") -> int:
-        """The offset of this response's content in the file. Also stores the file's size and ETag.
+        """The offset of this response's content in the file. Also stores the file's size and version.
 
         Raises:
             _InterruptedError: it does not match what was received before, which is discarded.
         """
-        length = _number(response.headers.get("content-length", ""))
-        etag = response.headers.get("etag", "")
-        start, total = 0, length
+        clip = self._clip
+        validator = _validator(response)
+        start, total = 0, _number(response.headers.get("content-length", ""))
         if response.status_code == 206:
             match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
             begin = int(match[1]) if match else None
             stated = _number(match[2]) if match else None
-            total = self._total if stated is None else stated
-            changed = self._total not in (None, total) or (self._etag and etag and etag != self._etag)
-            if begin is None or begin > self.received or changed or encodings(response):
-                self._reset()
+            total = clip.total if stated is None else stated
+            validator = validator or clip.validator  # a partial response need not repeat it
+            changed = clip.total not in (None, total) or (clip.received and validator != clip.validator)
+            if begin is None or begin > clip.received or changed or encodings(response):
+                clip.reset()
                 raise _InterruptedError
             start = begin
-        self._total = None if encodings(response) else total
-        self._etag = "" if etag.startswith("W/") else etag
+        clip.total = None if encodings(response) else total
+        clip.validator = validator
         return start
-
-    def _reset(self) -> None:
-        """Start again. The file is truncated with the next content."""
-        self.received, self._total, self._etag = 0, None, ""
 
     async def _write(self, response: "httpx.Response", start: int) -> None:
         async with await self._part.open("r+b") as file:
             await file.seek(start)
             await file.truncate()
-            self.received = start
+            self._clip.received = start
             try:
                 async for chunk in unpacked(response):
-                    self._check_size(self.received + len(chunk))
+                    self._check_size(self._clip.received + len(chunk))
                     await file.write(chunk)
-                    self.received += len(chunk)
+                    self._clip.received += len(chunk)
             except UnknownEncoding:
                 raise GatewayError("The clip's link answers in an encoding that cannot be unpacked.") from None
-            except Exception:
+            except BaseException:
                 if encodings(response):  # the decoded size cannot be used in a range
-                    self._reset()
+                    self._clip.reset()
                 raise
 
     def _check_size(self, size: int) -> None:
@@ -258,6 +278,26 @@ def _ssl_error(error: BaseException) -> ssl.SSLError | None:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _validator(response: "httpx.Response") -> str:
+    """What identifies this version of the file in `If-Range`; empty if nothing does. A modification time counts if the
+    file is at least a second older than the response: later changes would have another time (RFC 9110, 8.8.2.2)."""
+    headers = response.headers
+    etag = headers.get("etag", "")
+    if etag and not etag.startswith("W/"):
+        return etag
+    modified, sent = _moment(headers.get("last-modified", "")), _moment(headers.get("date", ""))
+    settled = modified and sent and sent - modified >= timedelta(seconds=1)
+    return headers["last-modified"] if settled else ""
+
+
+def _moment(text: str) -> datetime | None:
+    """An HTTP date; None if it is missing or wrong."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_framed(response: "httpx.Response") -> bool:

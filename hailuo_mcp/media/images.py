@@ -12,17 +12,19 @@ import re
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import anyio
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
+from hailuo_mcp.media.metadata import UPRIGHT, without_metadata
 from hailuo_mcp.media.normalize import normalize
 from hailuo_mcp.media.paths import unwrapped
 
@@ -36,8 +38,10 @@ BYTES_MAX = 20 * 1024 * 1024
 BYTES_WARN = 10 * 1024 * 1024
 """APIXO's general page says 10 MB, all others 20."""
 
-PIXELS_MAX = 100_000_000
-"""400 MB once decoded. A small file can claim far more."""
+PIXELS_MAX, SIDE_MAX = 40_000_000, 8000
+"""160 MB once decoded. A small file can claim far more."""
+AT_ONCE = 2
+"""How many images are in memory at a time."""
 URL_MAX = 2048
 BASE64_MIN = 64
 _BASE64URL = str.maketrans("-_", "+/")
@@ -80,8 +84,12 @@ class ImageRules:
     local_files: bool = True
     """False if the caller is not on this machine."""
     fix: bool = False
+    keep_metadata: bool = False
+    """Whether EXIF data, comments and the like stay in an image."""
     formats: tuple[str, ...] = ("JPEG", "PNG")
     """The formats that the gateway accepts."""
+    limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE), compare=False)
+    """Whoever uses these rules, or others made from them, waits for a place before an image is read."""
 
 
 async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedImage:
@@ -94,12 +102,12 @@ async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedIma
     text = unwrapped(given)
     if text[:7].lower() in ("http://", "https:/"):
         return _from_url(parameter, text)
-    return await anyio.to_thread.run_sync(_from_content, parameter, text, rules)
+    return await anyio.to_thread.run_sync(_from_content, parameter, text, rules, limiter=rules.limiter)
 
 
-def image_from_frame(parameter: str, content: bytes, label: str) -> LoadedImage:
+async def image_from_frame(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
     """A frame of a clip, checked by the same rules. Raises InvalidImage."""
-    return _checked(parameter, content, label, ImageRules())
+    return await anyio.to_thread.run_sync(_checked, parameter, content, label, rules, limiter=rules.limiter)
 
 
 def _from_url(parameter: str, text: str) -> LoadedImage:
@@ -182,14 +190,16 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
     if kind == "PNG":
         content, left_out = _without_trailing_data(parameter, label, content, fix)
         done += [f"{left_out} bytes after the image's end were removed"] if left_out else []
-    rotated = orientation != 1
+    rotated = orientation != UPRIGHT
     if fix and (kind not in rules.formats or rotated or image.mode == "CMYK" or len(content) > BYTES_MAX):
         content, became, how = _normalize(parameter, label, image, rotated)
         done += [f"{kind} became {became}"] if became != kind else []
         done += [*_first_of_several(kind, image), *how]
-        kind = became
+        kind, orientation = became, UPRIGHT
     else:
         notes += _warnings(parameter, kind, image, rotated)
+    if not rules.keep_metadata:
+        content = _private(parameter, label, kind, content, orientation)
     if len(content) > BYTES_MAX:
         raise InvalidImage(
             f"{parameter} ({label}) has {megabytes(len(content))}; at most 20 MB are accepted.",
@@ -218,7 +228,7 @@ def _decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
     try:
         # Only the decoder that matches the signature may read the bytes.
         image = Image.open(io.BytesIO(content), formats=["HEIF" if kind == "HEIC" else kind.upper()])
-        if image.width * image.height > PIXELS_MAX:
+        if image.width * image.height > PIXELS_MAX or max(image.size) > SIDE_MAX:
             raise _too_many_pixels(parameter, label, f"{image.width} x {image.height}")
         image.load()
         if kind == "PNG" and png_end(content) is None:
@@ -237,7 +247,8 @@ def _decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
 
 def _too_many_pixels(parameter: str, label: str, measured: str) -> InvalidImage:
     return InvalidImage(
-        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are accepted.",
+        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are accepted, and "
+        f"{SIDE_MAX} on each side.",
         "Make it smaller.",
     )
 
@@ -257,12 +268,12 @@ def _readable(kind: str) -> bool:
 
 
 def _orientation(image: "Image") -> int:
-    """The EXIF orientation; 1, upright, if it is missing or invalid."""
+    """The EXIF orientation; upright if it is missing or invalid."""
     try:
-        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+        value = image.getexif().get(_EXIF_ORIENTATION, UPRIGHT)
     except Exception:  # Pillow's readers raise many kinds; broken EXIF data does not make a broken image
-        return 1
-    return value if isinstance(value, int) and 2 <= value <= 8 else 1
+        return UPRIGHT
+    return value if isinstance(value, int) and 2 <= value <= 8 else UPRIGHT
 
 
 def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
@@ -292,6 +303,17 @@ def _without_trailing_data(parameter: str, label: str, content: bytes, fix: bool
             "Save the image again, or set HAILUO_MCP_FIX_IMAGES=1 to remove them.",
         )
     return content[:end], tail
+
+
+def _private(parameter: str, label: str, kind: str, content: bytes, orientation: int) -> bytes:
+    """The image without what it says of place, time and author."""
+    try:
+        return without_metadata(kind, content, orientation)
+    except (ValueError, IndexError):
+        raise InvalidImage(
+            f"{parameter} ({label}) is built so that its metadata, such as the place, cannot be removed.",
+            "Save the image again, or set HAILUO_MCP_KEEP_IMAGE_METADATA=true to send it with everything in it.",
+        ) from None
 
 
 def _normalize(parameter: str, label: str, image: "Image", rotated: bool) -> tuple[bytes, str, list[str]]:

@@ -4,7 +4,7 @@ ways to reach them.
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -18,6 +18,7 @@ from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import (
     Expired,
     Forbidden,
+    GatewayTimeout,
     GatewayTrouble,
     HailuoError,
     HeldBack,
@@ -41,10 +42,13 @@ from hailuo_mcp.service.submission import Submitter
 
 log = logging.getLogger(__name__)
 
+DownloadReport = Callable[[int, int | None], Awaitable[None]]
+
 SAVE_GRACE_SECONDS = 8.0
 """How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
 PACE_GRACE_SECONDS = 2.0
 """How long a caller who does not wait is held by our own pace before the answer is what was known last."""
+DOWNLOAD_REPORT_EVERY = 2.0
 OUTAGE_SECONDS_MAX = 240.0
 """Following a job to its end is given up when its gateway has not answered for this long."""
 
@@ -56,6 +60,18 @@ class Submitted:
     job: Job
     duplicate: bool = False
     request: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """How far saving a clip got."""
+
+    job: Job
+    path: Path | None
+    """Where the complete clip is; None while it is on its way."""
+    received: int = 0
+    """In bytes, of a clip that is not complete; so is `total`, None where it is not known."""
+    total: int | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +224,45 @@ class Session:
         Raises:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
-        job = await self._look_up(request_id)
+        return await self._saved(await self._look_up(request_id))
+
+    async def download_within(
+        self, request_id: object, seconds: float, report: DownloadReport | None = None
+    ) -> DownloadProgress:
+        """The same, for a caller who cannot stay: after this time, how far it got. The download then goes on as long as
+        this process does. `report` is given the bytes received and the total, where it is known.
+
+        Raises:
+            GatewayTimeout: the gateway did not say in this time what became of the job.
+            HailuoError: as `download`.
+        """
+        job: Job | None = None
+        with anyio.move_on_after(seconds):
+            job = await self._look_up(request_id)
+            async with background_tasks() as beside:
+                if report:
+                    beside.start_soon(self._report_download, job.id, report)
+                job, path = await self._saved(job)
+            return DownloadProgress(job, path)
+        if job is None:
+            raise GatewayTimeout("The gateway has not said yet what became of this job.")
+        clip = self.services.clips.progress(job.id)
+        return DownloadProgress(job, None, clip.received, clip.total) if clip else DownloadProgress(job, None)
+
+    async def _report_download(self, job_id: str, report: DownloadReport) -> None:
+        """Report each progress until cancelled. A caller that cannot be reached still gets the answer."""
+        reported = 0
+        try:
+            while True:
+                clip = self.services.clips.progress(job_id)
+                if clip and clip.received > reported:
+                    reported = clip.received
+                    await report(clip.received, clip.total)
+                await anyio.sleep(DOWNLOAD_REPORT_EVERY)
+        except Exception as error:
+            log.debug("progress could not be reported: %s", type(error).__name__)
+
+    async def _saved(self, job: Job) -> tuple[Job, Path]:
         job, trouble = await self._asked(job, None)
         if trouble:
             raise trouble

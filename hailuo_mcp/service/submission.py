@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.to_thread
 
 from hailuo_mcp.catalog.catalog import Catalog, Choice
 from hailuo_mcp.core.caller import Caller
@@ -158,8 +157,9 @@ class Submitter:
         return Prepared(gateway, spec, images, explain_choice(choice), explain_ignored(choice))
 
     async def _image(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
+        rules = replace(self._services.image_rules, formats=gateway.image_formats)
         if not given.startswith(LAST_FRAME):
-            return await read_image(name, given, replace(self._services.image_rules, formats=gateway.image_formats))
+            return await read_image(name, given, rules)
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
         source = self._gateways.get(ModelId.parse(wanted.model).gateway)
         origin = source.origin if source else ""
@@ -169,7 +169,7 @@ class Submitter:
                 f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
             )
         still = await last_frame(Path(job.video_path))
-        return await anyio.to_thread.run_sync(image_from_frame, name, still, f"last frame of {wanted}")
+        return await image_from_frame(name, still, f"last frame of {wanted}", rules)
 
     async def estimate(self, prepared: Prepared) -> Job:
         """The job that this call would be, not yet written anywhere."""

@@ -238,6 +238,8 @@ async def test_a_saved_clip_is_answered_with_its_path(settings: Settings, tmp_pa
                 "request_id": request_id,
                 "video_path": facts["video_path"],
                 "bytes": Path(facts["video_path"]).stat().st_size,
+                "total": Path(facts["video_path"]).stat().st_size,
+                "next_step": "Tell the user where the clip is.",
                 "media_type": "video/mp4",
             }
             assert Path(facts["video_path"]).is_relative_to(tmp_path / "clips")

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 Step = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
@@ -79,18 +79,22 @@ def redirects(location: str, status: int = 302) -> Step:
     return says(status, b"", f"location: {location}")
 
 
-def ranged(content: bytes, *, cut_after: int | None = None, etag: str = "") -> Step:
-    """A server of ranges, like those of any storage; with `cut_after` it sends no more bytes than that."""
+def ranged(content: bytes, *, cut_after: int | None = None, etag: str = '"v1"', headers: Sequence[str] = ()) -> Step:
+    """A server of ranges, like those of any storage: `If-Range` is compared with its ETag and its other headers. With
+    `cut_after` it sends no more bytes than that."""
 
     async def step(head: str, writer: asyncio.StreamWriter) -> None:
+        own = [*([f"etag: {etag}"] if etag else []), *headers]
         match = re.search(r"^range: bytes=(\d+)-\r$", head, re.IGNORECASE | re.MULTILINE)
+        condition = re.search(r"^if-range: (.*)\r$", head, re.IGNORECASE | re.MULTILINE)
+        if condition and not any(line.endswith(condition[1]) for line in own):
+            match = None
         start = int(match[1]) if match else 0
         part = content[start:]
-        headers = [f"etag: {etag}"] if etag else []
         if match:
-            headers.append(f"content-range: bytes {start}-{len(content) - 1}/{len(content)}")
+            own.append(f"content-range: bytes {start}-{len(content) - 1}/{len(content)}")
         sent = part if cut_after is None else part[:cut_after]
-        await says(206 if match else 200, sent, *headers, length=len(part))(head, writer)
+        await says(206 if match else 200, sent, *own, length=len(part))(head, writer)
 
     return step
 

@@ -48,10 +48,18 @@ def png(width: int = 400, height: int = 320, mode: str = "RGB", **options: Any) 
 
 
 def jpeg(width: int = 400, height: int = 320, *, orientation: int | None = None, mode: str = "RGB") -> bytes:
+    if orientation is None:
+        return encoded(picture(width, height, mode), "JPEG")
     exif = Image.Exif()
-    if orientation:
-        exif[ORIENTATION] = orientation
+    exif[ORIENTATION] = orientation
     return encoded(picture(width, height, mode), "JPEG", exif=exif)
+
+
+def with_profile(image: bytes, size: int) -> bytes:
+    """A JPEG with a color profile of this many bytes, which is broken, but is not what the picture is made of."""
+    body = b"ICC_PROFILE\x00" + bytes(65_000)
+    segment = b"\xff\xe2" + (len(body) + 2).to_bytes(2) + body
+    return image[:2] + segment * (size // 65_000 + 1) + image[2:]
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -23,6 +23,7 @@ from tests.media.samples import (
     png,
     rules_for,
     with_chunk,
+    with_profile,
 )
 from tests.support import listened_to, settings_for
 
@@ -89,12 +90,13 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     # 400 x 1000 as stored would be refused either way; this one only once it is turned upright.
     "tall-once-turned.jpg": (lambda: jpeg(1001, 400, orientation=6), ("400 x 1001", "0.4")),
     "over-20-mb.png": (
-        lambda: with_chunk(png(), b"juNk", bytes(BYTES_MAX)),
+        lambda: with_chunk(png(), b"sPLT", bytes(BYTES_MAX)),
         ("20.0 MB", "at most 20 MB", "HAILUO_MCP_FIX_IMAGES"),
     ),
-    "just-over-20-mb.jpg": (lambda: jpeg() + bytes(BYTES_MAX + 1 - len(jpeg())), ("20.0 MB", "at most 20 MB")),
-    "pixel-bomb.png": (lambda: claiming(12_000, 12_000), ("12000 x 12000", "100 million")),
-    "larger-pixel-bomb.png": (lambda: claiming(60_000, 60_000), ("more than 170 million", "100 million")),
+    "over-20-mb.jpg": (lambda: with_profile(jpeg(), BYTES_MAX), ("20.0 MB", "at most 20 MB")),
+    "pixel-bomb.png": (lambda: claiming(6_400, 6_400), ("6400 x 6400", "40 million", "8000 on each side")),
+    "long-side.png": (lambda: claiming(8_001, 4_000), ("8001 x 4000", "40 million", "8000 on each side")),
+    "larger-pixel-bomb.png": (lambda: claiming(60_000, 60_000), ("more than 170 million", "40 million")),
     "bomb-in-a-text.png": (
         lambda: with_chunk(png(), b"zTXt", b"Comment\x00\x00" + zlib.compress(bytes(64 * MB), 9)),
         ("broken or truncated PNG",),

@@ -5,6 +5,7 @@ import gzip
 import re
 from pathlib import Path
 
+import anyio
 import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
@@ -17,21 +18,26 @@ CLIP = clip(300_000)
 OTHER = clip(300_000, seed=7)
 QUICK = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001)
 OK = b"HTTP/1.1 200 OK\r\n"
+ETAG = 'etag: "v1"'
 
 
-async def _save(
-    directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9
-) -> tuple[bytes, FarEnd]:
-    store = ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=policy, max_bytes=max_bytes)
+def _store(directory: Path, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> ClipStore:
+    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=policy, max_bytes=max_bytes)
+
+
+async def _save(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK) -> tuple[bytes, FarEnd]:
     async with serving(*steps) as far_end:
-        path = await store.save(completed(far_end.url()))
+        path = await _store(directory, policy).save(completed(far_end.url()))
     assert [file.name for file in directory.iterdir()] == [path.name]
     return path.read_bytes(), far_end
 
 
 async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> HailuoError:
-    with pytest.raises(HailuoError) as failed:
-        await _save(directory, *steps, policy=policy, max_bytes=max_bytes)
+    store = _store(directory, policy, max_bytes)
+    async with serving(*steps) as far_end:
+        with pytest.raises(HailuoError) as failed:
+            await store.save(completed(far_end.url()))
+    store.close()
     assert not list(directory.iterdir())
     assert failed.value.problem.charged == "no"
     return failed.value
@@ -65,7 +71,7 @@ async def test_cuts_without_progress_end_in_an_error_and_leave_nothing_behind(tm
 
 
 async def test_a_server_that_ignores_ranges_is_read_from_the_beginning(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, says(200, CLIP[:90_000], length=len(CLIP)), says(200, CLIP))
+    content, far_end = await _save(tmp_path, says(200, CLIP[:90_000], ETAG, length=len(CLIP)), says(200, CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "90000-"]
 
@@ -102,29 +108,100 @@ async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_reque
 
 
 async def test_a_part_that_was_not_requested_is_completed(tmp_path: Path) -> None:
-    part = says(206, CLIP[:80_000], f"content-range: bytes 0-79999/{len(CLIP)}")
+    part = says(206, CLIP[:80_000], ETAG, f"content-range: bytes 0-79999/{len(CLIP)}")
     content, far_end = await _save(tmp_path, part, ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "80000-"]
 
 
 async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
-    content, far_end = await _save(
-        tmp_path, ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"'), ranged(OTHER, etag='"two"')
-    )
+    """Whether the server heeds `If-Range` or not."""
+    steps = ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"')
+    content, far_end = await _save(tmp_path, *steps)
+    assert content == OTHER
+    assert far_end.header("if-range") == ["", '"one"']
+    (tmp_path / "other").mkdir()
+    careless = says(206, OTHER[90_000:], 'etag: "two"', f"content-range: bytes 90000-{len(OTHER) - 1}/{len(OTHER)}")
+    content, far_end = await _save(tmp_path / "other", steps[0], careless, steps[1])
     assert content == OTHER
     assert far_end.header("if-range") == ["", '"one"', ""]
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_weak_etag_is_not_used(tmp_path: Path) -> None:
-    _, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000, etag='W/"one"'), ranged(CLIP))
-    assert far_end.header("if-range") == ["", ""]
+OLD, NEW, NOW = (f"Tue, 24 Nov 2026 10:{minute}:00 GMT" for minute in ("00", "30", "40"))
+
+
+async def test_without_an_etag_the_time_of_the_last_change_identifies_the_clip(tmp_path: Path) -> None:
+    one, two = [f"date: {NOW}", f"last-modified: {OLD}"], [f"date: {NOW}", f"last-modified: {NEW}"]
+    first = ranged(CLIP, cut_after=90_000, etag='W/"weak"', headers=one)
+    content, far_end = await _save(tmp_path, first, ranged(CLIP, etag="", headers=one))
+    assert content == CLIP
+    assert (far_end.ranges, far_end.header("if-range")) == (["", "90000-"], ["", OLD])
+    (tmp_path / "other").mkdir()
+    content, _ = await _save(tmp_path / "other", first, ranged(OTHER, etag="", headers=two))
+    assert content == OTHER
+
+
+@pytest.mark.parametrize(
+    ("etag", "headers"),
+    [
+        ("", []),
+        ('W/"one"', []),
+        ("", [f"last-modified: {OLD}"]),
+        ("", [f"date: {OLD}", f"last-modified: {OLD}"]),
+        ("", [f"date: {NOW}", "last-modified: yesterday"]),
+    ],
+)
+async def test_what_nothing_identifies_is_requested_from_the_beginning(
+    etag: str, headers: list[str], tmp_path: Path
+) -> None:
+    cut = ranged(CLIP, cut_after=90_000, etag=etag, headers=headers)
+    content, far_end = await _save(tmp_path, cut, ranged(OTHER, etag="", headers=headers))
+    assert content == OTHER
+    assert far_end.ranges == far_end.header("if-range") == ["", ""]
+
+
+async def test_beginning_again_and_again_without_getting_further_is_given_up(tmp_path: Path) -> None:
+    with anyio.fail_after(10):
+        assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000, etag="")), NetworkError)
+
+
+async def test_an_interrupted_download_is_resumed_by_the_next_call(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(CLIP)) as far_end:
+        job = completed(far_end.url())
+        with pytest.raises(NetworkError, match="after 100000 bytes"):
+            await store.save(job)
+        progress = store.progress(job.id)
+        assert progress
+        assert (progress.received, progress.total) == (100_000, len(CLIP))
+        assert (await store.save(job)).read_bytes() == CLIP
+        assert far_end.ranges == ["", *["100000-"] * 4]
+    assert store.progress(job.id) is None
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("change", ["link", "file"])
+async def test_an_interrupted_download_of_another_link_or_without_its_file_is_not_resumed(
+    change: str, tmp_path: Path
+) -> None:
+    store = _store(tmp_path)
+    async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(OTHER)) as far_end:
+        job = completed(far_end.url())
+        with pytest.raises(NetworkError):
+            await store.save(job)
+        if change == "link":
+            job = job.model_copy(update={"video_url": far_end.url("/fresh.mp4")})
+        else:
+            next(tmp_path.iterdir()).unlink()
+        assert (await store.save(job)).read_bytes() == OTHER
+        assert far_end.ranges[-1] == ""
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 async def test_nothing_left_to_ask_for_is_the_end(tmp_path: Path) -> None:
-    unframed = raw(OK + b"\r\n" + CLIP[:-10])
-    rest = says(206, CLIP[-10:], f"content-range: bytes {len(CLIP) - 10}-{len(CLIP) - 1}/{len(CLIP) + 5}")
+    unframed = raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:-10])
+    rest = says(206, CLIP[-10:], ETAG, f"content-range: bytes {len(CLIP) - 10}-{len(CLIP) - 1}/{len(CLIP) + 5}")
     content, _ = await _save(tmp_path, unframed, rest, says(416, b"", f"content-range: bytes */{len(CLIP)}"))
     assert content == CLIP
 
@@ -136,7 +213,7 @@ async def test_a_range_refused_otherwise_starts_again(tmp_path: Path) -> None:
 
 
 async def test_without_a_length_the_clips_own_boxes_show_whether_it_is_complete(tmp_path: Path) -> None:
-    content, far_end = await _save(tmp_path, raw(OK + b"\r\n" + CLIP[:200_000]), ranged(CLIP))
+    content, far_end = await _save(tmp_path, raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:200_000]), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "200000-"]
     (tmp_path / "other").mkdir()
@@ -184,7 +261,9 @@ async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, t
 
 
 async def test_a_clip_of_exactly_the_limit_is_accepted(tmp_path: Path) -> None:
-    assert (await _save(tmp_path, ranged(CLIP), max_bytes=len(CLIP)))[0] == CLIP
+    async with serving(ranged(CLIP)) as far_end:
+        path = await _store(tmp_path, max_bytes=len(CLIP)).save(completed(far_end.url()))
+    assert path.read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("step", [drips, hangs])

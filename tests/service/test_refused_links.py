@@ -1,8 +1,7 @@
 """Links of completed jobs that fail: refused on the way, replaced by the gateway, or gone for good. The clip's host is
 a real server on loopback."""
 
-from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,34 +11,14 @@ import pytest
 from hailuo_mcp.core.errors import Expired, HailuoError, NetworkError
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.session import Session
-from tests.media.far_end import FarEnd, Step, ranged, serving
+from tests.media.far_end import Step, ranged
 from tests.media.far_end import says as answers
-from tests.media.samples import clip
-from tests.support import KEYS, Answerer, Turns, Wire, age, arguments_for, says, segmind, settings_for, wired
+from tests.service.clip_hosts import CLIP, completed, finished
+from tests.support import Turns, age, says, segmind
 
-CLIP = clip()
 HOUR_AND_A_BIT = timedelta(minutes=61)
 GONE = says(404, {"error": "Request r-1 not found"})
 DOWN = says(503, {"error": "busy"})
-
-
-def completed(link: str) -> Answerer:
-    return says(200, {"status": "COMPLETED", "output": link})
-
-
-@asynccontextmanager
-async def finished(directory: Path, *steps: Step) -> AsyncGenerator[tuple[Session, Job, Wire, FarEnd]]:
-    """A completed job, whose clip's host answers with these steps."""
-    async with serving(*steps) as far_end:
-        settings = settings_for(
-            directory, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0", SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}"
-        )
-        opened, wire = wired(settings, segmind(status=completed(far_end.url())))
-        async with opened as session:
-            job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
-            job = await session.status(job.request_id)
-            assert job.video_url == far_end.url()
-            yield session, job, wire, far_end
 
 
 async def failure(session: Session, job: Job) -> HailuoError:

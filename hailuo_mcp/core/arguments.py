@@ -13,7 +13,7 @@ from hailuo_mcp.core.text import repr_name, repr_short
 REQUIRED = frozenset({"prompt"})
 """What every model requires: an empty value of it is wrong, not absent."""
 NEUTRAL = (False, "auto", "standard")
-DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True}
+DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True, "aspect_ratio": "adaptive"}
 """The defaults that the description of a parameter states. A caller that fills in every argument sends them to models
 without the parameter as well."""
 GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new"})
@@ -24,7 +24,7 @@ _ALIASES: Mapping[str, str] = {
     "first_frame_image": "image image_url image_urls images image_path image_file image_base64 image_input input_image "
     "input_image_url input_images start_image start_image_url image_start start_frame start_frame_image "
     "start_frame_url first_frame first_frame_url first_frame_image_url first_image first_image_url init_image "
-    "initial_image source_image reference_image prompt_image keyframe head_image img img_url picture picture_url photo "
+    "initial_image source_image prompt_image keyframe head_image img img_url picture picture_url photo "
     "photo_url frame file file_path",
     "last_frame_image": "end_image end_image_url image_end end_frame end_frame_image end_frame_url tail_image "
     "tail_image_url image_tail last_image last_image_url last_frame last_frame_url last_frame_image_url final_image "
@@ -34,6 +34,10 @@ _ALIASES: Mapping[str, str] = {
     "resolution": "size video_resolution video_size output_resolution definition",
     "mode": "tier quality quality_tier",
     "aspect_ratio": "ratio aspect",
+    "reference_images": "reference_image reference_image_url reference_image_urls ref_image ref_images",
+    "reference_videos": "reference_video reference_video_url reference_video_urls video video_url",
+    "reference_audios": "reference_audio reference_audio_url reference_audio_urls audio audio_url",
+    "subject_reference": "subject_image subject_image_url character_image character_reference",
     "prompt_optimizer": "enhance_prompt prompt_enhancer optimize_prompt prompt_upsampling prompt_extend",
     "routing": "provider route",
     "callback_url": "webhook webhook_url callback notify_url",

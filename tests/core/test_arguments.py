@@ -54,6 +54,8 @@ def test_a_boolean_is_read_in_any_letter_case(word: str, value: bool) -> None:
         ("mode", "Standard", True),
         ("mode", "pro", False),
         ("routing", "auto", True),
+        ("aspect_ratio", "Adaptive", True),
+        ("aspect_ratio", "16:9", False),
         ("resolution", "768p", False),
         ("last_frame_image", PICTURE, False),
         ("watermark", False, False),
@@ -71,6 +73,9 @@ def test_a_neutral_value_asks_for_nothing(name: str, value: object, neutral: boo
         ("seconds length durations Duration duration_seconds", "duration"),
         ("model_id modelId id", "model"),
         ("promt text", "prompt"),
+        ("reference_image ref_images referenceImages", "reference_images"),
+        ("video_url", "reference_videos"),
+        ("subject_image", "subject_reference"),
         ("resolutions size", "resolution"),
     ],
 )

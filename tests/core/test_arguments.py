@@ -117,6 +117,12 @@ def test_the_value_under_another_name_is_checked_as_what_is_meant() -> None:
     assert "instead of seconds, pass it as duration" in problem.hint
 
 
+def test_many_unknown_names_are_counted_and_a_few_repeated() -> None:
+    names = check_names({f"argument_{number}": 1 for number in range(100_000)}, CANONICAL, "no model takes")
+    assert len(names.problems) == 6
+    assert names.problems[-1][0] == "99995 more arguments are not known"
+
+
 def test_the_value_of_a_secret_under_an_unknown_name_is_not_repeated() -> None:
     ((message, _),) = check_names({"api_key": "sk-1"}, CANONICAL, "no model takes").problems
     assert message == "no model takes api_key (not shown)"

@@ -79,7 +79,10 @@ class Catalog:
         if found := models_named(name, self.known, self.usable):
             return found
         if known := models_named(name, self.known, self.known):
-            raise UnknownModel(f"{known[0].id} is not enabled here.", self._how_to_enable(known[0]))
+            name = ModelId.parse(known[0].id).name
+            same = " or ".join(model.id for model in self.usable if ModelId.parse(model.id).name == name)
+            hint = self._how_to_enable(known[0]) + (f" Did you mean {same}?" if same else "")
+            raise UnknownModel(f"{known[0].id} is not enabled here.", hint)
         close = " or ".join(similar(name, self.usable))
         hint = f"Usable models: {self._usable_ids()}."
         raise UnknownModel(f"There is no model {repr_short(name)}.", f"Did you mean {close}? {hint}" if close else hint)

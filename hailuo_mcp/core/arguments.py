@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, cast
 
 from hailuo_mcp.core.errors import InvalidInput
@@ -13,18 +14,21 @@ from hailuo_mcp.core.text import repr_name, repr_short
 REQUIRED = frozenset({"prompt"})
 """What every model requires: an empty value of it is wrong, not absent."""
 NEUTRAL = (False, "auto", "standard")
-DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True}
+DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True, "aspect_ratio": "adaptive"}
 """The defaults that the description of a parameter states. A caller that fills in every argument sends them to models
 without the parameter as well."""
 GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new", "max_cost_usd"})
 """What generate_video takes, for one model or another."""
+
+UNKNOWN_NAMES_MAX = 5
+"""How many unknown arguments a refusal repeats."""
 
 _ALIASES: Mapping[str, str] = {
     "prompt": "text description text_prompt prompt_text input query message",
     "first_frame_image": "image image_url image_urls images image_path image_file image_base64 image_input input_image "
     "input_image_url input_images start_image start_image_url image_start start_frame start_frame_image "
     "start_frame_url first_frame first_frame_url first_frame_image_url first_image first_image_url init_image "
-    "initial_image source_image reference_image prompt_image keyframe head_image img img_url picture picture_url photo "
+    "initial_image source_image prompt_image keyframe head_image img img_url picture picture_url photo "
     "photo_url frame file file_path",
     "last_frame_image": "end_image end_image_url image_end end_frame end_frame_image end_frame_url tail_image "
     "tail_image_url image_tail last_image last_image_url last_frame last_frame_url last_frame_image_url final_image "
@@ -34,6 +38,10 @@ _ALIASES: Mapping[str, str] = {
     "resolution": "size video_resolution video_size output_resolution definition",
     "mode": "tier quality quality_tier",
     "aspect_ratio": "ratio aspect",
+    "reference_images": "reference_image reference_image_url reference_image_urls ref_image ref_images",
+    "reference_videos": "reference_video reference_video_url reference_video_urls video video_url",
+    "reference_audios": "reference_audio reference_audio_url reference_audio_urls audio audio_url",
+    "subject_reference": "subject_image subject_image_url character_image character_reference",
     "prompt_optimizer": "enhance_prompt prompt_enhancer optimize_prompt prompt_upsampling prompt_extend",
     "routing": "provider route",
     "callback_url": "webhook webhook_url callback notify_url",
@@ -92,11 +100,10 @@ def check_names(
 ) -> Names:
     """Sort out the arguments that are not accepted. `refusal` is the beginning of the sentence about one; `elsewhere`
     are names that may be meant and are accepted by another model."""
-    names = Names({}, [])
-    for name, value in arguments.items():
-        if name in accepted:
-            names.known[name] = value
-            continue
+    names = Names({name: value for name, value in arguments.items() if name in accepted}, [])
+    unknown = [name for name in arguments if name not in accepted]
+    for name in unknown[:UNKNOWN_NAMES_MAX]:
+        value = arguments[name]
         shown = "not shown" if _SECRET_NAME.search(name) else f"given: {repr_short(value)}"
         meant = intended(name, {*accepted, *elsewhere})
         guess = f"; did you mean {meant}?" if meant else ""
@@ -104,6 +111,8 @@ def check_names(
         names.problems.append((problem, _instead(name, value, meant, arguments)))
         if meant and meant in accepted and meant not in arguments:
             names.known[meant] = value
+    if (more := len(unknown) - UNKNOWN_NAMES_MAX) > 0:
+        names.problems.append((f"{more} more arguments are not known", ""))
     return names
 
 
@@ -112,10 +121,15 @@ def intended(name: str, accepted: Collection[str]) -> str | None:
     if name in CANONICAL:
         return None
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:80]).lower().replace("-", "_").replace(" ", "_")
-    if plain in accepted:
-        return plain
-    alias = next((target for target in _ALIASES if target in accepted and (plain, target) in _MEANS), None)
-    return alias or next(iter(get_close_matches(plain, sorted(accepted), 1, 0.8)), None)
+    return _nearest(plain, frozenset(accepted))
+
+
+@lru_cache(maxsize=256)  # a call without a model is checked against each of them
+def _nearest(name: str, accepted: frozenset[str]) -> str | None:
+    if name in accepted:
+        return name
+    alias = next((target for target in _ALIASES if target in accepted and (name, target) in _MEANS), None)
+    return alias or next(iter(get_close_matches(name, sorted(accepted), 1, 0.8)), None)
 
 
 def refuse(problems: Collection[tuple[str, str]]) -> InvalidInput:
@@ -148,10 +162,11 @@ def is_image(name: str, value: object) -> bool:
     """Whether the value of an unknown argument is probably an image."""
     if isinstance(value, dict):
         value = list(cast("dict[str, object]", value).values())
-    if isinstance(value, list):
-        return any(is_image(name, each) for each in cast("list[object]", value)[:10])
-    if not isinstance(value, str):
-        return False
-    head = value.strip()[:2048]
+    texts = cast("list[object]", value)[:10] if isinstance(value, list) else [value]
+    return any(_is_image_text(name, text) for text in texts if isinstance(text, str))
+
+
+def _is_image_text(name: str, text: str) -> bool:
+    head = text.strip()[:2048]
     long_enough = len(head) >= _MEDIA_VALUE_MIN or "/" in head or "\\" in head
     return _IMAGE_VALUE.match(head) is not None or (_IMAGE_WORD.search(name) is not None and long_enough)

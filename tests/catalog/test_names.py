@@ -70,8 +70,9 @@ def test_a_name_that_means_no_model_for_certain_is_answered_with_the_nearest(ask
 
 
 def test_a_gateway_that_is_named_is_not_replaced_by_another() -> None:
-    with pytest.raises(UnknownModel, match=r"segmind/hailuo-2\.3-fast is not enabled here"):
+    with pytest.raises(UnknownModel, match=r"segmind/hailuo-2\.3-fast is not enabled here") as refused:
         catalog_for(APIXO_API_KEY="k").parse("segmind/hailuo-2.3-fast", SEEN)
+    assert "Did you mean apixo/hailuo-2.3-fast?" in refused.value.problem.hint
 
 
 def test_a_model_that_no_usable_gateway_has_is_named_with_its_key() -> None:

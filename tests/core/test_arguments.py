@@ -54,6 +54,8 @@ def test_a_boolean_is_read_in_any_letter_case(word: str, value: bool) -> None:
         ("mode", "Standard", True),
         ("mode", "pro", False),
         ("routing", "auto", True),
+        ("aspect_ratio", "Adaptive", True),
+        ("aspect_ratio", "16:9", False),
         ("resolution", "768p", False),
         ("last_frame_image", PICTURE, False),
         ("watermark", False, False),
@@ -71,6 +73,9 @@ def test_a_neutral_value_asks_for_nothing(name: str, value: object, neutral: boo
         ("seconds length durations Duration duration_seconds", "duration"),
         ("model_id modelId id", "model"),
         ("promt text", "prompt"),
+        ("reference_image ref_images referenceImages", "reference_images"),
+        ("video_url", "reference_videos"),
+        ("subject_image", "subject_reference"),
         ("resolutions size", "resolution"),
     ],
 )
@@ -110,6 +115,12 @@ def test_the_value_under_another_name_is_checked_as_what_is_meant() -> None:
     assert "duration must be 6 or 10, got 7" in problem.message
     assert "pass it as first_frame_image" in problem.hint
     assert "instead of seconds, pass it as duration" in problem.hint
+
+
+def test_many_unknown_names_are_counted_and_a_few_repeated() -> None:
+    names = check_names({f"argument_{number}": 1 for number in range(100_000)}, CANONICAL, "no model takes")
+    assert len(names.problems) == 6
+    assert names.problems[-1][0] == "99995 more arguments are not known"
 
 
 def test_the_value_of_a_secret_under_an_unknown_name_is_not_repeated() -> None:

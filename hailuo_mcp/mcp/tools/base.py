@@ -23,8 +23,6 @@ from hailuo_mcp.service.session import Session
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Reports the progress of a call: seconds so far, the expected total or None, and a few words."""
-UNKNOWN_NAMES_MAX = 5
-"""How many unknown arguments a refusal repeats."""
 DIGITS_MAX = 20
 """A number sent as a string is no longer than this: Python refuses to read very long ones."""
 
@@ -105,7 +103,7 @@ class Arguments(BaseModel):
             names = check_names(arguments, cls.model_fields, "There is no argument")
             missing = [name for name in required if name not in names.known]
             if names.problems:
-                raise cls._unknown(names.problems[:UNKNOWN_NAMES_MAX], missing)
+                raise cls._unknown(names.problems, missing)
         try:
             return cls.model_validate(arguments)
         except ValidationError as error:

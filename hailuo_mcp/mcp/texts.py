@@ -77,6 +77,10 @@ def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
-def download_text(view: Download) -> str:
+def saved_text(view: Download) -> str:
     where = f"Saved at {view.video_path}" if view.video_path else f"Saved; video_url: {view.video_url}"
-    return f"{where} ({view.bytes / 1e6:.1f} MB).\nrequest_id: {view.request_id}"
+    return f"{where} ({view.bytes / 1e6:.1f} MB)."
+
+
+def download_text(view: Download) -> str:
+    return f"{saved_text(view)}\nrequest_id: {view.request_id}"

@@ -11,13 +11,6 @@ from hailuo_mcp.core.errors import InvalidImage
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-POSTER_WIDTH = 320
-
-
-async def poster(path: Path) -> bytes | None:
-    """A small PNG from the middle of the clip; None without the extra, or if the clip cannot be read."""
-    return await anyio.to_thread.run_sync(_poster, path)
-
 
 async def last_frame(path: Path) -> bytes:
     """The clip's last frame as a PNG in full size.
@@ -28,27 +21,18 @@ async def last_frame(path: Path) -> bytes:
     return await anyio.to_thread.run_sync(_last_frame, path)
 
 
-def _poster(path: Path) -> bytes | None:
-    try:
-        image = _frame(path, at=0.5)
-        image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
-        return _png(image)
-    except Exception:  # PyAV raises many kinds for broken files, and a poster is only decoration
-        return None
-
-
 def _last_frame(path: Path) -> bytes:
     try:
-        return _png(_frame(path, at=1.0))
+        return _png(frame_at(path, at=1.0))
     except ImportError:
         raise InvalidImage(
             "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
         ) from None
-    except Exception:  # as above
+    except Exception:  # PyAV raises many kinds for broken files
         raise InvalidImage(f"The clip {path.name} cannot be read.", "Call download_video again.") from None
 
 
-def _frame(path: Path, *, at: float) -> "Image":
+def frame_at(path: Path, *, at: float) -> "Image":
     """The frame at this fraction of the clip; decoding starts at the key frame before it. 1: the very last."""
     import av  # optional, and slow to import
 

@@ -1,13 +1,15 @@
 """The text of a result suffices by itself, and a result is nothing but text: frameworks pass on nothing else safely."""
 
+import base64
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, ImageContent, TextContent
 
 from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import Job, State
@@ -81,6 +83,33 @@ async def test_a_saved_clips_text_has_its_path(tmp_path: Path) -> None:
     for text in (text_of(result), text_of(saved)):
         assert str(facts_of(result)["video_path"]) in text
         assert f"request_id: {request_id}" in text
+
+
+async def test_a_preview_is_an_image_beside_the_text_and_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
+        await _call(session, "get_status", request_id=request_id, wait_seconds=20)
+        result = await _call(session, "download_video", request_id=request_id, preview="true")
+    text, image = result.content
+    assert isinstance(text, TextContent)
+    assert isinstance(image, ImageContent)
+    assert (image.mime_type, base64.b64decode(image.data)[:3]) == ("image/jpeg", b"\xff\xd8\xff")
+
+
+async def test_without_the_media_extra_a_preview_says_how_to_get_it_and_the_clip_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
+        done = await _call(session, "get_status", request_id=request_id, wait_seconds=20)
+        monkeypatch.setitem(sys.modules, "av", None)
+        result = await _call(session, "download_video", request_id=request_id, preview=True)
+    assert result.is_error
+    text = text_of(result)
+    assert f"Saved at {facts_of(done)['video_path']}" in text
+    assert "pip install 'hailuo-mcp[media]'" in text
 
 
 async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.frames import POSTER_WIDTH, last_frame, poster
+from hailuo_mcp.media.frames import last_frame
 from tests.media.samples import clip, opened
 
 FRAMES = 40
@@ -62,15 +62,8 @@ async def test_the_last_frame_is_found_where_the_clip_is_longer_than_it_says(fil
     assert _shade(await last_frame(tmp_path / "film.mp4")) > 250
 
 
-async def test_a_poster_is_small_and_from_the_middle(film: Path) -> None:
-    still = await poster(film)
-    assert still is not None
-    assert opened(still).size == (POSTER_WIDTH, POSTER_WIDTH * 3 // 4)
-    assert 90 < _shade(still) < 165
-
-
 @pytest.mark.parametrize("name", ["cut", "not-a-clip", "text", "empty", "missing", "directory", "playlist", "sound"])
-async def test_a_clip_that_cannot_be_read_has_no_poster_and_a_clear_error(
+async def test_a_clip_that_cannot_be_read_has_no_frames_and_a_clear_error(
     name: str, film: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / f"{name}.mp4"
@@ -89,20 +82,18 @@ async def test_a_clip_that_cannot_be_read_has_no_poster_and_a_clear_error(
             container.mux(stream.encode())
     elif name in contents:
         path.write_bytes(contents[name])
-    assert await poster(path) is None
     with pytest.raises(InvalidImage, match=f"{name}.mp4 cannot be read"):
         await last_frame(path)
 
 
-def test_without_the_media_extra_there_is_no_poster_and_the_error_says_how_to_install_it(film: Path) -> None:
+def test_without_the_media_extra_the_error_says_how_to_install_it(film: Path) -> None:
     code = """
 import sys, anyio
 from pathlib import Path
 sys.modules["av"] = None
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.frames import last_frame, poster
+from hailuo_mcp.media.frames import last_frame
 async def main():
-    print(await poster(Path(sys.argv[1])))
     try:
         await last_frame(Path(sys.argv[1]))
     except InvalidImage as error:
@@ -111,6 +102,5 @@ anyio.run(main)
 """
     ran = subprocess.run([sys.executable, "-c", code, str(film)], capture_output=True, text=True, timeout=30)
     assert ran.stdout.splitlines() == [
-        "None",
         "Taking a clip's last frame needs the media extra. Install it: pip install 'hailuo-mcp[media]'.",
     ]

@@ -1,9 +1,15 @@
 """download_video: save a completed job's clip."""
 
-from mcp_types import CallToolResult
+from base64 import b64encode
+from typing import Annotated
 
+from mcp_types import CallToolResult, ImageContent
+from pydantic import Field
+
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.parameters import Flag
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.tools.base import Arguments, Call, RequestIdText, Tool, answer
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, RequestIdText, Tool, answer
 
 ANSWER_SECONDS = 25.0
 """How long a call waits for the clip: some hosts end calls after 30 s. A larger clip is saved meanwhile."""
@@ -11,6 +17,11 @@ ANSWER_SECONDS = 25.0
 
 class DownloadVideo(Arguments):
     request_id: RequestIdText
+    preview: Annotated[
+        Flag,
+        Field(description="Also return four frames as one image."),
+        Hint("Pass preview as true or false, or leave it out."),
+    ] = False
 
 
 async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult:
@@ -23,7 +34,19 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
         unfinished = views.unfinished_download(download)
         return answer(unfinished, views.unfinished_download_text(unfinished), exclude_none=True)
     view = await views.download(call.session.public_view(job), path)
-    return answer(view, texts.download_text(view), exclude_none=True)
+    result = answer(view, texts.download_text(view), exclude_none=True)
+    if arguments.preview:
+        # Only when it is asked for: many frameworks fail on an image, or send it to a model that sees none.
+        from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet  # start-up time
+
+        try:
+            sheet = await contact_sheet(path)
+        except HailuoError as error:
+            message = f"{texts.saved_text(view)} {error.problem.message}"
+            error.problem = error.problem.model_copy(update={"message": message})
+            raise
+        result.content.append(ImageContent(type="image", data=b64encode(sheet).decode(), mime_type=MEDIA_TYPE))
+    return result
 
 
 TOOL = Tool(

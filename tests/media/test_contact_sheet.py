@@ -1,0 +1,57 @@
+"""The contact sheet: four frames of a clip, small enough for a conversation."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# PyAV leaves parts of its types open.
+
+import io
+import random
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.errors import NotReady
+from hailuo_mcp.media.contact_sheet import BYTES_MAX, WIDTH_MAX, contact_sheet
+from tests.media.test_frames import opened
+
+SHADES = (20, 90, 160, 230)
+
+
+def _write(path: Path, frames: list[Image.Image]) -> Path:
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode())
+    return path
+
+
+def _plain(size: tuple[int, int]) -> list[Image.Image]:
+    return [Image.new("L", size, shade).convert("RGB") for shade in SHADES for _ in range(12)]
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (720, 1280), (64, 48)])
+async def test_it_shows_the_clip_from_its_first_frame_to_its_last(size: tuple[int, int], tmp_path: Path) -> None:
+    sheet = opened(await contact_sheet(_write(tmp_path / "clip.mp4", _plain(size))))
+    assert sheet.format == "JPEG"
+    assert max(sheet.size) <= WIDTH_MAX
+    width, height = sheet.size
+    places = [(width * x // 4, height * y // 4) for y in (1, 3) for x in (1, 3)]
+    shades = [sheet.convert("L").getpixel(place) for place in places]
+    assert shades == pytest.approx(SHADES, abs=12)
+
+
+async def test_noise_still_fits(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    noise = [Image.frombytes("RGB", (1280, 720), rng.randbytes(1280 * 720 * 3)) for _ in range(4)]
+    sheet = await contact_sheet(_write(tmp_path / "noise.mp4", noise))
+    assert len(sheet) <= BYTES_MAX
+    assert Image.open(io.BytesIO(sheet)).size[0] <= WIDTH_MAX
+
+
+async def test_a_clip_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "cut.mp4").write_bytes(b"nothing that moves")
+    with pytest.raises(NotReady, match=r"cut.mp4 cannot be read"):
+        await contact_sheet(tmp_path / "cut.mp4")

@@ -48,7 +48,7 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 @click.option("--model", metavar="MODEL", help="Default: the cheapest that accepts the arguments.")
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
-@click.option("--force-new", is_flag=True, help="Submit even if an identical job was submitted moments ago.")
+@click.option("--force-new", is_flag=True, help="Submit even if an identical job is under way or ended moments ago.")
 @click.option("--max-cost-usd", type=click.FloatRange(0), help="Refuse a price above this, or unknown.")
 @click.option("--yes", is_flag=True, help="Submit without asking, where HAILUO_MCP_CONFIRM_ABOVE_USD asks.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")

@@ -71,7 +71,7 @@ class Settings(BaseModel):
     callback_hosts: Names = ()
     """Comma-separated hosts that `callback_url` may name, `*` for any; unset: none."""
     duplicate_window_seconds: float = Field(600, ge=0)
-    """An identical job submitted this recently is returned instead of a new one; `0` turns the guard off."""
+    """An identical job that ended this recently, or has not ended, is returned instead of a new one; `0`: never."""
     max_jobs_per_day: int | None = Field(None, ge=0)
     """At most this many jobs a day (UTC); unset: no limit."""
     max_usd_per_day: float | None = Field(None, ge=0)

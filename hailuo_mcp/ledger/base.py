@@ -67,13 +67,15 @@ class SubmitPolicy:
         return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
 
     def _is_duplicate_of(self, earlier: Job, job: Job) -> bool:
-        """A failed, expired, cancelled or uncharged job has no duplicates; an unconfirmed one does until it is
-        resolved, however old it is."""
-        if self.force_new or not self.duplicate_window or earlier.not_charged:
+        """A job that has not ended has duplicates however old it is, a completed one for some time after its end, and
+        one that ended in any other way or was not charged has none."""
+        if self.force_new or not self.duplicate_window or earlier.not_charged or earlier.state.ended_without_clip:
             return False
-        if earlier.state.ended_without_clip:
-            return False
-        return earlier.state is State.UNCONFIRMED or job.created_at - earlier.created_at <= self.duplicate_window
+        if not earlier.state.is_terminal:
+            return True
+        since_end = job.created_at - (earlier.ended_at or earlier.created_at)
+        # Clocks differ a little; an end further in the future was written before the clock was set back.
+        return -DELAY_MAX <= since_end <= self.duplicate_window
 
 
 @dataclass(frozen=True, slots=True)

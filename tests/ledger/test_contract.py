@@ -49,15 +49,24 @@ async def test_an_unknown_key_is_no_job(ledger: Ledger) -> None:
     assert await ledger.get("nothing") is None
 
 
-async def test_an_identical_job_within_the_window_stands_for_the_new_one(ledger: Ledger) -> None:
-    first = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
-    assert await create(ledger, a_job(created_at=NOON + WINDOW)) == first
+@pytest.mark.parametrize("state", [State.UNCONFIRMED, State.QUEUED, State.PROCESSING])
+async def test_an_identical_job_that_has_not_ended_stands_for_the_new_one_however_old_it_is(
+    ledger: Ledger, state: State
+) -> None:
+    first = await create(ledger, a_job(remote_id="r", state=state))
+    assert await create(ledger, a_job(created_at=NOON + timedelta(days=90))) == first
+    again = a_job(created_at=NOON + MINUTE)
+    assert await create(ledger, again, SubmitPolicy(FREE, WINDOW, force_new=True)) == again
 
 
-async def test_an_identical_job_after_the_window_is_a_new_one(ledger: Ledger) -> None:
-    await create(ledger, a_job(remote_id="r", state=State.QUEUED))
-    later = a_job(created_at=NOON + WINDOW + timedelta(seconds=1))
-    assert await create(ledger, later) == later
+async def test_a_completed_job_stands_for_the_new_one_for_a_while_after_its_end(ledger: Ledger) -> None:
+    end = NOON + timedelta(hours=3)
+    first = await create(ledger, a_job(remote_id="r", state=State.COMPLETED, ended_at=end))
+    assert await create(ledger, a_job(created_at=end - SECOND)) == first  # by the clock of another server
+    assert await create(ledger, a_job(created_at=end + WINDOW)) == first
+    for moment in (end - timedelta(hours=1), end + WINDOW + SECOND):
+        later = a_job(created_at=moment, state=State.FAILED, error=a_problem("no"))
+        assert await create(ledger, later) == later
 
 
 async def test_force_new_and_a_window_of_zero_turn_the_guard_off(ledger: Ledger) -> None:

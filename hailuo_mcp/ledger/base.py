@@ -62,14 +62,20 @@ class SubmitPolicy:
     """Zero turns duplicate detection off."""
     force_new: bool = False
 
+    @property
+    def looks_for_duplicates(self) -> bool:
+        return bool(self.duplicate_window) and not self.force_new
+
     def find_duplicate(self, job: Job, candidates: Iterable[Job]) -> Job | None:
         """The first of the candidates, all with the fingerprint of `job`, to return instead of creating `job`."""
+        if not self.looks_for_duplicates:
+            return None
         return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
 
     def _is_duplicate_of(self, earlier: Job, job: Job) -> bool:
         """A job that has not ended has duplicates however old it is, a completed one for some time after its end, and
         one that ended in any other way or was not charged has none."""
-        if self.force_new or not self.duplicate_window or earlier.not_charged or earlier.state.ended_without_clip:
+        if earlier.not_charged or earlier.state.ended_without_clip:
             return False
         if not earlier.state.is_terminal:
             return True
@@ -122,7 +128,7 @@ class Ledger(ABC):
             first_poll_at: when the job is first due for `lease`; a job that `uses_caller_key` is never due.
 
         Raises:
-            BudgetExceeded: nothing was written.
+            BudgetExceeded, or InternalError for an identical job that cannot be read: nothing was written.
         """
 
     @abstractmethod

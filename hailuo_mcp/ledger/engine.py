@@ -1,14 +1,20 @@
 """What the engines share: how a job becomes a row, and what happens around their transactions."""
 
+import logging
 import secrets
 from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from statistics import median
 
+from pydantic import ValidationError
+
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger.base import Entered, Ledger, SubmitPolicy
+
+log = logging.getLogger(__name__)
 
 SECRET_BYTES = 32
 MIN_SAMPLES, SAMPLES = 3, 20
@@ -33,9 +39,20 @@ def column_values(job: Job, created_at: float | datetime) -> tuple[object, ...]:
 
 
 @lru_cache(maxsize=256)
-def parse_job(document: str) -> Job:
+def _parse_job(document: str) -> Job:
     """Cached, because a poll reads the same version of a job several times. Jobs are frozen, so they can be shared."""
     return Job.model_validate_json(document)
+
+
+def parse_job(key: str, document: str) -> Job:
+    """Raises InternalError for a row that a later version wrote, or that is damaged."""
+    try:
+        return _parse_job(document)
+    except ValidationError:
+        raise InternalError(
+            f"The job {key} in the ledger cannot be read by this version of hailuo-mcp.",
+            "Update hailuo-mcp if a later version uses the same ledger; other jobs are not affected.",
+        ) from None
 
 
 class Engine(Ledger):
@@ -44,6 +61,7 @@ class Engine(Ledger):
     def __init__(self) -> None:
         super().__init__()
         self._secret: bytes | None = None
+        self._unreadable: set[str] = set()
 
     async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
         return self._notify_if_created(await self._create_if_absent(job, policy, first_poll_at))
@@ -73,6 +91,18 @@ class Engine(Ledger):
     @abstractmethod
     async def _stored_secret(self, candidate: bytes) -> bytes:
         """Store the candidate unless a secret is stored, and return the stored one."""
+
+    def _readable(self, rows: Iterable[Sequence[str]]) -> tuple[Job, ...]:
+        """The jobs in these rows of key and document. One that cannot be read is left out, with one warning."""
+        jobs: list[Job] = []
+        for key, document in rows:
+            try:
+                jobs.append(parse_job(key, document))
+            except InternalError as error:
+                if key not in self._unreadable:
+                    self._unreadable.add(key)
+                    log.warning("%s It is skipped.", error.problem.message)
+        return tuple(jobs)
 
     def _notify_if_created(self, entered: Entered) -> Entered:
         if entered.created:

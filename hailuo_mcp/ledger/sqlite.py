@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,11 +63,11 @@ class SqliteLedger(Engine):
             if known := _get(db, job.id):
                 return Entered(known, created=False)
             rows = db.execute(
-                "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
+                "SELECT key, document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
                 " ORDER BY created_at DESC",
                 (job.fingerprint, job.origin, job.tenant),
             )
-            if duplicate := policy.find_duplicate(job, (parse_job(document) for (document,) in rows)):
+            if duplicate := policy.find_duplicate(job, starmap(parse_job, rows)):
                 return Entered(duplicate, created=False)
             if policy.budget.limited:
                 origins = policy.budget.origins
@@ -123,8 +124,8 @@ class SqliteLedger(Engine):
             where, values = "tenant = ?", [tenant]
             if state:
                 where, values = where + " AND state = ?", [*values, state.value]
-            newest = f"SELECT document FROM jobs WHERE {where} ORDER BY created_at DESC LIMIT ?"  # noqa: S608  fixed words
-            jobs = tuple(parse_job(document) for (document,) in db.execute(newest, (*values, limit)))
+            newest = f"SELECT key, document FROM jobs WHERE {where} ORDER BY created_at DESC LIMIT ?"  # noqa: S608  fixed words
+            jobs = self._readable(db.execute(newest, (*values, limit)))
             total = f"SELECT coalesce(sum(jobs), 0) FROM totals WHERE {where}"  # noqa: S608  fixed words
             spent = f"SELECT coalesce(sum(micro_usd), 0) FROM totals WHERE tenant = ? AND origin IN ({_marks(origins)})"  # noqa: S608
             return JobPage(
@@ -148,12 +149,9 @@ class SqliteLedger(Engine):
         )
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
-        query = "SELECT document FROM jobs WHERE fingerprint = ? AND origin = ? AND state = ? AND key <> ?"
+        query = "SELECT key, document FROM jobs WHERE fingerprint = ? AND origin = ? AND state = ? AND key <> ?"
         values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
-        return await self._transaction(
-            lambda db: tuple(parse_job(document) for (document,) in db.execute(query, values)),
-            write=False,
-        )
+        return await self._transaction(lambda db: self._readable(db.execute(query, values)), write=False)
 
     async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
         def upload(db: sqlite3.Connection) -> str | None:
@@ -181,7 +179,8 @@ class SqliteLedger(Engine):
             leased_until = (now + lasting).timestamp()
             for (key,) in due:
                 db.execute("UPDATE watches SET owner = ?, due_at = ? WHERE key = ?", (owner, leased_until, key))
-            return tuple(job for (key,) in due if (job := _get(db, key)))
+            query = "SELECT key, document FROM jobs WHERE key = ?"
+            return self._readable(row for watch in due if (row := db.execute(query, watch).fetchone()))
 
         return await self._transaction(lease)
 
@@ -317,17 +316,17 @@ def _change(db: sqlite3.Connection, job_id: str, change: Callable[[Job], Job]) -
 
 
 def _get(db: sqlite3.Connection, job_id: str) -> Job | None:
-    row = db.execute("SELECT document FROM jobs WHERE key = ?", (job_id,)).fetchone()
-    return parse_job(row[0]) if row else None
+    row = db.execute("SELECT key, document FROM jobs WHERE key = ?", (job_id,)).fetchone()
+    return parse_job(*row) if row else None
 
 
 def _find(db: sqlite3.Connection, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
     row = db.execute(
-        "SELECT document FROM jobs WHERE remote_id = ? AND model = ? AND tenant = ?"
+        "SELECT key, document FROM jobs WHERE remote_id = ? AND model = ? AND tenant = ?"
         " ORDER BY origin = ? DESC, created_at DESC LIMIT 1",
         (remote_id, model, tenant, prefer_origin),
     ).fetchone()
-    return parse_job(row[0]) if row else None
+    return parse_job(*row) if row else None
 
 
 def _marks(values: Collection[object]) -> str:

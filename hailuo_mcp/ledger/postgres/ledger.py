@@ -22,9 +22,9 @@ _CLAIM = """
     INSERT INTO hailuo_claims VALUES ($1, $2, $3, now())
     ON CONFLICT (tenant, origin, claim) DO UPDATE SET claimed_at = now()
 """
-_GET = "SELECT document FROM hailuo_jobs WHERE key = $1"
+_GET = "SELECT key, document FROM hailuo_jobs WHERE key = $1"
 _EQUAL = """
-    SELECT document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND tenant = $3
+    SELECT key, document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND tenant = $3
     ORDER BY created_at DESC
 """
 _CLAIM_DAY = """
@@ -56,15 +56,16 @@ _UPDATE = f"""
     END FROM changed
 """  # noqa: S608  fixed words
 _FIND = """
-    SELECT document FROM hailuo_jobs WHERE remote_id = $1 AND model = $2 AND tenant = $3
+    SELECT key, document FROM hailuo_jobs WHERE remote_id = $1 AND model = $2 AND tenant = $3
     ORDER BY origin = $4 DESC, created_at DESC LIMIT 1
 """
 _PAGE = """
     WITH newest AS (
-        SELECT document, created_at FROM hailuo_jobs WHERE tenant = $1 AND ($2::text IS NULL OR state = $2)
+        SELECT key, document, created_at FROM hailuo_jobs WHERE tenant = $1 AND ($2::text IS NULL OR state = $2)
         ORDER BY created_at DESC LIMIT $3
     )
     SELECT
+        (SELECT coalesce(array_agg(key ORDER BY created_at DESC), '{}') FROM newest),
         (SELECT coalesce(array_agg(document ORDER BY created_at DESC), '{}') FROM newest),
         coalesce(sum(jobs) FILTER (WHERE $2::text IS NULL OR state = $2), 0)::bigint,
         coalesce(sum(micro_usd) FILTER (WHERE origin = ANY($4)), 0)::bigint
@@ -77,7 +78,7 @@ _SPEEDS = """
 """
 _REMOTE_IDS = "SELECT remote_id FROM hailuo_jobs WHERE model = $1 AND origin = $2 AND remote_id IS NOT NULL"
 _UNCONFIRMED_LIKE = """
-    SELECT document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND state = $3 AND key <> $4
+    SELECT key, document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND state = $3 AND key <> $4
 """
 _UPLOAD = """
     SELECT url FROM hailuo_uploads WHERE tenant = $1 AND origin = $2 AND digest = $3 AND uploaded_at >= $4
@@ -97,7 +98,7 @@ _LEASE = f"""
         UPDATE hailuo_watches SET owner = $4, due_at = now() + $1 + $5::interval FROM due
         WHERE hailuo_watches.key = due.key
     )
-    SELECT document FROM due JOIN hailuo_jobs USING (key) ORDER BY due_at
+    SELECT key, document FROM due JOIN hailuo_jobs USING (key) ORDER BY due_at
 """  # noqa: S608  a figure
 _RELEASE_UNTIL = "UPDATE hailuo_watches SET due_at = now() + $1::interval, owner = '' WHERE key = $2 AND owner = $3"
 _RELEASE = "DELETE FROM hailuo_watches WHERE key = $1 AND owner = $2"
@@ -184,8 +185,8 @@ class PostgresLedger(Engine):
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
         values = (tenant, state.value if state else None, limit, list(origins))
-        documents, total, spent = _row(await self._database.read(lambda db: db.fetchrow(_PAGE, *values)))
-        return JobPage(tuple(map(parse_job, documents)), total, spent / 1e6)
+        keys, documents, total, spent = _row(await self._database.read(lambda db: db.fetchrow(_PAGE, *values)))
+        return JobPage(self._readable(zip(keys, documents, strict=True)), total, spent / 1e6)
 
     async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
         rows = await self._all(_SPEEDS, model, origin, duration, SAMPLES)
@@ -196,7 +197,7 @@ class PostgresLedger(Engine):
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
         values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
-        return tuple(_job(row) for row in await self._all(_UNCONFIRMED_LIKE, *values))
+        return self._readable(map(tuple, await self._all(_UNCONFIRMED_LIKE, *values)))
 
     async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
         return await self._database.read(lambda db: db.fetchval(_UPLOAD, tenant, origin, digest, since))
@@ -211,7 +212,7 @@ class PostgresLedger(Engine):
         async def lease(db: Session) -> list[Record]:
             return await db.fetch(_LEASE, now - utc_now(), list(origins), limit, owner, lasting)
 
-        return tuple(_job(row) for row in await self._database.write(lease))
+        return self._readable(map(tuple, await self._database.write(lease)))
 
     async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
         async def release_lease(db: Session) -> None:
@@ -248,7 +249,7 @@ class PostgresLedger(Engine):
 
 
 def _job(row: Record) -> Job:
-    return parse_job(row["document"])
+    return parse_job(row["key"], row["document"])
 
 
 def _row(row: Record | None) -> Record:

@@ -4,7 +4,7 @@ it."""
 import json
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,7 +41,8 @@ class SlowGateway:
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(sent)))
                 self.end_headers()
-                self.wfile.write(sent)
+                with suppress(ConnectionError):  # whoever asked is gone
+                    self.wfile.write(sent)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

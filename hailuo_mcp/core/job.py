@@ -246,6 +246,10 @@ class Job(BaseModel):
         """It was sent and no answer came: it stays unconfirmed, and says so."""
         return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
 
+    def still_sending(self) -> "Job":
+        """Its submission waits for an answer, and the process that sent it is alive."""
+        return self._changed() if self.state is State.UNCONFIRMED and self.lost_at is None else self
+
     def apply_observation(self, seen: Observation) -> "Job":
         """The job after what a gateway said of it. A state never goes backward, save that an expired job may turn out
         to be completed; an ended job keeps its end, though a late link or cost is still taken."""

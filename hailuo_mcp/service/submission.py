@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -35,6 +36,7 @@ from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Budget, Entered, SubmitPolicy
 from hailuo_mcp.media.frames import last_frame
 from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
+from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.confirmation import Purchase
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.model_choice import explain_choice, explain_ignored
@@ -47,6 +49,10 @@ log = logging.getLogger(__name__)
 UPLOAD_KEPT = timedelta(hours=12)
 """The URL of an uploaded image is used again for this long; how long it lasts is not documented."""
 LOOK_AGAIN_SECONDS = 0.5
+ALIVE_SECONDS = 1.0
+"""How often whoever waits for a gateway's answer shows in the ledger that it is alive, ..."""
+DEAD_SECONDS = 4.0
+"""... and how long without that it is taken for dead."""
 LAST_FRAME = "last-frame:"
 """An image given so is the last frame of a saved clip, by its request id: shots chain."""
 
@@ -235,15 +241,30 @@ class Submitter:
         return entered
 
     async def _outcome_of(self, earlier: Job, waiting_ends: float) -> Job:
-        """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for."""
+        """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for,
+        as long as that process is alive."""
+        changed = anyio.current_time()
         while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
             await anyio.sleep(LOOK_AGAIN_SECONDS)
-            earlier = await self._services.ledger.get(earlier.id) or earlier
+            before, earlier = earlier, await self._services.ledger.get(earlier.id) or earlier
+            if earlier.updated_at != before.updated_at:
+                changed = anyio.current_time()
+            elif anyio.current_time() - changed >= DEAD_SECONDS:
+                return earlier.warned("The process that submitted this job is gone, and what it was answered is lost.")
         return earlier
 
     async def _send_labelled(self, prepared: Prepared, job: Job) -> Job:
         with log_context(request_id=job.request_id, tenant=job.tenant):
-            return await self._send(prepared, job)
+            async with background_tasks() as beside:
+                beside.start_soon(self._show_alive, job.id)
+                return await self._send(prepared, job)
+
+    async def _show_alive(self, job_id: str) -> None:
+        """Until cancelled, or the ledger cannot be written: what it has to keep then must not wait for this."""
+        with suppress(HailuoError):
+            while True:
+                await anyio.sleep(ALIVE_SECONDS)
+                await self._services.ledger.change(job_id, lambda job: job.still_sending())
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
         gateway = prepared.gateway

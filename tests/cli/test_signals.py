@@ -5,6 +5,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -134,6 +135,36 @@ def test_a_cancelled_call_loses_no_id(gateway: SlowGateway, tmp_path: Path) -> N
         pipe(process.stdin).close()
         assert process.wait(15) == 0
     assert remote_ids(url) == ["r-1"]
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_an_identical_call_waits_for_a_living_sender_and_five_seconds_for_a_dead_one(
+    dies: bool, gateway: SlowGateway, ledger_url: str, tmp_path: Path
+) -> None:
+    variables = {**gateway.environment, "HAILUO_MCP_DATABASE_URL": ledger_url}
+    with running(tmp_path, **variables) as sender, running(tmp_path, **variables) as other:
+        send(other, INITIALIZE)
+        assert pipe(other.stdout).readline()
+        on_stdio(sender)
+        assert gateway.came.wait(30)
+        if dies:
+            sender.kill()
+        began = time.monotonic()
+        call = {"name": "generate_video", "arguments": {"model": MODEL, "prompt": PROMPT}}
+        send(other, {"method": "notifications/initialized"}, {"id": 2, "method": "tools/call", "params": call})
+        if not dies:
+            threading.Timer(6, gateway.answer.set).start()
+        answer = json.loads(pipe(other.stdout).readline())["result"]["structuredContent"]
+        took = time.monotonic() - began
+    assert answer["duplicate"]
+    assert len(gateway.taken) == 1
+    if dies:
+        assert took < 5
+        assert answer["state"] == "unconfirmed"
+        assert any("is gone" in warning for warning in answer["warnings"])
+    else:
+        assert took > 5
+        assert answer["request_id"] == f"{MODEL}/r-1"
 
 
 @pytest.mark.parametrize("number", ENDS)

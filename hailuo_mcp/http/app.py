@@ -29,6 +29,8 @@ from hailuo_mcp.core.signals import signals_handled
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
+from hailuo_mcp.http.connections import ConnectionLimits, Connections, raise_files_max
+from hailuo_mcp.http.floods import limited_log
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
 from hailuo_mcp.service.background import background_tasks
@@ -176,6 +178,7 @@ async def serve_http(
     host, port = listener.getsockname()[:2]
     address = f"http://{authority(host)}:{port}"
     base = settings.public_url or address
+    limits = ConnectionLimits(settings.http_max_connections).within(raise_files_max())
 
     def caller(ctx: Context) -> Caller:
         return caller_of(ctx.request, settings.gateways, settings)
@@ -188,8 +191,11 @@ async def serve_http(
         beside = http_routes.routes(services, lambda: running.stopping)
         keys_for = tuple(settings.gateways) if settings.keys_from_headers else ()
         in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
+        connections = Connections(limits)
         config = uvicorn.Config(
             in_flight,
+            http=connections.protocol,  # pyright: ignore[reportArgumentType]  uvicorn calls it as it would a class
+            backlog=limits.backlog,
             log_level="warning",
             log_config=None,
             access_log=False,
@@ -205,7 +211,8 @@ async def serve_http(
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)
-        with signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
+        tasks.start_soon(connections.watch)
+        with limited_log(), signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
             await running.serve(sockets=[listener])
 
 

@@ -12,7 +12,8 @@ from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.settings import PREFIX
 from hailuo_mcp.core.signals import run_until_signalled
-from hailuo_mcp.http.app import check_exposure, serve_http
+from hailuo_mcp.http.app import serve_http
+from hailuo_mcp.http.exposure import check_exposure
 from hailuo_mcp.service.services import Services
 
 PORT = 8000

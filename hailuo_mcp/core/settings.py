@@ -86,12 +86,14 @@ class Settings(BaseModel):
     fix_images: bool = False
     """`1` lets the server convert, rotate or shrink a picture that would be refused."""
     keep_image_metadata: bool = False
-    """`true` sends local pictures with their place, time, camera and comments; unset: these are removed first."""
+    """`true` sends local images with their place, time, camera and comments; unset: these are removed first."""
     auto_download: bool = True
     """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
     http_tokens: Tokens = Field({}, repr=False)
     """Bearer tokens that HTTP accepts, `name:token,…`, or their digests, `name:sha256:<hex>,…`. Each name sees only its
     own jobs."""
+    http_max_connections: int = Field(4096, ge=1)
+    """At most this many connections over HTTP at a time, fewer where the system allows fewer open files."""
     allowed_hosts: Names = ()
     """Comma-separated hosts that requests over HTTP may name, `host` or `host:port`; on loopback its own names are
     enough."""

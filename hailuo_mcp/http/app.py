@@ -4,7 +4,6 @@ import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from ipaddress import IPv6Address, ip_address
 from types import FrameType
 from typing import Any
 
@@ -24,11 +23,14 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp.core.caller import Caller
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.signals import signals_handled
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.http import routes as http_routes
 from hailuo_mcp.http.auth import READ, SCOPES, caller_of, verifier_of
+from hailuo_mcp.http.connections import ConnectionLimits, Connections, raise_files_max
+from hailuo_mcp.http.exposure import authority, security_of
+from hailuo_mcp.http.floods import limited_log
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
 from hailuo_mcp.service.background import background_tasks
@@ -44,61 +46,6 @@ GRACE_SECONDS = SUBMIT_SECONDS + 5.0
 """How long a stop waits for calls in flight: long enough for a submission to be answered."""
 CLOSE_SECONDS = 5
 """How long it then waits for connections to close."""
-HTTP_PORT = 80
-"""The port that a URL, and so the Host header, leaves out."""
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    # Before Python 3.13 an IPv4 address that is written as one of IPv6 was never of this machine.
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
-
-
-def authority(host: str) -> str:
-    """The host as it stands in a URL."""
-    return f"[{host}]" if ":" in host else host
-
-
-def check_exposure(settings: Settings, host: str) -> None:
-    """Raises SettingsError: others could reach the server, and nothing says who they may be or how they call it."""
-    if is_loopback(host):
-        return
-    missing: list[str] = []
-    if not (settings.http_tokens or settings.oauth_issuer):
-        missing.append(f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), which says who may call")
-    if not (settings.allowed_hosts or settings.public_url):
-        missing.append(
-            f"{PREFIX}ALLOWED_HOSTS=video.example.com (or {PREFIX}PUBLIC_URL), the names under which it may be called; "
-            f"web pages also need {PREFIX}ALLOWED_ORIGINS"
-        )
-    if missing:
-        raise SettingsError(f"--host {host} is refused, for others can reach it: set {', and '.join(missing)}")
-
-
-def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySettings:
-    """Host and Origin must be ones of ours, so that no web page reaches the server by a name of its own (DNS
-    rebinding)."""
-    names = {authority(host), *(LOOPBACK_NAMES if is_loopback(host) else ())}
-    hosts = {f"{name}:*" for name in names}
-    if port == HTTP_PORT:
-        hosts |= names
-    origins = {f"http://{name}" for name in hosts}
-    hosts |= {variant for name in settings.allowed_hosts for variant in (name, f"{name}:*")}
-    origins |= {origin.rstrip("/") for origin in settings.allowed_origins}
-    if settings.public_url:
-        hosts.add(settings.public_url.split("://", 1)[1].split("/")[0])
-        origins.add("/".join(settings.public_url.split("/")[:3]))
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=True, allowed_hosts=sorted(hosts), allowed_origins=sorted(origins)
-    )
 
 
 def create_app(
@@ -130,7 +77,8 @@ def create_app(
         middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
         routes.append(Route(PATH, RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
     else:
-        routes.append(Route(PATH, RejectProxied(inner)))
+        middleware = [Middleware(RejectProxied)]
+        routes.append(Route(PATH, inner))
     routes += beside
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
@@ -176,6 +124,7 @@ async def serve_http(
     host, port = listener.getsockname()[:2]
     address = f"http://{authority(host)}:{port}"
     base = settings.public_url or address
+    limits = ConnectionLimits(settings.http_max_connections).within(raise_files_max())
 
     def caller(ctx: Context) -> Caller:
         return caller_of(ctx.request, settings.gateways, settings)
@@ -188,8 +137,11 @@ async def serve_http(
         beside = http_routes.routes(services, lambda: running.stopping)
         keys_for = tuple(settings.gateways) if settings.keys_from_headers else ()
         in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
+        connections = Connections(limits)
         config = uvicorn.Config(
             in_flight,
+            http=connections.protocol,  # pyright: ignore[reportArgumentType]  uvicorn calls it as it would a class
+            backlog=limits.backlog,
             log_level="warning",
             log_config=None,
             access_log=False,
@@ -205,7 +157,8 @@ async def serve_http(
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)
-        with signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
+        tasks.start_soon(connections.watch)
+        with limited_log(), signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
             await running.serve(sockets=[listener])
 
 

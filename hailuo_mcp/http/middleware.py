@@ -10,23 +10,40 @@ from hailuo_mcp.core.settings import PREFIX
 from hailuo_mcp.core.tenants import is_sendable
 
 PROXY_HEADERS = frozenset(
-    (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via")
+    (
+        *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cdn-loop"),
+        *(b"x-original-forwarded-for", b"x-original-host", b"x-proxyuser-ip", b"x-envoy-external-address"),
+        *(b"x-amzn-trace-id", b"x-amz-cf-id", b"x-cloud-trace-context", b"x-azure-clientip", b"x-vercel-id"),
+    )
 )
-"""Headers that proxies add to a request."""
+PROXY_PREFIXES = (b"x-forwarded", b"cf-", b"fly-", b"fastly-", b"x-fastly-", b"akamai-", b"x-akamai-", b"ngrok-")
+"""Headers that proxies, tunnels and CDNs add to a request."""
 
 
 class RejectProxied:
     """Without tokens, everyone who can connect is treated as the person on this machine. A request that came through a
-    proxy may be from someone else."""
+    proxy may be from someone else. No MCP client speaks HTTP/1.0, which plain reverse proxies do."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        forwarded = any(name in PROXY_HEADERS for name, _ in scope.get("headers", ()))
-        message = f"This server serves its own machine alone. Behind a proxy it needs {PREFIX}HTTP_TOKENS."
-        app = JSONResponse({"error": message}, 403) if forwarded else self._app
+        sign = _sign_of_a_proxy(scope) if scope["type"] == "http" else ""
+        message = (
+            f"This server has no tokens and serves its own machine alone; this request came through a proxy ({sign}). "
+            f"Behind a proxy, set {PREFIX}HTTP_TOKENS."
+        )
+        app = JSONResponse({"error": message}, 403) if sign else self._app
         await app(scope, receive, send)
+
+
+def _sign_of_a_proxy(scope: Scope) -> str:
+    """What shows that a request was forwarded; empty if nothing does."""
+    if scope["http_version"] == "1.0":
+        return "HTTP/1.0"
+    names: Iterable[bytes] = (name for name, _ in scope["headers"])
+    found = next((n for n in names if n in PROXY_HEADERS or n.startswith(PROXY_PREFIXES)), b"")
+    return found.decode("latin-1")
 
 
 class ValidateKeyHeaders:

@@ -23,8 +23,8 @@ from starlette.requests import HTTPConnection
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.http import auth
-from hailuo_mcp.http.app import check_exposure
 from hailuo_mcp.http.auth import KeyPolicy, OAuthTokens, StaticTokens
+from hailuo_mcp.http.exposure import check_exposure
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://video.example/mcp"
 KEYS = {name: rsa.generate_private_key(65537, 2048) for name in ("old", "new")}
@@ -308,3 +308,26 @@ def test_any_other_needs_tokens_and_names(host: str) -> None:
         check_exposure(load_settings({}), host)
     given = {"HAILUO_MCP_HTTP_TOKENS": "ann:x", "HAILUO_MCP_ALLOWED_HOSTS": "video.example"}
     check_exposure(load_settings(given), host)
+
+
+BY_NAME = {
+    "PUBLIC_URL": "https://video.example",
+    "ALLOWED_HOSTS": "127.0.0.1:8000,video.example",
+    "ALLOWED_ORIGINS": "http://localhost:5173,https://app.example",
+}
+
+
+@pytest.mark.parametrize("variable", BY_NAME)
+def test_on_this_machine_a_name_for_others_needs_tokens(variable: str) -> None:
+    given = {f"HAILUO_MCP_{variable}": BY_NAME[variable]}
+    with pytest.raises(SettingsError, match=rf"HAILUO_MCP_{variable}=.*\.example.*treated as the owner.*HTTP_TOKENS"):
+        check_exposure(load_settings(given), "127.0.0.1")
+    check_exposure(load_settings({**given, "HAILUO_MCP_HTTP_TOKENS": "ann:x"}), "127.0.0.1")
+
+
+def test_names_of_this_machine_need_no_tokens() -> None:
+    given = {
+        "HAILUO_MCP_ALLOWED_HOSTS": "localhost:9000,[::1]:80,127.0.0.2",
+        "HAILUO_MCP_ALLOWED_ORIGINS": "http://localhost:5173,http://[::1]:3000",
+    }
+    check_exposure(load_settings(given), "127.0.0.1")

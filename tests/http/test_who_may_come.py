@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -133,7 +134,21 @@ async def test_it_serves_at_mcp_alone(tmp_path: Path) -> None:
         assert answer.status_code == 404
 
 
-PROXIED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
+PROXIED = (
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP", "Forwarded"),
+    *("Via", "CF-Connecting-IP", "CF-Ray", "True-Client-IP", "Fly-Client-IP", "Fastly-Client-IP", "X-Client-IP"),
+    *("CDN-Loop", "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "X-Envoy-External-Address"),
+)
+
+
+async def over_http_1_0(url: httpx.URL, headers: dict[str, str]) -> bytes:
+    """The response to a request as a plain reverse proxy forwards it: HTTP/1.0, the server's own Host, nothing else."""
+    body = json.dumps(INITIALIZE).encode()
+    sent = {**headers, "Host": url.netloc.decode(), "Content-Type": "application/json", "Content-Length": len(body)}
+    lines = [f"POST {url.path} HTTP/1.0", *(f"{name}: {value}" for name, value in sent.items()), "", ""]
+    async with await anyio.connect_tcp(url.host, url.port or 80) as stream:
+        await stream.send("\r\n".join(lines).encode() + body)
+        return await stream.receive()
 
 
 async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_machine(tmp_path: Path) -> None:
@@ -141,9 +156,32 @@ async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_mac
         for header in PROXIED:
             answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, header: "x"})
             assert answer.status_code == 403
+            assert header.lower() in answer.text
             assert "HAILUO_MCP_HTTP_TOKENS" in answer.text
+        url = httpx.URL(running.url)
+        assert (await over_http_1_0(url, ACCEPT)).startswith(b"HTTP/1.1 403 ")
+        assert (await web.get(url.join("/health"), headers={"Via": "x"})).status_code == 403
     tokens = {"HAILUO_MCP_HTTP_TOKENS": "ann:ann-token"}
     async with serving(tmp_path, **SANDBOX, **tokens) as running, httpx.AsyncClient() as web:
         headers = {**ACCEPT, **dict.fromkeys(PROXIED, "x"), "Authorization": "Bearer ann-token"}
         assert (await web.post(running.url, json=INITIALIZE, headers=headers)).status_code == 200
+        assert (await over_http_1_0(httpx.URL(running.url), headers)).startswith(b"HTTP/1.1 200 ")
         assert (await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Via": "x"})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        (("--public-url", "https://video.example"), {}),
+        ((), {"HAILUO_MCP_ALLOWED_HOSTS": "video.example"}),
+        ((), {"HAILUO_MCP_ALLOWED_ORIGINS": "https://app.example"}),
+    ],
+)
+def test_without_tokens_a_name_for_callers_from_outside_is_refused_at_start(
+    options: tuple[str, ...], given: dict[str, str], tmp_path: Path
+) -> None:
+    refused = run(tmp_path, "--port", "0", *options, **given)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "HAILUO_MCP_HTTP_TOKENS" in line
+    assert ".example" in line

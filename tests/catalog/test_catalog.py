@@ -281,6 +281,7 @@ def test_an_ending_image_for_a_model_without_one_leads_to_the_models_that_take_i
 
 # --- one schema for all -------------------------------------------------------------------------------------------
 
+TEXT = {"type": "string"}
 FORBIDDEN = {
     "additionalProperties",
     "$ref",
@@ -317,7 +318,8 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
         assert not FORBIDDEN & set(_all_keys(schema))
         assert schema["type"] == "object"
         for name, prop in schema["properties"].items():
-            assert prop["type"] in ("string", "integer", "boolean"), name
+            assert prop["type"] in ("string", "integer", "number", "boolean", "array"), name
+            assert prop.get("items", TEXT) == TEXT, name
             assert prop["description"], name
             assert all(isinstance(value, str) for value in prop.get("enum", ())), name
             assert "properties" not in prop, name

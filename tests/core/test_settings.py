@@ -66,6 +66,8 @@ GIVEN: list[tuple[str, str, object]] = [
     ("MAX_JOBS_PER_DAY", "3", 3),
     ("MAX_USD_PER_DAY", "2.5", 2.5),
     ("MAX_VIDEO_MB", "10", 10),
+    ("CONFIRM_ABOVE_USD", "0", 0),
+    ("KEEP_IMAGE_METADATA", "1", True),
     ("MIN_POLL_SECONDS", "0", 0),
     ("FIX_IMAGES", "1", True),
     ("KEEP_IMAGE_METADATA", "true", True),

@@ -3,6 +3,7 @@ minute or more, some frameworks after five seconds. So `next_step` names a wait 
 goes.
 """
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
@@ -52,6 +53,10 @@ class Patience:
         """The wait that was asked for, cut to what this caller was seen to bear: a model goes on asking for the wait
         that it was told last, and never sees an answer that comes too late."""
         return wait_seconds if self._most is None else min(wait_seconds, self._most)
+
+    def hold(self, wait_seconds: int) -> float:
+        """Seconds after which the call must have its answer, the saving of a clip included."""
+        return math.inf if self._fixed else max(wait_seconds, min(START_SECONDS, self._most or START_SECONDS))
 
     @contextmanager
     def held(self, about: str, wait_seconds: int) -> Generator[None]:

@@ -49,6 +49,8 @@ SAVE_GRACE_SECONDS = 8.0
 PACE_GRACE_SECONDS = 2.0
 """How long a caller who does not wait is held by our own pace before the answer is what was known last."""
 DOWNLOAD_REPORT_EVERY = 2.0
+SAVE_GRACE_SECONDS_MIN = 0.3
+"""The same for a caller whose patience is at its end."""
 OUTAGE_SECONDS_MAX = 240.0
 """Following a job to its end is given up when its gateway has not answered for this long."""
 
@@ -175,15 +177,24 @@ class Session:
             )
         return Submitted(job, duplicate)
 
-    async def status(self, request_id: object, wait_seconds: float = 0, report: Report | None = None) -> Job:
-        """How a job stands; with `wait_seconds`, as soon as it ends or the time is up.
+    async def status(
+        self,
+        request_id: object,
+        wait_seconds: float = 0,
+        report: Report | None = None,
+        *,
+        hold_seconds: float = math.inf,
+    ) -> Job:
+        """How a job stands; with `wait_seconds`, as soon as it ends or the time is up. A clip that is not saved after
+        `hold_seconds` in all is saved meanwhile.
 
         Raises:
             InvalidInput, UnknownRequest: there is no such job.
             HailuoError: the gateway could not be asked; the job is untouched.
         """
+        ends = anyio.current_time() + hold_seconds
         job = await self._follow(await self._look_up(request_id), min(wait_seconds, WAIT_SECONDS_MAX), report)
-        return await self._with_clip(job)
+        return await self._with_clip(job, ends - anyio.current_time())
 
     async def follow(
         self,
@@ -423,13 +434,13 @@ class Session:
         wanted = self.services.poll_policy.while_waiting(job, utc_now())
         return max(self.settings.min_poll_seconds, wanted, back_off)
 
-    async def _with_clip(self, job: Job) -> Job:
+    async def _with_clip(self, job: Job, seconds: float = math.inf) -> Job:
         """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
         wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
         if not wanted:
             return job
         saved = job.warned("The clip is still being saved; the next get_status has its path.")
-        with anyio.move_on_after(SAVE_GRACE_SECONDS):
+        with anyio.move_on_after(min(SAVE_GRACE_SECONDS, max(seconds, SAVE_GRACE_SECONDS_MIN))):
             try:
                 saved = await self.services.poller.save(job, self.caller)
             except HailuoError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, Implementation
@@ -17,7 +18,18 @@ from hailuo_mcp.mcp.server import build_server
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import Line
-from tests.support import Era, arguments_for, facts_of, open_session, server, settings_for
+from tests.support import (
+    KEYS,
+    Era,
+    arguments_for,
+    facts_of,
+    open_session,
+    says,
+    segmind,
+    server,
+    settings_for,
+    wired,
+)
 
 NEVER = arguments_for("segmind/hailuo-02-fast", prompt="a kite sandbox:never")
 
@@ -98,6 +110,26 @@ def test_a_caller_that_asks_again_while_its_call_is_held_has_given_it_up() -> No
         assert patience.bearable(8) == 8
         _hold(patience, clock, 8, seconds=1)
         assert patience.bearable(8) == 4
+
+
+async def test_an_answer_does_not_wait_for_a_clip_longer_than_its_caller_bears(tmp_path: Path) -> None:
+    async def stall(stream: SocketStream) -> None:
+        async with stream:
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    here = f"http://127.0.0.1:{listener.extra_attributes[SocketAttribute.local_port]()}"
+    settings = settings_for(tmp_path, **{**KEYS, "SEGMIND_BASE_URL": here})
+    opened, _ = wired(settings, segmind(status=says(200, {"status": "COMPLETED", "output": f"{here}/clip.mp4"})))
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, stall)
+        async with opened as session, Client(build_server(session.services, "0")) as client:
+            submitted = await client.call_tool("generate_video", arguments_for("segmind/hailuo-02-fast"))
+            with anyio.fail_after(5):
+                result = await client.call_tool("get_status", {"request_id": facts_of(submitted)["request_id"]})
+            assert facts_of(result)["state"] == "completed"
+            assert "still being saved" in str(facts_of(result)["warnings"])
+        tasks.cancel_scope.cancel()
 
 
 def test_two_jobs_may_be_waited_for_at_once() -> None:

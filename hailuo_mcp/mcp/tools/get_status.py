@@ -60,7 +60,9 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
     wait_seconds = call.patience.bearable(arguments.wait_seconds)
     report = ThrottledProgress(call.progress) if wait_seconds else None
     with call.patience.held(str(arguments.request_id), wait_seconds):
-        job = await call.session.status(arguments.request_id, wait_seconds, report)
+        job = await call.session.status(
+            arguments.request_id, wait_seconds, report, hold_seconds=call.patience.hold(wait_seconds)
+        )
     view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
     return answer(view, texts.job_text(view), meta=job_meta(can_cancel=call.session.may_cancel(job)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.network import warn_about_environment
 from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
@@ -91,6 +92,8 @@ async def build_services(
         InternalError: the ledger cannot be used; only with `base_url`, which needs its secret.
     """
     catalog = build_catalog(settings)
+    if not settings.in_sandbox and transport is None:
+        warn_about_environment()
     sandbox = sandbox_transport(settings, render=render) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
         ledger = RetryingLedger(ledger or open_ledger(settings))

@@ -137,10 +137,15 @@ class GatewayClient:
         """
         delivery = Delivery()
         refused: Response | None = None
+        failed: ConnectFailed | None = None
 
         async def attempt() -> Response:
-            nonlocal refused
-            response = await self._exchange.send(request, seconds, delivery)
+            nonlocal refused, failed
+            try:
+                response = await self._exchange.send(request, seconds, delivery)
+            except ConnectFailed as error:
+                failed = error
+                raise
             if status_of(response) == 429:
                 refused, delivery.sent = response, False
                 raise RetryLater(response, self._retry_after_in(response.headers))
@@ -152,8 +157,8 @@ class GatewayClient:
                 return await self._with_retries(attempt, seconds, (ConnectFailed, RetryLater))
         except RetryLater as error:
             return error.response
-        except ConnectFailed:
-            raise self._not_connected() from None
+        except ConnectFailed as error:
+            raise self._not_connected(error) from None
         except (ResponseLost, ResponseRefused):
             raise Unconfirmed(
                 f"The submission was sent to {self._title}, and the connection broke before its answer."
@@ -165,7 +170,7 @@ class GatewayClient:
                 ) from None
             if refused is not None:
                 return refused
-            raise self._not_connected() from None
+            raise self._not_connected(failed) from None
 
     async def send_with_retry(
         self,
@@ -186,10 +191,15 @@ class GatewayClient:
             raise held
         limit = self.rate_limit(request.secrets)
         last: Response | None = None
+        failed: ConnectFailed | None = None
 
         async def attempt() -> Response:
-            nonlocal last
-            response = await self._exchange.send(request, min(READ_SECONDS, seconds))
+            nonlocal last, failed
+            try:
+                response = await self._exchange.send(request, min(READ_SECONDS, seconds))
+            except ConnectFailed as error:
+                failed = error
+                raise
             if (status := status_of(response)) in RETRIED_STATUSES:
                 last, wait = response, self._retry_after_in(response.headers)
                 if status == 429:
@@ -206,15 +216,24 @@ class GatewayClient:
             return error.response
         except ResponseRefused as error:
             raise GatewayError(f"{self._title} answered with {error}.") from None
-        except (ConnectFailed, ResponseLost):
-            raise NetworkError(f"{self._title} could not be reached.") from None
+        except ConnectFailed as error:
+            raise self._not_connected(error) from None
+        except ResponseLost:
+            raise NetworkError(f"The connection to {self._title} broke before its answer.") from None
         except TimeoutError:
             if last is not None:
                 return last
+            if failed is not None:
+                raise self._not_connected(failed) from None
             raise GatewayTimeout(f"{self._title} did not answer within {seconds:.0f} s.") from None
 
-    def _not_connected(self) -> NetworkError:
-        return NetworkError(f"No connection to {self._title} could be made; nothing was sent.")
+    def _not_connected(self, failed: ConnectFailed | None) -> NetworkError:
+        if failed is None:
+            return NetworkError(f"No connection to {self._title} could be made; nothing was sent.")
+        trouble = failed.trouble
+        return NetworkError(
+            f"No connection to {self._title} could be made, so nothing was sent: {trouble.cause}.", trouble.cure
+        )
 
     async def _with_retries(
         self, attempt: Callable[[], Awaitable[Response]], seconds: float, retried: tuple[type[Exception], ...]

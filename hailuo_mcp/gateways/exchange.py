@@ -5,16 +5,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from hailuo_mcp.core.causes import explain
+from hailuo_mcp.core.network import Trouble, Unsound, create_transport, tls_context
 from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, unpacked
 from hailuo_mcp.gateways.answers import parse_json
 from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,11 @@ class Response:
 
 
 class ConnectFailed(Exception):
-    """Nothing was sent."""
+    """Nothing was sent; `trouble` says why."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.cause)
+        self.trouble = trouble
 
 
 class ResponseLost(Exception):
@@ -98,14 +101,6 @@ class Delivery:
         """A trace hook of httpcore."""
         if event.endswith("send_request_headers.started"):
             self.sent = True
-
-
-@cache
-def tls_context() -> "ssl.SSLContext":
-    """For the connections of all clients: reading the certificates takes 30 ms."""
-    import httpx  # start-up time: the first `tools/list` needs no client
-
-    return httpx.create_ssl_context()
 
 
 def prepare_requests() -> None:
@@ -175,14 +170,14 @@ class Exchange:
             raise
         except UnknownEncoding:
             raise ResponseRefused("content in an encoding that was not asked for") from None
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError):
+        except (Unsound, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             if delivery:
                 delivery.sent = False
-            raise ConnectFailed from None
+            raise ConnectFailed(explain(error, request.url)) from None
         except Exception as error:  # of any kind: a paid request that was sent must not look refused
             log.debug("%s: %s", self._title, type(error).__name__)
             if delivery and not delivery.sent:
-                raise ConnectFailed from None
+                raise ConnectFailed(explain(error, request.url)) from None
             raise ResponseLost from None
         if self._on_response:
             self._on_response(response)
@@ -194,10 +189,10 @@ class Exchange:
 
             import httpx  # start-up time: the first `tools/list` needs no client
 
+            limits = httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=KEEPALIVE_SECONDS)
             self._http = httpx.AsyncClient(
-                transport=self._transport() if self._transport else None,
-                verify=tls_context(),
-                limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=KEEPALIVE_SECONDS),
+                transport=self._transport() if self._transport else create_transport(limits),
+                trust_env=False,
                 # Cookies are never stored: one account's must not be sent with the requests of another.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 follow_redirects=False,

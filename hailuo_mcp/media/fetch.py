@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from hailuo_mcp.core.errors import GatewayError
+from hailuo_mcp.core.errors import GatewayError, NetworkError
+from hailuo_mcp.core.network import Unsound, tls_context
 
 if TYPE_CHECKING:
     import httpx
@@ -118,8 +119,16 @@ def guarded_client(
 ) -> "httpx.AsyncClient":
     """A client that connects only where the policy allows; requests to `stand_in_host` go to the sandbox in this
     process. It does not follow redirects.
+
+    Raises:
+        NetworkError: the certificates that the environment names cannot be used.
     """
     import httpx  # start-up time: only downloads need it
+
+    try:
+        verify = tls_context()
+    except Unsound as unsound:
+        raise NetworkError(f"The clip cannot be fetched: {unsound.trouble.cause}.", unsound.trouble.cure) from None
 
     class GuardedTransport(httpx.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -142,5 +151,5 @@ def guarded_client(
     # Mounts are matched by host, so the stand-in never gets another request. Proxies from the environment are not used:
     # they would resolve names themselves.
     mounts = {f"all://{stand_in_host}": stand_in()} if stand_in else {}
-    transport = GuardedTransport(limits=limits)
+    transport = GuardedTransport(limits=limits, verify=verify)
     return httpx.AsyncClient(transport=transport, mounts=mounts, follow_redirects=False, trust_env=False)

@@ -10,8 +10,9 @@ from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
 from hailuo_mcp.cli.doctor import configurations, database, environment, gateways, packages, places
-from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok
+from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok, warning
 from hailuo_mcp.core.masking import mask
+from hailuo_mcp.core.network import check_environment
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger import Ledger
@@ -31,6 +32,7 @@ async def run_checks(
     opened = environment.open_ledger_of(environ, open_ledger)
     found += opened.findings
     found += environment.check(environ, opened.settings)
+    found += (warning("network", trouble.cause, trouble.cure) for trouble in check_environment())
     found += places.check(opened.settings)
     found += await database.check(opened.settings, opened.ledger)
     if opened.ledger:

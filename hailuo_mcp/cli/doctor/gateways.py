@@ -78,7 +78,9 @@ async def _check_key(gateway: Gateway, recorder: Recorder, host: str) -> Finding
     address = f"Correct {variable}, or remove it: the default is {gateway.hosts['base']}."
     try:
         await gateway.check_key()
-    except (NetworkError, GatewayTimeout) as error:
+    except NetworkError as error:
+        return problem(about, f"{host}: {error.problem.message}", f"{error.problem.hint} {variable} sets the address.")
+    except GatewayTimeout as error:
         fix = f"Check the network, a proxy (HTTPS_PROXY) or firewall, and {variable}."
         return problem(about, f"{host}: {error.problem.message}", fix)
     except Unauthorized as error:

@@ -2,6 +2,8 @@
 
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import closing
 
@@ -107,6 +109,39 @@ def test_an_unreachable_address_is_reported_with_its_variable(doctor: Doctor) ->
     assert found.problems == ["apixo gateway"]
     assert f"127.0.0.1:{port}" in found.finding("apixo gateway")["what"]
     assert "APIXO_BASE_URL" in found.finding("apixo gateway")["cure"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "cause", "cure"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "SSL_CERT_FILE names /nowhere/ca.pem, which does not exist", "Correct"),
+        ({"HTTPS_PROXY": "socks4://127.0.0.1:1"}, "HTTPS_PROXY names a proxy of the kind socks4://", "socks5://"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "::1,%%"}, "NO_PROXY contains '%%'", "separated by commas"),
+    ],
+)
+def test_what_is_wrong_with_proxies_and_certificates_is_reported_and_told_at_start(
+    doctor: Doctor, variables: dict[str, str], cause: str, cure: str
+) -> None:
+    found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="https://127.0.0.1:1", **variables)
+    assert cause in found.finding("network")["what"]
+    assert cure in found.finding("network")["cure"]
+    started = subprocess.run(
+        [sys.executable, "-m", "hailuo_mcp"],
+        env={**doctor.environment, "SEGMIND_API_KEY": KEY, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert cause in started.stderr
+    assert len(started.stderr.splitlines()) == 1
+
+
+def test_a_key_that_a_gateway_could_not_be_asked_about_is_reported_with_the_cause(doctor: Doctor) -> None:
+    found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="https://no-such-host.invalid")
+    assert "the name no-such-host.invalid does not resolve" in found.finding("segmind gateway")["what"]
+    assert "DNS" in found.finding("segmind gateway")["cure"]
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,97 @@
+"""Why a connection could not be made: for each cause a clause that names it, and its cure."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from hailuo_mcp.core.network import Trouble, Unsound, named_ca, read_proxies
+
+_COMPANY_CA = (
+    "If a company's proxy or antivirus reads the traffic, set SSL_CERT_FILE to a PEM file with its CA certificate, or "
+    "ask its administrator; never turn verification off."
+)
+_NO_URL = Trouble("its address is no http(s) URL", "Correct the gateway's base URL, or remove it.")
+
+
+def explain(error: BaseException, url: str) -> Trouble:
+    """Why this error of httpx left no connection to `url`."""
+    import httpx  # start-up time: the first `tools/list` needs no client
+
+    if isinstance(error, Unsound):
+        return error.trouble
+    try:
+        target, proxy = urlsplit(url).netloc.rpartition("@")[2], read_proxies()[0].for_url(url)
+    except Unsound as unsound:
+        return unsound.trouble
+    except ValueError:
+        return _NO_URL
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _untrusted(cause, target)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        cure = "Something answers there that speaks no TLS: check the scheme and port of the base URL, and the proxy."
+        return Trouble(f"no TLS could be agreed with {target}", cure)
+    if isinstance(error, httpx.ProxyError):
+        return _refused_by_proxy(error, _shown(proxy))
+    where = f"the proxy {_shown(proxy)}" if proxy else target
+    check = "Check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and that the proxy runs." if proxy else ""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            name = f"the name of {where}" if proxy else f"the name {urlsplit(url).hostname}"
+            cure = check or "Check the network, DNS or VPN, and the spelling of the gateway's base URL."
+            return Trouble(f"{name} does not resolve", cure)
+        if isinstance(cause, ConnectionRefusedError):
+            cure = check or "Check the gateway's base URL and port, and a firewall on the way."
+            return Trouble(f"{where} refuses connections", cure)
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
+            return Trouble(f"there is no way to {where}", check or "Check the network connection, VPN or firewall.")
+    if isinstance(error, httpx.PoolTimeout):
+        return Trouble("all connections are in use", "Call again in a minute.")
+    if isinstance(error, (httpx.ConnectTimeout, TimeoutError)):
+        cure = (
+            check or "Check the network connection, and whether a firewall or a missing proxy (HTTPS_PROXY) drops it."
+        )
+        return Trouble(f"{where} does not answer", cure)
+    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
+        return _NO_URL
+    return Trouble(f"the connection to {where} failed", check or "Check the network connection, then call again.")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that led to it, also those of several attempts at once."""
+    while error is not None:
+        yield error
+        group: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+        for one in group:
+            yield from _causes(one)
+        error = error.__cause__ or error.__context__
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> Trouble:
+    expired, not_yet, other_name = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_…
+    if error.verify_code in (expired, not_yet):
+        cure = "Check this machine's clock; if it is right, the gateway must renew its certificate."
+        return Trouble(f"the certificate of {target} is not valid at this time ({error.verify_message})", cure)
+    if error.verify_code in other_name:
+        cure = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
+        return Trouble(f"the certificate that {target} shows is for another name", cure)
+    variable, value = named_ca()
+    said = f" {variable} names {value}; it does not contain that authority." if variable else ""
+    return Trouble(f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + said)
+
+
+def _refused_by_proxy(error: Exception, proxy: str) -> Trouble:
+    said = "".join(c if c.isprintable() else " " for c in str(error))[:80]
+    if said.startswith("407") or "auth" in said.lower() or "password" in said.lower():
+        cure = "Write its user and password into the variable: HTTPS_PROXY=http://user:password@host:port."
+        return Trouble(f"the proxy {proxy} refuses this user ({said})", cure)
+    cure = "Ask the proxy's administrator to allow the gateway's host, or add that host to NO_PROXY."
+    return Trouble(f"the proxy {proxy} refuses the connection ({said})", cure)
+
+
+def _shown(proxy: str | None) -> str:
+    """A proxy without its user and password."""
+    return urlsplit(proxy or "").netloc.rpartition("@")[2]

@@ -1,0 +1,212 @@
+"""How connections leave this machine: through the proxies, and with the certificates, that the environment names."""
+
+import ipaddress
+import logging
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where certificates to trust may be named; the first that is set counts."""
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no connection, as a clause, and the cure, in sentences."""
+
+    cause: str
+    cure: str
+
+
+class Unsound(Exception):
+    """The environment names something that cannot be used, so no connection is tried."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.cause)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxies of the environment, or of the system's settings, by the scheme of the address."""
+
+    by_scheme: Mapping[str, str]
+    exceptions: tuple[str, ...]
+    """Names with all below them, addresses, and networks, without a port or with one; `*` for everything."""
+
+    def for_url(self, url: str) -> str | None:
+        """The proxy for an address; None to connect directly."""
+        parts = urlsplit(url)
+        proxy = self.by_scheme.get(parts.scheme) or self.by_scheme.get("all")
+        host = (parts.hostname or "").lower()
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return None if proxy is None or any(_covers(entry, host, port) for entry in self.exceptions) else proxy
+
+
+def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple[Trouble, ...]]:
+    """The proxies, and what of `NO_PROXY` cannot be understood and is skipped. `named` is as `getproxies` returns it:
+    scheme to address, and `no`.
+
+    Raises:
+        Unsound: a proxy's address cannot be used.
+    """
+    if named is None:
+        from urllib.request import getproxies  # start-up time: only connections need it
+
+        named = getproxies()
+    by_scheme = {scheme: _proxy(scheme, named[scheme]) for scheme in ("http", "https", "all") if named.get(scheme)}
+    exceptions, skipped = list[str](), list[Trouble]()
+    for entry in filter(None, re.split(r"[,;\s]+", named.get("no", ""))):
+        understood = entry.lower().rpartition("://")[2].removeprefix("*.").strip("/") if entry != "*" else entry
+        if understood == "*" or _host_and_port(understood):
+            exceptions.append(understood)
+        else:
+            cure = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
+            skipped.append(
+                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is no name or network", cure)
+            )
+    return Proxies(by_scheme, tuple(exceptions)), tuple(skipped)
+
+
+def _proxy(scheme: str, value: str) -> str:
+    variable = f"{scheme.upper()}_PROXY"
+    url = value.strip() if "://" in value else f"http://{value.strip()}"
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        parts, usable = None, False
+    if not usable or parts is None:
+        raise Unsound(
+            Trouble(f"{variable} is no address of a proxy", f"Write {variable}=http://host:port, or remove it.")
+        )
+    if parts.scheme.lower() not in _PROXY_SCHEMES:
+        cure = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
+        raise Unsound(Trouble(f"{variable} names a proxy of the kind {parts.scheme}://, which is not supported", cure))
+    return url
+
+
+def _host_and_port(entry: str) -> tuple[str, int | None] | None:
+    """An exception's name, address or network, and its port; None if it is none of these."""
+    bare = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
+    if _network(bare):
+        return bare, None
+    host, _, port = entry.rpartition(":") if ":" in entry else (entry, "", "")
+    host = host.removeprefix("[").removesuffix("]").removeprefix(".")
+    if not (_network(host) or _NAME.fullmatch(host)) or not (port.isdecimal() or not port):
+        return None
+    return host, int(port) if port else None
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _covers(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    name, only_port = _host_and_port(entry) or ("", None)
+    if only_port not in (None, port):
+        return False
+    if (network := _network(name)) and (address := _network(host)):
+        return address.network_address in network
+    return bool(name) and (host == name or host.endswith(f".{name}"))
+
+
+def tls_context() -> ssl.SSLContext:
+    """What verifies certificates: the file or directory of the environment, else the authorities that browsers trust.
+
+    Raises:
+        Unsound: that file does not exist, or contains no certificates.
+    """
+    variable, value = named_ca()
+    return _tls_context(variable, value)
+
+
+def named_ca() -> tuple[str, str]:
+    """The variable that names certificates, and its value; both empty if there is none."""
+    return next(((name, value) for name in CA_VARIABLES if (value := os.environ.get(name))), ("", ""))
+
+
+@cache
+def _tls_context(variable: str, value: str) -> ssl.SSLContext:
+    if not value:
+        import httpx  # start-up time: the first `tools/list` needs no client
+
+        return httpx.create_ssl_context(trust_env=False)
+    path = Path(value).expanduser()
+    if not path.exists():
+        cure = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
+        raise Unsound(Trouble(f"{variable} names {value}, which does not exist", cure))
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError):
+        cure = f"It must be a readable PEM file, with -----BEGIN CERTIFICATE-----; correct {variable}, or remove it."
+        raise Unsound(
+            Trouble(f"{variable} names {value}, which contains no certificates that can be read", cure)
+        ) from None
+
+
+def check_environment() -> Iterator[Trouble]:
+    """What is wrong already before the first connection."""
+    try:
+        yield from read_proxies()[1]
+    except Unsound as unsound:
+        yield unsound.trouble
+    try:
+        if named_ca()[0]:
+            tls_context()
+    except Unsound as unsound:
+        yield unsound.trouble
+
+
+def warn_about_environment() -> None:
+    """Write what is wrong with it to the log."""
+    for trouble in check_environment():
+        log.warning("%s. %s", trouble.cause, trouble.cure)
+
+
+def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
+    """Connections as the environment wants them.
+
+    Raises:
+        Unsound: it names what cannot be used.
+    """
+    import httpx  # start-up time: the first `tools/list` needs no client
+
+    def connect(proxy: str | None) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False, limits=limits, proxy=proxy)
+
+    proxies, _ = read_proxies()
+    if not proxies.by_scheme:
+        return connect(None)
+    direct, by_proxy = connect(None), {proxy: connect(proxy) for proxy in set(proxies.by_scheme.values())}
+
+    class Routed(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            proxy = proxies.for_url(str(request.url))
+            return await (by_proxy[proxy] if proxy else direct).handle_async_request(request)
+
+        async def aclose(self) -> None:
+            for transport in (direct, *by_proxy.values()):
+                await transport.aclose()
+
+    return Routed()

@@ -1,0 +1,253 @@
+"""Why no connection can be made: each cause has its own sentence and cure, over real sockets, proxies and TLS."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from hailuo_mcp.core.errors import NetworkError, Problem
+from hailuo_mcp.core.network import CA_VARIABLES, Unsound, check_environment, read_proxies
+from hailuo_mcp.gateways.client import GatewayClient, Request, RetryPolicy
+from hailuo_mcp.media.fetch import LinkPolicy, guarded_client
+
+ONCE = RetryPolicy(attempts=1)
+PROXY_VARIABLES = [name + "_proxy" for name in ("http", "https", "all", "no")]
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*CA_VARIABLES, *PROXY_VARIABLES, *(name.upper() for name in PROXY_VARIABLES)):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+    await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def listening(serve: Callable[..., object] = answer, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)  # pyright: ignore[reportArgumentType]
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def served_by(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  it takes two kinds
+    return context
+
+
+async def status_of(url: str) -> int | Problem:
+    """What a poll of this address gives; a submission must fail in the same way, and not be charged."""
+    client = GatewayClient("Segmind", retry=ONCE)
+    try:
+        return (await client.send_with_retry(Request("GET", url), 5)).status
+    except NetworkError as error:
+        problem = error.problem
+    finally:
+        await client.close()
+    with pytest.raises(NetworkError, match="so nothing was sent") as refused:
+        await client.send_once(Request("POST", url, body={}), 5)
+    await client.close()
+    assert refused.value.problem == problem
+    return problem
+
+
+def is_about(problem: int | Problem, cause: str, cure: str) -> None:
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.charged, problem.safe_to_retry) == ("network_error", "no", True)
+    assert cause in problem.message
+    assert cure in problem.hint
+
+
+# --- no proxy -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_connection_and_a_name_that_does_not_resolve() -> None:
+    async with listening() as port:
+        pass
+    is_about(await status_of(f"http://127.0.0.1:{port}/"), f"127.0.0.1:{port} refuses connections", "base URL and port")
+    is_about(await status_of("http://no-such-host.invalid/"), "the name no-such-host.invalid does not resolve", "DNS")
+
+
+async def test_an_address_that_is_none() -> None:
+    client = GatewayClient("Segmind", retry=ONCE)
+    for url in ("ftp://127.0.0.1/", "https://[broken/x", "http://127.0.0.1:99999/"):
+        with pytest.raises(NetworkError, match=r"its address is no http\(s\) URL"):
+            await client.send_once(Request("POST", url, body={}), 5)
+    await client.close()
+
+
+async def test_a_certificate_that_is_not_trusted_and_one_that_the_environment_trusts(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, other = tmp_path / "company.pem", tmp_path / "other.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    trustme.CA().cert_pem.write_to_path(str(other))
+    async with listening(tls=served_by(authority)) as port:
+        url = f"https://localhost:{port}/"
+        is_about(await status_of(url), f"the certificate of localhost:{port} is not trusted here", "set SSL_CERT_FILE")
+        for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            with monkeypatch.context() as environment:
+                environment.setenv(variable, str(pem))
+                assert await status_of(url) == 200
+                environment.setenv(variable, str(other))
+                is_about(await status_of(url), "is not trusted here", f"{variable} names {other}; it does not contain")
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        is_about(await status_of(f"https://127.0.0.1:{port}/"), "is for another name", "Another server answers there")
+
+
+async def test_a_port_without_tls() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with listening(plain) as port:
+        is_about(await status_of(f"https://127.0.0.1:{port}/"), "no TLS could be agreed", "scheme and port")
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+async def test_a_file_of_certificates_that_does_not_exist_is_named_at_start_and_in_the_error(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "gone.pem"))
+    cause = f"{variable} names {tmp_path / 'gone.pem'}, which does not exist"
+    assert [trouble.cause for trouble in check_environment()] == [cause]
+    is_about(await status_of("https://127.0.0.1:1/"), cause, f"Correct {variable}")
+
+
+async def test_a_file_without_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("not a certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    is_about(await status_of("https://127.0.0.1:1/"), "contains no certificates", "BEGIN CERTIFICATE")
+
+
+# --- proxies --------------------------------------------------------------------------------------------------------
+
+
+async def refuse_user(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def refuse_host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 403 Blocked by policy\r\ncontent-length: 0\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def socks5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Enough of the protocol to pass one connection on to a port of this machine."""
+    methods = (await reader.readexactly(2))[1]
+    await reader.readexactly(methods)
+    writer.write(b"\x05\x00")
+    length = (await reader.readexactly(5))[4]
+    await reader.readexactly(length)
+    port = int.from_bytes(await reader.readexactly(2))
+    there, back = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+    back.write(await reader.readuntil(b"\r\n\r\n"))
+    writer.write(await there.read())
+    await writer.drain()
+    for end in (writer, back):
+        end.close()
+
+
+async def test_a_socks_proxy_carries_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening() as port, listening(socks5) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy}")
+        assert await status_of(f"http://gateway.example:{port}/") == 200
+
+
+async def test_a_proxy_that_refuses_the_user_or_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening(refuse_user) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ada:Secret-1@127.0.0.1:{port}")
+        seen = await status_of("https://gateway.example/")
+        is_about(seen, f"the proxy 127.0.0.1:{port} refuses this user (407", "user and password")
+        assert "Secret-1" not in str(seen)
+    async with listening(refuse_host) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
+        is_about(await status_of("https://gateway.example/"), "refuses the connection (403", "NO_PROXY")
+
+
+async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening() as port:
+        pass
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    is_about(await status_of("https://gateway.example/"), f"the proxy 127.0.0.1:{port} refuses", "Check HTTPS_PROXY")
+    monkeypatch.setenv("HTTPS_PROXY", "http://no-such-proxy.invalid:3128")
+    is_about(
+        await status_of("https://gateway.example/"), "the proxy no-such-proxy.invalid:3128 does not", "HTTPS_PROXY"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"), [("socks4://127.0.0.1:1", "of the kind socks4://"), ("http://[::1", "is no address of a proxy")]
+)
+async def test_a_proxy_that_cannot_be_used_is_named_at_start_and_in_the_error(
+    value: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    assert [cause in trouble.cause for trouble in check_environment()] == [True]
+    is_about(await status_of("http://127.0.0.1:1/"), cause, "ALL_PROXY")
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct", "proxied"),
+    [
+        ("10.0.0.0/8,192.168.0.0/16", ["http://10.1.2.3/", "http://192.168.7.7:8080/"], ["http://11.0.0.1/"]),
+        ("[::1]", ["http://[::1]:8080/"], ["http://[::2]/"]),
+        ("[fd00::]/8, ::1", ["http://[::1]/"], ["http://example.com/"]),
+        ("fd00::/8", ["http://[fd12::5]/"], ["http://[fe80::1]/"]),
+        ("example.com", ["http://example.com/", "https://api.example.com/"], ["http://notexample.com/"]),
+        (".example.com *.other.org", ["http://a.example.com/", "http://a.other.org/"], ["http://example.org/"]),
+        ("example.com:8080", ["http://example.com:8080/"], ["http://example.com/"]),
+        ("[::1]:8080", ["http://[::1]:8080/"], ["http://[::1]/"]),
+        ("LOCALHOST", ["http://localhost:1/"], []),
+        ("*", ["http://example.com/"], []),
+        ("http://example.com/", ["https://example.com/"], []),
+        ("10.0.0.0/99,a b,%%%,example.com", ["http://example.com/"], ["http://10.0.0.1/"]),
+    ],
+)
+def test_no_proxy_is_understood_in_every_usual_form(no_proxy: str, direct: list[str], proxied: list[str]) -> None:
+    proxies, _ = read_proxies({"all": "http://proxy:3128", "no": no_proxy})
+    assert [proxies.for_url(url) for url in direct] == [None] * len(direct)
+    assert [proxies.for_url(url) for url in proxied] == ["http://proxy:3128"] * len(proxied)
+
+
+def test_what_no_proxy_has_beside_names_and_networks_is_skipped_and_named() -> None:
+    _, skipped = read_proxies({"http": "proxy:3128", "no": "10.0.0.0/99,ok.example,%%%"})
+    assert ["'10.0.0.0/99'" in skipped[0].cause, "'%%%'" in skipped[1].cause] == [True, True]
+    with pytest.raises(Unsound):
+        read_proxies({"http": "http://:0"})
+
+
+async def test_an_odd_no_proxy_does_not_stop_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "%%%,[::1],127.0.0.0/8")
+    async with listening() as port:
+        assert await status_of(f"http://127.0.0.1:{port}/") == 200
+
+
+async def test_a_clip_is_not_fetched_with_certificates_that_do_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(NetworkError, match=r"SSL_CERT_FILE names /nowhere/.*, which does not exist"):
+        guarded_client(LinkPolicy(frozenset()), None, "")

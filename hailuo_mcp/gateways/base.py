@@ -3,7 +3,7 @@ and interprets its responses. Sending, errors and states are handled here, the s
 """
 
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,40 +14,30 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from hailuo_mcp.core.errors import (
-    Charged,
-    ContentViolation,
     GatewayError,
-    GatewayTimeout,
     HailuoError,
     HeldBack,
     InternalError,
-    InvalidImage,
     InvalidInput,
-    Problem,
-    RateLimited,
-    Unauthorized,
     Unconfirmed,
     UnknownRequest,
 )
-from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, State, checked_remote_id
-from hailuo_mcp.core.masking import holds_secret, mask
+from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, checked_remote_id
+from hailuo_mcp.core.masking import holds_secret
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways.answers import (
     NESTING_MAX,
     collect_doubts,
-    doubt,
     link_in,
     mapping,
     number,
     parse_json,
     sequence,
-    text_in,
 )
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
-from hailuo_mcp.gateways.rate_limits import parse_retry_after
-from hailuo_mcp.gateways.refusals import ERRORS, REFUSALS, is_content_block, is_failed_job, refused_in_words
+from hailuo_mcp.gateways.interpreter import Interpreter
+from hailuo_mcp.gateways.refusals import REFUSALS, is_content_block, is_failed_job, refused_in_words
 
 __all__ = [
     "NESTING_MAX",
@@ -64,8 +54,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_MESSAGE_MAX, _READ_MAX = 300, 10_000
-"""Characters of a message that are shown, and that are read for it."""
 UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
 """A well-formed remote id that no job has."""
 
@@ -78,12 +66,9 @@ class Submission:
     sandbox: bool
 
 
-class Gateway(ABC):
+class Gateway(Interpreter):
     """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
 
-    name: ClassVar[str]
-    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
-    title: ClassVar[str]
     hosts: ClassVar[Mapping[str, str]]
     """Default address by purpose; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
@@ -96,8 +81,6 @@ class Gateway(ABC):
     """What a local image may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
     """How long results are kept after submission; None if the gateway does not say."""
-    failure_charged: ClassVar[Charged] = "unknown"
-    """Whether a job that the gateway accepted and then failed is billed."""
     has_history: ClassVar[bool] = False
     """Whether lost submissions and expired results can be looked up."""
     can_cancel: ClassVar[bool] = False
@@ -150,42 +133,6 @@ class Gateway(ABC):
     @abstractmethod
     def auth(self, key: str) -> Mapping[str, str]:
         """The header that carries the key."""
-
-    def message_in(self, body: Mapping[str, Any]) -> object:
-        """The gateway's own message in an error body."""
-        return body.get("error") or body.get("message")
-
-    def code_in(self, body: Mapping[str, Any]) -> object:
-        """The gateway's own error code in a body; None or 0 if there is none."""
-        error = mapping(body.get("error"))
-        named = (
-            body.get("code"),
-            body.get("error_code"),
-            body.get("status_code"),
-            error.get("code"),
-            error.get("name"),
-        )
-        return next((code for code in named if code), None)
-
-    def status_of(self, response: Response) -> int:
-        """The status that counts: some gateways report errors under HTTP 200."""
-        return response.status
-
-    def submission_status_of(self, response: Response) -> int:
-        """The status that counts in the response to a submission. It decides whether the job was accepted, was
-        certainly refused, or is unconfirmed."""
-        return self.status_of(response)
-
-    @staticmethod
-    def retry_after_in(headers: Mapping[str, str]) -> float | None:
-        """The seconds that a response asks to wait before a retry; None if it does not say."""
-        return parse_retry_after(headers)
-
-    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        """The error class for a refusal with this status; `message` is the cleaned message in `body`."""
-        if status in (400, 422) and is_content_block(message):
-            return ContentViolation
-        return ERRORS.get(status, GatewayError)
 
     async def upload(self, data_uri: str, seconds: float) -> str:
         """Upload an image and return its address; only if `image_transfer` is "upload"."""
@@ -323,70 +270,6 @@ class Gateway(ABC):
         with suppress(UnknownRequest):
             await self.poll(self.models[0], UNUSED_JOB_ID)
 
-    def refusal(self, status: int, response: Response) -> HailuoError:
-        """The error for a response, with the gateway's message in it."""
-        body = mapping(response.body)
-        kind = self.error_class(status, self.clean(self.message_in(body)), body)
-        what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
-        message = f"{self.title} {what} ({self._quoted(response)})."
-        if issubclass(kind, Unauthorized):
-            return kind(message, self._key_hint())
-        if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
-            return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
-        return kind(message)
-
-    def _quoted(self, response: Response) -> str:
-        """A response for a message: its status, and the gateway's own code and message, all as sent."""
-        body = mapping(response.body)
-        code, said = self.code_in(body), self.clean(self.message_in(body))
-        shown = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
-        words = self.clean(f"{shown} {said}" if shown not in ("0", str(response.status), said) else said)
-        return f"{response.status}: {words}" if words else str(response.status)
-
-    def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
-        """The problem of a job that failed at the gateway; `kind` if the gateway's error code tells it."""
-        text = self.clean(said) or "no reason given"
-        kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
-        hints: dict[type[HailuoError], str] = {
-            ContentViolation: ContentViolation.default_hint,
-            InvalidImage: "Give another picture: a JPG or PNG that anyone can fetch.",
-            InvalidInput: "Change the arguments as the message says, then call generate_video again.",
-            GatewayError: "Calling generate_video again makes a new job.",
-        }
-        return Problem(
-            code=kind.code,
-            message=f"{self.title} failed the job: {text}",
-            hint=hints.get(kind, kind.default_hint),
-            charged=self.failure_charged,
-            safe_to_retry=kind is GatewayError and self.failure_charged == "no",
-        )
-
-    def clean(self, said: object) -> str:
-        """A gateway's message, safe to show: one line, short, and without the key."""
-        text = mask(text_in(said)[:_READ_MAX], self._keys())
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
-
-    def state(self, states: Mapping[str, State], word: object, response: Response | None = None) -> State:
-        """The state for a gateway's word, in any case; an undocumented one is `processing`, so that no paid job is
-        given up, and a doubt that quotes the `response`."""
-        known = states.get(word.strip().lower()) if isinstance(word, str) else None
-        if known is None:
-            shown = repr_short(self.clean(word)) if isinstance(word, str) else self.clean(repr_short(word))
-            quoted = f" ({self._quoted(response)})" if response else ""
-            doubt(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
-        return known or State.PROCESSING
-
-    def _keys(self) -> tuple[str, ...]:
-        return (self.settings.key.get_secret_value(),) if self.settings.key else ()
-
     def _secrets(self) -> Mapping[str, str]:
         key = self.settings.key
         return self.auth(key.get_secret_value() if key else "sandbox")
-
-    def _key_hint(self) -> str:
-        variable = f"{self.name.upper()}_API_KEY"
-        return (
-            f"Check {variable}: it must be a key of {self.title} for {urlsplit(self.settings.urls['base']).hostname}. "
-            f"A key of another gateway or region is refused here too."
-        )

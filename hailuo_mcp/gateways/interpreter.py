@@ -1,0 +1,143 @@
+"""What a gateway's responses mean, in our words: which status counts, which error it is, and which state. The words of
+the gateway itself are quoted, cleaned and short."""
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from hailuo_mcp.core.errors import (
+    Charged,
+    ContentViolation,
+    GatewayError,
+    GatewayTimeout,
+    HailuoError,
+    InvalidImage,
+    InvalidInput,
+    Problem,
+    RateLimited,
+    Unauthorized,
+)
+from hailuo_mcp.core.job import State
+from hailuo_mcp.core.masking import mask
+from hailuo_mcp.core.settings import GatewaySettings
+from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.gateways.answers import doubt, mapping, text_in
+from hailuo_mcp.gateways.exchange import Response
+from hailuo_mcp.gateways.rate_limits import parse_retry_after
+from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
+
+_MESSAGE_MAX, _READ_MAX = 300, 10_000
+"""Characters of a message that are shown, and that are read for it."""
+
+
+class Interpreter(ABC):
+    """The part of a `Gateway` that reads responses. Its first methods are for a gateway to override."""
+
+    name: ClassVar[str]
+    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
+    title: ClassVar[str]
+    failure_charged: ClassVar[Charged] = "unknown"
+    """Whether a job that the gateway accepted and then failed is billed."""
+
+    settings: GatewaySettings
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own message in an error body."""
+        return body.get("error") or body.get("message")
+
+    def code_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own error code in a body; None or 0 if there is none."""
+        error = mapping(body.get("error"))
+        named = (
+            body.get("code"),
+            body.get("error_code"),
+            body.get("status_code"),
+            error.get("code"),
+            error.get("name"),
+        )
+        return next((code for code in named if code), None)
+
+    def status_of(self, response: Response) -> int:
+        """The status that counts: some gateways report errors under HTTP 200."""
+        return response.status
+
+    def submission_status_of(self, response: Response) -> int:
+        """The status that counts in the response to a submission. It decides whether the job was accepted, was
+        certainly refused, or is unconfirmed."""
+        return self.status_of(response)
+
+    @staticmethod
+    def retry_after_in(headers: Mapping[str, str]) -> float | None:
+        """The seconds that a response asks to wait before a retry; None if it does not say."""
+        return parse_retry_after(headers)
+
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
+        """The error class for a refusal with this status; `message` is the cleaned message in `body`."""
+        if status in (400, 422) and is_content_block(message):
+            return ContentViolation
+        return ERRORS.get(status, GatewayError)
+
+    def refusal(self, status: int, response: Response) -> HailuoError:
+        """The error for a response, with the gateway's message in it."""
+        body = mapping(response.body)
+        kind = self.error_class(status, self.clean(self.message_in(body)), body)
+        what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
+        message = f"{self.title} {what} ({self._quoted(response)})."
+        if issubclass(kind, Unauthorized):
+            return kind(message, self._key_hint())
+        if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
+            return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
+        return kind(message)
+
+    def _quoted(self, response: Response) -> str:
+        """A response for a message: its status, and the gateway's own code and message, all as sent."""
+        body = mapping(response.body)
+        code, said = self.code_in(body), self.clean(self.message_in(body))
+        shown = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
+        words = self.clean(f"{shown} {said}" if shown not in ("0", str(response.status), said) else said)
+        return f"{response.status}: {words}" if words else str(response.status)
+
+    def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
+        """The problem of a job that failed at the gateway; `kind` if the gateway's error code tells it."""
+        text = self.clean(said) or "no reason given"
+        kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
+        hints: dict[type[HailuoError], str] = {
+            ContentViolation: ContentViolation.default_hint,
+            InvalidImage: "Give another picture: a JPG or PNG that anyone can fetch.",
+            InvalidInput: "Change the arguments as the message says, then call generate_video again.",
+            GatewayError: "Calling generate_video again makes a new job.",
+        }
+        return Problem(
+            code=kind.code,
+            message=f"{self.title} failed the job: {text}",
+            hint=hints.get(kind, kind.default_hint),
+            charged=self.failure_charged,
+            safe_to_retry=kind is GatewayError and self.failure_charged == "no",
+        )
+
+    def clean(self, said: object) -> str:
+        """A gateway's message, safe to show: one line, short, and without the key."""
+        text = mask(text_in(said)[:_READ_MAX], self._keys())
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
+
+    def state(self, states: Mapping[str, State], word: object, response: Response | None = None) -> State:
+        """The state for a gateway's word, in any case; an undocumented one is `processing`, so that no paid job is
+        given up, and a doubt that quotes the `response`."""
+        known = states.get(word.strip().lower()) if isinstance(word, str) else None
+        if known is None:
+            shown = repr_short(self.clean(word)) if isinstance(word, str) else self.clean(repr_short(word))
+            quoted = f" ({self._quoted(response)})" if response else ""
+            doubt(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
+        return known or State.PROCESSING
+
+    def _keys(self) -> tuple[str, ...]:
+        return (self.settings.key.get_secret_value(),) if self.settings.key else ()
+
+    def _key_hint(self) -> str:
+        variable = f"{self.name.upper()}_API_KEY"
+        return (
+            f"Check {variable}: it must be a key of {self.title} for {urlsplit(self.settings.urls['base']).hostname}. "
+            f"A key of another gateway or region is refused here too."
+        )

@@ -89,6 +89,7 @@ class ModelSpec(BaseModel):
         name = f"{parameter}" + "".join(f"[{index}]" for index in inside)
         given = repr_short(error["input"])
         is_file = parameter in MEDIA_PARAMETERS
+        is_long_link = error["type"] == "string_too_long" and error["input"].lower().startswith("http")
         match error["type"]:
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
@@ -97,7 +98,7 @@ class ModelSpec(BaseModel):
                 return f"prompt has {length} characters; at most {most} are possible", "shorten the prompt"
             case "string_too_short" | "string_pattern_mismatch" if name == "prompt":
                 return "prompt is empty", "say in the prompt what should happen in the clip"
-            case "string_pattern_mismatch" if is_file:
+            case "string_pattern_mismatch" | "string_too_long" if is_file and not is_long_link:
                 return (
                     f"{name} must be an http(s) URL for {cls.id}, got {given}",
                     f"put the {'image' if MEDIA_PARAMETERS[str(parameter)] == 'image' else 'file'} on a web address "

@@ -16,7 +16,8 @@ def open_ledger(settings: Settings) -> Ledger:
     if not settings.on_postgres:
         from hailuo_mcp.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger(settings.database_path)
+        path = settings.database_path
+        return SqliteLedger(path, own_directory=path.parent == settings.state_dir)
     if find_spec("asyncpg") is None:
         raise SettingsError(
             f"{PREFIX}DATABASE_URL names PostgreSQL, whose client is not installed: pip install 'hailuo-mcp[postgres]'"

@@ -27,6 +27,7 @@ from hailuo_mcp.ledger.engine import (
     newer_schema,
     parse_job,
 )
+from hailuo_mcp.ledger.private_file import make_private
 from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS, statements
 
 T = TypeVar("T")
@@ -42,9 +43,11 @@ class SqliteLedger(Engine):
     handing it over to a thread: reading one row, and changes that need not survive a power failure.
     """
 
-    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS, *, own_directory: bool = False) -> None:
+        """`own_directory`: the file's directory is this product's, and holds nothing else."""
         super().__init__()
         self._path = path
+        self._own_directory = own_directory
         self._busy_seconds = busy_seconds
         self._in_thread: sqlite3.Connection | None = None
         self._in_loop: sqlite3.Connection | None = None
@@ -229,7 +232,7 @@ class SqliteLedger(Engine):
 
     def _open(self) -> sqlite3.Connection:
         if self._in_thread is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path, own_directory=self._own_directory)
             db = self._connect(self._busy_seconds)
             try:
                 _prepare(db, self._busy_seconds)

@@ -103,7 +103,7 @@ async def test_apixo_refuses_a_local_image_and_says_what_to_do(tmp_path: Path) -
     opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
     async with opened as session:
-        for given in (str(tmp_path / "pictures/a.png"), data_uri(png())):
+        for given in (str(tmp_path / "pictures/a.png"), data_uri(png()), data_uri(png() + bytes(100_000))):
             with pytest.raises(HailuoError, match=r"first_frame_image must be an http\(s\) URL") as refused:
                 await session.generate({**APIXO, "first_frame_image": given})
             assert "web address" in refused.value.problem.hint

@@ -47,7 +47,7 @@ async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era
         assert (await path.read_bytes())[4:8] == b"ftyp"
         assert facts_of(await client.call_tool("list_jobs"))["jobs"][0]["video_path"] == str(path)
 
-        refused = await client.call_tool("generate_video", {**SMALL, "duration": 6})
+        refused = await client.call_tool("generate_video", {**SMALL, "duration": 10})
         assert refused.is_error
         assert "does not take duration" in text_of(refused)
         assert set(facts_of(refused)) == {"error"}

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.parameters import (
+    ANY_CASE,
     MINIMAX,
-    AnyResolution,
     CallbackUrl,
     Constraint,
     Duration,
@@ -106,7 +106,9 @@ class Hailuo02(_Prediction):
     first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, Constraint(_PAGE, "the frame the clip ends on")] = None
     duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[AnyResolution, Constraint(_PAGE, "512p, 768p or 1080p (default)")] = "1080p"
+    resolution: Annotated[
+        Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p, 768p or 1080p (default)")
+    ] = "1080p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
@@ -128,7 +130,10 @@ _HISTORY_PAGES = 5
 class Replicate(Gateway):
     name = "replicate"
     title = "Replicate"
-    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.replicate.com"}
+    hosts: ClassVar[Mapping[str, str]] = {
+        "base": "https://api.replicate.com",
+        "upload": "https://api.replicate.com",
+    }
     key_aliases = ("REPLICATE_API_TOKEN",)
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"prediction": _Prediction}
@@ -165,7 +170,7 @@ class Replicate(Gateway):
         media_type, data = decode(data_uri)
         content_type, content = multipart("content", media_type, data)
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("base", "/v1/files"), headers, None, self._secrets(), content=content)
+        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets(), content=content)
         response = await self.client.send_with_retry(request, seconds)
         if not response.ok:
             raise not_uploaded(self, response)

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 Envelope = Callable[[str, Job], Mapping[str, object]]
 """What a gateway POSTs for an ended job; the first argument is the base URL of the links in it."""
-Signer = Callable[[Job, bytes], Mapping[str, str]]
-"""The headers with a gateway's signature of such a body."""
+Signer = Callable[[Job, bytes, float], Mapping[str, str]]
+"""The headers with a gateway's signature of such a body, at this Unix time."""
 
 ANSWER_SECONDS = 30.0
 """A receiver has this long to return 200 [APIXO]."""
@@ -174,7 +174,7 @@ class Callbacks:
         try:
             content = json.dumps(envelope(due.base, job)).encode()
             signer = self._signers.get(job.gateway)
-            headers = {"content-type": "application/json", **(signer(job, content) if signer else {})}
+            headers = {"content-type": "application/json", **(signer(job, content, self._clock()) if signer else {})}
             response = await client.post(due.url, content=content, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             outcome = type(error).__name__

@@ -180,9 +180,9 @@ def callback(base: str, job: Job) -> Mapping[str, object]:
     return _facts(base, job, job.final_phase, removed=False)
 
 
-def sign(job: Job, content: bytes) -> Mapping[str, str]:
+def sign(job: Job, content: bytes, now: float) -> Mapping[str, str]:
     """The signature of a webhook's body."""
-    identity, moment = f"msg_{job.id}", str(int(job.ended_at))
+    identity, moment = f"msg_{job.id}", str(int(now))
     digest = hmac.digest(_SIGNING_KEY, f"{identity}.{moment}.".encode() + content, "sha256")
     signature = f"v1,{base64.b64encode(digest).decode()}"
     return {"webhook-id": identity, "webhook-timestamp": moment, "webhook-signature": signature}

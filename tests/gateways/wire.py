@@ -27,6 +27,7 @@ A_MODEL_OF = {
     "apixo": "apixo/hailuo-2.3-fast",
     "aimlapi": "aimlapi/hailuo-02",
     "minimax": "minimax/hailuo-02",
+    "fal": "fal/hailuo-02",
     "replicate": "replicate/hailuo-02",
 }
 

@@ -53,7 +53,10 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
 
 
 def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
-    return with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
+    """With each gateway's key under its own variable, wherever it is set."""
+    environ = with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
+    usual = {f"{gateway.name.upper()}_API_KEY": gateway.key_in(environ) for gateway in GATEWAYS}
+    return {**environ, **{variable: key for variable, key in usual.items() if key}}
 
 
 def build_catalog(settings: Settings) -> Catalog:

@@ -54,7 +54,7 @@ def load() -> str:
     takes = 120.0
     each = len(looks(takes, takes))
     models = [model for gateway in GATEWAYS for model in gateway.models]
-    cheapest = min(price.usd for model in models for price in model.prices)
+    cheapest = min(spread[0] for model in models if (spread := model.price_range()))
     rows: list[tuple[str, ...]] = []
     for jobs in JOBS:
         started = jobs / takes

@@ -8,6 +8,7 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from hailuo_mcp.core.text import has_format_characters
@@ -82,6 +83,15 @@ def mapping(value: object) -> Mapping[str, Any]:
 def sequence(value: object) -> Sequence[object]:
     """A JSON array, or an empty one for anything else."""
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
+
+
+def moment(value: object) -> datetime | None:
+    """A point in time as ISO 8601; in UTC if it names no time zone."""
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return parsed if parsed is None or parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def link_in(value: object, depth: int = NESTING_MAX) -> str | None:

@@ -77,6 +77,10 @@ class Gateway(Interpreter):
     body. The first is the usual one."""
     image_transfer: ClassVar[Literal["upload", "data", "url"]]
     """How a local image gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
+    key_aliases: ClassVar[tuple[str, ...]] = ()
+    """Other variables in which people who use this gateway have its key."""
+    upload_kept: ClassVar[timedelta] = timedelta(hours=12)
+    """How long the address of an uploaded file is used again; how long it lasts is seldom documented."""
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
     """What a local image may be, by the names of `media.formats`."""
     retention: ClassVar[timedelta | None]
@@ -89,6 +93,8 @@ class Gateway(Interpreter):
     """The documented rate limit of an account; each process keeps to it by itself."""
     callbacks: ClassVar[bool] = False
     """Whether it calls `callback_url` when the state of a job changes."""
+    signs_callbacks: ClassVar[bool] = False
+    """Whether `is_genuine` can tell its callbacks from those of others."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where a person can look for a submission whose response was lost."""
 
@@ -105,6 +111,12 @@ class Gateway(Interpreter):
         self.in_process_sandbox = in_process_sandbox
         self.own_models = own_models
         """The user's, from files."""
+
+    @classmethod
+    def key_in(cls, environ: Mapping[str, str]) -> str:
+        """The key as the environment has it, empty if there is none."""
+        names = (f"{cls.name.upper()}_API_KEY", *cls.key_aliases)
+        return next((key for name in names if (key := environ.get(name, "").strip())), "")
 
     def for_key(self, key: SecretStr | None) -> Self:
         """The same gateway for another account, with the same client."""
@@ -151,6 +163,11 @@ class Gateway(Interpreter):
         """Cancel a job that the last poll saw queued, and return its state; None if it cannot be cancelled any more.
         Where the same request would delete the record of an ended job, it is sent only once, and at once."""
         return None
+
+    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback has this gateway's signature. Its address is a secret already, and it only causes a poll:
+        one that cannot be checked now counts as genuine."""
+        return True
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body to answer a callback with. A callback is never trusted: it only causes a poll."""

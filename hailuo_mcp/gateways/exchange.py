@@ -43,13 +43,14 @@ DEFAULT_LIMITS = ClientLimits()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `body` is sent as JSON; `secrets` are the headers that carry the key, and so name the
-    account."""
+    """One HTTP request. `body` is sent as JSON, `content` as it is; `secrets` are the headers that carry the key, and
+    so name the account."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] | None = None
+    content: bytes | None = field(default=None, kw_only=True, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def public(self) -> dict[str, Any]:
@@ -146,7 +147,9 @@ class Exchange:
         """
         import httpx  # start-up time: the first `tools/list` needs no client
 
-        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+        content = request.content
+        if request.body is not None:
+            content = json.dumps(request.body, ensure_ascii=False).encode()
         if delivery:
             delivery.sent = self._transport is not None  # only httpx's own transport reports the first byte
         try:

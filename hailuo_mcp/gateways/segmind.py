@@ -16,7 +16,6 @@ from hailuo_mcp.core.errors import (
     GatewayError,
     HailuoError,
     InsufficientCredits,
-    InvalidImage,
     InvalidInput,
     UnknownRequest,
 )
@@ -34,6 +33,7 @@ from hailuo_mcp.core.parameters import (
 )
 from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import (
     NESTING_MAX,
     Gateway,
@@ -44,8 +44,9 @@ from hailuo_mcp.gateways.base import (
     parse_json,
     sequence,
 )
-from hailuo_mcp.gateways.client import Request, Response, deadline
+from hailuo_mcp.gateways.client import Request, deadline
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
+from hailuo_mcp.gateways.uploads import not_uploaded, without_address
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
@@ -213,21 +214,11 @@ class Segmind(Gateway):
         response = await self.client.send_with_retry(request, seconds)
         body = mapping(response.body)
         if not response.ok:
-            raise self._not_uploaded(response)
+            raise not_uploaded(self, response)
         url = link_in(body.get("file_urls")) or link_in(body.get("urls"))
         if url is None or url.startswith("data:"):
-            raise GatewayError("Segmind took the picture but answered without its address; nothing was submitted.")
+            raise without_address(self)
         return url
-
-    def _not_uploaded(self, response: Response) -> HailuoError:
-        """The gateway's refusal; an invalid argument means an invalid image here."""
-        refusal = self.refusal(response.status, response)
-        message = f"{refusal.problem.message} The picture was not uploaded, and nothing was submitted."
-        if isinstance(refusal, InvalidInput):
-            return InvalidImage(message)
-        if response.status in (404, 410):
-            return GatewayError(message, "Check SEGMIND_UPLOAD_URL, or pass the picture as a web address.")
-        return type(refusal)(message, refusal.problem.hint)
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
         """The only row with this model, body and time. The body excludes the rows of teammates; several rows with one
@@ -318,13 +309,8 @@ def _rows_in(body: Mapping[str, Any], depth: int = NESTING_MAX) -> list[Mapping[
 
 def _row_time(row: Mapping[str, Any]) -> datetime | None:
     for name in ("model_created", "created_at", "created", "timestamp"):
-        value = row.get(name)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value)
-            except ValueError:
-                continue
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if made := moment(row.get(name)):
+            return made
     return None
 
 

@@ -1,10 +1,8 @@
 """What the server answers over HTTP besides MCP: saved clips, the callbacks of gateways, and whether it is well."""
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import anyio
 from starlette.requests import ClientDisconnect, Request
@@ -15,7 +13,7 @@ from hailuo_mcp.core.caller import LOCAL
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways.base import mapping
+from hailuo_mcp.gateways.base import mapping, parse_json
 from hailuo_mcp.http.auth import READ, caller_of
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.services import Services
@@ -65,7 +63,10 @@ def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
         key = urls.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
         if gateway is None or key is None:
             return _not_found()
-        answer = gateway.callback_answer(mapping(await _json_of(request)))
+        raw = await _body_of(request)
+        if gateway.signs_callbacks and not await _is_genuine(services, key, request, raw):
+            return _not_found()
+        answer = gateway.callback_answer(mapping(parse_json(raw)))
         if not answer:
             services.poller.on_webhook(key)
         return JSONResponse(dict(answer))
@@ -108,14 +109,25 @@ def _saved_file(output_dir: Path, job: Job) -> Path | None:
     return path if path.is_relative_to(output_dir.resolve()) and path.is_file() else None
 
 
-async def _json_of(request: Request) -> Any:
-    """The body, None where it is no JSON or longer than any honest one."""
+async def _is_genuine(services: Services, key: str, request: Request, raw: bytes) -> bool:
+    """Whether the gateway signed this callback, for the account that the job was submitted with. Where that account or
+    the job cannot be looked up, the secret in the address has to do."""
+    try:
+        job = await services.ledger.get(key)
+    except HailuoError:
+        return True
+    gateway = services.credentials.gateway_for(job, LOCAL) if job else None
+    return gateway is None or await gateway.is_genuine(request.headers, raw)
+
+
+async def _body_of(request: Request) -> bytes:
+    """The body, empty where it is longer than any honest one."""
     raw = bytearray()
     try:
         async for chunk in request.stream():
             raw += chunk
             if len(raw) > CALLBACK_BYTES_MAX:
-                return None
-        return json.loads(raw)
-    except (ValueError, RecursionError, ClientDisconnect):
-        return None
+                return b""
+    except ClientDisconnect:
+        return b""
+    return bytes(raw)

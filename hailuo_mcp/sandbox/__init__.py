@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from hailuo_mcp.sandbox import aimlapi, apixo, minimax, segmind, segmind_history, segmind_upload
+from hailuo_mcp.sandbox import aimlapi, apixo, fal, minimax, replicate, segmind, segmind_history, segmind_upload
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import RETRY_AFTER_SECONDS, Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
@@ -34,8 +34,14 @@ __all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 MARKER_HEADER = "x-hailuo-sandbox"
 """Every response of the sandbox has this header with the value `1`, whatever its status."""
 
-STAND_INS = (aimlapi, apixo, minimax, segmind, segmind_history, segmind_upload)
-_CALLBACKS = {apixo.GATEWAY: apixo.callback, minimax.GATEWAY: minimax.callback}
+STAND_INS = (aimlapi, apixo, fal, minimax, replicate, segmind, segmind_history, segmind_upload)
+_CALLBACKS = {
+    apixo.GATEWAY: apixo.callback,
+    fal.GATEWAY: fal.callback,
+    minimax.GATEWAY: minimax.callback,
+    replicate.GATEWAY: replicate.callback,
+}
+_SIGNERS = {fal.GATEWAY: fal.sign, replicate.GATEWAY: replicate.sign}
 
 
 def create_app(
@@ -61,7 +67,7 @@ def create_app(
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     store = Store(state_dir / "sandbox.sqlite3")
-    deliveries = Callbacks(store, _CALLBACKS, clock, callback_retry_after) if callbacks else None
+    deliveries = Callbacks(store, _CALLBACKS, clock, callback_retry_after, _SIGNERS) if callbacks else None
     assets = Assets(state_dir / "assets")
     clips = Clips(state_dir / "clips", assets, render=render)
     context = SandboxContext(store, assets, clips, clock, seconds, retention_seconds, public_url, deliveries)

@@ -67,9 +67,9 @@ class Assets:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
 
-    def keep(self, data: bytes, suffix: str) -> str:
-        """Store an image. Returns its name, which is the same for the same bytes."""
-        name = hashlib.sha256(data).hexdigest() + suffix
+    def keep(self, data: bytes, suffix: str, stem: str = "") -> str:
+        """Store an image. Returns its name, which is the same for the same bytes, unless a `stem` is given."""
+        name = (stem or hashlib.sha256(data).hexdigest()) + suffix
         path = self._directory / name
         if not path.exists():
             # Written under a temporary name and renamed, so that another process never reads half an image.

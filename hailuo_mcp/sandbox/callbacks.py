@@ -7,6 +7,7 @@ on a port. Pending callbacks are stored next to the jobs, so that a restart lose
 from __future__ import annotations
 
 import ipaddress
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 Envelope = Callable[[str, Job], Mapping[str, object]]
 """What a gateway POSTs for an ended job; the first argument is the base URL of the links in it."""
+Signer = Callable[[Job, bytes, float], Mapping[str, str]]
+"""The headers with a gateway's signature of such a body, at this Unix time."""
 
 ANSWER_SECONDS = 30.0
 """A receiver has this long to return 200 [APIXO]."""
@@ -104,8 +107,9 @@ async def echoes_challenge(url: str, timeout_seconds: float = CHALLENGE_SECONDS)
 class Callbacks:
     """The callbacks of all jobs: stored at the submission, delivered within `running`.
 
-    `envelopes`: gateway to what it POSTs. Each callback is sent again after the delays in `retry_after` until the
-    response is 200; a process that dies while sending one has used up that attempt.
+    `envelopes`: gateway to what it POSTs; `signers`: how it signs that, if it does. Each callback is sent again after
+    the delays in `retry_after` until the response is 200; a process that dies while sending one has used up
+    that attempt.
     """
 
     def __init__(
@@ -114,9 +118,11 @@ class Callbacks:
         envelopes: Mapping[str, Envelope],
         clock: Callable[[], float],
         retry_after: Sequence[float] = RETRY_AFTER_SECONDS,
+        signers: Mapping[str, Signer] | None = None,
     ) -> None:
         self._store = store
         self._envelopes = envelopes
+        self._signers = signers or {}
         self._clock = clock
         self._retry_after = retry_after
         self._added = anyio.Event()
@@ -166,7 +172,10 @@ class Callbacks:
             await self._done(due)
             return
         try:
-            response = await client.post(due.url, json=envelope(due.base, job))
+            content = json.dumps(envelope(due.base, job)).encode()
+            signer = self._signers.get(job.gateway)
+            headers = {"content-type": "application/json", **(signer(job, content, self._clock()) if signer else {})}
+            response = await client.post(due.url, content=content, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             outcome = type(error).__name__
         else:

@@ -135,6 +135,9 @@ class SandboxContext:
         phase = job.phase(self.clock(), retention) if job else Phase.GONE
         return None if job is None or phase is Phase.GONE else (job, phase)
 
+    async def cancel(self, job: Job) -> None:
+        await to_thread.run_sync(self.store.cancel, job)
+
     async def jobs_of(self, gateway: str, key: str) -> list[Job]:
         return await to_thread.run_sync(self.store.of, gateway, owner_of(key))
 

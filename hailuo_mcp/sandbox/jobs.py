@@ -16,6 +16,7 @@ class Phase(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     GONE = "gone"
     """The gateway no longer knows the job: every request for it gets a 404."""
 
@@ -65,11 +66,15 @@ class Job:
     cost: float = 0.0
     """US$, charged only when the job completes."""
 
+    cancelled: bool = False
+
     def phase(self, now: float, retention: float = math.inf) -> Phase:
         """The state at `now`; `retention` seconds after its submission the job is gone."""
         age = now - self.submitted_at
         if age >= retention:
             return Phase.GONE
+        if self.cancelled:
+            return Phase.CANCELLED
         if not self.ends or age < self.takes:
             return Phase.QUEUED if age < self.takes * QUEUED_SHARE else Phase.PROCESSING
         if self.forgotten:
@@ -79,6 +84,8 @@ class Job:
     @property
     def final_phase(self) -> Phase:
         """The state of the job once it has ended."""
+        if self.cancelled:
+            return Phase.CANCELLED
         return Phase.FAILED if self.failure else Phase.COMPLETED
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ Statement = tuple[str, tuple[object, ...]]
 
 
 class Store:
-    """Blocking: call it from a worker thread. A job is written once and never changed.
+    """Blocking: call it from a worker thread. A job is written once, and changed only by a cancellation.
 
     Every call opens its own connection, so that threads and processes are the same case; SQLite's lock serializes them.
     """
@@ -45,6 +45,11 @@ class Store:
             connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
             for sql, values in also:
                 connection.execute(sql, values)
+
+    def cancel(self, job: Job) -> None:
+        cancelled = json.dumps(asdict(replace(job, cancelled=True)))
+        with closing(self.connect()) as connection, connection:
+            connection.execute("UPDATE jobs SET record = ? WHERE id = ?", (cancelled, job.id))
 
     def get(self, job_id: str) -> Job | None:
         """The job with this internal id, of any owner."""

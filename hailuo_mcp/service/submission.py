@@ -46,8 +46,6 @@ from hailuo_mcp.telemetry import gateway_span, log_context
 
 log = logging.getLogger(__name__)
 
-UPLOAD_KEPT = timedelta(hours=12)
-"""The URL of an uploaded image is used again for this long; how long it lasts is not documented."""
 LOOK_AGAIN_SECONDS = 0.5
 ALIVE_SECONDS = 1.0
 """How often whoever waits for a gateway's answer shows in the ledger that it is alive, ..."""
@@ -318,7 +316,7 @@ class Submitter:
 
     async def _uploaded(self, gateway: Gateway, model: str, image: LoadedImage, deadline: float) -> str:
         known = await self._services.ledger.upload(
-            self._caller.tenant, gateway.origin, image.digest, utc_now() - UPLOAD_KEPT
+            self._caller.tenant, gateway.origin, image.digest, utc_now() - gateway.upload_kept
         )
         if known:
             return known

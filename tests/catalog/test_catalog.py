@@ -106,11 +106,11 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
     ("arguments", "chosen"),
     [
         (SEEN, "segmind/hailuo-02-fast"),
-        ({"prompt": "x"}, "minimax/hailuo-2.3"),
+        ({"prompt": "x"}, "fal/hailuo-02"),
         ({**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
         ({**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
         ({**SEEN, "resolution": "768p"}, "minimax/hailuo-2.3-fast"),
-        ({"prompt": "x", "duration": 10}, "minimax/hailuo-2.3"),
+        ({"prompt": "x", "duration": 10}, "fal/hailuo-02"),
         ({**SEEN, "last_frame_image": PICTURE, "resolution": "1080p"}, "minimax/hailuo-02"),
         ({**SEEN, "routing": "value"}, "apixo/hailuo-2.3-fast"),
         ({**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
@@ -157,9 +157,11 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
 @pytest.mark.parametrize(
     ("variables", "default"),
     [
-        ({}, "minimax/hailuo-2.3"),
+        ({}, "fal/hailuo-02"),
         ({"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])}, "segmind/minimax-hailuo-2"),
         ({"MINIMAX_API_KEY": "k"}, "minimax/hailuo-2.3"),
+        ({"FAL_KEY": "k"}, "fal/hailuo-02"),
+        ({"REPLICATE_API_TOKEN": "k"}, "replicate/hailuo-2.3"),
         ({"APIXO_API_KEY": "k"}, "apixo/hailuo-2.3-fast"),
         ({"AIMLAPI_API_KEY": "k"}, "aimlapi/hailuo-02"),
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
@@ -360,7 +362,7 @@ def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
     assert said["routing"].endswith("apixo only.")
     assert said["go_fast"].endswith(" hailuo-02-fast only.")
     assert said["duration"].endswith(" Most models.")
-    assert said["resolution"].endswith("512p: minimax/hailuo-02.")
+    assert said["resolution"].endswith("512p: minimax/hailuo-02, fal/hailuo-02, replicate/hailuo-02.")
     assert said["prompt"] == CANONICAL["prompt"].meaning
     assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 

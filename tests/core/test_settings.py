@@ -48,6 +48,16 @@ def test_without_any_variable_everything_has_its_documented_default() -> None:
         "apixo": (None, {"base": "https://api.apixo.ai"}),
         "aimlapi": (None, {"base": "https://api.aimlapi.com"}),
         "minimax": (None, {"base": "https://api.minimax.io"}),
+        "fal": (
+            None,
+            {
+                "base": "https://queue.fal.run",
+                "upload": "https://rest.fal.ai",
+                "history": "https://api.fal.ai",
+                "webhooks": "https://rest.alpha.fal.ai",
+            },
+        ),
+        "replicate": (None, {"base": "https://api.replicate.com", "upload": "https://api.replicate.com"}),
     }
 
 

@@ -120,7 +120,7 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
         body = spec.to_body()
         assert json.loads(json.dumps(body)) == body
         kinds = {
-            "duration": int,
+            "duration": str if model.wire_forms.get("duration") == "text" else int,
             "prompt": str,
             "go_fast": bool,
             "prompt_optimizer": bool,
@@ -184,6 +184,12 @@ def test_the_models_are_those_of_the_sources_and_then_the_newer_ones_in_order() 
         "minimax/hailuo-2.3",
         "minimax/hailuo-2.3-fast",
         "minimax/hailuo-02",
+        "fal/hailuo-2.3",
+        "fal/hailuo-2.3-fast",
+        "fal/hailuo-02",
+        "replicate/hailuo-2.3",
+        "replicate/hailuo-2.3-fast",
+        "replicate/hailuo-02",
     ]
 
 
@@ -199,6 +205,15 @@ TAKEN = {
     "minimax/hailuo-2.3": f"prompt! first_frame_image {OFFICIAL}",
     "minimax/hailuo-2.3-fast": f"prompt! first_frame_image! {OFFICIAL}",
     "minimax/hailuo-02": f"prompt! first_frame_image last_frame_image {OFFICIAL}",
+    **{
+        f"{gateway}/{name}": f"prompt! {frames} duration resolution prompt_optimizer callback_url"
+        for gateway in ("fal", "replicate")
+        for name, frames in (
+            ("hailuo-2.3", "first_frame_image"),
+            ("hailuo-2.3-fast", "first_frame_image!"),
+            ("hailuo-02", "first_frame_image last_frame_image"),
+        )
+    },
 }
 
 
@@ -208,13 +223,15 @@ def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelS
     assert model.id.split("/")[0] in {gateway.name for gateway in GATEWAYS if model in gateway.models}
 
 
-AIMLAPI, OFFICIALS = ([model_id for model_id in MODELS if model_id.startswith(g)] for g in ("aimlapi/", "minimax/"))
+OFFICIALS = [model_id for model_id in MODELS if model_id.startswith("minimax/")]
+RESELLERS = [model_id for model_id in MODELS if model_id.startswith(("aimlapi/", "fal/", "replicate/"))]
 DEFAULTS: dict[str, dict[str, Any]] = {
     "segmind/hailuo-02-fast": {"last_frame_image": None, "duration": 6, "go_fast": False, "prompt_optimizer": True},
     "segmind/hailuo-2.3-fast": {"duration": 6, "resolution": "1080p", "prompt_optimizer": True},
     "segmind/minimax-hailuo-2": {"last_frame_image": None, "mode": "standard", "prompt_optimizer": True},
     "apixo/hailuo-2.3-fast": {"duration": 6},
-    **{model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True} for model_id in AIMLAPI},
+    **{model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True} for model_id in RESELLERS},
+    "replicate/hailuo-02": {"duration": 6, "resolution": "1080p", "prompt_optimizer": True},
     **{
         model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True, "fast_pretreatment": False}
         for model_id in OFFICIALS
@@ -269,6 +286,13 @@ def test_a_merged_parameter_is_one_flat_type() -> None:
         ("minimax/hailuo-02", {"resolution": "512p"}, 0.10, "exact"),
         ("minimax/hailuo-02", {"resolution": "512p", "duration": 10}, 0.15, "exact"),
         ("minimax/hailuo-02", {"resolution": "1080p"}, 0.49, "exact"),
+        ("fal/hailuo-2.3", {}, 0.28, "exact"),
+        ("fal/hailuo-2.3", {"duration": 10}, 0.56, "exact"),
+        ("fal/hailuo-2.3", {"resolution": "1080p"}, 0.49, "exact"),
+        ("fal/hailuo-2.3-fast", {"duration": 10}, 0.32, "exact"),
+        ("fal/hailuo-02", {}, 0.27, "exact"),
+        ("fal/hailuo-02", {"resolution": "512p", "duration": 10}, 0.17, "exact"),
+        ("fal/hailuo-02", {"resolution": "1080p"}, 0.48, "exact"),
     ],
 )
 def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, Any], usd: float, kind: str) -> None:
@@ -284,6 +308,7 @@ def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, A
         ("apixo/hailuo-2.3-fast", {}),
         ("aimlapi/hailuo-02", {}),
         ("aimlapi/hailuo-2.3", {}),
+        ("replicate/hailuo-2.3", {}),
         ("aimlapi/hailuo-2.3-fast", {"duration": 10}),
         ("aimlapi/hailuo-2.3-fast", {"resolution": "1080p"}),
     ],
@@ -453,7 +478,7 @@ def test_a_gateway_declares_all_that_is_needed_to_use_it(gateway: type[Gateway])
     assert gateway.hosts["base"].startswith("https://")
     assert gateway.image_transfer in {"upload", "data", "url"}
     assert (gateway.image_transfer == "upload") == ("upload" in gateway.hosts)
-    assert gateway.has_history == ("history" in gateway.hosts)
+    assert gateway.has_history or "history" not in gateway.hosts
     assert gateway.check_hint.endswith(".")
     for model in gateway.models:
         assert model.documented_at.startswith("https://")

@@ -60,7 +60,9 @@ class Fault(StrEnum):
     DRIP = "slow drip"
 
 
-NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403, "minimax": 402}
+NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403, "minimax": 402, "fal": 403, "replicate": 402}
+HISTORIES = {"fal": "items", "replicate": "results"}
+"""What the rows of a history are in."""
 MINIMAX_CODES = {400: 2013, 401: 2049, 402: 1008, 429: 1002}
 """What MiniMax says under HTTP 200 instead."""
 REFUSALS = frozenset(
@@ -82,6 +84,7 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("aimlapi", Step.DOWNLOAD): Step.POLL,
     ("minimax", Step.RESULT): Step.POLL,
     ("minimax", Step.DOWNLOAD): Step.RESULT,
+    ("fal", Step.RESULT): Step.POLL,
 }
 """The step whose answer is the last before a host that goes away is gone."""
 
@@ -95,7 +98,7 @@ class Request:
 
     @property
     def key(self) -> str:
-        return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
+        return self.headers.get("x-api-key") or self.headers.get("authorization", "").partition(" ")[2]
 
     @property
     def step(self) -> Step:
@@ -103,10 +106,11 @@ class Request:
             return Step.UPLOAD if self.path == "/upload-asset" else Step.SUBMIT
         if self.path.startswith("/clips/"):
             return Step.DOWNLOAD
-        if "request-history" in self.path:
+        if "request-history" in self.path or self.path.endswith(("/by-endpoint", "/predictions")):
             return Step.HISTORY
         in_two = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
         in_two = in_two or self.path == "/v1/files/retrieve"
+        in_two = in_two or ("/requests/" in self.path and not self.path.endswith("/status"))
         return Step.RESULT if in_two else Step.POLL
 
 
@@ -216,6 +220,8 @@ class FaultyGateway:
             "apixo": f"task_{uuid4().hex}",
             "aimlapi": f"{uuid4()}:minimax/hailuo-02",
             "minimax": str(uuid4().int % 10**18),
+            "fal": f"fal-ai/minimax/{uuid4()}",
+            "replicate": uuid4().hex[:26],
         }[self.name]
         self.taken.append(Taken(remote_id, request.path.rpartition("/")[2], body))
 
@@ -231,12 +237,13 @@ class FaultyGateway:
             case Step.SUBMIT:
                 return 200, _json(self._submitted(self.taken[-1].remote_id))
             case Step.HISTORY:
-                return 200, _json({"data": [self._row(taken, link) for taken in self.taken]})
+                rows = [self._row(taken, link) for taken in self.taken]
+                return 200, _json({HISTORIES.get(self.name, "data"): rows})
             case Step.POLL | Step.RESULT:
                 asked = request.path.removesuffix("/status").rpartition("/")[2]
                 names = ("taskId", "generation_id", "task_id", "file_id")
                 ids = [*(value for name in names for value in request.query.get(name, [])), asked]
-                if not any(taken.remote_id in ids for taken in self.taken):
+                if not any(taken.remote_id.rpartition("/")[2] in ids for taken in self.taken):
                     return 404, _json({"error": "not found"})
                 if request.path == "/v1/files/retrieve":
                     return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": WELL})
@@ -248,6 +255,8 @@ class FaultyGateway:
             "apixo": {"code": 200, "message": "success", "data": {"taskId": remote_id}},
             "aimlapi": {"generation_id": remote_id, "status": "queued"},
             "minimax": {"task_id": remote_id, "base_resp": WELL},
+            "fal": {"request_id": remote_id.rpartition("/")[2], "status": "IN_QUEUE"},
+            "replicate": {"id": remote_id, "status": "starting"},
         }[self.name]
 
     def _finished(self, remote_id: str, link: str) -> Mapping[str, Any]:
@@ -257,10 +266,18 @@ class FaultyGateway:
             "apixo": {"code": 200, "message": "success", "data": done},
             "aimlapi": {"id": remote_id, "status": "completed", "video": {"url": link}, "error": None},
             "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": WELL},
+            "fal": {"status": "COMPLETED", "video": {"url": link}},
+            "replicate": {"id": remote_id, "status": "succeeded", "output": link},
         }
         return answers[self.name]
 
     def _row(self, taken: Taken, link: str) -> Mapping[str, Any]:
+        if self.name == "fal":
+            request_id = taken.remote_id.rpartition("/")[2]
+            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body}
+        if self.name == "replicate":
+            facts = {"model": "minimax/hailuo-02", "input": taken.body["input"], "status": "succeeded", "output": link}
+            return {"id": taken.remote_id, "created_at": taken.at.isoformat(), **facts}
         return {
             "request_id": taken.remote_id,
             "model_name": taken.model,
@@ -306,6 +323,8 @@ class FaultyGateway:
             "apixo": {"code": status, "message": said, "data": {"error": said}},
             "aimlapi": {"message": said, "statusCode": status, "path": request.path},
             "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": said}},
+            "fal": {"detail": f"{said}. Exhausted balance." if status == 403 else said},
+            "replicate": {"detail": said, "status": status},
         }[self.name]
         in_the_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
         http = 200 if in_the_body and request.step is not Step.DOWNLOAD else status

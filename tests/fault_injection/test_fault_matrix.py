@@ -26,12 +26,17 @@ MODELS = {
     "apixo": "apixo/hailuo-2.3-fast",
     "aimlapi": "aimlapi/hailuo-02",
     "minimax": "minimax/hailuo-02",
+    "fal": "fal/hailuo-02",
+    "replicate": "replicate/hailuo-02",
 }
 STEPS = (
     *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
     *(("apixo", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
     *(("aimlapi", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
     *(("minimax", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
+    # Downloads and uploads are the same code for all.
+    *(("fal", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT)),
+    *(("replicate", step) for step in (Step.SUBMIT, Step.POLL)),
 )
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
 AT_ONCE = 24
@@ -113,7 +118,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         answered = await call("get_status", request_id=request_id)
         cell.check("state" in answered, f"{request_id} does not answer: {answered.get('error')}")
         lost_forever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
-        findable = cell.gateway == "segmind" and far_end.taken
+        findable = cell.gateway in ("segmind", "fal", "replicate") and far_end.taken
         cell.check(not (lost_forever and findable), "the history has it, and it was not found")
         if not lost_forever:
             await _be_saved(cell, call, request_id)

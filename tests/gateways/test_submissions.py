@@ -12,6 +12,7 @@ from hailuo_mcp.core.errors import HailuoError, InsufficientCredits, NetworkErro
 from tests.gateways.wire import A_MODEL_OF, ATTEMPTS, GATEWAYS, KEY, Step, breaks, connect, hangs, says, says_text, spec
 
 TASK = "106916112212032"
+FAL, FAL_ID = "https://queue.fal.run", "fal-ai/minimax/764c"
 TAKEN: dict[str, list[tuple[Step, str]]] = {
     "segmind": [
         (
@@ -37,6 +38,17 @@ TAKEN: dict[str, list[tuple[Step, str]]] = {
         (says(200, {"id": "g1", "status": "queued"}), "g1"),
         (says(200, {"id": 222226666699999}), "222226666699999"),
     ],
+    "fal": [
+        (says(200, {"status": "IN_QUEUE", "request_id": "764c"}), "fal-ai/minimax/764c"),
+        (says(200, {"request_id": "764c", "status_url": f"{FAL}/fal-ai/minimax/requests/764c/status"}), FAL_ID),
+        (says(200, {"request_id": "764c", "status_url": f"{FAL}/minimax/v9/requests/764c/status"}), "minimax/v9/764c"),
+        (says(200, {"request_id": "764c", "status_url": "https://evil.example/x/y/requests/764c/status"}), FAL_ID),
+        (says(200, {"request_id": "764c", "status_url": f"{FAL}/../x/requests/764c/status"}), FAL_ID),
+    ],
+    "replicate": [
+        (says(201, {"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "starting"}), "gm3qorzdhgbfurvjtvhg6dckhu"),
+        (says(201, {"id": "p1", "status": "succeeded", "error": None}), "p1"),
+    ],
     "minimax": [
         (says(200, {"task_id": "106916112212032", "base_resp": {"status_code": 0, "status_msg": "success"}}), TASK),
         (says(200, {"task_id": int(TASK)}), TASK),
@@ -61,7 +73,7 @@ async def test_a_job_with_an_id_is_accepted_whatever_else_the_response_holds(
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 async def test_the_marker_header_marks_a_sandbox_job(name: str) -> None:
-    body = {"request_id": "r", "generation_id": "r", "data": {"taskId": "r"}, "task_id": "r"}
+    body = {"id": "r", "request_id": "r", "generation_id": "r", "data": {"taskId": "r"}, "task_id": "r"}
     gateway, _ = connect(name, says(200, body, {"X-Hailuo-Sandbox": "1"}))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).sandbox
 
@@ -83,6 +95,8 @@ BODIES: dict[str, Any] = {
     "segmind": {"error": "Not so"},
     "apixo": {"message": "error", "data": {"error": "Not so"}},
     "minimax": {"base_resp": {"status_code": 0, "status_msg": "Not so"}},
+    "fal": {"detail": [{"loc": ["body", "prompt"], "msg": "Not so", "type": "value_error"}]},
+    "replicate": {"title": "Input validation failed", "detail": "Not so", "status": 422},
     "aimlapi": {"message": "Not so", "path": "/v2", "requestId": "q", "statusCode": 400, "timestamp": "t"},
 }
 

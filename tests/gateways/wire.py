@@ -16,21 +16,19 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.aimlapi import Aimlapi
-from hailuo_mcp.gateways.apixo import Apixo
 from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
-from hailuo_mcp.gateways.minimax import Minimax
-from hailuo_mcp.gateways.segmind import Segmind
 
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
-GATEWAYS: Mapping[str, type[Gateway]] = {"segmind": Segmind, "apixo": Apixo, "aimlapi": Aimlapi, "minimax": Minimax}
+GATEWAYS: Mapping[str, type[Gateway]] = {gateway.name: gateway for gateway in gateways.GATEWAYS}
 MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in gateways.GATEWAYS for model in gateway.models}
 A_MODEL_OF = {
     "segmind": "segmind/hailuo-02-fast",
     "apixo": "apixo/hailuo-2.3-fast",
     "aimlapi": "aimlapi/hailuo-02",
     "minimax": "minimax/hailuo-02",
+    "fal": "fal/hailuo-02",
+    "replicate": "replicate/hailuo-02",
 }
 
 QUICK = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)

@@ -260,10 +260,10 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
     async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
-    assert first == {"model": "minimax/hailuo-2.3", "prompt": "<shot 1>"}
+    assert first == {"model": "fal/hailuo-02", "prompt": "<shot 1>"}
     assert second["first_frame_image"] == "last-frame:<request_id of shot 1>"
     assert "3 shots" in text
-    assert "Estimate for 3 such shots: $0.84" in text
+    assert "Estimate for 3 such shots: $0.81" in text
 
 
 async def test_storyboard_starts_from_the_image_with_the_cheapest_model_and_says_the_sum_first(

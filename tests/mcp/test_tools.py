@@ -334,7 +334,7 @@ async def test_every_usable_model_is_listed_in_a_few_facts(settings: Settings) -
         result = await sandbox("list_models")
         facts = facts_of(result)
         assert [model["model"] for model in facts["models"]] == list(MODEL_IDS)
-        assert (facts["default_model"], facts["sandbox"]) == ("minimax/hailuo-2.3", True)
+        assert (facts["default_model"], facts["sandbox"]) == ("fal/hailuo-02", True)
         prices = {model["model"]: model["price_usd"] for model in facts["models"]}
         assert prices[FAST_02] == [0.125, 0.188]
         assert prices[APIXO] is None

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from hailuo_mcp.core.errors import NotReady
 from hailuo_mcp.core.job import Job, Observation, State
 from tests.support import arguments_for, listened_to, settings_for
 
@@ -43,3 +46,35 @@ def test_a_cancelled_job_has_ended_and_costs_nothing_unless_a_cost_was_reported(
     billed = job.apply_observation(Observation(state=State.CANCELLED, cost_usd=0.5))
     assert (billed.budget_cost, billed.cost_estimate) == (0.5, 0.5)
     assert cancelled.apply_observation(Observation(state=State.COMPLETED)).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
+async def test_a_queued_job_is_cancelled_after_its_state_was_asked(model_id: str, tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="600"))
+    async with opened as session:
+        job = (await session.generate(arguments_for(model_id))).job
+        assert session.may_cancel(job)
+        asked = len(wire.requests)
+        cancelled = await session.cancel(job.request_id)
+        assert cancelled.state is State.CANCELLED
+        assert wire.requests[asked].method == "GET"
+        assert await session.status(job.request_id) == cancelled
+        page = await session.jobs(State.CANCELLED)
+        assert (page.total, page.spent_usd) == (1, 0)
+        with pytest.raises(NotReady, match="was cancelled"):
+            await session.download(job.request_id)
+        again = await session.generate(arguments_for(model_id))
+        assert not again.duplicate
+
+
+@pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
+async def test_a_job_that_has_ended_unseen_keeps_its_record(model_id: str, tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        job = (await session.generate(arguments_for(model_id))).job
+        assert job.state is State.QUEUED
+        asked = len(wire.requests)
+        same = await session.cancel(job.request_id)
+        assert same.state is State.COMPLETED
+        assert {request.method for request in wire.requests[asked:]} == {"GET"}
+        assert (await session.download(job.request_id))[1].exists()

@@ -38,8 +38,17 @@ TAKEN = {
     "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
     "aimlapi": {"generation_id": "r-1", "status": "queued"},
     "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
+    "fal": {"request_id": "r-1", "status": "IN_QUEUE"},
+    "replicate": {"id": "r-1", "status": "starting"},
 }
-RETENTION = {"segmind": timedelta(hours=1), "apixo": timedelta(hours=24), "aimlapi": None, "minimax": None}
+RETENTION = {
+    "segmind": timedelta(hours=1),
+    "apixo": timedelta(hours=24),
+    "aimlapi": None,
+    "minimax": None,
+    "fal": timedelta(hours=1),
+    "replicate": timedelta(hours=1),
+}
 
 
 def gateway_of(model_id: str) -> str:

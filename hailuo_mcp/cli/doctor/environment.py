@@ -85,7 +85,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _gateway_variables() -> Iterator[str]:
     for kind in GATEWAYS:
-        yield f"{kind.name.upper()}_API_KEY"
+        yield from (f"{kind.name.upper()}_API_KEY", *kind.key_aliases)
         yield from (f"{kind.name.upper()}_{purpose.upper()}_URL" for purpose in kind.hosts)
 
 

@@ -94,7 +94,8 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
 
 
 def _set(variable: str) -> str:
-    return os.environ.get(variable, "").strip()
+    gateway = next((gateway for gateway in GATEWAYS if key_variable(gateway.name) == variable), None)
+    return gateway.key_in(os.environ) if gateway else os.environ.get(variable, "").strip()
 
 
 def _ask_which() -> tuple[str, ...]:

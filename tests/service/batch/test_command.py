@@ -58,7 +58,7 @@ def test_a_dry_run_shows_prices_and_sends_nothing(gateways: Gateways, shots: Sho
     assert shown.returncode == 0
     table = [line.split() for line in shown.stdout.splitlines()]
     assert table[0] == ["line", "shot", "model", "length", "price", "status"]
-    assert table[1][:3] == ["1", "opening", "minimax/hailuo-2.3"]  # the cheapest that accepts only a prompt
+    assert table[1][:3] == ["1", "opening", "fal/hailuo-02"]  # the cheapest that accepts only a prompt
     assert table[1][-2].startswith("$")
     assert table[2][-2:] == ["unknown", "waiting"]
     assert "and 1 of unknown price" in shown.stderr

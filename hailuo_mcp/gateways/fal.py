@@ -1,0 +1,313 @@
+"""fal, through its queue. https://fal.ai/docs/model-apis/model-endpoints/queue, and the `fal-client` package on PyPI.
+
+The package is not used: it sends a paid POST again up to ten times. A model has several endpoints, chosen here from its
+parameters; a failed job is a completed one with an error.
+"""
+
+import json
+import logging
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from time import time
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote, urlencode
+
+from hailuo_mcp.core.errors import (
+    ContentViolation,
+    GatewayError,
+    HailuoError,
+    InsufficientCredits,
+    InvalidInput,
+    UnknownRequest,
+)
+from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways.answers import moment
+from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence
+from hailuo_mcp.gateways.client import Request, Response, deadline
+from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
+from hailuo_mcp.gateways.uploads import decode, file_name, not_uploaded, without_address
+
+log = logging.getLogger(__name__)
+
+_STATES = {"in_queue": State.QUEUED, "in_progress": State.PROCESSING, "completed": State.COMPLETED}
+_HISTORY = "/v1/models/requests/by-endpoint"
+_HISTORY_WINDOW = timedelta(minutes=5)
+"""A request can only be that of a submission if the two are this close in time."""
+_HISTORY_PAGES = 5
+_WEBHOOK_SECONDS = 300
+"""A webhook that was signed longer ago is not believed."""
+_CONTENT = "content_policy_violation"
+_SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
+
+
+class Fal(Gateway):
+    name = "fal"
+    title = "fal"
+    hosts: ClassVar[Mapping[str, str]] = {
+        "base": "https://queue.fal.run",
+        "upload": "https://rest.fal.ai",
+        "history": "https://api.fal.ai",
+        "webhooks": "https://rest.alpha.fal.ai",
+    }
+    key_aliases = ("FAL_KEY",)
+    models = MODELS
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"hailuo": HailuoModel, "queue": FalModel}
+    image_transfer: ClassVar[Literal["upload", "data", "url"]] = "upload"
+    upload_kept = timedelta(hours=1)
+    retention = timedelta(hours=1)
+    has_history = True
+    can_cancel = True
+    callbacks = True
+    signs_callbacks = True
+    check_hint = "Look at the request history of the fal dashboard to see whether the job was taken."
+
+    _webhook_keys: tuple[bytes, ...] = ()
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Key {key}"}
+
+    def submit_request(self, spec: ModelSpec) -> Request:
+        callback = getattr(spec, "callback_url", None)
+        query = f"?{urlencode({'fal_webhook': callback})}" if callback else ""
+        request = self.post(f"/{_endpoint_of(spec)}{query}", spec.to_body())
+        # Otherwise the queue itself repeats a job up to ten times.
+        return replace(request, headers={**request.headers, "X-Fal-No-Retry": "1"})
+
+    async def submit(self, spec: ModelSpec, seconds: float) -> Submission:
+        taken = await super().submit(spec, seconds)
+        if "/" in taken.remote_id:
+            return taken
+        return replace(taken, remote_id=f"{_app_of(spec.remote_name)}/{taken.remote_id}")
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        """The request id after the owner and the app in the address that the gateway answers for it: an endpoint may
+        move. An address on another host is ignored."""
+        request_id = body.get("request_id")
+        address = body.get("status_url")
+        base = self.settings.urls["base"]
+        if isinstance(request_id, str) and isinstance(address, str) and address.startswith(f"{base}/"):
+            app, found, _ = address.removeprefix(f"{base}/").partition(f"/requests/{request_id}/")
+            if found and all(map(_SEGMENT.fullmatch, app.split("/"))):
+                return f"{app}/{request_id}"
+        return request_id
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("detail") or body.get("error") or body.get("message")
+
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
+        if status == 403 and "balance" in message.lower():
+            return InsufficientCredits
+        if status == 422 and _CONTENT in json.dumps(body.get("detail")):
+            return ContentViolation
+        return super().error_class(status, message, body)
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        path = _path(model, remote_id)
+        async with self._time_limit():
+            body, response = await self.fetch_json(self.get(f"{path}/status"))
+            state = self.state(_STATES, body.get("status"))
+            if state is not State.COMPLETED:
+                return Observation(state=state, sandbox=response.sandbox)
+            if body.get("error"):
+                return self._failed(body, response)
+            result = await self.client.send_with_retry(self.get(path))
+            if result.status == 422:  # the model's own refusal of its input
+                return self._failed(mapping(result.body), result)
+            if result.status in (404, 410):
+                raise UnknownRequest(f"{self.title} no longer keeps the result of this request.")
+            if not result.ok:
+                raise self.refusal(result.status, result)
+            answer = mapping(result.body)
+            if not answer:
+                raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
+            link = link_in(answer.get("video"))
+            return Observation(state=State.COMPLETED, video_url=link, sandbox=result.sandbox)
+
+    def _failed(self, body: Mapping[str, Any], response: Response) -> Observation:
+        said = self.message_in(body)
+        types = f"{body.get('error_type')} {json.dumps(body.get('detail'))}"
+        blocked = _CONTENT in types or is_content_block(self.clean(said))
+        problem = self.failure(said, ContentViolation if blocked else None)
+        return Observation(state=State.FAILED, error=problem, sandbox=response.sandbox)
+
+    async def cancel(self, job: Job) -> Observation | None:
+        model = self.model(job.model)
+        if model is None or job.remote_id is None:
+            return None
+        request = replace(self.get(f"{_path(model, job.remote_id)}/cancel"), method="PUT")
+        response = await self.client.send_with_retry(request)
+        if response.status in (400, 404):  # completed, or not known any more
+            return None
+        if not response.ok:
+            raise self.refusal(response.status, response)
+        cancelled = Observation(state=State.CANCELLED, sandbox=response.sandbox)
+        try:
+            seen = await self.poll(model, job.remote_id)
+        except UnknownRequest:
+            return cancelled
+        # A queued request is removed; one that has just begun is only asked to stop, and may run to its end.
+        stopped = seen.error is not None and "cancel" in seen.error.message.lower()
+        return cancelled if seen.state is State.QUEUED or stopped else seen
+
+    async def upload(self, data_uri: str, seconds: float) -> str:
+        media_type, data = decode(data_uri)
+        async with deadline(seconds, f"{self.title} did not take the image within {seconds:.0f} s."):
+            facts = {"file_name": file_name(media_type), "content_type": media_type}
+            initiate = self.post("/storage/upload/initiate?storage_type=gcs", facts, host="upload")
+            response = await self.client.send_with_retry(initiate, seconds)
+            if not response.ok:
+                raise not_uploaded(self, response)
+            answer = mapping(response.body)
+            place, address = link_in(answer.get("upload_url")), link_in(answer.get("file_url"))
+            if place is None or address is None or not self._is_safe(place):
+                raise without_address(self)
+            # The address is signed, and may be on the host of a storage service: the key does not go there.
+            put = Request("PUT", place, {"Content-Type": media_type}, content=data)
+            stored = await self.client.send_with_retry(put, seconds)
+            if not stored.ok:
+                raise not_uploaded(self, stored)
+        return address
+
+    def _is_safe(self, place: str) -> bool:
+        return place.startswith(("https://", f"{self.settings.urls['upload']}/"))
+
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """The only request with this endpoint, input and time. No candidate, or more than one, proves nothing."""
+        model = self.model(job.model)
+        if model is None:
+            return None
+        candidates: dict[str, bool] = {}
+        async with self._time_limit():
+            async for row, sandbox in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):
+                request_id, sent = row.get("request_id"), moment(row.get("sent_at"))
+                if not isinstance(request_id, str) or sent is None or abs(sent - job.created_at) > _HISTORY_WINDOW:
+                    continue
+                remote_id = f"{_app_of(model.remote_name)}/{request_id}"
+                if remote_id not in taken and job.body and _object(row.get("json_input")) == job.body:
+                    candidates[remote_id] = sandbox
+        if len(candidates) != 1:
+            return None
+        ((remote_id, sandbox),) = candidates.items()
+        try:
+            # How it stands is for the next poll to say: the history may be behind.
+            return checked_remote_id(remote_id), Observation(state=State.QUEUED, sandbox=sandbox)
+        except InvalidInput:
+            return None
+
+    async def look_up_expired(self, job: Job) -> Observation | None:
+        model = self.model(job.model)
+        if model is None or job.remote_id is None:
+            return None
+        request_id = job.remote_id.rpartition("/")[2]
+        query = {"endpoint_id": _endpoint_of(_spec_of(model, job)), "request_id": request_id, "expand": "payloads"}
+        body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
+        for row in map(mapping, sequence(body.get("items"))):
+            link = link_in(_object(row.get("json_output")).get("video"))
+            if row.get("request_id") == request_id and link:
+                return Observation(state=State.COMPLETED, video_url=link, sandbox=response.sandbox)
+        return None
+
+    async def _history(self, endpoint: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
+        """The requests within the window around a time, each with whether it comes from the sandbox.
+
+        Raises:
+            GatewayError: there are too many to search; those already seen prove nothing.
+        """
+        query = {
+            "endpoint_id": endpoint,
+            "start": (around - _HISTORY_WINDOW).isoformat(),
+            "end": (around + _HISTORY_WINDOW).isoformat(),
+            "limit": "100",
+            "expand": "payloads",
+        }
+        for _ in range(_HISTORY_PAGES):
+            body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
+            for row in sequence(body.get("items")):
+                yield mapping(row), response.sandbox
+            cursor = body.get("next_cursor")
+            if not isinstance(cursor, str) or not cursor:
+                return
+            query["cursor"] = cursor
+        raise GatewayError(f"{self.title}'s history has too many rows to look through.")
+
+    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
+        from cryptography.exceptions import InvalidSignature  # start-up time
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        names = ("request-id", "user-id", "timestamp")
+        facts = [headers.get(f"x-fal-webhook-{name}", "") for name in names]
+        try:
+            signature = bytes.fromhex(headers.get("x-fal-webhook-signature", ""))
+            recent = abs(time() - int(facts[-1])) <= _WEBHOOK_SECONDS
+        except ValueError:
+            return False
+        try:
+            keys = self._webhook_keys or await self._fetch_webhook_keys()
+        except HailuoError as error:
+            log.info("%s: the keys of its webhooks are not at hand: %s", self.title, error.problem.code)
+            return True
+        signed = "\n".join([*facts, sha256(body).hexdigest()]).encode()
+        for key in keys:
+            try:
+                Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
+            except (InvalidSignature, ValueError):
+                continue
+            return recent
+        return False
+
+    async def _fetch_webhook_keys(self) -> tuple[bytes, ...]:
+        request = Request("GET", self.url("webhooks", "/.well-known/jwks.json"), {"Accept": "application/json"})
+        body, _ = await self.fetch_json(request)
+        encoded = [str(mapping(key).get("x") or "") for key in sequence(body.get("keys"))]
+        try:
+            self._webhook_keys = tuple(urlsafe_b64decode(key + "=" * (-len(key) % 4)) for key in encoded if key)
+        except ValueError:
+            raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
+        return self._webhook_keys
+
+    def _time_limit(self) -> AbstractAsyncContextManager[None]:
+        seconds = self.client.retry.poll_timeout
+        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
+
+
+def _endpoint_of(spec: ModelSpec) -> str:
+    return spec.endpoint if isinstance(spec, FalModel) else spec.remote_name
+
+
+def _app_of(endpoint: str) -> str:
+    """Owner and app: all that the addresses of a request have of its endpoint."""
+    return "/".join(endpoint.split("/")[:2])
+
+
+def _spec_of(model: type[ModelSpec], job: Job) -> ModelSpec:
+    """What was submitted, as far as the choice of an endpoint depends on it; not validated again."""
+    return model.model_construct(**job.parameters)
+
+
+def _path(model: type[ModelSpec], remote_id: str) -> str:
+    """The path of a request.
+
+    Raises:
+        UnknownRequest: this can be no id of fal.
+    """
+    app, _, request_id = remote_id.rpartition("/")
+    app = app or _app_of(model.remote_name)
+    if not all(map(_SEGMENT.fullmatch, app.split("/"))):
+        raise UnknownRequest("This is no request id of fal.")
+    return f"/{app}/requests/{quote(request_id, safe='')}"
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    """A JSON object, which a history may give as text."""
+    if isinstance(value, str):
+        try:
+            return mapping(json.loads(value))
+        except (ValueError, RecursionError):
+            return {}
+    return mapping(value)

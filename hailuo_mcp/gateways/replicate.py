@@ -1,0 +1,276 @@
+"""Replicate. https://replicate.com/docs/reference/http, and the `replicate` package on PyPI.
+
+A job is a prediction. An hour after its end its input, its output and all files are gone, though its record stays.
+"""
+
+import hmac
+import logging
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
+from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.parameters import (
+    ANY_CASE,
+    MINIMAX,
+    CallbackUrl,
+    Constraint,
+    Duration,
+    Flag,
+    Image,
+    Resolution,
+    Source,
+)
+from hailuo_mcp.core.rules import GIVEN, Forbid
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways.answers import moment
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
+from hailuo_mcp.gateways.client import Request, deadline
+from hailuo_mcp.gateways.uploads import decode, multipart, not_uploaded, without_address
+
+log = logging.getLogger(__name__)
+
+_PAGE = Source("documented", "Replicate page of the model")
+_OBSERVED = Source("observed", "public client code")
+_INFERRED = Source("inferred", "MiniMax API reference")
+_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
+_CALLED_BACK = Constraint(Source("documented", "Replicate webhooks"), "called once, when the job has ended; signed")
+_OPTIMIZED = Constraint(_PAGE, "default true")
+
+
+class _Prediction(ModelSpec):
+    """A body with the parameters inside `input`."""
+
+    notes = (Constraint(_PAGE, "Replicate's prices for this model are not known here"),)
+
+    def to_body(self) -> dict[str, Any]:
+        inner = super().to_body()
+        callback = inner.pop(self.wire_name("callback_url"), None)
+        body: dict[str, Any] = {"input": inner}
+        return {**body, "webhook": callback, "webhook_events_filter": ["completed"]} if callback else body
+
+
+class Hailuo23(_Prediction):
+    id = "replicate/hailuo-2.3"
+    remote_name = "minimax/hailuo-2.3"
+    summary = "text or image to video"
+    documented_at = "https://replicate.com/minimax/hailuo-2.3"
+    rules = (_NOT_10_S_AT_1080P,)
+
+    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
+    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(_PAGE, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo23Fast(_Prediction):
+    id = "replicate/hailuo-2.3-fast"
+    remote_name = "minimax/hailuo-2.3-fast"
+    summary = "image to video"
+    documented_at = "https://replicate.com/minimax/hailuo-2.3-fast"
+    rules = (_NOT_10_S_AT_1080P,)
+
+    first_frame_image: Annotated[Image, Constraint(_OBSERVED, "required; image to video only")]
+    duration: Annotated[Duration, Constraint(_OBSERVED, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(_OBSERVED, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, Constraint(_OBSERVED, "default true")] = True
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo02(_Prediction):
+    id = "replicate/hailuo-02"
+    remote_name = "minimax/hailuo-02"
+    summary = "text or image (+ last frame) to video"
+    documented_at = "https://replicate.com/minimax/hailuo-02"
+    rules = (
+        Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', _PAGE),
+        Forbid(
+            {"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", _INFERRED
+        ),
+        Forbid(
+            {"resolution": "512p", "last_frame_image": GIVEN},
+            'for a last frame pass resolution "768p" or "1080p"',
+            _INFERRED,
+        ),
+        Forbid(
+            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
+        ),
+    )
+
+    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
+    last_frame_image: Annotated[Image | None, Constraint(_PAGE, "the frame the clip ends on")] = None
+    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 not at 1080p")] = 6
+    resolution: Annotated[
+        Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p, 768p or 1080p (default)")
+    ] = "1080p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+_STATES = {
+    "starting": State.QUEUED,
+    "processing": State.PROCESSING,
+    "succeeded": State.COMPLETED,
+    "failed": State.FAILED,
+    "canceled": State.CANCELLED,
+    "aborted": State.CANCELLED,  # cancelled before it was started, by the newer client
+}
+_PREDICTIONS = "/v1/predictions"
+_HISTORY_WINDOW = timedelta(minutes=5)
+"""A prediction can only be that of a submission if the two are this close in time."""
+_HISTORY_PAGES = 5
+
+
+class Replicate(Gateway):
+    name = "replicate"
+    title = "Replicate"
+    hosts: ClassVar[Mapping[str, str]] = {
+        "base": "https://api.replicate.com",
+        "upload": "https://api.replicate.com",
+    }
+    key_aliases = ("REPLICATE_API_TOKEN",)
+    models = (Hailuo23, Hailuo23Fast, Hailuo02)
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"prediction": _Prediction}
+    image_transfer = "upload"
+    upload_kept = timedelta(minutes=30)
+    retention = timedelta(hours=1)
+    has_history = True
+    can_cancel = True
+    callbacks = True
+    signs_callbacks = True
+    check_hint = "Look at the predictions of the Replicate dashboard to see whether the job was taken."
+
+    _signing_key: bytes | None = None
+
+    def auth(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    def submit_request(self, spec: ModelSpec) -> Request:
+        return self.post(f"/v1/models/{spec.remote_name}/predictions", spec.to_body())
+
+    def remote_id_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("id")
+
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        return body.get("detail") or body.get("title") or body.get("error") or body.get("message")
+
+    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}/{quote(remote_id, safe='')}"))
+        if body.get("data_removed") and not body.get("output") and body.get("status") == "succeeded":
+            raise UnknownRequest(f"{self.title} no longer keeps the output of this prediction.")
+        return self._observation(body, sandbox=response.sandbox)
+
+    async def upload(self, data_uri: str, seconds: float) -> str:
+        media_type, data = decode(data_uri)
+        content_type, content = multipart("content", media_type, data)
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets(), content=content)
+        response = await self.client.send_with_retry(request, seconds)
+        if not response.ok:
+            raise not_uploaded(self, response)
+        url = link_in(mapping(mapping(response.body).get("urls")).get("get"))
+        if url is None or url.startswith("data:"):
+            raise without_address(self)
+        return url
+
+    async def cancel(self, job: Job) -> Observation | None:
+        if job.remote_id is None:
+            return None
+        request = self.post(f"{_PREDICTIONS}/{quote(job.remote_id, safe='')}/cancel", {})
+        body, response = await self.fetch_json(request)
+        return self._observation(body, sandbox=response.sandbox)
+
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """The only prediction with this model, input and time. No candidate, or more than one, proves nothing."""
+        spec = self.model(job.model)
+        if spec is None:
+            return None
+        candidates: dict[str, Observation] = {}
+        async with self._time_limit():
+            async for row, sandbox in self._history(job.created_at):
+                remote_id, made = row.get("id"), moment(row.get("created_at"))
+                if not isinstance(remote_id, str) or remote_id in taken or row.get("model") != spec.remote_name:
+                    continue
+                if made is None or abs(made - job.created_at) > _HISTORY_WINDOW:
+                    continue
+                if mapping(row.get("input")) == job.body.get("input"):
+                    candidates[remote_id] = self._observation(row, sandbox=sandbox)
+        if len(candidates) != 1:
+            return None
+        ((remote_id, seen),) = candidates.items()
+        try:
+            return checked_remote_id(remote_id), seen
+        except InvalidInput:
+            return None
+
+    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
+        try:
+            key = self._signing_key or await self._fetch_signing_key()
+        except HailuoError as error:
+            log.info("%s: the key of its webhooks is not at hand: %s", self.title, error.problem.code)
+            return True
+        signed = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
+        expected = hmac.digest(key, signed, sha256)
+        given = headers.get("webhook-signature", "").split()
+        return any(_is_signature(signature, expected) for signature in given)
+
+    async def _fetch_signing_key(self) -> bytes:
+        body, _ = await self.fetch_json(self.get("/v1/webhooks/default/secret"))
+        secret = body.get("key")
+        try:
+            self._signing_key = b64decode(str(secret).partition("_")[2], validate=True)
+        except ValueError:
+            raise GatewayError(f"{self.title} answered with a webhook key of an unknown form.") from None
+        return self._signing_key
+
+    async def _history(self, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
+        """The predictions within the window around a time, each with whether it comes from the sandbox.
+
+        Raises:
+            GatewayError: there are too many to search; those already seen prove nothing.
+        """
+        query = urlencode(
+            {
+                "created_after": (around - _HISTORY_WINDOW).isoformat(),
+                "created_before": (around + _HISTORY_WINDOW).isoformat(),
+            }
+        )
+        for _ in range(_HISTORY_PAGES):
+            body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}?{query}"))
+            for row in sequence(body.get("results")):
+                yield mapping(row), response.sandbox
+            cursor = parse_qs(urlsplit(str(body.get("next") or "")).query).get("cursor")
+            if not cursor:
+                return
+            query = urlencode({"cursor": cursor[0]})
+        raise GatewayError(f"{self.title}'s list of predictions has too many rows to look through.")
+
+    def _time_limit(self) -> AbstractAsyncContextManager[None]:
+        seconds = self.client.retry.poll_timeout
+        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
+
+    def _observation(self, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
+        state = self.state(_STATES, body.get("status"))
+        began, ended = moment(body.get("created_at")), moment(body.get("completed_at"))
+        took = (ended - began).total_seconds() if began and ended and ended > began else None
+        return Observation(
+            state=state,
+            video_url=link_in(body.get("output")) if state is State.COMPLETED else None,
+            error=self.failure(body.get("error")) if state is State.FAILED else None,
+            took_seconds=took if state is State.COMPLETED else None,
+            sandbox=sandbox,
+        )
+
+
+def _is_signature(text: str, expected: bytes) -> bool:
+    """Whether `v1,<base64>` is the expected signature."""
+    try:
+        return hmac.compare_digest(b64decode(text.partition(",")[2], validate=True), expected)
+    except ValueError:
+        return False

@@ -1,0 +1,267 @@
+"""fal's wire: the endpoint that parameters ask for, the queue, its history, cancelling, the upload and its webhooks."""
+
+import base64
+import hashlib
+import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
+from hailuo_mcp.core.job import Job, State
+from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, spec
+
+ID = "fal-ai/minimax/764cabcf"
+CLIP = "https://v3.fal.media/files/clip.mp4"
+PICTURE = "data:image/png;base64," + base64.b64encode(b"picture").decode()
+HAILUO = MODELS["fal/hailuo-2.3"]
+LAST = "https://example.com/last.png"
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "endpoint", "body"),
+    [
+        ("2.3", {}, "2.3/standard/text-to-video", {"duration": "6"}),
+        ("2.3", {"duration": 10}, "2.3/standard/text-to-video", {"duration": "10"}),
+        ("2.3", {"resolution": "1080p"}, "2.3/pro/text-to-video", {}),
+        (
+            "2.3",
+            {"first_frame_image": IMAGE},
+            "2.3/standard/image-to-video",
+            {"duration": "6", "image_url": IMAGE},
+        ),
+        ("2.3-fast", {}, "2.3-fast/standard/image-to-video", {"duration": "6", "image_url": IMAGE}),
+        ("2.3-fast", {"resolution": "1080p"}, "2.3-fast/pro/image-to-video", {"image_url": IMAGE}),
+        ("02", {}, "02/standard/text-to-video", {"duration": "6"}),
+        (
+            "02",
+            {"first_frame_image": IMAGE, "last_frame_image": LAST, "duration": 10},
+            "02/standard/image-to-video",
+            {"duration": "10", "resolution": "768P", "image_url": IMAGE, "end_image_url": LAST},
+        ),
+        (
+            "02",
+            {"first_frame_image": IMAGE, "resolution": "512p"},
+            "02/standard/image-to-video",
+            {"duration": "6", "resolution": "512P", "image_url": IMAGE},
+        ),
+        ("02", {"resolution": "1080p"}, "02/pro/text-to-video", {}),
+    ],
+)
+async def test_the_parameters_choose_the_endpoint(
+    model: str, arguments: dict[str, Any], endpoint: str, body: dict[str, Any]
+) -> None:
+    gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
+    await gateway.submit(spec(f"fal/hailuo-{model}", **arguments), 5)
+    (request,) = script.requests
+    assert str(request.url) == f"https://queue.fal.run/fal-ai/minimax/hailuo-{endpoint}"
+    assert (request.headers["authorization"], request.headers["x-fal-no-retry"]) == (f"Key {KEY}", "1")
+    assert body_of(request) == {"prompt": "a cat [Push in]", "prompt_optimizer": True, **body}
+
+
+async def test_a_webhook_is_named_in_the_address() -> None:
+    gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
+    await gateway.submit(spec("fal/hailuo-2.3", callback_url="https://me.example/x?a=b"), 5)
+    assert script.asked[0].endswith("text-to-video?fal_webhook=https%3A%2F%2Fme.example%2Fx%3Fa%3Db")
+    assert "callback_url" not in body_of(script.requests[0])
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (403, {"detail": "User is locked. Reason: Exhausted balance."}, "insufficient_credits"),
+        (403, {"detail": "Not allowed"}, "forbidden"),
+        (401, {"detail": "No user found"}, "unauthorized"),
+        (422, {"detail": [{"loc": ["body"], "msg": "No", "type": "content_policy_violation"}]}, "content_violation"),
+        (422, {"detail": [{"loc": ["body", "duration"], "msg": "wrong", "type": "literal_error"}]}, "invalid_input"),
+    ],
+)
+async def test_a_refusal_says_why_and_that_nothing_was_charged(status: int, body: object, code: str) -> None:
+    gateway, script = connect("fal", says(status, body))
+    with pytest.raises(HailuoError) as refused:
+        await gateway.submit(spec("fal/hailuo-2.3"), 5)
+    assert (refused.value.problem.code, refused.value.problem.charged) == (code, "no")
+    assert script.posts == 1
+
+
+async def poll(*steps: Step, remote_id: str = ID) -> tuple[Any, Any]:
+    gateway, script = connect("fal", *steps)
+    return await gateway.poll(HAILUO, remote_id), script
+
+
+@pytest.mark.parametrize(("word", "state"), [("IN_QUEUE", State.QUEUED), ("IN_PROGRESS", State.PROCESSING)])
+async def test_an_unfinished_job_takes_one_request(word: str, state: State) -> None:
+    seen, script = await poll(says(202, {"status": word, "queue_position": 0}))
+    assert seen.state is state
+    assert script.asked == ["GET /fal-ai/minimax/requests/764cabcf/status"]
+
+
+async def test_a_finished_job_has_its_clip_in_the_result_and_an_id_alone_is_enough() -> None:
+    seen, script = await poll(
+        says(200, {"status": "COMPLETED"}), says(200, {"video": {"url": CLIP}}), remote_id="764cabcf"
+    )
+    assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
+    assert script.asked[1] == "GET /fal-ai/minimax/requests/764cabcf"
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        ([says(200, {"status": "COMPLETED", "error": "Oops", "error_type": "internal_error"})], "gateway_error"),
+        (
+            [says(200, {"status": "COMPLETED", "error": "No", "error_type": "content_policy_violation"})],
+            "content_violation",
+        ),
+        (
+            [
+                says(200, {"status": "COMPLETED"}),
+                says(422, {"detail": [{"loc": ["body"], "msg": "bad", "type": "content_policy_violation"}]}),
+            ],
+            "content_violation",
+        ),
+        (
+            [says(200, {"status": "COMPLETED"}), says(422, {"detail": [{"msg": "bad", "type": "value_error"}]})],
+            "gateway_error",
+        ),
+    ],
+)
+async def test_a_failure_is_a_completed_job_with_an_error(steps: list[Step], code: str) -> None:
+    seen, _ = await poll(*steps)
+    assert seen.state is State.FAILED
+    assert seen.error.code == code
+
+
+async def test_a_result_that_cannot_be_had_now_ends_no_job() -> None:
+    with pytest.raises(GatewayError):
+        await poll(says(200, {"status": "COMPLETED"}), says(500, {"detail": "later"}))
+    with pytest.raises(UnknownRequest):
+        await poll(says(200, {"status": "COMPLETED"}), says(404, {"detail": "gone"}))
+    with pytest.raises(UnknownRequest):
+        await poll(says(200, {}), remote_id="../x/764cabcf")
+
+
+# --- cancelling -----------------------------------------------------------------------------------------------------
+
+
+REQUESTED = says(202, {"status": "CANCELLATION_REQUESTED"})
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([REQUESTED, says(404, {})], State.CANCELLED),
+        ([REQUESTED, says(202, {"status": "IN_QUEUE"})], State.CANCELLED),
+        ([REQUESTED, says(200, {"status": "COMPLETED", "error": "Request was cancelled"})], State.CANCELLED),
+        ([REQUESTED, says(202, {"status": "IN_PROGRESS"})], State.PROCESSING),
+        ([says(400, {"status": "ALREADY_COMPLETED"})], None),
+        ([says(404, {"status": "NOT_FOUND"})], None),
+    ],
+)
+async def test_only_what_was_removed_from_the_queue_is_cancelled(steps: list[Step], state: State | None) -> None:
+    gateway, script = connect("fal", *steps)
+    seen = await gateway.cancel(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
+    assert (seen and seen.state) == state
+    assert script.asked[0] == "PUT /fal-ai/minimax/requests/764cabcf/cancel"
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+SENT = spec("fal/hailuo-2.3", first_frame_image=IMAGE)
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    endpoint = "fal-ai/minimax/hailuo-2.3/standard/image-to-video"
+    facts = {"request_id": "r1", "endpoint_id": endpoint, "sent_at": "2026-11-21T12:00:20Z", "ended_at": None}
+    return {**facts, "status_code": None, "json_input": SENT.to_body(), "json_output": None, **fields}
+
+
+async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
+    gateway, script = connect("fal", says(200, {"items": [row()], "next_cursor": None}))
+    job = lost_job(SENT, gateway, parameters=SENT.to_dict())
+    found = await gateway.find_lost_submission(job, frozenset())
+    assert found
+    assert found[0] == "fal-ai/minimax/r1"
+    (request,) = script.requests
+    assert request.url.host == "api.fal.ai"
+    query = dict(request.url.params)
+    assert query["endpoint_id"] == row()["endpoint_id"]
+    assert query["expand"] == "payloads"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [row(json_input={**SENT.to_body(), "prompt": "another"})],
+        [row(sent_at="2026-11-21T13:00:00Z")],
+        [row(), row(request_id="r2")],
+        [row(request_id="taken")],
+    ],
+)
+async def test_anything_else_proves_nothing(rows: list[dict[str, Any]]) -> None:
+    gateway, _ = connect("fal", says(200, {"items": rows}))
+    job = lost_job(SENT, gateway, parameters=SENT.to_dict())
+    assert await gateway.find_lost_submission(job, frozenset({"fal-ai/minimax/taken"})) is None
+
+
+async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
+    output = {"video": {"url": CLIP}}
+    gateway, script = connect("fal", says(200, {"items": [row(status_code=200, json_output=output)]}))
+    job = lost_job(SENT, gateway, parameters=SENT.to_dict(), remote_id="fal-ai/minimax/r1")
+    seen = await gateway.look_up_expired(job)
+    assert seen
+    assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
+    assert dict(script.requests[0].url.params)["request_id"] == "r1"
+
+
+# --- upload and webhooks --------------------------------------------------------------------------------------------
+
+
+async def test_an_upload_puts_the_bytes_where_it_is_told_without_the_key() -> None:
+    places = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
+    gateway, script = connect("fal", says(200, places), says(200))
+    assert await gateway.upload(PICTURE, 5) == places["file_url"]
+    initiate, put = script.requests
+    assert str(initiate.url) == "https://rest.fal.ai/storage/upload/initiate?storage_type=gcs"
+    assert body_of(initiate) == {"file_name": "upload.png", "content_type": "image/png"}
+    assert (put.method, str(put.url), put.content) == ("PUT", places["upload_url"], b"picture")
+    assert put.headers["content-type"] == "image/png"
+    assert KEY not in str(put.headers)
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        ([says(400, {"detail": "no"})], InvalidImage),
+        ([says(200, {})], GatewayError),
+        ([says(200, {"upload_url": "http://10.0.0.1/x", "file_url": CLIP})], GatewayError),
+        ([says(200, {"upload_url": "https://s.example/x", "file_url": CLIP}), says(403)], HailuoError),
+    ],
+)
+async def test_a_failed_upload_says_that_nothing_was_submitted(steps: list[Step], kind: type[HailuoError]) -> None:
+    gateway, _ = connect("fal", *steps)
+    with pytest.raises(kind) as failed:
+        await gateway.upload(PICTURE, 5)
+    assert failed.value.problem.charged == "no"
+
+
+async def test_a_webhook_counts_only_with_a_signature_of_fal() -> None:
+    key = Ed25519PrivateKey.generate()
+    x = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
+    gateway, script = connect("fal", says(200, {"keys": [{"kty": "OKP", "x": x}]}))
+    body = b'{"request_id": "764cabcf"}'
+
+    def headers(at: float, content: bytes = body) -> dict[str, str]:
+        facts = ["764cabcf", "user", str(int(at))]
+        signed = "\n".join([*facts, hashlib.sha256(content).hexdigest()]).encode()
+        names = ("request-id", "user-id", "timestamp", "signature")
+        return dict(zip([f"x-fal-webhook-{name}" for name in names], [*facts, key.sign(signed).hex()], strict=True))
+
+    assert await gateway.is_genuine(headers(time.time()), body)
+    assert not await gateway.is_genuine(headers(time.time() - 3600), body)
+    assert not await gateway.is_genuine(headers(time.time(), b"another"), body)
+    assert not await gateway.is_genuine({}, body)
+    assert [str(request.url) for request in script.requests] == ["https://rest.alpha.fal.ai/.well-known/jwks.json"]
+    assert "authorization" not in script.requests[0].headers

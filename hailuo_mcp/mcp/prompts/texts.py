@@ -10,7 +10,7 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
 from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import repr_short
+from hailuo_mcp.core.text import price_in_words, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
@@ -50,7 +50,7 @@ def _price(spec: ModelSpec) -> str:
     price = spec.price()
     if price is None:
         return "price not published"
-    return f"${price.usd:g} a clip ({price.kind}; {price.source}, {price.as_of.isoformat()})"
+    return f"{price_in_words(price.usd, price.kind)} a clip ({price.source}, {price.as_of.isoformat()})"
 
 
 def _facts(spec: ModelSpec) -> str:

@@ -54,6 +54,8 @@ SUBMIT: Mapping[Fault, Outcome] = {
     Fault.HTML: UNKNOWN,
     Fault.BROKEN_JSON: UNKNOWN,
     Fault.OTHER_JSON: UNKNOWN,
+    Fault.NUMBER: ordinary("queued"),  # it is not needed
+    Fault.BOMB: UNKNOWN,
     Fault.HUGE: UNKNOWN,
     Fault.DRIP: UNKNOWN,
 }
@@ -77,6 +79,8 @@ UPLOAD: Mapping[Fault, Outcome] = {
     Fault.HTML: passing("gateway_error"),
     Fault.BROKEN_JSON: passing("gateway_error"),
     Fault.OTHER_JSON: passing("gateway_error"),
+    Fault.NUMBER: ordinary("queued"),
+    Fault.BOMB: passing("gateway_error"),
     Fault.HUGE: passing("gateway_error"),
     Fault.DRIP: passing("gateway_timeout"),
 }
@@ -100,6 +104,8 @@ POLL: Mapping[Fault, Outcome] = {
     Fault.HTML: passing("gateway_error"),
     Fault.BROKEN_JSON: passing("gateway_error"),
     Fault.OTHER_JSON: ordinary("processing"),  # a state that nobody documented is no error
+    Fault.NUMBER: ordinary("completed"),
+    Fault.BOMB: passing("gateway_error"),
     Fault.HUGE: passing("gateway_error"),
     Fault.DRIP: passing("gateway_timeout"),
 }
@@ -128,6 +134,8 @@ DOWNLOAD: Mapping[Fault, Outcome] = {
     Fault.HTML: passing("network_error"),
     Fault.BROKEN_JSON: passing("gateway_error"),
     Fault.OTHER_JSON: passing("gateway_error"),
+    Fault.NUMBER: ordinary("completed"),
+    Fault.BOMB: passing("gateway_error"),
     Fault.HUGE: refused("gateway_error"),
     Fault.DRIP: NOT_ASKED_FOR,
 }

@@ -4,6 +4,7 @@ it took: submissions that were read whole and not refused for certain.
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 import struct
@@ -24,6 +25,7 @@ CLIP = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes(
 HUGE_ANSWER = 66 * 1024 * 1024
 HUGE_CLIP = 3 * 1024 * 1024
 BLOCK = b" " * (1024 * 1024)
+BOMB = gzip.compress(gzip.compress(bytes(100 * 1024 * 1024), 6))
 WELL = {"status_code": 0, "status_msg": "success"}
 
 
@@ -56,6 +58,8 @@ class Fault(StrEnum):
     HTML = "HTML body"
     BROKEN_JSON = "broken JSON"
     OTHER_JSON = "JSON of another shape"
+    NUMBER = "number of 401 digits"
+    BOMB = "gzip twice, 100 MB"
     HUGE = "huge body"
     DRIP = "slow drip"
 
@@ -307,6 +311,14 @@ class FaultyGateway:
                 await self._say(writer, 200, b'{"request_id": "r-1", "status": "QUE')
             case Fault.OTHER_JSON:
                 await self._say(writer, 200, _json({"surprise": [1, {"deep": None}], "said": request.key}))
+            case Fault.NUMBER:
+                status, body = self._answer(request)
+                body = body if body is CLIP else body.replace(b"{", b'{"number": ' + b"9" * 401 + b", ", 1)
+                await self._say(writer, status, body)
+            case Fault.BOMB:
+                _write_head(writer, 200, len(BOMB), encoding="gzip, gzip")
+                writer.write(BOMB)
+                await writer.drain()
             case Fault.HUGE:
                 await self._flood(writer, HUGE_CLIP if request.step is Step.DOWNLOAD else HUGE_ANSWER)
             case Fault.DRIP:
@@ -373,11 +385,14 @@ def _parsed(head: bytes) -> tuple[Request, int]:
     return Request(method, unquote(parts.path), parse_qs(parts.query), headers), int(headers.get("content-length", 0))
 
 
-def _write_head(writer: asyncio.StreamWriter, status: int, length: int, media_type: str = "application/json") -> None:
+def _write_head(
+    writer: asyncio.StreamWriter, status: int, length: int, media_type: str = "application/json", encoding: str = ""
+) -> None:
     head = (
         f"HTTP/1.1 {status} Said",
         f"Content-Type: {media_type}",
         f"Content-Length: {length}",
+        *([f"Content-Encoding: {encoding}"] if encoding else []),
         "Connection: close",
     )
     writer.write("\r\n".join((*head, "", "")).encode())

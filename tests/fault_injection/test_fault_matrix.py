@@ -128,7 +128,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
 async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
     """The job was accepted; the fault is at a later step."""
     answer = await call("get_status", request_id=request_id)
-    if cell.step is not Step.DOWNLOAD:
+    if cell.step is not Step.DOWNLOAD or cell.fault is Fault.NUMBER:
         return outcome_of(answer)
     cell.check(answer.get("state") == "completed", f"a download in trouble changed the job: {answer}")
     cell.check(answer.get("video_url") and not answer.get("video_path"), "completed needs its link, and no file yet")
@@ -146,6 +146,9 @@ async def _submit_again(
     sent = far_end.submissions - sent_before
     if first.get("state") == "unconfirmed":
         cell.check(again.get("duplicate") is True and sent == 0, "an unconfirmed job was submitted again")
+        return str(first["request_id"])
+    if cell.fault is Fault.NUMBER:
+        cell.check(again.get("duplicate") is True and sent == 0, "an accepted job was submitted again")
         return str(first["request_id"])
     cell.check(first["error"]["charged"] == "no" and not far_end.taken[:-1], "refused, and taken all the same")
     cell.check(again.get("duplicate") is False and sent == 1, "a refused job stood for a new one")

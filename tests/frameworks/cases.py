@@ -1,0 +1,133 @@
+"""The frameworks that are run against the server, and what was seen of each: `docs/frameworks.md` is made from this
+table, and the tests hold every row of it against a real run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+HERE = Path(__file__).parent
+EXAMPLES, LOCKS, SCRIPTS = HERE / "examples", HERE / "locks", HERE / "scripts"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One framework."""
+
+    name: str
+    """Of its script and its example."""
+    title: str
+    packages: tuple[str, ...]
+    """What was run, the framework itself first; their versions are in the lock."""
+    ran: str
+    """What of the framework was run, beyond a session with the server."""
+    reads: Literal["text", "structured content", "text and structured content"]
+    """What the model reads of a result."""
+    first_wait: int
+    """The `wait_seconds` that the first next step names, in seconds."""
+    job_seconds: float = 2
+    """How long a sandbox job takes in its run."""
+    lock: str = ""
+    """The name of its lock, for Python; Node's frameworks share one."""
+
+    @property
+    def version(self) -> str:
+        return self.versions[self.packages[0]]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Package to version, as locked."""
+        if not self.lock:
+            locked = json.loads((LOCKS / "package-lock.json").read_text())["packages"]
+            return {name: locked[f"node_modules/{name}"]["version"] for name in self.packages}
+        pinned = dict(
+            line.split("==", 1) for line in (LOCKS / f"{self.lock}.txt").read_text().splitlines() if "==" in line
+        )
+        return {name: pinned[name] for name in self.packages}
+
+
+CASES = (
+    Case(
+        name="langchain_adapters",
+        title="LangChain",
+        packages=("langchain-mcp-adapters", "langchain-openai", "langchain-anthropic", "langchain-google-genai"),
+        ran="tools bound for OpenAI (strict too), Anthropic and Google; results as each of their APIs is sent them",
+        reads="text",
+        first_wait=4,
+        lock="langchain",
+    ),
+    Case(
+        name="openai_agents",
+        title="OpenAI Agents SDK",
+        packages=("openai-agents",),
+        ran="strict schemas, every optional argument sent as null; the default time-out of 5 s",
+        reads="text",
+        first_wait=4,
+        job_seconds=10,
+        lock="openai-agents",
+    ),
+    Case(
+        name="google_genai",
+        title="Google Gen AI SDK",
+        packages=("google-genai", "mcp"),
+        ran="an MCP session as its tool: schemas and results converted by its own code",
+        reads="text",
+        first_wait=4,
+        lock="google-genai",
+    ),
+    Case(
+        name="pydantic_ai_run",
+        title="Pydantic AI",
+        packages=("pydantic-ai-slim",),
+        ran="agent runs, with a function in the model's place",
+        reads="structured content",
+        first_wait=45,
+        lock="pydantic-ai",
+    ),
+    Case(
+        name="fastmcp_client",
+        title="FastMCP client",
+        packages=("fastmcp",),
+        ran="its client",
+        reads="text",
+        first_wait=45,
+        lock="fastmcp",
+    ),
+    Case(
+        name="mcp_sdk_js",
+        title="MCP TypeScript SDK",
+        packages=("@modelcontextprotocol/sdk",),
+        ran="its client",
+        reads="text",
+        first_wait=4,
+    ),
+    Case(
+        name="ai_sdk",
+        title="Vercel AI SDK",
+        packages=("@ai-sdk/mcp", "ai"),
+        ran="`generateText`, with a function in the model's place",
+        reads="text",
+        first_wait=4,
+    ),
+)
+
+
+def table() -> str:
+    """The rows of `docs/frameworks.md`."""
+    head = "| framework | versions run | what was run | the model reads | first wait |\n| --- | --- | --- | --- | --- |"
+    rows = [
+        f"| {case.title} | {', '.join(f'{name} {version}' for name, version in case.versions.items())} | {case.ran} "
+        f"| {case.reads} | {case.first_wait} s |"
+        for case in CASES
+    ]
+    return "\n".join([head, *rows])
+
+
+def examples() -> str:
+    """The examples, each as a section."""
+    parts: list[str] = []
+    for case in CASES:
+        (file,) = EXAMPLES.glob(f"{case.name}.*")
+        language = {".py": "python", ".mjs": "js"}[file.suffix]
+        parts.append(f"### {case.title}\n\n```{language}\n{file.read_text().strip()}\n```")
+    return "\n\n".join(parts)

@@ -60,6 +60,7 @@ async def test_content_in_no_or_one_encoding_is_unpacked(
         ("gzip", gzip.compress(b"x" * 1000)[:-9]),
         ("gzip", b""),
     ],
+    ids=["gzip twice", "two", "br", "zstd", "unknown", "none", "cut off", "empty"],
 )
 async def test_content_in_several_or_other_encodings_or_broken_is_refused(encoding: str, content: bytes) -> None:
     with pytest.raises(UnknownEncoding):

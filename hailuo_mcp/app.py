@@ -27,6 +27,7 @@ from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.signed_urls import SignedUrls
 from hailuo_mcp.service.single_flight import SingleFlight
+from hailuo_mcp.service.start import warn_of_failing_calls
 from hailuo_mcp.service.worker import Worker
 from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
@@ -97,6 +98,8 @@ async def build_services(
     catalog = build_catalog(settings)
     if not settings.in_sandbox and transport is None:
         warn_about_environment()
+    if work:
+        warn_of_failing_calls(settings, catalog)
     sandbox = sandbox_transport(settings, render=render) if settings.in_sandbox else None
     async with AsyncExitStack() as resources:
         ledger = RetryingLedger(ledger or open_ledger(settings))

@@ -192,6 +192,11 @@ class Job(BaseModel):
         return bool(self.video_url or self.video_path)
 
     @property
+    def lacks_link(self) -> bool:
+        """Completed at the gateway, which has given no link yet."""
+        return self.state is State.COMPLETED and not self.has_clip
+
+    @property
     def is_final(self) -> bool:
         """Nothing is left to ask a gateway by itself: the job ended, and a completed one has its link or file. A
         person who asks for an expired one has it asked for again."""
@@ -220,6 +225,9 @@ class Job(BaseModel):
 
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.ended_at or now) - self.created_at).total_seconds())
+
+    def seconds_since_end(self, now: datetime) -> float:
+        return max(0.0, (now - (self.ended_at or self.created_at)).total_seconds())
 
     def since_poll(self, now: datetime) -> timedelta:
         """How long ago its gateway was asked. Never, and by a clock that has been set back since, is long ago."""

@@ -112,6 +112,7 @@ def _expiry(job: Job) -> str | None:
 def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX) -> JobView:
     """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long."""
     now = utc_now()
+    is_over = job.is_final or POLICY.link_is_given_up(job, now)
     return JobView(
         request_id=job.request_id,
         model=job.model,
@@ -120,7 +121,7 @@ def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECO
         updated_at=timestamp(job.updated_at),
         elapsed_seconds=round(job.elapsed_seconds(now), 1),
         estimated_seconds=job.estimated_seconds,
-        poll_after_seconds=None if job.is_final else round(POLICY.come_back_after(job, now)),
+        poll_after_seconds=None if is_over else round(POLICY.come_back_after(job, now)),
         video_url=job.video_url,
         video_path=job.video_path,
         expires_at=_expiry(job),
@@ -166,6 +167,12 @@ def next_step(job: Job, wait_seconds: int) -> str:
             until = f" before {timestamp(job.expires_at)}" if job.expires_at else " soon, for it may expire"
             save = f'all download_video with request_id "{job.request_id}"{until}.'
             return f"Give the user video_url, or c{save}" if is_reachable(job.video_url) else f"C{save}"
+        case State.COMPLETED if POLICY.link_is_given_up(job, utc_now()):
+            minutes = POLICY.linkless_for.total_seconds() / 60
+            return (
+                f"The gateway completed the job but has given no link for {minutes:.0f} minutes. Tell the user to ask "
+                f'its support for the clip of job "{job.remote_id}", which is paid for. {ask} later to look once more.'
+            )
         case State.COMPLETED:
             return f"{ask} again; the link is not there yet."
         case State.FAILED | State.EXPIRED:

@@ -38,6 +38,9 @@ class PollPolicy:
     """After a clip could not be saved."""
     report_every: float = 5.0
     """While a call waits, its caller gets a report this often, and at once when the state changes."""
+    linkless_for: timedelta = timedelta(minutes=15)
+    """After this, callers no longer wait for the link of a completed job; until then they ask at intervals that grow.
+    The worker goes on."""
     worked_on_for: timedelta = timedelta(days=7)
     """The worker leaves a job alone that has not ended by then; asking for it still works. ..."""
     polls_min: int = 500
@@ -50,6 +53,8 @@ class PollPolicy:
             return self.sandbox
         if job.state is State.UNCONFIRMED:
             return self.lost
+        if job.lacks_link:
+            return self._to_next_look_for_link(job, now)
         if now < job.created_at:  # the clock was set back: how long the job has been running is not known
             return self.come_back_unknown
         wait = self.to_next_poll(job.elapsed_seconds(now), job.estimated_seconds if job.estimate_learned else None)
@@ -74,11 +79,21 @@ class PollPolicy:
         that is over, a tenth of the time that has passed."""
         if job.origin == IN_PROCESS:
             return self.come_back_sandbox
+        if job.lacks_link:
+            return self._to_next_look_for_link(job, now)
         if job.state is State.UNCONFIRMED or not job.estimated_seconds:
             return self.come_back_unknown
         elapsed = job.elapsed_seconds(now)
         left = job.estimated_seconds - elapsed
         return min(max(left / 2, elapsed / 10, self.come_back_min), self.come_back_max)
+
+    def link_is_given_up(self, job: Job, now: datetime) -> bool:
+        """Whether a completed job has had no link for so long that none is to be expected."""
+        return job.lacks_link and job.seconds_since_end(now) >= self.linkless_for.total_seconds()
+
+    def _to_next_look_for_link(self, job: Job, now: datetime) -> float:
+        wait = max(job.seconds_since_end(now) / 3, self.come_back_min)
+        return min(wait, self.longest.total_seconds())
 
     def first_poll_at(self, job: Job) -> datetime:
         """When the worker first asks about a new job."""
@@ -90,6 +105,8 @@ class PollPolicy:
         over = now - job.created_at > self.worked_on_for and job.polls >= self.polls_min
         if job.state.ended_without_clip or job.video_path or over:
             return None
+        if job.lacks_link:
+            return timedelta(seconds=self.come_back_after(job, now))
         if job.state is State.COMPLETED:
             return self.save_again if save or not job.is_final else None
         unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), self.longest)

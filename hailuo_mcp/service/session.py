@@ -313,7 +313,7 @@ class Session:
     def may_move(self, job: Job) -> bool:
         """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
         lost submission where there is no history."""
-        if job.is_final:
+        if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
             return False
         gateway = self.services.credentials.gateway_for(job, self.caller)
         if gateway is None:

@@ -2,9 +2,9 @@
 
 import json
 import os
-import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,8 +14,10 @@ from mcp import Client
 from mcp_types import CallToolResult, ListToolsResult
 
 from hailuo_mcp.core.errors import ErrorCode
-from hailuo_mcp.core.job import State
+from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.ledger import Entered, JobPage, SubmitPolicy
+from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.service.session import Session
@@ -476,18 +478,39 @@ async def test_a_bad_call_is_refused_with_value_and_fix_and_nothing_is_sent(case
 # --- the boundary ----------------------------------------------------------------------------------------------------
 
 
+class BreakingLedger(SqliteLedger):
+    """A ledger that fails in a way that nobody foresaw, once `error` is set."""
+
+    error: Exception | None = None
+
+    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
+        self._break()
+        return await super().find(model, remote_id, tenant, prefer_origin)
+
+    async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
+        self._break()
+        return await super().page(tenant, state, limit, origins)
+
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+        self._break()
+        return await super().create_if_absent(job, policy, first_poll_at)
+
+    def _break(self) -> None:
+        if self.error:
+            raise self.error
+
+
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_an_unexpected_error_reaches_the_log_and_not_the_client(
     era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
-    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)))
+    ledger = BreakingLedger(tmp_path / "ledger.sqlite3")
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)), ledger=ledger)
     async with opened as session, Client(build_server(session.services, "0"), mode=era) as client:
         first = await client.call_tool("generate_video", arguments_for(FAST_02))
         assert first.structured_content
-        with sqlite3.connect(session.settings.database_path) as db:
-            db.execute("UPDATE jobs SET document = ?", (f'{{"no job": "{secret}"',))
-        db.close()
+        ledger.error = ZeroDivisionError(f"around {secret}")
         for tool, arguments, charged in (
             ("get_status", {"request_id": first.structured_content["request_id"]}, "no"),
             ("list_jobs", {}, "no"),
@@ -498,6 +521,6 @@ async def test_an_unexpected_error_reaches_the_log_and_not_the_client(
             assert result.is_error
             error = facts_of(result)["error"]
             assert (error["code"], error["charged"]) == ("internal_error", charged)
-            assert "ValidationError" not in str(result.content)
-            assert f"{tool} failed: ValidationError" in caplog.text
+            assert "ZeroDivisionError" not in str(result.content)
+            assert f"{tool} failed: ZeroDivisionError" in caplog.text
     assert secret not in caplog.text

@@ -57,11 +57,24 @@ def test_whatever_the_clock_says_a_job_is_asked_for_within_two_minutes(
     now = job.created_at + jump
     job = job.model_copy(update={"polled_at": now + polled})
     assert 0 < POLICY.while_waiting(job, now) <= 120
-    assert 0 < POLICY.come_back_after(job, now) <= 30
+    assert 0 < POLICY.come_back_after(job, now) <= (120 if job.lacks_link else 30)
     delay = POLICY.in_background(job, now)
     assert delay
     assert timedelta(0) < delay <= timedelta(seconds=120)
     assert job.since_poll(now) == (timedelta.max if polled > timedelta(0) else -polled)
+
+
+def test_a_link_that_does_not_come_is_asked_for_at_growing_intervals_for_a_quarter_of_an_hour() -> None:
+    job = Job(model="segmind/hailuo-02-fast", origin="https://api.example", state=State.COMPLETED)
+    seconds, intervals = 0.0, list[float]()
+    while not POLICY.link_is_given_up(job, job.created_at + timedelta(seconds=seconds)):
+        intervals.append(POLICY.while_waiting(job, job.created_at + timedelta(seconds=seconds)))
+        seconds += intervals[-1]
+    assert intervals == sorted(intervals)
+    assert (intervals[0], intervals[-1]) == (5, 120)
+    assert 10 <= len(intervals) <= 20
+    assert 900 <= seconds <= 1020
+    assert not POLICY.link_is_given_up(job.model_copy(update={"video_url": "https://x/1.mp4"}), job.created_at)
 
 
 def test_a_caller_who_comes_back_does_so_after_half_of_the_time_that_is_left() -> None:

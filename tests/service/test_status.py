@@ -13,6 +13,7 @@ import pytest
 
 from hailuo_mcp.core.errors import Expired, GatewayError, HailuoError, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.mcp.views import job_view
 from hailuo_mcp.sandbox import FAULTS
 from hailuo_mcp.service.session import Session
 from tests.support import (
@@ -79,6 +80,32 @@ async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_pa
         assert (first.state, first.video_url) == (State.COMPLETED, None)
         second = await session.status(job.request_id)
         assert (second.state, second.video_url) == (State.COMPLETED, CLIP)
+
+
+async def test_a_link_that_does_not_come_is_told_after_a_while_and_still_taken_later(tmp_path: Path) -> None:
+    result = Turns(says(200, {"status": "COMPLETED", "output": None}))
+    opened, wire = wired(
+        settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED"}), result=result)
+    )
+    async with opened as session:
+        job = await session.status((await submitted(session)).request_id)
+        view = job_view(job)
+        assert (view.poll_after_seconds, view.error) == (5, None)
+        assert "the link is not there yet" in view.next_step
+
+        def earlier(known: Job) -> Job:
+            assert known.ended_at
+            return known.model_copy(update={"ended_at": known.ended_at - timedelta(minutes=15)})
+
+        await session.ledger.change(job.id, earlier)
+        with anyio.fail_after(10):
+            job = await session.status(job.request_id, 45)
+        view = job_view(job)
+        assert (view.state, view.poll_after_seconds) == ("completed", None)
+        assert "has given no link for 15 minutes" in view.next_step
+        assert '"r-1"' in view.next_step
+        wire.answer = segmind(status=COMPLETED)
+        assert (await session.status(job.request_id)).video_url == CLIP
 
 
 async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: P
     [
         ({"state": State.COMPLETED, "video_url": CLIP}, POLICY.save_again, None),
         ({"state": State.COMPLETED, "video_url": CLIP, "video_path": "/clip"}, None, None),
-        ({"state": State.COMPLETED}, POLICY.save_again, POLICY.save_again),  # its link is still to come
+        # Its link is still to come.
+        ({"state": State.COMPLETED, "ended_at": utc_now() - timedelta(hours=1)}, POLICY.longest, POLICY.longest),
         ({"state": State.FAILED}, None, None),
         ({"state": State.EXPIRED}, None, None),
         ({"created_at": utc_now() - timedelta(days=8), "polls": POLICY.polls_min}, None, None),

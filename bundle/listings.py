@@ -132,7 +132,7 @@ def _docker(source: str, about: Mapping[str, Any]) -> dict[str, Any]:
         },
         "source": {"project": source, "branch": "main"},
         # The image serves HTTP by default; a catalog's client starts it over stdio.
-        "run": {"command": ["serve"], "volumes": [f"{{{{{name}.clips}}}}:/clips"]},
+        "run": {"command": ["serve", "--stdio"], "volumes": [f"{{{{{name}.clips}}}}:/clips"]},
         "config": {
             "description": "At least one gateway's key; without any, the sandbox answers with previews.",
             "secrets": [

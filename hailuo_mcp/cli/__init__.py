@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """The entry point of `hailuo-mcp` and of `python -m hailuo_mcp`."""
     if len(sys.argv) == 1:
-        sys.exit(_serve_stdio())
+        sys.exit(serve_on_stdio())
     from hailuo_mcp.cli.group import run
 
     sys.exit(run(sys.argv[1:]))
@@ -21,7 +21,7 @@ def version() -> str:
     return installed("hailuo-mcp")
 
 
-def _serve_stdio() -> int:
+def serve_on_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
     gc.disable()  # a tenth of the start would go into collections, though what is imported stays
     from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 import click
 
 from hailuo_mcp.app import build_catalog, build_services, exporting, load_settings, set_up_logging
-from hailuo_mcp.cli import version
+from hailuo_mcp.cli import serve_on_stdio, version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
@@ -20,11 +20,12 @@ PORT = 8000
 
 
 @click.command()
-@click.option("--http", is_flag=True, help="Speak streamable HTTP; stdio needs no command at all.")
+@click.option("--http", is_flag=True, help="Serve streamable HTTP.")
+@click.option("--stdio", is_flag=True, help=f"Serve stdio, as `{PROGRAM}` without arguments does; for containers.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
 @click.option("--public-url", metavar="URL", help="The URL for clients outside; also set by HAILUO_MCP_PUBLIC_URL.")
-def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
+def serve(http: bool, stdio: bool, host: str, port: int, public_url: str | None) -> Exit:
     """Serve MCP over HTTP at /mcp.
 
     Without tokens it serves only clients on this machine. On any address other than loopback it requires
@@ -34,6 +35,8 @@ def serve(http: bool, host: str, port: int, public_url: str | None) -> Exit:
     their answers. Unlike on stdio, no local files are read, the sandbox is used only with HAILUO_MCP_SANDBOX=1, and
     finished clips are saved automatically only with HAILUO_MCP_AUTO_DOWNLOAD=1.
     """
+    if stdio:
+        return Exit(serve_on_stdio())
     if not http:
         raise click.ClickException(f"use `{PROGRAM} serve --http`; on stdio, `{PROGRAM}` serves without arguments")
     settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)

@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from hailuo_mcp.cli.output import in_commands
 from hailuo_mcp.mcp.tools import BY_NAME
 from tests.cli.conftest import PROGRAM, Cli
@@ -19,14 +21,15 @@ INITIALIZE = {
 HEAVY = ("rich", "PIL", "httpx", "stamina", "hailuo_mcp.sandbox", "hailuo_mcp.cli.group")
 
 
-def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli) -> None:
+@pytest.mark.parametrize("arguments", [(), ("serve", "--stdio")])
+def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli, arguments: tuple[str, ...]) -> None:
     messages = [
         INITIALIZE,
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
     ]
     with subprocess.Popen(
-        PROGRAM,
+        [PROGRAM, *arguments],
         env=cli.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -80,7 +80,7 @@ BOMB = textwrap.dedent("""
     import httpx
     from hailuo_mcp.core.errors import HailuoError
     from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
-    from hailuo_mcp.media.downloads import DownloadPolicy, download
+    from hailuo_mcp.media.downloads import DownloadPolicy, PartialClip, download
 
     LIMIT = 4 << 20
     encoding = sys.argv[1]
@@ -119,7 +119,7 @@ BOMB = textwrap.dedent("""
         ]
         async with httpx.AsyncClient() as plain:
             policy = DownloadPolicy(attempts=1, total_timeout=3)
-            said.append(await outcome(download(plain, url, part, LIMIT, policy)))
+            said.append(await outcome(download(plain, PartialClip(url, part), LIMIT, policy)))
         print(json.dumps({"said": said, "grown_mb": peak() - before, "packed": len(bomb)}))
 
     asyncio.run(main())

@@ -3,9 +3,7 @@ are told about changes made by their own process.
 """
 
 import sqlite3
-import time
-from collections.abc import Callable, Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from itertools import starmap
 from pathlib import Path
@@ -24,15 +22,12 @@ from hailuo_mcp.ledger.engine import (
     Engine,
     column_values,
     missing_job,
-    newer_schema,
     parse_job,
 )
 from hailuo_mcp.ledger.private_file import make_private
-from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS, statements
+from hailuo_mcp.ledger.sqlite_connection import BUSY_SECONDS, prepare, transaction_on
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 10.0
 
 
 class SqliteLedger(Engine):
@@ -114,7 +109,7 @@ class SqliteLedger(Engine):
         if self._in_loop is None:
             return None
         try:
-            with _transaction_on(self._in_loop, "IMMEDIATE") as db:
+            with transaction_on(self._in_loop, "IMMEDIATE") as db:
                 changed, significant = _change(db, job_id, change)
                 if significant:
                     raise _NeedsSyncError
@@ -219,7 +214,7 @@ class SqliteLedger(Engine):
     async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
         def run() -> T:
             try:
-                with _transaction_on(self._open(), "IMMEDIATE" if write else "DEFERRED") as db:
+                with transaction_on(self._open(), "IMMEDIATE" if write else "DEFERRED") as db:
                     return work(db)
             except (sqlite3.Error, OSError) as error:
                 raise InternalError(
@@ -235,7 +230,7 @@ class SqliteLedger(Engine):
             make_private(self._path, own_directory=self._own_directory)
             db = self._connect(self._busy_seconds)
             try:
-                _prepare(db, self._busy_seconds)
+                prepare(db, self._busy_seconds)
                 in_loop = self._connect(0)
                 in_loop.execute("PRAGMA synchronous = NORMAL")  # a commit does not wait for the disk
                 in_loop.execute("PRAGMA wal_autocheckpoint = 0")  # a checkpoint would
@@ -251,48 +246,6 @@ class SqliteLedger(Engine):
 
 class _NeedsSyncError(Exception):
     """Rolls back a change in the event loop, which is made again in a thread."""
-
-
-@contextmanager
-def _transaction_on(db: sqlite3.Connection, kind: str) -> Generator[sqlite3.Connection]:
-    db.execute(f"BEGIN {kind}")
-    try:
-        yield db
-    except BaseException:
-        db.rollback()
-        raise
-    db.commit()
-
-
-def _prepare(db: sqlite3.Connection, busy_seconds: float) -> None:
-    """WAL, and the newest schema. A full sync at each commit: a job that is created before money is spent must survive
-    a power failure.
-    """
-    db.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
-    _switch_to_wal(db, busy_seconds)
-    db.execute("PRAGMA synchronous = FULL")
-    with _transaction_on(db, "IMMEDIATE"):
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise newer_schema(version, len(MIGRATIONS), "file")
-        for script in MIGRATIONS[version:]:
-            for statement in statements(script):  # executescript would end the transaction
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
-
-def _switch_to_wal(db: sqlite3.Connection, busy_seconds: float) -> None:
-    """The busy timeout does not cover this: SQLite fails at once while another process switches a new file."""
-    end = time.monotonic() + busy_seconds
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _insert(db: sqlite3.Connection, job: Job, first_poll_at: datetime) -> None:

@@ -13,7 +13,7 @@ from hailuo_mcp.cli.doctor.places import unwritable
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.settings import PREFIX, Settings
 from hailuo_mcp.ledger import Ledger
-from hailuo_mcp.ledger.sqlite import MIGRATIONS
+from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
 
 TOPIC = "database"
 VARIABLE = f"{PREFIX}DATABASE_URL"

@@ -101,8 +101,9 @@ def routes(context: SandboxContext) -> list[Route]:
         job, phase = await _find(context, request)
         links = _links(context.base(request), job)
         if word := _STATUSES.get(phase):
-            return JSONResponse({"status": word, **links}, 202)
-        return JSONResponse({"status": "COMPLETED", **links, **_error_of(job, phase), "metrics": {}})
+            more = {"queue_position": 0} if phase is Phase.QUEUED else {"logs": None}
+            return JSONResponse({"status": word, **more, **links}, 202)
+        return JSONResponse({"status": "COMPLETED", **links, **_error_of(job, phase), "logs": None, "metrics": {}})
 
     async def result(request: Request) -> Response:
         job, phase = await _find(context, request)

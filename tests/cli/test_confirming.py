@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import PROGRAM, Cli
 
 ASK = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
-GENERATE = ["generate", "a red kite"]
+GENERATE = ["generate", "a red kite", "--model", "minimax/hailuo-2.3"]
 ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 

@@ -27,6 +27,8 @@ class Case:
     """The `wait_seconds` that the first next step names, in seconds."""
     job_seconds: float = 2
     """How long a sandbox job takes in its run."""
+    example_shows: str = "Call get_status with request_id"
+    """What its example prints: most submit a clip."""
     lock: str = ""
     """The name of its lock, for Python; Node's frameworks share one."""
 
@@ -92,6 +94,35 @@ CASES = (
         reads="text",
         first_wait=45,
         lock="fastmcp",
+    ),
+    Case(
+        name="google_adk",
+        title="Google ADK",
+        packages=("google-adk", "mcp"),
+        ran="agent runs, with a function in the model's place; the default time-out of 5 s",
+        reads="text",
+        first_wait=4,
+        job_seconds=8,
+        example_shows="generate_video",  # a tool cannot be called without a model's run
+        lock="google-adk",
+    ),
+    Case(
+        name="llama_index_tools",
+        title="LlamaIndex",
+        packages=("llama-index-tools-mcp", "llama-index-core"),
+        ran="its tools, every optional argument sent as null",
+        reads="text and structured content",
+        first_wait=4,
+        lock="llama-index",
+    ),
+    Case(
+        name="smolagents_tools",
+        title="smolagents",
+        packages=("smolagents", "mcpadapt", "mcp"),
+        ran="its tools by mcpadapt, which needs version 1 of the MCP SDK",
+        reads="text",
+        first_wait=4,
+        lock="smolagents",
     ),
     Case(
         name="mcp_sdk_js",

@@ -104,11 +104,11 @@ def test_a_model_gets_both_clips_and_understands_its_mistake(case: Case, command
     assert {"generate_video", "get_status", "download_video", "list_jobs", "list_models"} <= set(seen["tools"])
     clips = [str(clip) for clip in (tmp_path / "clips").glob("*.mp4")]
     assert len(clips) == 2
-    for flow, price in (("from_text", "0.28"), ("from_image", "0.125")):
+    for flow in ("from_text", "from_image"):
         # A framework may have failed to reach the server in time, and have told the model so.
         first, last = next(text for text in seen[flow] if "wait_seconds" in text), seen[flow][-1]
         assert re.search(r"\w+/[\w.-]+/[\w-]+", first), first
-        assert price in first
+        assert re.search(r"(\$|estimated_cost_usd\W+)0\.\d+", first), first
         assert any(clip in last for clip in clips), last
         assert READS[first[:1]] == case.reads
     (waits, *_) = (waits for text in seen["from_text"] if (waits := re.findall(r"wait_seconds (\d+)", text)))
@@ -118,7 +118,7 @@ def test_a_model_gets_both_clips_and_understands_its_mistake(case: Case, command
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_example_of_the_docs_submits_a_clip(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
+def test_the_example_of_the_docs_runs(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
     (example,) = EXAMPLES.glob(f"{case.name}.*")
     out = _run(command_of(case, example), RUN_SECONDS, cwd=tmp_path, env=_environment(tmp_path))
-    assert "Call get_status with request_id" in out
+    assert case.example_shows in out

@@ -22,6 +22,7 @@ from hailuo_mcp.app import build_services, load_settings, sandbox_transport
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.gateways.client import RetryPolicy
@@ -75,7 +76,7 @@ def catalog_for(**variables: str) -> Catalog:
 def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:
     """A call that names the model and gives it no more than it needs."""
     model = next(model for gateway in GATEWAYS for model in gateway.models if model.id == model_id)
-    needed = {"first_frame_image": PICTURE} if model.is_required("first_frame_image") else {}
+    needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
     return {"model": model_id, "prompt": "a red kite rises [Push in]", **needed, **more}
 
 

@@ -17,8 +17,10 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
 from hailuo_mcp.core.rules import PriceRule
+from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import GATEWAYS
+from hailuo_mcp.gateways import GATEWAYS, Gateway
+from hailuo_mcp.gateways.client import GatewayClient
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.model_views import model_summary
 from hailuo_mcp.sandbox.faults import FAULTS
@@ -82,7 +84,8 @@ def keys() -> str:
     for gateway in GATEWAYS:
         names = ", ".join(f"`{ModelId.parse(model.id).name}`" for model in gateway.models)
         kept = f"{gateway.retention.total_seconds() / 3600:g} h" if gateway.retention else "not said"
-        history = "yes" if gateway.has_history else "no"
+        found = _with_history(gateway)
+        history = "yes" if len(found) == len(gateway.models) else ", ".join(f"`{name}`" for name in found) or "no"
         rows.append((gateway.title, f"`{gateway.name.upper()}_API_KEY`", names, history, kept))
     return table(("gateway", "variable", "models", "finds lost jobs", "keeps a clip for"), rows)
 
@@ -99,6 +102,11 @@ def prices() -> str:
         if not model.prices:
             rows.append((f"`{model.id}`", "", "not published", "", ""))
     return table(("model", "with", "US$ a clip", "kind", "source"), rows)
+
+
+def _with_history(kind: type[Gateway]) -> list[str]:
+    gateway = kind(GatewaySettings(urls=kind.hosts), GatewayClient(kind.title))
+    return [ModelId.parse(model.id).name for model in kind.models if gateway.keeps_history(model.id)]
 
 
 def _price(price: PriceRule) -> str:

@@ -96,9 +96,27 @@ def _words(value: object) -> str:
     return "/".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
-def exclusive(these: Sequence[str], those: Sequence[str], fix_hint: str, source: Source) -> tuple[Forbid, ...]:
-    """No parameter of the one group together with any of the other."""
-    return tuple(Forbid({one: GIVEN, other: GIVEN}, fix_hint, source) for one, other in product(these, those))
+@dataclass(frozen=True, slots=True)
+class Exclusive:
+    """Parameters of which the model takes those of one group, or those of the other. None has a default."""
+
+    these: tuple[str, ...]
+    those: tuple[str, ...]
+    fix_hint: str
+    source: Source
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.these)} with {'/'.join(self.those)}"
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        return (*self.these, *self.those)
+
+    def matches(self, spec: BaseModel) -> bool:
+        return all(any(getattr(spec, name) is not None for name in group) for group in (self.these, self.those))
+
+    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
+        return {"not": {"allOf": [{"anyOf": [{"required": [n]} for n in group]} for group in (self.these, self.those)]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +141,10 @@ class AtMost:
     def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
         """None of the smallest combinations of lengths that are too many; every larger one contains one of them."""
         lengths = [range(properties[name].get("maxItems", self.count + 1) + 1) for name in self.together]
-        smallest: list[JsonSchema] = []
-        for combination in product(*lengths):
-            if sum(combination) == self.count + 1:
-                least = {name: n for name, n in zip(self.together, combination, strict=True) if n}
-                lists = {name: {"type": "array", "minItems": n} for name, n in least.items()}
-                smallest.append({"required": [*least], "properties": lists})
-        return {"not": {"anyOf": smallest}} if smallest else {}
+        smallest = [one for one in product(*lengths) if sum(one) == self.count + 1]
+        lists = [{name: {"minItems": n} for name, n in zip(self.together, one, strict=True) if n} for one in smallest]
+        clauses = [{"required": [*least], "properties": least} for least in lists]
+        return {"not": {"anyOf": clauses}} if clauses else {}
 
 
 @dataclass(frozen=True, slots=True)

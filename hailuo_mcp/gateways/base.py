@@ -150,6 +150,14 @@ class Gateway(Interpreter):
         """Upload an image and return its address; only if `image_transfer` is "upload"."""
         raise InternalError(f"{self.title} has no upload.")
 
+    def keeps_history(self, model_id: str) -> bool:
+        """Whether the history has this model's jobs."""
+        return self.has_history
+
+    def cancels(self, model_id: str) -> bool:
+        """Whether this model's jobs can be cancelled."""
+        return self.can_cancel
+
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
         """Find a submission whose response was lost, in the gateway's history: its remote id and its state. `taken` are
         remote ids of other jobs. None unless the match is certain."""

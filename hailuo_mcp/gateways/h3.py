@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, MediaRule, Medium, Source
-from hailuo_mcp.core.rules import GIVEN, AtMost, Fill, Forbid, Rule, exclusive
+from hailuo_mcp.core.rules import GIVEN, AtMost, Exclusive, Fill, Forbid, Rule
 
 FRAMES = ("first_frame_image", "last_frame_image")
 IMAGES_MAX, VIDEOS_MAX, AUDIOS_MAX = 9, 3, 3
@@ -17,7 +17,7 @@ RATIO_FILLS = (Fill("aspect_ratio", "16:9", when=_FROM_TEXT), Fill("aspect_ratio
 def input_rules(source: Source) -> tuple[Rule, ...]:
     """Frames or references, and audio never alone."""
     return (
-        *exclusive(FRAMES, REFERENCE_PARAMETERS, "pass frames or references, not both", source),
+        Exclusive(FRAMES, REFERENCE_PARAMETERS, "pass frames or references, not both", source),
         Forbid(
             {"reference_audios": GIVEN, "reference_images": None, "reference_videos": None},
             "add one of reference_images or reference_videos to the audio",

@@ -5,15 +5,16 @@ request.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import anyio
 
-from hailuo_mcp.core.errors import ContentViolation, HailuoError
-from hailuo_mcp.core.job import REMOTE_ID_MAX, Observation, State
+from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, InvalidInput, Unconfirmed
+from hailuo_mcp.core.job import REMOTE_ID_MAX, Job, Observation, State, checked_remote_id
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
     MINIMAX,
@@ -27,7 +28,8 @@ from hailuo_mcp.core.parameters import (
 )
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number
+from hailuo_mcp.gateways import minimax_h3
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, sequence
 from hailuo_mcp.gateways.client import Request, Response
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def _price(usd: float, duration: int, resolution: str) -> PriceRule:
 
 
 class _Body(ModelSpec):
-    """A body with the model's name, and the resolution in upper case."""
+    """A body with the model's name, the resolution in upper case, and a character inside a list."""
 
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
 
@@ -58,6 +60,8 @@ class _Body(ModelSpec):
         body = {"model": self.remote_name, **super().to_body()}
         if self.wire_name("last_frame_image") in body:
             body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
+        if (subject := self.wire_name("subject_reference")) in body:
+            body[subject] = [{"type": "character", "image": [body[subject]]}]
         return body
 
 
@@ -146,6 +150,16 @@ class Hailuo02(_Official):
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
 
+class S2V01(_Body):
+    id = "minimax/s2v-01"
+    remote_name = "S2V-01"
+    summary = "image of a character to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-s2v"
+    notes = (Constraint(_OBSERVED, "always 6 s at 720p: it refuses duration and resolution"),)
+
+    subject_reference: Annotated[Image, Constraint(MINIMAX, "required: one image of the character's face")]
+
+
 _STATES = {
     "preparing": State.QUEUED,
     "queueing": State.QUEUED,
@@ -162,6 +176,7 @@ _EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401, 2056: 402, 2061: 403}
 _SUBMISSION = {**_EITHER, _INPUT_SENSITIVE: 400, 2013: 400}
 # A poll has one parameter: if it is wrong, the task is unknown. Sensitive content is the reason why a task failed.
 _POLL = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
+_HISTORY_ROWS, _HISTORY_PAGES = 100, 5
 _CODE_UNKNOWN = 500
 """Treated as an internal error of the gateway: a poll is retried, a submission is unconfirmed."""
 
@@ -170,23 +185,23 @@ class Minimax(Gateway):
     name = "minimax"
     title = "MiniMax"
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
-    models = (Hailuo23, Hailuo23Fast, Hailuo02)
-    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body}
+    models = (Hailuo23, Hailuo23Fast, Hailuo02, minimax_h3.H3, minimax_h3.H3Max, S2V01)
+    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": _Body, "h3": minimax_h3.H3Body}
     image_transfer = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link expires after an hour, but each poll gives a new one
     requests_per_minute = 20
     callbacks = True
-    check_hint = (
-        "MiniMax has no history to ask; look at the billing page of the MiniMax platform to see whether the job was "
-        "taken."
-    )
+    has_history = True
+    can_cancel = True
+    check_hint = "Look at the billing page of the MiniMax platform to see whether the job was taken."
 
     def auth(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
-        return self.post("/v1/video_generation", spec.to_body())
+        path = minimax_h3.SUBMIT if isinstance(spec, minimax_h3.H3Body) else "/v1/video_generation"
+        return self.post(path, spec.to_body())
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("task_id")
@@ -203,7 +218,7 @@ class Minimax(Gateway):
         body = mapping(response.body)
         if _STATES.get(str(body.get("status")).strip().lower()) is State.FAILED:
             return response.status  # the code is the reason why the task failed
-        return _status(response, _POLL)
+        return _status(response, _POLL) if _code(body) else minimax_h3.status_of(response.status, body)
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         return mapping(body.get("base_resp")).get("status_msg") or body.get("message") or body.get("error")
@@ -212,9 +227,14 @@ class Minimax(Gateway):
         return _code(body)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        return ContentViolation if _code(body) == _INPUT_SENSITIVE else super().error_class(status, message, body)
+        sensitive = _code(body) == _INPUT_SENSITIVE or (status == 422 and body.get("type") == "error")
+        return ContentViolation if sensitive else super().error_class(status, message, body)
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
+        if issubclass(model, minimax_h3.H3Body):
+            path = f"{minimax_h3.QUERY}/{quote(remote_id, safe='')}"
+            body, response = await self.fetch_json(self.get(path))
+            return self._from_task(model, mapping(body.get("task")), sandbox=response.sandbox)
         ends = anyio.current_time() + self.client.retry.poll_timeout
         query = f"task_id={quote(remote_id, safe='')}"
         body, response = await self.fetch_json(self.get(f"/v1/query/video_generation?{query}"))
@@ -241,6 +261,88 @@ class Minimax(Gateway):
             except HailuoError as error:
                 log.info("%s: no link to a finished clip yet: %s", self.title, error.problem.code)
         return None
+
+    # --- H3 -------------------------------------------------------------------------------------------------------
+
+    def keeps_history(self, model_id: str) -> bool:
+        return self._is_h3(model_id)
+
+    def cancels(self, model_id: str) -> bool:
+        return self._is_h3(model_id)
+
+    def _is_h3(self, model_id: str) -> bool:
+        model = self.model(model_id)
+        return model is not None and issubclass(model, minimax_h3.H3Body)
+
+    async def cancel(self, job: Job) -> Observation | None:
+        """Only a queued task may be deleted: of one that has ended, this would delete the record."""
+        if job.state is not State.QUEUED or not job.remote_id or not self._is_h3(job.model):
+            return None
+        request = self.get(f"{minimax_h3.SUBMIT}/{quote(job.remote_id, safe='')}")
+        try:
+            response = await self.client.send_once(replace(request, method="DELETE"), self.client.retry.poll_timeout)
+        except Unconfirmed:
+            raise GatewayError(f"{self.title} did not answer; the next poll shows whether it was cancelled.") from None
+        body = mapping(response.body)
+        if not response.ok:
+            if response.status in (400, 404, 409, 422):
+                return None  # it has begun
+            raise self.refusal(response.status, response)
+        cancelled = minimax_h3.STATES.get(str(body.get("status")).lower()) is State.CANCELLED
+        return Observation(state=State.CANCELLED, sandbox=response.sandbox) if cancelled else None
+
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """The only task with this model, resolution, length, ratio and time that no job has. No such task, or more than
+        one, proves nothing."""
+        model = self.model(job.model)
+        if model is None or not issubclass(model, minimax_h3.H3Body):
+            return None
+        found: dict[str, Observation] = {}
+        for page in range(1, _HISTORY_PAGES + 1):
+            tasks, sandbox = await self._tasks(page, {"filter.model": model.remote_name})
+            for task in tasks:
+                task_id = _id_in(task, "id")
+                if task_id and task_id not in taken and minimax_h3.is_same(job, task):
+                    found[task_id] = self._from_task(model, task, sandbox=sandbox)
+            if len(tasks) < _HISTORY_ROWS or minimax_h3.is_older(job, tasks[-1]):
+                break
+        else:
+            raise GatewayError(f"{self.title}'s history has too many rows to look through.")
+        if len(found) != 1:
+            return None
+        ((task_id, seen),) = found.items()
+        try:
+            return checked_remote_id(task_id), seen
+        except InvalidInput:
+            return None
+
+    async def look_up_expired(self, job: Job) -> Observation | None:
+        model = self.model(job.model)
+        if model is None or not issubclass(model, minimax_h3.H3Body) or not job.remote_id:
+            return None
+        tasks, sandbox = await self._tasks(1, {"filter.task_ids": job.remote_id})
+        task = next((task for task in tasks if _id_in(task, "id") == job.remote_id), None)
+        return self._from_task(model, task, sandbox=sandbox) if task else None
+
+    async def _tasks(self, page: int, wanted: Mapping[str, str]) -> tuple[Sequence[Mapping[str, Any]], bool]:
+        """A page of the account's tasks, newest first, and whether it comes from the sandbox."""
+        query = urlencode({"page_num": page, "page_size": _HISTORY_ROWS, **wanted})
+        body, response = await self.fetch_json(self.get(f"{minimax_h3.QUERY}?{query}"))
+        return [mapping(item) for item in sequence(body.get("items"))], response.sandbox
+
+    def _from_task(self, model: type[ModelSpec], task: Mapping[str, Any], *, sandbox: bool) -> Observation:
+        state = self.state(minimax_h3.STATES, task.get("status"))
+        completed = state is State.COMPLETED
+        error = mapping(task.get("error"))
+        sensitive = str(error.get("code")) in minimax_h3.SENSITIVE
+        said = [text for part in ("code", "message") if (text := error.get(part))]
+        return Observation(
+            state=state,
+            video_url=link_in(mapping(task.get("content")).get("url")) if completed else None,
+            error=self.failure(said, ContentViolation if sensitive else None) if state is State.FAILED else None,
+            cost_usd=minimax_h3.cost_of(model, task) if completed else None,
+            sandbox=sandbox,
+        )
 
     def _key_hint(self) -> str:
         return (

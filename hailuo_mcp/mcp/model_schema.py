@@ -6,7 +6,7 @@ from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
-WORDS_MAX = 3
+WORDS_MAX = 2
 _MOST, _SOME = "Most models", "Some models"
 
 
@@ -29,7 +29,7 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
             properties[name]["description"] += "".join(
                 f" {value}: {_phrase(models, catalog)}."
                 for value, models in by_value.items()
-                if 0 < len(models) < len(accepting)
+                if 0 < len(models) < len(accepting) and len(_fewest_words(models, catalog.usable)) == 1
             )
     return properties
 
@@ -57,7 +57,7 @@ def _only(models: Sequence[Model], catalog: Catalog) -> str:
     if len(models) == len(catalog.usable):
         return ""
     phrase = _phrase(models, catalog)
-    return f" {phrase}." if phrase in (_MOST, _SOME) else f" {phrase} only."
+    return "" if phrase in (_MOST, _SOME) else f" {phrase} only."
 
 
 def _phrase(models: Sequence[Model], catalog: Catalog) -> str:

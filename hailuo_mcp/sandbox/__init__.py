@@ -20,7 +20,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from hailuo_mcp.sandbox import aimlapi, apixo, fal, minimax, replicate, segmind, segmind_history, segmind_upload
+from hailuo_mcp.sandbox import (
+    aimlapi,
+    apixo,
+    fal,
+    minimax,
+    minimax_h3,
+    replicate,
+    segmind,
+    segmind_history,
+    segmind_upload,
+)
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import RETRY_AFTER_SECONDS, Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
@@ -34,7 +44,7 @@ __all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 MARKER_HEADER = "x-hailuo-sandbox"
 """Every response of the sandbox has this header with the value `1`, whatever its status."""
 
-STAND_INS = (aimlapi, apixo, fal, minimax, replicate, segmind, segmind_history, segmind_upload)
+STAND_INS = (aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history, segmind_upload)
 _CALLBACKS = {
     apixo.GATEWAY: apixo.callback,
     fal.GATEWAY: fal.callback,

@@ -44,6 +44,9 @@ class Shot:
     short_side: int
     first: str | None = None
     last: str | None = None
+    ratio: str | None = None
+    """Width to height, such as `9:16`; None for that of the first image."""
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

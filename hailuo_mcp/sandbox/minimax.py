@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox import body, minimax_h3
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
@@ -29,12 +29,13 @@ SUBMIT = "/v1/video_generation"
 QUERY = "/v1/query/video_generation"
 RETRIEVE = "/v1/files/retrieve"
 
+S2V_01 = "S2V-01"
 HAILUO_23, HAILUO_23_FAST, HAILUO_02 = "MiniMax-Hailuo-2.3", "MiniMax-Hailuo-2.3-Fast", "MiniMax-Hailuo-02"
 LINK_SECONDS = 3600
 RATE_LIMIT, NO_LOGIN, NO_BALANCE, OUTPUT_SENSITIVE, BAD_PARAMETERS, BAD_API_KEY = 1002, 1004, 1008, 1027, 2013, 2049
 
 _SHORT_SIDES = {"512P": 512, "768P": 768, "1080P": 1080}
-_WIDTHS = {512: 910, 768: 1366, 1080: 1920}
+_WIDTHS = {512: 910, 720: 1280, 768: 1366, 1080: 1920}
 _STATUSES = {
     Phase.QUEUED: "Queueing",
     Phase.PROCESSING: "Processing",
@@ -43,15 +44,17 @@ _STATUSES = {
 }
 _PREPARING_SHARE = 0.05
 """The fraction of a job's time in which it is not yet in the queue."""
-_FRAMES = ("first_frame_image", "last_frame_image")
+_SUBJECT = "subject_reference"
+_IMAGES = ("first_frame_image", "last_frame_image", _SUBJECT)
 _TASKS_FROM, _FILES_FROM = 10**17, 3 * 10**18
 """Ids as long as the real ones: 18 and 19 digits, more than a floating-point number holds."""
 
 _FIELDS: Mapping[str, Field] = {
-    "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST, HAILUO_02), required=True),
+    "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST, HAILUO_02, S2V_01), required=True),
     "prompt": Field(body.prompt),
     "first_frame_image": Field(body.text),
     "last_frame_image": Field(body.text),
+    "subject_reference": Field(body.anything),
     "prompt_optimizer": Field(body.boolean),
     "fast_pretreatment": Field(body.boolean),
     "duration": Field(body.whole(6, 10)),
@@ -66,14 +69,15 @@ def routes(context: SandboxContext) -> list[Route]:
         try:
             values = body.read_fields(await body.read_json(request), _FIELDS)
             _check_matrix(values)
-            images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _FRAMES, webp=True))
+            values |= _subject(values)
+            images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _IMAGES, webp=True))
         except Invalid as refusal:
             return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
         shot = Shot(
             prompt=str(values.get("prompt", "")),
             seconds=10 if values.get("duration") == 10 else 6,
-            short_side=_SHORT_SIDES[str(values.get("resolution", "768P"))],
-            first=images.get("first_frame_image"),
+            short_side=720 if values["model"] == S2V_01 else _SHORT_SIDES[str(values.get("resolution", "768P"))],
+            first=images.get("first_frame_image") or images.get(_SUBJECT),
             last=images.get("last_frame_image"),
         )
         check_account(
@@ -136,6 +140,8 @@ def routes(context: SandboxContext) -> list[Route]:
 
 def callback(_base: str, job: Job) -> Mapping[str, object]:
     """The response to a query for the ended job. The documents print no link in it."""
+    if job.model in (minimax_h3.H3, minimax_h3.H3_MAX):
+        return minimax_h3.callback(job)
     return _status(job, job.final_phase)
 
 
@@ -158,6 +164,10 @@ def _status(job: Job, phase: Phase, *, preparing: bool = False) -> Mapping[str, 
 def _check_matrix(values: Mapping[str, object]) -> None:
     """Which inputs, resolutions and lengths each model supports."""
     model, resolution = values["model"], values.get("resolution", "768P")
+    if (model == S2V_01) != ("subject_reference" in values):
+        raise Invalid(f"subject_reference is required by {S2V_01}, and is a parameter of no other model")
+    if model == S2V_01 and {"duration", "resolution", "first_frame_image", "last_frame_image"} & set(values):
+        raise Invalid(f"{S2V_01} takes a prompt and subject_reference only")
     first, last = "first_frame_image" in values, "last_frame_image" in values
     if model == HAILUO_23_FAST and not first:
         raise Invalid(f"first_frame_image is required by {model}")
@@ -176,6 +186,17 @@ def _check_matrix(values: Mapping[str, object]) -> None:
             raise Invalid("last_frame_image is not available at 512P")
         if "fast_pretreatment" in values:
             raise Invalid("fast_pretreatment is not a parameter with last_frame_image")
+
+
+def _subject(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The image in `subject_reference`, which is one character with one image."""
+    if _SUBJECT not in values:
+        return {}
+    match values[_SUBJECT]:
+        case [{"type": "character", "image": [str() as image]}]:
+            return {_SUBJECT: image}
+        case _:
+            raise Invalid(f'{_SUBJECT} must be [{{"type": "character", "image": [one URL]}}]')
 
 
 def _file_id(job: Job) -> int:

@@ -10,9 +10,11 @@ preview. A generated card takes the place of an image that is missing or on anot
 
 from __future__ import annotations
 
+import math
 import random
 import textwrap
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +28,7 @@ from hailuo_mcp.sandbox.faults import without_triggers
 from hailuo_mcp.sandbox.jobs import Shot
 
 FRAMES_PER_SECOND = 24
+_SAMPLES_PER_SECOND, _TONE_HZ, _TONE_LEVEL = 44100, 220, 600
 LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 
 _WIDESCREEN = (1366, 768)
@@ -50,9 +53,16 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
     first, last = (_load(source, read) if source else None for source in (shot.first, shot.last))
     text = camera.without_commands(without_triggers(shot.prompt))
     opening = first or last
-    size = clip_size(opening.size if opening else _WIDESCREEN, shot.short_side)
+    shape = _shape(shot.ratio) if shot.ratio else opening.size if opening else _WIDESCREEN
+    size = clip_size(shape, shot.short_side)
     boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
-    _encode(target, size, _frames(first or card(text), last, boxes, overlay(size, text)))
+    tone = shot.seconds if shot.sound else 0
+    _encode(target, size, _frames(first or card(text), last, boxes, overlay(size, text)), tone)
+
+
+def _shape(ratio: str) -> Size:
+    width, height = map(int, ratio.split(":"))
+    return width, height
 
 
 def clip_size(image_size: Size, short_side: int) -> Size:
@@ -155,7 +165,7 @@ class _Plane:
         return image
 
 
-def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame]) -> None:
+def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame], tone_seconds: int) -> None:
     with av.open(target, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height = size
@@ -166,9 +176,26 @@ def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame]) -> None:
         context.thread_count = 2
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED_RANGE
+        sound = container.add_stream("aac", rate=_SAMPLES_PER_SECOND, layout="stereo") if tone_seconds else None
         for frame in frames:
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        if sound is not None:
+            for wave in _tone(tone_seconds):
+                container.mux(sound.encode(wave))
+            container.mux(sound.encode())
+
+
+def _tone(seconds: int) -> Iterator[av.AudioFrame]:
+    """A quiet tone, a second a frame."""
+    turns = [math.sin(2 * math.pi * _TONE_HZ * n / _SAMPLES_PER_SECOND) for n in range(_SAMPLES_PER_SECOND)]
+    samples = array("h", [round(_TONE_LEVEL * turn) for turn in turns for _ in ("left", "right")]).tobytes()
+    for number in range(seconds):
+        frame = av.AudioFrame("s16", "stereo", _SAMPLES_PER_SECOND)
+        frame.sample_rate = _SAMPLES_PER_SECOND
+        frame.pts = number * _SAMPLES_PER_SECOND
+        frame.planes[0].update(samples)
+        yield frame
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

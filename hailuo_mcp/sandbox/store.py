@@ -51,6 +51,10 @@ class Store:
         with closing(self.connect()) as connection, connection:
             connection.execute("UPDATE jobs SET record = ? WHERE id = ?", (cancelled, job.id))
 
+    def delete(self, job: Job) -> None:
+        with closing(self.connect()) as connection, connection:
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+
     def get(self, job_id: str) -> Job | None:
         """The job with this internal id, of any owner."""
         return self._one("SELECT record FROM jobs WHERE id = ?", job_id)

@@ -106,7 +106,7 @@ class ClipSaver:
             pass
         except HailuoError as error:
             trouble = error
-        if gateway.has_history and (seen is None or seen.video_url in (None, job.video_url)):
+        if gateway.keeps_history(job.model) and (seen is None or seen.video_url in (None, job.video_url)):
             with gateway_span(gateway.name, "history", job.model):
                 seen = await gateway.look_up_expired(job) or seen
         if trouble and not (seen and seen.video_url):

@@ -78,7 +78,7 @@ class Poller:
         if job.state is State.CANCELLED:
             return job
         gateway = self._credentials.gateway_for(job, caller)
-        if job.state is State.QUEUED and job.remote_id and gateway and gateway.can_cancel:
+        if job.state is State.QUEUED and job.remote_id and gateway and gateway.cancels(job.model):
             with log_context(request_id=job.request_id, tenant=job.tenant):
                 with gateway_span(gateway.name, "cancel", job.model):
                     seen = await gateway.cancel(job)
@@ -218,7 +218,7 @@ class Poller:
         Raises:
             HailuoError: the history could not be asked, which says nothing about the job.
         """
-        if not gateway.has_history:
+        if not gateway.keeps_history(job.model):
             return None
         with gateway_span(gateway.name, "history", job.model):
             return await gateway.look_up_expired(job)
@@ -226,7 +226,7 @@ class Poller:
     async def _look_for(self, gateway: Gateway, job: Job) -> Job:
         """A submission whose answer was lost, in the gateway's history. Absence proves nothing."""
         now = utc_now()
-        if not gateway.has_history or is_being_sent(job) or now - job.created_at > FIND_WINDOW:
+        if not gateway.keeps_history(job.model) or is_being_sent(job) or now - job.created_at > FIND_WINDOW:
             return job
         try:
             found = None
@@ -266,7 +266,7 @@ def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
         return f"Nothing was cancelled: the gateway of this job cannot be asked; {goes_on}."
     if job.state is State.UNCONFIRMED:
         return "Nothing was cancelled: the gateway has not confirmed this job, so there is no id to cancel it by."
-    if not gateway.can_cancel:
+    if not gateway.cancels(job.model):
         return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {goes_on}."
     return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {goes_on}."
 

@@ -308,7 +308,7 @@ class Session:
     def may_cancel(self, job: Job) -> bool:
         """Whether cancelling the job may work, as far as is known."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
-        return bool(gateway and gateway.can_cancel and job.state is State.QUEUED and self.caller.may_generate)
+        return bool(gateway and gateway.cancels(job.model) and job.state is State.QUEUED and self.caller.may_generate)
 
     def may_move(self, job: Job) -> bool:
         """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
@@ -318,7 +318,7 @@ class Session:
         gateway = self.services.credentials.gateway_for(job, self.caller)
         if gateway is None:
             return False
-        return job.state is not State.UNCONFIRMED or gateway.has_history or is_being_sent(job)
+        return job.state is not State.UNCONFIRMED or gateway.keeps_history(job.model) or is_being_sent(job)
 
     # --- following a job ------------------------------------------------------------------------------------------
 

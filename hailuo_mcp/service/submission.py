@@ -27,7 +27,7 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.job import Job, RequestId, State, utc_now
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS, REFERENCE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words, repr_short
@@ -153,6 +153,10 @@ class Submitter:
             for name in IMAGE_PARAMETERS
             if (given := getattr(spec, name, None))
         }
+        for name in REFERENCE_PARAMETERS:
+            for place, given in enumerate(getattr(spec, name, None) or ()):
+                if not given.strip().lower().startswith(("http://", "https://")):
+                    raise InvalidImage(f"{name}[{place}] must be a URL.", "Put the file on a web address.")
         for name, image in images.items():
             if gateway.image_transfer == "url" and image.url is None:
                 raise InvalidImage(
@@ -195,7 +199,7 @@ class Submitter:
             budget_cost_usd=price.usd if price else self._catalog.max_price(gateway.name),
             warnings=prepared.warnings,
             sandbox=gateway.in_process_sandbox,
-            error=lost_answer(gateway),
+            error=lost_answer(gateway, spec.id),
         )
 
     async def submit(self, prepared: Prepared, *, force_new: bool, job_id: str | None = None) -> tuple[Job, bool]:
@@ -275,7 +279,7 @@ class Submitter:
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))
         except Unconfirmed as lost:
-            problem = lost.problem.model_copy(update={"hint": lost_answer(gateway).hint})
+            problem = lost.problem.model_copy(update={"hint": lost_answer(gateway, job.model).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
             return await self._services.ledger.change_surely(job, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
@@ -359,13 +363,13 @@ def _how_to_save(wanted: RequestId, job: Job | None) -> str:
     return f'That job is {job.state}: call get_status with request_id "{wanted}" until it is completed.'
 
 
-def lost_answer(gateway: Gateway) -> Problem:
+def lost_answer(gateway: Gateway, model: str) -> Problem:
     """What a job says of itself from the moment it is written until a gateway's answer is known."""
     return Problem(
         code="unconfirmed",
         message=f"The submission to {gateway.title} has no answer yet: the job may exist, and may be charged.",
         hint=(
-            ("get_status looks for it in the request history. " if gateway.has_history else "")
+            ("get_status looks for it in the request history. " if gateway.keeps_history(model) else "")
             + f"{gateway.check_hint} generate_video with force_new submits it again, at the risk of paying twice."
         ),
         charged="unknown",

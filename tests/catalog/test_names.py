@@ -4,7 +4,7 @@ import pytest
 
 from hailuo_mcp.core.errors import UnknownModel
 from hailuo_mcp.service.model_choice import explain_choice
-from tests.support import MODEL_IDS, PICTURE, catalog_for
+from tests.support import MODEL_IDS, PICTURE, arguments_for, catalog_for
 
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 SEEN = {"prompt": "a cat", "first_frame_image": PICTURE}
@@ -48,7 +48,8 @@ def test_of_several_gateways_the_cheapest_that_accepts_the_arguments_is_taken() 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 def test_an_id_is_taken_as_it_is_in_any_letter_case_without_a_warning(model_id: str) -> None:
     for asked in (model_id, model_id.upper(), f" {model_id} "):
-        choice = ALL.parse(asked, SEEN)
+        given = {name: value for name, value in arguments_for(model_id).items() if name != "model"}
+        choice = ALL.parse(asked, given)
         assert (choice.spec.id, explain_choice(choice)) == (model_id, ())
 
 

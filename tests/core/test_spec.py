@@ -23,12 +23,19 @@ PICTURE = "https://example.com/first.png"
 
 # --- what arguments may be ----------------------------------------------------------------------------------------
 
+LISTS: tuple[Any, ...] = ([PICTURE], (PICTURE + "?2",), [PICTURE] * 3, ["https://h/2.mp4"])
 VALID: dict[str, tuple[Any, ...]] = {
     "prompt": ("x", " a cat [Push in]", "é漢🎬", "x" * PROMPT_MAX),
     "first_frame_image": (PICTURE, "HTTP://h", "data:image/png;base64,AAAA", "/tmp/x.png", "last-frame:a/b/c"),
     "last_frame_image": (PICTURE, None, "~/x.png"),
+    "reference_images": LISTS,
+    "reference_videos": LISTS,
+    "reference_audios": LISTS,
+    "subject_reference": (PICTURE, "~/face.png"),
     "duration": (6, 10),
-    "resolution": ("512p", "768p", "1080p"),
+    "resolution": ("480p", "512p", "768p", "1080p", "2k"),
+    "aspect_ratio": ("adaptive", "16:9", "9:16"),
+    "prompt_expansion": ("balanced", "disabled"),
     "mode": ("standard", "pro"),
     "prompt_optimizer": (True, False),
     "go_fast": (True, False),
@@ -69,6 +76,12 @@ def valid_calls(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     return call
 
 
+def least(model: type[ModelSpec]) -> dict[str, Any]:
+    """A valid call, with an image where the model takes one."""
+    call = {"first_frame_image": PICTURE} if model.accepts("first_frame_image") else {}
+    return {"prompt": "x", **call, **({"subject_reference": PICTURE} if model.is_required("subject_reference") else {})}
+
+
 def _accepts(model: type[ModelSpec], call: dict[str, Any]) -> bool:
     try:
         model.parse(call)
@@ -103,11 +116,12 @@ def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec])
 @EVERY_MODEL
 def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[ModelSpec]) -> None:
     schema = schema_of(model)
-    calls: list[dict[str, Any]] = [{"prompt": "x", "first_frame_image": PICTURE}]
+    calls: list[dict[str, Any]] = [least(model)]
     for name in ("duration", "resolution", "mode"):
         calls += [{**call, name: value} for call in calls for value in VALID[name] if model.accepts(name)]
     accepted = [call for call in calls if schema.is_valid(call)]
     assert accepted == [call for call in calls if _accepts(model, call)]
+    assert accepted
     assert len(accepted) < len(calls) or not model.rules
 
 
@@ -143,13 +157,14 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
 
 @EVERY_MODEL
 def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
-    strict: dict[str, Any] = {"prompt": "x", "first_frame_image": PICTURE}
+    strict: dict[str, Any] = least(model)
     loose = dict(strict)
     for name, value, forms in (
         ("duration", 6, ("6", " 6 ", 6.0)),
         ("resolution", "768p", ("768P", " 768p ")),
         ("mode", "standard", ("Standard", "STANDARD ")),
         ("routing", "auto", ("Auto",)),
+        ("aspect_ratio", "adaptive", ("Adaptive",)),
     ):
         if model.accepts(name):
             strict[name] = value
@@ -161,12 +176,12 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
 
 @EVERY_MODEL
 def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelSpec]) -> None:
-    spec = model.parse({"prompt": "x", "first_frame_image": PICTURE})
+    spec = model.parse(least(model))
     with pytest.raises(ValueError, match="frozen"):
         spec.prompt = "y"
     for name in set(spec.to_body()) - set(model.model_fields):
         with pytest.raises(InvalidInput, match=name):
-            model.parse({"prompt": "x", "first_frame_image": PICTURE, name: "x"})
+            model.parse({**least(model), name: "x"})
 
 
 # --- what the specs say of themselves -----------------------------------------------------------------------------
@@ -184,6 +199,9 @@ def test_the_models_are_those_of_the_sources_and_then_the_newer_ones_in_order() 
         "minimax/hailuo-2.3",
         "minimax/hailuo-2.3-fast",
         "minimax/hailuo-02",
+        "minimax/h3",
+        "minimax/h3-max",
+        "minimax/s2v-01",
         "fal/hailuo-2.3",
         "fal/hailuo-2.3-fast",
         "fal/hailuo-02",
@@ -193,6 +211,7 @@ def test_the_models_are_those_of_the_sources_and_then_the_newer_ones_in_order() 
     ]
 
 
+H3_INPUTS = "first_frame_image last_frame_image reference_images reference_videos reference_audios"
 OFFICIAL = "duration resolution prompt_optimizer fast_pretreatment callback_url"
 TAKEN = {
     "segmind/hailuo-02-fast": "prompt! first_frame_image! last_frame_image duration go_fast prompt_optimizer",
@@ -205,6 +224,9 @@ TAKEN = {
     "minimax/hailuo-2.3": f"prompt! first_frame_image {OFFICIAL}",
     "minimax/hailuo-2.3-fast": f"prompt! first_frame_image! {OFFICIAL}",
     "minimax/hailuo-02": f"prompt! first_frame_image last_frame_image {OFFICIAL}",
+    "minimax/h3": f"prompt! {H3_INPUTS} duration resolution aspect_ratio callback_url",
+    "minimax/h3-max": f"prompt! {H3_INPUTS} duration resolution aspect_ratio prompt_expansion callback_url",
+    "minimax/s2v-01": "prompt! subject_reference!",
     **{
         f"{gateway}/{name}": f"prompt! {frames} duration resolution prompt_optimizer callback_url"
         for gateway in ("fal", "replicate")
@@ -223,7 +245,7 @@ def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelS
     assert model.id.split("/")[0] in {gateway.name for gateway in GATEWAYS if model in gateway.models}
 
 
-OFFICIALS = [model_id for model_id in MODELS if model_id.startswith("minimax/")]
+OFFICIALS = [model_id for model_id in MODELS if model_id.startswith("minimax/hailuo")]
 RESELLERS = [model_id for model_id in MODELS if model_id.startswith(("aimlapi/", "fal/", "replicate/"))]
 DEFAULTS: dict[str, dict[str, Any]] = {
     "segmind/hailuo-02-fast": {"last_frame_image": None, "duration": 6, "go_fast": False, "prompt_optimizer": True},
@@ -236,6 +258,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         model_id: {"duration": 6, "resolution": "768p", "prompt_optimizer": True, "fast_pretreatment": False}
         for model_id in OFFICIALS
     },
+    "minimax/h3": {"duration": 5, "resolution": "768p"},
+    "minimax/h3-max": {"duration": 5, "resolution": "768p"},
+    "minimax/s2v-01": {},
 }
 
 
@@ -286,6 +311,9 @@ def test_a_merged_parameter_is_one_flat_type() -> None:
         ("minimax/hailuo-02", {"resolution": "512p"}, 0.10, "exact"),
         ("minimax/hailuo-02", {"resolution": "512p", "duration": 10}, 0.15, "exact"),
         ("minimax/hailuo-02", {"resolution": "1080p"}, 0.49, "exact"),
+        ("minimax/h3", {}, 0.4, "exact"),
+        ("minimax/h3", {"resolution": "2k", "duration": 15}, 1.95, "exact"),
+        ("minimax/h3-max", {"resolution": "480p"}, 0.25, "exact"),
         ("fal/hailuo-2.3", {}, 0.28, "exact"),
         ("fal/hailuo-2.3", {"duration": 10}, 0.56, "exact"),
         ("fal/hailuo-2.3", {"resolution": "1080p"}, 0.49, "exact"),
@@ -338,7 +366,7 @@ def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
 
     assert "last_frame_image may be ignored" in advice("segmind/hailuo-02-fast", last_frame_image=PICTURE)
     assert "may be refused" in advice("aimlapi/hailuo-02", resolution="1080p")
-    assert not any(advice(model_id) for model_id in MODELS)
+    assert not any(model.parse(least(model)).warnings() for model in MODELS.values())
 
 
 def test_apixos_resolution_is_another_way_to_say_mode() -> None:
@@ -392,7 +420,7 @@ def test_a_rule_of_absence_reads_as_one() -> None:
 def test_an_unknown_combination_of_camera_commands_is_nobodys_business() -> None:
     prompt = "[Push in, Pan left, Tilt up, Somersault] [Static shot]"
     for model in MODELS.values():
-        assert model.parse({"prompt": prompt, "first_frame_image": PICTURE}).prompt == prompt
+        assert model.parse({**least(model), "prompt": prompt}).prompt == prompt
 
 
 def test_a_spec_without_figures_has_none() -> None:

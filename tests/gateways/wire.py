@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp import gateways
 from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
@@ -97,7 +98,7 @@ def connect(name: str, *steps: Step, key: str | None = KEY, retry: RetryPolicy =
 def spec(model_id: str, **arguments: Any) -> ModelSpec:
     """A valid spec with only the arguments that the model requires."""
     model = MODELS[model_id]
-    needed = {"first_frame_image": IMAGE} if model.is_required("first_frame_image") else {}
+    needed = {name: IMAGE for name in IMAGE_PARAMETERS if model.is_required(name)}
     return model.parse({"prompt": "a cat [Push in]", **needed, **arguments})
 
 

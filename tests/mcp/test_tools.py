@@ -172,7 +172,7 @@ def check_result(tool: str, result: CallToolResult) -> None:
     assert len(result.content) == 1
     whole_model = tool == "list_models" and '"schema"' in text
     longest = max(SHORT, OF_A_MODEL * len(MODEL_IDS)) if tool == "list_models" else SHORT
-    assert 0 < len(text) <= (6000 if whole_model else longest)
+    assert 0 < len(text) <= (10_000 if whole_model else longest)
     assert not any(key in text + json.dumps(facts) for key in KEYS.values())
     if result.is_error:
         assert set(facts) == {"error"}

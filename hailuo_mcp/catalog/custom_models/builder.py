@@ -10,8 +10,8 @@ from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntr
 from hailuo_mcp.catalog.custom_models.entries import ModelEntry, read_entries
 from hailuo_mcp.catalog.custom_models.fields import Values, among, fields, numbers, toml
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, Constraint, MediaRule
-from hailuo_mcp.core.rules import GIVEN, Advice, AtMost, Fill, Forbid, PriceRule, Rule, TimeRule
+from hailuo_mcp.core.parameters import CANONICAL_TYPES, REFERENCE_PARAMETERS, Constraint, MediaRule
+from hailuo_mcp.core.rules import GIVEN, Advice, AtMost, Exclusive, Fill, Forbid, PriceRule, Rule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.gateways import Gateway
@@ -122,13 +122,20 @@ def _base(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[Model
 def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Rule]:
     for index, rule in enumerate(entry.rules):
         here = (*place, "rules", index)
-        if (rule.forbid is None) == (rule.at_most is None) or (rule.at_most is None) != (not rule.together):
-            raise WrongEntry(here, "a rule has either forbid, or at_most and together; correct this one")
+        forms = (rule.forbid is not None, rule.at_most is not None, bool(rule.these))
+        pairs = (rule.at_most is not None) == bool(rule.together) and bool(rule.these) == bool(rule.those)
+        if sum(forms) != 1 or not pairs:
+            raise WrongEntry(here, "a rule has forbid, or these and those, or at_most and together; correct this one")
+        for key, known in (("together", REFERENCE_PARAMETERS), ("these", CANONICAL_TYPES), ("those", CANONICAL_TYPES)):
+            for number, name in enumerate(getattr(rule, key)):
+                if name not in known or not model.accepts(name):
+                    what = "list" if key == "together" else "parameter"
+                    raise WrongEntry((*here, key, number), f"{repr_name(name)} is no {what} of this model")
         if rule.at_most is not None:
-            for number, name in enumerate(rule.together):
-                if name not in REFERENCE_PARAMETERS or not model.accepts(name):
-                    raise WrongEntry((*here, "together", number), f"{repr_name(name)} is no list of this model")
             yield AtMost(rule.at_most, tuple(rule.together), rule.fix_hint, rule.source)
+            continue
+        if rule.these:
+            yield Exclusive(tuple(rule.these), tuple(rule.those), rule.fix_hint, rule.source)
             continue
         values = _checked(rule.forbid or {}, (*here, "forbid"), model)
         forbid = Forbid(values, rule.fix_hint, rule.source)

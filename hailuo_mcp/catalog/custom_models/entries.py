@@ -117,9 +117,11 @@ class ParameterEntry(Entry):
 
 
 class RuleEntry(Entry):
-    """Either `forbid`, or `at_most` with `together`."""
+    """`forbid`, or `these` and `those`, or `at_most` and `together`."""
 
     forbid: Annotated[Values, Field(min_length=1)] | None = None
+    these: Annotated[list[str], Field(min_length=1)] = []
+    those: Annotated[list[str], Field(min_length=1)] = []
     at_most: Count | None = None
     together: Annotated[list[str], Field(min_length=2)] = []
     fix_hint: Words

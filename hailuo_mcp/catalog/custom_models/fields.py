@@ -1,7 +1,7 @@
 """The parameters of an entry of a file, as the fields of a spec."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, StrictInt
 
@@ -66,7 +66,7 @@ def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: 
         if getattr(parameter, key) is not None and kind != of:
             raise WrongEntry((*place, key), f"{name} has no {key}; remove this line")
     plain, *checks = get_args(canonical)
-    possible: Values = get_args(plain) if not isinstance(plain, type) else ()  # of a Literal
+    possible: Values = get_args(plain) if get_origin(plain) is Literal else ()
     if kind == "number":
         return _number(name, parameter, place)
     if not possible:

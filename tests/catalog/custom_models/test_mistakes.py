@@ -100,7 +100,7 @@ CASES = [
         "go_fast = false, prompt_optimizer = true }",
         "go_fast = false }\nat_most = 3",
         "[[models.rules]]",
-        "a rule has either forbid, or at_most and together",
+        "or at_most and together",
     ),
     (
         "forbid = { go_fast = false, prompt_optimizer = true }",

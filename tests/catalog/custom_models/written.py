@@ -9,7 +9,7 @@ from typing import Any
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import gateway_of
 from hailuo_mcp.catalog.custom_models import own_models
-from hailuo_mcp.core.rules import GIVEN, AtMost, Forbid
+from hailuo_mcp.core.rules import GIVEN, AtMost, Exclusive, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 
@@ -59,6 +59,8 @@ def written(model: type[ModelSpec], name: str) -> str:
         facts: dict[str, Any] = {"fix_hint": rule.fix_hint, "source": str(rule.source)}
         if isinstance(rule, Forbid):
             facts["forbid"] = _when(rule.values)
+        if isinstance(rule, Exclusive):
+            facts |= {"these": [*rule.these], "those": [*rule.those]}
         if isinstance(rule, AtMost):
             facts |= {"at_most": rule.count, "together": [*rule.together]}
         lines += ["", "[[models.rules]]", *_lines(facts)]

@@ -1,0 +1,297 @@
+"""Stand-in for MiniMax's second API, for H3: submission, query, list, cancellation and upload.
+
+Refusals are HTTP statuses with an error object. A query for a finished task returns a new link each time. A task that
+has ended is deleted by the request that would cancel a queued one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import cast
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.callbacks import echoes_challenge
+from hailuo_mcp.sandbox.clips import ENDS
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account
+from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
+
+GATEWAY = "minimax"
+SUBMIT, QUERY, UPLOAD = "/v2/video_generation", "/v2/query/video_generation", "/v1/files/upload"
+H3, H3_MAX = "MiniMax-H3", "MiniMax-H3-Max"
+LINK_SECONDS = 3600
+FILE = "mm_file://"
+
+_SHORT_SIDES = {H3: {"768P": 768, "2K": 1440}, H3_MAX: {"480P": 480, "768P": 768}}
+_USD = {(H3, "768P"): 0.08, (H3, "2K"): 0.13, (H3_MAX, "480P"): 0.05, (H3_MAX, "768P"): 0.08}
+_USD_PER_IMAGE, _FREE_IMAGES, _VIDEO_SECONDS = 0.04, 5, 5
+"""A reference video counts as so many seconds: the sandbox does not measure it."""
+_RATIOS = ("adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+_ROLES = {
+    "image_url": ("first_frame", "last_frame", "reference_image"),
+    "video_url": ("reference_video",),
+    "audio_url": ("reference_audio",),
+}
+_MOST = {"first_frame": 1, "last_frame": 1, "reference_image": 9, "reference_video": 3, "reference_audio": 3}
+_TOGETHER_MAX, _TEXT_MAX = 12, 7000
+_STATUSES = {
+    Phase.QUEUED: "queued",
+    Phase.PROCESSING: "running",
+    Phase.COMPLETED: "succeeded",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "cancelled",
+}
+_TYPES = {
+    400: "bad_request_error",
+    401: "authorized_error",
+    402: "insufficient_balance_error",
+    403: "forbidden_error",
+    422: "unprocessable_entity_error",
+    429: "rate_limit_error",
+}
+
+
+def _list(value: object) -> None:
+    if not isinstance(value, list) or not value:
+        raise Invalid("must be a list of at least one item")
+
+
+def _seconds(value: object) -> None:
+    if type(value) is not int or not 4 <= value <= 15:
+        raise Invalid("must be an integer from 4 to 15")
+
+
+def _extra(value: object) -> None:
+    mode = Field(body.one_of("disabled", "balanced", "quality"))
+    body.read_fields(value, {"prompt_expansion_mode": mode}, "extra")
+
+
+_FIELDS: Mapping[str, Field] = {
+    "model": Field(body.one_of(H3, H3_MAX), required=True),
+    "content": Field(_list, required=True),
+    "resolution": Field(body.text),
+    "duration": Field(_seconds),
+    "ratio": Field(body.one_of(*_RATIOS)),
+    "callback_url": Field(body.web_url),
+    "extra": Field(_extra),
+}
+
+
+def routes(context: SandboxContext) -> list[Route]:
+    async def submit(request: Request) -> Response:
+        key = _authorize(request)
+        try:
+            values = body.read_fields(await body.read_json(request), _FIELDS)
+            text, inputs = _content(values)
+            _check(values, inputs)
+            frames = {role: urls[0] for role, urls in inputs.items() if role.endswith("_frame")}
+            images = {**frames, **{f"image {n}": url for n, url in enumerate(inputs.get("reference_image", ()))}}
+            remote = {name: url for name, url in images.items() if not url.startswith(FILE)}
+            kept = await to_thread.run_sync(partial(context.assets.keep_inline, remote, tuple(remote), webp=True))
+        except Invalid as refusal:
+            return _refused(400, f"invalid params, {refusal} (2013)")
+        model, resolution = str(values["model"]), str(values.get("resolution", "768P"))
+        seconds = cast("int", values.get("duration", 5))
+        ratio = str(values.get("ratio", "adaptive"))
+        shot = Shot(
+            prompt=text,
+            seconds=seconds,
+            short_side=_SHORT_SIDES[model][resolution],
+            first=kept.get("first_frame") or kept.get("image 0"),
+            last=kept.get("last_frame"),
+            ratio=None if ratio == "adaptive" else ratio,
+            sound=True,
+        )
+        check_account(
+            key,
+            text,
+            no_credits=_refused(402, "insufficient balance (1008)"),
+            rate_limited=_refused(429, "rate limit exceeded (1002)"),
+        )
+        callback_url = cast("str | None", values.get("callback_url"))
+        if callback_url and context.callbacks and not await echoes_challenge(callback_url):
+            return _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
+        usage = _usage(seconds, inputs)
+        cost = _USD[model, resolution] * (seconds + usage["input_seconds"])
+        cost += _USD_PER_IMAGE * max(0, usage["input_image_count"] - _FREE_IMAGES)
+        job = await context.take(
+            GATEWAY,
+            f"h3-{uuid.uuid4().hex}",
+            key,
+            model,
+            {"resolution": resolution, "duration": seconds, "ratio": ratio, "usage": usage},
+            shot,
+            cost=cost,
+            callback_url=callback_url,
+            request=request,
+        )
+        return JSONResponse({"task_id": job.remote_id})
+
+    async def query(request: Request) -> Response:
+        key = _authorize(request)
+        found = await context.find_with_phase(GATEWAY, request.path_params["task_id"], key)
+        if found is None or found[0].model not in _SHORT_SIDES:
+            return _refused(400, "invalid task_id (2013)")
+        return JSONResponse({"task": _task(context, request, *found)})
+
+    async def tasks(request: Request) -> Response:
+        key = _authorize(request)
+        asked = request.query_params
+        ids = [one for one in asked.get("filter.task_ids", "").split(",") if one]
+        size, page = int(asked.get("page_size", "20")), int(asked.get("page_num", "1"))
+        rows: list[Mapping[str, object]] = []
+        for job in reversed(await context.jobs_of(GATEWAY, key)):
+            phase = job.phase(context.clock())
+            wanted = asked.get("filter.model", job.model) == job.model and (not ids or job.remote_id in ids)
+            if job.model in _SHORT_SIDES and wanted and phase is not Phase.GONE:
+                rows.append(_task(context, request, job, phase))
+        return JSONResponse({"items": rows[(page - 1) * size : page * size], "total": len(rows)})
+
+    async def cancel(request: Request) -> Response:
+        key = _authorize(request)
+        found = await context.find_with_phase(GATEWAY, request.path_params["task_id"], key)
+        if found is None or found[0].model not in _SHORT_SIDES:
+            return _refused(400, "invalid task_id (2013)")
+        job, phase = found
+        if phase in (Phase.PROCESSING, Phase.CANCELLED):
+            return _refused(400, f"a task that is {_STATUSES[phase]} cannot be cancelled (2013)")
+        if phase is not Phase.QUEUED:
+            await to_thread.run_sync(context.store.delete, job)
+            return JSONResponse({"task_id": job.remote_id, "action": "delete", "status": _STATUSES[phase]})
+        await context.cancel(job)
+        return JSONResponse({"task_id": job.remote_id, "action": "cancel", "status": "cancelled"})
+
+    async def upload(request: Request) -> Response:
+        _authorize(request)
+        async with request.form() as form:
+            file = form.get("file")
+            if form.get("purpose") != "video_generation_input" or file is None or isinstance(file, str):
+                return _refused(400, "invalid params, purpose or file (2013)")
+            size = len(await file.read())
+        file_id = str(uuid.uuid4().int % 10**18)
+        known = {"file_id": file_id, "bytes": size, "purpose": "video_generation_input"}
+        return JSONResponse({"file": known, "base_resp": {"status_code": 0, "status_msg": "success"}})
+
+    return [
+        Route(SUBMIT, submit, methods=["POST"]),
+        Route(SUBMIT + "/{task_id}", cancel, methods=["DELETE"]),
+        Route(QUERY, tasks, methods=["GET"]),
+        Route(QUERY + "/{task_id}", query, methods=["GET"]),
+        Route(UPLOAD, upload, methods=["POST"]),
+    ]
+
+
+def callback(job: Job) -> Mapping[str, object]:
+    """What a webhook is told of an ended task."""
+    return {"task": {"id": job.remote_id, "model": job.model, "status": _STATUSES[job.final_phase]}}
+
+
+def _task(context: SandboxContext, request: Request, job: Job, phase: Phase) -> Mapping[str, object]:
+    facts = {name: job.body[name] for name in ("resolution", "duration", "ratio")}
+    task: dict[str, object] = {
+        "id": job.remote_id,
+        "model": job.model,
+        "status": _STATUSES[phase],
+        "created_at": int(job.submitted_at),
+        "updated_at": int(min(context.clock(), job.ended_at)),
+        "task_type": "generation",
+        **facts,
+    }
+    if phase is Phase.COMPLETED:
+        ends = int(context.clock()) + LINK_SECONDS
+        task |= {"content": {"url": f"{context.clip_link(request, job)}?{ENDS}={ends}"}, "usage": job.body["usage"]}
+    if phase is Phase.FAILED and job.failure:
+        code = {Fault.CONTENT: "1027", Fault.IMAGE: "2013"}.get(job.failure.fault, "1000")
+        task["error"] = {"code": code, "message": job.failure.message}
+    return task
+
+
+def _content(values: Mapping[str, object]) -> tuple[str, Mapping[str, Sequence[str]]]:
+    """The text of a body, and its URLs by role."""
+    texts: list[str] = []
+    inputs: dict[str, list[str]] = {}
+    for place, item in enumerate(cast("list[object]", values["content"])):
+        within = f"content[{place}]"
+        kind = cast("dict[str, object]", item).get("type") if isinstance(item, dict) else None
+        if kind == "text":
+            fields = {"type": Field(body.text), "text": Field(body.text, required=True)}
+            texts.append(str(body.read_fields(cast("object", item), fields, within)["text"]))
+        elif isinstance(kind, str) and kind in _ROLES:
+            fields = {
+                "type": Field(body.text),
+                kind: Field(body.anything, required=True),
+                "role": Field(body.one_of(*_ROLES[kind]), required=True),
+            }
+            read = body.read_fields(cast("object", item), fields, within)
+            holder = body.read_fields(read[kind], {"url": Field(_url, required=True)}, f"{within}.{kind}")
+            inputs.setdefault(str(read["role"]), []).append(str(holder["url"]))
+        else:
+            raise Invalid(f"{within}.type is not one of text, image_url, video_url, audio_url")
+    if len(texts) != 1 or not texts[0].strip() or len(texts[0]) > _TEXT_MAX:
+        raise Invalid(f"content must have one text of 1 to {_TEXT_MAX} characters")
+    return texts[0], inputs
+
+
+def _url(value: object) -> None:
+    body.text(value)
+    if not str(value).startswith((FILE, "data:")):
+        body.web_url(value)
+
+
+def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) -> None:
+    """Which inputs go together, and the sizes and ratios that each model has."""
+    model = str(values["model"])
+    if values.get("resolution", "768P") not in _SHORT_SIDES[model]:
+        raise Invalid(f"resolution must be one of {', '.join(_SHORT_SIDES[model])}")
+    if model == H3_MAX and values.get("duration", 5) == 4:
+        raise Invalid("duration must be an integer from 5 to 15")
+    if "extra" in values and model != H3_MAX:
+        raise Invalid(f"extra is a parameter of {H3_MAX} only")
+    for role, urls in inputs.items():
+        if len(urls) > _MOST[role]:
+            raise Invalid(f"content has more than {_MOST[role]} of the role {role}")
+    frames = [role for role in inputs if role.endswith("_frame")]
+    references = [role for role in inputs if role.startswith("reference_")]
+    if frames and references:
+        raise Invalid("frames and references cannot be combined")
+    if references == ["reference_audio"]:
+        raise Invalid("audio cannot be the only reference")
+    if sum(len(inputs[role]) for role in references) > _TOGETHER_MAX:
+        raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+    ratio = values.get("ratio")
+    if not inputs and ratio in (None, "adaptive"):
+        raise Invalid("ratio is required for text to video, and must not be adaptive")
+    if frames and ratio not in (None, "adaptive"):
+        raise Invalid("ratio must be adaptive with a frame")
+
+
+def _usage(seconds: int, inputs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    images = [url for role, urls in inputs.items() if role.endswith(("_frame", "_image")) for url in urls]
+    videos = inputs.get("reference_video", ())
+    return {
+        "input_seconds": _VIDEO_SECONDS * len(videos),
+        "output_seconds": seconds,
+        "input_image_count": len(images),
+    }
+
+
+def _authorize(request: Request) -> str:
+    key = bearer_key(request)
+    if not key or key == BAD_KEY:
+        raise Refusal(_refused(401, "invalid api key (2049)"))
+    if key == FORBIDDEN_KEY:
+        raise Refusal(_refused(403, "This key may not use this API"))
+    return key
+
+
+def _refused(status: int, message: str) -> Response:
+    error = {"type": _TYPES[status], "message": message, "http_code": str(status)}
+    return JSONResponse({"type": "error", "error": error, "request_id": uuid.uuid4().hex}, status)

@@ -1,0 +1,122 @@
+"""The stand-in for MiniMax's second API, against the printed documents."""
+
+from pathlib import Path
+from typing import Any
+
+import av  # pyright: ignore[reportMissingTypeStubs]
+import pytest
+
+from tests.sandbox.wire import REMOTE_PICTURE, Clock, bearer, data_url, in_process, picture
+
+SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
+TEXT = {"type": "text", "text": "Waves roll in"}
+BODY: dict[str, Any] = {
+    "model": "MiniMax-H3",
+    "content": [TEXT],
+    "resolution": "768P",
+    "duration": 4,
+    "ratio": "9:16",
+}
+
+
+def image(role: str, url: str = REMOTE_PICTURE) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}, "role": role}
+
+
+def other(medium: str) -> dict[str, Any]:
+    return {"type": f"{medium}_url", f"{medium}_url": {"url": "mm_file://7"}, "role": f"reference_{medium}"}
+
+
+async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_path: Path) -> None:
+    clock = Clock()
+    content = [TEXT, image("reference_image"), other("video"), other("audio")]
+    async with in_process(tmp_path, clock=clock, seconds=100) as client:
+        submitted = await client.post(SUBMIT, json={**BODY, "content": content}, headers=bearer())
+        task_id = submitted.json()["task_id"]
+        states: list[str] = []
+        found: dict[str, Any] = {}
+        for _ in range(3):
+            found = (await client.get(f"{QUERY}/{task_id}", headers=bearer())).json()["task"]
+            states.append(found["status"])
+            clock.now += 50
+        assert states == ["queued", "running", "succeeded"]
+        assert found["usage"] == {"input_seconds": 5, "output_seconds": 4, "input_image_count": 1}
+        assert "prompt" not in found
+        asked = {"filter.model": "MiniMax-H3", "page_num": 1, "page_size": 10}
+        rows = (await client.get(QUERY, params=asked, headers=bearer())).json()["items"]
+        assert [row["id"] for row in rows] == [task_id]
+        assert (await client.get(QUERY, params=asked, headers=bearer("other"))).json()["items"] == []
+        assert (await client.get(f"{QUERY}/{task_id}", headers=bearer("other"))).status_code == 400
+
+
+async def test_the_preview_has_the_ratio_the_length_and_a_sound(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        submitted = await client.post(SUBMIT, json=BODY, headers=bearer())
+        found = await client.get(f"{QUERY}/{submitted.json()['task_id']}", headers=bearer())
+        clip = tmp_path / "clip.mp4"
+        clip.write_bytes((await client.get(found.json()["task"]["content"]["url"])).content)
+    with av.open(clip) as opened:
+        video, audio = opened.streams.video[0], opened.streams.audio[0]
+        assert (video.width, video.height) == (768, 1366)
+        assert audio.channels == 2
+        assert abs((opened.duration or 0) / 1_000_000 - 4) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ratio": "adaptive"}, "ratio is required for text to video"),
+        ({"resolution": "1080P"}, "resolution must be one of 768P, 2K"),
+        ({"model": "MiniMax-H3-Max"}, "duration must be an integer from 5 to 15"),
+        ({"duration": "4"}, "duration must be an integer"),
+        ({"seed": 7}, "seed is not a parameter"),
+        ({"content": []}, "content must be a list"),
+        ({"content": [image("first_frame")]}, "content must have one text"),
+        ({"content": [TEXT, image("first_frame")]}, "ratio must be adaptive with a frame"),
+        ({"content": [TEXT, image("first_frame"), image("reference_image")]}, "frames and references cannot be"),
+        ({"content": [TEXT, image("first_frame"), image("first_frame")]}, "more than 1 of the role first_frame"),
+        ({"content": [TEXT, other("audio")]}, "audio cannot be the only reference"),
+        ({"content": [TEXT, *[image("reference_image")] * 9, *[other("video")] * 3, other("audio")]}, "more than 12"),
+        ({"content": [TEXT, image("subject")]}, "role must be one of first_frame"),
+        ({"extra": {"prompt_expansion_mode": "quality"}}, "extra is a parameter of MiniMax-H3-Max only"),
+        (
+            {"content": [TEXT, image("reference_image", data_url(picture((200, 200))))]},
+            "shorter side must exceed",
+        ),
+    ],
+)
+async def test_what_is_not_documented_is_refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    async with in_process(tmp_path) as client:
+        refused = await client.post(SUBMIT, json={**BODY, **change}, headers=bearer())
+        assert refused.status_code == 400
+        assert message in refused.json()["error"]["message"]
+
+
+async def test_a_queued_task_is_cancelled_and_a_finished_one_deleted(tmp_path: Path) -> None:
+    clock = Clock()
+    async with in_process(tmp_path, clock=clock, seconds=100) as client:
+        first, second = [(await client.post(SUBMIT, json=BODY, headers=bearer())).json()["task_id"] for _ in "ab"]
+        cancelled = (await client.delete(f"{SUBMIT}/{first}", headers=bearer())).json()
+        assert (cancelled["action"], cancelled["status"]) == ("cancel", "cancelled")
+        clock.now += 50
+        assert (await client.delete(f"{SUBMIT}/{second}", headers=bearer())).status_code == 400
+        clock.now += 100
+        assert (await client.delete(f"{SUBMIT}/{second}", headers=bearer())).json()["action"] == "delete"
+        assert (await client.get(f"{QUERY}/{second}", headers=bearer())).status_code == 400
+        found = (await client.get(f"{QUERY}/{first}", headers=bearer())).json()["task"]
+        assert found["status"] == "cancelled"
+
+
+async def test_a_file_is_uploaded_for_its_purpose(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as client:
+        for purpose, status in (("video_generation_input", 200), ("t2a", 400)):
+            file = {"file": ("x.mp4", b"x", "video/mp4")}
+            taken = await client.post("/v1/files/upload", data={"purpose": purpose}, files=file, headers=bearer())
+            assert taken.status_code == status
+            assert ("file" in taken.json()) == (status == 200)
+
+
+@pytest.mark.parametrize(("key", "status"), [("bad-key", 401), ("forbidden", 403), ("no-credits", 402)])
+async def test_an_account_is_refused_by_status(key: str, status: int, tmp_path: Path) -> None:
+    async with in_process(tmp_path) as client:
+        assert (await client.post(SUBMIT, json=BODY, headers=bearer(key))).status_code == status

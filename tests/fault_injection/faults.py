@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,8 +26,13 @@ CLIP = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes(
 HUGE_ANSWER = 66 * 1024 * 1024
 HUGE_CLIP = 3 * 1024 * 1024
 BLOCK = b" " * (1024 * 1024)
-BOMB = gzip.compress(gzip.compress(bytes(100 * 1024 * 1024), 6))
 WELL = {"status_code": 0, "status_msg": "success"}
+
+
+@cache
+def bomb() -> bytes:
+    """100 MB of zeros, packed twice. Made when it is first sent, since packing takes a while."""
+    return gzip.compress(gzip.compress(bytes(100 * 1024 * 1024), 6))
 
 
 class Step(StrEnum):
@@ -247,7 +253,9 @@ class FaultyGateway:
                 asked = request.path.removesuffix("/status").rpartition("/")[2]
                 names = ("taskId", "generation_id", "task_id", "file_id")
                 ids = [*(value for name in names for value in request.query.get(name, [])), asked]
-                if not any(taken.remote_id.rpartition("/")[2] in ids for taken in self.taken):
+                # fal's ids begin with the application, which its paths name before the request.
+                known = [t.remote_id.rpartition("/")[2] if self.name == "fal" else t.remote_id for t in self.taken]
+                if not set(known) & set(ids):
                     return 404, _json({"error": "not found"})
                 if request.path == "/v1/files/retrieve":
                     return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": WELL})
@@ -316,8 +324,8 @@ class FaultyGateway:
                 body = body if body is CLIP else body.replace(b"{", b'{"number": ' + b"9" * 401 + b", ", 1)
                 await self._say(writer, status, body)
             case Fault.BOMB:
-                _write_head(writer, 200, len(BOMB), encoding="gzip, gzip")
-                writer.write(BOMB)
+                _write_head(writer, 200, len(bomb()), encoding="gzip, gzip")
+                writer.write(bomb())
                 await writer.drain()
             case Fault.HUGE:
                 await self._flood(writer, HUGE_CLIP if request.step is Step.DOWNLOAD else HUGE_ANSWER)

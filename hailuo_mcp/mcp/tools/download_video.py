@@ -10,6 +10,7 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.parameters import Flag
 from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, RequestIdText, Tool, answer
+from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet
 
 ANSWER_SECONDS = 25.0
 """How long a call waits for the clip: some hosts end calls after 30 s. A larger clip is saved meanwhile."""
@@ -37,8 +38,6 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
     result = answer(view, texts.download_text(view), exclude_none=True)
     if arguments.preview:
         # Only when it is asked for: many frameworks fail on an image, or send it to a model that sees none.
-        from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet  # start-up time
-
         try:
             sheet = await contact_sheet(path)
         except HailuoError as error:

@@ -5,6 +5,7 @@ The network beyond loopback is blocked for every test by pytest-socket (see pypr
 """
 
 import logging
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 from tests.postgres import Postgres, shared_postgres
 
 FIGURES = "figures"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it runs in the background ignore Ctrl-C, and so would every process that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

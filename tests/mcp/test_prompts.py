@@ -38,7 +38,8 @@ OPTIONS: Mapping[str, dict[str, str]] = {
 }
 ANYWHERE = SubmitPolicy(Budget(frozenset()), timedelta(0))
 NO_KEY = {"HAILUO_MCP_SANDBOX": "0"}
-FAST_02, APIXO = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast"
+FAST_02, APIXO, S2V_01 = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "minimax/s2v-01"
+FROM_AN_IMAGE = [model_id for model_id in MODEL_IDS if model_id != S2V_01]
 
 
 def held_to_snapshot(file: Path, defined: object) -> None:
@@ -232,7 +233,7 @@ async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp
     [
         ({"model": "sora"}, "Usable models: "),
         ({"model": APIXO, "picture": "kite.png"}, "the picture must be an http(s) URL"),
-        ({"duration": "7"}, "duration must be"),
+        ({"duration": "3"}, "duration must be"),
         ({"duration": "10", "resolution": "1080p"}, "duration=10 with resolution=1080p"),
         ({"model": FAST_02, "resolution": "1080p"}, "does not take resolution"),
     ],
@@ -324,16 +325,17 @@ async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(t
     taken, others = text.split("Models that do not:")
     assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; about $0.3875" in taken
     assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in taken
-    assert "Together about $0.95, and 2 of unknown price." in taken
+    assert "Together about $2.30, and 4 of unknown price." in taken
     assert f"- {FAST_02}: first_frame_image is missing" in others
 
 
 async def test_compare_models_runs_all_of_them_from_an_image_on_the_web(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "compare_models", prompt="a kite", picture=PICTURE)
-    assert all(f"- {model_id}: " in text for model_id in MODEL_IDS)
-    assert "Models that do not" not in text
-    assert "and 3 of unknown price" in text
+    taken, others = text.split("Models that do not:")
+    assert all(f"- {model_id}: " in taken for model_id in FROM_AN_IMAGE)
+    assert re.findall(r"^- (\S+): ", others, re.MULTILINE) == [S2V_01]
+    assert "and 6 of unknown price" in taken
 
 
 async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
@@ -402,16 +404,16 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
 @pytest.mark.parametrize(
     ("name", "argument", "given", "values"),
     [
-        ("animate_picture", "model", {}, list(MODEL_IDS)),
+        ("animate_picture", "model", {}, FROM_AN_IMAGE),
         ("animate_picture", "action", {}, []),
         ("animate_picture", "picture", {}, []),
         ("animate_picture", "duration", {}, ["6", "10"]),
         ("animate_picture", "duration", {"model": "segmind/minimax-hailuo-2"}, []),
         ("animate_picture", "duration", {"model": "sora"}, ["6", "10"]),
-        ("animate_picture", "resolution", {}, ["768p", "1080p", "512p"]),
+        ("animate_picture", "resolution", {}, ["768p", "1080p", "512p", "2k", "480p"]),
         ("animate_picture", "resolution", {"model": FAST_02}, []),
         ("animate_picture", "resolution", {"model": APIXO}, ["768p", "1080p"]),
-        ("storyboard", "model", {}, [model_id for model_id in MODEL_IDS if model_id != APIXO]),
+        ("storyboard", "model", {}, [model_id for model_id in FROM_AN_IMAGE if model_id != APIXO]),
         ("storyboard", "shots", {}, [str(number) for number in range(1, 13)]),
         ("storyboard", "story", {}, []),
         ("compare_models", "prompt", {}, []),

@@ -64,8 +64,8 @@ async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_
         (generate, *_) = (await client.list_tools()).tools
         properties = generate.input_schema["properties"]
         assert "segmind/hailuo-9" in properties["model"]["enum"]
-        assert properties["duration"]["description"].endswith("Most models.")
-        assert "hailuo-9" in properties["mode"]["description"]
+        assert "only" in properties["routing"]["description"]
+        assert "only" not in properties["mode"]["description"]  # of more than two models' names, none is listed
 
         wrong = {"model": "segmind/hailuo-9", "prompt": "a kite", "mode": "pro", "duration": 10}
         refused = await client.call_tool("generate_video", wrong)
@@ -174,7 +174,7 @@ async def test_a_gateway_is_one_file_in_the_tuple_and_one_for_its_stand_in(tmp_p
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
     registry = copy / "gateways" / "__init__.py"
     _edit(registry, "import Segmind\n", "import Segmind\nfrom hailuo_mcp.gateways.skylark import Skylark\n")
-    _edit(registry, "Minimax)", "Minimax, Skylark)")
+    _edit(registry, "Replicate)\n", "Replicate, Skylark)\n")
     (copy / "sandbox" / "skylark.py").write_text(STAND_IN.lstrip())
     _edit(
         copy / "sandbox" / "__init__.py",

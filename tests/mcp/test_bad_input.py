@@ -16,6 +16,10 @@ APIXO = "apixo/hailuo-2.3-fast"
 AIMLAPI = "aimlapi/hailuo-02"
 AIMLAPI_23, AIMLAPI_23_FAST = "aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"
 MINIMAX_23, MINIMAX_23_FAST, MINIMAX_02 = "minimax/hailuo-2.3", "minimax/hailuo-2.3-fast", "minimax/hailuo-02"
+H3, H3_MAX, S2V_01 = "minimax/h3", "minimax/h3-max", "minimax/s2v-01"
+FAL_23, FAL_23_FAST, FAL_02 = "fal/hailuo-2.3", "fal/hailuo-2.3-fast", "fal/hailuo-02"
+REPLICATE_23, REPLICATE_23_FAST = "replicate/hailuo-2.3", "replicate/hailuo-2.3-fast"
+REPLICATE_02 = "replicate/hailuo-02"
 PICTURE = "https://example.com/first.png"
 SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
@@ -242,6 +246,86 @@ CASES: list[Case] = [
     Case("pretreatment as a word", MINIMAX_23, _with(fast_pretreatment="no"), ("true or false", '"no"'), ("true or",)),
     Case("pretreatment on Segmind", FAST_02, _with(fast_pretreatment=True), ("fast_pretreatment",), ("leave",)),
     Case("MiniMax callback over http", MINIMAX_23, _with(callback_url="http://h/x"), ("https URL",), ("https://host",)),
+    # H3: ranges, references and ratios
+    Case("3 s on H3", H3, _with(duration=3), ("whole number from 4 to 15", "3"), ("from 4 to 15",)),
+    Case("4 s on H3-Max", H3_MAX, {"prompt": "x", "duration": 4}, ("from 5 to 15", "4"), ("from 5 to 15",)),
+    Case("480p on H3", H3, _with(resolution="480p"), ("768p or 2k", "480p"), ("768p or 2k",)),
+    Case("2k on H3-Max", H3_MAX, _with(resolution="2k"), ("480p or 768p", "2k"), ("480p or 768p",)),
+    Case("H3 prompt too long", H3, {"prompt": "x" * 7001}, ("7001 characters", "7000"), ("shorten the prompt",)),
+    Case(
+        "frame and references",
+        H3,
+        _with(reference_images=[PICTURE]),
+        ("first_frame_image", "reference_images"),
+        ("not both",),
+    ),
+    Case("audio alone", H3, {"prompt": "x", "reference_audios": [PICTURE]}, ("reference_audios",), ("to the audio",)),
+    Case(
+        "ten reference images",
+        H3,
+        {"prompt": "x", "reference_images": [PICTURE] * 10},
+        ("reference_images has 10", "9"),
+        ("fewer reference_images",),
+    ),
+    Case(
+        "one video not in a list",
+        H3,
+        {"prompt": "x", "reference_videos": PICTURE},
+        ("reference_videos must be a list", PICTURE),
+        ("as a list",),
+    ),
+    Case(
+        "thirteen references",
+        H3_MAX,
+        {
+            "prompt": "x",
+            "reference_images": [PICTURE] * 9,
+            "reference_videos": [PICTURE] * 3,
+            "reference_audios": ["x"],
+        },
+        ("more than 12",),
+        ("at most 12",),
+    ),
+    Case("ratio with a frame", H3, _with(aspect_ratio="16:9"), ("first_frame_image",), ("leave aspect_ratio out",)),
+    Case(
+        "adaptive from text", H3_MAX, {"prompt": "x", "aspect_ratio": "adaptive"}, ("aspect_ratio=adaptive",), ("16:9",)
+    ),
+    Case(
+        "expansion unknown",
+        H3_MAX,
+        {"prompt": "x", "prompt_expansion": "best"},
+        ("disabled or balanced or quality", "best"),
+        ("disabled or",),
+    ),
+    # a character
+    Case("no character", S2V_01, {"prompt": "x"}, ("subject_reference is missing",), ("pass subject_reference",)),
+    Case("a frame for a character", S2V_01, SEEN, ("does not take first_frame_image",), ("pass subject_reference",)),
+    Case(
+        "a character for 10 s",
+        S2V_01,
+        {"prompt": "x", "subject_reference": PICTURE, "duration": 10},
+        ("does not take duration", "10"),
+        ("leave duration out",),
+    ),
+    # the same models elsewhere
+    Case("10 s at 1080p, fal", FAL_23, _with(duration=10, resolution="1080p"), ("duration=10", "1080p"), ('"768p"',)),
+    Case("fal fast from text", FAL_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)),
+    Case(
+        "last frame at 1080p, fal",
+        FAL_02,
+        _with(last_frame_image=PICTURE, resolution="1080p"),
+        ("resolution=1080p with last_frame_image",),
+        ('resolution "768p"',),
+    ),
+    Case("512p on Replicate 2.3", REPLICATE_23, _with(resolution="512p"), ("512p",), ("768p or 1080p",)),
+    Case(
+        "Replicate fast from text",
+        REPLICATE_23_FAST,
+        {"prompt": "x"},
+        ("first_frame_image is missing",),
+        ("pass first",),
+    ),
+    Case("10 s at the default, Replicate", REPLICATE_02, _with(duration=10), ("duration=10", "1080p"), ('"768p"',)),
     # unknown names
     Case("an invented parameter", FAST_02, _with(seed=42), ("does not take seed", "42"), ("leave seed out",)),
     Case("another spelling", FAST_23, _with(Duration=6), ("does not take Duration",), ("pass it as duration",)),

@@ -9,7 +9,7 @@ from hailuo_mcp.core.job import State
 from tests.cli.conftest import Cli, InProcessCli
 
 REFUSED = {
-    "a duration that no model has": (2, ["generate", "kite", "--duration", "7"], "invalid_input"),
+    "a duration that no model has": (2, ["generate", "kite", "--duration", "60"], "invalid_input"),
     "an unknown model": (2, ["generate", "kite", "--model", "segmind/nope"], "unknown_model"),
     "a picture out of bounds": (
         2,

@@ -29,7 +29,7 @@ def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli
         {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
     ]
     with subprocess.Popen(
-        [PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         env=cli.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

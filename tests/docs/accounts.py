@@ -44,7 +44,7 @@ BLOCKS: Mapping[tuple[str, str], str] = {
     ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_commands_of_the_page_do_what_it_says",
     (
         "docs/custom-models.md",
-        "/home/ada/.config/hailuo-mcp/models.toml:17: duration cannot have the default 8; take from [6, 10]",
+        "/home/ada/.config/hailuo-mcp/models.toml:18: duration cannot have the default 6; take from [8]",
     ): f"{CUSTOM_MODELS}/test_in_use.py::test_a_mistake_stops_the_server_with_the_line_that_the_page_shows",
     (
         "docs/deployment.md",

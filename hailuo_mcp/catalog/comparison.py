@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Model
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 
 BestFor = Mapping[str, list[str]]
 """What is wanted, to the ids of the models that have it."""
@@ -18,12 +19,16 @@ def best_for(models: Sequence[Model]) -> BestFor:
         "1080p": [model.id for model in models if _has(model, "resolution", "1080p")],
         "10s": [model.id for model in models if _has(model, "duration", 10)],
         "last_frame": [model.id for model in models if model.accepts("last_frame_image")],
-        "text_only": [model.id for model in models if not model.is_required("first_frame_image")],
+        "text_only": [model.id for model in models if not any(map(model.is_required, IMAGE_PARAMETERS))],
     }
 
 
 def _has(model: Model, parameter: str, value: Any) -> bool:
-    return value in model.property_schemas().get(parameter, {}).get("enum", ())
+    """Whether it is one of the values, or in the range, that the model's schema states."""
+    schema = model.property_schemas().get(parameter, {})
+    if "minimum" in schema and "maximum" in schema:
+        return schema["minimum"] <= value <= schema["maximum"]
+    return value in schema.get("enum", ())
 
 
 def _lowest(values: list[tuple[float, str]]) -> list[str]:

@@ -158,6 +158,7 @@ class S2V01(_Body):
     notes = (Constraint(_OBSERVED, "always 6 s at 720p: it refuses duration and resolution"),)
 
     subject_reference: Annotated[Image, Constraint(MINIMAX, "required: one image of the character's face")]
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
 
 _STATES = {

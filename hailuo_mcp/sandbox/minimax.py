@@ -167,7 +167,7 @@ def _check_matrix(values: Mapping[str, object]) -> None:
     if (model == S2V_01) != ("subject_reference" in values):
         raise Invalid(f"subject_reference is required by {S2V_01}, and is a parameter of no other model")
     if model == S2V_01 and {"duration", "resolution", "first_frame_image", "last_frame_image"} & set(values):
-        raise Invalid(f"{S2V_01} takes a prompt and subject_reference only")
+        raise Invalid(f"{S2V_01} takes neither frames nor a duration or resolution")
     first, last = "first_frame_image" in values, "last_frame_image" in values
     if model == HAILUO_23_FAST and not first:
         raise Invalid(f"first_frame_image is required by {model}")

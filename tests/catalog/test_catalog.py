@@ -16,7 +16,7 @@ from mcp_types import CallToolResult
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.arguments import is_neutral, present
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
-from hailuo_mcp.core.parameters import CANONICAL
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import SettingsError
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words
@@ -474,13 +474,12 @@ SOUND: Mapping[str, st.SearchStrategy[Any]] = {
 def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
     any string may name one, only URLs."""
-    arguments: dict[str, Any] = {"prompt": "a cat"}
-    if model.is_required("first_frame_image"):
-        arguments["first_frame_image"] = PICTURE
+    needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
+    arguments: dict[str, Any] = {"prompt": "a cat", **needed}
     names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 12, *CANONICAL, "fps"]), max_size=5))
     for name in names:
         urls_only = "pattern" in model.property_schemas().get(name, {})
-        if name in ("first_frame_image", "last_frame_image"):
+        if name in IMAGE_PARAMETERS:
             junk = STRANGE_URLS if urls_only else st.sampled_from([None, "", 7, True, []])
         else:
             junk = JUNK

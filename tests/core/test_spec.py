@@ -226,7 +226,7 @@ TAKEN = {
     "minimax/hailuo-02": f"prompt! first_frame_image last_frame_image {OFFICIAL}",
     "minimax/h3": f"prompt! {H3_INPUTS} duration resolution aspect_ratio callback_url",
     "minimax/h3-max": f"prompt! {H3_INPUTS} duration resolution aspect_ratio prompt_expansion callback_url",
-    "minimax/s2v-01": "prompt! subject_reference!",
+    "minimax/s2v-01": "prompt! subject_reference! callback_url",
     **{
         f"{gateway}/{name}": f"prompt! {frames} duration resolution prompt_optimizer callback_url"
         for gateway in ("fal", "replicate")

@@ -13,7 +13,8 @@ SANDBOX = " [sandbox: not a real clip, nothing is charged]"
 
 
 def job_text(view: JobView) -> str:
-    """Id, state, model, price, link with its expiry, error, warnings, and the next step, which names the saved file."""
+    """Id, which begins with the model, state, price, link with its expiry, error, warnings, and the next step, which
+    names the saved file."""
     head = "Dry run, nothing was sent." if view.state == "dry_run" else f"request_id: {view.request_id}"
     if view.request_id and f'"{view.request_id}"' in view.next_step:
         head = ""  # once is enough: a request id takes some thirty tokens
@@ -34,7 +35,8 @@ def _facts(view: JobView) -> str:
     time = ""
     if view.poll_after_seconds is not None and view.estimated_seconds:
         time = f", {view.elapsed_seconds:.0f} s of about {view.estimated_seconds:.0f} s"
-    return f"state: {view.state}{time}; model: {view.model}; {_price(view)}"
+    model = "" if view.request_id else f"model: {view.model}; "  # a request id begins with its model
+    return f"state: {view.state}{time}; {model}{_price(view)}"
 
 
 def _price(view: JobView) -> str:

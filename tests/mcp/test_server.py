@@ -163,6 +163,7 @@ async def test_stdout_carries_the_protocol_and_nothing_else(tmp_path: Path) -> N
     assert rest == b""
     answers = [json.loads(line) for line in lines]
     assert [(answer["jsonrpc"], answer["id"]) for answer in answers] == [("2.0", n) for n in range(1, 6)]
-    assert answers[3]["result"]["structuredContent"]["state"] == "queued"
-    assert "submitted minimax/hailuo-2.3/" in log
+    submitted = answers[3]["result"]["structuredContent"]
+    assert submitted["state"] == "queued"
+    assert f"submitted {submitted['request_id']} [" in log
     assert "Traceback" not in log

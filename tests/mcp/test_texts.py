@@ -55,8 +55,8 @@ async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_
         result = await _call(session, "generate_video", **arguments_for(MODEL))
     facts, text = facts_of(result), text_of(result)
     assert text.count(facts["request_id"]) == 1
-    assert "state: queued" in text
-    assert f"model: {MODEL}; price: $0.125 (estimated)" in text
+    assert facts["request_id"].startswith(f"{MODEL}/")
+    assert "state: queued, 0 s of about 80 s; price: $0.125 (estimated)" in text
     assert f"Next: {facts['next_step']}" in text
     assert "sandbox: not a real clip, nothing is charged" in text
 

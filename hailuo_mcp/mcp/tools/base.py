@@ -70,7 +70,7 @@ ACCEPT_STRINGS = BeforeValidator(_whole_number)
 """Metadata of a strict integer, after its bounds."""
 RequestIdText = Annotated[
     object,  # the session parses it, and says what is wrong with it
-    Field(description="As generate_video returned it."),
+    Field(description="From generate_video."),
     WithJsonSchema({"type": "string"}),
     Hint("Pass the request_id of generate_video; list_jobs shows recent ones."),
 ]

@@ -18,7 +18,7 @@ async def cancel_job(arguments: CancelJob, call: Call) -> CallToolResult:
 TOOL = Tool(
     name="cancel_job",
     title="Cancel a job",
-    description="Cancel a job while it is queued, where its gateway can; otherwise it goes on, and the answer says so.",
+    description="Cancel a queued job, where its gateway can; the answer says if it goes on.",
     arguments=CancelJob,
     result=views.Cancellation,
     run=cancel_job,

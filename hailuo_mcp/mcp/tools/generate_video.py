@@ -33,7 +33,7 @@ class GenerateVideo(Arguments):
 
     max_cost_usd: Annotated[
         float | None,
-        Field(strict=True, ge=0, allow_inf_nan=False, description="Refuse a price above this, or unknown."),
+        Field(strict=True, ge=0, allow_inf_nan=False, description="Refuse a higher or unknown price."),
         BeforeValidator(number),
         Hint("Pass max_cost_usd as a number of US dollars, or leave it out."),
     ] = None

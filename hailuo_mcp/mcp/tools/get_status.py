@@ -30,7 +30,7 @@ class GetStatus(Arguments):
             strict=True,
             ge=0,
             le=WAIT_SECONDS_MAX,
-            description="Wait at most so long for the end (default 0).",
+            description="Wait this long for the end (default 0).",
         ),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),

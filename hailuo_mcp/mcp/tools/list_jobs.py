@@ -20,7 +20,7 @@ class ListJobs(Arguments):
     state: Annotated[
         State | None,
         BeforeValidator(_lower),
-        Field(description="Only jobs in this state."),
+        Field(description="Only these."),
         Hint("Leave state out to see all jobs."),
     ] = None
     limit: Annotated[

@@ -77,7 +77,7 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
             assert (job["parameters"]["go_fast"], job["estimated_cost_usd"]) == (True, 0.12)
             (why,) = job["warnings"]
             assert why.startswith(f"No model was named: {DRAFT} was chosen, the cheapest of ")
-            assert "(about $0.12, upper bound; usually 80 s). Next: segmind/hailuo-02-fast (about $0.125, ex" in why
+            assert "(at most $0.12; usually 80 s). Next: segmind/hailuo-02-fast ($0.125" in why
         async with server(tmp_path, **variables) as client:
             done = facts_of(await client.call_tool("get_status", {"request_id": job["request_id"], "wait_seconds": 30}))
             assert done["state"] == "completed"

@@ -89,7 +89,7 @@ def test_a_csv_table_is_submitted_like_json_lines(gateways: Gateways, tmp_path: 
 def test_all_errors_are_reported_before_anything_is_sent(gateways: Gateways, shots: Shots) -> None:
     file = shots(
         {"prompt": "A kite"},
-        {"prompt": "B", "duration": 7},
+        {"prompt": "B", "duration": 60},
         {"prompt": "C", "colour": "red"},
         {"prompt": "D", "model": "segmind/nope"},
         {"prompt": "E", "first_frame_image": "missing.png"},
@@ -260,7 +260,7 @@ def test_on_a_terminal_the_total_is_confirmed(
         said = _read_until(ours, None)
         running.wait(30)
     os.close(ours)
-    assert b"To submit: 1, about $0.28." in asked
+    assert b"To submit: 1, about $0.27." in asked
     assert running.returncode == code
     assert gateways.taken.total() == jobs
     if jobs:

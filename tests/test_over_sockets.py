@@ -56,7 +56,7 @@ async def test_jobs_of_every_model_live_through_a_restart_and_through_the_loss_o
             for request_id in request_ids:
                 assert _codec(await _saved(client, request_id)) == "h264"
             assert len(jobs_in(tmp_path)) == len(MODEL_IDS)
-            listed = facts_of(await client.call_tool("list_jobs"))
+            listed = facts_of(await client.call_tool("list_jobs", {"limit": 50}))
             assert {row["request_id"] for row in listed["jobs"]} == set(request_ids)
 
         shutil.rmtree(tmp_path / "state")

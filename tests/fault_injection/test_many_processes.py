@@ -71,8 +71,6 @@ async def test_of_the_same_call_in_eight_processes_one_is_sent(tmp_path: Path, f
     [
         ({"HAILUO_MCP_MAX_JOBS_PER_DAY": "50"}, 50),
         ({"HAILUO_MCP_MAX_USD_PER_DAY": "12.50"}, int(12.5 / PRICE_USD)),
-        # No duplicates among them: only the budget limits them.
-        ({"HAILUO_MCP_MAX_USD_PER_DAY": "9", "HAILUO_MCP_DUPLICATE_WINDOW_SECONDS": "0"}, int(9 / PRICE_USD)),
     ],
 )
 async def test_eight_processes_spend_a_budget_fully_and_never_exceed_it(

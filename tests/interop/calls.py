@@ -5,7 +5,7 @@ from typing import Any
 TOOLS = ("generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job")
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("generate_video", {"prompt": "a lighthouse", "duration": 7}, "invalid_input"),
+    ("generate_video", {"prompt": "a lighthouse", "duration": 60}, "invalid_input"),
     ("generate_video", {}, "invalid_input"),
     ("generate_video", {"prompt": "a lighthouse sandbox:no_credits"}, "insufficient_credits"),
     ("get_status", {"request_id": "no id at all"}, "invalid_input"),

@@ -4,14 +4,13 @@ that same configuration."""
 import json
 import os
 import subprocess
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Host
+from tests.cli.installer.support import command_of, parsed
 from tests.interop.calls import TOOLS
 from tests.interop.clients import INSPECTOR, ONE_CALL_SECONDS
 from tests.interop.conftest import SERVER
@@ -25,10 +24,13 @@ container alone is renamed, and what it holds is left as it was printed."""
 
 
 def as_the_inspector_reads_it(host: Host, printed: str) -> str:
-    if host.servers_key == INSPECTORS_OWN:
+    """Every host's shape of an entry, in the one that the Inspector reads."""
+    if host.servers_key == INSPECTORS_OWN and host.format != "yaml":
         return printed
-    config: dict[str, Any] = tomllib.loads(printed) if host.format == "toml" else json.loads(printed)
-    return json.dumps({INSPECTORS_OWN: config[host.servers_key]})
+    entry = parsed(host, printed)[host.servers_key]["hailuo"]
+    program, *arguments = command_of(host, entry)
+    env = entry.get(host.shape.env, {})
+    return json.dumps({INSPECTORS_OWN: {"hailuo": {"command": program, "args": arguments, "env": env}}})
 
 
 @pytest.mark.parametrize("options", [[], ["--gateway", "segmind"], ["--sandbox"]], ids=["bare", "a key", "sandbox"])

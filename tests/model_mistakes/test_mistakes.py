@@ -251,7 +251,7 @@ async def test_a_model_that_polls_too_early_learns_to_wait(tmp_path: Path) -> No
 
 async def test_a_model_that_retries_every_error_pays_at_most_once(tmp_path: Path) -> None:
     async with rehearsal(tmp_path) as this:
-        wrong = Call("generate_video", {"prompt": PROMPT, "duration": 7})
+        wrong = Call("generate_video", {"prompt": PROMPT, "duration": 60})
         refused = [await this.assistant.make(wrong) for _ in range(3)]
         assert len({answer.text for answer in refused}) == 1
         assert this.charged == 0

@@ -31,6 +31,6 @@ async function follow(call, given) {
 export async function converse(call, tools) {
   const from_text = await follow(call, { prompt: PROMPT });
   const from_image = await follow(call, { prompt: `${PROMPT} again`, first_frame_image: IMAGE });
-  const mistake = await call("generate_video", { prompt: PROMPT, duration: 7 });
+  const mistake = await call("generate_video", { prompt: PROMPT, duration: 60 });
   console.log(JSON.stringify({ tools, from_text, from_image, mistake }));
 }

@@ -22,7 +22,7 @@ async def converse(call: Call) -> dict[str, Any]:
     """A clip from text and one from an image, both followed to the end, and one mistake."""
     from_text = await _follow(call, {"prompt": PROMPT})
     from_image = await _follow(call, {"prompt": f"{PROMPT} again", "first_frame_image": os.environ["IMAGE"]})
-    mistake = await call("generate_video", {"prompt": PROMPT, "duration": 7})
+    mistake = await call("generate_video", {"prompt": PROMPT, "duration": 60})
     return {"from_text": from_text, "from_image": from_image, "mistake": mistake}
 
 

@@ -42,7 +42,8 @@ def render_frames(tmp_path: Path) -> RenderFrames:
         prompt: str, *given: Image.Image, at: Sequence[float] = (0, 0.5, 1), short_side: int = 180
     ) -> list[Image.Image]:
         stored = {str(number): encoded(one) for number, one in enumerate(given)}
-        shot = Shot(prompt, 6, short_side, *stored)
+        first, last, *_ = (*stored, None, None)
+        shot = Shot(prompt, 6, short_side, first, last)
         render(shot, stored.get, tmp_path / "clip.mp4")
         with av.open(tmp_path / "clip.mp4") as container:
             frames = list(container.decode(video=0))

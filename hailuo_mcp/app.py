@@ -109,7 +109,7 @@ async def build_services(
             for kind in catalog.gateways
         }
         clips = ClipStore(
-            settings.output_dir.absolute(),  # paths in results are of use to whoever reads them
+            settings.output_dir.absolute(),  # a relative path in a result means nothing to its reader
             own_hosts=frozenset(_hosts(gateways)),
             max_bytes=settings.max_video_mb * 1024 * 1024,
             stand_in=sandbox,

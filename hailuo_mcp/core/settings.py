@@ -78,7 +78,7 @@ class Settings(BaseModel):
     """At most this many US dollars a day (UTC), by estimate or report; unset: no limit."""
     confirm_above_usd: float | None = Field(None, ge=0)
     """A person is asked before a job that costs more than this many US dollars, or whose price is unknown; `0`: before
-    every job; unset: never. Where nobody can be asked, the job is refused."""
+    every job; unset: never. If the client cannot ask, the job is refused."""
     max_video_mb: int = Field(500, ge=1)
     """A clip larger than this many megabytes is not saved."""
     min_poll_seconds: float = Field(2, ge=0)

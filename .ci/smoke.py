@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-TOOLS = ["generate_video", "get_status", "list_models", "list_jobs", "download_video"]
+TOOLS = ["generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job"]
 
 
 class Server:

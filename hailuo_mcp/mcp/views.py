@@ -12,9 +12,10 @@ from hailuo_mcp.core.errors import HailuoError, Problem
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.downloads import DownloadProgress
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poll_policy import POLICY
-from hailuo_mcp.service.session import DownloadProgress, Submitted
+from hailuo_mcp.service.session import Submitted
 
 SOON = timedelta(minutes=15)
 """A link that expires within this time is worth a warning."""

@@ -1,0 +1,116 @@
+"""What one caller gets of a finished clip: its file, how far saving it got, or why there is none."""
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import Expired, HailuoError, NotReady
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.follower import Follower
+from hailuo_mcp.service.services import Services
+
+log = logging.getLogger(__name__)
+
+DownloadReport = Callable[[int, int | None], Awaitable[None]]
+"""Given the bytes received, and the total where it is known."""
+
+SAVE_GRACE_SECONDS = 8.0
+"""How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
+SAVE_GRACE_SECONDS_MIN = 0.3
+"""The same for a caller whose patience is at its end."""
+DOWNLOAD_REPORT_EVERY = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """How far saving a clip got."""
+
+    job: Job
+    path: Path | None
+    """Where the complete clip is; None while it is on its way."""
+    received: int = 0
+    """In bytes, of a clip that is not complete; so is `total`, None where it is not known."""
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """Saves the clips of one caller's jobs."""
+
+    services: Services
+    caller: Caller
+    settings: Settings
+    """As they apply to this caller."""
+
+    async def reported(self, job: Job, report: DownloadReport | None) -> DownloadProgress:
+        """The saved clip, with each progress reported meanwhile.
+
+        Raises:
+            HailuoError: as `saved`.
+        """
+        async with background_tasks() as beside:
+            if report:
+                beside.start_soon(self._report, job.id, report)
+            job, path = await self.saved(job)
+        return DownloadProgress(job, path)
+
+    def progress(self, job: Job) -> DownloadProgress:
+        """How far saving this clip has got."""
+        clip = self.services.clips.progress(job.id)
+        return DownloadProgress(job, None, clip.received, clip.total) if clip else DownloadProgress(job, None)
+
+    async def _report(self, job_id: str, report: DownloadReport) -> None:
+        """Report each progress until cancelled. A caller that cannot be reached still gets the answer."""
+        reported = 0
+        try:
+            while True:
+                clip = self.services.clips.progress(job_id)
+                if clip and clip.received > reported:
+                    reported = clip.received
+                    await report(clip.received, clip.total)
+                await anyio.sleep(DOWNLOAD_REPORT_EVERY)
+        except Exception as error:
+            log.debug("progress could not be reported: %s", type(error).__name__)
+
+    async def saved(self, job: Job) -> tuple[Job, Path]:
+        """The finished clip's file in the output directory, fetched if it is not there yet.
+
+        Raises:
+            NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
+        """
+        job = await Follower(self.services, self.caller, self.settings).asked(job)
+        if job.state is State.EXPIRED:
+            raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
+        if job.state.ended_without_clip:
+            raise NotReady(
+                f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
+                "Call get_status to see why.",
+                safe_to_retry=False,
+                request_id=job.request_id,
+            )
+        if job.state is not State.COMPLETED or not job.has_clip:
+            raise NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
+        job = await self.services.poller.save(job, self.caller)
+        return job, Path(job.video_path or "")
+
+    async def with_clip(self, job: Job, seconds: float = math.inf) -> Job:
+        """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
+        wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
+        if not wanted:
+            return job
+        saved = job.warned("The clip is still being saved; the next get_status has its path.")
+        with anyio.move_on_after(min(SAVE_GRACE_SECONDS, max(seconds, SAVE_GRACE_SECONDS_MIN))):
+            try:
+                saved = await self.services.poller.save(job, self.caller)
+            except HailuoError as error:
+                log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
+                problem = self.caller.redact(error).problem
+                saved = job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
+        return saved

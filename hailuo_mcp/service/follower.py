@@ -1,0 +1,134 @@
+"""Following a job for one caller: asking its gateway once, or until the job ends."""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+import anyio
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import GatewayTrouble, HailuoError, HeldBack
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait
+from hailuo_mcp.service.poller import is_being_sent
+from hailuo_mcp.service.services import Services
+
+PACE_GRACE_SECONDS = 2.0
+"""How long a caller who does not wait is held by our own pace before the answer is what was known last."""
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Asks gateways about jobs on behalf of one caller."""
+
+    services: Services
+    caller: Caller
+    settings: Settings
+    """As they apply to this caller."""
+
+    async def follow(self, job: Job, seconds: float, report: Report | None, outage_seconds: float = math.inf) -> Job:
+        """The job once it has ended, nothing more can be learned of it, or the time is up.
+
+        Raises:
+            HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
+        """
+        if seconds <= 0:
+            return await self.asked(job)
+        wait = Wait(job)
+        if report is None or job.is_final:
+            await self._until_end(wait, seconds, outage_seconds)
+        else:
+            async with background_tasks() as beside:
+                beside.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
+                await self._until_end(wait, seconds, outage_seconds)
+        return wait.job
+
+    async def asked(self, job: Job) -> Job:
+        """The job as its gateway sees it now, if it is time to ask.
+
+        Raises:
+            HailuoError: the gateway could not be asked; the job is untouched.
+        """
+        job, trouble = await self._ask(job, None)
+        if trouble:
+            raise trouble
+        return job
+
+    def may_move(self, job: Job) -> bool:
+        """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
+        lost submission where there is no history."""
+        if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
+            return False
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        if gateway is None:
+            return False
+        return job.state is not State.UNCONFIRMED or gateway.keeps_history(job.model) or is_being_sent(job)
+
+    async def _until_end(self, wait: Wait, seconds: float, outage_seconds: float) -> None:
+        """The one loop that follows a job: ask, pause, and ask again, until it ends or the time is up.
+
+        Raises:
+            HailuoError: the gateway could not be asked at the end; passing trouble before that is tolerated.
+        """
+        began = answered = anyio.current_time()
+        with self.services.long_polls.joined(wait):
+            while True:
+                wait.changed = anyio.Event()
+                job, trouble = await self._ask(wait.job, began + seconds - anyio.current_time())
+                wait.update(job)
+                now = anyio.current_time()
+                answered = answered if trouble else now
+                left = began + seconds - now
+                if left <= 0 or now - answered >= outage_seconds or not self.may_move(job):
+                    break
+                # A history was asked several times by then; waiting longer promises nothing.
+                if job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
+                    break
+                if await self.services.long_polls.pause(wait, min(left, self._interval(job))):
+                    break
+                wait.update(await self.services.ledger.get(job.id) or job)  # another call may have asked meanwhile
+        if trouble:
+            raise trouble
+
+    async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
+        """The job as its gateway sees it now, if it is time to ask. Passing trouble is returned, since a wait tolerates
+        it. A poll never holds a caller longer than `seconds`; the job is then returned as it was known.
+
+        Raises:
+            HailuoError: trouble that does not pass by itself.
+        """
+        expired = job.state is State.EXPIRED
+        if (job.is_final and not expired) or not self._may_poll(job):
+            return job, None
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        try:
+            if gateway and (held := gateway.held_back(PACE_GRACE_SECONDS if seconds is None else max(0.0, seconds))):
+                raise held
+            if seconds is None:
+                return await self.services.poller.refresh(job, self.caller), None
+            with anyio.move_on_after(seconds):
+                job = await self.services.poller.refresh(job, self.caller)
+        except HeldBack as held:
+            return job.warned(f"Not asked just now: {held.problem.message}"), None
+        except HailuoError as error:
+            error.request_id = job.request_id
+            if expired:
+                said = f"{error.problem.message} {error.problem.hint}"
+                return job.warned(f"This job was asked for again, without an answer: {said}"), None
+            if not isinstance(error, GatewayTrouble):
+                raise
+            return job, error
+        return job, None
+
+    def _may_poll(self, job: Job) -> bool:
+        """A poll too soon after the last is answered from the last."""
+        return job.since_poll(utc_now()) >= timedelta(seconds=self.settings.min_poll_seconds)
+
+    def _interval(self, job: Job) -> float:
+        """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        back_off = gateway.retry_after if gateway else 0.0
+        wanted = self.services.poll_policy.while_waiting(job, utc_now())
+        return max(self.settings.min_poll_seconds, wanted, back_off)

@@ -11,8 +11,8 @@ from hailuo_mcp.core.errors import GatewayTrouble, HailuoError, HeldBack
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.liveness import is_being_sent
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait
-from hailuo_mcp.service.poller import is_being_sent
 from hailuo_mcp.service.services import Services
 
 PACE_GRACE_SECONDS = 2.0

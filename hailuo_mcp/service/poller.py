@@ -14,11 +14,11 @@ from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver
 from hailuo_mcp.service.credentials import Credentials
+from hailuo_mcp.service.liveness import is_being_sent
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.telemetry import gateway_span, log_context, span
@@ -27,13 +27,6 @@ log = logging.getLogger(__name__)
 
 FIND_WINDOW = timedelta(days=7)
 """A submission older than this is no longer looked for."""
-
-
-def is_being_sent(job: Job) -> bool:
-    """Whether the submission may still be under way: no answer yet, and young enough. One from further in the future
-    than clocks differ was made before the clock was set."""
-    age = (utc_now() - job.created_at).total_seconds()
-    return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
 
 
 class Poller:

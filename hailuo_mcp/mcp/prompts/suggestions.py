@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp.prompts.recipe import Given
+from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.submission import LAST_FRAME
 
 SHOTS_MAX = 12
 SUGGESTED_CLIPS = 200

@@ -14,9 +14,9 @@ from hailuo_mcp.core.text import price_in_words, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
 from hailuo_mcp.mcp.views import timestamp
+from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.poller import FIND_WINDOW
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.submission import LAST_FRAME
 
 SHOTS = 3
 RESCUED_PER_STATE = 50

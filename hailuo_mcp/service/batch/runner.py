@@ -28,8 +28,8 @@ from hailuo_mcp.service.batch.restore import restore
 from hailuo_mcp.service.batch.rows import ACCOUNT, TRANSIENT, Row, ShotStatus, shot_status
 from hailuo_mcp.service.batch.validation import CheckedShot
 from hailuo_mcp.service.confirmation import agreed
+from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.submission import LAST_FRAME
 
 
 @dataclass(frozen=True, slots=True)

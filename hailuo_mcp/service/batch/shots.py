@@ -14,7 +14,7 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.media.paths import PATH_MAX, is_own_path, unwrapped
-from hailuo_mcp.service.submission import LAST_FRAME
+from hailuo_mcp.service.input_files import LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
 NAME_MAX = 80

@@ -13,8 +13,8 @@ from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.service.batch.shots import InvalidShots, LineError, Shot
+from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.session import Session
-from hailuo_mcp.service.submission import LAST_FRAME
 
 PLACEHOLDER_SIZE = (1366, 768)
 """The size of a clip; the last frame of any clip passes the rules for images."""

@@ -1,0 +1,45 @@
+"""A submission under way: its process shows in the ledger that it is alive, and others wait for the outcome."""
+
+from contextlib import suppress
+
+import anyio
+
+from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.gateways.client import SUBMIT_SECONDS
+from hailuo_mcp.ledger import Ledger
+
+ALIVE_SECONDS = 1.0
+"""How often a process that waits for a gateway's answer shows in the ledger that it is alive, ..."""
+DEAD_SECONDS = 4.0
+"""... and how long without that it is taken for dead."""
+LOOK_AGAIN_SECONDS = 0.5
+
+
+def is_being_sent(job: Job) -> bool:
+    """Whether the submission may still be under way: no answer yet, and young enough. One from further in the future
+    than clocks differ was made before the clock was set."""
+    age = (utc_now() - job.created_at).total_seconds()
+    return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
+
+
+async def show_alive(ledger: Ledger, job_id: str) -> None:
+    """Until cancelled, or the ledger cannot be written: what it has to keep then must not wait for this."""
+    with suppress(HailuoError):
+        while True:
+            await anyio.sleep(ALIVE_SECONDS)
+            await ledger.change(job_id, lambda job: job.still_sending())
+
+
+async def outcome_of(ledger: Ledger, earlier: Job, waiting_ends: float) -> Job:
+    """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for,
+    as long as that process is alive."""
+    changed = anyio.current_time()
+    while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
+        await anyio.sleep(LOOK_AGAIN_SECONDS)
+        before, earlier = earlier, await ledger.get(earlier.id) or earlier
+        if earlier.updated_at != before.updated_at:
+            changed = anyio.current_time()
+        elif anyio.current_time() - changed >= DEAD_SECONDS:
+            return earlier.warned("The process that submitted this job is gone, and what it was answered is lost.")
+    return earlier

@@ -5,24 +5,20 @@ read. A URL is fetched by the gateway, never here.
 """
 
 import base64
-import binascii
 import hashlib
-import io
-import re
-import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes, read_local
+from hailuo_mcp.media.data_uris import bare_base64, from_data_uri
+from hailuo_mcp.media.decoding import decode, exif_orientation, is_readable
+from hailuo_mcp.media.files import megabytes, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
 from hailuo_mcp.media.metadata import UPRIGHT, without_metadata
 from hailuo_mcp.media.normalize import normalize
@@ -38,16 +34,11 @@ BYTES_MAX = 20 * 1024 * 1024
 BYTES_WARN = 10 * 1024 * 1024
 """APIXO's general page says 10 MB, all others 20."""
 
-PIXELS_MAX, SIDE_MAX = 40_000_000, 8000
-"""160 MB once decoded. A small file can claim far more."""
 AT_ONCE = 2
 """How many images are in memory at a time."""
 URL_MAX = 2048
-BASE64_MIN = 64
-_BASE64URL = str.maketrans("-_", "+/")
 _FIX = "Convert it, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it."
 _BY_HAND = "Save it as JPG or PNG first."
-_EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that swap width and height."""
 
@@ -124,9 +115,9 @@ def _from_url(parameter: str, text: str) -> LoadedImage:
 
 def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     if text[:5].lower() == "data:":
-        content, label = _from_data_uri(parameter, text), "data URI"
-    elif (payload := _bare_base64(text)) is not None:
-        content, label = _from_data_uri(parameter, f"data:;base64,{payload}"), "base64"
+        content, label = from_data_uri(parameter, text), "data URI"
+    elif (payload := bare_base64(text)) is not None:
+        content, label = from_data_uri(parameter, f"data:;base64,{payload}"), "base64"
     elif not rules.local_files:
         raise InvalidImage(
             f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
@@ -136,53 +127,20 @@ def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     return _checked(parameter, content, label, rules)
 
 
-def _from_data_uri(parameter: str, text: str) -> bytes:
-    head, comma, payload = text.partition(",")
-    if not comma or not head.lower().rstrip().endswith(";base64"):
-        raise InvalidImage(f"{parameter} is a data: URI without base64 content.", "Use data:image/png;base64,….")
-    if len(payload) > FILE_BYTES_MAX * 4 // 3:
-        raise InvalidImage(
-            f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are accepted.", WANTED
-        )
-    try:
-        return _decoded(unquote(payload))
-    except (binascii.Error, ValueError):
-        raise InvalidImage(
-            f"{parameter} is a data: URI whose base64 is invalid or truncated.", "Encode the file again."
-        ) from None
-
-
-def _decoded(payload: str) -> bytes:
-    """Base64 or base64url, padded or not, in one line or several. Raises ValueError."""
-    plain = re.sub(r"\s+", "", payload).rstrip("=").translate(_BASE64URL)
-    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-
-
-def _bare_base64(text: str) -> str | None:
-    """The base64 of a text that is an image without the beginning of its data: URI. A path can be made of the same
-    characters, but not of an image's first bytes."""
-    payload = re.sub(r"^(?:image/[\w.+-]+;)?base64,", "", text, count=1, flags=re.IGNORECASE)
-    if len(payload) >= BASE64_MIN:
-        with suppress(ValueError):
-            if image_format(_decoded(re.sub(r"\s+", "", payload[:80])[:64])):
-                return payload
-    return None
-
-
 def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
     fix = rules.fix
     header = content[:HEADER_BYTES]
     kind = image_format(header)
     if kind is None:
         raise not_an_image(parameter, label, header)
-    if kind not in rules.formats and not (fix and _readable(kind)):
+    if kind not in rules.formats and not (fix and is_readable(kind)):
         *others, last = ("JPG" if name == "JPEG" else name for name in rules.formats)
         raise InvalidImage(
             f"{parameter} ({label}) is a {kind} file; only {', '.join(others)} and {last} are accepted.",
-            _FIX if _readable(kind) else _BY_HAND,
+            _FIX if is_readable(kind) else _BY_HAND,
         )
-    image = _decode(parameter, label, kind, content)
-    orientation = _orientation(image)
+    image = decode(parameter, label, kind, content)
+    orientation = exif_orientation(image)
     width, height = reversed(image.size) if orientation in _SIDEWAYS else image.size
     _check_shape(parameter, label, width, height)
     done: list[str] = []
@@ -217,63 +175,6 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
         media_type=MEDIA_TYPES[kind],
         warnings=tuple(notes),
     )
-
-
-def _decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
-    """The image, decoded completely, so that a truncated file is found before anything is paid."""
-    from PIL import Image  # start-up time: only images need it
-
-    # Pillow's warnings about unusual files would go to stderr; what matters is checked here.
-    warnings.filterwarnings("ignore", module=r"PIL\b")
-    try:
-        # Only the decoder that matches the signature may read the bytes.
-        image = Image.open(io.BytesIO(content), formats=["HEIF" if kind == "HEIC" else kind.upper()])
-        if image.width * image.height > PIXELS_MAX or max(image.size) > SIDE_MAX:
-            raise _too_many_pixels(parameter, label, f"{image.width} x {image.height}")
-        image.load()
-        if kind == "PNG" and png_end(content) is None:
-            raise ValueError("no IEND")
-    except InvalidImage:
-        raise
-    except Image.DecompressionBombError:
-        raise _too_many_pixels(parameter, label, "more than 170 million") from None
-    except Exception:  # Pillow's decoders raise many kinds for broken files; all mean the same here
-        raise InvalidImage(
-            f"{parameter} ({label}) is a broken or truncated {kind} file of {len(content)} bytes.",
-            "Save the image again.",
-        ) from None
-    return image
-
-
-def _too_many_pixels(parameter: str, label: str, measured: str) -> InvalidImage:
-    return InvalidImage(
-        f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are accepted, and "
-        f"{SIDE_MAX} on each side.",
-        "Make it smaller.",
-    )
-
-
-def _readable(kind: str) -> bool:
-    """Whether an image of this format can be read here, and so be converted."""
-    from PIL import features  # start-up time, as above
-
-    if kind == "HEIC":
-        try:
-            heif = import_module("pillow_heif")  # not a dependency; used if it is installed
-        except ImportError:
-            return False
-        heif.register_heif_opener()
-        return True
-    return bool(features.check(kind.lower())) if kind in ("WebP", "AVIF") else True
-
-
-def _orientation(image: "Image") -> int:
-    """The EXIF orientation; upright if it is missing or invalid."""
-    try:
-        value = image.getexif().get(_EXIF_ORIENTATION, UPRIGHT)
-    except Exception:  # Pillow's readers raise many kinds; broken EXIF data does not make a broken image
-        return UPRIGHT
-    return value if isinstance(value, int) and 2 <= value <= 8 else UPRIGHT
 
 
 def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
@@ -319,9 +220,9 @@ def _private(parameter: str, label: str, kind: str, content: bytes, orientation:
 def _normalize(parameter: str, label: str, image: "Image", rotated: bool) -> tuple[bytes, str, list[str]]:
     try:
         content, kind, done = normalize(image, rotated=rotated, bytes_max=BYTES_MAX, side_over=SHORT_SIDE_OVER)
-    except Exception:  # as in `_decode`
+    except Exception:  # as in `decode`
         raise InvalidImage(f"{parameter} ({label}) could not be converted.", _BY_HAND) from None
-    _check_shape(parameter, label, *_decode(parameter, label, kind, content).size)
+    _check_shape(parameter, label, *decode(parameter, label, kind, content).size)
     return content, kind, done
 
 

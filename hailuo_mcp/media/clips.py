@@ -21,8 +21,9 @@ import anyio.to_thread
 from hailuo_mcp.core.errors import GatewayError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.media.downloads import DownloadPolicy, PartialClip, download, too_large
+from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
+from hailuo_mcp.media.partial_clip import PartialClip
 
 if TYPE_CHECKING:
     import httpx

@@ -1,10 +1,7 @@
 """Downloads one clip into a file, over as many connections as it takes."""
 
-import re
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +11,8 @@ import anyio.to_thread
 from hailuo_mcp.core.errors import GatewayError, NetworkError
 from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, encodings, unpacked
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused
-from hailuo_mcp.media.formats import HEADER_BYTES, is_web_page
+from hailuo_mcp.media.formats import HEADER_BYTES, is_web_page, looks_truncated
+from hailuo_mcp.media.partial_clip import PartialClip
 
 if TYPE_CHECKING:
     import httpx
@@ -62,27 +60,6 @@ class LinkBlocked(NetworkError):
 
 class _InterruptedError(Exception):
     """The connection broke, or the server has a transient error: worth another attempt."""
-
-
-@dataclass(slots=True)
-class PartialClip:
-    """A clip on its way: its file, how much of it was received, and of which version."""
-
-    url: str
-    path: Path
-    received: int = 0
-    total: int | None = None
-    """Its size in bytes, where the server states it."""
-    validator: str = ""
-    """What identifies the version (RFC 9110, 13.1.5). Without it, the rest cannot be told from that of another file."""
-
-    @property
-    def resumable(self) -> bool:
-        return self.received > 0 and self.validator != ""
-
-    def reset(self) -> None:
-        """Start again. The file is truncated with the next content."""
-        self.received, self.total, self.validator = 0, None, ""
 
 
 async def download(client: "httpx.AsyncClient", clip: PartialClip, max_bytes: int, policy: DownloadPolicy) -> None:
@@ -206,37 +183,15 @@ class _Transfer:
             raise _InterruptedError
         if status not in (200, 206):
             raise GatewayError(f"The clip's link returned status {status}.")
-        start = self._start(response)
+        start = self._clip.accept(response)
+        if start is None:
+            raise _InterruptedError
         self._check_size(self._clip.total or 0)
         await self._write(response, start)
         if self._clip.total is not None and self._clip.received != self._clip.total:
             raise _InterruptedError
-        if not _is_framed(response) and await anyio.to_thread.run_sync(_looks_truncated, Path(self._part)):
+        if not _is_framed(response) and await anyio.to_thread.run_sync(looks_truncated, Path(self._part)):
             raise _InterruptedError
-
-    def _start(self, response: "httpx.Response") -> int:
-        """The offset of this response's content in the file. Also stores the file's size and version.
-
-        Raises:
-            _InterruptedError: it does not match what was received before, which is discarded.
-        """
-        clip = self._clip
-        validator = _validator(response)
-        start, total = 0, _number(response.headers.get("content-length", ""))
-        if response.status_code == 206:
-            match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
-            begin = int(match[1]) if match else None
-            stated = _number(match[2]) if match else None
-            total = clip.total if stated is None else stated
-            validator = validator or clip.validator  # a partial response need not repeat it
-            changed = clip.total not in (None, total) or (clip.received and validator != clip.validator)
-            if begin is None or begin > clip.received or changed or encodings(response):
-                clip.reset()
-                raise _InterruptedError
-            start = begin
-        clip.total = None if encodings(response) else total
-        clip.validator = validator
-        return start
 
     async def _write(self, response: "httpx.Response", start: int) -> None:
         async with await self._part.open("r+b") as file:
@@ -276,48 +231,6 @@ def _ssl_error(error: BaseException) -> ssl.SSLError | None:
     return cause
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else None
-
-
-def _validator(response: "httpx.Response") -> str:
-    """What identifies this version of the file in `If-Range`; empty if nothing does. A modification time counts if the
-    file is at least a second older than the response: later changes would have another time (RFC 9110, 8.8.2.2)."""
-    headers = response.headers
-    etag = headers.get("etag", "")
-    if etag and not etag.startswith("W/"):
-        return etag
-    modified, sent = _moment(headers.get("last-modified", "")), _moment(headers.get("date", ""))
-    settled = modified and sent and sent - modified >= timedelta(seconds=1)
-    return headers["last-modified"] if settled else ""
-
-
-def _moment(text: str) -> datetime | None:
-    """An HTTP date; None if it is missing or wrong."""
-    try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
-    except (ValueError, OverflowError):
-        return None
-
-
 def _is_framed(response: "httpx.Response") -> bool:
     """Whether the response states its own end; one that just stops may be incomplete."""
     return not {"content-length", "content-range", "transfer-encoding"}.isdisjoint(response.headers)
-
-
-def _looks_truncated(path: Path) -> bool:
-    """Whether an MP4 ends before its own boxes do. False for any other file."""
-    size, position, boxes = path.stat().st_size, 0, set[bytes]()
-    with path.open("rb") as file:
-        while position + 8 <= size:
-            file.seek(position)
-            header = file.read(16)
-            if position == 0 and header[4:8] != b"ftyp":
-                return False
-            boxes.add(header[4:8])
-            length = int.from_bytes(header[:4])
-            if length == 1:
-                length = int.from_bytes(header[8:16])
-            # A length of 0: the last box, which extends to the end of the file.
-            position = position + max(length, 8) if length else size
-    return position > size or b"moov" not in boxes

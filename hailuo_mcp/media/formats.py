@@ -1,6 +1,7 @@
-"""Detects the format of a file from its first bytes, regardless of its name."""
+"""Detects the format of a file from its first bytes, regardless of its name, and whether its end is there."""
 
 import re
+from pathlib import Path
 
 from hailuo_mcp.core.errors import InvalidImage
 
@@ -63,3 +64,21 @@ def png_end(content: bytes) -> int | None:
         if kind == b"IEND":
             return position if position <= len(content) else None
     return None
+
+
+def looks_truncated(path: Path) -> bool:
+    """Whether an MP4 ends before its own boxes do. False for any other file."""
+    size, position, boxes = path.stat().st_size, 0, set[bytes]()
+    with path.open("rb") as file:
+        while position + 8 <= size:
+            file.seek(position)
+            header = file.read(16)
+            if position == 0 and header[4:8] != b"ftyp":
+                return False
+            boxes.add(header[4:8])
+            length = int.from_bytes(header[:4])
+            if length == 1:
+                length = int.from_bytes(header[8:16])
+            # A length of 0: the last box, which extends to the end of the file.
+            position = position + max(length, 8) if length else size
+    return position > size or b"moov" not in boxes

@@ -80,7 +80,8 @@ BOMB = textwrap.dedent("""
     import httpx
     from hailuo_mcp.core.errors import HailuoError
     from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
-    from hailuo_mcp.media.downloads import DownloadPolicy, PartialClip, download
+    from hailuo_mcp.media.downloads import DownloadPolicy, download
+    from hailuo_mcp.media.partial_clip import PartialClip
 
     LIMIT = 4 << 20
     encoding = sys.argv[1]

@@ -1,0 +1,78 @@
+"""A clip on its way: what of it is there, and whether a response continues it."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hailuo_mcp.core.unpacking import encodings
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(slots=True)
+class PartialClip:
+    """A clip on its way: its file, how much of it was received, and of which version."""
+
+    url: str
+    path: Path
+    received: int = 0
+    total: int | None = None
+    """Its size in bytes, where the server states it."""
+    validator: str = ""
+    """What identifies the version (RFC 9110, 13.1.5). Without it, the rest cannot be told from that of another file."""
+
+    @property
+    def resumable(self) -> bool:
+        return self.received > 0 and self.validator != ""
+
+    def reset(self) -> None:
+        """Start again. The file is truncated with the next content."""
+        self.received, self.total, self.validator = 0, None, ""
+
+    def accept(self, response: "httpx.Response") -> int | None:
+        """The offset of this response's content in the file, whose size and version are kept here; None if the response
+        does not match what was received before, which is then discarded."""
+        validator = _validator(response)
+        start, total = 0, _number(response.headers.get("content-length", ""))
+        if response.status_code == 206:
+            match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
+            begin = int(match[1]) if match else None
+            stated = _number(match[2]) if match else None
+            total = self.total if stated is None else stated
+            validator = validator or self.validator  # a partial response need not repeat it
+            changed = self.total not in (None, total) or (self.received and validator != self.validator)
+            if begin is None or begin > self.received or changed or encodings(response):
+                self.reset()
+                return None
+            start = begin
+        self.total = None if encodings(response) else total
+        self.validator = validator
+        return start
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _validator(response: "httpx.Response") -> str:
+    """What identifies this version of the file in `If-Range`; empty if nothing does. A modification time counts if the
+    file is at least a second older than the response: later changes would have another time (RFC 9110, 8.8.2.2)."""
+    headers = response.headers
+    etag = headers.get("etag", "")
+    if etag and not etag.startswith("W/"):
+        return etag
+    modified, sent = _moment(headers.get("last-modified", "")), _moment(headers.get("date", ""))
+    settled = modified and sent and sent - modified >= timedelta(seconds=1)
+    return headers["last-modified"] if settled else ""
+
+
+def _moment(text: str) -> datetime | None:
+    """An HTTP date; None if it is missing or wrong."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+    except (ValueError, OverflowError):
+        return None

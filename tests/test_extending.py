@@ -63,7 +63,7 @@ async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_
     async with server(tmp_path) as client:
         (generate, *_) = (await client.list_tools()).tools
         properties = generate.input_schema["properties"]
-        assert "segmind/hailuo-9" in properties["model"]["enum"]
+        assert " hailuo-9, " in properties["model"]["description"]
         assert "only" in properties["routing"]["description"]
         assert "only" not in properties["mode"]["description"]  # of more than two models' names, none is listed
 

@@ -45,6 +45,14 @@ def _widest(schemas: Sequence[JsonSchema]) -> JsonSchema:
     return bounds
 
 
+def models_sentence(catalog: Catalog) -> str:
+    """The names of the usable models; and of their gateways, where one can be chosen."""
+    names = dict.fromkeys(ModelId.parse(model.id).name for model in catalog.usable)
+    gateways = dict.fromkeys(map(gateway_of, catalog.usable))
+    chosen = f" Or gateway/model, of {', '.join(gateways)}." if len(gateways) > 1 else ""
+    return f"One of {', '.join(names)}.{chosen}"
+
+
 def inputs_sentence(catalog: Catalog) -> str:
     """Which of the usable models need an image."""
     need = [model for model in catalog.usable if model.is_required("first_frame_image")]

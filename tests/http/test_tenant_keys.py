@@ -59,10 +59,13 @@ async def models_of(line: Line) -> set[str]:
     """The gateways whose models each way of asking offers: they agree."""
     listed = await line.ask("tools/list", {})
     tool = next(tool for tool in listed["result"]["tools"] if tool["name"] == "generate_video")
-    offered = set(tool["inputSchema"]["properties"]["model"].get("enum", ()))
+    offered = tool["inputSchema"]["properties"]["model"]["description"]
     shown = {model["model"] for model in (await line.call("list_models"))["structuredContent"]["models"]}
-    assert offered == shown
-    return {model.split("/")[0] for model in shown}
+    gateways = {model.split("/")[0] for model in shown}
+    names, _, others = offered.removeprefix("One of ").partition(". ") if shown else ("", "", "")
+    assert set(filter(None, names.split(", "))) == {model.split("/")[1] for model in shown}
+    assert all(gateway in others for gateway in gateways) or len(gateways) == 1
+    return gateways
 
 
 def scope_of(answer: Mapping[str, Mapping[str, object]]) -> object:

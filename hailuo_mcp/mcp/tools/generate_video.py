@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties, models_sentence
 from hailuo_mcp.mcp.player import job_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer, number
@@ -59,11 +59,10 @@ class GenerateVideo(Arguments):
 
 
 def _model_property(catalog: Catalog) -> JsonSchema:
-    schema: JsonSchema = {"type": "string", "description": "Default: the cheapest that fits. list_models tells more."}
-    if catalog.usable:
-        schema["enum"] = [model.id for model in catalog.usable]
-        schema["description"] = f"Default: the cheapest that fits. {inputs_sentence(catalog)}"
-    return schema
+    """Which models there are, in words: an enum of ids would take three times the context, and forbid the other names
+    that are taken."""
+    description = f"{models_sentence(catalog)} Default: the cheapest that fits. {inputs_sentence(catalog)}"
+    return {"type": "string", "description": description if catalog.usable else "None is usable: see list_models."}
 
 
 async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult:

@@ -1,4 +1,5 @@
-"""The player that hosts with MCP Apps show beside a job: one HTML file, and the `_meta` that refers hosts to it."""
+"""The player that hosts with MCP Apps show beside a job: one HTML document, made of the files in `view/`, and the
+`_meta` that refers hosts to it."""
 
 import re
 from collections.abc import Iterable
@@ -10,15 +11,22 @@ EXTENSION = "io.modelcontextprotocol/ui"
 CAN_CANCEL = "hailuo-mcp/can_cancel"
 """Key in the `_meta` of a result whose job can still be cancelled."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
+_PART = re.compile(r"^/\*= (?P<name>[a-z]+\.(?:css|js)) \*/$", re.MULTILINE)
+"""A line of the document in whose place a file beside it is put. All scripts share one scope."""
 MIME_TYPE = "text/html;profile=mcp-app"
 """The content type that every view must have; hosts render no other."""
 
 
 def player_html() -> str:
-    """The document. Read on demand, since most hosts show no views."""
+    """The document, with its styles and scripts put in. Read on demand, since most hosts show no views."""
     from importlib.resources import files  # start-up time
 
-    return (files(__name__) / "player.html").read_text(encoding="utf-8")
+    view = files(__name__) / "view"
+
+    def part(match: re.Match[str]) -> str:
+        return (view / match["name"]).read_text(encoding="utf-8").rstrip()
+
+    return _PART.sub(part, (view / "player.html").read_text(encoding="utf-8"))
 
 
 def icon_uri() -> str:

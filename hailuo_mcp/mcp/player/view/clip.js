@@ -1,0 +1,99 @@
+// Playing the clip: from its link where the host allows that, else read through the server.
+
+let loading = "", unplayable = "", attempt = null, playedFor = "";
+
+function link() {
+  try {
+    const url = new URL(job.video_url);
+    // .invalid never resolves (RFC 2606): the sandbox in the server's own process names its clips so.
+    return /^https?:$/.test(url.protocol) && !url.hostname.endsWith(".invalid") ? url.href : null;
+  } catch { return null; }
+}
+
+/** Whether the host lets this link be loaded, where it tells; otherwise trying shows it. */
+function allowed(href) {
+  const approved = host.sandbox?.csp?.resourceDomains;
+  if (!Array.isArray(approved)) return true;
+  const url = new URL(href);
+  return approved.some((source) => {
+    if (!source.includes("*")) { try { return new URL(source.includes("//") ? source : `https://${source}`).origin === url.origin; } catch { return false; } }
+    return url.hostname.endsWith(source.slice(source.indexOf("*") + 1).replace(/[/:].*$/, ""));
+  });
+}
+
+const clipUri = () => `hailuo://videos/${encodeURIComponent(job.request_id)}`;
+let held = null;
+
+async function readClip() {
+  if (held?.uri === clipUri()) return held;
+  const { contents } = await request("resources/read", { uri: clipUri() }, 2 * CALL_SECONDS_MAX);
+  const part = contents?.find((content) => content.blob);
+  if (!part) throw new Error("The server gave no clip.");
+  held = { uri: clipUri(), base64: part.blob, type: /^video\/[\w.+-]+$/.test(part.mimeType) ? part.mimeType : "video/mp4" };
+  return held;
+}
+
+function play(anew = false) {
+  const wanted = job.request_id;
+  if (!hasClip() || (playedFor === wanted && !anew)) return;
+  playedFor = wanted;
+  unplayable = "";
+  const ways = [];
+  const href = link();
+  if (href && !(left() <= 0) && allowed(href)) ways.push(["link", async () => href]);
+  if (host.serverResources) {
+    // data: comes first, for every host must allow it; blob: is for browsers that play no long data: links.
+    ways.push(["data", async () => { const clip = await readClip(); return `data:${clip.type};base64,${clip.base64}`; }]);
+    ways.push(["blob", async () => {
+      const clip = await readClip();
+      return URL.createObjectURL(new Blob([Uint8Array.from(atob(clip.base64), (c) => c.charCodeAt(0))], { type: clip.type }));
+    }]);
+  }
+  tryNext(ways, "This host allows neither the link nor reading the file.");
+}
+
+async function tryNext(ways, why) {
+  attempt = null;
+  if (torn) return;
+  if (!ways.length) {
+    loading = "";
+    unplayable = why;
+    $("stage").hidden = true;
+    $("live").textContent = "The clip cannot be played here.";
+    return render();
+  }
+  const [[how, source], ...others] = ways;
+  loading = how === "link" ? "From the gateway" : "Through the server";
+  render();
+  let src;
+  try { src = await source(); } catch (error) { return tryNext(others.filter(([name]) => name !== "blob"), error.message); }
+  const video = make("video", undefined, { controls: true, muted: true, playsInline: true, preload: "auto", autoplay: !calm.matches, hidden: true });
+  video.setAttribute("aria-label", "The generated video");
+  video.dataset.how = how;
+  let settled = false;
+  const leave = (reason) => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(stalled);
+    video.onerror = video.onloadeddata = null;
+    video.remove();
+    tryNext(others, reason);
+  };
+  const stalled = setTimeout(() => leave("The clip did not load."), STALL_SECONDS_MAX * 1000);
+  attempt = { scheme: how === "link" ? new URL(src).origin : how, leave };
+  video.onerror = () => leave("The clip could not be loaded.");
+  video.onloadeddata = () => {
+    clearTimeout(stalled);
+    loading = "";
+    video.hidden = false;
+    $("stage").hidden = false;
+    setText($("live"), announcement());
+    render();
+  };
+  $("stage").replaceChildren(video);
+  video.src = src;
+}
+
+document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+  if (attempt && blockedURI.startsWith(attempt.scheme)) attempt.leave("The host does not allow it.");
+});

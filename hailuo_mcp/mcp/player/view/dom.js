@@ -1,0 +1,42 @@
+// Small helpers for the document.
+
+function make(tag, text, properties = {}) {
+  const node = Object.assign(document.createElement(tag), properties);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+/** The text with leave to break after each slash. */
+const breakable = (text) => text.split(/(?<=[/\\])/).flatMap((part) => [part, make("wbr")]);
+
+function copier(what, text) {
+  const button = make("button", "Copy", { type: "button", className: "small" });
+  button.setAttribute("aria-label", `Copy ${what}`);
+  button.onclick = async () => {
+    button.textContent = await copy(text) ? "Copied" : "Not allowed";
+    $("live").textContent = button.textContent;
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  };
+  return button;
+}
+
+async function copy(text) {
+  // The old way first: few sandboxes allow the new one, and a refusal is logged as a violation.
+  const area = make("textarea", undefined, { value: text, className: "sr" }), focused = document.activeElement;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+  return done || navigator.clipboard?.writeText(text).then(() => true, () => false);
+}
+
+function say(words, bad = false, of = "") {
+  const said = $("said");
+  said.textContent = words;
+  said.className = bad ? "bad" : "";
+  said.dataset.of = of;
+  said.hidden = !words;
+}
+
+function setText(node, text) { if (node.textContent !== text) node.textContent = text; }

@@ -1,0 +1,149 @@
+// Drawing the job.
+
+function notice(title, lines, chips) {
+  const [heading, body, list] = $("notice").children;
+  heading.textContent = title;
+  body.replaceChildren(...lines.filter(Boolean).map((line) => line instanceof Node ? line : make("p", line, { dir: "auto" })));
+  list.replaceChildren(...chips.map(([words, loud]) => make("li", words, { className: loud ? "loud" : "" })));
+  list.hidden = !chips.length;
+  $("notice").hidden = false;
+}
+
+function refuse(title, message, hint, chips, id, state = "error") {
+  if (job) return say(message, true);
+  main.dataset.state = state;
+  $("pill").textContent = state === "error" ? "Not done" : "Answered";
+  $("wait").hidden = true;
+  $("prompt").textContent = asked.prompt || "";
+  $("about").hidden = !asked.prompt;
+  clampPrompt();
+  notice(title, [message, hint, id && identity(id)], chips);
+  $("live").textContent = `${title}. ${message}`;
+}
+
+function identity(id) {
+  const row = make("div", undefined, { className: "copyable" });
+  row.append(make("code", undefined, { dir: "auto" }), copier("the request id", id));
+  row.firstChild.append(...breakable(id));
+  return row;
+}
+
+function render() {
+  draw();
+  for (const part of onRender) part();
+}
+
+function draw() {
+  if (!job) {
+    if ($("notice").hidden) {
+      const wanted = typeof asked.prompt === "string" ? asked.prompt : "";
+      $("headline").textContent = asked.request_id ? "Asking how the job stands…" : "Sending the request…";
+      $("prompt").textContent = wanted;
+      $("about").hidden = !wanted;
+      clampPrompt();
+    }
+    return;
+  }
+  const [gateway, ...rest] = String(job.model || "").split("/");
+  main.dataset.state = job.state;
+  $("ribbon").hidden = !job.sandbox;
+  $("name").textContent = rest.join("/") || gateway || "Hailuo video";
+  $("gateway").textContent = rest.length ? `via ${gateway}` : "";
+  $("pill").textContent = NAMES[job.state] || job.state;
+  $("wait").hidden = !running() && !loading;
+  renderNotice();
+  renderAbout();
+  renderFile();
+  renderActions();
+  renderDetails();
+  tick();
+}
+
+function renderNotice() {
+  const error = job.error;
+  const looking = job.poll_after_seconds != null && host.serverTools;
+  $("notice").hidden = true;
+  if (job.state === "failed") {
+    notice("The job failed", [error?.message || "The gateway gave no reason.", error?.hint], error ? verdicts(error) : []);
+  } else if (job.state === "expired") {
+    notice("The clip is gone", [error?.message || "The gateway no longer keeps it.", error?.hint], error ? verdicts(error).slice(0, 1) : []);
+  } else if (job.state === "cancelled") {
+    notice("Cancelled", ["It was still in the queue."], [["Not charged", false]]);
+  } else if (job.state === "unconfirmed") {
+    notice("Sent, but no answer came", [
+      error?.message, "It may exist and may be charged: look at the gateway's own list of requests before anything is sent again.", error?.hint,
+      looking ? "This view goes on looking for it." : "",
+    ], verdicts({ charged: "unknown", ...error, code: "unconfirmed" }));
+  } else if (job.state === "dry_run") {
+    notice("Nothing was sent", ["This request would go to the gateway:", make("pre", JSON.stringify(job.request, null, 2), { tabIndex: 0 })], []);
+  } else if (job.state === "completed" && unplayable) {
+    notice("The clip cannot be played here", [
+      unplayable, job.video_path ? "It is saved; open the file below." : "Save it, or ask the assistant for the link.",
+    ], []);
+  } else if (running() && !host.serverTools && host.ready) {
+    notice("This host shows no news by itself", ["Ask the assistant how the job stands."], []);
+  }
+}
+
+function renderAbout() {
+  const { prompt, duration, resolution, mode } = job.parameters || {};
+  const wanted = prompt ?? asked.prompt ?? "";
+  if ($("prompt").textContent !== wanted) { $("prompt").textContent = wanted; clampPrompt(); }
+  $("about").hidden = false;
+  const facts = [duration && `${duration} s`, resolution, mode && label(String(mode)), cost()];
+  if (job.state === "completed") facts.push(`Took ${span(job.elapsed_seconds)}`);
+  const items = facts.filter(Boolean).map((fact) => make("li", fact));
+  if (left() !== null && hasClip()) items.push(make("li", "", { id: "expiry" }));
+  $("facts").replaceChildren(...items);
+  const notes = [...new Set([...(job.duplicate ? ["An identical job was submitted moments ago: this is that one, and nothing new was sent."] : []), ...first, ...(job.warnings || [])])];
+  $("warnings").replaceChildren(...notes.map((note) => make("li", note, { dir: "auto" })));
+  $("warnings").hidden = !notes.length;
+}
+
+function clampPrompt() {
+  const prompt = $("prompt"), more = $("more"), open = more.getAttribute("aria-expanded") === "true";
+  prompt.classList.add("clamped");
+  const long = prompt.scrollHeight > prompt.clientHeight + 1;
+  prompt.classList.toggle("clamped", !open);
+  more.hidden = !long;
+  more.textContent = open ? "Show less" : "Show all";
+}
+$("more").onclick = () => {
+  const more = $("more");
+  more.setAttribute("aria-expanded", String(more.getAttribute("aria-expanded") !== "true"));
+  clampPrompt();
+};
+
+function renderFile() {
+  const box = $("file"), path = job.video_path, code = box.querySelector("code");
+  box.hidden = !path;
+  if (!path || code.textContent === path) return;
+  code.replaceChildren(...breakable(path));
+  box.querySelector("button")?.remove();
+  box.append(copier("the path", path));
+}
+
+function renderDetails() {
+  const rows = [["Model", job.model]];
+  if (job.request_id) rows.push(["Request id", identity(job.request_id)]);
+  if (job.created_at && job.state !== "dry_run") rows.push(["Submitted", when(job.created_at)]);
+  if (job.estimated_seconds) rows.push(["Usual time", span(job.estimated_seconds)]);
+  if (job.estimated_cost_usd != null) rows.push(["Estimate", money(job.estimated_cost_usd)]);
+  if (job.cost_usd != null) rows.push([job.sandbox ? "Rehearsed cost" : "Cost", money(job.cost_usd)]);
+  for (const [name, value] of Object.entries(job.parameters || {})) if (name !== "prompt") rows.push([label(name), name === "duration" ? `${value} s` : written(value)]);
+  const list = $("details").querySelector("dl"), shown = JSON.stringify(rows.map(([, value]) => value instanceof Node ? job.request_id : value));
+  $("details").hidden = false;
+  if (list.dataset.shown === shown) return;   // left alone: a focused copy button keeps its focus
+  list.dataset.shown = shown;
+  list.replaceChildren(...rows.flatMap(([name, value]) => {
+    const cell = make("dd", value instanceof Node ? undefined : value, { dir: "auto" });
+    if (value instanceof Node) cell.append(value);
+    return [make("dt", name), cell];
+  }));
+}
+
+function when(moment) {
+  const options = { dateStyle: "medium", timeStyle: "short" };
+  try { return new Intl.DateTimeFormat(context.locale, { ...options, timeZone: context.timeZone }).format(new Date(moment)); }
+  catch { return new Date(moment).toLocaleString(); }
+}

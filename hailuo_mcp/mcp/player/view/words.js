@@ -1,0 +1,49 @@
+// Facts in words: times, amounts, states.
+
+const NAMES = { queued: "Queued", processing: "Processing", completed: "Completed", failed: "Failed", expired: "Expired", cancelled: "Cancelled", unconfirmed: "Unconfirmed", dry_run: "Dry run" };
+const HEADLINES = { queued: "Waiting in the queue", processing: "Making the clip" };
+const LABELS = { first_frame_image: "First frame", last_frame_image: "Last frame", prompt_optimizer: "Prompt optimizer", go_fast: "Go fast", callback_url: "Callback" };
+
+const label = (name) => LABELS[name] || name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+const written = (value) => value === true ? "on" : value === false ? "off" : value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds)), minutes = Math.floor(whole / 60);
+  if (whole < 60) return `${whole} s`;
+  if (minutes < 60) return `${minutes} min${whole % 60 ? ` ${whole % 60} s` : ""}`;
+  return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
+}
+
+function money(usd) {
+  const text = usd.toFixed(usd < 1 ? 3 : 2);
+  return `$${text.replace(/(\.\d\d)0$/, "$1")}`;
+}
+
+function verdicts({ code, charged, safe_to_retry }) {
+  const said = { no: "not charged", yes: "charged", unknown: "may have been charged" }[charged] || "not known whether charged";
+  const again = code === "unconfirmed" ? "Do not submit it again" : safe_to_retry ? "Safe to try again" : "Do not repeat it unchanged";
+  const money = job?.sandbox ? `For a real job: ${said}` : said.charAt(0).toUpperCase() + said.slice(1);
+  return [[money, charged !== "no"], [again, code === "unconfirmed"]];
+}
+
+function cost() {
+  const usd = job.cost_usd ?? job.estimated_cost_usd;
+  if (usd == null) return job.sandbox ? "" : "Price unknown";
+  if (job.sandbox) return `Real price about ${money(usd)}`;
+  if (job.cost_usd != null) return `Cost ${money(usd)}`;
+  if (job.state === "dry_run") return `Would cost about ${money(usd)}`;
+  return job.state === "cancelled" || (job.state === "failed" && job.error?.charged === "no") ? "" : `About ${money(usd)}`;
+}
+
+const running = () => job && (job.state === "queued" || job.state === "processing" || (job.state === "completed" && !hasClip()));
+const hasClip = () => Boolean(job.video_url || job.video_path);
+/** Whether the server keeps the clip: in a file, or for people elsewhere behind a link of its own. */
+const isSaved = () => Boolean(job.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(job.video_url || "");
+const elapsed = () => (job.elapsed_seconds || 0) + (Date.now() - seenAt) / 1000;
+const left = () => job.expires_at ? (Date.parse(job.expires_at) - Date.now()) / 1000 : null;
+
+function announcement() {
+  if (job.state === "completed") return hasClip() ? "Completed. The video is ready." : "Completed, waiting for the link.";
+  if (job.error) return `${NAMES[job.state] || job.state}. ${job.error.message}`;
+  return `${NAMES[job.state] || job.state}. ${HEADLINES[job.state] || ""}`;
+}

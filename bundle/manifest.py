@@ -8,7 +8,8 @@ from typing import Any
 
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core.settings import PREFIX, Settings, variables
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings, variables
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.tools import definitions
 

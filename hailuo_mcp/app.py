@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
+from hailuo_mcp.core.environment import read_settings, with_secret_files
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.network import warn_about_environment
-from hailuo_mcp.core.settings import Settings, read_settings, with_secret_files
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, RetryPolicy
 from hailuo_mcp.ledger import Ledger, open_ledger

@@ -18,7 +18,8 @@ from PIL import Image
 from bundle.build import install_tool, uv
 from bundle.manifest import TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from tests.support import facts_of
 

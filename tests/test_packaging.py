@@ -24,7 +24,8 @@ from mcp.client.stdio import stdio_client
 from bundle import listings
 from bundle.manifest import manifest
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.core.settings import PREFIX, Settings, variables
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings, variables
 from hailuo_mcp.gateways import GATEWAYS
 from tests import links
 from tests.docs.test_one_click_links import decoded

@@ -12,7 +12,8 @@ from hailuo_mcp.core.caller import key_header
 from hailuo_mcp.core.errors import InvalidInput, UnknownModel
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway

@@ -25,7 +25,7 @@ def serve_on_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
     gc.disable()  # a tenth of the start would go into collections, though what is imported stays
     from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
-    from hailuo_mcp.core.settings import SettingsError
+    from hailuo_mcp.core.setting_values import SettingsError
     from hailuo_mcp.core.signals import INTERRUPTED, run_until_signalled
     from hailuo_mcp.mcp.stdio import serve_stdio
 

@@ -26,7 +26,8 @@ from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.core.job import State
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 

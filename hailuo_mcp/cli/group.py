@@ -13,7 +13,7 @@ from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.output import PROGRAM, print_json, print_problem, stderr_console
 from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidInput
-from hailuo_mcp.core.settings import PREFIX, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
 from hailuo_mcp.mcp.views import error_view
 from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 

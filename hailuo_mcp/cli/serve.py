@@ -10,7 +10,7 @@ from hailuo_mcp.cli import serve_on_stdio, version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
-from hailuo_mcp.core.settings import PREFIX
+from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.signals import run_until_signalled
 from hailuo_mcp.http.app import serve_http
 from hailuo_mcp.http.exposure import check_exposure

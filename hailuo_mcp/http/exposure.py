@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecuritySettings
 
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.settings import Settings
 
 HTTP_PORT = 80
 """The port that a URL, and so the Host header, leaves out."""

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hailuo_mcp.core.caller import key_header
-from hailuo_mcp.core.settings import PREFIX
+from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.tenants import is_sendable
 
 PROXY_HEADERS = frozenset(

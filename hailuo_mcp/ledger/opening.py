@@ -2,7 +2,8 @@
 
 from importlib.util import find_spec
 
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger.base import Ledger
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 
 log = logging.getLogger(__name__)
 

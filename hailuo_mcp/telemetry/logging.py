@@ -17,7 +17,8 @@ from opentelemetry import trace
 from pydantic import BaseModel, SecretStr
 
 from hailuo_mcp.core.masking import MASK, mask
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.telemetry import current
 
 _HEADERS_VARIABLE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS")

@@ -17,7 +17,7 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.arguments import is_neutral, present
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words
 from hailuo_mcp.gateways import GATEWAYS

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.core.settings import INTERNAL_FIELDS, PREFIX, Settings, SettingsError, read_settings, variables
+from hailuo_mcp.core.environment import read_settings
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.settings import INTERNAL_FIELDS, Settings, variables
 from hailuo_mcp.gateways import GATEWAYS
 
 HOSTS = {gateway.name: gateway.hosts for gateway in GATEWAYS}

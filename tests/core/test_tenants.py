@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.core.settings import Settings, SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
+from hailuo_mcp.core.settings import Settings
 
 KEYS = {"SEGMIND_API_KEY": "server-segmind", "APIXO_API_KEY": "server-apixo"}
 TOKENS = {"HAILUO_MCP_HTTP_TOKENS": "ann:a-token,ben:b-token"}

@@ -21,7 +21,7 @@ from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 from starlette.requests import HTTPConnection
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.http import auth
 from hailuo_mcp.http.auth import KeyPolicy, OAuthTokens, StaticTokens
 from hailuo_mcp.http.exposure import check_exposure

@@ -14,7 +14,7 @@ import pytest
 
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.ledger import ANY_JOB, Budget, JobPage, Ledger, SubmitPolicy
 from hailuo_mcp.ledger.engine import COLUMNS, column_values
 from hailuo_mcp.ledger.postgres import PostgresLedger

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from hailuo_mcp.core.masking import MASK, SECRET_MIN
-from hailuo_mcp.core.settings import GatewaySettings, Settings, SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
+from hailuo_mcp.core.settings import GatewaySettings, Settings
 from hailuo_mcp.telemetry import current, log_context, set_caller
 from hailuo_mcp.telemetry.logging import MaskingFormatter, create_handler, secrets_in
 from tests.http.servers import SANDBOX, TRANSPORTS

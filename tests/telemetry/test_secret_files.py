@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 from tests.support import settings_for
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hailuo_mcp.core.settings import PREFIX, Settings, SettingsError
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 
 BYTES_MAX = 1024 * 1024
 Place = tuple[str | int, ...]

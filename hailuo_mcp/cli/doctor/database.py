@@ -11,7 +11,8 @@ from anyio import to_thread
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 from hailuo_mcp.cli.doctor.places import unwritable
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
 

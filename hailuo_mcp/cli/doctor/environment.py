@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
-from hailuo_mcp.core.setting_values import is_unfilled
-from hailuo_mcp.core.settings import OLD_CATALOG_VARIABLE, PREFIX, Settings, SettingsError, variables
+from hailuo_mcp.core.environment import OLD_CATALOG_VARIABLE
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, is_unfilled
+from hailuo_mcp.core.settings import Settings, variables
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.ledger import Ledger, open_ledger
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
-from hailuo_mcp.core.settings import PREFIX, Settings
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.media.clips import FREE_BYTES_MIN
 
 _MB = 1024 * 1024

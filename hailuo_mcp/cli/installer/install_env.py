@@ -15,8 +15,10 @@ from pydantic import SecretStr
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli.installer import KeyStorage, Place, may_be_shown
 from hailuo_mcp.cli.output import stderr_console
+from hailuo_mcp.core.environment import OLD_CATALOG_VARIABLE
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.settings import OLD_CATALOG_VARIABLE, PREFIX, variables
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 
 SANDBOX = f"{PREFIX}SANDBOX"

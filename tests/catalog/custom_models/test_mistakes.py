@@ -7,7 +7,7 @@ import pytest
 
 from hailuo_mcp.app import build_catalog, load_settings
 from hailuo_mcp.catalog.custom_models import own_models
-from hailuo_mcp.core.settings import SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import example, models_in
 from tests.support import settings_for

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.cli.installer import find_launcher
-from hailuo_mcp.core.settings import Settings, SettingsError
+from hailuo_mcp.core.setting_values import SettingsError
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Ledger
 from tests.cli.doctor.conftest import KEY, RunDoctor, configure
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.cli.group import run
-from hailuo_mcp.core.settings import PREFIX, variables
+from hailuo_mcp.core.setting_values import PREFIX
+from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 
 DOCS = Path(__file__).parents[3] / "docs"

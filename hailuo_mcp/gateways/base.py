@@ -22,8 +22,9 @@ from hailuo_mcp.core.errors import (
     Unconfirmed,
     UnknownRequest,
 )
-from hailuo_mcp.core.job import IN_PROCESS, Job, Observation, checked_remote_id
+from hailuo_mcp.core.job import IN_PROCESS, Job, Observation
 from hailuo_mcp.core.masking import holds_secret
+from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import (

@@ -25,7 +25,8 @@ from hailuo_mcp.core.errors import (
     InvalidInput,
     UnknownRequest,
 )
-from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.job import Job, Observation, State
+from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence

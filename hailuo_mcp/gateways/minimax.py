@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import anyio
 
 from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, InvalidInput, Unconfirmed
-from hailuo_mcp.core.job import REMOTE_ID_MAX, Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
     MINIMAX,
@@ -26,6 +26,7 @@ from hailuo_mcp.core.parameters import (
     Resolution,
     Source,
 )
+from hailuo_mcp.core.request_id import REMOTE_ID_MAX, checked_remote_id
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways import minimax_h3

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
-from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
     MINIMAX,
@@ -26,6 +26,7 @@ from hailuo_mcp.core.parameters import (
     Resolution,
     Source,
 )
+from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.rules import GIVEN, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment

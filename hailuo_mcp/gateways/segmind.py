@@ -19,7 +19,7 @@ from hailuo_mcp.core.errors import (
     InvalidInput,
     UnknownRequest,
 )
-from hailuo_mcp.core.job import Job, Observation, State, checked_remote_id
+from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import (
     MINIMAX,
     Constraint,
@@ -31,6 +31,7 @@ from hailuo_mcp.core.parameters import (
     SendsNull,
     Source,
 )
+from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment

@@ -15,7 +15,8 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Res
 from mcp_types import SubscriptionsListenRequestParams, SubscriptionsListenResult
 
 from hailuo_mcp.core.errors import HailuoError
-from hailuo_mcp.core.job import UNCONFIRMED_PREFIX, Job
+from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX
 from hailuo_mcp.mcp import tasks
 from hailuo_mcp.mcp.errors import SessionFor, log_failure
 from hailuo_mcp.mcp.resources import JOBS

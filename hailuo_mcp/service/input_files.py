@@ -8,9 +8,10 @@ import anyio
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import GatewayTimeout, InvalidImage
-from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS, REFERENCE_PARAMETERS
+from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.media.frames import last_frame

@@ -14,8 +14,9 @@ import anyio
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, Unauthorized, UnknownRequest
-from hailuo_mcp.core.job import UNCONFIRMED_PREFIX, Job, RequestId, State, utc_now
+from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.core.model_id import ModelId
+from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX, RequestId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from hailuo_mcp.core.errors import Expired, HailuoError, NotReady, UnknownRequest
-from hailuo_mcp.core.job import Job, RequestId, State, utc_now
+from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.sandbox.jobs import Phase
 from hailuo_mcp.sandbox.store import Store
 from hailuo_mcp.service.session import Session, Submitted

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from hailuo_mcp.core.errors import GatewayTimeout
-from hailuo_mcp.core.job import RequestId
+from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.mcp.server import build_server
 from tests.media.far_end import Step, ranged
 from tests.service.clip_hosts import CLIP, finished

@@ -2,8 +2,9 @@
 
 from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.mcp.prompts.recipe import Argument, Recipe
+from hailuo_mcp.mcp.prompts.rescue import rescue_clips
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chaining_models, last_frames, models, shot_counts, values_of
-from hailuo_mcp.mcp.prompts.texts import SHOTS, animate_picture, compare_models, rescue_clips, storyboard
+from hailuo_mcp.mcp.prompts.texts import SHOTS, animate_picture, compare_models, storyboard
 from hailuo_mcp.service.input_files import LAST_FRAME
 
 STORY_MAX = 20_000

@@ -1,25 +1,20 @@
-"""The texts of the prompts: steps with the tools, with models and prices from the catalog and jobs from the ledger."""
+"""The texts of the prompts that make clips: steps with the tools, with models and prices from the catalog."""
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.job import IN_PROCESS, Job, State, utc_now
 from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
-from hailuo_mcp.mcp.views import timestamp
 from hailuo_mcp.service.input_files import LAST_FRAME
-from hailuo_mcp.service.poller import FIND_WINDOW
 from hailuo_mcp.service.session import Session
 
 SHOTS = 3
-RESCUED_PER_STATE = 50
 CAMERA: Mapping[str, str] = {
     "[Push in], [Pull out]": "the camera moves closer or back",
     "[Zoom in], [Zoom out]": "the lens zooms, the camera stays",
@@ -255,55 +250,3 @@ async def compare_models(session: Session, given: Given) -> list[str]:
         "",
         *_house_rules(session),
     ]
-
-
-async def rescue_clips(session: Session, _: Given) -> list[str]:
-    now = utc_now()
-    pages = [await session.jobs(state, RESCUED_PER_STATE) for state in State if not state.is_terminal]
-    pages.append(await session.jobs(State.COMPLETED, RESCUED_PER_STATE))
-    jobs = [job for page in pages for job in page.jobs if job.origin != IN_PROCESS or session.settings.in_sandbox]
-    jobs.sort(key=lambda job: _urgency(job, now))
-    unsaved = [job for job in jobs if job.state is State.COMPLETED and not job.video_path]
-    running = [job for job in jobs if not job.state.is_terminal and now - job.created_at < FIND_WINDOW]
-    lines = ["Save the clips that are paid for and not yet on disk, before the gateways drop them.", ""]
-    if not unsaved and not running:
-        return [
-            *lines,
-            "The newest jobs in the ledger are all saved or ended. Call list_jobs with limit 50 to make sure, and call "
-            "download_video for each completed job without a video_path. Then tell the user that nothing is at risk.",
-        ]
-    if unsaved:
-        lines += ["Completed and not saved, the most urgent first:", *(_at_risk(job, now) for job in unsaved)]
-    if running:
-        lines += ["Not known to be completed yet:", *(_at_risk(job, now) for job in running)]
-    return [
-        *lines,
-        "",
-        "1. For each completed job, in this order, call download_video with its request_id. Saving costs nothing, and "
-        "a clip that was saved already is not fetched again.",
-        "2. For each of the others call get_status with its request_id; those that turn out completed, save as well. "
-        "Do not submit an unconfirmed one again: it may be charged already.",
-        "3. Where download_video says that a clip has expired, it has asked the gateway's history already; tell the "
-        "user. A new clip is a new charge: do not make one without asking.",
-        "4. Call list_jobs with limit 50: are there older completed jobs without a video_path? Save them too.",
-        "5. Tell the user what was saved and where, what still runs, and what is lost.",
-    ]
-
-
-def _urgency(job: Job, now: datetime) -> tuple[int, datetime]:
-    """Sort key: clips that can still be saved in time, then those with no known time, then those probably lost."""
-    if job.expires_at is None:
-        return 1, job.created_at
-    return (0 if job.expires_at > now else 2), job.expires_at
-
-
-def _at_risk(job: Job, now: datetime) -> str:
-    line = f'- {job.request_id}: {job.state}, submitted {timestamp(job.created_at)}, "{job.excerpt}"'
-    if job.expires_at is None:
-        return f"{line}; the gateway does not say how long it is kept"
-    minutes = int((job.expires_at - now).total_seconds() // 60)
-    left = f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "already past"
-    return f"{line}; kept until {timestamp(job.expires_at)}, {left}"
-
-
-# --- the list -----------------------------------------------------------------------------------------------------

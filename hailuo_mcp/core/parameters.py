@@ -106,12 +106,15 @@ class MediaRule:
     total_seconds: float | None = None
     """Of all files of this medium together."""
     frame_rate: tuple[float, float] | None = None
+    codecs: tuple[str, ...] = ()
+    """Of the picture in a video: H.264, H.265. Empty where nothing is documented."""
 
     def __str__(self) -> str:
         def span(pair: tuple[float, float]) -> str:
             return f"{pair[0]:g}–{pair[1]:g}"
 
-        facts = [" or ".join(self.formats), f"at most {self.megabytes:g} MB"]
+        facts = [" or ".join(names) for names in (self.formats, self.codecs) if names]
+        facts += [f"at most {self.megabytes:g} MB"]
         facts += [f"{span(self.pixels)} px a side"] if self.pixels else []
         facts += [f"width/height {span(self.ratio)}"] if self.ratio else []
         facts += [f"{span(self.seconds)} s each"] if self.seconds else []

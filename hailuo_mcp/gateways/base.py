@@ -24,6 +24,7 @@ from hailuo_mcp.core.errors import (
 )
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation
 from hailuo_mcp.core.masking import holds_secret
+from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
@@ -55,6 +56,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+Transfer = Literal["upload", "data", "url"]
+"""How a local file gets to a gateway: uploaded first, inside the body as a `data:` URI, or not at all."""
 UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
 """A well-formed remote id that no job has."""
 
@@ -76,8 +79,8 @@ class Gateway(Interpreter):
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
     """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
     body. The first is the usual one."""
-    image_transfer: ClassVar[Literal["upload", "data", "url"]]
-    """How a local image gets there: uploaded first, inside the body as a `data:` URI, or not at all."""
+    image_transfer: ClassVar[Transfer]
+    """How a local image gets there, where nothing else is documented; see `transfer`."""
     key_aliases: ClassVar[tuple[str, ...]] = ()
     """Other variables in which people who use this gateway have its key."""
     upload_kept: ClassVar[timedelta] = timedelta(hours=12)
@@ -147,8 +150,18 @@ class Gateway(Interpreter):
     def auth(self, key: str) -> Mapping[str, str]:
         """The header that carries the key."""
 
-    async def upload(self, data_uri: str, seconds: float) -> str:
-        """Upload an image and return its address; only if `image_transfer` is "upload"."""
+    def transfer(self, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
+        """How a local file of so many bytes gets there for a parameter. Lists of references as `data:` URIs are
+        documented by none."""
+        inline = self.image_transfer == "data" and parameter in REFERENCE_PARAMETERS
+        return "url" if inline else self.image_transfer
+
+    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
+        """Upload a file and return its address; only where `transfer` says so. It costs nothing.
+
+        Raises:
+            HailuoError: it was not taken; `charged` is "no".
+        """
         raise InternalError(f"{self.title} has no upload.")
 
     def keeps_history(self, model_id: str) -> bool:

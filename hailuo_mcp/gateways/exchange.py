@@ -3,7 +3,7 @@ all when there is no response."""
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ KEEPALIVE_SECONDS = 5.0
 """Idle connections are dropped early: a POST on one that the other side just closed would be unconfirmed for
 nothing."""
 CONNECTIONS = 16
+PIECE_BYTES = 64 * 1024
+"""Larger content is sent in pieces of this size, each within the time limit of a write, so that a slow line carries a
+large file."""
 SANDBOX_HEADER = "x-hailuo-sandbox"
 
 
@@ -150,6 +153,7 @@ class Exchange:
         content = request.content
         if request.body is not None:
             content = json.dumps(request.body, ensure_ascii=False).encode()
+        length, sent = _to_send(content)
         if delivery:
             delivery.sent = self._transport is not None  # only httpx's own transport reports the first byte
         try:
@@ -157,8 +161,8 @@ class Exchange:
                 async with self._client().stream(
                     request.method,
                     request.url,
-                    headers={**request.headers, **request.secrets},
-                    content=content,
+                    headers={**request.headers, **request.secrets, **length},
+                    content=sent,
                     timeout=httpx.Timeout(read_seconds, connect=min(CONNECT_SECONDS, read_seconds)),
                     extensions={"trace": delivery.trace} if delivery else None,
                 ) as http:
@@ -202,3 +206,15 @@ class Exchange:
                 headers=IDENTITY,
             )
         return self._http
+
+
+def _to_send(content: bytes | None) -> tuple[Mapping[str, str], bytes | AsyncIterator[bytes] | None]:
+    """Content as the client sends it, and the header that tells the length of what is sent in pieces."""
+    if content is None or len(content) <= PIECE_BYTES:
+        return {}, content
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for begin in range(0, len(content), PIECE_BYTES):
+            yield content[begin : begin + PIECE_BYTES]
+
+    return {"Content-Length": str(len(content))}, pieces()

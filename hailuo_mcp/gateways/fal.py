@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from time import time
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from hailuo_mcp.core.errors import (
@@ -29,10 +29,10 @@ from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment
-from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence
+from hailuo_mcp.gateways.base import Gateway, Submission, Transfer, is_content_block, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
 from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
-from hailuo_mcp.gateways.uploads import decode, file_name, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import file_name, not_uploaded, without_address
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Fal(Gateway):
     key_aliases = ("FAL_KEY",)
     models = MODELS
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"hailuo": HailuoModel, "queue": FalModel}
-    image_transfer: ClassVar[Literal["upload", "data", "url"]] = "upload"
+    image_transfer: ClassVar[Transfer] = "upload"
     upload_kept = timedelta(hours=1)
     retention = timedelta(hours=1)
     has_history = True
@@ -156,9 +156,8 @@ class Fal(Gateway):
         stopped = seen.error is not None and "cancel" in seen.error.message.lower()
         return cancelled if seen.state is State.QUEUED or stopped else seen
 
-    async def upload(self, data_uri: str, seconds: float) -> str:
-        media_type, data = decode(data_uri)
-        async with deadline(seconds, f"{self.title} did not take the image within {seconds:.0f} s."):
+    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
+        async with deadline(seconds, f"{self.title} did not take the file within {seconds:.0f} s."):
             facts = {"file_name": file_name(media_type), "content_type": media_type}
             initiate = self.post("/storage/upload/initiate?storage_type=gcs", facts, host="upload")
             response = await self.client.send_with_retry(initiate, seconds)
@@ -169,7 +168,7 @@ class Fal(Gateway):
             if place is None or address is None or not self._is_safe(place):
                 raise without_address(self)
             # The address is signed, and may be on the host of a storage service: the key does not go there.
-            put = Request("PUT", place, {"Content-Type": media_type}, content=data)
+            put = Request("PUT", place, {"Content-Type": media_type}, content=content)
             stored = await self.client.send_with_retry(put, seconds)
             if not stored.ok:
                 raise not_uploaded(self, stored)

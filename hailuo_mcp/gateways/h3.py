@@ -42,6 +42,14 @@ def media_rules(source: Source) -> Mapping[Medium, MediaRule]:
     """MiniMax's limits of the files."""
     return {
         "image": MediaRule(source, ("JPEG", "PNG", "WebP", "HEIC"), 30, pixels=(256, 5760), ratio=(0.4, 2.5)),
-        "video": MediaRule(source, ("MP4", "MOV"), 50, seconds=(2, 15), total_seconds=15, frame_rate=(23.976, 60)),
+        "video": MediaRule(
+            source,
+            ("MP4", "MOV"),
+            50,
+            seconds=(2, 15),
+            total_seconds=15,
+            frame_rate=(23.976, 60),
+            codecs=("H.264", "H.265"),
+        ),
         "audio": MediaRule(source, ("WAV", "MP3"), 15, seconds=(2, 15), total_seconds=15),
     }

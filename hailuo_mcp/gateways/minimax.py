@@ -17,6 +17,7 @@ from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, 
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
+    MEDIA_PARAMETERS,
     MINIMAX,
     CallbackUrl,
     Constraint,
@@ -30,8 +31,9 @@ from hailuo_mcp.core.request_id import REMOTE_ID_MAX, checked_remote_id
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways import minimax_h3
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, sequence
+from hailuo_mcp.gateways.base import Gateway, Transfer, link_in, mapping, number, sequence
 from hailuo_mcp.gateways.client import Request, Response
+from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
 
 log = logging.getLogger(__name__)
 
@@ -250,6 +252,19 @@ class Minimax(Gateway):
         link = await self._link(body, ends) if state is State.COMPLETED else None
         return Observation(state=state, video_url=link, sandbox=response.sandbox)
 
+    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
+        """Kept for seven days; one that H3 would not take is refused."""
+        content_type, form = multipart("file", media_type, content, {"purpose": "video_generation_input"})
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        request = Request("POST", self.url("base", "/v1/files/upload"), headers, None, self._secrets(), content=form)
+        response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
+        if not 200 <= (status := self.submission_status_of(response)) < 300:
+            raise not_uploaded(self, response, status)
+        file_id = _id_in(mapping(mapping(response.body).get("file")), "file_id")
+        if file_id is None:
+            raise without_address(self)
+        return f"mm_file://{file_id}"
+
     async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
         """The clip's link, valid for an hour. None if it cannot be fetched now: the job is completed all the same, and
         polled again for it."""
@@ -263,6 +278,12 @@ class Minimax(Gateway):
             except HailuoError as error:
                 log.info("%s: no link to a finished clip yet: %s", self.title, error.problem.code)
         return None
+
+    def transfer(self, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
+        if not issubclass(model, minimax_h3.H3Body):
+            return super().transfer(model, parameter, size)
+        is_small = MEDIA_PARAMETERS[parameter] == "image" and size <= minimax_h3.INLINE_BYTES_MAX
+        return "data" if is_small else "upload"
 
     # --- H3 -------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ from hailuo_mcp.gateways.h3 import (
 
 SUBMIT = "/v2/video_generation"
 QUERY = "/v2/query/video_generation"
+INLINE_BYTES_MAX = 1024 * 1024
+"""A larger image is uploaded. A body may have 64 MB, but all of it is sent within the time of a submission."""
 _PAGE = Source("documented", "MiniMax API reference of H3, as third parties read it")
 _CLIENT = Source("sdk", "MiniMax's own command line")
 _PRICES = "MiniMax pay-as-you-go prices, as third parties read them"

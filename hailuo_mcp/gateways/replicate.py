@@ -32,7 +32,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, deadline
-from hailuo_mcp.gateways.uploads import decode, multipart, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
 
 log = logging.getLogger(__name__)
 
@@ -167,11 +167,10 @@ class Replicate(Gateway):
             raise UnknownRequest(f"{self.title} no longer keeps the output of this prediction.")
         return self._observation(body, sandbox=response.sandbox)
 
-    async def upload(self, data_uri: str, seconds: float) -> str:
-        media_type, data = decode(data_uri)
-        content_type, content = multipart("content", media_type, data)
+    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
+        content_type, form = multipart("content", media_type, content)
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets(), content=content)
+        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets(), content=form)
         response = await self.client.send_with_retry(request, seconds)
         if not response.ok:
             raise not_uploaded(self, response)

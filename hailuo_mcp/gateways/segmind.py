@@ -3,6 +3,7 @@
 The pages also print a synchronous `/v1/{slug}`, which blocks for the whole generation: not used.
 """
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -210,7 +211,8 @@ class Segmind(Gateway):
             sandbox=sandbox,
         )
 
-    async def upload(self, data_uri: str, seconds: float) -> str:
+    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
+        data_uri = f"data:{media_type};base64,{b64encode(content).decode()}"
         request = self.post("/upload-asset", {"data_urls": [data_uri]}, host="upload")
         response = await self.client.send_with_retry(request, seconds)
         body = mapping(response.body)

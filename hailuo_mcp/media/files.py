@@ -1,13 +1,16 @@
-"""Reads local images: only from allowed directories, and no more than the first bytes of any other file."""
+"""Reads local files: only from allowed directories, and no more than the first bytes of one that is not wanted."""
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.formats import HEADER_BYTES, WANTED, image_format, not_an_image
+from hailuo_mcp.media.formats import HEADER_BYTES, image_format, not_an_image
 from hailuo_mcp.media.paths import ABSOLUTE, allowed_path
+
+Check = Callable[[str, str, bytes, int], None]
+"""Refuses a file by its parameter, label, first bytes and size, before the rest is read. Raises InvalidImage."""
 
 FILE_BYTES_MAX = 200 * 1024 * 1024
 """A larger file is not read, not even to be resized."""
@@ -20,26 +23,34 @@ _SPECIAL = (
 )
 
 
-def read_local(parameter: str, given: str, directories: Sequence[Path], output_dir: Path | None) -> tuple[bytes, str]:
-    """The content of a local image and the name to show for it. Only errors for allowed directories say whether a file
+def read_local(
+    parameter: str, given: str, directories: Sequence[Path], output_dir: Path | None, check: Check
+) -> tuple[bytes, str]:
+    """The content of a local file and the name to show for it. Only errors for allowed directories say whether a file
     exists.
 
     `directories`: the allowed ones; empty means the home directory without hidden folders. The output directory is
     always allowed.
 
     Raises:
-        InvalidImage: the file is not allowed or readable, or is not an image.
+        InvalidImage: the file is not allowed or readable, or `check` refuses it.
     """
     real = allowed_path(parameter, given, directories, output_dir)
     label = "".join(c if c.isprintable() else "?" for c in real.name)[:80]
-    return _read(parameter, real, label), label
+    return _read(parameter, real, label, check), label
+
+
+def check_image(parameter: str, label: str, header: bytes, _: int) -> None:
+    """A `Check` that any image passes."""
+    if not image_format(header):
+        raise not_an_image(parameter, label, header)
 
 
 def megabytes(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB"
 
 
-def _read(parameter: str, real: Path, label: str) -> bytes:
+def _read(parameter: str, real: Path, label: str, check: Check) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         _check_kind(parameter, label, os.lstat(real))  # before it is opened: opening alone can affect a device
@@ -51,20 +62,18 @@ def _read(parameter: str, real: Path, label: str) -> bytes:
             f"{parameter}: the file {label!r} {'does not exist' if missing else 'cannot be read'}.", ABSOLUTE
         ) from None
     with os.fdopen(handle, "rb") as file:
-        _check_kind(parameter, label, os.fstat(handle))
+        _check_kind(parameter, label, status := os.fstat(handle))
         header = os.read(handle, HEADER_BYTES)  # unbuffered, so that not a whole block is read
-        if not image_format(header):
-            raise not_an_image(parameter, label, header)
+        check(parameter, label, header, status.st_size)
         return header + file.read(FILE_BYTES_MAX)
 
 
 def _check_kind(parameter: str, label: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         what = next((name for is_it, name in _SPECIAL if is_it(status.st_mode)), "not a regular file")
-        raise InvalidImage(f"{parameter}: {label!r} is {what}, not an image file.", WANTED)
+        raise InvalidImage(f"{parameter}: {label!r} is {what}, not a file that can be sent.", ABSOLUTE)
     if status.st_size > FILE_BYTES_MAX:
         raise InvalidImage(
-            f"{parameter} ({label}) has {megabytes(status.st_size)}; at most 20 MB are accepted, and no file over "
-            f"{megabytes(FILE_BYTES_MAX)} is read.",
-            WANTED,
+            f"{parameter} ({label}) has {megabytes(status.st_size)}; no file over {megabytes(FILE_BYTES_MAX)} is read.",
+            "Make it smaller.",
         )

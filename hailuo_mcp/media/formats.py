@@ -6,8 +6,16 @@ from pathlib import Path
 from hailuo_mcp.core.errors import InvalidImage
 
 HEADER_BYTES = 32
-"""All that is read of a file that is not an image."""
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
+"""All that is read of a file in another format than is wanted."""
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WebP": "image/webp",
+    "MP4": "video/mp4",
+    "MOV": "video/quicktime",
+    "WAV": "audio/wav",
+    "MP3": "audio/mpeg",
+}
 """Of the formats that some gateway accepts."""
 WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
 
@@ -22,6 +30,21 @@ _IMAGES = (
     (re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", re.DOTALL), "HEIC"),
     (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), "AVIF"),
 )
+_RECORDINGS = (
+    (re.compile(rb"....ftypqt  ", re.DOTALL), "MOV"),
+    (re.compile(rb"....(moov|mdat|wide|skip|free)", re.DOTALL), "MOV"),  # QuickTime's older files name no type
+    (re.compile(rb"....ftyp(M4A|M4B)", re.DOTALL), "M4A"),
+    (re.compile(rb"....ftyp", re.DOTALL), "MP4"),
+    (re.compile(rb"RIFF....WAVE", re.DOTALL), "WAV"),
+    (re.compile(rb"RIFF....AVI ", re.DOTALL), "AVI"),
+    # Either tags, or the header of the first frame: layer III, and no reserved values.
+    (re.compile(rb"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]", re.DOTALL), "MP3"),
+    (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL), "AAC"),
+    (re.compile(rb"\x1aE\xdf\xa3"), "WebM or Matroska"),
+    (re.compile(rb"OggS"), "Ogg"),
+    (re.compile(rb"fLaC"), "FLAC"),
+)
+_VOWELS = frozenset({"AVIF", "MP4", "M4A", "AVI", "MP3", "AAC", "Ogg"})
 _WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!DOCTYPE html|html|head|body)", re.IGNORECASE)
 _OTHERS = (
     (re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", re.IGNORECASE), "an SVG or other XML file"),
@@ -38,6 +61,20 @@ _OTHERS = (
 def image_format(header: bytes) -> str | None:
     """The image format, None if it is not one that Pillow may read."""
     return next((name for pattern, name in _IMAGES if pattern.match(header)), None)
+
+
+def recording_format(header: bytes) -> str | None:
+    """The format of a video or audio file, None if it is neither."""
+    if image_format(header):
+        return None
+    return next((name for pattern, name in _RECORDINGS if pattern.match(header)), None)
+
+
+def format_in_words(header: bytes) -> str | None:
+    """What a file is, as a sentence says it; None if that is unknown. Never quotes its content."""
+    if name := image_format(header) or recording_format(header):
+        return f"{'an' if name in _VOWELS else 'a'} {name} file"
+    return next((name for pattern, name in _OTHERS if pattern.match(header)), None)
 
 
 def is_web_page(header: bytes) -> bool:

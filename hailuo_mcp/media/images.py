@@ -18,7 +18,7 @@ import anyio.to_thread
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.data_uris import bare_base64, from_data_uri
 from hailuo_mcp.media.decoding import decode, exif_orientation, is_readable
-from hailuo_mcp.media.files import megabytes, read_local
+from hailuo_mcp.media.files import check_image, megabytes, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
 from hailuo_mcp.media.metadata import UPRIGHT, without_metadata
 from hailuo_mcp.media.normalize import normalize
@@ -55,6 +55,8 @@ class LoadedImage:
     content: bytes = b""
     media_type: str = ""
     warnings: tuple[str, ...] = ()
+    seconds: float | None = None
+    """The length of a video or audio file, where it is known."""
 
     @property
     def data_uri(self) -> str:
@@ -123,7 +125,7 @@ def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
             f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
         )
     else:
-        content, label = read_local(parameter, text, rules.directories, rules.output_dir)
+        content, label = read_local(parameter, text, rules.directories, rules.output_dir, check_image)
     return _checked(parameter, content, label, rules)
 
 

@@ -1,4 +1,4 @@
-"""Paths of local images as people paste them, and whether they are allowed."""
+"""Paths of local files as people paste them, and whether they are allowed."""
 
 import os
 import platform
@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.formats import WANTED
 
-ABSOLUTE = "Give the absolute path of a JPG or PNG file."
+ABSOLUTE = "Give the absolute path of the file."
+WANTED = "Give a file path, a data: URI or an http(s) URL."
 PATH_MAX = 4096
 _QUOTES = {'"': '"', "'": "'", "`": "`", "<": ">", "“": "”", "‘": "’", "«": "»"}
 _HOME = re.compile(r"(?:~|\$HOME|\$\{HOME\}|%USERPROFILE%)(?=[/\\]|$)", re.IGNORECASE)
@@ -64,8 +64,8 @@ def allowed_path(parameter: str, given: str, directories: Sequence[Path], output
         if meant is not None and allowed(meant):
             return meant
     raise InvalidImage(
-        f"{parameter}: {given[:120]!r} is outside the directories that images may come from.",
-        "Move the image to a folder in the home directory, or add its folder to HAILUO_MCP_INPUT_DIRS."
+        f"{parameter}: {given[:120]!r} is outside the directories that files may come from.",
+        "Move the file to a folder in the home directory, or add its folder to HAILUO_MCP_INPUT_DIRS."
         if path.is_absolute()
         else ABSOLUTE,
     )

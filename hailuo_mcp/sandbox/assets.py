@@ -1,4 +1,4 @@
-"""Images that the sandbox stores: uploads, and those sent inside a request. Their names are digests of their bytes."""
+"""Files that the sandbox stores: uploads, and images sent inside a request. Their names are digests of their bytes."""
 
 from __future__ import annotations
 
@@ -23,20 +23,25 @@ from hailuo_mcp.sandbox.jobs import Failure, Fault
 ROUTE = "/sandbox/assets/"
 STORED = "store:"
 
-_SUFFIXES = {
+SUFFIXES = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/jpg": ".jpg",
     "image/webp": ".webp",
     "image/gif": ".gif",
     "image/bmp": ".bmp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "audio/wav": ".wav",
+    "audio/mpeg": ".mp3",
+    "audio/mp3": ".mp3",
 }
-_NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|bmp)")
+_NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|bmp|mp4|mov|wav|mp3)")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
 def read_data_url(value: str) -> tuple[bytes, str]:
-    """The bytes and the file suffix of a `data:image/…;base64,…` URL.
+    """The bytes and the file suffix of a `data:…;base64,…` URL.
 
     Raises:
         Invalid: as a `body.Check` does.
@@ -44,9 +49,9 @@ def read_data_url(value: str) -> tuple[bytes, str]:
     match = _DATA_URL.fullmatch(value)
     if match is None:
         raise Invalid("must be a data URL like data:image/png;base64,…")
-    suffix = _SUFFIXES.get(match[1].lower())
+    suffix = SUFFIXES.get(match[1].lower())
     if suffix is None:
-        raise Invalid(f"has the type {match[1]}, which is not a supported image type")
+        raise Invalid(f"has the type {match[1]}, which is not a supported type")
     return _read_base64(match[2]), suffix
 
 
@@ -68,7 +73,7 @@ class Assets:
         directory.mkdir(parents=True, exist_ok=True)
 
     def keep(self, data: bytes, suffix: str, stem: str = "") -> str:
-        """Store an image. Returns its name, which is the same for the same bytes, unless a `stem` is given."""
+        """Store a file. Returns its name, which is the same for the same bytes, unless a `stem` is given."""
         name = (stem or hashlib.sha256(data).hexdigest()) + suffix
         path = self._directory / name
         if not path.exists():
@@ -113,12 +118,16 @@ class Assets:
             raise Invalid(f"{name}: {rule}")
         return STORED + self.keep(data, suffix)
 
+    def with_stem(self, stem: str) -> str | None:
+        """The name of the file that was stored under a stem."""
+        return next((stem + suffix for suffix in SUFFIXES.values() if self.find(stem + suffix)), None)
+
     def find(self, name: str) -> Path | None:
         path = self._directory / name
         return path if _NAME.fullmatch(name) and path.is_file() else None
 
     def read(self, source: str) -> bytes | None:
-        """The bytes of an image stored here; None for any other, which is never fetched."""
+        """The bytes of a file stored here; None for any other, which is never fetched."""
         name = _own_name(source)
         path = self.find(name) if name else None
         return path.read_bytes() if path else None

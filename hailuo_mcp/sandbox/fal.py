@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
     BAD_KEY,
@@ -39,7 +40,6 @@ GATEWAY = "fal"
 PAGE_SIZE = 100
 UPLOADS = "/sandbox/uploads/"
 _STATUSES = {Phase.QUEUED: "IN_QUEUE", Phase.PROCESSING: "IN_PROGRESS"}
-_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _SIDES = {"512P": 512, "768P": 768}
 _PROMPT = {"prompt": Field(body.prompt, required=True), "prompt_optimizer": Field(body.boolean)}
 _LENGTH = {"duration": Field(body.one_of("6", "10"))}
@@ -146,7 +146,7 @@ def routes(context: SandboxContext) -> list[Route]:
         except Invalid as refusal:
             return _error(422, str(refusal))
         token = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
-        name = token + _SUFFIXES.get(str(values["content_type"]), ".png")
+        name = token + SUFFIXES.get(str(values["content_type"]), ".png")
         addresses = {"upload_url": context.link(request, UPLOADS + name), "file_url": context.asset_link(request, name)}
         return JSONResponse(addresses)
 

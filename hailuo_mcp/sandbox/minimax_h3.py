@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import cast
 
 from anyio import to_thread
@@ -20,20 +19,18 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account
+from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, owner_of
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
+from hailuo_mcp.sandbox.references import FILE, Reference, keep_upload, read_references
 
 GATEWAY = "minimax"
 SUBMIT, QUERY, UPLOAD = "/v2/video_generation", "/v2/query/video_generation", "/v1/files/upload"
 H3, H3_MAX = "MiniMax-H3", "MiniMax-H3-Max"
 LINK_SECONDS = 3600
-FILE = "mm_file://"
-
 _SHORT_SIDES = {H3: {"768P": 768, "2K": 1440}, H3_MAX: {"480P": 480, "768P": 768}}
 _USD = {(H3, "768P"): 0.08, (H3, "2K"): 0.13, (H3_MAX, "480P"): 0.05, (H3_MAX, "768P"): 0.08}
-_USD_PER_IMAGE, _FREE_IMAGES, _VIDEO_SECONDS = 0.04, 5, 5
-"""A reference video counts as so many seconds: the sandbox does not measure it."""
+_USD_PER_IMAGE, _FREE_IMAGES = 0.04, 5
 _RATIOS = ("adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _ROLES = {
     "image_url": ("first_frame", "last_frame", "reference_image"),
@@ -92,10 +89,7 @@ def routes(context: SandboxContext) -> list[Route]:
             values = body.read_fields(await body.read_json(request), _FIELDS)
             text, inputs = _content(values)
             _check(values, inputs)
-            frames = {role: urls[0] for role, urls in inputs.items() if role.endswith("_frame")}
-            images = {**frames, **{f"image {n}": url for n, url in enumerate(inputs.get("reference_image", ()))}}
-            remote = {name: url for name, url in images.items() if not url.startswith(FILE)}
-            kept = await to_thread.run_sync(partial(context.assets.keep_inline, remote, tuple(remote), webp=True))
+            files = await to_thread.run_sync(read_references, context.assets, owner_of(key), inputs)
         except Invalid as refusal:
             return _refused(400, f"invalid params, {refusal} (2013)")
         model, resolution = str(values["model"]), str(values.get("resolution", "768P"))
@@ -105,8 +99,8 @@ def routes(context: SandboxContext) -> list[Route]:
             prompt=text,
             seconds=seconds,
             short_side=_SHORT_SIDES[model][resolution],
-            first=kept.get("first_frame") or kept.get("image 0"),
-            last=kept.get("last_frame"),
+            first=_source_of(files, "first_frame") or _source_of(files, "reference_image"),
+            last=_source_of(files, "last_frame"),
             ratio=None if ratio == "adaptive" else ratio,
             sound=True,
         )
@@ -119,7 +113,7 @@ def routes(context: SandboxContext) -> list[Route]:
         callback_url = cast("str | None", values.get("callback_url"))
         if callback_url and context.callbacks and not await echoes_challenge(callback_url):
             return _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
-        usage = _usage(seconds, inputs)
+        usage = _usage(seconds, files)
         cost = _USD[model, resolution] * (seconds + usage["input_seconds"])
         cost += _USD_PER_IMAGE * max(0, usage["input_image_count"] - _FREE_IMAGES)
         job = await context.take(
@@ -170,14 +164,17 @@ def routes(context: SandboxContext) -> list[Route]:
         return JSONResponse({"task_id": job.remote_id, "action": "cancel", "status": "cancelled"})
 
     async def upload(request: Request) -> Response:
-        _authorize(request)
+        key = _authorize(request)
         async with request.form() as form:
             file = form.get("file")
             if form.get("purpose") != "video_generation_input" or file is None or isinstance(file, str):
                 return _refused(400, "invalid params, purpose or file (2013)")
-            size = len(await file.read())
-        file_id = str(uuid.uuid4().int % 10**18)
-        known = {"file_id": file_id, "bytes": size, "purpose": "video_generation_input"}
+            data = await file.read()
+        try:
+            file_id = await to_thread.run_sync(keep_upload, context.assets, owner_of(key), data)
+        except Invalid as refusal:
+            return _refused(400, f"invalid params, {refusal} (2013)")
+        known = {"file_id": file_id, "bytes": len(data), "purpose": "video_generation_input"}
         return JSONResponse({"file": known, "base_resp": {"status_code": 0, "status_msg": "success"}})
 
     return [
@@ -273,13 +270,16 @@ def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) ->
         raise Invalid("ratio must be adaptive with a frame")
 
 
-def _usage(seconds: int, inputs: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    images = [url for role, urls in inputs.items() if role.endswith(("_frame", "_image")) for url in urls]
-    videos = inputs.get("reference_video", ())
+def _source_of(files: Mapping[str, Sequence[Reference]], role: str) -> str | None:
+    """The first file of a role."""
+    return next((file.source for file in files.get(role, ())), None)
+
+
+def _usage(seconds: int, files: Mapping[str, Sequence[Reference]]) -> dict[str, int]:
     return {
-        "input_seconds": _VIDEO_SECONDS * len(videos),
+        "input_seconds": sum(video.seconds for video in files.get("reference_video", ())),
         "output_seconds": seconds,
-        "input_image_count": len(images),
+        "input_image_count": sum(len(of) for role, of in files.items() if role.endswith(("_frame", "_image"))),
     }
 
 

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
     BAD_KEY,
@@ -48,7 +49,6 @@ _STATUSES = {
 }
 _SIDES = {"512p": 512, "768p": 768, "1080p": 1080}
 _FRAMES = ("first_frame_image", "last_frame_image")
-_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _COMMON = {
     "prompt": Field(body.prompt, required=True),
     "duration": Field(body.whole(6, 10)),
@@ -153,7 +153,7 @@ def routes(context: SandboxContext) -> list[Route]:
             file = form.get("content")
             if not isinstance(file, UploadFile):
                 return _error(400, "Missing content")
-            suffix, data = _SUFFIXES.get(file.content_type or "", ".png"), await file.read()
+            suffix, data = SUFFIXES.get(file.content_type or "", ".png"), await file.read()
         name = await to_thread.run_sync(context.assets.keep, data, suffix)
         now = context.clock()
         urls = {"get": context.asset_link(request, name)}

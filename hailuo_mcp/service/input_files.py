@@ -95,7 +95,7 @@ class InputFiles:
         if seconds <= 0:
             raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
         with gateway_span(gateway.name, "upload", model):
-            url = await gateway.upload(image.data_uri, seconds)
+            url = await gateway.upload(image.media_type, image.content, seconds)
         await self.services.ledger.remember_upload(self.caller.tenant, gateway.origin, image.digest, url)
         return url
 

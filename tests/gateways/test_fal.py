@@ -14,7 +14,7 @@ from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"
-PICTURE = "data:image/png;base64," + base64.b64encode(b"picture").decode()
+FILE = ("image/png", b"picture")
 HAILUO = MODELS["fal/hailuo-2.3"]
 LAST = "https://example.com/last.png"
 
@@ -222,7 +222,7 @@ async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
 async def test_an_upload_puts_the_bytes_where_it_is_told_without_the_key() -> None:
     places = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
     gateway, script = connect("fal", says(200, places), says(200))
-    assert await gateway.upload(PICTURE, 5) == places["file_url"]
+    assert await gateway.upload(*FILE, 5) == places["file_url"]
     initiate, put = script.requests
     assert str(initiate.url) == "https://rest.fal.ai/storage/upload/initiate?storage_type=gcs"
     assert body_of(initiate) == {"file_name": "upload.png", "content_type": "image/png"}
@@ -243,7 +243,7 @@ async def test_an_upload_puts_the_bytes_where_it_is_told_without_the_key() -> No
 async def test_a_failed_upload_says_that_nothing_was_submitted(steps: list[Step], kind: type[HailuoError]) -> None:
     gateway, _ = connect("fal", *steps)
     with pytest.raises(kind) as failed:
-        await gateway.upload(PICTURE, 5)
+        await gateway.upload(*FILE, 5)
     assert failed.value.problem.charged == "no"
 
 

@@ -13,7 +13,7 @@ from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost
 
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 CLIP = "https://replicate.delivery/xezq/clip.mp4"
-PICTURE = "data:image/png;base64," + base64.b64encode(b"picture").decode()
+FILE = ("image/png", b"picture")
 MODEL = MODELS["replicate/hailuo-02"]
 
 
@@ -121,7 +121,7 @@ async def test_anything_else_proves_nothing(rows: list[dict[str, Any]]) -> None:
 async def test_a_file_is_uploaded_as_a_form() -> None:
     answer = {"id": "f1", "urls": {"get": "https://api.replicate.com/v1/files/f1"}}
     gateway, script = connect("replicate", says(201, answer))
-    assert await gateway.upload(PICTURE, 5) == answer["urls"]["get"]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    assert await gateway.upload(*FILE, 5) == answer["urls"]["get"]  # pyright: ignore[reportArgumentType, reportCallIssue]
     (request,) = script.requests
     assert str(request.url) == "https://api.replicate.com/v1/files"
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -132,7 +132,7 @@ async def test_a_file_is_uploaded_as_a_form() -> None:
 async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, kind: type[HailuoError]) -> None:
     gateway, _ = connect("replicate", step)
     with pytest.raises(kind) as failed:
-        await gateway.upload(PICTURE, 5)
+        await gateway.upload(*FILE, 5)
     assert failed.value.problem.charged == "no"
 
 

@@ -1,7 +1,7 @@
 """Pictures and clips made on the spot, good and bad."""
 
-# pyright: reportUnknownMemberType=false
-# numpy's part of Pillow's types is unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# numpy's part of Pillow's types is unknown; PyAV's packets and streams have type parameters that nothing sets.
 
 import base64
 import io
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
@@ -99,6 +100,50 @@ def clip(size: int = 300_000, seed: int = 0) -> bytes:
     rest = size - len(head) - len(index) - 8
     content = b"".join((seed + i).to_bytes(4) for i in range(rest // 4 + 1))[:rest]
     return head + index + BOX.pack(rest + 8, b"mdat") + content
+
+
+def film(
+    path: Path,
+    *,
+    seconds: float = 3,
+    rate: int = 24,
+    codec: str = "libx264",
+    size: tuple[int, int] = (320, 240),
+    kind: str | None = None,
+    **options: str,
+) -> bytes:
+    """A real video, written to `path` in the format of its name, or in `kind`."""
+    with av.open(str(path), "w", format=kind, options=options) as container:
+        stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for number in range(round(seconds * rate)):
+            frame = av.VideoFrame(*size, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([(number * 7) % 256]) * plane.buffer_size)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def tone(path: Path, *, seconds: int = 3, codec: str = "") -> bytes:
+    """A real audio file, in the format of its name."""
+    codecs = {".mp3": "libmp3lame", ".wav": "pcm_s16le", ".m4a": "aac", ".flac": "flac"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec or codecs[path.suffix], rate=44100, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
+        resampler = av.AudioResampler(stream.format, "stereo", 44100, stream.codec_context.frame_size or None)
+        for number in range(seconds):
+            frame = av.AudioFrame("s16", "stereo", 44100)
+            frame.sample_rate = 44100
+            frame.pts = number * 44100
+            frame.planes[0].update(bytes(44100 * 4))
+            for piece in resampler.resample(frame):
+                container.mux(stream.encode(piece))
+        container.mux(stream.encode())
+    return path.read_bytes()
 
 
 def completed(url: str | None, **fields: Any) -> Job:

@@ -203,7 +203,7 @@ async def test_a_file_too_large_to_be_read_is_refused_by_its_size(tmp_path: Path
     path = tmp_path / "huge.png"
     path.write_bytes(png())
     os.truncate(path, 5 * 1024 * MB)
-    with anyio.fail_after(2), pytest.raises(InvalidImage, match=r"5120\.0 MB; at most 20 MB"):
+    with anyio.fail_after(2), pytest.raises(InvalidImage, match=r"5120\.0 MB; no file over 200\.0 MB is read"):
         await read_image("first_frame_image", str(path), rules_for(tmp_path))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.files import read_local
+from hailuo_mcp.media.files import check_image, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES
 from hailuo_mcp.media.images import ImageRules, read_image
 from tests.media.samples import png, rules_for, without_privileges
@@ -37,7 +37,7 @@ def test_only_the_header_of_a_file_that_is_not_an_image_is_read(size: int, tmp_p
     idle = -_bytes_read() + _bytes_read()
     before = _bytes_read()
     with pytest.raises(InvalidImage):
-        read_local("first_frame_image", str(path), [tmp_path], None)
+        read_local("first_frame_image", str(path), [tmp_path], None, check_image)
     assert _bytes_read() - before - idle <= HEADER_BYTES
 
 
@@ -140,7 +140,7 @@ async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: 
     path.write_bytes(png())
     path.chmod(0)
     with without_privileges(), pytest.raises(InvalidImage, match="cannot be read"):
-        read_local("first_frame_image", str(path), [tmp_path], None)
+        read_local("first_frame_image", str(path), [tmp_path], None, check_image)
     assert "does not exist" in await _refusal(tmp_path / "missing.png", rules_for(tmp_path))
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import av  # pyright: ignore[reportMissingTypeStubs]
+import httpx
 import pytest
 
+from tests.media.samples import film, tone
 from tests.sandbox.wire import REMOTE_PICTURE, Clock, bearer, data_url, in_process, picture
 
 SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
+PURPOSE = "video_generation_input"
 TEXT = {"type": "text", "text": "Waves roll in"}
 BODY: dict[str, Any] = {
     "model": "MiniMax-H3",
@@ -23,8 +26,9 @@ def image(role: str, url: str = REMOTE_PICTURE) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}, "role": role}
 
 
-def other(medium: str) -> dict[str, Any]:
-    return {"type": f"{medium}_url", f"{medium}_url": {"url": "mm_file://7"}, "role": f"reference_{medium}"}
+def other(medium: str, url: str = "") -> dict[str, Any]:
+    url = url or f"https://media.example/x.{medium}"
+    return {"type": f"{medium}_url", f"{medium}_url": {"url": url}, "role": f"reference_{medium}"}
 
 
 async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_path: Path) -> None:
@@ -81,7 +85,7 @@ async def test_the_preview_has_the_ratio_the_length_and_a_sound(tmp_path: Path) 
         ({"extra": {"prompt_expansion_mode": "quality"}}, "extra is a parameter of MiniMax-H3-Max only"),
         (
             {"content": [TEXT, image("reference_image", data_url(picture((200, 200))))]},
-            "shorter side must exceed",
+            "width and height must be from 256 to 5760",
         ),
     ],
 )
@@ -107,13 +111,39 @@ async def test_a_queued_task_is_cancelled_and_a_finished_one_deleted(tmp_path: P
         assert found["status"] == "cancelled"
 
 
-async def test_a_file_is_uploaded_for_its_purpose(tmp_path: Path) -> None:
+async def uploaded(client: httpx.AsyncClient, content: bytes, key: str = "key", purpose: str = PURPOSE) -> Any:
+    data, files = {"purpose": purpose}, {"file": ("x", content, "video/mp4")}
+    return (await client.post("/v1/files/upload", data=data, files=files, headers=bearer(key))).json()
+
+
+async def test_an_uploaded_file_is_used_by_its_id_and_measured(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        ids = [
+            f"mm_file://{(await uploaded(client, content))['file']['file_id']}"
+            for content in (picture((600, 400)), film(tmp_path / "a.mov", seconds=2.5), tone(tmp_path / "a.mp3"))
+        ]
+        content = [TEXT, image("reference_image", ids[0]), other("video", ids[1]), other("audio", ids[2])]
+        body = {**BODY, "ratio": "adaptive", "content": content}
+        task_id = (await client.post(SUBMIT, json=body, headers=bearer())).json()["task_id"]
+        found = (await client.get(f"{QUERY}/{task_id}", headers=bearer())).json()["task"]
+        assert found["usage"] == {"input_seconds": 3, "output_seconds": 4, "input_image_count": 1}
+        for wrong in ([TEXT, image("reference_image", ids[1])], [TEXT, other("video", "mm_file://7")]):
+            refused = await client.post(SUBMIT, json={**body, "content": wrong}, headers=bearer())
+            assert refused.status_code == 400
+        assert (await client.post(SUBMIT, json=body, headers=bearer("other"))).status_code == 400
+
+
+@pytest.mark.parametrize("wrong", ["text", "short", "slow", "tall"])
+async def test_an_upload_that_breaks_a_rule_is_refused(wrong: str, tmp_path: Path) -> None:
+    content = {
+        "text": lambda: b"nothing",
+        "short": lambda: tone(tmp_path / "a.wav", seconds=1),
+        "slow": lambda: film(tmp_path / "a.mp4", rate=10),
+        "tall": lambda: picture((300, 900)),
+    }[wrong]()
     async with in_process(tmp_path) as client:
-        for purpose, status in (("video_generation_input", 200), ("t2a", 400)):
-            file = {"file": ("x.mp4", b"x", "video/mp4")}
-            taken = await client.post("/v1/files/upload", data={"purpose": purpose}, files=file, headers=bearer())
-            assert taken.status_code == status
-            assert ("file" in taken.json()) == (status == 200)
+        assert "error" in await uploaded(client, content)
+        assert "error" in await uploaded(client, picture(), purpose="t2a")
 
 
 @pytest.mark.parametrize(("key", "status"), [("bad-key", 401), ("forbidden", 403), ("no-credits", 402)])

@@ -64,6 +64,7 @@ class Builder:
                     _pair(rule.seconds),
                     rule.total_seconds,
                     _pair(rule.frame_rate),
+                    tuple(rule.codecs),
                 )
                 for medium, rule in entry.media.items()
             },

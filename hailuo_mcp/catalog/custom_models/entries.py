@@ -142,6 +142,7 @@ class MediaEntry(Entry):
     seconds: Pair | None = None
     total_seconds: Positive | None = None
     frame_rate: Pair | None = None
+    codecs: list[Words] = []
     source: SourceText
 
 

@@ -19,9 +19,12 @@ from hailuo_mcp.ledger import Ledger, open_ledger
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.media.upload_store import FOLDER as UPLOADS_FOLDER
+from hailuo_mcp.media.upload_store import UploadStore
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials, origins
+from hailuo_mcp.service.image_uploads import ImageUploads
 from hailuo_mcp.service.long_poll import LongPolls
 from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.poller import Poller
@@ -117,9 +120,13 @@ async def build_services(
             stand_in_host=SANDBOX_HOST,
         )
         resources.callback(clips.close)
-        urls = None
+        image_rules = ImageRules(
+            settings.input_dirs, settings.output_dir, local_files, settings.fix_images, settings.keep_image_metadata
+        )
+        urls = uploads = None
         if base_url is not None:
             urls = SignedUrls(base_url, await ledger.secret(), called_back=bool(settings.public_url))
+            uploads = ImageUploads(UploadStore(clips.directory / UPLOADS_FOLDER), urls, image_rules)
         tasks = await resources.enter_async_context(background_tasks())
         credentials, long_polls = Credentials(settings, gateways), LongPolls()
         services = Services(
@@ -129,15 +136,16 @@ async def build_services(
             ledger=ledger,
             submissions=SingleFlight[Job](tasks, shield=True),
             clips=clips,
-            image_rules=ImageRules(
-                settings.input_dirs, settings.output_dir, local_files, settings.fix_images, settings.keep_image_metadata
-            ),
+            image_rules=image_rules,
             poll_policy=poll_policy,
             poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,
             changes=JobChanges(ledger, long_polls, tasks),
             urls=urls,
+            uploads=uploads,
         )
+        if uploads:
+            tasks.start_soon(uploads.sweep_forever)
         await ledger.listen(tasks)
         if work:
             worker = Worker(ledger, services.poller, origins(gateways), poll_policy, save=settings.auto_download)

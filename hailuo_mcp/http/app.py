@@ -32,6 +32,7 @@ from hailuo_mcp.http.connections import ConnectionLimits, Connections, raise_fil
 from hailuo_mcp.http.exposure import authority, security_of
 from hailuo_mcp.http.floods import limited_log
 from hailuo_mcp.http.middleware import BufferBody, RejectProxied, ValidateKeyHeaders
+from hailuo_mcp.http.team_page import team_page
 from hailuo_mcp.mcp.server import Context, VideoServer, build_server
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
@@ -135,6 +136,8 @@ async def serve_http(
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
         beside = http_routes.routes(services, lambda: running.stopping)
+        if verifier and services.urls:
+            beside.append(team_page(services, services.urls, verifier))
         keys_for = tuple(settings.gateways) if settings.keys_from_headers else ()
         in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
         connections = Connections(limits)

@@ -15,6 +15,7 @@ from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways.base import mapping, parse_json
 from hailuo_mcp.http.auth import READ, caller_of
+from hailuo_mcp.http.uploads import upload_routes
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.signed_urls import CALLBACKS, CLIPS
@@ -86,6 +87,7 @@ def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
     return [
         Route(f"{CLIPS}/{{key}}.mp4", clip, methods=["GET"]),
         Route(f"{CALLBACKS}/{{gateway}}/{{secret}}", called_back, methods=["POST"]),
+        *upload_routes(services),
         Route(HEALTH, health, methods=["GET"]),
         Route(READY, ready, methods=["GET"]),
     ]

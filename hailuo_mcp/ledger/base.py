@@ -155,6 +155,10 @@ class Ledger(ABC):
         """The newest jobs; `spent_usd` covers the tenant's jobs in any state at the given origins."""
 
     @abstractmethod
+    async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
+        """How many jobs a budget counts for the tenant since then, and their cost in US dollars."""
+
+    @abstractmethod
     async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
         """The median time that recent jobs like this took; None if too few are known."""
 

@@ -57,6 +57,10 @@ class InstrumentedLedger(Ledger):
         with _span("page"):
             return await self._inner.page(tenant, state, limit, origins)
 
+    async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
+        with _span("spent_since"):
+            return await self._inner.spent_since(tenant, since, origins)
+
     async def usual_seconds(self, model: str, origin: str, duration: int | None) -> float | None:
         with _span("usual_seconds"):
             return await self._inner.usual_seconds(model, origin, duration)

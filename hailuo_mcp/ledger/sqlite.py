@@ -68,13 +68,8 @@ class SqliteLedger(Engine):
             if duplicate := policy.find_duplicate(job, starmap(parse_job, rows)):
                 return Entered(duplicate, created=False)
             if policy.budget.limited:
-                origins = policy.budget.origins
-                jobs_today, usd_today = db.execute(
-                    "SELECT count(*), coalesce(sum(counted_usd), 0) FROM jobs"  # noqa: S608  only question marks
-                    f" WHERE tenant = ? AND counted AND created_at >= ? AND origin IN ({_marks(origins)})",
-                    (job.tenant, day_start(job.created_at).timestamp(), *origins),
-                ).fetchone()
-                policy.budget.check(job, jobs_today, usd_today)
+                today = day_start(job.created_at)
+                policy.budget.check(job, *_spent_since(db, job.tenant, today, policy.budget.origins))
             _insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
@@ -131,6 +126,9 @@ class SqliteLedger(Engine):
             )
 
         return await self._transaction(page, write=False)
+
+    async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
+        return await self._transaction(lambda db: _spent_since(db, tenant, since, origins), write=False)
 
     async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
         query = (
@@ -269,6 +267,14 @@ def _change(db: sqlite3.Connection, job_id: str, change: Callable[[Job], Job]) -
         query = f"UPDATE jobs SET {', '.join(f'{column} = ?' for column in columns)} WHERE key = ?"  # noqa: S608  fixed words
         db.execute(query, (*values, job_id))
     return after, significant
+
+
+def _spent_since(db: sqlite3.Connection, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
+    return db.execute(
+        "SELECT count(*), coalesce(sum(counted_usd), 0) FROM jobs"  # noqa: S608  only question marks
+        f" WHERE tenant = ? AND counted AND created_at >= ? AND origin IN ({_marks(origins)})",
+        (tenant, since.timestamp(), *origins),
+    ).fetchone()
 
 
 def _get(db: sqlite3.Connection, job_id: str) -> Job | None:

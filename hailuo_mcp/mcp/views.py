@@ -13,6 +13,7 @@ from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.downloads import DownloadProgress
+from hailuo_mcp.service.image_uploads import UploadNeeded
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Submitted
@@ -187,7 +188,8 @@ def next_step(job: Job, wait_seconds: int) -> str:
 
 
 def error_view(error: HailuoError) -> dict[str, Any]:
-    return {**error.problem.model_dump(), **({"request_id": error.request_id} if error.request_id else {})}
+    facts = {**error.problem.model_dump(), **({"request_id": error.request_id} if error.request_id else {})}
+    return {**facts, "uploads": [link.facts() for link in error.links]} if isinstance(error, UploadNeeded) else facts
 
 
 def job_list(page: JobPage) -> JobList:

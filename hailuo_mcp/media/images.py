@@ -85,10 +85,15 @@ class ImageRules:
     """Whoever uses these rules, or others made from them, waits for a place before an image is read."""
 
 
+class LocalImage(InvalidImage):
+    """The image is a file on the caller's machine, and this is another."""
+
+
 async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedImage:
     """Load the image that the caller gave for `parameter`.
 
     Raises:
+        LocalImage: it is on the caller's machine.
         InvalidImage: it is not an image, may not be read, or no gateway would accept it. The message has the measured
             value, the hint says how to fix it.
     """
@@ -121,7 +126,7 @@ def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
     elif (payload := bare_base64(text)) is not None:
         content, label = from_data_uri(parameter, f"data:;base64,{payload}"), "base64"
     elif not rules.local_files:
-        raise InvalidImage(
+        raise LocalImage(
             f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
         )
     else:

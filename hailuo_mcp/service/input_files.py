@@ -15,7 +15,8 @@ from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.media.frames import last_frame
-from hailuo_mcp.media.images import LoadedImage, image_from_frame, read_image
+from hailuo_mcp.media.images import LoadedImage, LocalImage, image_from_frame, read_image
+from hailuo_mcp.service.image_uploads import is_upload
 from hailuo_mcp.service.prepared import Prepared
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.telemetry import gateway_span
@@ -36,13 +37,21 @@ class InputFiles:
         """The images of this call by parameter, checked.
 
         Raises:
+            UploadNeeded: one of them is on the caller's machine; it has links.
             InvalidInput, InvalidImage: one of them is not as the gateway takes it.
         """
-        images = {
-            name: await self._read(name, given, gateway)
-            for name in IMAGE_PARAMETERS
-            if (given := getattr(spec, name, None))
-        }
+        images: dict[str, LoadedImage] = {}
+        elsewhere: dict[str, str] = {}
+        for name in IMAGE_PARAMETERS:
+            if given := getattr(spec, name, None):
+                try:
+                    images[name] = await self._read(name, given, gateway)
+                except LocalImage:
+                    if not self._may_upload or gateway.image_transfer == "url":
+                        raise
+                    elsewhere[name] = given
+        if elsewhere and self.services.uploads:
+            raise await self.services.uploads.ask_for(self.caller.tenant, elsewhere)
         for name in REFERENCE_PARAMETERS:
             for place, given in enumerate(getattr(spec, name, None) or ()):
                 if not given.strip().lower().startswith(("http://", "https://")):
@@ -54,8 +63,17 @@ class InputFiles:
                 )
         return images
 
+    @property
+    def _may_upload(self) -> bool:
+        return self.services.uploads is not None and self.caller.may_generate
+
     async def _read(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
         rules = replace(self.services.image_rules, formats=gateway.image_formats)
+        if self.services.uploads and is_upload(given):
+            content = await self.services.uploads.read(self.caller.tenant, name, given)
+            if content is None:
+                raise LocalImage(f"{name}: nothing is uploaded as {given!r}.", "Give a URL or a data: URI.")
+            return await image_from_frame(name, content, given, rules)
         if not given.startswith(LAST_FRAME):
             return await read_image(name, given, rules)
         wanted = RequestId.parse(given.removeprefix(LAST_FRAME))

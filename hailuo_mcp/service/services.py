@@ -10,6 +10,7 @@ from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials
+from hailuo_mcp.service.image_uploads import ImageUploads
 from hailuo_mcp.service.long_poll import LongPolls
 from hailuo_mcp.service.model_choice import ChoiceNotes
 from hailuo_mcp.service.poll_policy import PollPolicy
@@ -36,4 +37,6 @@ class Services:
     changes: JobChanges
     urls: SignedUrls | None
     """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
+    uploads: ImageUploads | None = None
+    """Where callers come over HTTP: the images that they upload."""
     choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)

@@ -21,6 +21,7 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.ledger import JobPage, Ledger
+from hailuo_mcp.ledger.base import day_start
 from hailuo_mcp.service.confirmation import Confirm, cannot_ask, check_price, needs_consent
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.downloads import DownloadProgress, DownloadReport, Downloads
@@ -40,6 +41,14 @@ class Submitted:
     job: Job
     duplicate: bool = False
     request: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a budget counts."""
+
+    jobs: int
+    usd: float
 
 
 @dataclass(frozen=True)
@@ -202,6 +211,10 @@ class Session:
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
         return await self.ledger.page(self.tenant, state, limit, origins(self.gateways))
+
+    async def spent_today(self) -> Spent:
+        """What counts against the limits of the day, which begins at midnight UTC."""
+        return Spent(*await self.ledger.spent_since(self.tenant, day_start(utc_now()), origins(self.gateways)))
 
     async def download(self, request_id: object) -> tuple[Job, Path]:
         """The finished clip's file in the output directory, fetched if it is not there yet.

@@ -1,5 +1,6 @@
 """Addresses on this server that need no token because they cannot be guessed: a saved clip's, for a person's browser,
-and the one that a gateway calls back. Signed with a secret that all servers on one ledger share."""
+one that an image is uploaded to, and the one that a gateway calls back. Signed with a secret that all servers on one
+ledger share."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -7,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
 
-CLIPS, CALLBACKS = "/clips", "/callbacks"
+CLIPS, CALLBACKS, UPLOADS = "/clips", "/callbacks", "/uploads"
 CLIP_LINK_LASTS = timedelta(hours=24)
+Purpose = Literal["clip", "callback", "upload", "owner", "image", "session"]
 _SIGNATURE_BYTES = 16
 """128 bits: guessing one costs more requests than any server will answer."""
 
@@ -24,15 +26,23 @@ class SignedUrls:
 
     def clip(self, key: str, now: datetime) -> tuple[str, datetime]:
         """Where the saved clip of this job can be fetched, and until when."""
-        until = (now + CLIP_LINK_LASTS).replace(microsecond=0)
-        moment = int(until.timestamp())
-        return f"{self.base}{CLIPS}/{key}.mp4?until={moment}&signature={self._sign('clip', key, moment)}", until
+        return self._timed("clip", f"{CLIPS}/{key}.mp4", key, now + CLIP_LINK_LASTS)
 
     def is_clip(self, key: str, until: str, signature: str, now: datetime) -> bool:
         """Whether these are parts of an address that `clip` made and that has not run out."""
-        if not until.isascii() or not until.isdigit() or len(until) > len("9999999999"):
-            return False
-        return self._matches(signature, "clip", key, until) and now.timestamp() < int(until)
+        return self._is_timed("clip", key, until, signature, now)
+
+    def upload(self, key: str, now: datetime, lasting: timedelta) -> tuple[str, datetime]:
+        """Where an image can be uploaded, and until when."""
+        return self._timed("upload", f"{UPLOADS}/{key}", key, now + lasting)
+
+    def is_upload(self, key: str, until: str, signature: str, now: datetime) -> bool:
+        """Whether these are parts of an address that `upload` made and that has not run out."""
+        return self._is_timed("upload", key, until, signature, now)
+
+    def digest(self, purpose: Literal["owner", "image", "session"], *facts: object) -> str:
+        """A name for these facts that tells nothing of them, the same on all servers."""
+        return self._sign(purpose, *facts)
 
     def callback(self, gateway: str, key: str) -> str | None:
         """What a gateway shall call when this job has moved; None where it cannot reach us."""
@@ -45,9 +55,23 @@ class SignedUrls:
         key, _, signature = secret.partition(".")
         return key if self._matches(signature, "callback", gateway, key) else None
 
-    def _sign(self, purpose: Literal["clip", "callback"], *facts: object) -> str:
+    def is_equal(self, given: str, digest: str) -> bool:
+        """Whether this is the digest, found out without a difference in time."""
+        return hmac.compare_digest(given.encode(), digest.encode())
+
+    def _timed(self, purpose: Purpose, path: str, key: str, until: datetime) -> tuple[str, datetime]:
+        until = until.replace(microsecond=0)
+        moment = int(until.timestamp())
+        return f"{self.base}{path}?until={moment}&signature={self._sign(purpose, key, moment)}", until
+
+    def _is_timed(self, purpose: Purpose, key: str, until: str, signature: str, now: datetime) -> bool:
+        if not until.isascii() or not until.isdigit() or len(until) > len("9999999999"):
+            return False
+        return self._matches(signature, purpose, key, until) and now.timestamp() < int(until)
+
+    def _sign(self, purpose: Purpose, *facts: object) -> str:
         words = "\n".join([purpose, *map(str, facts)])
         return hmac.digest(self.secret, words.encode(), "sha256")[:_SIGNATURE_BYTES].hex()
 
-    def _matches(self, signature: str, purpose: Literal["clip", "callback"], *facts: object) -> bool:
-        return hmac.compare_digest(signature.encode(), self._sign(purpose, *facts).encode())
+    def _matches(self, signature: str, purpose: Purpose, *facts: object) -> bool:
+        return self.is_equal(signature, self._sign(purpose, *facts))

@@ -156,6 +156,16 @@ async def test_money_counts_by_the_reported_cost_else_by_the_estimate(ledger: Le
     assert await create(ledger, exactly, usd_a_day(1.0)) == exactly
 
 
+async def test_what_a_budget_counts_can_be_asked_for(ledger: Ledger) -> None:
+    await create(ledger, a_job("one", budget_cost_usd=0.4))
+    await create(ledger, a_job("of another", tenant="ben", budget_cost_usd=9.0))
+    await create(ledger, a_job("elsewhere", origin="https://other.example", budget_cost_usd=9.0))
+    await create(ledger, a_job("yesterday", created_at=NOON - timedelta(days=1), budget_cost_usd=9.0))
+    await create(ledger, a_job("refused", state=State.FAILED, error=a_problem("no"), budget_cost_usd=9.0))
+    assert await ledger.spent_since("", NOON - timedelta(hours=12), ORIGINS) == (1, 0.4)
+    assert await ledger.spent_since("nobody", NOON, ORIGINS) == (0, 0)
+
+
 async def test_jobs_of_other_origins_and_tenants_use_up_no_budget(ledger: Ledger) -> None:
     await create(ledger, a_job("one", origin="sandbox"), jobs_a_day(1))
     await create(ledger, a_job("two", tenant="someone"), jobs_a_day(1))

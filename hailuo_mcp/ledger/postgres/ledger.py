@@ -30,7 +30,7 @@ _EQUAL = """
 _CLAIM_DAY = """
     INSERT INTO hailuo_days VALUES ($1, $2, now()) ON CONFLICT (tenant, day) DO UPDATE SET claimed_at = now()
 """
-_SPENT_TODAY = """
+_SPENT_SINCE = """
     SELECT count(*), coalesce(sum(counted_usd), 0) FROM hailuo_jobs
     WHERE tenant = $1 AND counted AND created_at >= $2 AND origin = ANY($3)
 """
@@ -138,7 +138,7 @@ class PostgresLedger(Engine):
             if policy.budget.limited:
                 midnight = day_start(job.created_at)
                 await db.execute(_CLAIM_DAY, job.tenant, midnight.date())
-                spent = await db.fetchrow(_SPENT_TODAY, job.tenant, midnight, list(policy.budget.origins))
+                spent = await db.fetchrow(_SPENT_SINCE, job.tenant, midnight, list(policy.budget.origins))
                 policy.budget.check(job, *_row(spent))
             await self._insert(db, job, first_poll_at)
             return Entered(job, created=True)
@@ -187,6 +187,10 @@ class PostgresLedger(Engine):
         values = (tenant, state.value if state else None, limit, list(origins))
         keys, documents, total, spent = _row(await self._database.read(lambda db: db.fetchrow(_PAGE, *values)))
         return JobPage(self._readable(zip(keys, documents, strict=True)), total, spent / 1e6)
+
+    async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
+        jobs, usd = _row(await self._database.read(lambda db: db.fetchrow(_SPENT_SINCE, tenant, since, list(origins))))
+        return jobs, usd
 
     async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
         rows = await self._all(_SPEEDS, model, origin, duration, SAMPLES)

@@ -1,0 +1,126 @@
+"""Images that callers on other machines have uploaded, until a call uses them.
+
+They are in a hidden folder of the output directory, which all servers of a team share: any of them takes an upload, and
+any of them finds it. A file without content says that an upload is wanted; whoever deletes it has used it up, and only
+one can. Names of files are digests, and say nothing of tenants or images.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from hailuo_mcp.core.errors import InvalidImage
+
+FOLDER = ".uploads"
+WANTED_FOR = timedelta(minutes=15)
+"""How long an image may be uploaded after it was asked for."""
+KEPT_FOR = timedelta(hours=1)
+"""How long an uploaded image is kept."""
+PER_OWNER_MAX = 20
+"""Images of one owner, those that are wanted included: at most 400 MB."""
+_DIGEST = "[0-9a-f]{32}"
+_KEY = re.compile(f"({_DIGEST})-({_DIGEST})-[0-9a-f]{{16}}")
+_WANTED, _IMAGE, _PART = ".wanted", ".image", ".part"
+_LASTS = {_WANTED: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStore:
+    """The folder. `owner` and `name` are digests; `clock` is in seconds since 1970, as the times of files are."""
+
+    directory: Path
+    clock: Callable[[], float] = time.time
+
+    def want(self, owner: str, name: str, shown: str) -> str:
+        """The key by which the image may be uploaded once. An earlier key for the same name no longer works; an image
+        of that name stays until another has been uploaded. `shown` is what `wanted` returns.
+
+        Raises:
+            InvalidImage: the owner has too many images here.
+            OSError: the folder cannot be written.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.sweep()
+        others = {
+            path.name[:65]
+            for path in self._files(f"{owner}-*")
+            if path.suffix != _PART and not path.name.startswith(f"{owner}-{name}")
+        }
+        if len(others) >= PER_OWNER_MAX:
+            raise InvalidImage(
+                f"{PER_OWNER_MAX} images are uploaded or expected already, which is the limit.",
+                f"Use one of those, or call again later: each is deleted {KEPT_FOR.seconds // 60} minutes after its "
+                "upload.",
+            )
+        for path in self._files(f"{owner}-{name}-*{_WANTED}"):
+            path.unlink(missing_ok=True)
+        key = f"{owner}-{name}-{uuid4().hex[:16]}"
+        self._write(self.directory / f"{key}{_WANTED}", shown.encode())
+        return key
+
+    def wanted(self, key: str) -> str | None:
+        """What was shown for this key when the image was asked for; None if it may not be uploaded (any more)."""
+        path = self._wanted(key)
+        try:
+            return path.read_text("utf-8") if path and self._is_fresh(path) else None
+        except OSError:
+            return None
+
+    def part(self) -> Path:
+        """An empty file of its own for the content of an upload, until it is put or discarded."""
+        path = self.directory / f"{uuid4().hex}{_PART}"
+        self._write(path, b"")
+        return path
+
+    def put(self, key: str, part: Path) -> bool:
+        """Make this file the image of the key, and use the key up. False, and nothing is changed, if it was used up
+        or replaced meanwhile."""
+        found, path = _KEY.fullmatch(key), self._wanted(key)
+        if found is None or path is None:
+            return False
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        now = self.clock()
+        os.utime(part, (now, now))
+        part.replace(self.directory / f"{found[1]}-{found[2]}{_IMAGE}")
+        return True
+
+    def read(self, owner: str, name: str) -> bytes | None:
+        """The content of an image; None if there is none (any more)."""
+        path = self.directory / f"{owner}-{name}{_IMAGE}"
+        try:
+            return path.read_bytes() if self._is_fresh(path) else None
+        except FileNotFoundError:
+            return None
+
+    def sweep(self) -> None:
+        """Delete what is past its time, whichever server it was for."""
+        for path in self._files("*"):
+            with suppress(OSError):
+                if not self._is_fresh(path):
+                    path.unlink()
+
+    def _wanted(self, key: str) -> Path | None:
+        return self.directory / f"{key}{_WANTED}" if _KEY.fullmatch(key) else None
+
+    def _files(self, pattern: str) -> Iterator[Path]:
+        return (path for path in self.directory.glob(pattern) if path.suffix in _LASTS)
+
+    def _is_fresh(self, path: Path) -> bool:
+        """Raises OSError."""
+        return self.clock() - path.stat().st_mtime < _LASTS[path.suffix].total_seconds()
+
+    def _write(self, path: Path, content: bytes) -> None:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        now = self.clock()
+        os.utime(path, (now, now))

@@ -1,11 +1,14 @@
 """What all tests share: figures that a test measured are printed at the end of the run, also where output is captured;
-and a PostgreSQL server, started when the first test wants it.
+a PostgreSQL server, started when the first test wants it; and temporary files in memory where there is room.
 
 The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml).
 """
 
 import logging
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -14,6 +17,12 @@ import pytest
 from tests.postgres import Postgres, shared_postgres
 
 FIGURES = "figures"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 * 1024**3
+
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
+    # Thousands of ledgers, each of which waits for the disk several times: no test is about a power failure.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell lets what it runs in the background ignore Ctrl-C, and so would every process that a test interrupts.

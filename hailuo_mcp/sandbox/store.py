@@ -78,7 +78,9 @@ class Store:
 
     def connect(self) -> sqlite3.Connection:
         """A new connection to the file; the caller closes it."""
-        return sqlite3.connect(self._path, timeout=30)
+        connection = sqlite3.connect(self._path, timeout=30)
+        connection.execute("PRAGMA synchronous = OFF")  # only a power failure could lose a job, and it is a rehearsal
+        return connection
 
 
 def _job(record: dict[str, Any]) -> Job:

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from tests.http.servers import serving
-from tests.support import sandbox_on_a_port
+from tests.support import peak_mb, sandbox_on_a_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,10 +81,6 @@ def facts_in(response: bytes) -> dict[str, Any]:
     """The structured content, whether the response is JSON or a stream of events."""
     text = response[response.index(b'{"jsonrpc"') :].decode()
     return json.JSONDecoder().raw_decode(text)[0]["result"]["structuredContent"]
-
-
-def peak_mb(process_id: int) -> int:
-    return int(Path(f"/proc/{process_id}/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 
 
 async def test_two_thousand_callers_that_wait_at_once_are_told_within_two_seconds_in_little_memory(

@@ -4,8 +4,8 @@ and interprets its responses. Sending, errors and states are handled here, the s
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
@@ -270,16 +270,58 @@ class Gateway(Interpreter):
         Raises:
             UnknownRequest, HailuoError: as `poll`.
         """
+        with self._reading("a poll") as complete:
+            return complete(await self.poll(model, remote_id))
+
+    async def recall(self, job: Job) -> Observation | None:
+        """The same from the gateway's history, for a job that can no longer be polled; None if it is not there.
+
+        Raises:
+            HailuoError: the history could not be asked, or not be read.
+        """
+        with self._reading("a search in the history") as complete:
+            seen = await self.look_up_expired(job)
+            return complete(seen) if seen else None
+
+    async def recover(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        """As `find_lost_submission`, whatever the history holds.
+
+        Raises:
+            HailuoError: the history could not be asked, or not be read.
+        """
+        with self._reading("a search in the history") as complete:
+            found = await self.find_lost_submission(job, taken)
+            return (found[0], complete(found[1])) if found else None
+
+    async def stop(self, job: Job) -> Observation | None:
+        """As `cancel`, whatever the response holds.
+
+        Raises:
+            HailuoError: it was refused, or the response cannot be read.
+        """
+        with self._reading("a cancellation") as complete:
+            seen = await self.cancel(job)
+            return complete(seen) if seen else None
+
+    @contextmanager
+    def _reading(self, request: str) -> Generator[Callable[[Observation], Observation]]:
+        """Around reading a response, which may hold anything. Yields what adds the doubts that arose to what was seen.
+
+        Raises:
+            GatewayError: it cannot be read, which says nothing about the job.
+        """
         try:
             with collect_doubts() as doubts:
-                seen = await self.poll(model, remote_id)
-            has_key = bool(seen.video_url) and holds_secret(seen.video_url or "", self._keys())
-            return seen.model_copy(update={"warnings": (*seen.warnings, *doubts), "has_secret_link": has_key})
+                yield lambda seen: self._completed(seen, doubts)
         except HailuoError:
             raise
-        except Exception as error:  # of any kind: it says nothing about the job
-            log.error("%s: the response to a poll cannot be read", self.title, exc_info=error)
+        except Exception as error:  # of any kind
+            log.error("%s: the response to %s cannot be read", self.title, request, exc_info=error)
             raise GatewayError(f"{self.title} answered in a way that cannot be read.") from None
+
+    def _completed(self, seen: Observation, doubts: Sequence[str]) -> Observation:
+        has_key = bool(seen.video_url) and holds_secret(seen.video_url or "", self._keys())
+        return seen.model_copy(update={"warnings": (*seen.warnings, *doubts), "has_secret_link": has_key})
 
     async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
         """Send a GET, with retries, and return the JSON object that it responds with, and the response.

@@ -112,7 +112,7 @@ class Fal(Gateway):
         path = _path(model, remote_id)
         async with self._time_limit():
             body, response = await self.fetch_json(self.get(f"{path}/status"))
-            state = self.state(_STATES, body.get("status"))
+            state = self.state(_STATES, body.get("status"), response)
             if state is not State.COMPLETED:
                 return Observation(state=state, sandbox=response.sandbox)
             if body.get("error"):

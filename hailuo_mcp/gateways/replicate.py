@@ -31,7 +31,7 @@ from hailuo_mcp.core.rules import GIVEN, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
-from hailuo_mcp.gateways.client import Request, deadline
+from hailuo_mcp.gateways.client import Request, Response, deadline
 from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ class Replicate(Gateway):
         body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}/{quote(remote_id, safe='')}"))
         if body.get("data_removed") and not body.get("output") and body.get("status") == "succeeded":
             raise UnknownRequest(f"{self.title} no longer keeps the output of this prediction.")
-        return self._observation(body, sandbox=response.sandbox)
+        return self._observation(body, response, sandbox=response.sandbox)
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         content_type, form = multipart("content", media_type, content)
@@ -184,7 +184,7 @@ class Replicate(Gateway):
             return None
         request = self.post(f"{_PREDICTIONS}/{quote(job.remote_id, safe='')}/cancel", {})
         body, response = await self.fetch_json(request)
-        return self._observation(body, sandbox=response.sandbox)
+        return self._observation(body, response, sandbox=response.sandbox)
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
         """The only prediction with this model, input and time. No candidate, or more than one, proves nothing."""
@@ -200,7 +200,7 @@ class Replicate(Gateway):
                 if made is None or abs(made - job.created_at) > _HISTORY_WINDOW:
                     continue
                 if mapping(row.get("input")) == job.body.get("input"):
-                    candidates[remote_id] = self._observation(row, sandbox=sandbox)
+                    candidates[remote_id] = self._observation(row, None, sandbox=sandbox)
         if len(candidates) != 1:
             return None
         ((remote_id, seen),) = candidates.items()
@@ -255,8 +255,8 @@ class Replicate(Gateway):
         seconds = self.client.retry.poll_timeout
         return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
 
-    def _observation(self, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
-        state = self.state(_STATES, body.get("status"))
+    def _observation(self, body: Mapping[str, Any], response: Response | None, *, sandbox: bool) -> Observation:
+        state = self.state(_STATES, body.get("status"), response)
         began, ended = moment(body.get("created_at")), moment(body.get("completed_at"))
         took = (ended - began).total_seconds() if began and ended and ended > began else None
         return Observation(

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.settings import BY_OAUTH, Settings
+from hailuo_mcp.core.unpacking import IDENTITY, unpacked
 from hailuo_mcp.gateways.base import sequence
 
 log = logging.getLogger(__name__)
@@ -151,16 +152,16 @@ class _Keys:
             log.warning("the signing keys could not be fetched from %s: %s", self._url, type(error).__name__)
 
     async def _fetched(self) -> str:
-        """The key set that the issuer publishes. Raises ValueError, httpx.HTTPError."""
+        """The key set that the issuer publishes. Raises ValueError, UnknownEncoding, httpx.HTTPError."""
         import httpx  # start-up time: stdio needs none of this
 
         raw = bytearray()
         async with (
             httpx.AsyncClient(timeout=self._policy.fetch_seconds, follow_redirects=False) as client,
-            client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer,
+            client.stream("GET", self._url, headers={"Accept": "application/json", **IDENTITY}) as answer,
         ):
             answer.raise_for_status()
-            async for chunk in answer.aiter_bytes():
+            async for chunk in unpacked(answer):
                 raw += chunk
                 if len(raw) > KEYS_BYTES_MAX:
                     raise ValueError("too large")

@@ -101,7 +101,7 @@ class CallersPatience:
     def of(self, ctx: ServerRequestContext[Any, Any], caller: Caller) -> Patience:
         client = ctx.session.client_params
         name = client.client_info.name if client else ""
-        if is_patient(name) or (ctx.meta or {}).get("progress_token") is not None:
+        if is_patient(name) or wants_progress(ctx):
             return Patience(WAIT_SECONDS_MAX, fixed=True)
         if ctx.request is not None and caller.local:
             return Patience()
@@ -116,3 +116,8 @@ class CallersPatience:
 def is_patient(client_name: str) -> bool:
     """Whether a client of this name is known to bear the longest wait."""
     return client_name.lower().replace("visual-studio-code", "visual studio code").startswith(tuple(PATIENT))
+
+
+def wants_progress(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether the client is to hear of this call's progress."""
+    return (ctx.meta or {}).get("progress_token") is not None

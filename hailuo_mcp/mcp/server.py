@@ -36,7 +36,7 @@ from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
-from hailuo_mcp.mcp.patience import CallersPatience
+from hailuo_mcp.mcp.patience import CallersPatience, wants_progress
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
@@ -211,7 +211,8 @@ class Handlers:
         session = self._session_for(ctx)
         patience = self._patience.of(ctx, session.caller)
         confirm = confirm_for(ctx, params, answer_seconds=self._answer_seconds)
-        call = tools.Call(session, params.arguments or {}, ctx.session.report_progress, patience, confirm)
+        progress = ctx.session.report_progress if wants_progress(ctx) else None
+        call = tools.Call(session, params.arguments or {}, progress, patience, confirm)
         try:
             return await tools.call(params.name, call)
         except Question as question:

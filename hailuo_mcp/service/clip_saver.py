@@ -108,7 +108,7 @@ class ClipSaver:
             trouble = error
         if gateway.keeps_history(job.model) and (seen is None or seen.video_url in (None, job.video_url)):
             with gateway_span(gateway.name, "history", job.model):
-                seen = await gateway.look_up_expired(job) or seen
+                seen = await gateway.recall(job) or seen
         if trouble and not (seen and seen.video_url):
             raise trouble
         return seen

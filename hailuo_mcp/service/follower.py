@@ -17,6 +17,8 @@ from hailuo_mcp.service.services import Services
 
 PACE_GRACE_SECONDS = 2.0
 """How long a caller who does not wait is held by our own pace before the answer is what was known last."""
+LOOK_EVERY_SECONDS = 15.0
+"""How often a call that waits beside another looks whether waiting is still of use."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,12 @@ class Follower:
         """
         if seconds <= 0:
             return await self.asked(job)
+        if job.is_final:
+            job, _ = await self._ask(job, seconds)  # one that has expired may have come back
+            if job.is_final:
+                return job
         wait = Wait(job)
-        if report is None or job.is_final:
+        if report is None:
             await self._until_end(wait, seconds, outage_seconds)
         else:
             async with background_tasks() as beside:
@@ -72,25 +78,47 @@ class Follower:
         Raises:
             HailuoError: the gateway could not be asked at the end; passing trouble before that is tolerated.
         """
-        began = answered = anyio.current_time()
-        with self.services.long_polls.joined(wait):
+        began = anyio.current_time()
+        long_polls = self.services.long_polls
+        with long_polls.joined(wait):
+            if not wait.leads and self._may_poll(wait.job):
+                long_polls.on_change(wait.job.id)
             while True:
                 wait.changed = anyio.Event()
-                job, trouble = await self._ask(wait.job, began + seconds - anyio.current_time())
-                wait.update(job)
+                if wait.leads and not wait.job.is_final:
+                    await self._ask_for_all(wait, began + seconds - anyio.current_time())
                 now = anyio.current_time()
-                answered = answered if trouble else now
                 left = began + seconds - now
-                if left <= 0 or now - answered >= outage_seconds or not self.may_move(job):
+                if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_move(wait.job):
                     break
                 # A history was asked several times by then; waiting longer promises nothing.
-                if job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
+                if wait.job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
                     break
-                if await self.services.long_polls.pause(wait, min(left, self._interval(job))):
+                pause = self._interval(wait.job) if wait.leads else LOOK_EVERY_SECONDS
+                if await long_polls.pause(wait, min(left, pause)):
                     break
-                wait.update(await self.services.ledger.get(job.id) or job)  # another call may have asked meanwhile
-        if trouble:
-            raise trouble
+                if wait.failure:
+                    raise wait.failure
+                if wait.leads and not wait.job.is_final:  # another server, or the worker, may have asked meanwhile
+                    known = await self.services.ledger.get(wait.job.id)
+                    if known and known != wait.job:
+                        long_polls.share(known, None)
+        if wait.trouble:
+            raise wait.trouble
+
+    async def _ask_for_all(self, wait: Wait, seconds: float) -> None:
+        """Ask, and share the answer with all calls that wait for this job.
+
+        Raises:
+            HailuoError: trouble that does not pass by itself.
+        """
+        try:
+            job, trouble = await self._ask(wait.job, seconds)
+        except HailuoError as error:
+            self.services.long_polls.fail(wait.job, error)
+            raise
+        if job is not wait.job or trouble is not wait.trouble:
+            self.services.long_polls.share(job, trouble)
 
     async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
         """The job as its gateway sees it now, if it is time to ask. Passing trouble is returned, since a wait tolerates

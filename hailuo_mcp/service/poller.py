@@ -74,7 +74,7 @@ class Poller:
         if job.state is State.QUEUED and job.remote_id and gateway and gateway.cancels(job.model):
             with log_context(request_id=job.request_id, tenant=job.tenant):
                 with gateway_span(gateway.name, "cancel", job.model):
-                    seen = await gateway.cancel(job)
+                    seen = await gateway.stop(job)
                 if seen is not None:
                     job = await self._write(job, seen)
         if job.state is State.CANCELLED:
@@ -214,7 +214,7 @@ class Poller:
         if not gateway.keeps_history(job.model):
             return None
         with gateway_span(gateway.name, "history", job.model):
-            return await gateway.look_up_expired(job)
+            return await gateway.recall(job)
 
     async def _look_for(self, gateway: Gateway, job: Job) -> Job:
         """A submission whose answer was lost, in the gateway's history. Absence proves nothing."""
@@ -226,7 +226,7 @@ class Poller:
             if not await self._twin_on_its_way(job):
                 taken = await self._ledger.remote_ids(job.model, job.origin)
                 with gateway_span(gateway.name, "history", job.model):
-                    found = await gateway.find_lost_submission(job, taken)
+                    found = await gateway.recover(job, taken)
             if found and await self._is_anothers(found[0], job):
                 found = None
         except HailuoError as error:

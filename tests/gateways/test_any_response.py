@@ -148,10 +148,15 @@ async def test_any_response_to_a_poll_is_a_state_or_an_error_and_ends_no_job_wit
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 @ARBITRARY
 @given(status=STATUSES, body=BODIES)
-async def test_any_response_of_a_history_or_an_upload_is_none_or_an_error(name: str, status: int, body: bytes) -> None:
+async def test_any_response_of_a_history_a_cancellation_or_an_upload_is_none_or_an_error(
+    name: str, status: int, body: bytes
+) -> None:
     gateway = gateway_with(name, responds(status, body))
-    await outcome(gateway.look_up_expired(job_of(name)))
-    await outcome(gateway.find_lost_submission(lost_job(spec(A_MODEL_OF[name]), gateway), frozenset()))
+    job = job_of(name)
+    for seen in (await outcome(gateway.recall(job)), await outcome(gateway.stop(job))):
+        if isinstance(seen, Observation):
+            job.apply_observation(seen).model_dump_json()
+    await outcome(gateway.recover(lost_job(spec(A_MODEL_OF[name]), gateway), frozenset()))
     if gateway.image_transfer == "upload" or name == "minimax":
         await outcome(gateway.upload("image/png", bytes(3), 5))
 
@@ -225,11 +230,42 @@ class Mistaken(Segmind):
     async def poll(self, model: object, remote_id: str) -> Observation:
         raise ZeroDivisionError
 
+    async def look_up_expired(self, job: Job) -> Observation | None:
+        raise RecursionError
+
+    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+        raise KeyError("created_at")
+
+    async def cancel(self, job: Job) -> Observation | None:
+        raise TypeError
+
 
 async def test_a_mistake_in_reading_a_response_is_never_an_internal_error() -> None:
     working, _ = connect("segmind", responds(200, b"{}"), retry=ONCE)
     gateway = Mistaken(working.settings, working.client)
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
-    with pytest.raises(GatewayError):
-        await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
+    job = job_of("segmind")
+    for question in (
+        gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1"),
+        gateway.recall(job),
+        gateway.recover(job, frozenset()),
+        gateway.stop(job),
+    ):
+        with pytest.raises(GatewayError, match="cannot be read"):
+            await question
+
+
+async def test_a_history_in_doubt_says_so_and_its_link_is_searched_for_the_key() -> None:
+    row = {"request_id": "r1", "model_status": "Finished", "generation_url": f"{CLIP}?key=x"}
+    gateway = gateway_with("segmind", responds(200, json.dumps({"data": [row]}).encode()))
+    seen = await gateway.recall(job_of("segmind"))
+    assert seen
+    assert seen.state is State.PROCESSING
+    assert 'unknown state "Finished"' in seen.warnings[0]
+    key = gateway.settings.key
+    assert key
+    row |= {"model_status": "COMPLETED", "generation_url": f"{CLIP}?key={key.get_secret_value()}"}
+    seen = await gateway_with("segmind", responds(200, json.dumps({"data": [row]}).encode())).recall(job_of("segmind"))
+    assert seen
+    assert seen.has_secret_link

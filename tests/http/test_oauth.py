@@ -2,6 +2,7 @@
 metadata by which a client finds the issuer."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -16,10 +17,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from tests.fault_injection.faults import bomb
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import as_one, submitted
 from tests.http.test_who_may_come import ACCEPT, INITIALIZE
-from tests.support import facts_of, text_of
+from tests.support import facts_of, log_of, peak_mb, text_of
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +35,7 @@ class Issuer:
 
     url: str = ""
     asked: int = 0
+    bomb: bool = False
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
 
     def token(self, *, kid: str = KEY_ID, key: object = None, algorithm: str = "RS256", **claims: Any) -> str:
@@ -69,8 +72,10 @@ def issuer() -> Generator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked += 1
-            body = issuer.jwks.encode()
+            body = bomb() if issuer.bomb else issuer.jwks.encode()
             self.send_response(200)
+            if issuer.bomb:
+                self.send_header("Content-Encoding", "gzip, gzip")
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(body)
@@ -112,6 +117,19 @@ async def test_a_token_that_is_forged_or_for_somebody_else_is_refused(issuer: Is
         assert {name: await status(forge(issuer)) for name, forge in FORGED.items()} == dict.fromkeys(FORGED, 401)
         assert await status(issuer.token(scope="email")) == 403
         assert issuer.asked <= 2, "an unknown key makes the issuer be asked once in a while, not each time"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the highest memory use from /proc")
+async def test_keys_that_unpack_to_much_more_than_they_may_are_not_unpacked(issuer: Issuer, tmp_path: Path) -> None:
+    issuer.bomb = True
+    async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient(timeout=60) as web:
+        assert (await web.post(running.url, json=INITIALIZE, headers=ACCEPT)).status_code == 401
+        before = peak_mb(running.process.pid)
+        headers = {**ACCEPT, "Authorization": f"Bearer {issuer.token()}"}
+        assert (await web.post(running.url, json=INITIALIZE, headers=headers)).status_code == 401
+        assert issuer.asked == 1
+        assert peak_mb(running.process.pid) - before < 50
+    assert "could not be fetched" in log_of(tmp_path).read_text()
 
 
 async def test_a_client_finds_the_issuer_by_the_metadata(issuer: Issuer, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ class Call:
 
     session: Session
     arguments: Mapping[str, Any]
-    progress: Progress
+    progress: Progress | None
+    """None where the caller wants no progress."""
     patience: Patience = field(default_factory=Patience)
     """How long this caller can be kept waiting."""
     confirm: Confirm = cannot_ask

@@ -1,6 +1,7 @@
 """download_video: save a completed job's clip."""
 
 from base64 import b64encode
+from functools import partial
 from typing import Annotated
 
 from mcp_types import CallToolResult, ImageContent
@@ -9,7 +10,7 @@ from pydantic import Field
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.parameters import Flag
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, RequestIdText, Tool, answer
+from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Progress, RequestIdText, Tool, answer
 from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet
 
 ANSWER_SECONDS = 25.0
@@ -26,9 +27,7 @@ class DownloadVideo(Arguments):
 
 
 async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult:
-    async def report(received: int, total: int | None) -> None:
-        await call.progress(received, total, views.megabytes(received, total))
-
+    report = partial(_report, call.progress) if call.progress else None
     download = await call.session.download_within(arguments.request_id, ANSWER_SECONDS, report)
     job, path = download.job, download.path
     if path is None:
@@ -46,6 +45,10 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
             raise
         result.content.append(ImageContent(type="image", data=b64encode(sheet).decode(), mime_type=MEDIA_TYPE))
     return result
+
+
+async def _report(progress: Progress, received: int, total: int | None) -> None:
+    await progress(received, total, views.megabytes(received, total))
 
 
 TOOL = Tool(

@@ -58,7 +58,7 @@ class ThrottledProgress:
 
 async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
     wait_seconds = call.patience.bearable(arguments.wait_seconds)
-    report = ThrottledProgress(call.progress) if wait_seconds else None
+    report = ThrottledProgress(call.progress) if wait_seconds and call.progress else None
     with call.patience.held(str(arguments.request_id), wait_seconds):
         job = await call.session.status(
             arguments.request_id, wait_seconds, report, hold_seconds=call.patience.hold(wait_seconds)

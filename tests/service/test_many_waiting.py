@@ -1,0 +1,156 @@
+"""Several calls that wait for one job: the one that has waited longest asks, and what it learns is shared."""
+
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from hailuo_mcp.core.errors import HailuoError, Unauthorized
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.service.poll_policy import PollPolicy
+from hailuo_mcp.service.session import Session
+from tests.support import KEYS, Answerer, Opened, Wire, arguments_for, says, segmind, settings_for, wired
+
+CALLERS = 5
+QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0", "HAILUO_MCP_MIN_POLL_SECONDS": "0.3"}
+UNHURRIED = PollPolicy(early=(), every=0.3)
+PROCESSING = says(200, {"status": "PROCESSING"})
+DOWN = says(503, {"error": "down"})
+COMPLETED = says(200, {"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
+
+
+def followed(directory: Path, status: Answerer, **options: Any) -> tuple[Opened, Wire]:
+    return wired(settings_for(directory, **QUIET), segmind(status=status), poll_policy=UNHURRIED, **options)
+
+
+async def submitted(session: Session) -> Job:
+    return (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
+
+
+async def test_all_are_told_the_end_from_one_question(tmp_path: Path) -> None:
+    arrived, go_on = anyio.Event(), anyio.Event()
+    answers: list[Job] = []
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await go_on.wait()
+        return httpx.Response(200, json={"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
+
+    opened, wire = followed(tmp_path, slowly)
+    async with opened as session:
+        job = await submitted(session)
+
+        async def wait() -> None:
+            answers.append(await session.status(job.request_id, 45))
+
+        async with anyio.create_task_group() as callers:
+            for _ in range(CALLERS):
+                callers.start_soon(wait)
+            await arrived.wait()
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+    assert [answer.state for answer in answers] == [State.COMPLETED] * CALLERS
+    assert len({id(answer) for answer in answers}) == 1  # one answer for all, not one read from the ledger for each
+    assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+
+
+async def test_when_the_call_that_asks_for_all_is_cancelled_the_next_one_asks(tmp_path: Path) -> None:
+    ended, first_asked = False, anyio.Event()
+    states: list[State] = []
+
+    def status(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        first_asked.set()
+        return (COMPLETED if ended else PROCESSING)(request)
+
+    opened, _ = followed(tmp_path, status)
+    async with opened as session:
+        job = await submitted(session)
+
+        async def wait() -> None:
+            states.append((await session.status(job.request_id, 45)).state)
+
+        async with anyio.create_task_group() as callers, anyio.create_task_group() as first:
+            first.start_soon(session.status, job.request_id, 45)
+            await first_asked.wait()
+            for _ in range(CALLERS):
+                callers.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            first.cancel_scope.cancel()
+            ended = True
+    assert states == [State.COMPLETED] * CALLERS
+
+
+async def test_each_is_answered_at_the_end_of_its_own_wait_with_what_all_know(tmp_path: Path) -> None:
+    answers: dict[float, Job] = {}
+    opened, _ = followed(tmp_path, PROCESSING)
+    async with opened as session:
+        job = await submitted(session)
+
+        async def wait(seconds: float) -> None:
+            answers[seconds] = await session.status(job.request_id, seconds)
+
+        began = anyio.current_time()
+        async with anyio.create_task_group() as callers:
+            for seconds in (2.0, 0.5, 1.0):
+                callers.start_soon(wait, seconds)
+        assert 1.9 < anyio.current_time() - began < 10
+    assert list(answers) == [0.5, 1.0, 2.0]
+    assert {answer.state for answer in answers.values()} == {State.PROCESSING}
+
+
+async def test_a_refused_key_ends_all_waits_after_one_question(tmp_path: Path) -> None:
+    errors: list[HailuoError] = []
+    arrived, go_on = anyio.Event(), anyio.Event()
+
+    async def refused(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await go_on.wait()
+        return httpx.Response(401, json={"error": "invalid key"})
+
+    opened, wire = followed(tmp_path, refused)
+    async with opened as session:
+        job = await submitted(session)
+
+        async def wait() -> None:
+            with pytest.raises(Unauthorized) as caught:
+                await session.status(job.request_id, 45)
+            errors.append(caught.value)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as callers:
+                for _ in range(CALLERS):
+                    callers.start_soon(wait)
+                await arrived.wait()
+                await anyio.wait_all_tasks_blocked()
+                go_on.set()
+    assert len(errors) == CALLERS
+    assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+
+
+async def test_trouble_that_passes_is_told_to_those_whose_wait_is_over_and_to_nobody_else(tmp_path: Path) -> None:
+    down = True
+    outcomes: dict[float, str] = {}
+
+    def status(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
+        return (DOWN if down else COMPLETED)(request)
+
+    opened, _ = followed(tmp_path, status)
+    async with opened as session:
+        job = await submitted(session)
+
+        async def wait(seconds: float) -> None:
+            nonlocal down
+            try:
+                outcomes[seconds] = (await session.status(job.request_id, seconds)).state.value
+            except HailuoError as error:
+                outcomes[seconds] = error.problem.code
+                down = False
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as callers:
+                for seconds in (45.0, 1.0):
+                    callers.start_soon(wait, seconds)
+    assert outcomes == {1.0: "gateway_error", 45.0: "completed"}

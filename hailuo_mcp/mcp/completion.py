@@ -16,7 +16,7 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.mcp import prompts
 from hailuo_mcp.mcp.errors import error_boundary
-from hailuo_mcp.mcp.resources import JOB_TEMPLATE, MODEL_TEMPLATE, VIDEO_TEMPLATE
+from hailuo_mcp.mcp.resources import JOB_TEMPLATE, MODEL_TEMPLATE, POSTER_TEMPLATE, VIDEO_TEMPLATE
 from hailuo_mcp.service.session import Session
 
 COMPLETIONS_MAX = 100
@@ -70,4 +70,5 @@ _VARIABLES: Mapping[tuple[str, str], Callable[[Session], Awaitable[Sequence[str]
     (MODEL_TEMPLATE, "model"): _model_ids,
     (JOB_TEMPLATE, "request_id"): _request_ids,
     (VIDEO_TEMPLATE, "request_id"): _saved_request_ids,
+    (POSTER_TEMPLATE, "request_id"): _request_ids,
 }

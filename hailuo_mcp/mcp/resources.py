@@ -28,16 +28,18 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import repr_short
 from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
+from hailuo_mcp.media import posters
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
 SCHEME = "hailuo://"
-MODELS, JOBS, VIDEOS = f"{SCHEME}models", f"{SCHEME}jobs", f"{SCHEME}videos"
-MODEL_TEMPLATE, JOB_TEMPLATE, VIDEO_TEMPLATE = (
+MODELS, JOBS, VIDEOS, POSTERS = f"{SCHEME}models", f"{SCHEME}jobs", f"{SCHEME}videos", f"{SCHEME}posters"
+MODEL_TEMPLATE, JOB_TEMPLATE, VIDEO_TEMPLATE, POSTER_TEMPLATE = (
     f"{MODELS}/{{model}}",
     f"{JOBS}/{{request_id}}",
     f"{VIDEOS}/{{request_id}}",
+    f"{POSTERS}/{{request_id}}",
 )
 JSON = "application/json"
 VIDEO_MB_MAX = 25
@@ -91,6 +93,13 @@ def templates() -> list[ResourceTemplate]:
             description=f"The MP4 of a job whose clip is saved, up to {VIDEO_MB_MAX} MB; download_video saves it.",
             mime_type=MEDIA_TYPE,
         ),
+        ResourceTemplate(
+            uri_template=POSTER_TEMPLATE,
+            name="poster",
+            title="A job's first frame",
+            description="A small JPEG of what a job's clip begins with, for views.",
+            mime_type=posters.MEDIA_TYPE,
+        ),
     ]
 
 
@@ -129,6 +138,8 @@ async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX)
             case "videos", "/":
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))
+            case "posters", "/":
+                return _poster(uri, await session.poster(_decoded(encoded)))
             case _:
                 raise MCPError(INVALID_PARAMS, f"Resource not found: {repr_short(uri)}", {"uri": uri})
 
@@ -177,6 +188,11 @@ async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
             {"uri": uri, "video_path": public.video_path, "bytes": size},
         )
     contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
+    return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_TTL_MS, cache_scope="private")
+
+
+def _poster(uri: str, content: bytes) -> ReadResourceResult:
+    contents = BlobResourceContents(uri=uri, mime_type=posters.MEDIA_TYPE, blob=base64.b64encode(content).decode())
     return ReadResourceResult(contents=[contents], ttl_ms=VIDEO_TTL_MS, cache_scope="private")
 
 

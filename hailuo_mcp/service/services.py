@@ -15,6 +15,7 @@ from hailuo_mcp.service.long_poll import LongPolls
 from hailuo_mcp.service.model_choice import ChoiceNotes
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.poller import Poller
+from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.signed_urls import SignedUrls
 from hailuo_mcp.service.single_flight import SingleFlight
 
@@ -40,3 +41,4 @@ class Services:
     uploads: ImageUploads | None = None
     """Where callers come over HTTP: the images that they upload."""
     choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)
+    posters: Posters = field(default_factory=Posters)

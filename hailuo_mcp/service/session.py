@@ -13,7 +13,7 @@ import anyio
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
-from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, Unauthorized, UnknownRequest
+from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, NotReady, Unauthorized, UnknownRequest
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX, RequestId
@@ -27,6 +27,7 @@ from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.downloads import DownloadProgress, DownloadReport, Downloads
 from hailuo_mcp.service.follower import Follower
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report
+from hailuo_mcp.service.posters import can_read_clips
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.submission import Submitter
 
@@ -260,6 +261,29 @@ class Session:
         """Whether cancelling the job may work, as far as is known."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         return bool(gateway and gateway.cancels(job.model) and job.state is State.QUEUED and self.caller.may_generate)
+
+    async def poster(self, request_id: object) -> bytes:
+        """A small JPEG of what the clip begins with; no gateway is asked.
+
+        Raises:
+            InvalidInput, UnknownRequest: there is no such job.
+            NotReady: there is no image of it here.
+        """
+        job = await self.known(request_id)
+        if job is None:
+            raise UnknownRequest(f"There is no job {RequestId.parse(request_id)}.")
+        content = await self.services.posters.get(job)
+        if content is None:
+            raise NotReady(f"There is no image of {job.request_id} here.", request_id=job.request_id)
+        return content
+
+    def has_poster(self, job: Job) -> bool:
+        """Whether `poster` may find one."""
+        return self.services.posters.may_have(job)
+
+    def may_continue(self, job: Job) -> bool:
+        """Whether a next shot can begin with the last frame of this job's clip."""
+        return job.state is State.COMPLETED and job.has_clip and can_read_clips() and self.caller.may_generate
 
     def may_move(self, job: Job) -> bool:
         """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a

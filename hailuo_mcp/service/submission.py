@@ -117,6 +117,7 @@ class Submitter:
             job = job.model_copy(update={"id": job_id}) if job_id else job
             entered = await self._enter_and_send(prepared, job, policy)
             if entered.created:
+                await self._services.posters.keep(entered.job, prepared.images.get("first_frame_image"))
                 return entered.job, False
             outcome = await outcome_of(self._services.ledger, entered.job, waiting_ends)
             if not outcome.not_charged or outcome.id == job_id:

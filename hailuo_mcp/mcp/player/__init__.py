@@ -5,11 +5,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from hailuo_mcp.core.job import Job, utc_now
+from hailuo_mcp.service.session import Session
+
 PLAYER_URI = "ui://hailuo/player.html"
 ICON_TYPE = "image/svg+xml"
 EXTENSION = "io.modelcontextprotocol/ui"
-CAN_CANCEL = "hailuo-mcp/can_cancel"
-"""Key in the `_meta` of a result whose job can still be cancelled."""
+CAN_CANCEL, CAN_CONTINUE, HAS_POSTER = "hailuo-mcp/can_cancel", "hailuo-mcp/can_continue", "hailuo-mcp/has_poster"
+"""Keys in the `_meta` of a result with a job: it can still be cancelled; a next shot can begin with its last frame; the
+resource `hailuo://posters/{request_id}` may show how it begins."""
+ROWS = "hailuo-mcp/rows"
+"""Key in the `_meta` of a list of jobs: for each, in the same order, its price and times and the keys above."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 _PART = re.compile(r"^/\*= (?P<name>[a-z]+\.(?:css|js)) \*/$", re.MULTILINE)
 """A line of the document in whose place a file beside it is put. All scripts share one scope."""
@@ -45,9 +51,38 @@ def tool_meta() -> dict[str, Any]:
     return {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
 
 
-def job_meta(*, can_cancel: bool) -> dict[str, Any] | None:
+def gallery_meta() -> dict[str, Any]:
+    """The same for a list of jobs, in the new form alone: every key is paid for in each list of the tools."""
+    return {"ui": {"resourceUri": PLAYER_URI}}
+
+
+def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
     """The `_meta` of a result with a job: what the player may offer beyond what the job itself says."""
-    return {CAN_CANCEL: True} if can_cancel else None
+    offers = {
+        CAN_CANCEL: session.may_cancel(job),
+        CAN_CONTINUE: session.may_continue(job),
+        HAS_POSTER: session.has_poster(job),
+    }
+    return {key: True for key, offered in offers.items() if offered} or None
+
+
+def list_meta(session: Session, jobs: Iterable[Job]) -> dict[str, Any]:
+    """The `_meta` of a list of jobs: what the gallery shows of each, and the assistant has no use for."""
+    now = utc_now()
+    return {
+        ROWS: [
+            {
+                "cost_usd": job.cost_usd,
+                "estimated_cost_usd": job.estimated_cost_usd,
+                "elapsed_seconds": round(job.elapsed_seconds(now), 1),
+                "estimated_seconds": job.estimated_seconds,
+                "not_charged": job.not_charged,
+                "sandbox": job.sandbox,
+                **(job_meta(session, job) or {}),
+            }
+            for job in jobs
+        ]
+    }
 
 
 def origins(links: Iterable[str]) -> set[str]:

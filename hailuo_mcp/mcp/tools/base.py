@@ -16,7 +16,6 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.core.text import describe, repr_short
 from hailuo_mcp.mcp.patience import Patience
-from hailuo_mcp.mcp.player import tool_meta
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
 from hailuo_mcp.service.confirmation import Confirm, cannot_ask
 from hailuo_mcp.service.session import Session
@@ -165,8 +164,8 @@ class Tool(Generic[A]):
     idempotent: bool = True
     open_world: bool = True
     """Whether it may ask a gateway."""
-    has_player: bool = False
-    """Whether hosts with MCP Apps show its result in the player."""
+    meta: dict[str, Any] | None = None
+    """Names the view in which hosts with MCP Apps show its result."""
 
     def definition(self, catalog: Catalog) -> mcp_types.Tool:
         return mcp_types.Tool(
@@ -181,7 +180,7 @@ class Tool(Generic[A]):
                 idempotent_hint=self.idempotent,
                 open_world_hint=self.open_world,
             ),
-            _meta=tool_meta() if self.has_player else None,
+            _meta=self.meta,
         )
 
     async def call(self, call: Call) -> CallToolResult:

@@ -9,7 +9,7 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
 from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties, models_sentence
-from hailuo_mcp.mcp.player import job_meta
+from hailuo_mcp.mcp.player import job_meta, tool_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
 from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer, number
 
@@ -80,7 +80,7 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
         view = views.job_view(
             session.public_view(submitted.job), duplicate=submitted.duplicate, wait_seconds=call.patience.seconds
         )
-    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=session.may_cancel(submitted.job)))
+    return answer(view, texts.job_text(view), meta=job_meta(session, submitted.job))
 
 
 TOOL = Tool(
@@ -96,5 +96,5 @@ TOOL = Tool(
     read_only=False,
     destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
-    has_player=True,
+    meta=tool_meta(),
 )

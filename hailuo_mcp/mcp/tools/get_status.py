@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp import texts, views
-from hailuo_mcp.mcp.player import job_meta
+from hailuo_mcp.mcp.player import job_meta, tool_meta
 from hailuo_mcp.mcp.tools.base import (
     ACCEPT_STRINGS,
     Arguments,
@@ -64,7 +64,7 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
             arguments.request_id, wait_seconds, report, hold_seconds=call.patience.hold(wait_seconds)
         )
     view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
-    return answer(view, texts.job_text(view), meta=job_meta(can_cancel=call.session.may_cancel(job)))
+    return answer(view, texts.job_text(view), meta=job_meta(call.session, job))
 
 
 TOOL = Tool(
@@ -75,5 +75,5 @@ TOOL = Tool(
     result=views.JobView,
     run=get_status,
     read_only=True,
-    has_player=True,
+    meta=tool_meta(),
 )

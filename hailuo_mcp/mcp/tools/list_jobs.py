@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import texts, views
+from hailuo_mcp.mcp.player import gallery_meta, list_meta
 from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Tool, answer
 
 LIMIT, LIMIT_MAX = 10, 50
@@ -35,7 +36,8 @@ async def list_jobs(arguments: ListJobs, call: Call) -> CallToolResult:
     session = call.session
     page = await session.jobs(arguments.state, arguments.limit)
     view = views.job_list(session.public_page(page))
-    return answer(view, texts.job_list_text(view, page, sandbox=session.settings.in_sandbox))
+    text = texts.job_list_text(view, page, sandbox=session.settings.in_sandbox)
+    return answer(view, text, meta=list_meta(session, page.jobs))
 
 
 TOOL = Tool(
@@ -47,4 +49,5 @@ TOOL = Tool(
     run=list_jobs,
     read_only=True,
     open_world=False,
+    meta=gallery_meta(),
 )

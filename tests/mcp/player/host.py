@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.mcp.player import PLAYER_URI, player_html, resource_meta
-from tests.mcp.player.jobs import CLIP, Result, clip
+from tests.mcp.player.jobs import CLIP, Result, clip, poster
 
 if TYPE_CHECKING:
     from playwright.async_api import Frame, Page
@@ -50,14 +50,20 @@ class Server(Protocol):
 
 
 class Scripted:
-    """A server that says what the test wants: the answers of get_status in turn, the last one again and again."""
+    """A server that says what the test wants: answers of get_status and list_jobs in turn, the last again and again."""
 
     def __init__(
-        self, *statuses: Result, saved: Result | None = None, cancelled: Result | None = None, readable: bool = True
+        self,
+        *statuses: Result,
+        saved: Result | None = None,
+        cancelled: Result | None = None,
+        lists: Iterable[Result] = (),
+        readable: bool = True,
     ) -> None:
         self._statuses = list(statuses)
         self._saved = saved
         self._cancelled = cancelled
+        self._lists = list(lists)
         self._readable = readable
         self.calls: list[tuple[str, Result]] = []
         self.reads: list[str] = []
@@ -71,6 +77,8 @@ class Scripted:
             return self._saved
         if name == "cancel_job" and self._cancelled:
             return self._cancelled
+        if name == "list_jobs" and self._lists:
+            return self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
         if name != "get_status" or not self._statuses:
             raise Refused(-32602, f"Unknown tool: {name}")
         return self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
@@ -79,7 +87,7 @@ class Scripted:
         self.reads.append(uri)
         if not self._readable:
             raise Refused(-32002, "Resource not found")
-        return clip(uri)
+        return poster(uri) if uri.startswith("hailuo://posters/") else clip(uri)
 
 
 class Real:

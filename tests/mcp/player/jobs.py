@@ -1,13 +1,16 @@
 """Answers of the tools as the view gets them, made from the server's own shapes."""
 
 import base64
+import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 import hailuo_mcp.sandbox
 from hailuo_mcp.core.job import utc_now
-from hailuo_mcp.mcp.views import JobView, timestamp
+from hailuo_mcp.mcp.views import JobList, JobView, timestamp
 
 Result = dict[str, Any]
 REQUEST_ID = "segmind/hailuo-02-fast/4f0c:9a/7d21"
@@ -61,6 +64,11 @@ def job(state: str, **changes: Any) -> Result:
 def cancellable(state: str = "queued") -> Result:
     """A job in this state at a gateway that can cancel queued ones."""
     return {**job(state), "_meta": {"hailuo-mcp/can_cancel": True}}
+
+
+def offering(answer: Result, *offers: str) -> Result:
+    """The answer, with what the server says may be done with the job, such as `can_continue`."""
+    return {**answer, "_meta": {f"hailuo-mcp/{offer}": True for offer in offers}}
 
 
 def completed(video_url: str | None, **changes: Any) -> Result:
@@ -118,6 +126,47 @@ def dry_run() -> Result:
         "body": {"prompt": "A paper lantern", "duration": 6, "resolution": "768P"},
     }
     return job("dry_run", request_id=None, elapsed_seconds=0.0, request=request)
+
+
+def row(state: str, prompt: str = PROMPT, *offers: str, **changes: Any) -> tuple[Result, Result]:
+    """A job in a list, and what the list's `_meta` says of it; `changes` belong to either."""
+    more: Result = {
+        "cost_usd": None,
+        "estimated_cost_usd": 0.15,
+        "elapsed_seconds": 38.0,
+        "estimated_seconds": 95.0,
+        "not_charged": state == "cancelled",
+        "sandbox": False,
+    }
+    facts: Result = {
+        "request_id": f"segmind/hailuo-02-fast/{state}-1",
+        "model": "segmind/hailuo-02-fast",
+        "state": state,
+        "created_at": timestamp(utc_now() - timedelta(minutes=3, seconds=20)),
+        "prompt": prompt[:80],
+        "video_url": None,
+        "video_path": None,
+        "expires_at": None,
+    }
+    own = {name: value for name, value in changes.items() if name in facts}
+    more |= {name: value for name, value in changes.items() if name in more}
+    return {**facts, **own}, {**more, **{f"hailuo-mcp/{offer}": True for offer in offers}}
+
+
+def listing(*rows: tuple[Result, Result], spent_usd: float = 0.45) -> Result:
+    """What list_jobs answers."""
+    listed = JobList.model_validate(
+        {"jobs": [facts for facts, _ in rows], "total": len(rows), "spent_usd": spent_usd}
+    ).model_dump(mode="json")
+    return {**result(listed), "_meta": {"hailuo-mcp/rows": [more for _, more in rows]}}
+
+
+def poster(uri: str) -> Result:
+    """What reading a poster answers."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (320, 180), "teal").save(buffer, "JPEG")
+    blob = base64.b64encode(buffer.getvalue()).decode()
+    return {"contents": [{"uri": uri, "mimeType": "image/jpeg", "blob": blob}]}
 
 
 def clip(uri: str, path: Path = CLIP) -> Result:

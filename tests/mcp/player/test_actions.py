@@ -29,6 +29,34 @@ async def test_save_saves_the_clip_and_shows_its_place(open_view: OpenView, webs
     assert await view.buttons() == ["Open link", "Make another"]
 
 
+async def test_continue_asks_for_the_next_shot_from_the_last_frame_and_shows_it(
+    open_view: OpenView, website: Website
+) -> None:
+    clips = website.origin("clips")
+    answer = jobs.offering(jobs.completed(f"{clips}/clip.mp4", video_path=PATH), "can_continue")
+    view = await open_view(answer, Scripted(), origins=(clips,))
+    await view.is_playing()
+    assert await view.buttons() == ["Continue from here", "Open link", "Make another"]
+    await view.press("Continue from here")
+    await view.shows("Asked in the chat.")
+    (message,) = view.params_of("ui/message")
+    assert f'first_frame_image "last-frame:{jobs.REQUEST_ID}"' in message["content"][0]["text"]
+    await view.until("(({ ended, paused }) => ended || paused)(document.querySelector('video'))")
+    await view.until("(({ currentTime, duration }) => duration - currentTime < 0.05)(document.querySelector('video'))")
+
+
+async def test_continue_saves_the_clip_first_since_its_last_frame_is_taken_from_the_file(
+    open_view: OpenView, website: Website
+) -> None:
+    clips, server = website.origin("clips"), Scripted(saved=SAVED)
+    answer = jobs.offering(jobs.completed(f"{clips}/clip.mp4"), "can_continue")
+    view = await open_view(answer, server, origins=(clips,))
+    await view.is_playing()
+    await view.press("Continue from here")
+    await view.shows("Asked in the chat.", PATH)
+    assert server.calls == [("download_video", {"request_id": jobs.REQUEST_ID})]
+
+
 async def test_cancel_is_offered_while_it_can_work_and_cancels(open_view: OpenView) -> None:
     server = Scripted(cancelled=jobs.result({"state": "cancelled", "cancelled": True, "warnings": []}))
     view = await open_view(jobs.cancellable(), server)
@@ -167,7 +195,7 @@ async def test_everything_can_be_reached_and_pressed_by_keyboard(open_view: Open
         if name not in reached:
             reached.append(name)
             ring = await view.frame.evaluate(
-                "(() => { const e = document.activeElement, s = getComputedStyle(e.closest('#stage') ?? e);"
+                "(() => { const e = document.activeElement, s = getComputedStyle(e.closest('#frame') ?? e);"
                 " return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2 })()"
             )
             assert ring, f"{name} does not show that it has the focus"

@@ -4,13 +4,14 @@ import re
 
 from mcp.server.apps import APP_MIME_TYPE, ResourceCsp
 
-from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, player_html, resource_meta, tool_meta
+from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, gallery_meta, player_html, resource_meta, tool_meta
 
-SIZE_MAX = 40_000
+SIZE_MAX = 60_000
 
 
 def test_tools_name_the_view_in_the_old_form_and_the_new() -> None:
     assert tool_meta() == {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
+    assert gallery_meta() == {"ui": {"resourceUri": PLAYER_URI}}
     assert PLAYER_URI.startswith("ui://")
     assert MIME_TYPE == APP_MIME_TYPE
 
@@ -28,7 +29,7 @@ def test_the_view_is_one_small_file_that_loads_nothing() -> None:
     html = player_html()
     assert html.startswith("<!doctype html>")
     assert len(html.encode()) < SIZE_MAX
-    assert not re.search(r"""(?:src|href)\s*=\s*["']|url\(|@import|\bfetch\(|XMLHttpRequest|WebSocket""", html)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#)|url\(|@import|\bfetch\(|XMLHttpRequest|WebSocket""", html)
 
 
 def test_the_view_never_turns_text_into_markup() -> None:

@@ -4,20 +4,23 @@ const done = new Set();           // what was asked of the host and must not be 
 let busy = "";
 
 function renderActions() {
-  const offers = [];
+  const choices = [];
   const retry = job.state === "failed" && job.error?.safe_to_retry;
   const clip = job.state === "completed" && hasClip() && job.request_id;
-  if (cancellable && job.state === "queued" && host.serverTools) offers.push(["cancel", "Cancel", cancel]);
-  if (clip && !isSaved() && host.serverTools) offers.push(["save", "Save", save]);
-  if (clip && host.downloadFile && host.serverResources) offers.push(["download", "Download", download]);
-  if (clip && host.openLinks && link() && !(left() <= 0)) offers.push(["open", "Open link", open]);
-  if (!done.has("mute") && (clip || retry || job.state === "expired" || job.state === "cancelled")) offers.push(["again", retry ? "Ask to try again" : "Make another", again]);
-  if (failures >= FAILURES_MAX) offers.push(["check", "Check again", check]);
+  const next = clip && offers["hailuo-mcp/can_continue"] && (isSaved() || host.serverTools) && !done.has("mute");
+  if (offers["hailuo-mcp/can_cancel"] && job.state === "queued" && host.serverTools) choices.push(["cancel", "Cancel", cancel]);
+  if (clip && !isSaved() && host.serverTools) choices.push(["save", "Save", save]);
+  if (next) choices.push(["continue", "Continue from here", proceed]);
+  if (clip && host.downloadFile && host.serverResources) choices.push(["download", "Download", download]);
+  if (clip && host.openLinks && link() && !(left() <= 0)) choices.push(["open", "Open link", open]);
+  if (!done.has("mute") && (clip || retry || job.state === "expired" || job.state === "cancelled")) choices.push(["again", retry ? "Ask to try again" : "Make another", again]);
+  if (failures >= FAILURES_MAX) choices.push(["check", "Check again", check]);
+  const main = ["check", "save", "continue"].find((act) => choices.some(([offered]) => offered === act));
   const box = $("actions"), focused = document.activeElement?.dataset?.act;
-  box.hidden = !offers.length;
-  box.replaceChildren(...offers.map(([act, words, run]) => {
+  box.hidden = !choices.length;
+  box.replaceChildren(...choices.map(([act, words, run]) => {
     const asking = busy === act, over = done.has(act);
-    const button = make("button", asking ? "One moment…" : over ? "Asked in the chat" : words, { type: "button", className: act === "save" || act === "check" ? "main" : "" });
+    const button = make("button", asking ? "One moment…" : over ? "Asked in the chat" : words, { type: "button", className: act === main ? "main" : "" });
     button.dataset.act = act;
     // Not `disabled` while it works: the focus would be lost.
     if (over) button.disabled = true; else if (asking) button.setAttribute("aria-disabled", "true");
@@ -37,22 +40,36 @@ async function perform(act, run) {
   render();
 }
 
-async function save() {
-  const result = await request("tools/call", { name: "download_video", arguments: { request_id: job.request_id } }, 5 * CALL_SECONDS_MAX);
+async function callTool(name, args, failure, seconds) {
+  const result = await request("tools/call", { name, arguments: args }, seconds);
   const facts = result.structuredContent || {};
   if (facts.error) throw new Error(`${facts.error.message} ${facts.error.hint}`);
-  if (facts.total !== undefined && facts.bytes < facts.total) return save();  // a large clip takes several calls
-  if (result.isError || !(facts.video_path || facts.video_url)) throw new Error("The clip could not be saved.");
+  if (result.isError) throw new Error(failure);
+  return { ...facts, _meta: result._meta };
+}
+
+/** Save the clip of a job; a large one takes several calls. */
+async function saveClip(id) {
+  const failure = "The clip could not be saved.";
+  const facts = await callTool("download_video", { request_id: id }, failure, 5 * CALL_SECONDS_MAX);
+  if (facts.total !== undefined && facts.bytes < facts.total) return saveClip(id);
+  if (!(facts.video_path || facts.video_url)) throw new Error(failure);
+  return facts;
+}
+
+async function save() {
+  const about = job.request_id, facts = await saveClip(about);
+  if (job?.request_id !== about) return;
   job = { ...job, video_path: facts.video_path, video_url: facts.video_url || job.video_url };
   say(`Saved (${(facts.bytes / 1e6).toFixed(1)} MB).`);
   if (unplayable) play(true);
 }
 
 async function cancel() {
-  const result = await request("tools/call", { name: "cancel_job", arguments: { request_id: job.request_id } });
-  const facts = result.structuredContent || {};
-  if (facts.error) throw new Error(`${facts.error.message} ${facts.error.hint}`);
-  if (result.isError || !facts.state) throw new Error("The job could not be cancelled.");
+  const about = job.request_id;
+  const facts = await callTool("cancel_job", { request_id: about }, "The job could not be cancelled.");
+  if (!facts.state) throw new Error("The job could not be cancelled.");
+  if (job?.request_id !== about) return;
   job = { ...job, state: facts.state, poll_after_seconds: facts.cancelled ? null : job.poll_after_seconds };
   if (facts.cancelled) clearTimeout(timer);
   else say(facts.warnings?.at(-1) || "The job was not cancelled.");
@@ -77,6 +94,23 @@ async function again() {
     `Other parameters: ${JSON.stringify(others)}`,
     ...(others.first_frame_image || others.last_frame_image ? ["Pictures are shortened here; use the original ones."] : []),
   ].join("\n");
+  await ask(text, "again");
+}
+
+/** The next shot begins with this one's very last frame, which the server takes from the saved clip. */
+async function proceed() {
+  if (!isSaved()) await save();
+  const video = document.querySelector("video");
+  video?.pause();
+  if (Number.isFinite(video?.duration)) video.currentTime = video.duration;
+  await ask(continuation(job), "continue");
+}
+
+const continuation = ({ request_id }) =>
+  `I want to continue from this clip. Ask me what should happen next; then call generate_video with first_frame_image "last-frame:${request_id}", so that the new shot begins exactly where this one ends.`;
+
+/** Say it in the chat, as the person. */
+async function ask(text, act) {
   const content = { type: "text", text };
   const send = async (body) => {
     const result = await request("ui/message", { role: "user", content: body });
@@ -88,9 +122,9 @@ async function again() {
     await send([content]).catch((error) => { if (error.code === -32602) return send(content); throw error; });
   } catch (error) {
     if (error.code === -32601) done.add("mute");
-    throw new Error(error.code === -32601 ? "This host takes no messages from a view: ask for another one in the chat." : error.message);
+    throw new Error(error.code === -32601 ? `This host takes no messages from a view: ask for ${act === "again" ? "another one" : "the next shot"} in the chat.` : error.message);
   }
-  done.add("again");
+  done.add(act);
   say("Asked in the chat.");
 }
 

@@ -1,5 +1,7 @@
 // Playing the clip: from its link where the host allows that, else read through the server.
 
+const LOOKS_MAX = 6, LOOK_SECONDS = 5;
+let looks = 0;
 let loading = "", unplayable = "", attempt = null, playedFor = "";
 
 function link() {
@@ -21,15 +23,15 @@ function allowed(href) {
   });
 }
 
-const clipUri = () => `hailuo://videos/${encodeURIComponent(job.request_id)}`;
+const clipUri = (id = job.request_id) => `hailuo://videos/${encodeURIComponent(id)}`;
 let held = null;
 
-async function readClip() {
-  if (held?.uri === clipUri()) return held;
-  const { contents } = await request("resources/read", { uri: clipUri() }, 2 * CALL_SECONDS_MAX);
+async function readClip(uri = clipUri()) {
+  if (held?.uri === uri) return held;
+  const { contents } = await request("resources/read", { uri }, 2 * CALL_SECONDS_MAX);
   const part = contents?.find((content) => content.blob);
   if (!part) throw new Error("The server gave no clip.");
-  held = { uri: clipUri(), base64: part.blob, type: /^video\/[\w.+-]+$/.test(part.mimeType) ? part.mimeType : "video/mp4" };
+  held = { uri, base64: part.blob, type: /^video\/[\w.+-]+$/.test(part.mimeType) ? part.mimeType : "video/mp4" };
   return held;
 }
 
@@ -43,30 +45,33 @@ function play(anew = false) {
   if (href && !(left() <= 0) && allowed(href)) ways.push(["link", async () => href]);
   if (host.serverResources) {
     // data: comes first, for every host must allow it; blob: is for browsers that play no long data: links.
-    ways.push(["data", async () => { const clip = await readClip(); return `data:${clip.type};base64,${clip.base64}`; }]);
+    ways.push(["data", async () => { const clip = await readClip(clipUri(wanted)); return `data:${clip.type};base64,${clip.base64}`; }]);
     ways.push(["blob", async () => {
-      const clip = await readClip();
+      const clip = await readClip(clipUri(wanted));
       return URL.createObjectURL(new Blob([Uint8Array.from(atob(clip.base64), (c) => c.charCodeAt(0))], { type: clip.type }));
     }]);
   }
-  tryNext(ways, "This host allows neither the link nor reading the file.");
+  tryNext(wanted, ways, "This host allows neither the link nor reading the file.");
 }
 
-async function tryNext(ways, why) {
+async function tryNext(about, ways, why) {
   attempt = null;
-  if (torn) return;
+  if (torn || job?.request_id !== about) return;
   if (!ways.length) {
     loading = "";
     unplayable = why;
-    $("stage").hidden = true;
+    document.querySelector("video")?.remove();
     $("live").textContent = "The clip cannot be played here.";
+    // The server may be saving it right now: then it can soon be read.
+    if (!isSaved() && looks++ < LOOKS_MAX) schedule(LOOK_SECONDS);
     return render();
   }
   const [[how, source], ...others] = ways;
   loading = how === "link" ? "From the gateway" : "Through the server";
   render();
   let src;
-  try { src = await source(); } catch (error) { return tryNext(others.filter(([name]) => name !== "blob"), error.message); }
+  try { src = await source(); } catch (error) { return tryNext(about, others.filter(([name]) => name !== "blob"), error.message); }
+  if (job?.request_id !== about) return;   // another job is shown meanwhile
   const video = make("video", undefined, { controls: true, muted: true, playsInline: true, preload: "auto", autoplay: !calm.matches, hidden: true });
   video.setAttribute("aria-label", "The generated video");
   video.dataset.how = how;
@@ -77,7 +82,7 @@ async function tryNext(ways, why) {
     clearTimeout(stalled);
     video.onerror = video.onloadeddata = null;
     video.remove();
-    tryNext(others, reason);
+    tryNext(about, others, reason);
   };
   const stalled = setTimeout(() => leave("The clip did not load."), STALL_SECONDS_MAX * 1000);
   attempt = { scheme: how === "link" ? new URL(src).origin : how, leave };
@@ -86,11 +91,12 @@ async function tryNext(ways, why) {
     clearTimeout(stalled);
     loading = "";
     video.hidden = false;
-    $("stage").hidden = false;
+    $("poster").hidden = true;
     setText($("live"), announcement());
     render();
   };
-  $("stage").replaceChildren(video);
+  document.querySelector("video")?.remove();
+  $("stage").append(video);
   video.src = src;
 }
 

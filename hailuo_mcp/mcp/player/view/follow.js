@@ -5,10 +5,11 @@ const asleep = () => document.hidden || !onScreen;
 
 function accept(result) {
   const facts = result.structuredContent;
+  if (!result.isError && Array.isArray(facts?.jobs)) return showList(facts, result._meta);
   if (!result.isError && facts?.state) {
     const before = job;
     job = facts;
-    cancellable = result._meta?.["hailuo-mcp/can_cancel"] === true;
+    offers = result._meta || {};
     seenAt = Date.now();
     failures = 0;
     if (!before) first = facts.warnings || [];
@@ -16,7 +17,8 @@ function accept(result) {
     if ($("said").dataset.of === "poll") say("");
     render();
     if (before?.state !== job.state) $("live").textContent = announcement();
-    if (job.state === "completed") play();
+    showPoster();
+    if (job.state === "completed") play(Boolean(unplayable) && isSaved());
     return schedule(job.poll_after_seconds);
   }
   const words = (result.content || []).filter((part) => part.type === "text").map((part) => part.text).join("\n");
@@ -32,6 +34,7 @@ function schedule(seconds) {
 }
 
 async function poll() {
+  if (listShown) return refreshList();
   if (torn || polling || !job?.request_id) return;
   if (asleep()) { due = true; return; }
   due = false;
@@ -40,12 +43,12 @@ async function poll() {
   const about = job.request_id;
   try {
     const result = await request("tools/call", { name: "get_status", arguments: { request_id: about, wait_seconds: WAIT_SECONDS } });
-    if (torn) return;
+    if (torn || job?.request_id !== about) return;   // another job is shown meanwhile
     if (!result.isError && result.structuredContent?.state) return accept(result);
     const error = result.structuredContent?.error;
     trouble(error ? `${error.message} ${error.hint} ${verdicts(error).map((v) => v[0]).join(". ")}.` : "The status could not be read.", error && !error.safe_to_retry);
   } catch (error) {
-    if (!torn) trouble(error.message);
+    if (!torn && job?.request_id === about) trouble(error.message);
   } finally {
     polling = false;
   }

@@ -10,10 +10,11 @@ function notice(title, lines, chips) {
 }
 
 function refuse(title, message, hint, chips, id, state = "error") {
+  if (listShown) return complain(message);
   if (job) return say(message, true);
   main.dataset.state = state;
   $("pill").textContent = state === "error" ? "Not done" : "Answered";
-  $("wait").hidden = true;
+  $("frame").hidden = true;
   $("prompt").textContent = asked.prompt || "";
   $("about").hidden = !asked.prompt;
   clampPrompt();
@@ -34,10 +35,12 @@ function render() {
 }
 
 function draw() {
+  if (listShown) return;
   if (!job) {
+    showPoster();
     if ($("notice").hidden) {
       const wanted = typeof asked.prompt === "string" ? asked.prompt : "";
-      $("headline").textContent = asked.request_id ? "Asking how the job stands…" : "Sending the request…";
+      $("headline").textContent = context.toolInfo?.tool?.name === "list_jobs" ? "Looking at your jobs…" : asked.request_id ? "Asking how the job stands…" : "Sending the request…";
       $("prompt").textContent = wanted;
       $("about").hidden = !wanted;
       clampPrompt();
@@ -47,10 +50,17 @@ function draw() {
   const [gateway, ...rest] = String(job.model || "").split("/");
   main.dataset.state = job.state;
   $("ribbon").hidden = !job.sandbox;
+  $("ribbon").className = document.querySelector("video:not([hidden])") ? "sr" : "";   // the clip says it by itself
   $("name").textContent = rest.join("/") || gateway || "Hailuo video";
   $("gateway").textContent = rest.length ? `via ${gateway}` : "";
   $("pill").textContent = NAMES[job.state] || job.state;
   $("wait").hidden = !running() && !loading;
+  const seen = document.querySelector("#stage video:not([hidden]), #poster:not([hidden])");
+  $("blank").hidden = $("wait").hidden || Boolean(seen);
+  $("stage").hidden = $("wait").hidden && !seen;
+  $("frame").hidden = $("wait").hidden && $("stage").hidden;
+  const [width, height] = String(job.parameters?.aspect_ratio || "").split(":");
+  if (Number(width) > 0 && Number(height) > 0) $("blank").style.setProperty("--shape", `${Number(width)} / ${Number(height)}`);
   renderNotice();
   renderAbout();
   renderFile();
@@ -92,6 +102,7 @@ function renderAbout() {
   $("about").hidden = false;
   const facts = [duration && `${duration} s`, resolution, mode && label(String(mode)), cost()];
   if (job.state === "completed") facts.push(`Took ${span(job.elapsed_seconds)}`);
+  facts.push(balance());
   const items = facts.filter(Boolean).map((fact) => make("li", fact));
   if (left() !== null && hasClip()) items.push(make("li", "", { id: "expiry" }));
   $("facts").replaceChildren(...items);
@@ -140,10 +151,4 @@ function renderDetails() {
     if (value instanceof Node) cell.append(value);
     return [make("dt", name), cell];
   }));
-}
-
-function when(moment) {
-  const options = { dateStyle: "medium", timeStyle: "short" };
-  try { return new Intl.DateTimeFormat(context.locale, { ...options, timeZone: context.timeZone }).format(new Date(moment)); }
-  catch { return new Date(moment).toLocaleString(); }
 }

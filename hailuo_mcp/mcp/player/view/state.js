@@ -16,6 +16,6 @@ let context = {};                 // its theme, locale and fonts
 let job = null, seenAt = 0;       // the last JobView, and when it came
 let first = [];                   // warnings of the first answer: later ones leave out why the model was chosen
 let asked = {};                   // the arguments of the call that opened this view
-let cancellable = false;
+let offers = {};                  // what the server says may be done with the job (the result's _meta)
 let torn = false;
 const onRender = [];              // further parts of the view: each is called after every drawing, before a job too

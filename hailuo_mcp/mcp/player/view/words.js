@@ -26,13 +26,33 @@ function verdicts({ code, charged, safe_to_retry }) {
   return [[money, charged !== "no"], [again, code === "unconfirmed"]];
 }
 
-function cost() {
-  const usd = job.cost_usd ?? job.estimated_cost_usd;
-  if (usd == null) return job.sandbox ? "" : "Price unknown";
-  if (job.sandbox) return `Real price about ${money(usd)}`;
-  if (job.cost_usd != null) return `Cost ${money(usd)}`;
-  if (job.state === "dry_run") return `Would cost about ${money(usd)}`;
-  return job.state === "cancelled" || (job.state === "failed" && job.error?.charged === "no") ? "" : `About ${money(usd)}`;
+function cost(of = job, free = of.state === "cancelled" || (of.state === "failed" && of.error?.charged === "no")) {
+  const usd = of.cost_usd ?? of.estimated_cost_usd;
+  if (usd == null) return of.sandbox ? "" : "Price unknown";
+  if (of.sandbox) return `Real price about ${money(usd)}`;
+  if (of.cost_usd != null) return `Cost ${money(usd)}`;
+  if (of.state === "dry_run") return `Would cost about ${money(usd)}`;
+  return free ? "" : `About ${money(usd)}`;
+}
+
+/** What the account still holds, where the gateway tells. */
+const balance = () => typeof offers["hailuo-mcp/balance_usd"] === "number" && !job.sandbox ? `Balance ${money(offers["hailuo-mcp/balance_usd"])}` : "";
+
+function ago(moment) {
+  const seconds = (Date.now() - Date.parse(moment)) / 1000;
+  return !(seconds >= 0) || seconds >= 86400 ? when(moment) : seconds < 60 ? "just now" : `${span(Math.floor(seconds / 60) * 60)} ago`;
+}
+
+function when(moment) {
+  const options = { dateStyle: "medium", timeStyle: "short" };
+  try { return new Intl.DateTimeFormat(context.locale, { ...options, timeZone: context.timeZone }).format(new Date(moment)); }
+  catch { return new Date(moment).toLocaleString(); }
+}
+
+/** How long it takes, against the usual. */
+function clock(seconds, usual) {
+  if (!usual) return `${span(seconds)} so far`;
+  return seconds > usual ? `${span(seconds)} — longer than the usual ${span(usual)}` : `${span(seconds)} of about ${span(usual)}`;
 }
 
 const running = () => job && (job.state === "queued" || job.state === "processing" || (job.state === "completed" && !hasClip()));

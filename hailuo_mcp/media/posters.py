@@ -1,0 +1,51 @@
+"""Small images that stand for a clip before it plays: its first frame, or the image that it begins with."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hailuo_mcp.media.frames import frame_at
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDE_MAX = 720
+"""In pixels: enough for a view in a chat, and some 40 kB."""
+MEDIA_TYPE = "image/jpeg"
+_QUALITY = 78
+
+
+def image_poster(content: bytes) -> bytes:
+    """A small JPEG of an image that was checked. Blocks.
+
+    Raises:
+        Exception: of any kind, if Pillow cannot read it.
+    """
+    from PIL import Image, ImageOps  # start-up time: only images need it
+
+    with Image.open(io.BytesIO(content)) as opened:
+        opened.draft("RGB", (SIDE_MAX, SIDE_MAX))  # a JPEG is decoded at a fraction of its size
+        return _jpeg(ImageOps.exif_transpose(opened))
+
+
+def clip_poster(path: Path) -> bytes:
+    """A small JPEG of a clip's first frame. Blocks.
+
+    Raises:
+        Exception: of any kind, if PyAV is missing or cannot read the file.
+    """
+    return _jpeg(frame_at(path, at=0.0))
+
+
+def _jpeg(image: "Image") -> bytes:
+    from PIL import Image  # as above
+
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.new("RGB", rgba.size, "white")
+        image.paste(rgba, mask=rgba.getchannel("A"))
+    image = image.convert("RGB")
+    image.thumbnail((SIDE_MAX, SIDE_MAX))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,85 @@
+"""Posters: what views show of a job before its clip plays, from the first frame that was sent or the saved clip."""
+
+import io
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import NotReady, UnknownRequest
+from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.media.posters import SIDE_MAX
+from hailuo_mcp.service.posters import Posters
+from hailuo_mcp.service.session import Session
+from tests.support import PICTURE, listened_to, settings_for
+
+FAST_02 = "segmind/hailuo-02-fast"
+
+
+def sandbox(directory: Path, seconds: int = 60) -> AbstractAsyncContextManager[Session]:
+    variables = {"HAILUO_MCP_SANDBOX": "1", "HAILUO_MCP_SANDBOX_SECONDS": str(seconds)}
+    return listened_to(settings_for(directory, **variables))[0]
+
+
+def red_image(directory: Path) -> Path:
+    path = directory / "pictures" / "red.png"
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (1600, 900), "red").save(path)
+    return path
+
+
+async def test_the_first_frame_is_a_small_jpeg_from_the_moment_of_the_answer(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as session:
+        arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
+        job = (await session.generate(arguments)).job
+        assert session.has_poster(job)
+        with Image.open(io.BytesIO(await session.poster(job.request_id))) as image:
+            assert (image.format, image.size) == ("JPEG", (SIDE_MAX, SIDE_MAX * 9 // 16))
+            red, green, blue = image.convert("RGB").tobytes()[:3]
+        assert red > 200 > 60 > max(green, blue)
+
+
+async def test_a_saved_clip_shows_its_own_first_frame_also_after_a_restart(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, seconds=0) as session:
+        job = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a kite"})).job
+        assert not session.has_poster(job)
+        job, _ = await session.download(job.request_id)
+    async with sandbox(tmp_path) as session:
+        assert session.has_poster(job)
+        assert (await session.poster(job.request_id)).startswith(b"\xff\xd8")
+
+
+async def test_an_image_by_its_url_is_not_fetched(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as session:
+        job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
+        assert not session.has_poster(job)
+        with pytest.raises(NotReady, match="no image"):
+            await session.poster(job.request_id)
+
+
+async def test_nobody_sees_the_image_of_another_tenant(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as session:
+        arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
+        job = (await session.generate(arguments)).job
+        with pytest.raises(UnknownRequest):
+            await Session(session.services, Caller(tenant="eve")).poster(job.request_id)
+
+
+async def test_the_oldest_posters_are_forgotten(tmp_path: Path) -> None:
+    posters = Posters(kept_max=1)
+    image = LoadedImage(shown="red.png", digest="", content=red_image(tmp_path).read_bytes())
+    async with sandbox(tmp_path) as session:
+        arguments = {"model": FAST_02, "first_frame_image": PICTURE}
+        earlier, later = [(await session.generate({**arguments, "prompt": name})).job for name in ("one", "two")]
+        await posters.keep(earlier, image)
+        await posters.keep(later, image)
+        assert (posters.may_have(earlier), posters.may_have(later)) == (False, True)
+
+
+async def test_an_image_that_cannot_be_read_is_no_poster_and_no_error(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as session:
+        job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
+        await session.services.posters.keep(job, LoadedImage(shown="x", digest="", content=b"no image"))
+        assert await session.services.posters.get(job) is None

@@ -84,6 +84,12 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     return answer(view, texts.job_text(view), meta=job_meta(can_cancel=session.may_cancel(submitted.job)))
 
 
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E"
+    "%3Cpath fill='teal' d='M1 0v9l8-4z'/%3E%3C/svg%3E"
+)
+"""A play sign."""
+
 TOOL = Tool(
     name="generate_video",
     title="Generate a video",
@@ -97,5 +103,6 @@ TOOL = Tool(
     read_only=False,
     destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
+    icon=ICON,
     has_player=True,
 )

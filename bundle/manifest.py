@@ -49,6 +49,8 @@ def manifest() -> dict[str, Any]:
         "homepage": source,
         "documentation": f"{source}#readme",
         "support": f"{source}/issues",
+        # It names the gateways that receive prompts and images; their own policies are theirs to link to.
+        "privacy_policies": [f"{source}/blob/main/docs/privacy.md"],
         "icon": "icon.png",
         "server": {
             "type": "uv",

@@ -139,6 +139,12 @@ def test_the_registry_entry_describes_every_variable_and_marks_every_secret() ->
     assert [entry["name"] for entry in entries if entry.get("isSecret") and "default" in entry] == []
 
 
+def test_the_registry_entry_promises_no_server_that_nobody_runs() -> None:
+    """The registry wants a remote server to be publicly accessible at its URL, and this project runs none. A template
+    of a team's own address would fit the schema, but not that rule."""
+    assert "remotes" not in server_json()
+
+
 def test_the_registry_entry_names_this_package_and_how_to_start_it() -> None:
     entry = server_json()
     (package,) = entry["packages"]

@@ -36,6 +36,7 @@ from hailuo_mcp.core.spec import JsonSchema
 from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
+from hailuo_mcp.mcp.file_params import with_file_params
 from hailuo_mcp.mcp.patience import CallersPatience, wants_progress
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.service.services import Services
@@ -90,7 +91,7 @@ class VideoServer(Server[Any]):
             return Session(services, caller)
 
         self.subscriptions = Subscriptions(services.changes, session_for)
-        handlers = Handlers(services.catalog, session_for, answer_seconds)
+        handlers = Handlers(services.catalog, session_for, answer_seconds, takes_files=services.uploads is not None)
         self.tools_listed = handlers.tools_listed
         # All handlers but those of the tasks extension, which `add_tasks` adds.
         super().__init__(
@@ -149,12 +150,14 @@ class VideoServer(Server[Any]):
 class Handlers:
     """One method for each of the protocol's, passing it on to the module that serves it."""
 
-    def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float) -> None:
+    def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float, *, takes_files: bool) -> None:
+        """`takes_files`: callers on other machines hand files over."""
+        self._takes_files = takes_files
         self._session_for = session_for
         self._answer_seconds = answer_seconds
         self.tools_listed = anyio.Event()
         self._patience = CallersPatience()
-        self._tools = ListToolsResult(tools=tools.definitions(catalog))
+        self._tools = self._listed(catalog)
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
     def input_schema(self, tool: str) -> JsonSchema | None:
@@ -164,7 +167,11 @@ class Handlers:
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         session = self._session_for(ctx)
         self.tools_listed.set()
-        return ListToolsResult(tools=tools.definitions(session.catalog)) if session.has_own_keys else self._tools
+        return self._listed(session.catalog) if session.has_own_keys else self._tools
+
+    def _listed(self, catalog: Catalog) -> ListToolsResult:
+        listed = tools.definitions(catalog)
+        return ListToolsResult(tools=[with_file_params(tool) for tool in listed] if self._takes_files else listed)
 
     async def list_resources(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         return ListResourcesResult(resources=resources.listed())

@@ -7,6 +7,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.fetch import LinkPolicy
 from hailuo_mcp.media.images import ImageRules
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials
@@ -40,5 +41,7 @@ class Services:
     """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
     uploads: ImageUploads | None = None
     """Where callers come over HTTP: the images that they upload."""
+    link_policy: LinkPolicy = field(default_factory=lambda: LinkPolicy(frozenset()))
+    """Where the temporary links of images that callers hand over may lead."""
     choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)
     posters: Posters = field(default_factory=Posters)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -86,6 +88,16 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
     on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
     assert _tokens(on_the_wire) <= 2700
     assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2700
+
+
+def test_an_icon_needs_no_request_and_runs_no_script() -> None:
+    icons = [icon for tool in DEFINITIONS.values() for icon in tool.icons or ()]
+    assert icons
+    for icon in icons:
+        kind, _, svg = icon.src.partition(",")
+        assert kind == "data:image/svg+xml"
+        drawn = ElementTree.fromstring(unquote(svg))  # noqa: S314  our own
+        assert {element.tag.rpartition("}")[2] for element in drawn.iter()} == {"svg", "path"}
 
 
 @pytest.mark.parametrize(

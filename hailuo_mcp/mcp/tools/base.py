@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import mcp_types
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, Icon, TextContent, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
@@ -162,6 +162,8 @@ class Tool(Generic[A]):
     destructive: bool = False
     """Hosts ask the person before such a call."""
     idempotent: bool = True
+    icon: str = ""
+    """A `data:` URI of SVG; empty where the server's own will do, for every token of `tools/list` counts."""
     open_world: bool = True
     """Whether it may ask a gateway."""
     meta: dict[str, Any] | None = None
@@ -174,6 +176,7 @@ class Tool(Generic[A]):
             description=self.description,
             input_schema=self.arguments.schema_for(catalog),
             output_schema=output_schema(self.result),
+            icons=[Icon(src=self.icon)] if self.icon else None,
             annotations=ToolAnnotations(
                 read_only_hint=self.read_only,
                 destructive_hint=self.destructive,

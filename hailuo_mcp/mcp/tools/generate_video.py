@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import Flag, JsonSchema
 from hailuo_mcp.mcp import texts, views
+from hailuo_mcp.mcp.file_params import fetched
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties, models_sentence
 from hailuo_mcp.mcp.player import job_meta, tool_meta
 from hailuo_mcp.mcp.schemas import input_schema, object_schema
@@ -68,7 +69,7 @@ def _model_property(catalog: Catalog) -> JsonSchema:
 async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult:
     session = call.session
     submitted = await session.generate(
-        {"model": arguments.model, **arguments.parameters},
+        {"model": arguments.model, **await fetched(session, arguments.parameters)},
         dry_run=arguments.dry_run,
         force_new=arguments.force_new,
         max_cost_usd=arguments.max_cost_usd,
@@ -83,6 +84,12 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
     return answer(view, texts.job_text(view), meta=job_meta(session, submitted.job))
 
 
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E"
+    "%3Cpath fill='teal' d='M1 0v9l8-4z'/%3E%3C/svg%3E"
+)
+"""A play sign."""
+
 TOOL = Tool(
     name="generate_video",
     title="Generate a video",
@@ -96,5 +103,6 @@ TOOL = Tool(
     read_only=False,
     destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
     idempotent=False,
+    icon=ICON,
     meta=tool_meta(),
 )

@@ -3,6 +3,7 @@ combinations it does not have, what it costs and how long it takes. The JSON sch
 and the tables of the README are derived from that class alone."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -160,8 +161,9 @@ class ModelSpec(BaseModel):
         return rows + [{"parameter": "", "rule": note.text, "source": str(note.source)} for note in cls.notes]
 
     @classmethod
-    def property_schemas(cls) -> dict[str, JsonSchema]:
-        """Property name to its JSON schema, without the cross-field rules."""
+    @cache
+    def property_schemas(cls) -> Mapping[str, JsonSchema]:
+        """Property name to its JSON schema, without the cross-field rules. Made once a model: not to be changed."""
         generated: JsonSchema = cls.model_json_schema(by_alias=False)["properties"]
         properties: dict[str, JsonSchema] = {}
         for name, raw in generated.items():

@@ -133,8 +133,11 @@ async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX)
             case "jobs", "":
                 return _json(uri, views.job_list(session.public_page(await session.jobs(limit=JOBS_MAX))))
             case "jobs", "/":
-                job = session.public_view(await session.status(_decoded(encoded)))
-                return _json(uri, views.job_view(job, wait_seconds=wait_seconds))
+                job = await session.status(_decoded(encoded))
+                facts = views.job_view(
+                    session.public_view(job), wait_seconds=wait_seconds, held_back=session.held_back(job)
+                )
+                return _json(uri, facts)
             case "videos", "/":
                 job = await session.status(_decoded(encoded))
                 return await _video(uri, job, session.public_view(job))

@@ -81,8 +81,14 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                     raise
                 # A poll that fails ends no job: the client goes on polling, and sees why there is nothing new.
                 warning = texts.error_text(session.redact(error).problem)
-                return _task(session.public_view(job).warned(warning), params.task_id)
-        return _task(session.public_view(job), params.task_id, may_move=session.may_move(job))
+                told = session.public_view(job).warned(warning)
+                return _task(told, params.task_id, held_back=session.held_back(job))
+        return _task(
+            session.public_view(job),
+            params.task_id,
+            may_move=session.may_move(job),
+            held_back=session.held_back(job),
+        )
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
         await _known(ctx, session_for(ctx), params.task_id)
@@ -166,14 +172,14 @@ def _message_of(error: HailuoError) -> str:
     return texts.error_text(error.problem)
 
 
-def _task(job: Job, task_id: str, *, may_move: bool = True) -> Wire:
+def _task(job: Job, task_id: str, *, may_move: bool = True, held_back: float = 0.0) -> Wire:
     """The job as a task, under the id that the client used: an unconfirmed job gets a second id once it is found, and
     keeps the first.
 
     The status `failed` is reserved for protocol errors. A failed job is a completed task whose result has the error; a
     job whose state can no longer change is completed too, with what is known.
     """
-    view = views.job_view(job)
+    view = views.job_view(job, held_back=held_back)
     task: Wire = {
         "taskId": task_id,
         "status": "working",

@@ -1,5 +1,6 @@
 """Jobs, models and errors as a caller sees them: plain facts, and one sentence on what to call next."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -111,8 +112,11 @@ def _expiry(job: Job) -> str | None:
     return timestamp(job.expires_at) if job.expires_at and job.video_url else None
 
 
-def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX) -> JobView:
-    """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long."""
+def job_view(
+    job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX, held_back: float = 0.0
+) -> JobView:
+    """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long. `held_back`:
+    seconds for which our own pace keeps the gateway from being asked; coming back sooner brings nothing new."""
     now = utc_now()
     is_over = job.is_final or POLICY.link_is_given_up(job, now)
     return JobView(
@@ -123,7 +127,7 @@ def job_view(job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECO
         updated_at=timestamp(job.updated_at),
         elapsed_seconds=round(job.elapsed_seconds(now), 1),
         estimated_seconds=job.estimated_seconds,
-        poll_after_seconds=None if is_over else round(POLICY.come_back_after(job, now)),
+        poll_after_seconds=None if is_over else math.ceil(max(POLICY.come_back_after(job, now), held_back)),
         video_url=job.video_url,
         video_path=job.video_path,
         expires_at=_expiry(job),

@@ -108,6 +108,11 @@ class Session:
         """The same for several jobs."""
         return replace(page, jobs=tuple(map(self.public_view, page.jobs)))
 
+    def held_back(self, job: Job) -> float:
+        """Seconds until our own pace allows the gateway to be asked about the job."""
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        return gateway.retry_after if gateway else 0.0
+
     def redact(self, error: HailuoError) -> HailuoError:
         """The error as its caller may see it."""
         return self.caller.redact(error)

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from hailuo_mcp.core.errors import NetworkError, Problem
-from hailuo_mcp.core.network import CA_VARIABLES, Unsound, check_environment, read_proxies
+from hailuo_mcp.core.network import CA_VARIABLES, Unsound, check_environment, read_proxies, tls_context
 from hailuo_mcp.gateways.client import GatewayClient, Request, RetryPolicy
 from hailuo_mcp.media.fetch import LinkPolicy, guarded_client
 
@@ -251,3 +251,16 @@ async def test_a_clip_is_not_fetched_with_certificates_that_do_not_exist(monkeyp
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     with pytest.raises(NetworkError, match=r"SSL_CERT_FILE names /nowhere/.*, which does not exist"):
         guarded_client(LinkPolicy(frozenset()), None, "")
+
+
+def test_certificates_are_read_once_for_all_connections_and_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tls_context()
+    assert tls_context() is usual
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    named = tls_context()
+    assert named is not usual
+    assert tls_context() is named

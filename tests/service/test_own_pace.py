@@ -1,14 +1,19 @@
 """A rate limit that we know holds polls back: a question is then answered with what was known last, and no error blames
 the gateway."""
 
+import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from mcp_types import TextResourceContents
 
 from hailuo_mcp.core.errors import NotReady, RateLimited
 from hailuo_mcp.core.job import State
+from hailuo_mcp.mcp import resources, tools
 from tests.support import KEYS, arguments_for, says, segmind, settings_for, wired
 
 MINIMAX = "minimax/hailuo-02"
@@ -34,6 +39,30 @@ async def test_more_questions_than_the_documented_rate_allows_are_answered_from_
         with pytest.raises(NotReady):
             await session.download(job.request_id)
         assert len(wire.requests) == BURST
+
+
+async def test_a_caller_is_told_to_come_back_when_our_own_pace_allows_a_question(tmp_path: Path) -> None:
+    async def no_progress(progress: float, total: float | None, message: str) -> None: ...
+
+    def too_many(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"error": "slow down"}, headers={"retry-after": "90"})
+
+    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=too_many))
+    async with opened as session:
+
+        async def answer(tool: str, **arguments: object) -> Mapping[str, Any]:
+            result = await tools.call(tool, tools.Call(session, arguments, no_progress))
+            return result.structured_content or {}
+
+        job = await answer("generate_video", **arguments_for(FAST_02))
+        assert job["poll_after_seconds"] <= 30
+        assert "error" in await answer("get_status", request_id=job["request_id"])
+        again = await answer("get_status", request_id=job["request_id"])
+        assert 85 <= again["poll_after_seconds"] <= 90
+        resource = await resources.read(session, resources.job_uri(job["request_id"]))
+        content = resource.contents[0]
+        assert isinstance(content, TextResourceContents)
+        assert 85 <= json.loads(content.text)["poll_after_seconds"] <= 90
 
 
 async def test_after_a_429_the_first_question_is_told_so_and_later_ones_are_answered_from_the_ledger(

@@ -79,7 +79,10 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
         view = views.dry_run_view(submitted)
     else:
         view = views.job_view(
-            session.public_view(submitted.job), duplicate=submitted.duplicate, wait_seconds=call.patience.seconds
+            session.public_view(submitted.job),
+            duplicate=submitted.duplicate,
+            wait_seconds=call.patience.seconds,
+            held_back=session.held_back(submitted.job),
         )
     return answer(view, texts.job_text(view), meta=job_meta(session, submitted.job))
 

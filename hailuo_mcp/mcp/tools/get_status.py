@@ -63,7 +63,9 @@ async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
         job = await call.session.status(
             arguments.request_id, wait_seconds, report, hold_seconds=call.patience.hold(wait_seconds)
         )
-    view = views.job_view(call.session.public_view(job), wait_seconds=call.patience.seconds)
+    view = views.job_view(
+        call.session.public_view(job), wait_seconds=call.patience.seconds, held_back=call.session.held_back(job)
+    )
     return answer(view, texts.job_text(view), meta=job_meta(call.session, job))
 
 

@@ -32,6 +32,14 @@ from hailuo_mcp.service.session import Session
 
 PICTURE = "https://pictures.example/first.png"
 MODEL_IDS = tuple(model.id for gateway in GATEWAYS for model in gateway.models)
+FIRST_MODEL_IDS = (
+    "segmind/hailuo-02-fast",
+    "segmind/hailuo-2.3-fast",
+    "segmind/minimax-hailuo-2",
+    "apixo/hailuo-2.3-fast",
+    "aimlapi/hailuo-02",
+)
+"""Few enough models for a test to know them all."""
 KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in GATEWAYS}
 
 QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)

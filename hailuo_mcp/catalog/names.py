@@ -1,5 +1,6 @@
 """Models by the names that people have for them: without the gateway, as the vendor or a gateway calls them."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -24,13 +25,15 @@ def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) ->
         # A gateway's own name for a model may begin like an id: `minimax/hailuo-02` is one of AI/ML API.
         return tuple(
             [model for model in there if _fold(rest) in _names(model)]
-            or [model for model in usable if model.remote_name.lower() == wanted]
+            or [model for model in usable if model.remote_name.lower() == wanted and not model.variant]
         )
     for name in dict.fromkeys(_fold(text).removeprefix(cut) for text in (wanted, rest) for cut in ("", VENDOR)):
         same = {ModelId.parse(model.id).name for model in models if _fold(ModelId.parse(model.id).name) == name}
         same = same or {ModelId.parse(model.id).name for model in models if name in _names(model)}
         if len(same) == 1:
-            return tuple(model for model in usable if ModelId.parse(model.id).name in same)
+            found = [model for model in usable if ModelId.parse(model.id).name in same]
+            vendors = tuple(model for model in found if not model.variant)
+            return vendors or (tuple(found) if _fold(wanted) in map(_fold, same) else ())
     return ()
 
 
@@ -41,6 +44,33 @@ def similar(asked: str, usable: Iterable[Model]) -> list[str]:
     close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
     close += [name for name in names if len(wanted) > 2 and wanted in name]
     return list(dict.fromkeys(names[name] for name in close))[:SUGGESTIONS_MAX]
+
+
+def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
+    """Name to the models of this name, each at another gateway: the cheapest first, those without a price last."""
+    sold: dict[str, list[Model]] = {}
+    for model in models:
+        sold.setdefault(ModelId.parse(model.id).name, []).append(model)
+    for offers in sold.values():
+        offers.sort(key=lambda model: model.price_range() or (math.inf, math.inf))
+    return sold
+
+
+def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
+    """These of the usable models in the fewest words: by gateway, by a name that is the same everywhere, or by id."""
+    groups: dict[str, set[str]] = {}
+    for model in usable:
+        for word in (*model.split("/", 1), model):
+            groups.setdefault(word, set()).add(model)
+    left = set(ids)
+    fitting = {word: meant for word, meant in groups.items() if meant <= left}
+    words: list[str] = []
+    while left:
+        # Of words that say the same, the shortest, and then the earlier.
+        word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
+        words.append(word)
+        left -= fitting.pop(word)
+    return sorted(words, key=list(groups).index)
 
 
 def _names(model: Model) -> set[str]:

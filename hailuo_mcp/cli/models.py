@@ -49,7 +49,7 @@ def _print_summaries(view: views.ModelList) -> None:
         takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
         stdout_console().print(f"  takes {', '.join(takes)}", style="dim")
     width = max(len(want) for want in view.best_for)
-    for want, names in model_views.best_for_lines(view.best_for):
+    for want, names in model_views.best_for_lines(view):
         stdout_console().print(want.ljust(width), end="  ", style="dim")
         stdout_console().print(names)
     stderr_console().print(f"Without --model, {model_views.bare_prompt(view)}", style="dim")

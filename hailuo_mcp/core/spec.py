@@ -39,6 +39,9 @@ class ModelSpec(BaseModel):
     summary: ClassVar[str]
     """Input and output in a few words: "image to video"."""
     documented_at: ClassVar[str]
+    variant: ClassVar[str] = ""
+    """What it is, where it is not the vendor's own model of this name, in a word or two: taken only by its id, or where
+    no other has the name."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     notes: ClassVar[tuple[Constraint, ...]] = ()
     """Facts that concern no single parameter."""

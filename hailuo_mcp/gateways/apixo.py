@@ -10,12 +10,13 @@ from pydantic import Field
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
-from hailuo_mcp.core.rules import Forbid
+from hailuo_mcp.core.rules import GIVEN, Fill, Forbid
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_json
 from hailuo_mcp.gateways.client import Request, Response
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
+_PAGE_23 = Source("documented", "APIXO page hailuo-2-3")
 _IMAGE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
 
 
@@ -37,8 +38,9 @@ class ApixoModel(ModelSpec):
         outer = {name: inner.pop(name) for name in (callback, self.wire_name("routing")) if name in inner}
         if self.accepts("mode") or self.accepts("resolution"):
             inner.pop(self.wire_name("resolution"), None)
-            inner[self.wire_name("mode")] = f"{self.tier}-image-to-video"
-            if self.tier == "pro":  # fixed at 6 s, and not accepted
+            source = "image" if getattr(self, "first_frame_image", None) else "text"
+            inner[self.wire_name("mode")] = f"{self.tier}-{source}-to-video"
+            if self.tier == "pro":  # of a fixed length, and not accepted
                 inner.pop(self.wire_name("duration"), None)
         return {"request_type": "callback" if callback in outer else "async", **outer, "input": inner}
 
@@ -73,6 +75,37 @@ class Hailuo23Fast(ApixoModel):
     callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE, "makes the request type callback")] = None
 
 
+class Hailuo23(ApixoModel):
+    id = "apixo/hailuo-2.3"
+    remote_name = "hailuo-2-3"
+    summary = "text or image to video"
+    documented_at = "https://apixo.ai/docs/models/video/hailuo-2-3"
+    rules = (
+        Forbid({"mode": "pro", "duration": GIVEN}, "pro is fixed at 5 s; leave duration out", _PAGE_23),
+        Forbid({"resolution": "1080p", "duration": GIVEN}, "1080p is fixed at 5 s; leave duration out", _PAGE_23),
+        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE_23),
+        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE_23),
+    )
+    fills = tuple(
+        Fill("duration", 6, when={"mode": mode, "resolution": resolution})
+        for mode in (None, "standard")
+        for resolution in (None, "768p")
+    )
+    notes = (Constraint(_PAGE_23, "a clip of mode pro has 5 s by APIXO's page; by MiniMax's it has 6"),)
+
+    first_frame_image: Annotated[
+        ImageUrl | None, Field(serialization_alias="image_urls"), Constraint(_PAGE_23, f"optional; {_IMAGE_RULES}")
+    ] = None
+    mode: Annotated[Mode | None, Constraint(_PAGE_23, "standard (768p, default) or pro (1080p)")] = None
+    resolution: Annotated[
+        Resolution | None, Constraint(_PAGE_23, "another way to say mode: 768p is standard, 1080p is pro")
+    ] = None
+    duration: Annotated[
+        Duration | None, Constraint(_PAGE_23, "standard: 6 (default) or 10 seconds; pro: fixed at 5")
+    ] = None
+    callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE_23, "makes the request type callback")] = None
+
+
 _STATES = {
     "pending": State.QUEUED,
     "processing": State.PROCESSING,
@@ -91,7 +124,7 @@ class Apixo(Gateway):
     name = "apixo"
     title = "APIXO"
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.apixo.ai"}
-    models = (Hailuo23Fast,)
+    models = (Hailuo23Fast, Hailuo23)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"task": ApixoModel}
     image_transfer = "url"
     retention = timedelta(hours=24)

@@ -28,6 +28,7 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import fal_h3
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, Submission, Transfer, is_content_block, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
@@ -57,7 +58,7 @@ class Fal(Gateway):
         "webhooks": "https://rest.alpha.fal.ai",
     }
     key_aliases = ("FAL_KEY",)
-    models = MODELS
+    models = (*MODELS, *fal_h3.MODELS)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"hailuo": HailuoModel, "queue": FalModel}
     image_transfer: ClassVar[Transfer] = "upload"
     upload_kept = timedelta(hours=1)

@@ -27,7 +27,7 @@ _PRICED = date(2026, 11, 1)
 _PRO_IS_6_S = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', _PAGE)
 _TIER = Constraint(_INFERRED, "768p is the standard endpoint, 1080p the pro one, of 6 s")
 _OPTIMIZED = Constraint(_PAGE, "default true")
-_CALLED_BACK = Constraint(Source("documented", "fal queue"), "called once, when the job has ended; signed")
+CALLED_BACK = Constraint(Source("documented", "fal queue"), "called once, when the job has ended; signed")
 
 
 def _price(usd: float, *, per: Literal["clip", "second"] = "clip", **when: Any) -> PriceRule:
@@ -91,7 +91,7 @@ class Hailuo23(HailuoModel):
     duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[Resolution, _TIER] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
 
 class Hailuo23Fast(HailuoModel):
@@ -112,7 +112,7 @@ class Hailuo23Fast(HailuoModel):
     duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[Resolution, _TIER] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
 
 class Hailuo02(HailuoModel):
@@ -150,7 +150,7 @@ class Hailuo02(HailuoModel):
         Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p (from an image), 768p (default) or 1080p")
     ] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
 
 MODELS: tuple[type[ModelSpec], ...] = (Hailuo23, Hailuo23Fast, Hailuo02)

@@ -11,37 +11,40 @@ _TOGETHER_MAX = 12
 _CONCRETE = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _FROM_TEXT: dict[str, None] = dict.fromkeys((*FRAMES, *REFERENCE_PARAMETERS))
 
-RATIO_FILLS = (Fill("aspect_ratio", "16:9", when=_FROM_TEXT), Fill("aspect_ratio", "adaptive"))
+RATIO_FROM_TEXT = Fill("aspect_ratio", "16:9", when=_FROM_TEXT)
+RATIO_FILLS = (RATIO_FROM_TEXT, Fill("aspect_ratio", "adaptive"))
 
 
-def input_rules(source: Source) -> tuple[Rule, ...]:
-    """Frames or references, and audio never alone."""
+def input_rules(source: Source, audio: Source | None = None, together: Source | None = None) -> tuple[Rule, ...]:
+    """Frames or references, audio never alone, and how many references together; each may have a source of its own."""
     return (
         Exclusive(FRAMES, REFERENCE_PARAMETERS, "pass frames or references, not both", source),
         Forbid(
             {"reference_audios": GIVEN, "reference_images": None, "reference_videos": None},
             "add one of reference_images or reference_videos to the audio",
-            source,
+            audio or source,
         ),
-        AtMost(_TOGETHER_MAX, REFERENCE_PARAMETERS, f"pass at most {_TOGETHER_MAX} references", source),
+        AtMost(_TOGETHER_MAX, REFERENCE_PARAMETERS, f"pass at most {_TOGETHER_MAX} references", together or source),
     )
 
 
-def ratio_rules(source: Source) -> tuple[Rule, ...]:
+def ratio_rules(source: Source, with_frame: Source | None = None) -> tuple[Rule, ...]:
     """A frame sets the ratio; text alone needs one."""
     return (
         *(
-            Forbid({frame: GIVEN, "aspect_ratio": _CONCRETE}, "with a frame leave aspect_ratio out", source)
+            Forbid(
+                {frame: GIVEN, "aspect_ratio": _CONCRETE}, "with a frame leave aspect_ratio out", with_frame or source
+            )
             for frame in FRAMES
         ),
         Forbid({"aspect_ratio": "adaptive", **_FROM_TEXT}, "without pictures pass a ratio such as 16:9", source),
     )
 
 
-def media_rules(source: Source) -> Mapping[Medium, MediaRule]:
-    """MiniMax's limits of the files."""
-    return {
-        "image": MediaRule(source, ("JPEG", "PNG", "WebP", "HEIC"), 30, pixels=(256, 5760), ratio=(0.4, 2.5)),
+def media_rules(source: Source, *, images: bool = True) -> Mapping[Medium, MediaRule]:
+    """MiniMax's limits of the files; `images`: also those of its images, which not every gateway shares."""
+    image = MediaRule(source, ("JPEG", "PNG", "WebP", "HEIC"), 30, pixels=(256, 5760), ratio=(0.4, 2.5))
+    others: Mapping[Medium, MediaRule] = {
         "video": MediaRule(
             source,
             ("MP4", "MOV"),
@@ -53,3 +56,4 @@ def media_rules(source: Source) -> Mapping[Medium, MediaRule]:
         ),
         "audio": MediaRule(source, ("WAV", "MP3"), 15, seconds=(2, 15), total_seconds=15),
     }
+    return {"image": image, **others} if images else others

@@ -52,9 +52,11 @@ from hailuo_mcp.gateways.uploads import not_uploaded, without_address
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
+_HAILUO_23 = Source("documented", "Segmind page hailuo-2.3")
 _HAILUO_2 = Source("documented", "Segmind page minimax-hailuo-2")
 _INFERRED = Source("inferred", "MiniMax API reference")
 _PRICES = "Segmind pricing page"
+_PRICES_23 = f"{_PRICES} (0.35 to 0.70)"
 _PRICED = date(2026, 11, 1)
 
 
@@ -108,6 +110,26 @@ class Hailuo23Fast(ModelSpec):
     prompt_optimizer: Annotated[Flag, Constraint(_FAST_23, "default true")] = True
 
 
+class Hailuo23(ModelSpec):
+    id = "segmind/hailuo-2.3"
+    remote_name = "hailuo-2.3"
+    summary = "text or image to video"
+    documented_at = "https://www.segmind.com/models/hailuo-2.3"
+    rules = (Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX),)
+    notes = (Constraint(_INFERRED, "a clip at 1080p probably costs $0.6125: 1.25 times what MiniMax charges"),)
+    prices = (
+        PriceRule(0.35, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 6}),
+        PriceRule(0.7, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 10}),
+        PriceRule(0.7, "upper bound", _PRICES_23, _PRICED),
+    )
+    times = (TimeRule(157.0),)
+
+    first_frame_image: Annotated[Image | None, Constraint(_HAILUO_23, "optional; without it, text to video")] = None
+    duration: Annotated[Duration, Constraint(_HAILUO_23, "6 or 10 seconds")] = 6
+    resolution: Annotated[Resolution, Constraint(_HAILUO_23, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, Constraint(_HAILUO_23, "default true")] = True
+
+
 class MinimaxHailuo2(ModelSpec):
     id = "segmind/minimax-hailuo-2"
     remote_name = "minimax-hailuo-2"
@@ -149,7 +171,7 @@ class Segmind(Gateway):
         "upload": "https://workflows-api.segmind.com",
         "history": "https://api.spotprod.segmind.com",
     }
-    models = (Hailuo02Fast, Hailuo23Fast, MinimaxHailuo2)
+    models = (Hailuo02Fast, Hailuo23Fast, MinimaxHailuo2, Hailuo23)
     image_transfer = "upload"
     retention = timedelta(hours=1)
     failure_charged = "no"

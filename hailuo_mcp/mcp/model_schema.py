@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
+from hailuo_mcp.catalog.names import fewest_words
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
@@ -29,7 +30,7 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
             properties[name]["description"] += "".join(
                 f" {value}: {_phrase(models, catalog)}."
                 for value, models in by_value.items()
-                if 0 < len(models) < len(accepting) and len(_fewest_words(models, catalog.usable)) == 1
+                if 0 < len(models) < len(accepting) and len(_words(models, catalog)) == 1
             )
     return properties
 
@@ -69,25 +70,13 @@ def _only(models: Sequence[Model], catalog: Catalog) -> str:
 
 
 def _phrase(models: Sequence[Model], catalog: Catalog) -> str:
-    """These models in the fewest words: by gateway, by a name that is the same everywhere, or by id. A long list would
-    cost more context than a refusal, which names the models that do."""
-    words = _fewest_words(models, catalog.usable)
+    """These models in the fewest words. A long list would cost more context than a refusal, which names the models that
+    do."""
+    words = _words(models, catalog)
     if len(words) <= WORDS_MAX:
         return ", ".join(words)
     return _MOST if 2 * len(models) > len(catalog.usable) else _SOME
 
 
-def _fewest_words(models: Sequence[Model], usable: Sequence[Model]) -> list[str]:
-    groups: dict[str, set[str]] = {}
-    for model in usable:
-        for word in (gateway_of(model), ModelId.parse(model.id).name, model.id):
-            groups.setdefault(word, set()).add(model.id)
-    left = {model.id for model in models}
-    fitting = {word: ids for word, ids in groups.items() if ids <= left}
-    words: list[str] = []
-    while left:
-        # Of words that say the same, the shortest, and then the earlier.
-        word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
-        words.append(word)
-        left -= fitting.pop(word)
-    return sorted(words, key=list(groups).index)
+def _words(models: Sequence[Model], catalog: Catalog) -> list[str]:
+    return fewest_words([model.id for model in models], [model.id for model in catalog.usable])

@@ -1,15 +1,19 @@
 """Models as a caller sees them: the list with its comparison, and everything known about one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.catalog.comparison import BestFor, best_for
+from hailuo_mcp.catalog.comparison import best_for
+from hailuo_mcp.catalog.names import fewest_words, same_models
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.mcp.views import ModelList
+
+_OFFER = ("model", "price_usd", "typical_seconds")
+"""What one gateway asks for a model that others sell too."""
 
 
 def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
@@ -56,7 +60,19 @@ def _price(rule: PriceRule) -> dict[str, Any]:
 def model_list(catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
     compared = {} if model else dict(best_for(catalog.usable))
-    return ModelList(models=models, default_model=catalog.default_model, best_for=compared, sandbox=sandbox)
+    sold = {} if model else same_models(catalog.usable)
+    return ModelList(
+        models=models,
+        default_model=catalog.default_model,
+        best_for=compared,
+        sold_by={name: [_offer(offer) for offer in offers] for name, offers in sold.items()},
+        sandbox=sandbox,
+    )
+
+
+def _offer(model: type[ModelSpec]) -> dict[str, Any]:
+    facts = {name: fact for name, fact in model_summary(model).items() if name in _OFFER}
+    return {**facts, "variant": model.variant} if model.variant else facts
 
 
 def model_list_text(view: ModelList, catalog: Catalog) -> str:
@@ -64,8 +80,14 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
         return f"No model is usable. {catalog.how_to_get_keys()}"
     if len(view.models) == 1 and "schema" in view.models[0]:
         return json.dumps(view.models[0], ensure_ascii=False)
-    lines = [_summary_line(summary) for summary in view.models]
-    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in best_for_lines(view.best_for)]
+    summaries = {summary["model"]: summary for summary in view.models}
+    lines = [
+        _line_of_same(name, offers, summaries) if len(offers) > 1 else _summary_line(summaries[offers[0]["model"]])
+        for name, offers in view.sold_by.items()
+    ]
+    lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in best_for_lines(view)]
+    if shared := next((offers for offers in view.sold_by.values() if len(offers) > 1), None):
+        lines.append(f"Gateways stand in order of price; to choose one, pass it too, as {shared[0]['model']}.")
     lines.append(f"Without a model, the cheapest that fits is taken: {bare_prompt(view)}.")
     if view.sandbox:
         lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
@@ -81,22 +103,52 @@ def bare_prompt(view: ModelList) -> str:
     return f"for {what} {view.default_model}, {why}"
 
 
-def best_for_lines(best: BestFor) -> list[tuple[str, str]]:
-    """Label and model ids, for each row of the comparison."""
+def best_for_lines(view: ModelList) -> list[tuple[str, str]]:
+    """Label and models, for each row of the comparison."""
     at_its_best = {"cheapest": ", at its lowest price", "fastest": ", at its shortest time"}
-    return [
-        (want.replace("_", " "), ", ".join(names) + at_its_best.get(want, "") if names else "none known")
-        for want, names in best.items()
-    ]
+    usable = [model["model"] for model in view.models]
+    rows: list[tuple[str, str]] = []
+    for want, ids in view.best_for.items():
+        words = ids if want in at_its_best else fewest_words(ids, usable)
+        rows.append((want.replace("_", " "), ", ".join(words) + at_its_best.get(want, "") if ids else "none known"))
+    return rows
 
 
 def _summary_line(summary: Mapping[str, Any]) -> str:
-    price, seconds = summary["price_usd"], summary["typical_seconds"]
-    cost = "price unknown" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
-    time = (
-        "time unknown"
-        if not seconds
-        else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
-    )
+    cost, time = _cost(summary["price_usd"]) or "price unknown", _time(summary["typical_seconds"]) or "time unknown"
     parameters = [f"{name} (required)" for name in summary["required"] if name != "prompt"] + summary["parameters"]
     return f"{summary['model']}: {summary['makes']}; {cost}; {time}; {', '.join(parameters)}"
+
+
+def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """One model at several gateways: what each asks for it, and which parameters it takes where."""
+    priced: list[str] = []
+    unpriced: list[str] = []
+    gateways = {offer["model"]: offer["model"].partition("/")[0] for offer in offers}
+    for offer in offers:
+        variant = f"({offer['variant']})" if "variant" in offer else ""
+        facts = (gateways[offer["model"]], variant, _cost(offer["price_usd"]), _time(offer["typical_seconds"]))
+        (priced if offer["price_usd"] else unpriced).append(" ".join(filter(None, facts)))
+    takers: dict[str, list[str]] = {}
+    for model, gateway in gateways.items():
+        for parameter in (*summaries[model]["required"], *summaries[model]["parameters"]):
+            takers.setdefault(parameter, []).append(gateway)
+    needed = set.intersection(*(set(summaries[model]["required"]) for model in gateways))
+    parameters = [
+        parameter + (" (required)" if parameter in needed else f" ({', '.join(at)})" if len(at) < len(gateways) else "")
+        for parameter, at in takers.items()
+        if parameter != "prompt"
+    ]
+    makes = " / ".join(dict.fromkeys(summaries[model]["makes"] for model in gateways))
+    sold = [", ".join(priced)] + ([f"price unknown: {', '.join(unpriced)}"] if unpriced else [])
+    return "; ".join([f"{name}: {makes}", *filter(None, sold), ", ".join(parameters)])
+
+
+def _cost(price: Sequence[float] | None) -> str:
+    return "" if not price else f"${price[0]:g}" + (f"–{price[1]:g}" if price[1] != price[0] else "")
+
+
+def _time(seconds: Sequence[float] | None) -> str:
+    return (
+        "" if not seconds else f"{seconds[0]:.0f}" + (f"–{seconds[1]:.0f}" if seconds[1] != seconds[0] else "") + " s"
+    )

@@ -94,6 +94,9 @@ class ModelList(View):
     default_model: str | None
     best_for: dict[str, list[str]]
     """Compares all usable models; empty where one model is shown."""
+    sold_by: dict[str, list[dict[str, Any]]]
+    """The same model at several gateways: its name, and what each asks for it, the cheapest first; empty where one
+    model is shown."""
     sandbox: bool
 
 

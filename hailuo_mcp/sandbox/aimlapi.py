@@ -7,6 +7,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from functools import partial
+from typing import cast
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -23,6 +24,7 @@ GATEWAY = "aimlapi"
 MODEL = "minimax/hailuo-02"
 PATH = "/v2/generate/video/minimax/generation"
 HAILUO_23, HAILUO_23_FAST = "minimax/hailuo-2.3", "minimax/hailuo-2.3-fast"
+H3, H3_MAX = "minimax/h3", "minimax/h3-max"
 UNIFIED_PATH = "/v2/video/generations"
 
 CREDITS_PER_USD = 2_000_000
@@ -31,6 +33,11 @@ _USD = {
     HAILUO_23: {(768, 6): 0.294, (768, 10): 0.588, (1080, 6): 0.5145},
     HAILUO_23_FAST: {(768, 6): 0.1995, (768, 10): 0.336, (1080, 6): 0.3465},
 }
+
+_H3_DEFAULTS = {H3: ("2K", 6), H3_MAX: ("768p", 5)}
+_H3_USD_PER_SECOND = {"2K": 0.1365, "480p": 0.0525, "768p": 0.084}
+"""None of these is published: they have the same 5 %."""
+_SIDES = {"2K": 1440, "1080P": 1080, "768P": 768, "768p": 768, "480p": 480}
 
 _STATUSES = {
     Phase.QUEUED: "queued",
@@ -71,28 +78,45 @@ _UNIFIED_FIELDS: Mapping[str, Field] = {
     "duration": Field(body.whole(6, 10)),
     "resolution": Field(body.one_of("768P", "1080P")),
 }
+_RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+_REFERENCES = {"reference_image_urls": 9, "video_urls": 3, "audio_urls": 3}
+_TOGETHER_MAX = 12
+_H3_COMMON: Mapping[str, Field] = {
+    "image_url": Field(_image),
+    "last_image_url": Field(_image),
+    **{name: Field(body.list_of(body.web_url, most)) for name, most in _REFERENCES.items()},
+    "ratio": Field(body.one_of("adaptive", *_RATIOS)),
+}
+_H3_FIELDS: Mapping[str, Mapping[str, Field]] = {
+    H3: {
+        "model": Field(body.one_of(H3), required=True),
+        "prompt": Field(body.prompt_of(7000), required=True),
+        **_H3_COMMON,
+        "duration": Field(body.between(4, 15)),
+        "resolution": Field(body.one_of("2K")),
+    },
+    H3_MAX: {
+        "model": Field(body.one_of(H3_MAX), required=True),
+        "prompt": Field(body.prompt_of(50_000), required=True),
+        **_H3_COMMON,
+        "duration": Field(body.between(5, 15)),
+        "resolution": Field(body.one_of("480p", "768p")),
+        "prompt_expansion_mode": Field(body.one_of("balanced", "quality")),
+        "enable_safety_checker": Field(body.boolean),
+        "seed": Field(body.integer),
+    },
+}
 
 
 def routes(context: SandboxContext) -> list[Route]:
     async def generate(request: Request) -> Response:
         key = _authorize(context, request)
         try:
-            fields = _UNIFIED_FIELDS if request.url.path == UNIFIED_PATH else _FIELDS
-            values = body.read_fields(await body.read_json(request), fields)
-            if values.get("duration") == 10 and values.get("resolution") == "1080P":
-                raise Invalid("duration 10 is available at 768P only")
-            if values["model"] == HAILUO_23_FAST and "image_url" not in values:
-                raise Invalid(f"image_url is required by {HAILUO_23_FAST}")
+            values = _read(await body.read_json(request), unified=request.url.path == UNIFIED_PATH)
             images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _FRAMES, bare_base64=True))
         except Invalid as refusal:
             return _error(context, request, 400, str(refusal))
-        shot = Shot(
-            prompt=str(values["prompt"]),
-            seconds=10 if values.get("duration") == 10 else 6,
-            short_side=1080 if values.get("resolution") == "1080P" else 768,
-            first=next((images[name] for name in _FIRST_FRAMES if name in images), None),
-            last=images.get("last_image_url"),
-        )
+        shot = _shot(values, images)
         top_up = "You've run out of credits. Please top up your balance to continue."
         check_account(
             key,
@@ -103,6 +127,8 @@ def routes(context: SandboxContext) -> list[Route]:
         model = str(values["model"])
         generation_id = f"{uuid.uuid4().hex}:{model}"
         cost = _USD.get(model, {}).get((shot.short_side, shot.seconds), 0.0)
+        if model in _H3_FIELDS:
+            cost = _H3_USD_PER_SECOND[str(values.get("resolution", _H3_DEFAULTS[model][0]))] * shot.seconds
         job = await context.take(GATEWAY, generation_id, key, model, values | images, shot, cost=cost)
         # `tokens_used` as in the printed sample; prices are published nowhere, so the number means nothing.
         meta = {"usage": {"tokens_used": 1}}
@@ -118,11 +144,12 @@ def routes(context: SandboxContext) -> list[Route]:
         if found is None or (found[0].model != MODEL) != unified:
             return _error(context, request, 404, f"Generation {generation_id} not found")
         job, phase = found
+        video = {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None
         return JSONResponse(
             {
                 "id": generation_id,
                 "status": _STATUSES[phase],
-                "video": {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None,
+                "video": [video] if video and job.model == H3_MAX else video,  # its page allows both
                 "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
                 **(_used(job) if unified and phase is Phase.COMPLETED else {}),
             }
@@ -135,8 +162,48 @@ def routes(context: SandboxContext) -> list[Route]:
     ]
 
 
+def _read(given: object, *, unified: bool) -> dict[str, object]:
+    """Raises `Invalid`."""
+    values = cast("dict[str, object]", given) if isinstance(given, dict) else {}
+    model = values.get("model")
+    if unified and isinstance(model, str) and model in _H3_FIELDS:
+        values = body.read_fields(values, _H3_FIELDS[model])
+        counts = {name: len(cast("list[object]", values.get(name, []))) for name in _REFERENCES}
+        if sum(counts.values()) > _TOGETHER_MAX:
+            raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+        if 0 < sum(counts.values()) == counts["audio_urls"]:
+            raise Invalid("audio_urls cannot be the only reference")
+        if values.get("ratio") == "adaptive" and not any(name in values for name in (*_REFERENCES, *_FRAMES)):
+            raise Invalid("ratio cannot be adaptive for text to video")
+        return values
+    values = body.read_fields(cast("object", given), _UNIFIED_FIELDS if unified else _FIELDS)
+    if values.get("duration") == 10 and values.get("resolution") == "1080P":
+        raise Invalid("duration 10 is available at 768P only")
+    if values["model"] == HAILUO_23_FAST and "image_url" not in values:
+        raise Invalid(f"image_url is required by {HAILUO_23_FAST}")
+    return values
+
+
+def _shot(values: Mapping[str, object], images: Mapping[str, str]) -> Shot:
+    model = str(values["model"])
+    resolution, seconds = _H3_DEFAULTS.get(model, ("768P", 6))
+    first = next((images[name] for name in _FIRST_FRAMES if name in images), None)
+    references = cast("list[str]", values.get("reference_image_urls") or [None])
+    ratio = values.get("ratio", "16:9" if model in _H3_FIELDS and not images else None)
+    return Shot(
+        prompt=str(values["prompt"]),
+        seconds=cast("int", values.get("duration", seconds)),
+        short_side=_SIDES[str(values.get("resolution", resolution))],
+        first=first or references[0],
+        last=images.get("last_image_url"),
+        ratio=None if ratio == "adaptive" else cast("str | None", ratio),
+        sound=model in _H3_FIELDS,
+    )
+
+
 def _used(job: Job) -> dict[str, object]:
-    return {"meta": {"usage": {"credits_used": round(job.cost * CREDITS_PER_USD)}}}
+    spent = {"usd_spent": round(job.cost, 6)} if job.model in _H3_FIELDS else {}
+    return {"meta": {"usage": {"credits_used": round(job.cost * CREDITS_PER_USD), **spent}}}
 
 
 def _fault(failure: Failure) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Stand-in for APIXO's `generateTask` and `statusTask` of hailuo-2-3-fast.
+"""Stand-in for APIXO's `generateTask` and `statusTask` of hailuo-2-3-fast and hailuo-2-3.
 
 A request of the type `callback` is accepted like any other. When its job has ended, the response that `statusTask`
 would give is POSTed to its `callback_url`, within the limits of `callbacks.py`.
@@ -16,16 +16,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
-from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.body import Check, Field, Invalid
 from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, clip_link
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
-MODEL = "hailuo-2-3-fast"
+FAST, HAILUO_23 = "hailuo-2-3-fast", "hailuo-2-3"
 
-_STANDARD = "standard-image-to-video"
-_PRO = "pro-image-to-video"
+_SOURCES = {FAST: ("image",), HAILUO_23: ("image", "text")}
+_PRO_SECONDS = {FAST: 6, HAILUO_23: 5}
 _MESSAGES = {
     400: "Invalid parameters or request error",
     401: "Invalid or missing API Key",
@@ -48,9 +48,14 @@ _FAIL_CODES = {
 }
 
 
-def _mode(value: object) -> None:
-    if value not in (_STANDARD, _PRO):
-        raise Invalid("is invalid. Invalid mode type.")
+def _mode(model: str) -> Check:
+    modes = [f"{tier}-{source}-to-video" for tier in ("standard", "pro") for source in _SOURCES[model]]
+
+    def check(value: object) -> None:
+        if value not in modes:
+            raise Invalid("is invalid. Invalid mode type.")
+
+    return check
 
 
 def _one_image(value: object) -> None:
@@ -62,25 +67,22 @@ def _one_image(value: object) -> None:
     body.web_url(urls[0])
 
 
-_FIELDS: Mapping[str, Field] = {
+_COMMON: Mapping[str, Field] = {
     "request_type": Field(body.one_of("async", "callback"), required=True),
     "callback_url": Field(body.web_url),
-    "provider": Field(body.one_of("auto", "value", "official")),
     "input": Field(body.anything, required=True),
 }
-_INPUT_FIELDS: Mapping[str, Field] = {
-    "mode": Field(_mode, required=True),
-    "prompt": Field(body.prompt, required=True),
-    "image_urls": Field(_one_image, required=True),
-    "duration": Field(body.anything),
+_FIELDS: Mapping[str, Mapping[str, Field]] = {
+    FAST: {**_COMMON, "provider": Field(body.one_of("auto", "value", "official"))},
+    HAILUO_23: _COMMON,  # older versions of its page have a provider too
 }
 
 
 def routes(context: SandboxContext) -> list[Route]:
     async def generate(request: Request) -> Response:
-        key = _authorize(request)
+        key, model = _authorize(request), request.url.path.rpartition("/")[2]
         try:
-            values, shot = _read(await body.read_json(request))
+            values, shot = _read(model, await body.read_json(request))
         except Invalid as refusal:
             return _error(400, str(refusal))
         check_account(
@@ -91,7 +93,7 @@ def routes(context: SandboxContext) -> list[Route]:
         )
         task_id = f"task_{uuid.uuid4().hex[:24]}"
         callback_url = cast("str | None", values.get("callback_url"))
-        await context.take(GATEWAY, task_id, key, MODEL, values, shot, callback_url=callback_url, request=request)
+        await context.take(GATEWAY, task_id, key, model, values, shot, callback_url=callback_url, request=request)
         return JSONResponse(_envelope({"taskId": task_id}))
 
     async def status(request: Request) -> Response:
@@ -100,13 +102,17 @@ def routes(context: SandboxContext) -> list[Route]:
         if not task_id:
             return _error(400, "taskId is required")
         found = await context.find_with_phase(GATEWAY, task_id, key)
-        if found is None:
+        if found is None or found[0].model != request.url.path.rpartition("/")[2]:
             return _error(404, f"Task {task_id} not found")
         return JSONResponse(_status(context.base(request), *found))
 
     return [
-        Route(f"/api/v1/generateTask/{MODEL}", generate, methods=["POST"]),
-        Route(f"/api/v1/statusTask/{MODEL}", status, methods=["GET"]),
+        route
+        for model in _FIELDS
+        for route in (
+            Route(f"/api/v1/generateTask/{model}", generate, methods=["POST"]),
+            Route(f"/api/v1/statusTask/{model}", status, methods=["GET"]),
+        )
     ]
 
 
@@ -132,13 +138,22 @@ def _status(base: str, job: Job, phase: Phase) -> Mapping[str, object]:
     return _envelope(data)
 
 
-def _read(value: object) -> tuple[dict[str, object], Shot]:
-    values = body.read_fields(value, _FIELDS)
+def _read(model: str, value: object) -> tuple[dict[str, object], Shot]:
+    values = body.read_fields(value, _FIELDS[model])
     called_back = values["request_type"] == "callback"
     if called_back != ("callback_url" in values):
         raise Invalid("callback_url is required for request_type callback, and only then allowed")
-    given = body.read_fields(values["input"], _INPUT_FIELDS, within="input")
-    standard = given["mode"] == _STANDARD
+    fields = {
+        "mode": Field(_mode(model), required=True),
+        "prompt": Field(body.prompt, required=True),
+        "image_urls": Field(_one_image),
+        "duration": Field(body.anything),
+    }
+    given = body.read_fields(values["input"], fields, within="input")
+    mode = str(given["mode"])
+    if mode.endswith("-image-to-video") != ("image_urls" in given):
+        raise Invalid("input.image_urls is required for image-to-video, and only then allowed")
+    standard = mode.startswith("standard-")
     if standard:
         body.read_fields(
             {"duration": given["duration"]} if "duration" in given else {},
@@ -147,10 +162,10 @@ def _read(value: object) -> tuple[dict[str, object], Shot]:
         )
     return values, Shot(
         prompt=str(given["prompt"]),
-        # "pro-image-to-video ignores duration even if included."
-        seconds=cast("int", given["duration"]) if standard else 6,
+        # "pro-image-to-video ignores duration even if included.", and so does text-to-video.
+        seconds=cast("int", given["duration"]) if standard else _PRO_SECONDS[model],
         short_side=768 if standard else 1080,
-        first=cast("list[str]", given["image_urls"])[0],
+        first=cast("list[str]", given.get("image_urls", [None]))[0],
     )
 
 

@@ -55,14 +55,6 @@ def read_fields(body: object, fields: Mapping[str, Field], within: str = "") -> 
     return values
 
 
-def prompt(value: object) -> None:
-    text(value)
-    if not str(value).strip():
-        raise Invalid("must not be empty")
-    if len(str(value)) > MAX_PROMPT:
-        raise Invalid(f"must have at most {MAX_PROMPT} characters")
-
-
 def text(value: object) -> None:
     if not isinstance(value, str):
         raise Invalid("must be a string")
@@ -70,6 +62,20 @@ def text(value: object) -> None:
         value.encode()
     except UnicodeEncodeError:
         raise Invalid("must be valid Unicode") from None
+
+
+def prompt_of(most: int) -> Check:
+    def check(value: object) -> None:
+        text(value)
+        if not str(value).strip():
+            raise Invalid("must not be empty")
+        if len(str(value)) > most:
+            raise Invalid(f"must have at most {most} characters")
+
+    return check
+
+
+prompt = prompt_of(MAX_PROMPT)
 
 
 def boolean(value: object) -> None:
@@ -107,6 +113,34 @@ def whole(*allowed: int, as_string: bool = False) -> Check:
             raise Invalid(f"must be one of {', '.join(map(str, allowed))}")
 
     return check
+
+
+def between(least: int, most: int) -> Check:
+    """Any integer from one to the other, not a boolean."""
+
+    def check(value: object) -> None:
+        if type(value) is not int or not least <= value <= most:
+            raise Invalid(f"must be an integer from {least} to {most}")
+
+    return check
+
+
+def integer(value: object) -> None:
+    if type(value) is not int:
+        raise Invalid("must be an integer")
+
+
+def list_of(check: Check, most: int) -> Check:
+    def check_each(value: object) -> None:
+        if not isinstance(value, list):
+            raise Invalid("must be a list")
+        entries = cast("list[object]", value)
+        if not 0 < len(entries) <= most:
+            raise Invalid(f"must have 1 to {most} entries")
+        for entry in entries:
+            check(entry)
+
+    return check_each
 
 
 def nullable(check: Check) -> Check:

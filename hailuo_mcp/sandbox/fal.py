@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox import body, fal_endpoints
 from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
@@ -31,7 +31,7 @@ from hailuo_mcp.sandbox.context import (
     timestamp,
 )
 from hailuo_mcp.sandbox.faults import Refusal
-from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,28 +40,6 @@ GATEWAY = "fal"
 PAGE_SIZE = 100
 UPLOADS = "/sandbox/uploads/"
 _STATUSES = {Phase.QUEUED: "IN_QUEUE", Phase.PROCESSING: "IN_PROGRESS"}
-_SIDES = {"512P": 512, "768P": 768}
-_PROMPT = {"prompt": Field(body.prompt, required=True), "prompt_optimizer": Field(body.boolean)}
-_LENGTH = {"duration": Field(body.one_of("6", "10"))}
-_IMAGE = {"image_url": Field(body.web_url, required=True)}
-_FRAMES = {
-    **_IMAGE,
-    "end_image_url": Field(body.nullable(body.web_url)),
-    "resolution": Field(body.one_of(*_SIDES)),
-}
-ENDPOINTS: Mapping[str, Mapping[str, Field]] = {
-    "fal-ai/minimax/hailuo-02/standard/text-to-video": {**_PROMPT, **_LENGTH},
-    "fal-ai/minimax/hailuo-02/standard/image-to-video": {**_PROMPT, **_LENGTH, **_FRAMES},
-    "fal-ai/minimax/hailuo-02/pro/text-to-video": _PROMPT,
-    "fal-ai/minimax/hailuo-02/pro/image-to-video": {**_PROMPT, **_IMAGE},
-    "fal-ai/minimax/hailuo-2.3/standard/text-to-video": {**_PROMPT, **_LENGTH},
-    "fal-ai/minimax/hailuo-2.3/standard/image-to-video": {**_PROMPT, **_LENGTH, **_IMAGE},
-    "fal-ai/minimax/hailuo-2.3/pro/text-to-video": _PROMPT,
-    "fal-ai/minimax/hailuo-2.3/pro/image-to-video": {**_PROMPT, **_IMAGE},
-    "fal-ai/minimax/hailuo-2.3-fast/standard/image-to-video": {**_PROMPT, **_LENGTH, **_IMAGE},
-    "fal-ai/minimax/hailuo-2.3-fast/pro/image-to-video": {**_PROMPT, **_IMAGE},
-}
-APPS = ("fal-ai/minimax",)
 
 
 def routes(context: SandboxContext) -> list[Route]:
@@ -74,10 +52,10 @@ def routes(context: SandboxContext) -> list[Route]:
         values = cast("dict[str, object]", given) if isinstance(given, dict) else {}
         wrong: str | None = None
         try:
-            body.read_fields(cast("object", given), ENDPOINTS[endpoint])
+            fal_endpoints.check(endpoint, cast("object", given))
         except Invalid as refusal:
             wrong = str(refusal)
-        shot = _shot(endpoint, values)
+        shot = fal_endpoints.shot(endpoint, values)
         check_account(
             key,
             shot.prompt,
@@ -162,7 +140,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
     of_apps = [
         route
-        for app in APPS
+        for app in fal_endpoints.APPS
         for route in (
             Route(f"/{app}/requests/{{id}}/status", status, methods=["GET"]),
             Route(f"/{app}/requests/{{id}}/cancel", cancel, methods=["PUT"]),
@@ -170,7 +148,7 @@ def routes(context: SandboxContext) -> list[Route]:
         )
     ]
     return [
-        *(Route(f"/{endpoint}", submit, methods=["POST"]) for endpoint in ENDPOINTS),
+        *(Route(f"/{endpoint}", submit, methods=["POST"]) for endpoint in fal_endpoints.FIELDS),
         *of_apps,
         Route("/v1/models/requests/by-endpoint", history, methods=["GET"]),
         Route("/storage/upload/initiate", initiate, methods=["POST"]),
@@ -208,16 +186,6 @@ async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
     if found is None or found[1] is Phase.CANCELLED:
         raise Refusal(JSONResponse({"status": "NOT_FOUND", "detail": f"Request {request_id} not found"}, 404))
     return found
-
-
-def _shot(endpoint: str, values: Mapping[str, object]) -> Shot:
-    def text(name: str) -> str | None:
-        value = values.get(name)
-        return value if isinstance(value, str) and value else None
-
-    side = 1080 if "/pro/" in endpoint else _SIDES.get(text("resolution") or "", 768)
-    seconds = 10 if values.get("duration") == "10" else 6
-    return Shot(text("prompt") or "", seconds, side, first=text("image_url"), last=text("end_image_url"))
 
 
 def _links(base: str, job: Job) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Stand-in for Segmind's inference API: v2 (submit and poll) and the synchronous v1.
 
-Written from the three model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
+Written from the model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
 at submission; what only the model behind it can know (a bad image, 10 s at 1080p) fails the job later.
 """
 
@@ -63,6 +63,11 @@ def _fast_23_side(values: Values) -> int:
     return 768 if values.get("resolution") == "768p" else 1080
 
 
+def _hailuo_23_cost(values: Values) -> float:
+    """Of 6 s at 1080p, only that it is between the other two is published."""
+    return 0.6125 if values.get("resolution") == "1080p" else 0.7 if _seconds(values) == 10 else 0.35
+
+
 MODELS: Mapping[str, Model] = {
     "hailuo-02-fast": Model(
         fields={
@@ -88,6 +93,18 @@ MODELS: Mapping[str, Model] = {
         seconds=_seconds,
         short_side=_fast_23_side,
         cost=lambda values: 0.24 if (_seconds(values), _fast_23_side(values)) == (6, 768) else 0.41,
+    ),
+    "hailuo-2.3": Model(
+        fields={
+            "prompt": _REQUIRED_PROMPT,
+            "first_frame_image": Field(body.web_url),
+            "duration": _DURATION,
+            "resolution": Field(body.one_of("768p", "1080p")),
+            "prompt_optimizer": Field(body.boolean),
+        },
+        seconds=_seconds,
+        short_side=lambda values: 1080 if values.get("resolution") == "1080p" else 768,
+        cost=_hailuo_23_cost,
     ),
     "minimax-hailuo-2": Model(
         fields={

@@ -25,7 +25,16 @@ from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
 from hailuo_mcp.service.session import Session
-from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, open_session, settings_for
+from tests.support import (
+    FIRST_MODEL_IDS,
+    KEYS,
+    MODEL_IDS,
+    PICTURE,
+    arguments_for,
+    catalog_for,
+    open_session,
+    settings_for,
+)
 
 SEEN: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
@@ -141,7 +150,7 @@ def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named(
 
 
 def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
-    catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(MODEL_IDS[:5]))
+    catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(FIRST_MODEL_IDS))
     (warning,) = explain_choice(catalog.parse(None, {"prompt": "x", "resolution": "1080p"}))
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
@@ -158,11 +167,11 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
     ("variables", "default"),
     [
         ({}, "fal/hailuo-02"),
-        ({"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])}, "segmind/minimax-hailuo-2"),
+        ({"HAILUO_MCP_MODELS": ",".join(FIRST_MODEL_IDS)}, "segmind/minimax-hailuo-2"),
         ({"MINIMAX_API_KEY": "k"}, "minimax/hailuo-2.3"),
         ({"FAL_KEY": "k"}, "fal/hailuo-02"),
         ({"REPLICATE_API_TOKEN": "k"}, "replicate/hailuo-2.3"),
-        ({"APIXO_API_KEY": "k"}, "apixo/hailuo-2.3-fast"),
+        ({"APIXO_API_KEY": "k"}, "apixo/hailuo-2.3"),
         ({"AIMLAPI_API_KEY": "k"}, "aimlapi/hailuo-02"),
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
     ],
@@ -181,7 +190,7 @@ def test_the_default_model_is_what_a_bare_prompt_gets_else_what_an_image_gets(
     [
         ("segmind/minimax-hailuo-2", {**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
         ("segmind/hailuo-2.3-fast", {**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
-        ("segmind/hailuo-02-fast", {"prompt": "x"}, "segmind/minimax-hailuo-2 or aimlapi/hailuo-02"),
+        ("segmind/hailuo-02-fast", {"prompt": "x"}, "segmind/minimax-hailuo-2 or segmind/hailuo-2.3"),
         ("apixo/hailuo-2.3-fast", {**SEEN, "last_frame_image": PICTURE}, "segmind/hailuo-02-fast"),
         ("aimlapi/hailuo-02", {**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
         ("minimax/hailuo-2.3", {**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
@@ -299,7 +308,7 @@ FORBIDDEN = {
 }
 SOME_SETTINGS = [
     *({}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"MINIMAX_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}),
-    {"HAILUO_MCP_MODELS": ",".join(MODEL_IDS[:5])},
+    {"HAILUO_MCP_MODELS": ",".join(FIRST_MODEL_IDS)},
     {"HAILUO_MCP_MODELS": "minimax/hailuo-2.3,minimax/hailuo-02,apixo/hailuo-2.3-fast"},
 ]
 
@@ -363,17 +372,18 @@ def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set
 def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
     said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
     assert said["fast_pretreatment"] == CANONICAL["fast_pretreatment"].meaning
-    assert said["routing"].endswith("apixo only.")
+    assert said["routing"].endswith("apixo/hailuo-2.3-fast only.")
     assert said["go_fast"].endswith(" hailuo-02-fast only.")
     assert said["duration"] == CANONICAL["duration"].meaning
-    assert said["resolution"].endswith("480p: h3-max. 2k: h3.")
+    assert said["resolution"].endswith("2k: h3. 4k: fal/h3.")
     assert said["prompt"] == CANONICAL["prompt"].meaning
     assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 
 
 def test_which_models_need_an_image_is_said() -> None:
     assert inputs_sentence(ALL) == "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast."
-    assert inputs_sentence(catalog_for(APIXO_API_KEY="k")) == "All need first_frame_image."
+    need = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
+    assert inputs_sentence(need) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
     assert inputs_sentence(only) == "Text alone suffices."
 
@@ -398,7 +408,8 @@ def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
     assert (
         set(merged_properties(ALL)) == {name for model in ALL.usable for name in model.model_fields} <= set(CANONICAL)
     )
-    offered = merged_properties(catalog_for(AIMLAPI_API_KEY="k"))
+    some = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="aimlapi/hailuo-02,aimlapi/hailuo-2.3")
+    offered = merged_properties(some)
     assert set(offered) == {
         *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
     }

@@ -26,6 +26,11 @@ SEEN = {"prompt": "a cat", "first_frame_image": PICTURE}
         ("MiniMax/Hailuo-02", {"AIMLAPI_API_KEY": "k"}, "aimlapi/hailuo-02"),
         ("minimax-hailuo-2", {}, "segmind/minimax-hailuo-2"),
         ("segmind/Hailuo 2.3 Fast", {}, "segmind/hailuo-2.3-fast"),
+        ("MiniMax-H3", {}, "minimax/h3"),
+        ("h3", {}, "minimax/h3"),  # fal's is cheaper, and is not the vendor's own
+        ("minimax/h3", {"AIMLAPI_API_KEY": "k"}, "aimlapi/h3"),
+        ("H3", {"FAL_API_KEY": "k"}, "fal/h3"),
+        ("h3-max", {"FAL_API_KEY": "k"}, "fal/h3-max"),
     ],
 )
 def test_a_name_that_means_one_model_is_taken_with_a_warning(asked: str, variables: dict[str, str], taken: str) -> None:
@@ -68,6 +73,13 @@ def test_a_name_that_means_no_model_for_certain_is_answered_with_the_nearest(ask
     suggested = refused.value.problem.hint.split("?")[0]
     assert suggested.startswith("Did you mean ")
     assert meant in suggested
+
+
+@pytest.mark.parametrize("asked", ["MiniMax-H3", "minimax/h3"])
+def test_what_another_gateway_makes_of_a_model_is_not_taken_for_the_vendors_own(asked: str) -> None:
+    with pytest.raises(UnknownModel) as refused:
+        catalog_for(FAL_API_KEY="k").parse(asked, {"prompt": "a cat"})
+    assert "Did you mean fal/h3?" in refused.value.problem.hint
 
 
 def test_a_gateway_that_is_named_is_not_replaced_by_another() -> None:

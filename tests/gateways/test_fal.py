@@ -60,6 +60,82 @@ async def test_the_parameters_choose_the_endpoint(
     assert body_of(request) == {"prompt": "a cat [Push in]", "prompt_optimizer": True, **body}
 
 
+@pytest.mark.parametrize("model", ["h3", "h3-max"])
+@pytest.mark.parametrize(
+    ("arguments", "source", "body"),
+    [
+        ({}, "text", {"resolution": "768P", "aspect_ratio": "16:9"}),
+        (
+            {"aspect_ratio": "9:16", "duration": 15, "resolution": "480p", "seed": 7, "prompt_expansion": "disabled"},
+            "text",
+            {
+                "duration": 15,
+                "resolution": "480P",
+                "aspect_ratio": "9:16",
+                "seed": 7,
+                "prompt_expansion_mode": "disabled",
+            },
+        ),
+        ({"first_frame_image": IMAGE}, "image", {"image_url": IMAGE}),
+        (
+            {"first_frame_image": IMAGE, "last_frame_image": LAST, "aspect_ratio": "adaptive"},
+            "image",
+            {"image_url": IMAGE, "end_image_url": LAST},
+        ),
+        ({"reference_images": [IMAGE, LAST]}, "reference", {"reference_image_urls": [IMAGE, LAST]}),
+        (
+            {"reference_videos": [LAST], "reference_audios": [LAST], "aspect_ratio": "1:1"},
+            "reference",
+            {"reference_video_urls": [LAST], "reference_audio_urls": [LAST], "aspect_ratio": "1:1"},
+        ),
+    ],
+)
+async def test_what_h3_is_given_chooses_its_endpoint(
+    model: str, arguments: dict[str, Any], source: str, body: dict[str, Any]
+) -> None:
+    answer = {"request_id": "764cabcf", "status_url": f"https://queue.fal.run/minimax/{model}/requests/764cabcf/status"}
+    gateway, script = connect("fal", says(200, answer))
+    taken = await gateway.submit(spec(f"fal/{model}", **arguments), 5)
+    assert taken.remote_id == f"minimax/{model}/764cabcf"
+    (request,) = script.requests
+    assert str(request.url) == f"https://queue.fal.run/minimax/{model}/{source}-to-video"
+    assert request.headers["x-fal-no-retry"] == "1"
+    assert body_of(request) == {"prompt": "a cat [Push in]", "duration": 5, "resolution": "768P", **body}
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "price"),
+    [
+        ("h3", {}, 0.30),
+        ("h3", {"resolution": "4k", "duration": 15}, 2.40),
+        ("h3", {"reference_images": [f"{IMAGE}?{n}" for n in range(7)]}, 0.46),
+        ("h3", {"reference_videos": [IMAGE]}, None),
+        ("h3-max", {"resolution": "480p", "duration": 10}, 0.50),
+        ("h3-max", {"reference_images": [IMAGE]}, None),  # by pixels, which a URL does not tell
+    ],
+)
+def test_a_price_is_given_where_it_is_known(model: str, arguments: dict[str, Any], price: float | None) -> None:
+    estimate = spec(f"fal/{model}", **arguments).price()
+    assert (estimate and estimate.usd) == price
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"last_frame_image": LAST}, "first_frame_image"),
+        ({"first_frame_image": IMAGE, "reference_images": [IMAGE]}, "not both"),
+        ({"first_frame_image": IMAGE, "aspect_ratio": "16:9"}, "leave aspect_ratio out"),
+        ({"aspect_ratio": "adaptive"}, "16:9"),
+        ({"reference_audios": [IMAGE]}, "reference_images"),
+        ({"duration": 4}, "duration"),
+    ],
+)
+def test_what_h3_would_refuse_only_when_it_renders_is_refused_here(arguments: dict[str, Any], hint: str) -> None:
+    with pytest.raises(HailuoError) as refused:
+        spec("fal/h3", **arguments)
+    assert hint in refused.value.problem.hint
+
+
 async def test_a_webhook_is_named_in_the_address() -> None:
     gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
     await gateway.submit(spec("fal/hailuo-2.3", callback_url="https://me.example/x?a=b"), 5)

@@ -275,6 +275,22 @@ async def test_aimlapi_failed(word: str, error: Any, code: str, words: str) -> N
     assert words in seen.error.message
 
 
+@pytest.mark.parametrize(
+    ("usage", "usd"),
+    [({"credits_used": 120000, "usd_spent": 0.06}, 0.06), ({"credits_used": 120000}, 0.06), ({"usd_spent": "x"}, None)],
+)
+@pytest.mark.parametrize("as_list", [True, False])
+async def test_aimlapi_h3_reports_what_was_spent_and_may_list_its_clip(
+    usage: dict[str, Any], usd: float | None, as_list: bool
+) -> None:
+    video = {"url": "https://cdn.aimlapi.com/generations/hedgehog/1.mp4"}
+    body = {"id": "r1", "status": "completed", "video": [video] if as_list else video, "meta": {"usage": usage}}
+    gateway, script = connect("aimlapi", says(200, body))
+    seen = await gateway.poll(MODELS["aimlapi/h3-max"], "r1")
+    assert (seen.video_url, seen.cost_usd) == (video["url"], usd)
+    assert script.asked == ["GET /v2/video/generations?generation_id=r1"]
+
+
 @pytest.mark.parametrize("model_id", ["aimlapi/hailuo-2.3", "aimlapi/hailuo-2.3-fast"])
 async def test_aimlapis_newer_models_are_polled_on_the_unified_route_which_reports_the_cost(model_id: str) -> None:
     usage = {"usage": {"credits_used": 399_000}}

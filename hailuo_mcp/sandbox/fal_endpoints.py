@@ -1,0 +1,92 @@
+"""fal's endpoints of the Hailuo line: what each takes, and the clip that an input asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.body import Field, Invalid
+from hailuo_mcp.sandbox.jobs import Shot
+
+Values = Mapping[str, object]
+_SIDES = {"480P": 480, "512P": 512, "768P": 768, "2K": 1440, "4K": 2160}
+_PROMPT = {"prompt": Field(body.prompt, required=True), "prompt_optimizer": Field(body.boolean)}
+_LENGTH = {"duration": Field(body.one_of("6", "10"))}
+_IMAGE = {"image_url": Field(body.web_url, required=True)}
+_FRAMES = {
+    **_IMAGE,
+    "end_image_url": Field(body.nullable(body.web_url)),
+    "resolution": Field(body.one_of("512P", "768P")),
+}
+_RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+_TOGETHER_MAX = 12
+_REFERENCES = {"reference_image_urls": 9, "reference_video_urls": 3, "reference_audio_urls": 3}
+
+
+def _h3(app: str, *resolutions: str) -> Mapping[str, Mapping[str, Field]]:
+    """The three endpoints of an H3 model."""
+    common = {
+        "prompt": Field(body.prompt_of(7000), required=True),
+        "duration": Field(body.between(5, 15)),
+        "resolution": Field(body.one_of(*resolutions)),
+        "prompt_expansion_mode": Field(body.one_of("disabled", "balanced", "quality")),
+        "seed": Field(body.integer),
+    }
+    return {
+        f"{app}/text-to-video": {**common, "aspect_ratio": Field(body.one_of(*_RATIOS))},
+        f"{app}/image-to-video": {**common, **_IMAGE, "end_image_url": Field(body.web_url)},
+        f"{app}/reference-to-video": {
+            **common,
+            "aspect_ratio": Field(body.one_of("adaptive", *_RATIOS)),
+            **{name: Field(body.list_of(body.web_url, most)) for name, most in _REFERENCES.items()},
+        },
+    }
+
+
+FIELDS: Mapping[str, Mapping[str, Field]] = {
+    "fal-ai/minimax/hailuo-02/standard/text-to-video": {**_PROMPT, **_LENGTH},
+    "fal-ai/minimax/hailuo-02/standard/image-to-video": {**_PROMPT, **_LENGTH, **_FRAMES},
+    "fal-ai/minimax/hailuo-02/pro/text-to-video": _PROMPT,
+    "fal-ai/minimax/hailuo-02/pro/image-to-video": {**_PROMPT, **_IMAGE},
+    "fal-ai/minimax/hailuo-2.3/standard/text-to-video": {**_PROMPT, **_LENGTH},
+    "fal-ai/minimax/hailuo-2.3/standard/image-to-video": {**_PROMPT, **_LENGTH, **_IMAGE},
+    "fal-ai/minimax/hailuo-2.3/pro/text-to-video": _PROMPT,
+    "fal-ai/minimax/hailuo-2.3/pro/image-to-video": {**_PROMPT, **_IMAGE},
+    "fal-ai/minimax/hailuo-2.3-fast/standard/image-to-video": {**_PROMPT, **_LENGTH, **_IMAGE},
+    "fal-ai/minimax/hailuo-2.3-fast/pro/image-to-video": {**_PROMPT, **_IMAGE},
+    **_h3("minimax/h3", "480P", "768P", "2K", "4K"),
+    **_h3("minimax/h3-max", "480P", "768P"),
+}
+"""Endpoint to the fields of its input."""
+APPS = tuple(dict.fromkeys("/".join(endpoint.split("/")[:2]) for endpoint in FIELDS))
+
+
+def check(endpoint: str, given: object) -> None:
+    """Raises `Invalid`."""
+    values = body.read_fields(given, FIELDS[endpoint])
+    if endpoint.endswith("/reference-to-video"):
+        count = {name: len(cast("list[object]", values.get(name, []))) for name in _REFERENCES}
+        if sum(count.values()) > _TOGETHER_MAX:
+            raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+        if sum(count.values()) == count["reference_audio_urls"]:
+            raise Invalid("an image or a video is required, alone or beside the audio")
+
+
+def shot(endpoint: str, values: Values) -> Shot:
+    """The clip that an input asks for, which may be wrong."""
+
+    def text(name: str) -> str | None:
+        value = values.get(name)
+        first = cast("list[object]", value)[:1] if isinstance(value, list) else [value]
+        return first[0] if first and isinstance(first[0], str) and first[0] else None
+
+    side = 1080 if "/pro/" in endpoint else _SIDES.get(text("resolution") or "", 768)
+    opening, prompt = text("image_url") or text("reference_image_urls"), text("prompt") or ""
+    if "/h3" not in endpoint:
+        seconds = 10 if values.get("duration") == "10" else 6
+        return Shot(prompt, seconds, side, first=opening, last=text("end_image_url"))
+    asked, ratio = values.get("duration"), text("aspect_ratio")
+    seconds = asked if isinstance(asked, int) and asked in range(5, 16) else 5
+    shape = ratio if ratio in _RATIOS else None if opening else "16:9"
+    return Shot(prompt, seconds, side, opening, text("end_image_url"), ratio=shape, sound=True)

@@ -64,3 +64,19 @@ def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None
     assert "for a prompt alone segmind/minimax-hailuo-2, the cheapest at default settings." in text
     assert "\nText only: aimlapi, minimax-hailuo-2.\n" in text
     assert model_views.model_list(ALL, True, ALL.usable[0]).best_for == {}
+
+
+def test_one_model_at_several_gateways_is_one_line_the_cheapest_first() -> None:
+    view = model_views.model_list(ALL, sandbox=True)
+    offers = view.sold_by["hailuo-2.3"]
+    assert [offer["model"].partition("/")[0] for offer in offers] == [
+        *("minimax", "fal", "segmind", "apixo", "aimlapi", "replicate")
+    ]
+    assert offers[2] == {"model": "segmind/hailuo-2.3", "price_usd": [0.35, 0.7], "typical_seconds": [157.0, 157.0]}
+    assert view.sold_by["h3"][0]["variant"] == "open weights"
+    (line,) = [line for line in model_views.model_list_text(view, ALL).split("\n") if line.startswith("hailuo-2.3:")]
+    prices = "minimax $0.28–0.56, fal $0.28–0.56, segmind $0.35–0.7 157 s; price unknown: apixo, aimlapi, replicate; "
+    assert prices in line
+    assert "fast_pretreatment (minimax)" in line
+    assert {offer["model"] for of_name in view.sold_by.values() for offer in of_name} == {m.id for m in ALL.usable}
+    assert model_views.model_list(ALL, True, ALL.usable[0]).sold_by == {}

@@ -374,7 +374,6 @@ async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: 
             "models": [],
             "default_model": None,
             "sandbox": False,
-            "sold_by": {},
             "best_for": {want: [] for want in WANTS},
             "sold_by": {},
         }

@@ -26,7 +26,7 @@ PICTURE = "https://example.com/first.png"
 
 # --- what arguments may be ----------------------------------------------------------------------------------------
 
-LISTS: tuple[Any, ...] = ([PICTURE], (PICTURE + "?2",), [PICTURE] * 3, ["https://h/2.mp4"])
+LISTS: tuple[Any, ...] = ([PICTURE], [PICTURE + "?2"], [PICTURE] * 3, ["https://h/2.mp4"])
 VALID: dict[str, tuple[Any, ...]] = {
     "prompt": ("x", " a cat [Push in]", "é漢🎬", "x" * PROMPT_MAX),
     "first_frame_image": (PICTURE, "HTTP://h", "data:image/png;base64,AAAA", "/tmp/x.png", "last-frame:a/b/c"),

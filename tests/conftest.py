@@ -11,10 +11,11 @@ import signal
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from tests.postgres import Postgres, shared_postgres
+from tests.postgres import Postgres, shared_postgres, started_postgres
 
 FIGURES = "figures"
 MEMORY = Path("/dev/shm")
@@ -53,6 +54,13 @@ def postgres_url(postgres: Postgres) -> Generator[str]:
     """A new database."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture
+def own_postgres() -> Generator[Postgres]:
+    """A server that no other test is on; in a place that its own user can reach, if this one is root."""
+    with started_postgres(Path("/tmp") / f"hailuo-restarted-{uuid4().hex[:8]}") as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -191,6 +191,10 @@ class Gateway(Interpreter):
         one that cannot be checked now counts as genuine."""
         return True
 
+    def no_history(self) -> GatewayError:
+        """A response that is no page of a history, and so does not say that a job is not in it."""
+        return GatewayError(f"{self.title}'s history answered in a form that is not known.")
+
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body to answer a callback with. A callback is never trusted: it only causes a poll."""
         return {}

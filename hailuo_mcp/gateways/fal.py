@@ -208,6 +208,8 @@ class Fal(Gateway):
         request_id = job.remote_id.rpartition("/")[2]
         query = {"endpoint_id": _endpoint_of(_spec_of(model, job)), "request_id": request_id, "expand": "payloads"}
         body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
+        if "items" not in body:
+            raise self.no_history()
         for row in map(mapping, sequence(body.get("items"))):
             link = link_in(_object(row.get("json_output")).get("video"))
             if row.get("request_id") == request_id and link:

@@ -351,7 +351,9 @@ class Minimax(Gateway):
         """A page of the account's tasks, newest first, and whether it comes from the sandbox."""
         query = urlencode({"page_num": page, "page_size": _HISTORY_ROWS, **wanted})
         body, response = await self.fetch_json(self.get(f"{minimax_h3.QUERY}?{query}"))
-        return [mapping(item) for item in sequence(body.get("items"))], response.sandbox
+        if "items" not in body:
+            raise self.no_history()
+        return [mapping(item) for item in sequence(body["items"])], response.sandbox
 
     def _from_task(self, model: type[ModelSpec], task: Mapping[str, Any], *, sandbox: bool) -> Observation:
         state = self.state(minimax_h3.STATES, task.get("status"))

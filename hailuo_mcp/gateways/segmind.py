@@ -279,9 +279,13 @@ class Segmind(Gateway):
             body, response = await self.fetch_json(self.get(path, host="history"))
         except UnknownRequest:
             return None
-        for row in (body, mapping(body.get("data")), *_rows_in(body)):
-            if row.get("request_id") == job.remote_id:
+        inner = mapping(body.get("data"))
+        rows = [row for row in (body, inner, *_rows_in(body)) if "request_id" in row]
+        for row in rows:
+            if row["request_id"] == job.remote_id:
                 return self._from_row(row, sandbox=response.sandbox)
+        if not rows and [] not in (*body.values(), *inner.values()):
+            raise self.no_history()
         return None
 
     async def _history(self, slug: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:

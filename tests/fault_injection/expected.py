@@ -139,14 +139,24 @@ DOWNLOAD: Mapping[Fault, Outcome] = {
     Fault.HUGE: refused("gateway_error"),
     Fault.DRIP: NOT_ASKED_FOR,
 }
+HISTORY: Mapping[Fault, Outcome] = {
+    **{fault: ordinary("queued") for fault in Fault},  # what could not be asked proves nothing
+    # The history's own word; a person who asks has it asked again.
+    Fault.NOT_FOUND: Outcome("expired", "unknown", safe_to_retry=False),
+    Fault.GONE: Outcome("expired", "unknown", safe_to_retry=False),
+    Fault.NUMBER: ordinary("completed"),
+}
 EXPECTED: Mapping[Step, Mapping[Fault, Outcome]] = {
     Step.UPLOAD: UPLOAD,
     Step.SUBMIT: SUBMIT,
     Step.POLL: POLL,
     Step.RESULT: RESULT,
     Step.DOWNLOAD: DOWNLOAD,
+    Step.HISTORY: HISTORY,
 }
 EXCEPTIONS: Mapping[tuple[str, Step, Fault], Outcome] = {
+    ("fal", Step.HISTORY, Fault.NOT_FOUND): ordinary("queued"),  # a list that is not there is no answer
+    ("fal", Step.HISTORY, Fault.GONE): ordinary("queued"),
     ("aimlapi", Step.DOWNLOAD, Fault.NO_CREDITS): passing("network_error"),  # 403, as above
     ("minimax", Step.POLL, Fault.BAD_REQUEST): ordinary("queued"),  # its one parameter is wrong: as not found
     **{("minimax", Step.RESULT, fault): ordinary("completed") for fault in Fault},  # the link is asked for again

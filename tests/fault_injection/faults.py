@@ -95,6 +95,8 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("minimax", Step.RESULT): Step.POLL,
     ("minimax", Step.DOWNLOAD): Step.RESULT,
     ("fal", Step.RESULT): Step.POLL,
+    ("segmind", Step.HISTORY): Step.POLL,
+    ("fal", Step.HISTORY): Step.POLL,
 }
 """The step whose answer is the last before a host that goes away is gone."""
 
@@ -249,6 +251,8 @@ class FaultyGateway:
             case Step.HISTORY:
                 rows = [self._row(taken, link) for taken in self.taken]
                 return 200, _json({HISTORIES.get(self.name, "data"): rows})
+            case Step.POLL | Step.RESULT if self.step is Step.HISTORY:
+                return 404, _json({"error": "no longer kept"})
             case Step.POLL | Step.RESULT:
                 asked = request.path.removesuffix("/status").rpartition("/")[2]
                 names = ("taskId", "generation_id", "task_id", "file_id")
@@ -285,8 +289,8 @@ class FaultyGateway:
 
     def _row(self, taken: Taken, link: str) -> Mapping[str, Any]:
         if self.name == "fal":
-            request_id = taken.remote_id.rpartition("/")[2]
-            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body}
+            request_id, done = taken.remote_id.rpartition("/")[2], {"json_output": {"video": {"url": link}}}
+            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body, **done}
         if self.name == "replicate":
             facts = {"model": "minimax/hailuo-02", "input": taken.body["input"], "status": "succeeded", "output": link}
             return {"id": taken.remote_id, "created_at": taken.at.isoformat(), **facts}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hailuo_mcp.service.session import Session
 from tests.fault_injection.expected import NOT_ASKED_FOR, Outcome, expected
 from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
 from tests.fault_injection.names import Names, resolving
-from tests.support import KEYS, PICTURE, open_session, settings_for
+from tests.support import KEYS, PICTURE, age, open_session, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -30,16 +31,17 @@ MODELS = {
     "replicate": "replicate/hailuo-02",
 }
 STEPS = (
-    *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
+    *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD, Step.HISTORY)),
     *(("apixo", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
     *(("aimlapi", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
     *(("minimax", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
     # Downloads and uploads are the same code for all.
-    *(("fal", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT)),
+    *(("fal", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.HISTORY)),
     *(("replicate", step) for step in (Step.SUBMIT, Step.POLL)),
 )
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
 AT_ONCE = 24
+NO_LONGER_KEPT = timedelta(minutes=70)
 SAVED_WITHIN_SECONDS = 45.0
 """After the fault is lifted; a download that hangs notices after 30 s of silence."""
 
@@ -127,6 +129,10 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
 
 async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
     """The job was accepted; the fault is at a later step."""
+    if cell.step is Step.HISTORY:  # the gateway keeps the result no longer, but its history has it
+        job = await call.session.known(request_id)
+        assert job
+        await age(call.session, job, NO_LONGER_KEPT)
     answer = await call("get_status", request_id=request_id)
     if cell.step is not Step.DOWNLOAD or cell.fault is Fault.NUMBER:
         return outcome_of(answer)

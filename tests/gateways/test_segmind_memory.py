@@ -216,10 +216,19 @@ async def test_a_failure_in_the_history_is_a_failed_job() -> None:
     assert (seen.state, seen.cost_usd, seen.error and seen.error.charged) == (State.FAILED, None, "no")
 
 
-@pytest.mark.parametrize("step", [says(404, {"error": "not found"}), says(200, row(request_id="other")), says(200, {})])
+@pytest.mark.parametrize(
+    "step", [says(404, {"error": "not found"}), says(200, row(request_id="other")), says(200, {"data": []})]
+)
 async def test_a_job_that_is_not_in_the_history_is_none(step: Step) -> None:
     gateway, _ = connect("segmind", step)
     assert await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1")) is None
+
+
+@pytest.mark.parametrize("body", [{}, {"surprise": [1, {"deep": None}]}, {"status": "maintenance"}])
+async def test_an_answer_that_is_no_history_does_not_say_that_the_job_is_gone(body: dict[str, Any]) -> None:
+    gateway, _ = connect("segmind", says(200, body))
+    with pytest.raises(GatewayError, match="history"):
+        await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
 
 
 async def test_a_job_without_remote_id_is_not_looked_up() -> None:

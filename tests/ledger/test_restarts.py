@@ -3,8 +3,7 @@ lost."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Literal
 from uuid import uuid4
 
@@ -16,16 +15,9 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import ANY_JOB
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from tests.ledger.shared import HERE, ORIGINS, a_job, create
-from tests.postgres import Postgres, started_postgres
+from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
-
-
-@pytest.fixture
-def own_postgres() -> Generator[Postgres]:
-    """A server that no other test is on; in a place that its own user can reach, if this one is root."""
-    with started_postgres(Path("/tmp") / f"hailuo-restarted-{uuid4().hex[:8]}") as server:
-        yield server
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

@@ -18,7 +18,7 @@ from hailuo_mcp.gateways.client import DEFAULT_RETRY_POLICY, GatewayClient, Retr
 from hailuo_mcp.ledger import Ledger, open_ledger
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.media.given import FileRules
 from hailuo_mcp.media.upload_store import FOLDER as UPLOADS_FOLDER
 from hailuo_mcp.media.upload_store import UploadStore
 from hailuo_mcp.service.background import background_tasks
@@ -32,6 +32,7 @@ from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.signed_urls import SignedUrls
 from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.service.start import warn_of_failing_calls
+from hailuo_mcp.service.transfers import Transfers
 from hailuo_mcp.service.worker import Worker
 from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
@@ -120,13 +121,13 @@ async def build_services(
             stand_in_host=SANDBOX_HOST,
         )
         resources.callback(clips.close)
-        image_rules = ImageRules(
+        file_rules = FileRules(
             settings.input_dirs, settings.output_dir, local_files, settings.fix_images, settings.keep_image_metadata
         )
         urls = uploads = None
         if base_url is not None:
             urls = SignedUrls(base_url, await ledger.secret(), called_back=bool(settings.public_url))
-            uploads = ImageUploads(UploadStore(clips.directory / UPLOADS_FOLDER), urls, image_rules)
+            uploads = ImageUploads(UploadStore(clips.directory / UPLOADS_FOLDER), urls, file_rules)
         tasks = await resources.enter_async_context(background_tasks())
         credentials, long_polls = Credentials(settings, gateways), LongPolls()
         services = Services(
@@ -136,7 +137,8 @@ async def build_services(
             ledger=ledger,
             submissions=SingleFlight[Job](tasks, shield=True),
             clips=clips,
-            image_rules=image_rules,
+            file_rules=file_rules,
+            transfers=Transfers(ledger, tasks),
             poll_policy=poll_policy,
             poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,

@@ -1,14 +1,14 @@
-"""Images that are inside the call, as a `data:` URI or as base64 alone."""
+"""Files that are inside the call, as a `data:` URI or as base64 alone."""
 
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import unquote
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import FILE_BYTES_MAX, megabytes
-from hailuo_mcp.media.formats import WANTED, image_format
 
 _BASE64_MIN = 64
 _BASE64URL = str.maketrans("-_", "+/")
@@ -20,7 +20,9 @@ def from_data_uri(parameter: str, text: str) -> bytes:
         raise InvalidImage(f"{parameter} is a data: URI without base64 content.", "Use data:image/png;base64,….")
     if len(payload) > FILE_BYTES_MAX * 4 // 3:
         raise InvalidImage(
-            f"{parameter} is a data: URI of {megabytes(len(payload))}; at most 20 MB are accepted.", WANTED
+            f"{parameter} is a data: URI of {megabytes(len(payload))}; no file over "
+            f"{megabytes(FILE_BYTES_MAX)} is read.",
+            "Make it smaller.",
         )
     try:
         return _decoded(unquote(payload))
@@ -36,12 +38,12 @@ def _decoded(payload: str) -> bytes:
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 
 
-def bare_base64(text: str) -> str | None:
-    """The base64 of a text that is an image without the beginning of its data: URI. A path can be made of the same
-    characters, but not of an image's first bytes."""
-    payload = re.sub(r"^(?:image/[\w.+-]+;)?base64,", "", text, count=1, flags=re.IGNORECASE)
+def bare_base64(text: str, detect: Callable[[bytes], object]) -> str | None:
+    """The base64 of a text that is a file without the beginning of its data: URI. A path can be made of the same
+    characters, but not of the first bytes that `detect` knows."""
+    payload = re.sub(r"^(?:(?:image|video|audio)/[\w.+-]+;)?base64,", "", text, count=1, flags=re.IGNORECASE)
     if len(payload) >= _BASE64_MIN:
         with suppress(ValueError):
-            if image_format(_decoded(re.sub(r"\s+", "", payload[:80])[:64])):
+            if detect(_decoded(re.sub(r"\s+", "", payload[:80])[:64])):
                 return payload
     return None

@@ -4,25 +4,20 @@ A local or inline image is decoded before anything is sent. Of a file that is no
 read. A URL is fetched by the gateway, never here.
 """
 
-import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import anyio
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.data_uris import bare_base64, from_data_uri
+from hailuo_mcp.core.parameters import MediaRule
 from hailuo_mcp.media.decoding import decode, exif_orientation, is_readable
-from hailuo_mcp.media.files import check_image, megabytes, read_local
-from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, WANTED, image_format, not_an_image, png_end
+from hailuo_mcp.media.files import check_image, megabytes
+from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, image_format, not_an_image, png_end
+from hailuo_mcp.media.given import FileRules, LoadedFile, from_url, is_url, read_given
+from hailuo_mcp.media.limits import broken_shape
 from hailuo_mcp.media.metadata import UPRIGHT, without_metadata
 from hailuo_mcp.media.normalize import normalize
-from hailuo_mcp.media.paths import unwrapped
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,66 +25,18 @@ if TYPE_CHECKING:
 # The rules of APIXO, AI/ML API and MiniMax; Segmind documents none, and passes the image to the same model.
 SHORT_SIDE_OVER = 300
 RATIO_OVER, RATIO_UNDER = (2, 5), (5, 2)
-BYTES_MAX = 20 * 1024 * 1024
-BYTES_WARN = 10 * 1024 * 1024
+MEGABYTE = 1024 * 1024
+BYTES_MAX = 20 * MEGABYTE
+BYTES_WARN = 10 * MEGABYTE
 """APIXO's general page says 10 MB, all others 20."""
 
-AT_ONCE = 2
-"""How many images are in memory at a time."""
-URL_MAX = 2048
 _FIX = "Convert it, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it."
 _BY_HAND = "Save it as JPG or PNG first."
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that swap width and height."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedImage:
-    """An image that can be sent: a URL for the gateway to fetch, or content that was checked."""
-
-    shown: str
-    """How records and results show it."""
-    digest: str
-    """SHA-256 of the content; for a URL, of its text."""
-    url: str | None = None
-    content: bytes = b""
-    media_type: str = ""
-    warnings: tuple[str, ...] = ()
-    seconds: float | None = None
-    """The length of a video or audio file, where it is known."""
-
-    @property
-    def data_uri(self) -> str:
-        return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
-
-    @property
-    def upload_mark(self) -> str:
-        return f"<upload:sha256:{self.digest}>"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRules:
-    """Where local images may come from, and whether unsuitable ones are fixed."""
-
-    directories: Sequence[Path] = ()
-    """Empty: the home directory without hidden folders."""
-    output_dir: Path | None = None
-    local_files: bool = True
-    """False if the caller is not on this machine."""
-    fix: bool = False
-    keep_metadata: bool = False
-    """Whether EXIF data, comments and the like stay in an image."""
-    formats: tuple[str, ...] = ("JPEG", "PNG")
-    """The formats that the gateway accepts."""
-    limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE), compare=False)
-    """Whoever uses these rules, or others made from them, waits for a place before an image is read."""
-
-
-class LocalImage(InvalidImage):
-    """The image is a file on the caller's machine, and this is another."""
-
-
-async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedImage:
+async def read_image(parameter: str, given: str, rules: FileRules) -> LoadedFile:
     """Load the image that the caller gave for `parameter`.
 
     Raises:
@@ -97,51 +44,30 @@ async def read_image(parameter: str, given: str, rules: ImageRules) -> LoadedIma
         InvalidImage: it is not an image, may not be read, or no gateway would accept it. The message has the measured
             value, the hint says how to fix it.
     """
-    text = unwrapped(given)
-    if text[:7].lower() in ("http://", "https:/"):
-        return _from_url(parameter, text)
-    return await anyio.to_thread.run_sync(_from_content, parameter, text, rules, limiter=rules.limiter)
+    if is_url(given):
+        return from_url(parameter, given)
+    return await anyio.to_thread.run_sync(_read, parameter, given, rules, limiter=rules.limiter)
 
 
-async def image_from_frame(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
+async def image_from_frame(parameter: str, content: bytes, label: str, rules: FileRules) -> LoadedFile:
     """A frame of a clip, checked by the same rules. Raises InvalidImage."""
     return await anyio.to_thread.run_sync(_checked, parameter, content, label, rules, limiter=rules.limiter)
 
 
-def _from_url(parameter: str, text: str) -> LoadedImage:
-    try:
-        host = urlsplit(text).hostname
-    except ValueError:
-        host = None
-    if not host or any(c.isspace() or not c.isprintable() for c in text):
-        raise InvalidImage(f"{parameter} is not a valid URL: {text[:80]!r}.", "Give a full http(s) URL without spaces.")
-    if len(text) > URL_MAX:
-        raise InvalidImage(f"{parameter} is a URL of {len(text)} characters; at most {URL_MAX} are accepted.", WANTED)
-    return LoadedImage(shown=text, digest=hashlib.sha256(text.encode()).hexdigest(), url=text)
-
-
-def _from_content(parameter: str, text: str, rules: ImageRules) -> LoadedImage:
-    if text[:5].lower() == "data:":
-        content, label = from_data_uri(parameter, text), "data URI"
-    elif (payload := bare_base64(text)) is not None:
-        content, label = from_data_uri(parameter, f"data:;base64,{payload}"), "base64"
-    elif not rules.local_files:
-        raise LocalImage(
-            f"{parameter} names a local file, which this server cannot read.", "Give a URL or a data: URI."
-        )
-    else:
-        content, label = read_local(parameter, text, rules.directories, rules.output_dir, check_image)
+def _read(parameter: str, given: str, rules: FileRules) -> LoadedFile:
+    content, label = read_given(parameter, given, rules, image_format, check_image)
     return _checked(parameter, content, label, rules)
 
 
-def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> LoadedImage:
-    fix = rules.fix
+def _checked(parameter: str, content: bytes, label: str, rules: FileRules) -> LoadedFile:
+    fix, formats = rules.fix, _formats(rules)
+    bytes_max = int(rules.rule.megabytes * MEGABYTE) if rules.rule else BYTES_MAX
     header = content[:HEADER_BYTES]
     kind = image_format(header)
     if kind is None:
         raise not_an_image(parameter, label, header)
-    if kind not in rules.formats and not (fix and is_readable(kind)):
-        *others, last = ("JPG" if name == "JPEG" else name for name in rules.formats)
+    if kind not in formats and not (fix and is_readable(kind)):
+        *others, last = ("JPG" if name == "JPEG" else name for name in formats)
         raise InvalidImage(
             f"{parameter} ({label}) is a {kind} file; only {', '.join(others)} and {last} are accepted.",
             _FIX if is_readable(kind) else _BY_HAND,
@@ -149,15 +75,15 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
     image = decode(parameter, label, kind, content)
     orientation = exif_orientation(image)
     width, height = reversed(image.size) if orientation in _SIDEWAYS else image.size
-    _check_shape(parameter, label, width, height)
+    _check_shape(parameter, label, width, height, rules.rule)
     done: list[str] = []
     notes: list[str] = []
     if kind == "PNG":
         content, left_out = _without_trailing_data(parameter, label, content, fix)
         done += [f"{left_out} bytes after the image's end were removed"] if left_out else []
     rotated = orientation != UPRIGHT
-    if fix and (kind not in rules.formats or rotated or image.mode == "CMYK" or len(content) > BYTES_MAX):
-        content, became, how = _normalize(parameter, label, image, rotated)
+    if fix and (kind not in formats or rotated or image.mode == "CMYK" or len(content) > bytes_max):
+        content, became, how = _normalize(parameter, label, image, rotated, bytes_max, rules.rule)
         done += [f"{kind} became {became}"] if became != kind else []
         done += [*_first_of_several(kind, image), *how]
         kind, orientation = became, UPRIGHT
@@ -165,17 +91,17 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
         notes += _warnings(parameter, kind, image, rotated)
     if not rules.keep_metadata:
         content = _private(parameter, label, kind, content, orientation)
-    if len(content) > BYTES_MAX:
+    if len(content) > bytes_max:
         raise InvalidImage(
-            f"{parameter} ({label}) has {megabytes(len(content))}; at most 20 MB are accepted.",
-            WANTED if fix else "Make it smaller, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it.",
+            f"{parameter} ({label}) has {megabytes(len(content))}; at most {bytes_max // MEGABYTE} MB are accepted.",
+            "Make it smaller." if fix else "Make it smaller, or set HAILUO_MCP_FIX_IMAGES=1 to let the server do it.",
         )
-    if len(content) > BYTES_WARN:
+    if len(content) > BYTES_WARN and not rules.rule:
         notes.append(f"{parameter} has {megabytes(len(content))}; some gateways accept no more than 10 MB.")
     if done:
         notes.insert(0, f"{parameter} was fixed before sending: {', '.join(done)}.")
     digest = hashlib.sha256(content).hexdigest()
-    return LoadedImage(
+    return LoadedFile(
         shown=f"{label} (sha256:{digest[:12]})",
         digest=digest,
         content=content,
@@ -184,7 +110,16 @@ def _checked(parameter: str, content: bytes, label: str, rules: ImageRules) -> L
     )
 
 
-def _check_shape(parameter: str, label: str, width: int, height: int) -> None:
+def _formats(rules: FileRules) -> tuple[str, ...]:
+    """The formats that the model takes, and that can be sent from here: metadata is removed from no other."""
+    return tuple(name for name in rules.rule.formats if name in MEDIA_TYPES) if rules.rule else rules.formats
+
+
+def _check_shape(parameter: str, label: str, width: int, height: int, rule: MediaRule | None) -> None:
+    for problem, cure in broken_shape(width, height, rule) if rule else ():
+        raise InvalidImage(f"{parameter} ({label}) {problem}.", cure)
+    if rule:
+        return
     if min(width, height) <= SHORT_SIDE_OVER:
         raise InvalidImage(
             f"{parameter} ({label}) is {width} x {height} px; the shorter side must be over {SHORT_SIDE_OVER} px.",
@@ -224,12 +159,15 @@ def _private(parameter: str, label: str, kind: str, content: bytes, orientation:
         ) from None
 
 
-def _normalize(parameter: str, label: str, image: "Image", rotated: bool) -> tuple[bytes, str, list[str]]:
+def _normalize(
+    parameter: str, label: str, image: "Image", rotated: bool, bytes_max: int, rule: MediaRule | None
+) -> tuple[bytes, str, list[str]]:
+    least = rule.pixels[0] - 1 if rule and rule.pixels else SHORT_SIDE_OVER
     try:
-        content, kind, done = normalize(image, rotated=rotated, bytes_max=BYTES_MAX, side_over=SHORT_SIDE_OVER)
+        content, kind, done = normalize(image, rotated=rotated, bytes_max=bytes_max, side_over=least)
     except Exception:  # as in `decode`
         raise InvalidImage(f"{parameter} ({label}) could not be converted.", _BY_HAND) from None
-    _check_shape(parameter, label, *decode(parameter, label, kind, content).size)
+    _check_shape(parameter, label, *decode(parameter, label, kind, content).size, rule)
     return content, kind, done
 
 

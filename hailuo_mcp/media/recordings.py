@@ -4,18 +4,21 @@ Without the `media` extra only the format and the size are known, and a warning 
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from hailuo_mcp.core.errors import InvalidInput
+import anyio.to_thread
+
+from hailuo_mcp.core.errors import InvalidImage, InvalidInput
 from hailuo_mcp.core.parameters import MediaRule, Medium, Source
 from hailuo_mcp.media.files import megabytes
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, format_in_words, recording_format
-from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.media.given import FileRules, LoadedFile, from_url, is_url, read_given
+from hailuo_mcp.media.limits import broken_shape, span, within
 from hailuo_mcp.media.measuring import Measure, Measures
 
 _UNDOCUMENTED = Source("inferred", "MiniMax API reference of H3")
-ANY_RULE = {
+ANY_RULE: Mapping[Medium, MediaRule] = {
     "video": MediaRule(_UNDOCUMENTED, ("MP4", "MOV"), 50),
     "audio": MediaRule(_UNDOCUMENTED, ("WAV", "MP3"), 15),
 }
@@ -25,13 +28,45 @@ SECONDS_SLACK = 0.1
 RATE_SLACK = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A video or audio file that was read, as the caller may see it named."""
+async def read_recording(parameter: str, given: str, medium: Medium, rules: FileRules) -> LoadedFile:
+    """Load the video or audio file that the caller gave for `parameter`.
 
-    parameter: str
-    label: str
-    content: bytes
+    Raises:
+        InvalidInput: it may not or cannot be read, or the model would not take it. The message has the measured value,
+            the hint says how to correct it.
+    """
+    try:
+        if is_url(given):
+            return from_url(parameter, given)
+        return await anyio.to_thread.run_sync(_read, parameter, given, medium, rules, limiter=rules.limiter)
+    except InvalidImage as refused:  # of what all files have in common: places, paths, base64
+        raise InvalidInput(refused.problem.message, refused.problem.hint) from None
+
+
+async def recording_at(parameter: str, path: Path, label: str, medium: Medium, rules: FileRules) -> LoadedFile:
+    """A saved clip, checked by the same rules. Raises InvalidInput."""
+
+    def read() -> LoadedFile:
+        return check_recording(parameter, label, path.read_bytes(), medium, rule_for(medium, rules), rules.measure)
+
+    try:
+        return await anyio.to_thread.run_sync(read, limiter=rules.limiter)
+    except OSError:
+        raise InvalidInput(f"{parameter} ({label}) cannot be read.", "Call download_video again.") from None
+
+
+def _read(parameter: str, given: str, medium: Medium, rules: FileRules) -> LoadedFile:
+    rule = rule_for(medium, rules)
+
+    def check(parameter: str, label: str, header: bytes, size: int) -> None:
+        check_header(parameter, label, header, size, rule)
+
+    content, label = read_given(parameter, given, rules, recording_format, check)
+    return check_recording(parameter, label, content, medium, rule, rules.measure)
+
+
+def rule_for(medium: Medium, rules: FileRules) -> MediaRule:
+    return rules.rule or ANY_RULE[medium]
 
 
 def check_header(parameter: str, label: str, header: bytes, size: int, rule: MediaRule) -> None:
@@ -53,13 +88,14 @@ def check_header(parameter: str, label: str, header: bytes, size: int, rule: Med
         )
 
 
-def check_recording(recording: Recording, medium: Medium, rule: MediaRule, measure: Measure) -> LoadedImage:
+def check_recording(
+    parameter: str, label: str, content: bytes, medium: Medium, rule: MediaRule, measure: Measure
+) -> LoadedFile:
     """Check a file as far as it can be.
 
     Raises:
         InvalidInput: the model would not take it. The message has the measured value, the hint says how to correct it.
     """
-    parameter, label, content = recording.parameter, recording.label, recording.content
     check_header(parameter, label, header := content[:HEADER_BYTES], len(content), rule)
     kind = recording_format(header) or ""
     try:
@@ -79,7 +115,7 @@ def check_recording(recording: Recording, medium: Medium, rule: MediaRule, measu
             "(pip install 'hailuo-mcp[media]').",
         )
     digest = hashlib.sha256(content).hexdigest()
-    return LoadedImage(
+    return LoadedFile(
         shown=f"{label} (sha256:{digest[:12]})",
         digest=digest,
         content=content,
@@ -89,7 +125,7 @@ def check_recording(recording: Recording, medium: Medium, rule: MediaRule, measu
     )
 
 
-def check_together(parameter: str, files: Sequence[LoadedImage], rule: MediaRule) -> None:
+def check_together(parameter: str, files: Sequence[LoadedFile], rule: MediaRule) -> None:
     """Check what all files of a parameter have together; those of unknown length count as nothing.
 
     Raises:
@@ -106,23 +142,16 @@ def check_together(parameter: str, files: Sequence[LoadedImage], rule: MediaRule
 def _broken(found: Measures, rule: MediaRule) -> Sequence[tuple[str, str]]:
     """Every rule that a file breaks, with the cure."""
     broken: list[tuple[str, str]] = []
-    if rule.seconds and not _within(found.seconds, rule.seconds, SECONDS_SLACK):
+    if rule.seconds and not within(found.seconds, rule.seconds, SECONDS_SLACK):
         cure = "Cut it." if found.seconds > rule.seconds[1] else "Give a longer one."
-        broken.append((f"lasts {found.seconds:.1f} s; {_span(rule.seconds)} s are accepted", cure))
+        broken.append((f"lasts {found.seconds:.1f} s; {span(rule.seconds)} s are accepted", cure))
     if rule.codecs and found.codec not in rule.codecs:
         wanted = " or ".join(rule.codecs)
         broken.append((f"is encoded as {found.codec}; only {wanted} is accepted", f"Convert it to {wanted}."))
-    if rule.frame_rate and not _within(found.frame_rate, rule.frame_rate, RATE_SLACK):
-        rates = _span(rule.frame_rate)
+    if rule.frame_rate and not within(found.frame_rate, rule.frame_rate, RATE_SLACK):
+        rates = span(rule.frame_rate)
         broken.append((f"has {found.frame_rate:.4g} frames a second; {rates} are accepted", "Convert it to 24."))
-    width, height = found.width, found.height
-    if rule.pixels and not rule.pixels[0] <= min(width, height) <= max(width, height) <= rule.pixels[1]:
-        sides = _span(rule.pixels)
-        broken.append((f"is {width} x {height} px; {sides} px a side are accepted", "Scale it to that size."))
-    if rule.ratio and not _within(width / height, rule.ratio, 0):
-        ratios = _span(rule.ratio)
-        broken.append((f"is {width} x {height} px; a width/height of {ratios} is accepted", "Crop it."))
-    return broken
+    return [*broken, *broken_shape(found.width, found.height, rule)]
 
 
 def _unmeasured(rule: MediaRule) -> str:
@@ -134,11 +163,3 @@ def _unmeasured(rule: MediaRule) -> str:
     }
     *others, last = [name for name, limit in facts.items() if limit] or [""]
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _within(value: float, pair: tuple[float, float], slack: float) -> bool:
-    return pair[0] - slack <= value <= pair[1] + slack
-
-
-def _span(pair: tuple[float, float]) -> str:
-    return f"{pair[0]:g}–{pair[1]:g}"

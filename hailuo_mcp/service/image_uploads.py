@@ -22,7 +22,8 @@ from hailuo_mcp.core.job import utc_now
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.media.files import megabytes
-from hailuo_mcp.media.images import BYTES_MAX, ImageRules, LoadedImage, image_from_frame
+from hailuo_mcp.media.given import FileRules, LoadedFile
+from hailuo_mcp.media.images import BYTES_MAX, image_from_frame
 from hailuo_mcp.media.upload_store import KEPT_FOR, WANTED_FOR, UploadStore
 from hailuo_mcp.service.signed_urls import SignedUrls
 
@@ -98,7 +99,7 @@ class ImageUploads:
 
     store: UploadStore
     urls: SignedUrls
-    rules: ImageRules
+    rules: FileRules
     _receiving: set[str] = field(default_factory=set[str])
     """The keys of the uploads under way."""
 
@@ -189,7 +190,7 @@ class ImageUploads:
         finally:
             self._receiving.discard(key)
 
-    async def _checked(self, image: str, body: AsyncIterable[bytes], part: Path) -> LoadedImage:
+    async def _checked(self, image: str, body: AsyncIterable[bytes], part: Path) -> LoadedFile:
         """The content of an upload, which is then in this file as it will be sent.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The images that a call names: read and checked, taken from saved clips, and given to the gateway in its own way."""
+"""The files that a call names: read and checked, or taken from saved clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,115 +7,140 @@ from pathlib import Path
 import anyio
 
 from hailuo_mcp.core.caller import Caller
-from hailuo_mcp.core.errors import GatewayTimeout, InvalidImage
-from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.errors import HailuoError, InvalidImage, InvalidInput, NotReady, UnknownRequest
+from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import IMAGE_PARAMETERS, REFERENCE_PARAMETERS
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS, MEDIA_PARAMETERS, Medium
 from hailuo_mcp.core.request_id import RequestId
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.media.frames import last_frame
-from hailuo_mcp.media.images import LoadedImage, LocalImage, image_from_frame, read_image
+from hailuo_mcp.media.given import FileRules, LoadedFile, LocalFile, is_url
+from hailuo_mcp.media.images import image_from_frame, read_image
+from hailuo_mcp.media.paths import unwrapped
+from hailuo_mcp.media.recordings import check_together, read_recording, recording_at, rule_for
+from hailuo_mcp.service.downloads import Downloads
 from hailuo_mcp.service.image_uploads import is_upload
-from hailuo_mcp.service.prepared import Prepared
 from hailuo_mcp.service.services import Services
-from hailuo_mcp.telemetry import gateway_span
 
 LAST_FRAME = "last-frame:"
 """An image given so is the last frame of a saved clip, by its request id: shots chain."""
+CLIP = "clip:"
+"""A video given so is the whole clip; it is saved first if it is not yet."""
+SAVE_SECONDS = 25.0
+"""How long a call waits for a clip that it names; saving it goes on after that."""
 
 
 @dataclass(frozen=True)
 class InputFiles:
-    """Reads and uploads the files that one caller's calls name."""
+    """Reads the files that one caller's calls name."""
 
     services: Services
     caller: Caller
+    settings: Settings
+    """As they apply to this caller."""
     gateways: Mapping[str, Gateway]
 
-    async def read(self, spec: ModelSpec, gateway: Gateway) -> dict[str, LoadedImage]:
-        """The images of this call by parameter, checked.
+    async def read(self, spec: ModelSpec, gateway: Gateway) -> dict[str, tuple[LoadedFile, ...]]:
+        """The files of this call by parameter, checked.
 
         Raises:
-            UploadNeeded: one of them is on the caller's machine; it has links.
-            InvalidInput, InvalidImage: one of them is not as the gateway takes it.
+            UploadNeeded: an image is on the caller's machine; it has links.
+            HailuoError: one of them is not as the model or its gateway takes it, or names a clip that is not there.
         """
-        images: dict[str, LoadedImage] = {}
+        files: dict[str, tuple[LoadedFile, ...]] = {}
         elsewhere: dict[str, str] = {}
-        for name in IMAGE_PARAMETERS:
-            if given := getattr(spec, name, None):
+        for name, medium in MEDIA_PARAMETERS.items():
+            given = getattr(spec, name, None)
+            if not given:
+                continue
+            many = not isinstance(given, str)
+            named = {f"{name}[{place}]": text for place, text in enumerate(given)} if many else {name: given}
+            rules = replace(self.services.file_rules, formats=gateway.image_formats, rule=spec.media.get(medium))
+            for label, text in named.items():
+                if not is_url(text) and gateway.transfer(type(spec), name, 0) == "url":
+                    raise _only_urls(label, text, medium, spec.id, gateway)
+            found: list[LoadedFile] = []
+            for label, text in named.items():
                 try:
-                    images[name] = await self._read(name, given, gateway)
-                except LocalImage:
-                    if not self._may_upload or gateway.image_transfer == "url":
+                    found.append(await self._read(label, text, medium, rules))
+                except LocalFile:
+                    if not self._may_upload:
                         raise
-                    elsewhere[name] = given
+                    elsewhere[label] = text
+            files[name] = tuple(found)
+            if medium != "image":
+                check_together(name, files[name], rule_for(medium, rules))
         if elsewhere and self.services.uploads:
             raise await self.services.uploads.ask_for(self.caller.tenant, elsewhere)
-        for name in REFERENCE_PARAMETERS:
-            for place, given in enumerate(getattr(spec, name, None) or ()):
-                if not given.strip().lower().startswith(("http://", "https://")):
-                    raise InvalidImage(f"{name}[{place}] must be a URL.", "Put the file on a web address.")
-        for name, image in images.items():
-            if gateway.image_transfer == "url" and image.url is None:
-                raise InvalidImage(
-                    f"{name} must be a URL for {spec.id}.", f"{gateway.title} has no upload: use a web address."
-                )
-        return images
+        return files
 
     @property
     def _may_upload(self) -> bool:
         return self.services.uploads is not None and self.caller.may_generate
 
-    async def _read(self, name: str, given: str, gateway: Gateway) -> LoadedImage:
-        rules = replace(self.services.image_rules, formats=gateway.image_formats)
-        if self.services.uploads and is_upload(given):
-            content = await self.services.uploads.read(self.caller.tenant, name, given)
+    async def _read(self, name: str, given: str, medium: Medium, rules: FileRules) -> LoadedFile:
+        text = unwrapped(given)
+        if medium == "image" and self.services.uploads and is_upload(text):
+            content = await self.services.uploads.read(self.caller.tenant, name, text)
             if content is None:
-                raise LocalImage(f"{name}: nothing is uploaded as {given!r}.", "Give a URL or a data: URI.")
-            return await image_from_frame(name, content, given, rules)
-        if not given.startswith(LAST_FRAME):
+                raise LocalFile(f"{name}: nothing is uploaded as {given!r}.", "Give a URL or a data: URI.")
+            return await image_from_frame(name, content, text, rules)
+        if medium == "image" and text.startswith(LAST_FRAME):
+            wanted, job = await self._job(text.removeprefix(LAST_FRAME))
+            if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
+                raise InvalidImage(
+                    f"{name} asks for the last frame of {wanted}, whose clip is not saved here.",
+                    _how_to_save(wanted, job),
+                )
+            still = await last_frame(Path(job.video_path))
+            return await image_from_frame(name, still, f"last frame of {wanted}", rules)
+        if medium == "video" and text.startswith(CLIP):
+            wanted, path = await self._clip(name, text.removeprefix(CLIP))
+            return await recording_at(name, path, f"clip of {wanted}", medium, rules)
+        if text.startswith((LAST_FRAME, CLIP)):
+            raise InvalidInput(
+                f"{name} does not take {text[:60]!r}.",
+                f"{LAST_FRAME}<request_id> is an image, {CLIP}<request_id> a video for reference_videos.",
+            )
+        if medium == "image":
             return await read_image(name, given, rules)
-        wanted = RequestId.parse(given.removeprefix(LAST_FRAME))
+        return await read_recording(name, given, medium, rules)
+
+    async def _job(self, request_id: str) -> tuple[RequestId, Job | None]:
+        """A job of this caller."""
+        wanted = RequestId.parse(request_id)
         source = self.gateways.get(ModelId.parse(wanted.model).gateway)
         origin = source.origin if source else ""
-        job = await self.services.ledger.find(wanted.model, wanted.remote_id, self.caller.tenant, origin)
-        if job is None or not job.video_path or not await anyio.Path(job.video_path).is_file():
-            raise InvalidImage(
-                f"{name} asks for the last frame of {wanted}, whose clip is not saved here.", _how_to_save(wanted, job)
-            )
-        still = await last_frame(Path(job.video_path))
-        return await image_from_frame(name, still, f"last frame of {wanted}", rules)
+        return wanted, await self.services.ledger.find(wanted.model, wanted.remote_id, self.caller.tenant, origin)
 
-    async def uploaded(self, prepared: Prepared, deadline: float) -> ModelSpec:
-        """The spec with every local image as this gateway takes it.
+    async def _clip(self, name: str, request_id: str) -> tuple[RequestId, Path]:
+        """A clip of this caller's own, saved.
 
         Raises:
-            HailuoError: the upload failed; nothing was submitted.
+            UnknownRequest, NotReady, Expired, HailuoError: there is none.
         """
-        values: dict[str, str] = {}
-        for name, image in prepared.images.items():
-            if image.url is not None:
-                values[name] = image.url
-            elif prepared.gateway.image_transfer == "data":
-                values[name] = image.data_uri
-            else:
-                values[name] = await self._upload(prepared.gateway, prepared.spec.id, image, deadline)
-        return prepared.with_images(values)
+        wanted, job = await self._job(request_id)
+        if job is None:
+            raise UnknownRequest(f"{name}: there is no job {wanted}.", "Call list_jobs to see the ids there are.")
+        downloads = Downloads(self.services, self.caller, self.settings)
+        try:
+            with anyio.move_on_after(SAVE_SECONDS):
+                _, path = await downloads.saved(job)
+                return wanted, path
+        except HailuoError as error:
+            error.problem = error.problem.model_copy(update={"message": f"{name}: {error.problem.message}"})
+            raise
+        raise NotReady(f"{name}: the clip of {wanted} is still being saved.", "Make the same call again.")
 
-    async def _upload(self, gateway: Gateway, model: str, image: LoadedImage, deadline: float) -> str:
-        known = await self.services.ledger.upload(
-            self.caller.tenant, gateway.origin, image.digest, utc_now() - gateway.upload_kept
-        )
-        if known:
-            return known
-        seconds = deadline - anyio.current_time() - 5.0  # what is left must do for the submission itself
-        if seconds <= 0:
-            raise GatewayTimeout(f"{gateway.title} was too slow with the upload of the picture; nothing was submitted.")
-        with gateway_span(gateway.name, "upload", model):
-            url = await gateway.upload(image.media_type, image.content, seconds)
-        await self.services.ledger.remember_upload(self.caller.tenant, gateway.origin, image.digest, url)
-        return url
+
+def _only_urls(name: str, given: str, medium: Medium, model: str, gateway: Gateway) -> HailuoError:
+    kind = InvalidImage if name in IMAGE_PARAMETERS or medium == "image" else InvalidInput
+    cure = f"{gateway.title} takes no local file there: put it on a web address and pass that."
+    if given.startswith(CLIP):
+        cure = f"{gateway.title} takes no local file there: pass the clip's own link, video_url of get_status."
+    return kind(f"{name} must be a URL for {model}.", cure)
 
 
 def _how_to_save(wanted: RequestId, job: Job | None) -> str:

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from hailuo_mcp.core.job import Job
-from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.posters import clip_poster, image_poster
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Posters:
     def may_have(self, job: Job) -> bool:
         return job.id in self._kept or bool(job.video_path and can_read_clips())
 
-    async def keep(self, job: Job, first_frame: LoadedImage | None) -> None:
+    async def keep(self, job: Job, first_frame: LoadedFile | None) -> None:
         """Keep a small copy of the image that the clip begins with. An image by its URL is never fetched."""
         if first_frame is not None and first_frame.content:
             await self._make(job.id, partial(image_poster, first_frame.content))

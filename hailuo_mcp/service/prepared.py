@@ -2,40 +2,72 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
+from hailuo_mcp.core.rules import Estimate
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.gateways.base import Transfer
+from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.service.confirmation import Purchase
+
+_WHOLE_SECOND = 0.01
+"""What a video may be longer and still count as of this second: its last frame is not a second more."""
+_OPENINGS = ("first_frame_image", "reference_images")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call that is ready to be sent: validated, its images read, nothing decided about money yet."""
+    """A call that is ready to be sent: validated, its files read, nothing decided about money yet."""
 
     gateway: Gateway
     spec: ModelSpec
-    images: Mapping[str, LoadedImage]
+    files: Mapping[str, tuple[LoadedFile, ...]]
+    """By parameter, also those of one that takes a single file."""
     choice: tuple[str, ...]
     """How the model was chosen, where the caller named none."""
     ignored: tuple[str, ...] = ()
     """Arguments that the model does not have, and whose values ask for nothing."""
 
-    def with_images(self, values: Mapping[str, str]) -> ModelSpec:
-        return self.spec.model_copy(update=dict(values))
+    def with_files(self, put: Callable[[str, LoadedFile], str]) -> ModelSpec:
+        """The spec with a text in place of each file of a parameter."""
+        texts = {name: tuple(put(name, file) for file in files) for name, files in self.files.items()}
+        one_or_many = {name: found[0] if name in IMAGE_PARAMETERS else found for name, found in texts.items()}
+        return self.spec.model_copy(update=one_or_many)
+
+    def way(self, name: str, file: LoadedFile) -> Transfer:
+        """How a file of a parameter gets to the gateway."""
+        return "url" if file.url else self.gateway.transfer(type(self.spec), name, len(file.content))
+
+    @property
+    def has_uploads(self) -> bool:
+        return any(self.way(name, file) == "upload" for name, files in self.files.items() for file in files)
+
+    @property
+    def opening_image(self) -> LoadedFile | None:
+        """What the clip looks like at its beginning, as far as is known."""
+        return next((file for name in _OPENINGS for file in self.files.get(name, ())), None)
+
+    @property
+    def price(self) -> Estimate | None:
+        """The estimate, by the lengths of the reference videos where all are known."""
+        lengths = [file.seconds for file in self.files.get("reference_videos", ())]
+        known = [math.ceil(seconds - _WHOLE_SECOND) for seconds in lengths if seconds is not None]
+        return self.spec.price(sum(known) if len(known) == len(lengths) else None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return (*self.spec.warnings(), *(w for image in self.images.values() for w in image.warnings))
+        return (*self.spec.warnings(), *(w for files in self.files.values() for file in files for w in file.warnings))
 
     @property
     def price_in_words(self) -> str:
         """The estimate with its source and date, or that there is none."""
-        price = self.spec.price()
+        price = self.price
         if price is None:
             return f"No price is published for {self.spec.id}."
         return f"Price: {price_in_words(price.usd, price.kind)} ({price.source}, {price.as_of:%Y-%m-%d})."
@@ -43,7 +75,7 @@ class Prepared:
     @property
     def purchase(self) -> Purchase:
         """What a person is asked to agree to."""
-        price = self.spec.price()
+        price = self.price
         return Purchase(
             model=self.spec.id,
             seconds=getattr(self.spec, "duration", None),
@@ -55,11 +87,11 @@ class Prepared:
 
     @property
     def record(self) -> dict[str, Any]:
-        return self.with_images({name: image.shown for name, image in self.images.items()}).to_dict()
+        return self.with_files(lambda _, file: file.shown).to_dict()
 
     @property
     def fingerprint(self) -> str:
-        facts = self.with_images({name: image.digest for name, image in self.images.items()}).to_dict()
+        facts = self.with_files(lambda _, file: file.digest).to_dict()
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:
@@ -67,11 +99,7 @@ class Prepared:
         shortened.
         """
 
-        def mark(image: LoadedImage) -> str:
-            if image.url is not None:
-                return image.url
-            if self.gateway.image_transfer == "data":
-                return f"data:{image.media_type};base64,<sha256:{image.digest}>"
-            return image.upload_mark
+        def mark(name: str, file: LoadedFile) -> str:
+            return file.url or (file.data_mark if self.way(name, file) == "data" else file.upload_mark)
 
-        return self.with_images({name: mark(image) for name, image in self.images.items()})
+        return self.with_files(mark)

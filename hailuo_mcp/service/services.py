@@ -8,7 +8,7 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.fetch import LinkPolicy
-from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.media.given import FileRules
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.image_uploads import ImageUploads
@@ -19,6 +19,7 @@ from hailuo_mcp.service.poller import Poller
 from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.signed_urls import SignedUrls
 from hailuo_mcp.service.single_flight import SingleFlight
+from hailuo_mcp.service.transfers import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Services:
     submissions: SingleFlight[Job]
     """Submissions in flight. They outlive the calls that wait for them, and end before the services are closed."""
     clips: ClipStore
-    image_rules: ImageRules
+    file_rules: FileRules
+    transfers: Transfers
     poll_policy: PollPolicy
     poller: Poller
     long_polls: LongPolls

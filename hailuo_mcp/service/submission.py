@@ -55,13 +55,13 @@ class Submitter:
         self._settings = settings
         self._catalog = catalog
         self._gateways = gateways
-        self._files = InputFiles(services, caller, gateways)
+        self._files = InputFiles(services, caller, settings, gateways)
 
     async def prepare(self, model: object, arguments: Mapping[str, Any]) -> Prepared:
-        """Validate a call and read its images.
+        """Validate a call and read its files.
 
         Raises:
-            UnknownModel, InvalidInput, InvalidImage: nothing was sent.
+            HailuoError: nothing was sent.
         """
         choice: Choice = self._catalog.parse(model, arguments)
         spec = choice.spec
@@ -69,13 +69,13 @@ class Submitter:
         if not gateway.usable:
             raise Unauthorized(f"{gateway.title} has no key here.", self._catalog.how_to_get_keys())
         self._check_callback(getattr(spec, "callback_url", None))
-        images = await self._files.read(spec, gateway)
-        return Prepared(gateway, spec, images, explain_choice(choice), explain_ignored(choice))
+        files = await self._files.read(spec, gateway)
+        return Prepared(gateway, spec, files, explain_choice(choice), explain_ignored(choice))
 
     async def estimate(self, prepared: Prepared) -> Job:
         """The job that this call would be, not yet written anywhere."""
         spec, gateway = prepared.spec, prepared.gateway
-        price = spec.price()
+        price = prepared.price
         duration = getattr(spec, "duration", None)
         usual = await self._services.ledger.usual_seconds(spec.id, gateway.origin, duration)
         return Job(
@@ -102,10 +102,12 @@ class Submitter:
 
         Raises:
             BudgetExceeded, InvalidInput: nothing was written or sent.
+            GatewayTimeout: large files are still being uploaded; nothing was written.
             HailuoError: refused for certain; the job is kept as failed, and not charged.
         """
         if self._settings.auto_download:
             await self._services.clips.check()
+        await self._services.transfers.ahead(prepared, self._caller.tenant)
         policy = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
@@ -117,7 +119,7 @@ class Submitter:
             job = job.model_copy(update={"id": job_id}) if job_id else job
             entered = await self._enter_and_send(prepared, job, policy)
             if entered.created:
-                await self._services.posters.keep(entered.job, prepared.images.get("first_frame_image"))
+                await self._services.posters.keep(entered.job, prepared.opening_image)
                 return entered.job, False
             outcome = await outcome_of(self._services.ledger, entered.job, waiting_ends)
             if not outcome.not_charged or outcome.id == job_id:
@@ -146,9 +148,11 @@ class Submitter:
         gateway = prepared.gateway
         deadline = anyio.current_time() + SUBMIT_SECONDS
         try:
-            spec = self._called_back(gateway, await self._files.uploaded(prepared, deadline), job)
+            spec = self._called_back(
+                gateway, await self._services.transfers.put(prepared, self._caller.tenant, deadline), job
+            )
             body = gateway.submit_request(spec).body or {}
-            if gateway.image_transfer == "upload" and any(not image.url for image in prepared.images.values()):
+            if prepared.has_uploads:
                 job = await self._services.ledger.change(job.id, lambda j: j.model_copy(update={"body": body}))
             with gateway_span(gateway.name, "submit", spec.id):
                 submission = await gateway.submit(spec, max(1.0, deadline - anyio.current_time()))

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.media.images import ImageRules
+from hailuo_mcp.media.given import FileRules
 
 ORIENTATION = 0x0112
 BOX = struct.Struct(">I4s")
@@ -89,8 +89,8 @@ def opened(content: bytes) -> Image.Image:
     return image
 
 
-def rules_for(*directories: Path, fix: bool = False) -> ImageRules:
-    return ImageRules(directories=directories, fix=fix)
+def rules_for(*directories: Path, fix: bool = False) -> FileRules:
+    return FileRules(directories=directories, fix=fix)
 
 
 def clip(size: int = 300_000, seed: int = 0) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_mcp.media.images import BYTES_WARN, ImageRules, read_image
+from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import BYTES_WARN, read_image
 from tests.media.samples import (
     ORIENTATION,
     claiming,
@@ -21,7 +22,7 @@ from tests.media.samples import (
     with_chunk,
 )
 
-ANY = ImageRules()
+ANY = FileRules()
 
 
 @pytest.mark.parametrize(
@@ -149,11 +150,11 @@ def test_warnings_of_pillow_never_reach_stderr(tmp_path: Path) -> None:
 import anyio, sys
 from pathlib import Path
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import ImageRules, read_image
+from hailuo_mcp.media.images import FileRules, read_image
 async def main():
     for path in sorted(Path(sys.argv[1]).iterdir()):
         try:
-            await read_image("first_frame_image", str(path), ImageRules([Path(sys.argv[1])]))
+            await read_image("first_frame_image", str(path), FileRules([Path(sys.argv[1])]))
         except InvalidImage as error:
             print(error.problem.message)
 anyio.run(main)

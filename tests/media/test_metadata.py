@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from hailuo_mcp.media.images import ImageRules, read_image
+from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import read_image
 from hailuo_mcp.media.metadata import UPRIGHT, without_metadata
 from tests.media.samples import ORIENTATION, chunk, data_uri, encoded, opened, picture, png
 
@@ -122,10 +123,10 @@ def test_no_content_raises_anything_but_that_it_cannot_be_followed(content: byte
 @pytest.mark.parametrize("name", ["baseline JPEG", "PNG"])
 async def test_a_local_image_is_sent_without_its_metadata_unless_the_user_keeps_it(name: str) -> None:
     sample = SAMPLES[name][1](6).removesuffix(b"a moving picture that a phone appended: " + SECRET)
-    sent = await read_image("first_frame_image", data_uri(sample), ImageRules())
+    sent = await read_image("first_frame_image", data_uri(sample), FileRules())
     assert SECRET not in sent.content
     assert opened(sent.content).getexif().get(ORIENTATION) == 6
-    kept = await read_image("first_frame_image", data_uri(sample), ImageRules(keep_metadata=True))
+    kept = await read_image("first_frame_image", data_uri(sample), FileRules(keep_metadata=True))
     assert kept.content == sample
 
 
@@ -133,7 +134,7 @@ async def test_a_local_image_is_sent_without_its_metadata_unless_the_user_keeps_
 async def test_nothing_comes_along_where_an_image_is_converted(kind: str) -> None:
     options = {} if kind == "GIF" else {"exif": exif(6)}
     content = encoded(picture(), kind, comment=SECRET, **options)
-    sent = await read_image("first_frame_image", data_uri(content), ImageRules(fix=True))
+    sent = await read_image("first_frame_image", data_uri(content), FileRules(fix=True))
     assert SECRET not in sent.content
     assert not dict(Image.open(io.BytesIO(sent.content)).getexif())
 
@@ -141,6 +142,6 @@ async def test_nothing_comes_along_where_an_image_is_converted(kind: str) -> Non
 async def test_the_same_picture_of_another_place_is_the_same_image() -> None:
     one = encoded(picture(), "JPEG", comment=b"one place")
     two = encoded(picture(), "JPEG", comment=b"another place")
-    digests = {(await read_image("first_frame_image", data_uri(each), ImageRules())).digest for each in (one, two)}
+    digests = {(await read_image("first_frame_image", data_uri(each), FileRules())).digest for each in (one, two)}
     assert len(digests) == 1
-    assert (await read_image("first_frame_image", data_uri(png()), ImageRules())).digest not in digests
+    assert (await read_image("first_frame_image", data_uri(png()), FileRules())).digest not in digests

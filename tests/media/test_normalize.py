@@ -9,17 +9,18 @@ from PIL import Image, features
 from pillow_heif import register_heif_opener  # pyright: ignore[reportUnknownVariableType]  its arguments have no types
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import BYTES_MAX, ImageRules, LoadedImage, read_image
+from hailuo_mcp.media.given import FileRules, LoadedFile
+from hailuo_mcp.media.images import BYTES_MAX, read_image
 from hailuo_mcp.media.normalize import normalize
 from tests.media.samples import ORIENTATION, data_uri, encoded, jpeg, opened, picture, png, with_chunk
 
 register_heif_opener()  # so that Pillow can write them
 
 
-async def _fixed(content: bytes) -> tuple[LoadedImage, str]:
+async def _fixed(content: bytes) -> tuple[LoadedFile, str]:
     """The fixed image, which must be accepted as it is, and the warning."""
-    found = await read_image("first_frame_image", data_uri(content), ImageRules(fix=True))
-    again = await read_image("first_frame_image", found.data_uri, ImageRules(fix=False))
+    found = await read_image("first_frame_image", data_uri(content), FileRules(fix=True))
+    again = await read_image("first_frame_image", found.data_uri, FileRules(fix=False))
     assert again.content == found.content
     assert opened(found.content).format == {"image/jpeg": "JPEG", "image/png": "PNG"}[found.media_type]
     return found, " ".join(found.warnings)
@@ -40,14 +41,14 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
 async def test_a_webp_stays_one_if_the_gateway_accepts_it() -> None:
     content = encoded(picture(), "WEBP")
     for fix in (False, True):
-        rules = ImageRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
+        rules = FileRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
         found = await read_image("first_frame_image", data_uri(content), rules)
         assert (found.content, found.media_type, found.warnings) == (content, "image/webp", ())
 
 
 async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
     content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
-    rules = ImageRules(formats=("JPEG", "PNG", "WebP"))
+    rules = FileRules(formats=("JPEG", "PNG", "WebP"))
     found = await read_image("first_frame_image", data_uri(content), rules)
     assert found.warnings == ("first_frame_image is animated; only its first frame is used.",)
 
@@ -56,7 +57,7 @@ async def test_a_cut_webp_is_refused() -> None:
     content = encoded(picture(), "WEBP")
     with pytest.raises(InvalidImage, match="broken or truncated WebP file"):
         await read_image(
-            "first_frame_image", data_uri(content[: len(content) // 2]), ImageRules(formats=("PNG", "WebP"))
+            "first_frame_image", data_uri(content[: len(content) // 2]), FileRules(formats=("PNG", "WebP"))
         )
 
 
@@ -152,12 +153,12 @@ async def test_a_colour_profile_is_kept() -> None:
 async def test_a_heic_is_offered_to_be_fixed_only_if_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     given = data_uri(encoded(picture(), "HEIF"))
     with pytest.raises(InvalidImage) as refused:
-        await read_image("first_frame_image", given, ImageRules())
+        await read_image("first_frame_image", given, FileRules())
     assert "HAILUO_MCP_FIX_IMAGES=1" in refused.value.problem.hint
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
     for fix in (False, True):
         with pytest.raises(InvalidImage) as refused:
-            await read_image("first_frame_image", given, ImageRules(fix=fix))
+            await read_image("first_frame_image", given, FileRules(fix=fix))
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
 
 

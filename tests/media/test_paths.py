@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.core.errors import InvalidImage
-from hailuo_mcp.media.images import ImageRules, read_image
+from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import read_image
 from tests.media.samples import jpeg, png, rules_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
 SCREENSHOT = "Screenshot 2026-11-25 at 3.04.05\u202fPM.png"
 
 
-async def _read(given: Path | str, rules: ImageRules) -> bytes:
+async def _read(given: Path | str, rules: FileRules) -> bytes:
     return (await read_image("first_frame_image", str(given), rules)).content
 
 
-async def _refusal(given: Path | str, rules: ImageRules) -> str:
+async def _refusal(given: Path | str, rules: FileRules) -> str:
     with pytest.raises(InvalidImage) as refused:
         await _read(given, rules)
     return f"{refused.value.problem.message} {refused.value.problem.hint}"
@@ -46,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 async def test_what_surrounds_a_path_is_no_part_of_it(form: str, home: Path) -> None:
-    assert await _read(form.format(home / "Pictures/my kite.png"), ImageRules()) == png()
+    assert await _read(form.format(home / "Pictures/my kite.png"), FileRules()) == png()
 
 
 @pytest.mark.parametrize(
@@ -54,19 +55,19 @@ async def test_what_surrounds_a_path_is_no_part_of_it(form: str, home: Path) -> 
 )
 async def test_the_home_directory_is_known_by_every_name(start: str, home: Path) -> None:
     end = '"' if start.startswith('"') else ""
-    assert await _read(f"{start}/Pictures/my kite.png{end}", ImageRules()) == png()
-    assert "outside the directories" in await _refusal(f"{start}/.ssh/key.png{end}", ImageRules())
+    assert await _read(f"{start}/Pictures/my kite.png{end}", FileRules()) == png()
+    assert "outside the directories" in await _refusal(f"{start}/.ssh/key.png{end}", FileRules())
 
 
 async def test_no_other_variable_is_expanded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLACE", str(home / "Pictures"))
-    assert "outside the directories" in await _refusal("$PLACE/my kite.png", ImageRules())
-    assert "outside the directories" in await _refusal("$HOMEWORK/my kite.png", ImageRules())
+    assert "outside the directories" in await _refusal("$PLACE/my kite.png", FileRules())
+    assert "outside the directories" in await _refusal("$HOMEWORK/my kite.png", FileRules())
 
 
 async def test_a_url_may_be_quoted_too() -> None:
     for given in ("<https://example.com/a.png>", '"https://example.com/a.png"'):
-        image = await read_image("first_frame_image", given, ImageRules())
+        image = await read_image("first_frame_image", given, FileRules())
         assert image.url == "https://example.com/a.png"
 
 
@@ -85,14 +86,14 @@ async def test_a_name_is_found_that_is_equal_but_for_its_form(on_disk: str, give
     folder = home / "Pictures" / unicodedata.normalize("NFD", "été")
     folder.mkdir()
     (folder / on_disk).write_bytes(jpeg())
-    assert await _read(home / "Pictures/été" / given, ImageRules()) == jpeg()
+    assert await _read(home / "Pictures/été" / given, FileRules()) == jpeg()
 
 
 async def test_of_several_equal_names_none_is_taken(home: Path) -> None:
     for name in ("a\u202fb.png", "a\u00a0b.png"):
         (home / name).write_bytes(png())
-    assert "does not exist" in await _refusal(home / "a b.png", ImageRules())
-    assert await _read(home / "a\u202fb.png", ImageRules()) == png()
+    assert "does not exist" in await _refusal(home / "a b.png", FileRules())
+    assert await _read(home / "a\u202fb.png", FileRules()) == png()
 
 
 async def test_an_equal_name_opens_nothing_outside(tmp_path: Path) -> None:
@@ -115,20 +116,20 @@ async def test_an_equal_name_in_a_hidden_folder_of_the_home_directory_stays_hidd
     (home / ".my\u00a0keys/a.png").write_bytes(png())
     (home / "open\u00a0link").symlink_to(home / ".my\u00a0keys")
     for given in (".my keys/a.png", "open link/a.png"):
-        assert "outside the directories" in await _refusal(home / given, ImageRules())
+        assert "outside the directories" in await _refusal(home / given, FileRules())
 
 
 async def test_a_windows_path_is_that_of_the_drive_under_wsl(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = "C:\\Users\\me\\a.png"
     monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
-    assert "Windows path" in await _refusal(given, ImageRules())
+    assert "Windows path" in await _refusal(given, FileRules())
     monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu")
-    drive = ImageRules(directories=[Path("/mnt/c")])
+    drive = FileRules(directories=[Path("/mnt/c")])
     for form in (given, f'"{given}"', "c:/Users/me/a.png", "file:///C:/Users/me/a.png", "file:///C:\\Users\\me\\a.png"):
         assert "'a.png' does not exist" in await _refusal(form, drive)
-        assert "outside the directories" in await _refusal(form, ImageRules())
+        assert "outside the directories" in await _refusal(form, FileRules())
     for share in ("\\\\wsl$\\Ubuntu", "\\\\wsl.localhost\\Ubuntu", "//wsl.localhost/Ubuntu"):
-        assert await _read(f"{share}{home}/Pictures/my kite.png", ImageRules()) == png()
+        assert await _read(f"{share}{home}/Pictures/my kite.png", FileRules()) == png()
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
@@ -138,7 +139,7 @@ async def test_base64_of_an_image_is_taken_in_every_form(
     encode: Callable[[bytes], bytes], content: bytes, start: str
 ) -> None:
     text = encode(content).decode()
-    rules = ImageRules(local_files=False)
+    rules = FileRules(local_files=False)
     wrapped = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
     for payload in (text, text.rstrip("="), wrapped, f'"{text}"' if not start else text):
         assert await _read(f"{start}{payload}", rules) == content
@@ -156,9 +157,9 @@ async def test_base64_of_an_image_is_taken_in_every_form(
     ],
 )
 async def test_what_is_no_path_of_an_image_is_named(given: str, said: str, home: Path) -> None:
-    assert said in await _refusal(given, ImageRules())
+    assert said in await _refusal(given, FileRules())
 
 
 async def test_the_base64_of_something_else_is_no_image() -> None:
     text = base64.b64encode(b"no image at all" * 400).decode()
-    assert "base64 of 8000 characters, not a path" in await _refusal(text, ImageRules())
+    assert "base64 of 8000 characters, not a path" in await _refusal(text, FileRules())

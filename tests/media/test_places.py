@@ -8,17 +8,18 @@ import pytest
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.files import check_image, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES
-from hailuo_mcp.media.images import ImageRules, read_image
+from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import read_image
 from tests.media.samples import png, rules_for, without_privileges
 
 COUNTERS = Path("/proc/thread-self/io")
 
 
-async def _read(given: Path | str, rules: ImageRules) -> bytes:
+async def _read(given: Path | str, rules: FileRules) -> bytes:
     return (await read_image("first_frame_image", str(given), rules)).content
 
 
-async def _refusal(given: Path | str, rules: ImageRules) -> str:
+async def _refusal(given: Path | str, rules: FileRules) -> str:
     with pytest.raises(InvalidImage) as refused:
         await _read(given, rules)
     return refused.value.problem.message
@@ -65,22 +66,22 @@ async def test_without_a_setting_images_come_from_the_home_directory_but_no_hidd
         (home / name).write_bytes(png())
     (tmp_path / "a.png").write_bytes(png())
     for given in (home / "Pictures/a.png", "~/Pictures/a.png", "file://~/Pictures/a.png", "~/.ssh/../Pictures/a.png"):
-        assert await _read(given, ImageRules())
+        assert await _read(given, FileRules())
     for given in ("~/.ssh/x.png", home / "Pictures/.cache/a.png", "~/.a.png", "~/../a.png", "~/Pictures/../.ssh/x.png"):
-        assert "outside the directories" in await _refusal(given, ImageRules())
+        assert "outside the directories" in await _refusal(given, FileRules())
 
 
 @pytest.mark.parametrize("home", ["/", ""])
 async def test_an_account_without_a_home_of_its_own_opens_nothing(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home or "/")
-    assert "outside the directories" in await _refusal("/etc/hostname", ImageRules())
+    assert "outside the directories" in await _refusal("/etc/hostname", FileRules())
 
 
 async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
     for name in ("clips", "pictures", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(png())
-    rules = ImageRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
+    rules = FileRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
     assert await _read(tmp_path / "clips/a.png", rules)
     assert await _read(tmp_path / "pictures/a.png", rules)
     assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
@@ -146,7 +147,7 @@ async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: 
 
 async def test_over_http_a_path_is_refused_and_inline_images_are_not(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
-    rules = ImageRules(directories=[tmp_path], local_files=False)
+    rules = FileRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
         assert "cannot read" in await _refusal(given, rules)
 

@@ -9,9 +9,9 @@ import pytest
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import MediaRule, Medium
 from hailuo_mcp.gateways.minimax_h3 import H3
-from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.measuring import Measures, measure
-from hailuo_mcp.media.recordings import Recording, check_recording, check_together
+from hailuo_mcp.media.recordings import check_recording, check_together
 from tests.media.samples import BOX, clip, film, png, tone
 
 Make = Callable[[Path], bytes]
@@ -23,9 +23,9 @@ def absent(_content: bytes, _kind: str, _medium: Medium) -> Measures | None:
     return None
 
 
-def check(content: bytes, medium: Medium = "video", rule: MediaRule | None = None) -> LoadedImage:
+def check(content: bytes, medium: Medium = "video", rule: MediaRule | None = None) -> LoadedFile:
     rule = rule or H3.media[medium]
-    return check_recording(Recording(f"reference_{medium}s[0]", "x", content), medium, rule, measure)
+    return check_recording(f"reference_{medium}s[0]", "x", content, medium, rule, measure)
 
 
 GOOD: list[tuple[str, Make, str]] = [
@@ -112,7 +112,7 @@ def test_a_file_over_the_size_is_refused_before_it_is_measured(tmp_path: Path) -
     ("change", "said"),
     [
         ({"pixels": (256, 5760)}, "is 320 x 240 px; 256–5760 px a side"),
-        ({"ratio": (1.5, 2)}, "a width/height of 1.5–2"),
+        ({"ratio": (1.5, 2)}, "a width/height of 1.33; 1.5–2 is accepted"),
     ],
 )
 def test_a_rule_on_pixels_holds_for_a_video_too(
@@ -125,8 +125,7 @@ def test_a_rule_on_pixels_holds_for_a_video_too(
 
 def test_without_pyav_format_and_size_are_checked_and_the_rest_is_a_warning(tmp_path: Path) -> None:
     content = film(tmp_path / "a.mp4", seconds=1)
-    recording = Recording("reference_videos[0]", "a.mp4", content)
-    loaded = check_recording(recording, "video", VIDEO, absent)
+    loaded = check_recording("reference_videos[0]", "a.mp4", content, "video", VIDEO, absent)
     assert loaded.seconds is None
     assert loaded.warnings == (
         "reference_videos[0] (a.mp4): its length, encoding and frame rate could not be checked without the media extra "
@@ -134,7 +133,7 @@ def test_without_pyav_format_and_size_are_checked_and_the_rest_is_a_warning(tmp_
     )
     for wrong in (tone(tmp_path / "a.mp3"), content + bytes(51 * 1024 * 1024)):
         with pytest.raises(InvalidInput):
-            check_recording(Recording("reference_videos[0]", "a.mp4", wrong), "video", VIDEO, absent)
+            check_recording("reference_videos[0]", "a.mp4", wrong, "video", VIDEO, absent)
 
 
 def test_lengths_count_together(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import NotReady, UnknownRequest
-from hailuo_mcp.media.images import LoadedImage
+from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.posters import SIDE_MAX
 from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.session import Session
@@ -69,7 +69,7 @@ async def test_nobody_sees_the_image_of_another_tenant(tmp_path: Path) -> None:
 
 async def test_the_oldest_posters_are_forgotten(tmp_path: Path) -> None:
     posters = Posters(kept_max=1)
-    image = LoadedImage(shown="red.png", digest="", content=red_image(tmp_path).read_bytes())
+    image = LoadedFile(shown="red.png", digest="", content=red_image(tmp_path).read_bytes())
     async with sandbox(tmp_path) as session:
         arguments = {"model": FAST_02, "first_frame_image": PICTURE}
         earlier, later = [(await session.generate({**arguments, "prompt": name})).job for name in ("one", "two")]
@@ -81,5 +81,5 @@ async def test_the_oldest_posters_are_forgotten(tmp_path: Path) -> None:
 async def test_an_image_that_cannot_be_read_is_no_poster_and_no_error(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
         job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
-        await session.services.posters.keep(job, LoadedImage(shown="x", digest="", content=b"no image"))
+        await session.services.posters.keep(job, LoadedFile(shown="x", digest="", content=b"no image"))
         assert await session.services.posters.get(job) is None

@@ -1,0 +1,98 @@
+"""Local files on their way to the gateways: each content once for an account."""
+
+from collections.abc import Iterator
+from functools import partial
+from hashlib import sha256
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hailuo_mcp.core.errors import GatewayTimeout
+from hailuo_mcp.core.job import utc_now
+from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.media.files import megabytes
+from hailuo_mcp.media.given import LoadedFile
+from hailuo_mcp.service.prepared import Prepared
+from hailuo_mcp.service.single_flight import SingleFlight
+from hailuo_mcp.telemetry import gateway_span
+
+AHEAD_BYTES = 2 * 1024 * 1024
+"""A larger file is uploaded before its job is written down: it may take longer than a submission, and costs nothing if
+it is cut."""
+PATIENCE_SECONDS = 40.0
+"""How long a call waits for its large files; less than hosts wait for a call."""
+UPLOAD_SECONDS = 600.0
+"""The time limit of a large file."""
+
+
+class Transfers:
+    """Uploads of large files outlive the calls that wait for them, each for `patience` seconds: the next identical call
+    finds them done."""
+
+    def __init__(self, ledger: Ledger, tasks: TaskGroup, patience: float = PATIENCE_SECONDS) -> None:
+        self._ledger = ledger
+        self._patience = patience
+        self._running = SingleFlight[str](tasks)
+
+    async def ahead(self, prepared: Prepared, tenant: str) -> None:
+        """Upload the large files of a call.
+
+        Raises:
+            GatewayTimeout: they are not all there yet; the upload goes on.
+            HailuoError: one was not taken. Nothing was submitted.
+        """
+        large = [file for file in _to_upload(prepared) if len(file.content) > AHEAD_BYTES]
+        gateway, model = prepared.gateway, prepared.spec.id
+        with anyio.move_on_after(self._patience) as waiting:
+            for file in large:
+                key = f"{tenant} {gateway.origin} {_digest(gateway, file)}"
+                await self._running.run(key, partial(self._address, gateway, tenant, model, file, UPLOAD_SECONDS))
+        if waiting.cancelled_caught:
+            size = megabytes(sum(len(file.content) for file in large))
+            raise GatewayTimeout(
+                f"{gateway.title} has not received all of {size} yet; nothing was submitted.",
+                "The upload goes on: make the same call again.",
+                safe_to_retry=True,
+            )
+
+    async def put(self, prepared: Prepared, tenant: str, deadline: float) -> ModelSpec:
+        """The spec with every local file as the gateway takes it; what is left until `deadline` does for the submission
+        itself.
+
+        Raises:
+            HailuoError: an upload failed; nothing was submitted.
+        """
+        addresses: dict[str, str] = {}
+        for file in _to_upload(prepared):
+            seconds = deadline - anyio.current_time() - 5.0
+            if seconds <= 0:
+                raise GatewayTimeout(f"{prepared.gateway.title} was too slow with the uploads; nothing was submitted.")
+            address = await self._address(prepared.gateway, tenant, prepared.spec.id, file, seconds)
+            addresses[file.digest] = address
+        return prepared.with_files(lambda _, file: file.url or addresses.get(file.digest) or file.data_uri)
+
+    async def _address(self, gateway: Gateway, tenant: str, model: str, file: LoadedFile, seconds: float) -> str:
+        digest = _digest(gateway, file)
+        known = await self._ledger.upload(tenant, gateway.origin, digest, utc_now() - gateway.upload_kept)
+        if known:
+            return known
+        with gateway_span(gateway.name, "upload", model):
+            address = await gateway.upload(file.media_type, file.content, seconds)
+        await self._ledger.remember_upload(tenant, gateway.origin, digest, address)
+        return address
+
+
+def _to_upload(prepared: Prepared) -> Iterator[LoadedFile]:
+    for name in MEDIA_PARAMETERS:
+        for file in prepared.files.get(name, ()):
+            if prepared.way(name, file) == "upload":
+                yield file
+
+
+def _digest(gateway: Gateway, file: LoadedFile) -> str:
+    """The content's digest within an account: another account may not use the same address."""
+    key = gateway.settings.key
+    return sha256(f"{file.digest} {key.get_secret_value()}".encode()).hexdigest() if key else file.digest

@@ -1,0 +1,292 @@
+"""Images, videos and audio as references: from this machine, inside the call and from saved clips, on the wire."""
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import GatewayTimeout, HailuoError, InvalidImage, InvalidInput, NotReady, UnknownRequest
+from hailuo_mcp.core.job import State
+from hailuo_mcp.service.background import background_tasks
+from hailuo_mcp.service.session import Session
+from hailuo_mcp.service.transfers import Transfers
+from tests.media.samples import ORIENTATION, data_uri, encoded, film, picture, png, tone
+from tests.media.samples import opened as opened_image
+from tests.support import Opened, Wire, arguments_for, body_of, listened_to, says, settings_for, wired
+
+H3 = {"model": "minimax/h3", "prompt": "a red kite", "duration": 4}
+UPLOAD, SUBMIT = "/v1/files/upload", "/v2/video_generation"
+
+
+def sandboxed(directory: Path, **variables: str) -> tuple[Opened, Wire]:
+    (directory / "pictures").mkdir(exist_ok=True)
+    return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
+
+
+def uploads(wire: Wire) -> int:
+    return sum(request.url.path == UPLOAD for request in wire.posts)
+
+
+def items(wire: Wire) -> list[Mapping[str, Any]]:
+    """What the last submission was made from, besides its text."""
+    (*_, last) = (request for request in wire.posts if request.url.path == SUBMIT)
+    return [item for item in body_of(last)["content"] if item["type"] != "text"]
+
+
+def urls(wire: Wire) -> dict[str, str]:
+    return {item["role"]: item[item["type"]]["url"] for item in items(wire)}
+
+
+async def test_files_of_this_machine_are_uploaded_or_inline_as_h3_takes_them(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    place = tmp_path / "pictures"
+    (place / "kite.webp").write_bytes(content := encoded(picture(), "WEBP"))
+    film(place / "my film.mov", seconds=2.5)
+    tone(place / "song.mp3")
+    async with opened as session:
+        job = await session.generate(
+            {
+                **H3,
+                "reference_images": [f"'{place}/kite.webp'"],
+                "reference_videos": [f"file://{place}/my%20film.mov"],
+                "reference_audios": [str(place / "song.mp3")],
+            }
+        )
+    sent = urls(wire)
+    assert sent["reference_image"] == data_uri(content, "image/webp")
+    assert re.fullmatch(r"mm_file://\d+", sent["reference_video"])
+    assert re.fullmatch(r"mm_file://\d+", sent["reference_audio"])
+    assert uploads(wire) == 2
+    assert job.job.parameters["reference_videos"][0].startswith("my film.mov (sha256:")
+    assert job.job.estimated_cost_usd == pytest.approx(0.08 * (4 + 3))
+    assert "mm_file" in json.dumps(job.job.body)
+
+
+async def test_a_file_that_is_given_twice_is_uploaded_once_and_for_one_account(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    given = data_uri(film(tmp_path / "a.mp4"), "video/mp4")
+    async with opened as session:
+        await session.generate({**H3, "reference_videos": [given, given]})
+        await session.generate({**H3, "prompt": "another", "reference_videos": [given]})
+    assert uploads(wire) == 1
+    answers = {"file": {"file_id": 7}, "base_resp": {"status_code": 0}, "task_id": "t1"}
+    for key, count in (("sk-one", 1), ("sk-one", 0), ("sk-two", 1)):
+        settings = settings_for(tmp_path, MINIMAX_API_KEY=key)
+        opened, wire = wired(settings, lambda _: httpx.Response(200, json=answers))
+        async with opened as session:
+            await session.generate({**H3, "reference_videos": [given]}, force_new=True)
+        assert uploads(wire) == count
+
+
+async def test_a_large_image_is_uploaded_and_follows_the_limits_of_h3(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    place = tmp_path / "pictures"
+    (place / "small.png").write_bytes(png(256, 256))
+    noise = picture(1400, 1000).effect_spread(400)
+    (place / "large.png").write_bytes(encoded(noise, "PNG", compress_level=0))
+    (place / "tiny.png").write_bytes(png(255, 300))
+    (place / "tall.png").write_bytes(png(300, 800))
+    async with opened as session:
+        for name, many in (("first_frame_image", False), ("reference_images", True)):
+            for file in ("small.png", "large.png"):
+                given = str(place / file)
+                await session.generate({**H3, "prompt": f"{name} {file}", name: [given] if many else given})
+        assert uploads(wire) == 1
+        for file, said in (("tiny.png", "256–5760 px a side are accepted"), ("tall.png", "0.4–2.5 is accepted")):
+            with pytest.raises(InvalidImage, match=rf"reference_images\[1\] \({file}\) .*{said}"):
+                await session.generate({**H3, "reference_images": [str(place / "small.png"), str(place / file)]})
+        with pytest.raises(InvalidImage, match="over 300 px"):
+            await session.generate(arguments_for("minimax/hailuo-02", first_frame_image=str(place / "small.png")))
+
+
+async def test_the_place_in_an_image_does_not_leave_the_machine(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010E] = 3, "in front of my house"
+    (tmp_path / "pictures/turned.jpg").write_bytes(content := encoded(picture(), "JPEG", exif=exif))
+    async with opened as session:
+        job = (await session.generate({**H3, "reference_images": [str(tmp_path / "pictures/turned.jpg")]})).job
+    sent = b64decode(urls(wire)["reference_image"].partition(",")[2])
+    assert b"my house" in content
+    assert b"my house" not in sent
+    assert opened_image(sent).getexif() == {ORIENTATION: 3}
+    assert any("reference_images[0] is rotated" in warning for warning in job.warnings)
+
+
+async def test_a_dry_run_checks_all_and_shows_no_bytes(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    place = tmp_path / "pictures"
+    film(place / "a.mp4", seconds=2)
+    call = {**H3, "reference_images": [data_uri(png())], "reference_videos": [str(place / "a.mp4")]}
+    async with opened as session:
+        shown = await session.generate(call, dry_run=True)
+        for wrong in ({"reference_videos": [str(tone(place / "a.mp3") and place / "a.mp3")]}, {"duration": 3}):
+            with pytest.raises(HailuoError) as refused:
+                await session.generate({**call, **wrong}, dry_run=True)
+            assert refused.value.problem.charged == "no"
+    assert shown.request is not None
+    urls = [item[item["type"]]["url"] for item in shown.request.public()["body"]["content"][1:]]
+    assert re.fullmatch(r"data:image/png;base64,<sha256:[0-9a-f]{64}>", urls[0])
+    assert re.fullmatch(r"<upload:sha256:[0-9a-f]{64}>", urls[1])
+    assert shown.job.estimated_cost_usd == pytest.approx(0.08 * (4 + 2))
+    assert not wire.requests
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reference_videos": ["/etc/hostname"]}, r"reference_videos\[0\].*outside the directories"),
+        ({"reference_videos": ["{dir}/missing.mp4"]}, r"reference_videos\[0\].*does not exist"),
+        ({"reference_videos": ["{dir}/notes.mp4"]}, r"reference_videos\[0\] \(notes.mp4\) is in a format that is not"),
+        ({"reference_videos": ["{dir}/a.png"]}, "is a PNG file; only MP4 or MOV is accepted"),
+        ({"reference_images": ["{dir}/a.mp4"]}, r"reference_images\[0\] \(a.mp4\) is not an image"),
+        ({"reference_audios": ["{dir}/a.mp4"], "reference_images": [png]}, "is an MP4 file; only WAV or MP3"),
+        ({"reference_videos": ["{dir}/a.mp4"] * 3}, r"reference_videos last 18\.0 s together"),
+        ({"reference_videos": ["data:video/mp4;base64,!!"]}, "base64 is invalid"),
+        ({"reference_videos": ["last-frame:minimax/h3/x"]}, "does not take 'last-frame"),
+        ({"reference_images": ["clip:minimax/h3/x"]}, "does not take 'clip:"),
+        ({"reference_images": ["last-frame:minimax/h3/x"]}, "whose clip is not saved here"),
+        ({"reference_videos": ["clip:minimax/h3/x"]}, "there is no job minimax/h3/x"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_before_anything_is(
+    given: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    opened, wire = sandboxed(tmp_path)
+    place = tmp_path / "pictures"
+    film(place / "a.mp4", seconds=6)
+    (place / "a.png").write_bytes(png())
+    (place / "notes.mp4").write_text("TOKEN=hunter2" * 100)
+    texts = {
+        name: [data_uri(png()) if one is png else one.replace("{dir}", str(place)) for one in many]
+        for name, many in given.items()
+    }
+    async with opened as session:
+        for dry_run in (True, False):
+            with pytest.raises(HailuoError, match=said) as refused:
+                await session.generate({**H3, **texts}, dry_run=dry_run)
+            problem = refused.value.problem
+            assert (problem.charged, bool(problem.hint), "hunter2" in problem.message) == ("no", True, False)
+        assert not (await session.jobs()).jobs
+    assert not wire.requests
+
+
+async def test_a_saved_clip_is_a_reference_video_and_its_last_frame_a_reference_image(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")
+    async with opened as session:
+        first = (await session.generate(H3)).job
+        request_id = first.request_id
+        call = {**H3, "prompt": "it goes on", "reference_videos": [f"clip:{request_id}"]}
+        job = (await session.generate(call)).job
+        assert urls(wire)["reference_video"].startswith("mm_file://")
+        assert job.parameters["reference_videos"][0].startswith(f"clip of {request_id} (sha256:")
+        again = {**H3, "prompt": "and on", "reference_images": [f"last-frame:{request_id}", data_uri(png())]}
+        job = (await session.generate(again)).job
+        assert job.parameters["reference_images"][0].startswith(f"last frame of {request_id} (sha256:")
+        stranger = Session(session.services, Caller(tenant="someone"))
+        for name, given in (
+            ("reference_videos", f"clip:{request_id}"),
+            ("reference_images", f"last-frame:{request_id}"),
+        ):
+            with pytest.raises(HailuoError, match=r"there is no job|not saved here"):
+                await stranger.generate({**H3, "prompt": "mine", name: [given]})
+
+
+async def test_a_clip_that_is_not_there_yet_or_no_more_is_named(tmp_path: Path) -> None:
+    opened, _ = sandboxed(tmp_path)
+    async with opened as session:
+        never = (await session.generate({**H3, "prompt": "sandbox:never"})).job
+        failed = (await session.generate({**H3, "prompt": "sandbox:fail"})).job
+        gone = (await session.generate({**H3, "prompt": "sandbox:expire"})).job
+        await session.status(failed.request_id)
+        for job, kind, said in (
+            (never, NotReady, "has no clip yet"),
+            (failed, NotReady, "failed; it has no clip"),
+            (gone, HailuoError, "expired|no clip"),
+        ):
+            with pytest.raises(kind) as refused:
+                await session.generate({**H3, "prompt": "x", "reference_videos": [f"clip:{job.request_id}"]})
+            assert re.match(rf"reference_videos\[0\]: .*({said})", refused.value.problem.message)
+            assert refused.value.problem.charged == "no"
+        with pytest.raises(UnknownRequest, match="there is no job"):
+            await session.generate({**H3, "prompt": "x", "reference_videos": ["clip:fal/hailuo-02/unknown"]})
+
+
+async def test_a_caller_elsewhere_may_not_name_files_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    film(tmp_path / "pictures/a.mp4")
+    settings = settings_for(tmp_path, HAILUO_MCP_SANDBOX="1")
+    opened, wire = listened_to(settings, local_files=False)
+    async with opened as session:
+        with pytest.raises(InvalidInput, match="names a local file, which this server cannot read"):
+            await session.generate({**H3, "reference_videos": [str(tmp_path / "pictures/a.mp4")]})
+        assert not wire.requests
+        inline = data_uri((tmp_path / "pictures/a.mp4").read_bytes(), "video/mp4")
+        await session.generate({**H3, "reference_videos": [inline]})
+    assert uploads(wire) == 1
+
+
+async def test_an_upload_that_is_refused_sends_no_submission(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, MINIMAX_API_KEY="sk-test")
+    refusal = {"type": "error", "error": {"type": "bad_request_error", "message": "too short (2013)"}}
+    opened, wire = wired(settings, lambda _: httpx.Response(400, json=refusal))
+    async with opened as session:
+        with pytest.raises(HailuoError, match="nothing was submitted") as failed:
+            await session.generate({**H3, "reference_videos": [data_uri(film(tmp_path / "a.mp4"), "video/mp4")]})
+        assert failed.value.problem.charged == "no"
+        (job,) = (await session.jobs()).jobs
+    assert job.state is State.FAILED
+    assert job.not_charged
+    assert wire.asked == [f"POST {UPLOAD}"]
+
+
+def large(directory: Path) -> bytes:
+    """A video of over 3 MB, most of it empty."""
+    empty = 3 * 1024 * 1024
+    return film(directory / "large.mp4", seconds=2) + (empty + 8).to_bytes(4) + b"free" + bytes(empty)
+
+
+async def test_a_large_file_goes_before_its_job_is_written(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, MINIMAX_API_KEY="sk-test")
+    opened, wire = wired(settings, lambda _: httpx.Response(500))
+    call = {**H3, "reference_videos": [data_uri(large(tmp_path), "video/mp4")]}
+    async with opened as session:
+        with pytest.raises(HailuoError) as failed:
+            await session.generate(call)
+        assert failed.value.problem.charged == "no"
+        assert not (await session.jobs()).jobs
+        wire.answer = says(200, {"file": {"file_id": 7}, "task_id": "t1"})
+        job = (await session.generate(call)).job
+    assert job.remote_id == "t1"
+
+
+async def test_a_call_does_not_outlive_its_host_while_a_large_file_is_on_its_way(tmp_path: Path) -> None:
+    arrived = anyio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        if request.url.path == UPLOAD:
+            await arrived.wait()
+        return httpx.Response(200, json={"file": {"file_id": 7}, "task_id": "t1"})
+
+    opened, wire = wired(settings_for(tmp_path, MINIMAX_API_KEY="sk-test"), slow)
+    call = {**H3, "reference_videos": [data_uri(large(tmp_path), "video/mp4")]}
+    async with opened as owner, background_tasks() as tasks:
+        transfers = Transfers(owner.services.ledger, tasks, patience=0.1)
+        session = Session(replace(owner.services, transfers=transfers))
+        with pytest.raises(GatewayTimeout, match=r"has not received all of 3\.\d MB yet") as late:
+            await session.generate(call)
+        assert (late.value.problem.charged, late.value.problem.safe_to_retry) == ("no", True)
+        assert not (await session.jobs()).jobs
+        arrived.set()
+        await anyio.wait_all_tasks_blocked()
+        assert (await session.generate(call)).job.remote_id == "t1"
+    assert uploads(wire) == 1

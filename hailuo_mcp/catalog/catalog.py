@@ -102,7 +102,7 @@ class Catalog:
             UnknownModel, InvalidInput: the hint says what to pass, and which models accept these arguments.
         """
         if not self.usable:
-            raise UnknownModel("No model is usable: no gateway key is set.", self.how_to_get_keys())
+            raise UnknownModel("No model is usable: set a gateway's key first.", self.how_to_get_keys())
         given = present(arguments)
         named = None if is_absent(model_name) else self._named(model_name)
         fitting = self._accepting(given, named or self.usable)

@@ -104,7 +104,7 @@ def job_fields(view: JobView) -> list[Field]:
     if view.duplicate:
         fields.append(("", "an earlier, identical job; nothing new was submitted"))
     if view.sandbox:
-        fields.append(("sandbox", "a rehearsal; clips are previews, not made by Hailuo", "yellow"))
+        fields.append(("sandbox", "a rehearsal; clips are previews, and a gateway's key makes real ones", "yellow"))
     elif cost := _cost_text(view):
         fields.append(("cost", cost))
     if view.error:

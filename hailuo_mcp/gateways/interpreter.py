@@ -85,7 +85,7 @@ class Interpreter(ABC):
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
         message = f"{self.title} {what} ({self._quoted(response)})."
         if issubclass(kind, Unauthorized):
-            return kind(message, self._key_hint())
+            return kind(f"Check {self._key_variable}: {message}", self._key_hint())
         if issubclass(kind, RateLimited) and (wait := self.retry_after_in(response.headers)):
             return kind(message, f"Wait {wait:.0f} s, then make the same call again; nothing was charged.")
         return kind(message)
@@ -135,9 +135,13 @@ class Interpreter(ABC):
     def _keys(self) -> tuple[str, ...]:
         return (self.settings.key.get_secret_value(),) if self.settings.key else ()
 
+    @property
+    def _key_variable(self) -> str:
+        return f"{self.name.upper()}_API_KEY"
+
     def _key_hint(self) -> str:
-        variable = f"{self.name.upper()}_API_KEY"
+        host = urlsplit(self.settings.urls["base"]).hostname
         return (
-            f"Check {variable}: it must be a key of {self.title} for {urlsplit(self.settings.urls['base']).hostname}. "
-            f"A key of another gateway or region is refused here too."
+            f"{self._key_variable} must be a key of {self.title} for {host}; a key of another gateway or region is "
+            "refused here too. Restart the server after changing it."
         )

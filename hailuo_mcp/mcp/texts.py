@@ -9,7 +9,7 @@ from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.mcp.views import SOON, Download, JobList, JobView, is_reachable
 
-SANDBOX = " [sandbox: not a real clip, nothing is charged]"
+SANDBOX = " [sandbox: a preview, nothing is charged; a gateway's key makes real clips]"
 
 
 def job_text(view: JobView) -> str:

@@ -23,11 +23,12 @@ from hailuo_mcp.telemetry import current
 
 _HEADERS_VARIABLE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?HEADERS")
 _PATTERNS = (
-    # the value after the name of a header, an argument or a field for a key; schemes like `Bearer` are kept
+    # the value after the name of a header, an argument or a field for a key; schemes like `Bearer` are kept, and so are
+    # the variables in a list of them
     (
         re.compile(
             r"((?:authorization|[\w-]*api[_-]?key|[\w-]*token)\b[\"']*\s?[:=,]\s?(?:b(?=[\"']))?[\"']*)"
-            r"((?:bearer|basic)\s+)?[^\s\"',;)}\]]+",
+            r"((?:bearer|basic)\s+)?(?!(?-i:[A-Z]+_)(?-i:[A-Z]+_)*(?-i:KEY|TOKENS?)\b)[^\s\"',;)}\]]+",
             re.IGNORECASE,
         ),
         rf"\1\2{MASK}",

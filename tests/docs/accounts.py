@@ -6,6 +6,7 @@ one that installs a package or sets variables is checked, and a block in a langu
 fails.
 """
 
+import re
 from collections.abc import Mapping
 
 from packaging.requirements import Requirement
@@ -150,5 +151,5 @@ def requirement(command: Command) -> Requirement | None:
     for words in INSTALLERS:
         if command.words[: len(words)] == words:
             (name,) = command.words[len(words) :]
-            return None if name == "." else Requirement(name)  # the checkout itself
+            return Requirement(re.sub(r"^\.(?=\[|$)", PROGRAM, name))  # a dot is the checkout itself
     return None

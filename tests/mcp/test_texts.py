@@ -58,7 +58,7 @@ async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_
     assert facts["request_id"].startswith(f"{MODEL}/")
     assert "state: queued, 0 s of about 80 s; price: $0.125 (estimated)" in text
     assert f"Next: {facts['next_step']}" in text
-    assert "sandbox: not a real clip, nothing is charged" in text
+    assert "sandbox: a preview, nothing is charged; a gateway's key makes real clips" in text
 
 
 async def test_a_completed_jobs_text_has_its_link_and_when_it_expires(tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def test_every_secret_among_the_settings_is_known() -> None:
         ("a picture data:image/png;base64,iVBORw0KGgo= here", "a picture data:image/png;base64,*** here"),
         ("segmind/hailuo-02-fast/1 is looked at again later: gateway_error", None),
         ("check that SEGMIND_API_KEY is the key it was submitted with", None),
+        ("Set one of SEGMIND_API_KEY, APIXO_API_KEY, HAILUO_MCP_HTTP_TOKENS", None),
+        ("SEGMIND_API_KEY=SG_1f2e3d_KEY1", "SEGMIND_API_KEY=***"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked_and_nothing_else(words: str, left: str | None) -> None:

@@ -4,11 +4,14 @@ installed is read from the metadata."""
 import platform
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.metadata import PackageNotFoundError, distribution, metadata, requires, version
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import Requirement
 
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem
+from hailuo_mcp.gateways.base import mapping, parse_json
 
 PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
@@ -33,7 +36,7 @@ def check() -> Iterator[Finding]:
         yield problem(
             "packages",
             f"{requirement.name} {f'{have} is' if have else 'is not'} installed; {PACKAGE} needs {wanted}",
-            f"Install {PACKAGE} in an environment of its own: uv tool install --force {PACKAGE}. "
+            f"Install {PACKAGE} in an environment of its own: uv tool install --force {source()}. "
             f'Or fix this one: uv pip install --python {sys.executable} "{wanted}"',
         )
     for extra in metadata(PACKAGE).get_all("Provides-Extra") or ():
@@ -49,8 +52,15 @@ def _extra(extra: str, members: list[Requirement]) -> Finding:
     return ok(
         topic,
         f"not installed (no {', '.join(missing)}){lost}",
-        f'If you need it: uv tool install --force "{PACKAGE}[{extra}]"',
+        f'If you need it: uv tool install --force "{source()}[{extra}]"',
     )
+
+
+def source() -> str:
+    """Where this installation came from: its name, or the directory of a checkout."""
+    origin = mapping(parse_json((distribution(PACKAGE).read_text("direct_url.json") or "").encode()))
+    url = str(origin.get("url", ""))
+    return url2pathname(urlsplit(url).path) if url.startswith("file://") and "dir_info" in origin else PACKAGE
 
 
 def _applies(requirement: Requirement, extra: str = "") -> bool:

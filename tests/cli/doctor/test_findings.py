@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hailuo_mcp.cli.doctor.packages import source
 from hailuo_mcp.cli.installer import find_launcher
 from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.core.settings import Settings
@@ -110,3 +111,8 @@ async def test_a_file_that_keeps_the_server_from_starting_hides_no_other_finding
     assert "/models.toml:3: this is not TOML" in found.output
     for topic in ("segmind key", "output directory", "database", "hosts"):
         assert found.finding(topic)["level"] == "ok"
+
+
+def test_an_extra_is_installed_from_where_this_installation_came_from() -> None:
+    """From its checkout, which the tests run in: nothing may be published under its name."""
+    assert (Path(source()) / "pyproject.toml").is_file()

@@ -22,6 +22,7 @@ from tests.cli.test_stdio import INITIALIZE
 from tests.slow_gateway import MODEL, SlowGateway
 from tests.support import environment
 
+pytestmark = pytest.mark.slow
 Process = subprocess.Popen[str]
 ANSWER_AFTER = 0.7
 """Seconds after the signal: longer than a process that dies of it lives."""

@@ -9,6 +9,7 @@ import anyio
 import httpx
 import pytest
 
+from tests.cli.conftest import InProcessCli
 from tests.http.servers import SANDBOX, SERVE, over_http, serving
 from tests.support import KEYS, environment, facts_of, text_of
 
@@ -84,8 +85,10 @@ OPEN_HOSTS = ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.
 
 
 @pytest.mark.parametrize("host", OPEN_HOSTS)
-def test_a_host_that_others_could_reach_is_refused_in_one_line(host: str, tmp_path: Path) -> None:
-    refused = run(tmp_path, "--host", host)
+def test_a_host_that_others_could_reach_is_refused_in_one_line(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--host", host)
     assert refused.returncode == 2
     assert refused.stdout == ""
     (line,) = refused.stderr.splitlines()
@@ -102,8 +105,11 @@ def test_a_host_that_others_could_reach_is_refused_in_one_line(host: str, tmp_pa
     ],
     ids=["tokens alone", "hosts alone"],
 )
-def test_such_a_host_needs_both_tokens_and_names(given: dict[str, str], missing: str, tmp_path: Path) -> None:
-    refused = run(tmp_path, "--host", "0.0.0.0", **given)  # noqa: S104  refused
+def test_such_a_host_needs_both_tokens_and_names(
+    given: dict[str, str], missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = "0.0.0.0"  # noqa: S104  refused
+    refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--host", host, **given)
     assert refused.returncode == 2
     assert missing in refused.stderr
     assert not any(name in refused.stderr for name in given)
@@ -178,9 +184,9 @@ async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_mac
     ],
 )
 def test_without_tokens_a_name_for_callers_from_outside_is_refused_at_start(
-    options: tuple[str, ...], given: dict[str, str], tmp_path: Path
+    options: tuple[str, ...], given: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused = run(tmp_path, "--port", "0", *options, **given)
+    refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--port", "0", *options, **given)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "HAILUO_MCP_HTTP_TOKENS" in line

@@ -187,6 +187,7 @@ async def test_a_call_that_wants_progress_bears_the_longest_wait(era: Era, tmp_p
         assert _advised(await client.call_tool("get_status", {"request_id": request_id})) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_a_client_that_gives_up_after_five_seconds_loses_one_answer_and_no_more(era: Era, tmp_path: Path) -> None:
     """As the frameworks do by default: the model sees a time-out, and asks again for the same wait."""
@@ -204,6 +205,7 @@ async def test_a_client_that_gives_up_after_five_seconds_loses_one_answer_and_no
     assert (given_up, asked) == (1, 4)
 
 
+@pytest.mark.slow
 async def test_over_http_the_patience_of_a_tenant_is_remembered_and_nobody_elses(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS) as running,

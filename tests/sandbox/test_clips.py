@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from hailuo_mcp.sandbox import images
 from hailuo_mcp.sandbox.context import owner_of
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.preview import card, overlay, render
+from hailuo_mcp.sandbox.preview import FRAMES_PER_SECOND, card, overlay, render
 from hailuo_mcp.sandbox.store import Store
 
 from .wire import (
@@ -216,7 +216,7 @@ async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_
         assert stream.codec_context.name == "h264"
         assert stream.codec_context.pix_fmt == "yuv420p"
         assert (stream.width, stream.height) == size
-        assert stream.frames == seconds * 24
+        assert stream.frames == seconds * FRAMES_PER_SECOND
         assert container.duration == seconds * 1_000_000
     assert data.index(b"moov") < data.index(b"mdat")
 

@@ -19,6 +19,7 @@ from hailuo_mcp.core.parameters import (
     Medium,
     Prompt,
     SendsNull,
+    Source,
 )
 from hailuo_mcp.core.rules import Advice, Estimate, Fill, PriceRule, Rule, TimeRule
 from hailuo_mcp.core.text import describe, repr_short
@@ -42,6 +43,9 @@ class ModelSpec(BaseModel):
     variant: ClassVar[str] = ""
     """What it is, where it is not the vendor's own model of this name, in a word or two: taken only by its id, or where
     no other has the name."""
+    camera_commands: ClassVar[Source | None] = Source("inferred", "MiniMax API reference of the same model")
+    """How it is known that the prompt may hold camera commands such as `[Push in]`; None where nothing says so, and a
+    move is described in words."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     notes: ClassVar[tuple[Constraint, ...]] = ()
     """Facts that concern no single parameter."""

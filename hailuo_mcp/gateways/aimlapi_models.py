@@ -136,6 +136,7 @@ class Hailuo23Fast(UnifiedModel):
 class _H3(UnifiedModel):
     """What both H3 models have in common."""
 
+    camera_commands = None
     wire_names: ClassVar[Mapping[str, str]] = {
         **UnifiedModel.wire_names,
         "aspect_ratio": "ratio",

@@ -43,6 +43,7 @@ _NO_REFERENCES: dict[str, None] = dict.fromkeys(REFERENCE_PARAMETERS)
 class _H3(FalModel):
     """What both models have in common."""
 
+    camera_commands = None
     wire_names: ClassVar[Mapping[str, str]] = {
         **FalModel.wire_names,
         "reference_images": "reference_image_urls",

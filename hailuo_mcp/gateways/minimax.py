@@ -71,6 +71,7 @@ class _Body(ModelSpec):
 class _Official(_Body):
     """What the vendor's own models have in common."""
 
+    camera_commands = MINIMAX
     notes = (Constraint(_OBSERVED, "prices are those used by public clients of the API"),)
 
 
@@ -158,6 +159,7 @@ class S2V01(_Body):
     remote_name = "S2V-01"
     summary = "image of a character to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-s2v"
+    camera_commands = None
     notes = (Constraint(_OBSERVED, "always 6 s at 720p: it refuses duration and resolution"),)
 
     subject_reference: Annotated[Image, Constraint(MINIMAX, "required: one image of the character's face")]

@@ -73,6 +73,7 @@ def _price(usd: float, resolution: str) -> PriceRule:
 class H3Body(ModelSpec):
     """A body with everything that the clip is made from in one list, `content`."""
 
+    camera_commands = None
     wire_names: ClassVar[Mapping[str, str]] = {"aspect_ratio": "ratio"}
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
 

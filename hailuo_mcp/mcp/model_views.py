@@ -42,6 +42,7 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
         "documentation": model.documented_at,
         "schema": model.full_schema(),
         "constraints": model.constraints(),
+        "camera_commands": str(model.camera_commands or "not documented: describe a move in words"),
         "prices": [_price(price) for price in {price.usd: price for price in model.prices}.values()],
         "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
             gateway.image_transfer
@@ -133,7 +134,7 @@ def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Map
     for model, gateway in gateways.items():
         for parameter in (*summaries[model]["required"], *summaries[model]["parameters"]):
             takers.setdefault(parameter, []).append(gateway)
-    needed = set.intersection(*(set(summaries[model]["required"]) for model in gateways))
+    needed = [parameter for parameter in takers if all(parameter in summaries[model]["required"] for model in gateways)]
     parameters = [
         parameter + (" (required)" if parameter in needed else f" ({', '.join(at)})" if len(at) < len(gateways) else "")
         for parameter, at in takers.items()

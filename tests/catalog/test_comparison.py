@@ -62,7 +62,7 @@ def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None
     text = model_views.model_list_text(view, offered)
     assert "\nCheapest: segmind/hailuo-02-fast, at its lowest price.\n" in text
     assert "for a prompt alone segmind/minimax-hailuo-2, the cheapest at default settings." in text
-    assert "\nText only: aimlapi, minimax-hailuo-2.\n" in text
+    assert "\nText only: minimax-hailuo-2, aimlapi.\n" in text
     assert model_views.model_list(ALL, True, ALL.usable[0]).best_for == {}
 
 
@@ -80,3 +80,14 @@ def test_one_model_at_several_gateways_is_one_line_the_cheapest_first() -> None:
     assert "fast_pretreatment (minimax)" in line
     assert {offer["model"] for of_name in view.sold_by.values() for offer in of_name} == {m.id for m in ALL.usable}
     assert model_views.model_list(ALL, True, ALL.usable[0]).sold_by == {}
+
+
+def test_camera_commands_are_said_to_work_where_a_document_says_so() -> None:
+    without = {model.id for model in ALL.usable if model.camera_commands is None}
+    assert {model_id.partition("/")[2] for model_id in without} == {"h3", "h3-max", "s2v-01"}
+    (official,) = model_views.model_list(ALL, True, ALL.model("minimax/hailuo-02")).models
+    assert official["camera_commands"] == "documented: MiniMax API reference"
+    (resold,) = model_views.model_list(ALL, True, ALL.model("fal/hailuo-02")).models
+    assert resold["camera_commands"].startswith("inferred: ")
+    (h3,) = model_views.model_list(ALL, True, ALL.model("fal/h3")).models
+    assert h3["camera_commands"] == "not documented: describe a move in words"

@@ -70,8 +70,19 @@ class Fault(StrEnum):
     DRIP = "slow drip"
 
 
-NO_CREDITS_STATUS = {"segmind": 406, "apixo": 402, "aimlapi": 403, "minimax": 402, "fal": 403, "replicate": 402}
-HISTORIES = {"fal": "items", "replicate": "results"}
+NO_CREDITS_STATUS = {
+    "segmind": 406,
+    "apixo": 402,
+    "aimlapi": 403,
+    "minimax": 402,
+    "fal": 403,
+    "replicate": 402,
+    # H3 has a route or an API of its own at each of these.
+    "aimlapi-h3": 403,
+    "minimax-h3": 402,
+    "fal-h3": 403,
+}
+HISTORIES = {"fal": "items", "fal-h3": "items", "minimax-h3": "items", "replicate": "results"}
 """What the rows of a history are in."""
 MINIMAX_CODES = {400: 2013, 401: 2049, 402: 1008, 429: 1002}
 """What MiniMax says under HTTP 200 instead."""
@@ -97,6 +108,7 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("fal", Step.RESULT): Step.POLL,
     ("segmind", Step.HISTORY): Step.POLL,
     ("fal", Step.HISTORY): Step.POLL,
+    ("fal-h3", Step.RESULT): Step.POLL,
 }
 """The step whose answer is the last before a host that goes away is gone."""
 
@@ -118,7 +130,8 @@ class Request:
             return Step.UPLOAD if self.path == "/upload-asset" else Step.SUBMIT
         if self.path.startswith("/clips/"):
             return Step.DOWNLOAD
-        if "request-history" in self.path or self.path.endswith(("/by-endpoint", "/predictions")):
+        histories = ("/by-endpoint", "/predictions", "/v2/query/video_generation")
+        if "request-history" in self.path or self.path.endswith(histories):
             return Step.HISTORY
         in_two = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
         in_two = in_two or self.path == "/v1/files/retrieve"
@@ -234,6 +247,9 @@ class FaultyGateway:
             "minimax": str(uuid4().int % 10**18),
             "fal": f"fal-ai/minimax/{uuid4()}",
             "replicate": uuid4().hex[:26],
+            "aimlapi-h3": f"{uuid4()}:minimax/h3",
+            "minimax-h3": uuid4().hex,
+            "fal-h3": f"minimax/h3/{uuid4()}",
         }[self.name]
         self.taken.append(Taken(remote_id, request.path.rpartition("/")[2], body))
 
@@ -258,7 +274,9 @@ class FaultyGateway:
                 names = ("taskId", "generation_id", "task_id", "file_id")
                 ids = [*(value for name in names for value in request.query.get(name, [])), asked]
                 # fal's ids begin with the application, which its paths name before the request.
-                known = [t.remote_id.rpartition("/")[2] if self.name == "fal" else t.remote_id for t in self.taken]
+                known = [
+                    t.remote_id.rpartition("/")[2] if self.name.startswith("fal") else t.remote_id for t in self.taken
+                ]
                 if not set(known) & set(ids):
                     return 404, _json({"error": "not found"})
                 if request.path == "/v1/files/retrieve":
@@ -273,6 +291,9 @@ class FaultyGateway:
             "minimax": {"task_id": remote_id, "base_resp": WELL},
             "fal": {"request_id": remote_id.rpartition("/")[2], "status": "IN_QUEUE"},
             "replicate": {"id": remote_id, "status": "starting"},
+            "aimlapi-h3": {"id": remote_id, "status": "queued"},
+            "minimax-h3": {"task_id": remote_id},
+            "fal-h3": {"request_id": remote_id.rpartition("/")[2], "status": "IN_QUEUE"},
         }[self.name]
 
     def _finished(self, remote_id: str, link: str) -> Mapping[str, Any]:
@@ -284,6 +305,9 @@ class FaultyGateway:
             "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": WELL},
             "fal": {"status": "COMPLETED", "video": {"url": link}},
             "replicate": {"id": remote_id, "status": "succeeded", "output": link},
+            "aimlapi-h3": {"id": remote_id, "status": "completed", "video": [{"url": link}], "error": None},
+            "minimax-h3": {"task": {"id": remote_id, "status": "succeeded", "content": {"url": link}}},
+            "fal-h3": {"status": "COMPLETED", "video": {"url": link}},
         }
         return answers[self.name]
 
@@ -291,6 +315,12 @@ class FaultyGateway:
         if self.name == "fal":
             request_id, done = taken.remote_id.rpartition("/")[2], {"json_output": {"video": {"url": link}}}
             return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body, **done}
+        if self.name == "minimax-h3":  # without a prompt
+            facts = {name: taken.body[name] for name in ("model", "resolution", "duration", "ratio")}
+            return {"id": taken.remote_id, "status": "queued", "created_at": int(taken.at.timestamp()), **facts}
+        if self.name.startswith("fal"):
+            request_id = taken.remote_id.rpartition("/")[2]
+            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body}
         if self.name == "replicate":
             facts = {"model": "minimax/hailuo-02", "input": taken.body["input"], "status": "succeeded", "output": link}
             return {"id": taken.remote_id, "created_at": taken.at.isoformat(), **facts}
@@ -349,6 +379,9 @@ class FaultyGateway:
             "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": said}},
             "fal": {"detail": f"{said}. Exhausted balance." if status == 403 else said},
             "replicate": {"detail": said, "status": status},
+            "aimlapi-h3": {"message": said, "statusCode": status, "path": request.path},
+            "minimax-h3": {"type": "error", "error": {"type": "error", "message": said, "http_code": str(status)}},
+            "fal-h3": {"detail": f"{said}. Exhausted balance." if status == 403 else said},
         }[self.name]
         in_the_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
         http = 200 if in_the_body and request.step is not Step.DOWNLOAD else status

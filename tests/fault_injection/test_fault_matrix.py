@@ -29,6 +29,9 @@ MODELS = {
     "minimax": "minimax/hailuo-02",
     "fal": "fal/hailuo-02",
     "replicate": "replicate/hailuo-02",
+    "aimlapi-h3": "aimlapi/h3",
+    "minimax-h3": "minimax/h3",
+    "fal-h3": "fal/h3",
 }
 STEPS = (
     *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD, Step.HISTORY)),
@@ -38,7 +41,12 @@ STEPS = (
     # Downloads and uploads are the same code for all.
     *(("fal", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.HISTORY)),
     *(("replicate", step) for step in (Step.SUBMIT, Step.POLL)),
+    *(("aimlapi-h3", step) for step in (Step.SUBMIT, Step.POLL)),
+    *(("minimax-h3", step) for step in (Step.SUBMIT, Step.POLL)),
+    *(("fal-h3", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT)),
 )
+FINDABLE = ("segmind", "fal", "replicate", "minimax-h3", "fal-h3")
+"""Whose history tells what became of a submission without an answer."""
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
 AT_ONCE = 24
 NO_LONGER_KEPT = timedelta(minutes=70)
@@ -54,6 +62,7 @@ class Cell:
     """One fault at one step of one gateway, and the outcome."""
 
     gateway: str
+    """With the model after a dash, where that has an API of its own."""
     step: Step
     fault: Fault
     outcome: Outcome = NOT_ASKED_FOR
@@ -61,6 +70,11 @@ class Cell:
     saved: bool = False
     complaints: list[str] = field(default_factory=list[str])
     outputs: list[str] = field(default_factory=list[str])
+
+    @property
+    def variable(self) -> str:
+        """What the names of the gateway's variables begin with."""
+        return self.gateway.partition("-")[0].upper()
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.step} × {self.fault}"
@@ -92,7 +106,7 @@ def outcome_of(answer: dict[str, Any]) -> Outcome:
 async def go_through(cell: Cell, directory: Path, names: Names) -> None:
     host = "-".join((cell.gateway, cell.step, cell.fault)).lower().replace(" ", "-")
     far_end = FaultyGateway(cell.gateway, cell.step, cell.fault, host, names)
-    variable = cell.gateway.upper()
+    variable = cell.variable
     settings = settings_for(
         directory,
         **{f"{variable}_API_KEY": KEYS[f"{variable}_API_KEY"], f"{variable}_BASE_URL": far_end.base_url},
@@ -120,7 +134,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
         answered = await call("get_status", request_id=request_id)
         cell.check("state" in answered, f"{request_id} does not answer: {answered.get('error')}")
         lost_forever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
-        findable = cell.gateway in ("segmind", "fal", "replicate") and far_end.taken
+        findable = cell.gateway in FINDABLE and far_end.taken
         cell.check(not (lost_forever and findable), "the history has it, and it was not found")
         if not lost_forever:
             await _be_saved(cell, call, request_id)
@@ -181,7 +195,7 @@ async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_f
     known = {job.remote_id for job in page.jobs if job.remote_id}
     unconfirmed = [job for job in page.jobs if job.state == "unconfirmed"]
     cell.taken = len(far_end.taken)
-    cell.check(far_end.keys == {KEYS[f"{cell.gateway.upper()}_API_KEY"]}, "the key was not sent as it should be")
+    cell.check(far_end.keys == {KEYS[f"{cell.variable}_API_KEY"]}, "the key was not sent as it should be")
     cell.check(cell.taken <= 1, f"{cell.taken} jobs were paid")
     cell.check(cell.taken == 1 or lost_forever, "no job was taken at all")
     lost = [taken for taken in far_end.taken if taken.remote_id not in known]
@@ -234,7 +248,7 @@ def table(cells: list[Cell]) -> str:
     """Faults as rows, steps as columns; `+` means that the same call may be repeated, `!` that it may not."""
     shown = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
     widths = [max(len(shortened(shown[*column, fault].outcome)) for fault in Fault) for column in STEPS]
-    heads = [f"{gateway[:2]}:{step}" for gateway, step in STEPS]
+    heads = [f"{gateway[:2]}{'3' * gateway.endswith('h3')}:{step}" for gateway, step in STEPS]
     widths = [max(width, len(head)) + 2 for width, head in zip(widths, heads, strict=True)]
     lines = [" " * 22 + "".join(f"{head:<{width}}" for head, width in zip(heads, widths, strict=True))]
     for fault in Fault:

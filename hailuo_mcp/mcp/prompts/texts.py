@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
+from hailuo_mcp.catalog.names import fewest_words
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
@@ -69,12 +70,15 @@ def _call(**arguments: Any) -> str:
     return json.dumps(arguments, ensure_ascii=False)
 
 
-def _camera() -> list[str]:
+def _camera(catalog: Catalog) -> list[str]:
+    usable = [model.id for model in catalog.usable]
+    without = fewest_words([model.id for model in catalog.usable if model.camera_commands is None], usable)
     return [
         "Camera commands go in square brackets at the place in the prompt where the move happens:",
         *(f"- {commands}: {meaning}" for commands, meaning in CAMERA.items()),
         "Up to three in one bracket happen together, as in [Pan left, Pedestal up]; brackets happen one after another. "
         "Example: a red kite rises over the bay [Push in], then turns into the wind [Pan right].",
+        *([f"They are not documented for {', '.join(without)}: describe moves in words there."] if without else []),
     ]
 
 
@@ -133,7 +137,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         "5. Completed: give the user video_path, or video_url with its expires_at; download_video saves the clip. "
         "Failed: tell the user the error, its hint, and whether it was charged.",
         "",
-        *_camera(),
+        *_camera(catalog),
         "",
         *_house_rules(session),
     ]
@@ -195,7 +199,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         "before anything is submitted again.",
         "7. At the end list the shots in their order: prompt, request_id, video_path, cost.",
         "",
-        *_camera(),
+        *_camera(catalog),
         "",
         *_house_rules(session),
     ]

@@ -195,11 +195,13 @@ class Handlers:
             links = [link for job in page.jobs for link in (job.video_url, session.public_view(job).video_url) if link]
         except HailuoError as error:  # the player still shows errors, and can read its clip from this server
             log_failure("the player's policy", error)
+        urls = session.services.urls
+        uploads = [f"{urls.base}/"] if urls and session.services.uploads else []
         view = TextResourceContents(
             uri=player.PLAYER_URI,
             mime_type=player.MIME_TYPE,
             text=player.player_html(),
-            _meta=player.resource_meta(player.origins(links)),
+            _meta=player.resource_meta(player.origins(links), player.origins(uploads)),
         )
         return ReadResourceResult(contents=[view])
 

@@ -91,10 +91,14 @@ def origins(links: Iterable[str]) -> set[str]:
     return {match[0] for match in found if match and not match["host"].endswith(".invalid")}
 
 
-def resource_meta(video_origins: Iterable[str]) -> dict[str, Any]:
+def resource_meta(video_origins: Iterable[str], upload_origins: Iterable[str] = ()) -> dict[str, Any]:
     """The `_meta` of the resource, as listed and as read.
 
-    The player may load clips from `video_origins` (scheme, host and port) and nothing else: it has no other resources
-    and opens no connections. A clip from another origin it reads from this server.
+    The player may load clips from `video_origins` (scheme, host and port), upload images to `upload_origins`, and
+    nothing else: it has no other resources and opens no other connections. A clip from another origin it reads from
+    this server.
     """
-    return {"ui": {"csp": {"resourceDomains": sorted(set(video_origins))}, "prefersBorder": True}}
+    csp = {"resourceDomains": sorted(set(video_origins))}
+    if uploads := sorted(set(upload_origins)):
+        csp["connectDomains"] = uploads
+    return {"ui": {"csp": csp, "prefersBorder": True}}

@@ -100,8 +100,8 @@ class Real:
         """The resource as the server gives it. `origins` come on top: the server names those of clips that it has
         seen, and a job that is only just submitted has none yet."""
         content = (await self.read_resource(PLAYER_URI))["contents"][0]
-        own = content["_meta"]["ui"]["csp"]["resourceDomains"]
-        return content["text"], resource_meta([*own, *origins])
+        csp = content["_meta"]["ui"]["csp"]
+        return content["text"], resource_meta([*csp["resourceDomains"], *origins], csp.get("connectDomains", ()))
 
     async def call_tool(self, name: str, arguments: Result) -> Result:
         answer = await self._client.call_tool(name, arguments)

@@ -6,7 +6,7 @@ from mcp.server.apps import APP_MIME_TYPE, ResourceCsp
 
 from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, gallery_meta, player_html, resource_meta, tool_meta
 
-SIZE_MAX = 60_000
+SIZE_MAX = 64_000
 
 
 def test_tools_name_the_view_in_the_old_form_and_the_new() -> None:
@@ -25,11 +25,20 @@ def test_the_view_may_load_clips_from_the_given_origins_and_nothing_else() -> No
     assert resource_meta([])["ui"]["csp"] == {"resourceDomains": []}
 
 
+def test_where_callers_upload_the_view_may_do_so() -> None:
+    ui = resource_meta([], ["https://video.example"])["ui"]
+    csp = ResourceCsp.model_validate(ui["csp"])
+    assert (csp.resource_domains, csp.connect_domains) == ([], ["https://video.example"])
+
+
 def test_the_view_is_one_small_file_that_loads_nothing() -> None:
     html = player_html()
     assert html.startswith("<!doctype html>")
     assert len(html.encode()) < SIZE_MAX
-    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#)|url\(|@import|\bfetch\(|XMLHttpRequest|WebSocket""", html)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#)|url\(|@import|XMLHttpRequest|WebSocket""", html)
+    assert re.findall(r"\bfetch\([^)]*", html) == [
+        'fetch(url, { method: "PUT", body: file, credentials: "omit", referrerPolicy: "no-referrer" }'
+    ], "it uploads, and loads nothing"
 
 
 def test_the_view_never_turns_text_into_markup() -> None:

@@ -22,6 +22,7 @@ function accept(result) {
     return schedule(job.poll_after_seconds);
   }
   const words = (result.content || []).filter((part) => part.type === "text").map((part) => part.text).join("\n");
+  if (facts?.error?.uploads?.length && !job && !listShown) return askForImages(facts.error);
   if (facts?.error) return refuse("This call could not be done", facts.error.message, facts.error.hint, verdicts(facts.error), facts.error.request_id);
   if (result.isError) return refuse("This call could not be done", words, "", []);
   refuse("The assistant has the answer", words || "This host passes no data to the view.", "", [], null, "text");

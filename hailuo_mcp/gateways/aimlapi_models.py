@@ -192,7 +192,7 @@ class H3Max(_H3):
     id = "aimlapi/h3-max"
     remote_name = "minimax/h3-max"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/h3-max"
-    wire_forms: ClassVar[Mapping[str, WireForm]] = {}
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "plain"}
     rules = (
         *input_rules(_INFERRED, audio=_H3_MAX_PAGE, together=_H3_MAX_PAGE),
         *ratio_rules(_H3_MAX_PAGE),

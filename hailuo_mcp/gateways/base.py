@@ -186,6 +186,10 @@ class Gateway(Interpreter):
         Where the same request would delete the record of an ended job, it is sent only once, and at once."""
         return None
 
+    async def balance(self) -> float | None:
+        """What is left in the account, in its own unit; None if the gateway does not say. Raises HailuoError."""
+        return None
+
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether a callback has this gateway's signature. Its address is a secret already, and it only causes a poll:
         one that cannot be checked now counts as genuine."""

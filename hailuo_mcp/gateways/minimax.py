@@ -299,6 +299,10 @@ class Minimax(Gateway):
         model = self.model(model_id)
         return model is not None and issubclass(model, minimax_h3.H3Body)
 
+    async def balance(self) -> float | None:
+        response = await self.client.send_with_retry(self.get("/account/query_balance"))
+        return number(mapping(response.body).get("available_amount")) if response.ok else None
+
     async def cancel(self, job: Job) -> Observation | None:
         """Only a queued task may be deleted: of one that has ended, this would delete the record."""
         if job.state is not State.QUEUED or not job.remote_id or not self._is_h3(job.model):

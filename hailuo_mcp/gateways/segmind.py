@@ -38,6 +38,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import (
     NESTING_MAX,
+    UNUSED_JOB_ID,
     Gateway,
     is_content_block,
     link_in,
@@ -120,7 +121,7 @@ class Hailuo23(ModelSpec):
     prices = (
         PriceRule(0.35, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 6}),
         PriceRule(0.7, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 10}),
-        PriceRule(0.7, "upper bound", _PRICES_23, _PRICED),
+        PriceRule(0.7, "upper bound", _PRICES_23, _PRICED, when={"resolution": "1080p"}),
     )
     times = (TimeRule(157.0),)
 
@@ -232,6 +233,11 @@ class Segmind(Gateway):
             took_seconds=number(metrics.get("total_time")),
             sandbox=sandbox,
         )
+
+    async def balance(self) -> float | None:
+        """In a header of every answer; asking for a job that does not exist costs nothing."""
+        response = await self.client.send_with_retry(self.get(f"/v2/requests/{UNUSED_JOB_ID}/status"))
+        return number(response.headers.get("x-remaining-credits"))
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         data_uri = f"data:{media_type};base64,{b64encode(content).decode()}"

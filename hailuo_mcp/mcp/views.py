@@ -97,6 +97,8 @@ class ModelList(View):
     sold_by: dict[str, list[dict[str, Any]]]
     """The same model at several gateways: its name, and what each asks for it, the cheapest first; empty where one
     model is shown."""
+    balances: dict[str, float]
+    """What is left in the accounts, by gateway, where it tells that."""
     sandbox: bool
 
 

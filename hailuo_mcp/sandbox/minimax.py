@@ -28,6 +28,7 @@ GATEWAY = "minimax"
 SUBMIT = "/v1/video_generation"
 QUERY = "/v1/query/video_generation"
 RETRIEVE = "/v1/files/retrieve"
+BALANCE = "/account/query_balance"
 
 S2V_01 = "S2V-01"
 HAILUO_23, HAILUO_23_FAST, HAILUO_02 = "MiniMax-Hailuo-2.3", "MiniMax-Hailuo-2.3-Fast", "MiniMax-Hailuo-02"
@@ -131,10 +132,15 @@ def routes(context: SandboxContext) -> list[Route]:
         }
         return _answered(file=file)
 
+    async def balance(request: Request) -> Response:
+        _authorize(request)
+        return _answered(available_amount="100.00", credit_balance="0.00")
+
     return [
         Route(SUBMIT, submit, methods=["POST"]),
         Route(QUERY, query, methods=["GET"]),
         Route(RETRIEVE, retrieve, methods=["GET"]),
+        Route(BALANCE, balance, methods=["GET"]),
     ]
 
 

@@ -210,22 +210,23 @@ def _string(value: object) -> str | None:
 async def _poll(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
     key, remote_id, now = authorize(request), request.path_params["id"], context.clock()
     found = await context.find_with_phase(GATEWAY, remote_id, key, context.retention_seconds)
+    spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
+    left = {"x-remaining-credits": str(round(_CREDITS - spent, 4))}
     if found is None:
-        return error(404, f"Request {remote_id} not found")
+        return error(404, f"Request {remote_id} not found", left)
     job, phase = found
     answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):
-        spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
         charged = job.cost if phase is Phase.COMPLETED else 0
         metrics |= {"cost": charged, "remaining_credits": round(_CREDITS - spent, 4)}
     answer["metrics"] = metrics
     if phase is Phase.FAILED:
-        return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422)
+        return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422, left)
     if with_result and phase is Phase.COMPLETED:
-        return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)})
+        return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)}, headers=left)
     # The result of a job that is still running is documented nowhere: here it is answered like its status.
-    return JSONResponse(answer | _links(context, request, remote_id))
+    return JSONResponse(answer | _links(context, request, remote_id), headers=left)
 
 
 def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:

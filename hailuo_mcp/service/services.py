@@ -9,6 +9,7 @@ from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.fetch import LinkPolicy
 from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.service.balances import Balances
 from hailuo_mcp.service.changes import JobChanges
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.image_uploads import ImageUploads
@@ -45,5 +46,6 @@ class Services:
     """Where callers come over HTTP: the images that they upload."""
     link_policy: LinkPolicy = field(default_factory=lambda: LinkPolicy(frozenset()))
     """Where the temporary links of images that callers hand over may lead."""
+    balances: Balances = field(default_factory=Balances)
     choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)
     posters: Posters = field(default_factory=Posters)

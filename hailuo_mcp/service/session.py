@@ -94,6 +94,15 @@ class Session:
     def _downloads(self) -> Downloads:
         return Downloads(self.services, self.caller, self.settings)
 
+    async def balances(self) -> dict[str, float]:
+        """What is left in the caller's own accounts, by gateway, where they tell it. Who uses the server's keys beside
+        others does not see its accounts."""
+        if self.tenant and not self.has_own_keys:
+            return {}
+        used = {ModelId.parse(model.id).gateway for model in self.catalog.usable}
+        real = [gateway for gateway in self.gateways.values() if gateway.usable and not gateway.in_process_sandbox]
+        return await self.services.balances.of([gateway for gateway in real if gateway.name in used])
+
     # --- what the caller may see ----------------------------------------------------------------------------------
 
     def public_view(self, job: Job) -> Job:

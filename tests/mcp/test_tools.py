@@ -105,7 +105,7 @@ def test_an_icon_needs_no_request_and_runs_no_script() -> None:
     [
         ("generate_video", False, True, False, True),
         ("get_status", True, False, True, True),
-        ("list_models", True, False, True, False),
+        ("list_models", True, False, True, True),
         ("list_jobs", True, False, True, False),
         ("download_video", False, False, True, True),
         ("cancel_job", False, False, True, True),
@@ -376,6 +376,7 @@ async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: 
             "sandbox": False,
             "best_for": {want: [] for want in WANTS},
             "sold_by": {},
+            "balances": {},
         }
         assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above
         for tool, arguments in (("generate_video", {"prompt": "x"}), ("list_models", {"model": FAST_02})):

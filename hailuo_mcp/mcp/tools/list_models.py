@@ -17,7 +17,8 @@ class ListModels(Arguments):
 async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
     catalog = call.session.catalog
     model = None if arguments.model is None else catalog.model(arguments.model)
-    view = model_views.model_list(catalog, call.session.settings.in_sandbox, model)
+    balances = {} if model else await call.session.balances()
+    view = model_views.model_list(catalog, call.session.settings.in_sandbox, model, balances)
     return answer(view, model_views.model_list_text(view, catalog))
 
 
@@ -29,5 +30,4 @@ TOOL = Tool(
     result=views.ModelList,
     run=list_models,
     read_only=True,
-    open_world=False,
 )

@@ -1,0 +1,54 @@
+"""What is left in the accounts, where a gateway tells it: for a glance, and needed for nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import anyio
+
+from hailuo_mcp.gateways import Gateway
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY_SECONDS = 60.0
+ANSWER_SECONDS = 2.0
+"""A gateway that takes longer is asked again with the next list."""
+ACCOUNTS_MAX = 1000
+
+
+@dataclass(slots=True)
+class Balances:
+    """The balances of all accounts, each asked for at most once a minute."""
+
+    clock: Callable[[], float] = time.monotonic
+    _known: dict[str, tuple[float, float | None]] = field(default_factory=dict[str, tuple[float, float | None]])
+    """By account: when it was last asked, and what it said."""
+
+    async def of(self, gateways: Collection[Gateway]) -> dict[str, float]:
+        """By the name of the gateway, in the account's own unit; without those that do not tell it."""
+        async with anyio.create_task_group() as tasks:
+            for gateway in gateways:
+                tasks.start_soon(self._ask, gateway)
+        known = {gateway.name: self._known.get(_account(gateway), (0.0, None))[1] for gateway in gateways}
+        return {name: balance for name, balance in known.items() if balance is not None}
+
+    async def _ask(self, gateway: Gateway) -> None:
+        account, now = _account(gateway), self.clock()
+        asked, balance = self._known.get(account, (None, None))
+        if asked is not None and now - asked < ASK_EVERY_SECONDS:
+            return
+        while len(self._known) >= ACCOUNTS_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[account] = (now, balance)  # whoever comes meanwhile does not ask too
+        try:
+            with anyio.move_on_after(ANSWER_SECONDS):
+                self._known[account] = (now, await gateway.balance())
+        except Exception as error:  # of any kind: nothing depends on it
+            log.info("%s did not tell its balance: %s", gateway.title, type(error).__name__)
+
+
+def _account(gateway: Gateway) -> str:
+    key = gateway.settings.key
+    return sha256(f"{gateway.origin} {key.get_secret_value() if key else ''}".encode()).hexdigest()

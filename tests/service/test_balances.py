@@ -1,0 +1,76 @@
+"""What is left in the accounts: asked for at most once a minute, and needed for nothing."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.service.balances import Balances
+from hailuo_mcp.service.session import Session
+from tests.gateways.wire import Step, breaks, connect, hangs, says, says_text
+from tests.support import facts_of, open_session, sandbox_on_a_port, settings_for, text_of
+
+LEFT = {"available_amount": "12.50", "credit_balance": "0.00", "base_resp": {"status_code": 0}}
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_balance_is_asked_for_at_most_once_a_minute() -> None:
+    minimax, asked = connect("minimax", says(200, LEFT), says(200, {**LEFT, "available_amount": "3"}))
+    segmind, others = connect("segmind", says(404, {"error": "not found"}, {"x-remaining-credits": "98.7"}))
+    fal, none = connect("fal", says(500))
+    clock = Clock()
+    balances = Balances(clock)
+    for _ in range(3):
+        assert await balances.of([minimax, segmind, fal]) == {"minimax": 12.5, "segmind": 98.7}
+    assert asked.asked == ["GET /account/query_balance"]
+    assert (len(others.asked), none.asked) == (1, [])
+    clock.now += 61
+    assert await balances.of([minimax]) == {"minimax": 3.0}
+
+
+async def test_each_account_has_its_own() -> None:
+    balances = Balances()
+    one, _ = connect("minimax", says(200, LEFT), key="one")
+    other, _ = connect("minimax", says(200, {**LEFT, "available_amount": "1"}), key="other")
+    assert await balances.of([one]) == {"minimax": 12.5}
+    assert await balances.of([other]) == {"minimax": 1.0}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        says(500),
+        says(401, {}),
+        says(200, {"available_amount": "-1"}),
+        says(200, {"available_amount": {}}),
+        says_text(200, "<html>"),
+        breaks(httpx.ConnectError),
+        hangs,
+    ],
+)
+@pytest.mark.parametrize("name", ["minimax", "segmind"])
+async def test_a_balance_that_does_not_come_is_left_out_in_silence(name: str, step: Step) -> None:
+    gateway, _ = connect(name, step)
+    assert await Balances().of([gateway]) == {}
+
+
+async def _ignore(*_: object) -> None: ...
+
+
+async def test_the_list_of_models_shows_what_is_left_to_whose_account_it_is(tmp_path: Path) -> None:
+    with sandbox_on_a_port(tmp_path, render=False) as variables:
+        async with open_session(settings_for(tmp_path, **variables)) as session:
+            result = await tools.call("list_models", tools.Call(session, {}, _ignore))
+            assert facts_of(result)["balances"] == {"segmind": 100.0, "minimax": 100.0}
+            assert "segmind 100.00, minimax 100.00." in text_of(result)
+            shared = Session(session.services, Caller("ann"))
+            result = await tools.call("list_models", tools.Call(shared, {}, _ignore))
+            assert facts_of(result)["balances"] == {}

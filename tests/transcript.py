@@ -14,8 +14,8 @@ from pathlib import Path
 
 TRANSCRIPT = Path(__file__).parent.parent / "docs" / "demo.txt"
 PROGRAM = Path(sys.executable).with_name("hailuo-mcp")
-JOB_SECONDS = "12"
-"""How long the sandbox takes: long enough that both jobs are met while they run, also on a busy machine."""
+JOB_SECONDS = "16"
+"""How long the sandbox takes: long enough that all jobs are met while they run, also on a busy machine."""
 HOME = "/home/you"
 DAY = "2026-01-31"
 UUID = "1f2e3d4c-5b6a-4788-9aab-bccddeef0011"

@@ -31,9 +31,11 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
+H3 = "minimax/h3"
 IMAGE_NAME = "hailuo-demo-first-frame.png"
 FROM_IMAGE = "[Push in] The red kite climbs over the bay, and its tail ripples in the evening wind"
 FROM_TEXT = "[Pan left] A paper boat drifts down a rainy street at dusk, lanterns mirrored in the water"
+FROM_REFERENCE = "The kite of the image dives between the masts of a harbor at dawn, gulls calling"
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 5, 60
 """The demo ends after this multiple of a job's time plus these seconds."""
 _ENDED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED, State.UNCONFIRMED})
@@ -45,9 +47,9 @@ _HEAD = "bold cyan"
 def demo(as_json: bool) -> Exit:
     """Run the main use case with a real client.
 
-    Starts the real MCP server, connects a real MCP client, submits a clip from an image and one from text, polls both
-    by request id over several turns, and saves two MP4s. The sandbox serves it even if a key is set: the demo never
-    spends money.
+    Starts the real MCP server, connects a real MCP client, submits a clip from an image, one from text and one with
+    sound from a reference image, polls them by request id over several turns, and saves three MP4s. The sandbox serves
+    it even if a key is set: the demo never spends money.
     """
     settings = read_environment()
     conversation = anyio.run(_converse, settings, as_json)
@@ -155,7 +157,8 @@ async def _converse(settings: Settings, as_json: bool) -> Conversation:
 
 async def _play(talk: Conversation, image_path: str, seconds: float) -> None:
     open_jobs: list[str] = []
-    for arguments in ({"prompt": FROM_IMAGE, "first_frame_image": image_path}, {"prompt": FROM_TEXT}):
+    from_reference = {"model": H3, "prompt": FROM_REFERENCE, "reference_images": [image_path], "duration": 4}
+    for arguments in ({"prompt": FROM_IMAGE, "first_frame_image": image_path}, {"prompt": FROM_TEXT}, from_reference):
         turn = await talk.call("generate_video", dict(arguments))
         talk.say_job(turn)
         if turn.is_error:
@@ -238,7 +241,7 @@ def _draw_image(path: Path) -> Path:
 
 def _print_ending(talk: Conversation) -> None:
     show = stdout_console().print
-    show("\nTwo clips were saved:", style="bold")
+    show("\nThree clips were saved:", style="bold")
     for clip in talk.clips:
         show(f"  {clip}")
     variables = [f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS]

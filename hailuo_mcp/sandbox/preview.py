@@ -33,6 +33,8 @@ _SAMPLES_PER_SECOND, _TONE_HZ, _TONE_LEVEL = 44100, 220, 600
 LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 
 _WIDESCREEN = (1366, 768)
+_SHORT_SIDE_MAX, _SHORT_SIDE_SCALED = 1080, 768
+"""Larger clips, such as those in 2K, are rendered in this size: they would take a minute."""
 _HEADROOM = 1.2
 """How much larger than the clip the image is kept, so that zooming in stays sharp."""
 _BT709, _LIMITED_RANGE = 1, 1
@@ -55,7 +57,7 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
     text = camera.without_commands(without_triggers(shot.prompt))
     opening = first or last
     shape = _shape(shot.ratio) if shot.ratio else opening.size if opening else _WIDESCREEN
-    size = clip_size(shape, shot.short_side)
+    size = clip_size(shape, shot.short_side if shot.short_side <= _SHORT_SIDE_MAX else _SHORT_SIDE_SCALED)
     boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
     tone = shot.seconds if shot.sound else 0
     _encode(target, size, _frames(first or card(text), last, boxes, overlay(size, text)), tone)

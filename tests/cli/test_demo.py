@@ -6,17 +6,18 @@ from hailuo_mcp.cli import demo
 from tests.cli.conftest import Cli, facts_of_clip
 
 
-def test_the_demo_leaves_two_h264_clips_of_six_seconds_with_a_key_set_or_not(cli: Cli) -> None:
+def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> None:
     done = cli("demo", "--json", SEGMIND_API_KEY="real-key", SEGMIND_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done
     told = json.loads(done.stdout)
-    assert [facts_of_clip(path) for path in told["clips"]] == [("h264", 6.0)] * 2
+    assert sorted(facts_of_clip(path) for path in told["clips"]) == [("h264", 4.0), *[("h264", 6.0)] * 2]
     assert all(Path(path).parent == cli.output_dir for path in told["clips"])
     tools = [turn["tool"] for turn in told["turns"]]
-    assert tools[:2] == ["generate_video", "generate_video"]
-    assert tools.count("download_video") == 2
-    assert tools.count("get_status") >= 2
+    assert tools[:3] == ["generate_video"] * 3
+    assert tools.count("download_video") == 3
+    assert tools.count("get_status") >= 3
     assert "first_frame_image" in told["turns"][0]["arguments"]
+    assert "reference_images" in told["turns"][2]["arguments"]
     assert all(turn["result"]["sandbox"] for turn in told["turns"] if turn["tool"] != "download_video")
     assert "real-key" not in done.stdout + done.stderr
 
@@ -26,11 +27,11 @@ def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp
     done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")
     assert done.returncode == 0, done
     clips = sorted((tmp_path / "Videos" / "hailuo").glob("*.mp4"))
-    assert len(clips) == 2
+    assert len(clips) == 3
     assert all(f"\n  {clip}\n" in done.stdout for clip in clips)
     for said in ("generate_video", "get_status", "wait_seconds", "request_id", "next_step", "mcpServers", "API_KEY"):
         assert said in done.stdout
-    assert cli("jobs").stdout.count("completed") == 2
+    assert cli("jobs").stdout.count("completed") == 3
     assert "\x1b" not in done.stdout
 
 

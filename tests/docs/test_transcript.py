@@ -26,5 +26,5 @@ def test_what_is_different_each_time_is_put_in_one_form() -> None:
 
 
 def _lines(text: str) -> list[str]:
-    """Its lines in any order, without the numbers of calls: of two jobs, either may be done first."""
+    """Its lines in any order, without the numbers of calls: of several jobs, any may be done first."""
     return sorted(re.sub(r"^ ?\d+  ", "", line) for line in text.splitlines())

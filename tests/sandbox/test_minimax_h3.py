@@ -53,15 +53,22 @@ async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_pat
         assert (await client.get(f"{QUERY}/{task_id}", headers=bearer("other"))).status_code == 400
 
 
-async def test_the_preview_has_the_ratio_the_length_and_a_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [({}, (768, 1366)), ({"resolution": "2K", "ratio": "21:9"}, (1792, 768))],
+    ids=["768P", "2K is scaled"],
+)
+async def test_the_preview_has_the_ratio_the_length_and_a_sound(
+    given: dict[str, Any], size: tuple[int, int], tmp_path: Path
+) -> None:
     async with in_process(tmp_path, seconds=0) as client:
-        submitted = await client.post(SUBMIT, json=BODY, headers=bearer())
+        submitted = await client.post(SUBMIT, json={**BODY, **given}, headers=bearer())
         found = await client.get(f"{QUERY}/{submitted.json()['task_id']}", headers=bearer())
         clip = tmp_path / "clip.mp4"
         clip.write_bytes((await client.get(found.json()["task"]["content"]["url"])).content)
     with av.open(clip) as opened:
         video, audio = opened.streams.video[0], opened.streams.audio[0]
-        assert (video.width, video.height) == (768, 1366)
+        assert (video.width, video.height) == size
         assert audio.channels == 2
         assert abs((opened.duration or 0) / 1_000_000 - 4) < 0.2
 

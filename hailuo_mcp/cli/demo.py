@@ -131,7 +131,7 @@ class Conversation:
 async def _converse(settings: Settings, as_json: bool) -> Conversation:
     """The whole conversation. It ends early if a call fails; `exit` says why."""
     try:
-        image_path = await anyio.to_thread.run_sync(_draw_image, settings.output_dir.absolute() / IMAGE_NAME)
+        image_path = await anyio.to_thread.run_sync(draw_image, settings.output_dir.absolute() / IMAGE_NAME)
     except OSError as error:
         raise InvalidInput(
             f"{settings.output_dir} cannot be written: {error.strerror}.",
@@ -210,7 +210,7 @@ def server_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _draw_image(path: Path) -> Path:
+def draw_image(path: Path) -> Path:
     """An evening over a bay, with a kite: something to start a clip from."""
     from PIL import Image, ImageDraw
 

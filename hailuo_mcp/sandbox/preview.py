@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import av
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from hailuo_mcp.sandbox import camera, images
 from hailuo_mcp.sandbox.faults import without_triggers
@@ -60,7 +60,9 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
     size = clip_size(shape, shot.short_side if shot.short_side <= _SHORT_SIDE_MAX else _SHORT_SIDE_SCALED)
     boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
     tone = shot.seconds if shot.sound else 0
-    _encode(target, size, _frames(first or card(text), last, boxes, overlay(size, text)), tone)
+    # Without an image the prompt itself is what moves; below it would be there twice.
+    moving, caption = (first, text) if first else (card(text, text, clip_size(shape, _WIDESCREEN[1])), "")
+    _encode(target, size, _frames(moving, last, boxes, overlay(size, caption)), tone)
 
 
 def _shape(ratio: str) -> Size:
@@ -75,25 +77,31 @@ def clip_size(image_size: Size, short_side: int) -> Size:
     return width, height
 
 
-def card(text: str, title: str = "") -> Image.Image:
-    """A generated image, the same for the same text: discs on a gradient, so that camera moves are visible."""
+def card(text: str, title: str = "", size: Size = _WIDESCREEN) -> Image.Image:
+    """A generated image, the same for the same text: soft discs on a gradient, so that camera moves are visible, and
+    the title in large letters in the middle, where every move leaves room for it."""
     seeded = random.Random(text)  # noqa: S311  an image, not a secret
-    hue, size = seeded.randrange(256), _WIDESCREEN
-    image = Image.linear_gradient("L").resize(size).point([round(level * 0.7 + 40) for level in range(256)])
-    image = Image.merge("HSV", (Image.new("L", size, hue), Image.new("L", size, 150), image)).convert("RGB")
-    draw = ImageDraw.Draw(image)
-    for _ in range(60):
+    hue, unit = seeded.randrange(256), min(size) / 100
+    light = Image.linear_gradient("L").resize(size).point([round(level * 0.45 + 30) for level in range(256)])
+    image = Image.merge("HSV", (Image.new("L", size, hue), Image.new("L", size, 130), light)).convert("RGB")
+    discs = ImageDraw.Draw(image, "RGBA")
+    for _ in range(40):
         center = seeded.randrange(size[0]), seeded.randrange(size[1])
-        color = f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},60%,{seeded.randrange(15, 95)}%)"
-        draw.circle(center, seeded.randrange(15, 90), fill=color)
-    draw.text(
+        color = ImageColor.getrgb(f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},55%,90%)")
+        discs.circle(center, unit * seeded.uniform(2, 11), fill=(*color[:3], seeded.randrange(40, 150)))
+    image = image.filter(ImageFilter.GaussianBlur(unit * 0.4))
+    face = _font(unit * 6.5)
+    letters = max(8, int(size[0] * 0.6 / (face.getlength("x" * 10) / 10)))
+    ImageDraw.Draw(image).text(
         (size[0] / 2, size[1] / 2),
-        title,
+        "\n".join(textwrap.wrap(_printable(title), letters, max_lines=5, placeholder="...")),
         fill="white",
-        font=_font(42),
+        font=face,
         anchor="mm",
-        stroke_width=3,
-        stroke_fill="black",
+        align="center",
+        spacing=unit * 1.6,
+        stroke_width=unit * 0.4,
+        stroke_fill=(0, 0, 0),
     )
     return image
 

@@ -34,6 +34,10 @@ from .wire import (
 RenderFrames = Callable[..., list[Image.Image]]
 
 
+def brightest(image: Image.Image) -> int:
+    return max(image.convert("L").tobytes())
+
+
 @pytest.fixture
 def render_frames(tmp_path: Path) -> RenderFrames:
     """Renders a small clip; returns the frames at these fractions of its length."""
@@ -142,6 +146,15 @@ def test_the_label_and_the_prompt_are_in_every_frame(render_frames: RenderFrames
             there, light = letters.crop(part), frame.convert("L").crop(part)
             around = ImageChops.invert(there)
             assert ImageStat.Stat(light, there).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
+
+
+def test_without_an_image_the_prompt_itself_is_what_moves(render_frames: RenderFrames) -> None:
+    white = [
+        brightest(frame.crop((frame.width // 5, frame.height // 3, frame.width * 4 // 5, frame.height * 2 // 3)))
+        for frame in render_frames("A fox crosses the snow [Static shot]", at=(0, 0.5, 1), short_side=360)
+    ]
+    assert min(white) > 240
+    assert brightest(render_frames("[Static shot]", at=(0,), short_side=360)[0].crop((120, 140, 520, 220))) < 240
 
 
 def test_the_prompt_is_written_without_commands_and_fault_triggers(render_frames: RenderFrames) -> None:

@@ -1,0 +1,151 @@
+"""axe-core finds nothing in any state, in either theme; contrast, widths and motion follow what the person has set."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mcp.player import jobs
+from tests.mcp.player.conftest import OpenView
+from tests.mcp.player.host import Scripted, View, Website
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+HERE = Path(__file__).parent
+INSTALL_SECONDS = 300
+WIDTHS = (320, 768, 1200)
+TARGET_MIN = 24
+"""WCAG 2.2, level AA: the least width and height of what is pressed, in CSS pixels."""
+AXE = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+  const say = ({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`);
+  return violations.flatMap(say);
+}"""
+LIST = jobs.listing(
+    jobs.row("queued", "A kite over the bay", "can_cancel", "has_poster"),
+    jobs.row("processing", "A paper boat in the rain", elapsed_seconds=141.0),
+    jobs.row("completed", "A lantern at dusk", "can_continue", "has_poster", video_path="/clips/a.mp4"),
+    jobs.row("failed", "A fox in the snow", not_charged=True),
+    jobs.row("cancelled", "A storm"),
+    jobs.row("expired", "A wave"),
+    jobs.row("unconfirmed", "A lost answer"),
+)
+
+STATES: dict[str, Callable[[str], jobs.Result | None]] = {
+    "submitting": lambda _: None,
+    "queued": lambda _: jobs.offering(jobs.job("queued", sandbox=True), "can_cancel", "has_poster"),
+    "processing": lambda _: jobs.job("processing", elapsed_seconds=141),
+    "completed": lambda url: jobs.offering(jobs.completed(url, video_path="/clips/a.mp4"), "can_continue"),
+    "failed": lambda _: jobs.offering(jobs.failed(), "has_poster"),
+    "cancelled": lambda _: jobs.job("cancelled"),
+    "expired": lambda _: jobs.expired(),
+    "unconfirmed": lambda _: jobs.unconfirmed(),
+    "dry_run": lambda _: jobs.dry_run(),
+    "refused": lambda _: jobs.refused(),
+    "gallery": lambda _: LIST,
+}
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, installed once a run. Without npm these tests are skipped, but never in CI."""
+    npm = shutil.which("npm")
+    if not npm:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs Node 20 or later with npm.")
+        pytest.skip("npm is not installed")
+    directory = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, directory / name)
+    command = [npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    if done.returncode:
+        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    return (directory / "node_modules/axe-core/axe.min.js").read_text()
+
+
+async def opened(open_view: OpenView, website: Website, state: str, **more: Any) -> View:
+    clips = website.origin("clips")
+    answer = STATES[state](f"{clips}/clip.mp4")
+    view = await open_view(
+        answer,
+        Scripted(answer or jobs.failed(), lists=[LIST]),
+        origins=(clips,),
+        arguments={"prompt": jobs.PROMPT},
+        **more,
+    )
+    if answer:
+        await view.until("document.querySelector('main').dataset.state !== 'submitting'")
+    if state == "completed":
+        await view.until("document.querySelector('video:not([hidden])')?.readyState >= 2")
+    return view
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_axe_finds_nothing(open_view: OpenView, website: Website, axe: str, state: str) -> None:
+    view = await opened(open_view, website, state)
+    await view.frame.evaluate(axe)
+    if await view.frame.locator("summary").is_visible():
+        await view.frame.get_by_text("Details").click()
+    for theme in ("light", "dark"):
+        await view.set_theme(theme)
+        assert await view.frame.evaluate(AXE) == [], theme
+
+
+@pytest.mark.parametrize("state", ["queued", "completed", "gallery"])
+async def test_every_width_fits_without_scrolling_sideways(open_view: OpenView, website: Website, state: str) -> None:
+    view = await opened(open_view, website, state)
+    for width in WIDTHS:
+        await view.set_width(width)
+        assert await view.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        small = await view.frame.evaluate(
+            "(least) => [...document.querySelectorAll('button, summary')].filter((e) => e.checkVisibility())"
+            ".map((e) => [e.textContent, e.getBoundingClientRect()])"
+            ".filter(([, box]) => box.width < least || box.height < least).map(([text]) => text)",
+            TARGET_MIN,
+        )
+        assert small == []
+
+
+async def test_clip_and_text_are_side_by_side_where_there_is_room(open_view: OpenView, website: Website) -> None:
+    view = await opened(open_view, website, "completed")
+    for width, beside in ((768, False), (1200, True)):
+        await view.set_width(width)
+        frame, side = [await view.frame.locator(part).bounding_box() for part in ("#frame", "#side")]
+        assert frame
+        assert side
+        assert (side["x"] >= frame["x"] + frame["width"]) is beside
+
+
+async def test_more_contrast_is_given_where_it_is_wanted(open_view: OpenView, website: Website, axe: str) -> None:
+    view = await opened(open_view, website, "queued")
+    await view.frame.evaluate(axe)
+    plain = await view.frame.evaluate("getComputedStyle(document.querySelector('#gateway')).color")
+    await view.page.emulate_media(contrast="more")
+    await view.until("getComputedStyle(document.querySelector('#gateway')).color !== arg", plain)
+    assert await view.frame.evaluate("getComputedStyle(document.querySelector('#gateway')).color") == "rgb(0, 0, 0)"
+    assert await view.frame.evaluate(AXE) == []
+
+
+async def test_with_forced_colors_the_bar_and_the_states_can_still_be_seen(
+    open_view: OpenView, website: Website
+) -> None:
+    view = await opened(open_view, website, "processing")
+    await view.page.emulate_media(forced_colors="active")
+    await view.until("matchMedia('(forced-colors: active)').matches")
+    borders = "['bar', 'pill'].map((id) => getComputedStyle(document.getElementById(id)).borderTopWidth)"
+    assert await view.frame.evaluate(borders) == ["1px", "1px"]
+    fill, behind = await view.frame.evaluate(
+        "[bar.firstChild, document.body].map((element) => getComputedStyle(element).backgroundColor)"
+    )
+    assert fill != behind
+
+
+async def test_nothing_is_animated_with_reduced_motion(open_view: OpenView, website: Website) -> None:
+    for state in ("submitting", "processing", "gallery"):
+        view = await opened(open_view, website, state, calm=True)
+        assert await view.frame.evaluate("document.getAnimations().length") == 0

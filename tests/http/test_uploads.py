@@ -130,6 +130,20 @@ async def test_both_frames_are_asked_for_at_once_under_names_of_their_own(tmp_pa
         assert job["state"] == "queued", job
 
 
+async def test_a_reference_image_is_uploaded_too_but_no_video(tmp_path: Path) -> None:
+    async with a_team(tmp_path) as team:
+        given = {"model": "minimax/h3", "reference_images": ["https://x.example/a.png", "/home/ann/b.png"]}
+        (link,) = (await team.generate("ann", True, **given))["error"]["uploads"]
+        assert (link["parameter"], link["image"]) == ("reference_images[1]", "upload:b.png")
+        assert (await team.web.put(link["url"], content=picture())).status_code == 201
+        job = await team.generate(
+            "ann", model="minimax/h3", reference_images=["https://x.example/a.png", "upload:b.png"]
+        )
+        assert job["state"] == "queued", job
+        clip = await team.generate("ann", model="minimax/h3", reference_videos=["/home/ann/clip.mp4"])
+        assert (clip["error"]["charged"], clip["error"].get("uploads")) == ("no", None)
+
+
 async def test_a_name_is_asked_for_before_there_is_a_path(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         url = await team.link(given="upload:kite.jpg")

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -24,6 +25,7 @@ from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.media.files import megabytes
 from hailuo_mcp.media.given import FileRules, LoadedFile
 from hailuo_mcp.media.images import BYTES_MAX, image_from_frame
+from hailuo_mcp.media.paths import unwrapped
 from hailuo_mcp.media.upload_store import KEPT_FOR, WANTED_FOR, UploadStore
 from hailuo_mcp.service.signed_urls import SignedUrls
 
@@ -69,7 +71,9 @@ class UploadNeeded(InvalidImage):
         which = " and ".join(
             f"{link.parameter} ({link.path!r})" if link.path else f"{link.parameter} ({link.image})" for link in links
         )
-        commands = "; ".join(f"curl -T {shlex.quote(link.path or 'FILE')} '{link.url}'" for link in links)
+        commands = "; ".join(
+            f"curl -T {_in_shell(link.path or link.image.removeprefix(UPLOAD))} '{link.url}'" for link in links
+        )
         named = " and ".join(f'{link.parameter} "{link.image}"' for link in links)
         until = min(link.expires_at for link in links)
         super().__init__(
@@ -112,7 +116,9 @@ class ImageUploads:
             InternalError: the store cannot be written.
         """
         links: dict[str, UploadLink] = {}
-        for parameter, given in images.items():
+        for parameter, text in images.items():
+            given = unwrapped(text)
+            given = unquote(urlsplit(given).path) if given[:7].lower() == "file://" else given
             named = is_upload(given)
             image = _name_in(parameter, given) if named else _name_for(parameter, given)
             if image in links and not named:  # another file of the same name, from another folder
@@ -216,6 +222,12 @@ class ImageUploads:
             return await anyio.to_thread.run_sync(work)
         except OSError as error:
             raise _unusable(error) from None
+
+
+def _in_shell(path: str) -> str:
+    """Quoted, but for a tilde, which a shell has to expand."""
+    home, rest = ("~/", path[2:]) if path.startswith("~/") else ("", path)
+    return home + shlex.quote(rest)
 
 
 def is_upload(given: str) -> bool:

@@ -66,7 +66,7 @@ class InputFiles:
                 try:
                     found.append(await self._read(label, text, medium, rules))
                 except LocalFile:
-                    if not self._may_upload:
+                    if medium != "image" or not self._may_upload:
                         raise
                     elsewhere[label] = text
             files[name] = tuple(found)

@@ -101,7 +101,7 @@ async def test_a_local_path_is_answered_with_a_link_and_the_next_call_takes_the_
         }
         text = text_of(refused)
         assert "Nothing was sent." in text
-        assert f"curl -T '~/My pictures/red kite.png' '{upload['url']}'" in text
+        assert f"curl -T ~/'My pictures/red kite.png' '{upload['url']}'" in text
         assert 'generate_video again with first_frame_image "upload:red-kite.png"' in text
         assert (await team.as_one("ann").jobs()).total == 0
 
@@ -128,6 +128,36 @@ async def test_both_frames_are_asked_for_at_once_under_names_of_their_own(tmp_pa
         given = {"first_frame_image": names[0], "last_frame_image": names[1]}
         job = await team.generate("ann", True, **given, model="segmind/hailuo-02-fast")
         assert job["state"] == "queued", job
+
+
+async def test_a_reference_image_is_uploaded_too_but_no_video(tmp_path: Path) -> None:
+    async with a_team(tmp_path) as team:
+        given = {"model": "minimax/h3", "reference_images": ["https://x.example/a.png", "/home/ann/b.png"]}
+        (link,) = (await team.generate("ann", True, **given))["error"]["uploads"]
+        assert (link["parameter"], link["image"]) == ("reference_images[1]", "upload:b.png")
+        assert (await team.web.put(link["url"], content=picture())).status_code == 201
+        job = await team.generate(
+            "ann", model="minimax/h3", reference_images=["https://x.example/a.png", "upload:b.png"]
+        )
+        assert job["state"] == "queued", job
+        clip = await team.generate("ann", model="minimax/h3", reference_videos=["/home/ann/clip.mp4"])
+        assert (clip["error"]["charged"], clip["error"].get("uploads")) == ("no", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [
+        ("/a/x.png", "curl -T /a/x.png "),
+        ("`/a/x.png`", "curl -T /a/x.png "),
+        ("file:///a/my%20x.png", "curl -T '/a/my x.png' "),
+        ("/a/$(touch me); x.png", "curl -T '/a/$(touch me); x.png' "),
+        ("/a/it's.png", """curl -T '/a/it'"'"'s.png' """),
+        ("upload:kite.png", "curl -T kite.png "),
+    ],
+)
+async def test_the_command_names_the_file_as_a_shell_takes_it(given: str, command: str, tmp_path: Path) -> None:
+    async with a_team(tmp_path) as team:
+        assert command in (await team.generate("ann", model=MODEL, first_frame_image=given))["error"]["hint"]
 
 
 async def test_a_name_is_asked_for_before_there_is_a_path(tmp_path: Path) -> None:

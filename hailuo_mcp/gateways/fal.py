@@ -7,13 +7,10 @@ parameters; a failed job is a completed one with an error.
 import json
 import logging
 import re
-from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
-from time import time
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -28,7 +25,7 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import fal_h3
+from hailuo_mcp.gateways import fal_h3, fal_webhooks
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, Submission, Transfer, is_content_block, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
@@ -42,8 +39,6 @@ _HISTORY = "/v1/models/requests/by-endpoint"
 _HISTORY_WINDOW = timedelta(minutes=5)
 """A request can only be that of a submission if the two are this close in time."""
 _HISTORY_PAGES = 5
-_WEBHOOK_SECONDS = 300
-"""A webhook that was signed longer ago is not believed."""
 _CONTENT = "content_policy_violation"
 _SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
 
@@ -240,38 +235,20 @@ class Fal(Gateway):
         raise GatewayError(f"{self.title}'s history has too many rows to look through.")
 
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        from cryptography.exceptions import InvalidSignature  # start-up time
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-        names = ("request-id", "user-id", "timestamp")
-        facts = [headers.get(f"x-fal-webhook-{name}", "") for name in names]
         try:
-            signature = bytes.fromhex(headers.get("x-fal-webhook-signature", ""))
-            recent = abs(time() - int(facts[-1])) <= _WEBHOOK_SECONDS
-        except ValueError:
-            return False
-        try:
-            keys = self._webhook_keys or await self._fetch_webhook_keys()
+            return await fal_webhooks.is_signed(headers, body, self._fetch_webhook_keys)
         except HailuoError as error:
             log.info("%s: the keys of its webhooks are not at hand: %s", self.title, error.problem.code)
             return True
-        signed = "\n".join([*facts, sha256(body).hexdigest()]).encode()
-        for key in keys:
-            try:
-                Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
-            except (InvalidSignature, ValueError):
-                continue
-            return recent
-        return False
 
-    async def _fetch_webhook_keys(self) -> tuple[bytes, ...]:
-        request = Request("GET", self.url("webhooks", "/.well-known/jwks.json"), {"Accept": "application/json"})
-        body, _ = await self.fetch_json(request)
-        encoded = [str(mapping(key).get("x") or "") for key in sequence(body.get("keys"))]
-        try:
-            self._webhook_keys = tuple(urlsafe_b64decode(key + "=" * (-len(key) % 4)) for key in encoded if key)
-        except ValueError:
-            raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
+    async def _fetch_webhook_keys(self) -> Sequence[bytes]:
+        if not self._webhook_keys:
+            request = Request("GET", self.url("webhooks", "/.well-known/jwks.json"), {"Accept": "application/json"})
+            body, _ = await self.fetch_json(request)
+            try:
+                self._webhook_keys = fal_webhooks.keys_in(body)
+            except ValueError:
+                raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
         return self._webhook_keys
 
     def _time_limit(self) -> AbstractAsyncContextManager[None]:

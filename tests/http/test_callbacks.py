@@ -1,6 +1,8 @@
 """Callbacks: a gateway that calls makes the job be asked for at once, and nothing it says is believed."""
 
+import json
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,10 +11,6 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 
 from hailuo_mcp.core.job import Job
@@ -90,22 +88,12 @@ async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) ->
         assert (await session.status(job.request_id, 20)).state == "completed"
 
 
-async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    async with called_back(tmp_path) as (session, wire, apixo, client):
-        job = await submit(session)
-        apixo.status = DONE
-        monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)  # the real one can be set only once
-        await client.post(body_of(wire.posts[0])["callback_url"], json=DONE)
-        while "called back" not in (ended := {one.name: one for one in kept.get_finished_spans()}):  # noqa: ASYNC110
-            await anyio.sleep(0.01)
-    called, polled = ended["called back"], ended["poll apixo"]
-    assert called.attributes
-    assert called.attributes["hailuo_mcp.request_id"] == job.request_id
-    assert called.context
-    assert polled.parent
-    assert polled.parent.span_id == called.context.span_id
+async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "tests.http.traced_callback", str(tmp_path)]
+    seen = json.loads((await anyio.run_process(program, stderr=None)).stdout)
+    assert seen["about"]
+    assert seen["parents"]["called back"] is None
+    assert seen["parents"]["poll apixo"] == "called back"
 
 
 async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ async def test_an_hour_of_short_jobs_leaves_no_task_no_socket_and_no_memory_behi
         ),
     }
     state = ("--seconds", str(JOB_SECONDS), "--state-dir", str(tmp_path / "sandbox"))
-    counted = (sys.executable, "-m", "tests.load.counted_server", "serve", "--http", "--port", str(port))
+    counted = (sys.executable, "-m", "tests.load.counted_server", str(port))
     met: Counter[str] = Counter()
     async with (
         Process(("sandbox", "--port", str(at_sandbox), *state), environ, tmp_path / "sandbox.log"),

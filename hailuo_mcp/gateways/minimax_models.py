@@ -1,0 +1,147 @@
+"""The models of MiniMax itself, but for H3 (`minimax_h3.py`). https://platform.minimax.io/docs"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+
+from hailuo_mcp.core.parameters import (
+    ANY_CASE,
+    MINIMAX,
+    CallbackUrl,
+    Constraint,
+    Duration,
+    Flag,
+    Image,
+    Resolution,
+    Source,
+)
+from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
+from hailuo_mcp.core.spec import ModelSpec, WireForm
+
+_OBSERVED = Source("observed", "public client code")
+_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
+_OPTIMIZED = Constraint(MINIMAX, "default true")
+_PRETREATED = Constraint(MINIMAX, "default false; shortens the rewriting of the prompt")
+_CALLED_BACK = Constraint(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
+
+
+def _price(usd: float, duration: int, resolution: str) -> PriceRule:
+    return PriceRule(
+        usd,
+        "exact",
+        "MiniMax prices as public client code has them",
+        date(2026, 11, 1),
+        when={"duration": duration, "resolution": resolution},
+    )
+
+
+class OfficialBody(ModelSpec):
+    """A body with the model's name, the resolution in upper case, and a character inside a list."""
+
+    wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
+
+    def to_body(self) -> dict[str, Any]:
+        body = {"model": self.remote_name, **super().to_body()}
+        if self.wire_name("last_frame_image") in body:
+            body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
+        if (subject := self.wire_name("subject_reference")) in body:
+            body[subject] = [{"type": "character", "image": [body[subject]]}]
+        return body
+
+
+class _Official(OfficialBody):
+    """What the vendor's own models have in common."""
+
+    camera_commands = MINIMAX
+    notes = (Constraint(_OBSERVED, "prices are those used by public clients of the API"),)
+
+
+class Hailuo23(_Official):
+    id = "minimax/hailuo-2.3"
+    remote_name = "MiniMax-Hailuo-2.3"
+    summary = "text or image to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-t2v"
+    rules = (_NOT_10_S_AT_1080P,)
+    prices = (_price(0.28, 6, "768p"), _price(0.49, 6, "1080p"), _price(0.56, 10, "768p"))
+
+    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo23Fast(_Official):
+    id = "minimax/hailuo-2.3-fast"
+    remote_name = "MiniMax-Hailuo-2.3-Fast"
+    summary = "image to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-i2v"
+    rules = (_NOT_10_S_AT_1080P,)
+    prices = (_price(0.19, 6, "768p"), _price(0.33, 6, "1080p"), _price(0.32, 10, "768p"))
+
+    first_frame_image: Annotated[Image, Constraint(MINIMAX, "required; image to video only")]
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
+    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo02(_Official):
+    id = "minimax/hailuo-02"
+    remote_name = "MiniMax-Hailuo-02"
+    summary = "text or image (+ last frame) to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-fl2v"
+    rules = (
+        Forbid(
+            {"duration": 10, "resolution": "1080p"},
+            'for 10 s pass resolution "768p", or "512p" from a picture',
+            MINIMAX,
+        ),
+        Forbid({"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", MINIMAX),
+        Forbid(
+            {"resolution": "512p", "last_frame_image": GIVEN},
+            'for a last frame pass resolution "768p" or "1080p"',
+            MINIMAX,
+        ),
+        Forbid(
+            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
+        ),
+        Forbid(
+            {"last_frame_image": GIVEN, "fast_pretreatment": True},
+            "with a last frame leave fast_pretreatment out",
+            MINIMAX,
+        ),
+    )
+    prices = (
+        _price(0.28, 6, "768p"),
+        _price(0.10, 6, "512p"),
+        _price(0.49, 6, "1080p"),
+        _price(0.56, 10, "768p"),
+        _price(0.15, 10, "512p"),
+    )
+
+    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
+    last_frame_image: Annotated[Image | None, Constraint(MINIMAX, "the frame the clip ends on; not at 512p")] = None
+    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
+    resolution: Annotated[
+        Literal["512p", "768p", "1080p"],
+        ANY_CASE,
+        Constraint(MINIMAX, "512p (from a picture), 768p (default) or 1080p"),
+    ] = "768p"
+    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
+    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class S2V01(OfficialBody):
+    id = "minimax/s2v-01"
+    remote_name = "S2V-01"
+    summary = "image of a character to video"
+    documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-s2v"
+    camera_commands = None
+    notes = (Constraint(_OBSERVED, "always 6 s at 720p: it refuses duration and resolution"),)
+
+    subject_reference: Annotated[Image, Constraint(MINIMAX, "required: one image of the character's face")]
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None

@@ -55,11 +55,15 @@ def models_sentence(catalog: Catalog) -> str:
 
 
 def inputs_sentence(catalog: Catalog) -> str:
-    """Which of the usable models need an image."""
-    need = [model for model in catalog.usable if model.is_required("first_frame_image")]
-    if len(need) == len(catalog.usable):
-        return "All need first_frame_image."
-    return f"first_frame_image needed: {_phrase(need, catalog)}." if need else "Text alone suffices."
+    """What some of the usable models need beside a prompt."""
+    needs = {name: [m for m in catalog.usable if m.is_required(name)] for name in CANONICAL if name != "prompt"}
+    if common := [name for name, need in needs.items() if need and len(need) == len(catalog.usable)]:
+        return f"All need {' and '.join(common)}."
+    by_name = [(name, _phrase(need, catalog)) for name, need in needs.items() if need]
+    if not by_name:
+        return "Text alone suffices."
+    (first, who), *others = by_name
+    return "; ".join([f"{first} needed: {who}", *(f"{name}: {phrase}" for name, phrase in others)]) + "."
 
 
 def _only(models: Sequence[Model], catalog: Catalog) -> str:

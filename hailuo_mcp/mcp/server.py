@@ -38,6 +38,7 @@ from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.file_params import with_file_params
 from hailuo_mcp.mcp.patience import CallersPatience, wants_progress
+from hailuo_mcp.mcp.prompts.arguments import tolerate_values
 from hailuo_mcp.mcp.subscriptions import Subscriptions
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
@@ -62,7 +63,7 @@ def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
     return {
         "server/discover": PUBLIC,
         "tools/list": PER_CALLER if own_models else PUBLIC,
-        "prompts/list": PUBLIC,
+        "prompts/list": PER_CALLER if own_models else PUBLIC,
         "resources/list": PUBLIC,
         "resources/templates/list": PUBLIC,
         "resources/read": NO_CACHE,
@@ -111,6 +112,7 @@ class VideoServer(Server[Any]):
             on_completion=sanitize_errors("completion/complete", handlers.complete),
             on_subscriptions_listen=sanitize_errors("subscriptions/listen", self.subscriptions),
         )
+        self.middleware.append(tolerate_values)
         # The SDK checks each call's headers against the schema; without this it would list all tools every time.
         self.get_tool_input_schema = handlers.input_schema
         tasks.add_tasks(self, session_for)
@@ -205,8 +207,8 @@ class Handlers:
         )
         return ReadResourceResult(contents=[view])
 
-    async def list_prompts(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
-        return ListPromptsResult(prompts=prompts.definitions())
+    async def list_prompts(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
+        return ListPromptsResult(prompts=prompts.definitions(self._session_for(ctx).catalog))
 
     async def get_prompt(self, ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
         return await prompts.get(self._session_for(ctx), params.name, params.arguments)

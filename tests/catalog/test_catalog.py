@@ -381,7 +381,11 @@ def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
 
 
 def test_which_models_need_an_image_is_said() -> None:
-    assert inputs_sentence(ALL) == "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast."
+    assert inputs_sentence(ALL) == (
+        "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast; subject_reference: s2v-01."
+    )
+    character = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/s2v-01")
+    assert inputs_sentence(character) == "All need subject_reference."
     need = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
     assert inputs_sentence(need) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")

@@ -88,6 +88,18 @@ async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) ->
         assert (await session.status(job.request_id, 20)).state == "completed"
 
 
+async def test_the_challenge_of_minimax_is_echoed_and_sets_nothing_going(tmp_path: Path) -> None:
+    async with called_back(tmp_path, MINIMAX_API_KEY="k") as (session, wire, _, client):
+        address = SignedUrls(HERE, SECRET, called_back=True).callback("minimax", (await submit(session)).id)
+        assert address
+        asked = len(wire.requests)
+        answer = await client.post(address, json={"challenge": "c-1"})
+        assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
+        assert (await client.post(address[:-1] + "x", json={"challenge": "c-1"})).status_code == 404
+        await anyio.wait_all_tasks_blocked()
+        assert len(wire.requests) == asked
+
+
 async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.http.traced_callback", str(tmp_path)]
     seen = json.loads((await anyio.run_process(program, stderr=None)).stdout)
@@ -123,7 +135,7 @@ async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast"])  # the second asks us first
+@pytest.mark.parametrize("model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast", "minimax/h3"])  # MiniMax asks us
 async def test_the_sandbox_calls_and_a_waiting_call_is_answered(model: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

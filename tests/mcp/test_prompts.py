@@ -12,7 +12,10 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, TextContent
 
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
@@ -36,6 +39,7 @@ OPTIONS: Mapping[str, dict[str, str]] = {
     "compare_models": {"picture": PICTURE},
     "rescue_clips": {},
 }
+ALL = Catalog(GATEWAYS, load_settings({"HAILUO_MCP_SANDBOX": "1"}))
 ANYWHERE = SubmitPolicy(Budget(frozenset()), timedelta(0))
 NO_KEY = {"HAILUO_MCP_SANDBOX": "0"}
 FAST_02, APIXO, S2V_01 = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "minimax/s2v-01"
@@ -76,7 +80,7 @@ async def entered(session: Session, **facts: Any) -> Job:
 # --- definitions ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prompt", prompts.definitions(), ids=NAMES)
+@pytest.mark.parametrize("prompt", prompts.definitions(ALL), ids=NAMES)
 def test_a_prompt_is_defined_as_its_snapshot_says(prompt: Any) -> None:
     defined = prompt.model_dump(mode="json", by_alias=True, exclude_none=True)
     held_to_snapshot(SNAPSHOTS / f"{prompt.name}.json", defined)
@@ -84,14 +88,40 @@ def test_a_prompt_is_defined_as_its_snapshot_says(prompt: Any) -> None:
 
 
 def test_every_prompt_has_a_snapshot_and_nothing_is_left_over() -> None:
-    assert tuple(prompt.name for prompt in prompts.definitions()) == NAMES
+    assert tuple(prompt.name for prompt in prompts.definitions(ALL)) == NAMES
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 
 def test_only_arguments_that_a_prompt_needs_are_required() -> None:
-    for prompt in prompts.definitions():
+    for prompt in prompts.definitions(ALL):
         assert {a.name for a in prompt.arguments or () if a.required} == set(REQUIRED[prompt.name])
         assert {a.name for a in prompt.arguments or () if not a.required} == set(OPTIONS[prompt.name])
+
+
+def test_lengths_and_resolutions_are_those_of_the_usable_models() -> None:
+    def said(**variables: str) -> list[str | None]:
+        catalog = Catalog(GATEWAYS, load_settings(variables))
+        animate = prompts.definitions(catalog)[0].arguments or []
+        return [argument.description for argument in animate if argument.name in ("duration", "resolution")]
+
+    whichever = ", whichever the model has"
+    assert said(MINIMAX_API_KEY="k") == [f"4 to 15{whichever}.", f"480p, 512p, 768p, 1080p or 2k{whichever}."]
+    assert said(APIXO_API_KEY="k") == ["6 or 10.", "768p or 1080p."]
+    assert said(HAILUO_MCP_SANDBOX="0") == said(HAILUO_MCP_SANDBOX="1")
+    only_h3 = {"AIMLAPI_API_KEY": "k", "HAILUO_MCP_MODELS": "aimlapi/h3"}
+    assert said(**only_h3) == ["4 to 15.", "2k."]
+
+
+async def test_a_prompt_may_be_as_long_as_the_model_allows(tmp_path: Path) -> None:
+    story = {"picture": PICTURE, "action": "a kite " * 900}
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS="minimax/h3")) as session:
+        assert "at most 7000 characters" in await written(session, "animate_picture", **story)
+        assert "at most 7000 characters" in await written(session, "storyboard", story="a kite")
+        suggested = await prompts.suggestions(session, "animate_picture", "duration", {})
+        assert suggested == [str(seconds) for seconds in range(4, 16)]
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS="minimax/hailuo-02")) as session:
+        assert "at most 2000 are possible" in (await refusal(session, "animate_picture", **story)).message
+        assert "at most 2000 characters" in await written(session, "storyboard", story="a kite")
 
 
 # --- what holds for all of them ---------------------------------------------------------------------------------------
@@ -174,9 +204,9 @@ async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path
 @pytest.mark.parametrize(
     ("name", "argument", "value"),
     [
-        ("animate_picture", "action", "x" * 2001),
+        ("animate_picture", "action", "x" * 50_001),
         ("animate_picture", "picture", "data:image/png;base64," + "A" * 5000),
-        ("compare_models", "prompt", "x" * 2001),
+        ("compare_models", "prompt", "x" * 50_001),
         ("storyboard", "story", "x" * 20_001),
     ],
 )
@@ -407,10 +437,11 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
         ("animate_picture", "model", {}, FROM_AN_IMAGE),
         ("animate_picture", "action", {}, []),
         ("animate_picture", "picture", {}, []),
-        ("animate_picture", "duration", {}, ["6", "10"]),
+        ("animate_picture", "duration", {}, [str(seconds) for seconds in range(4, 16)]),
+        ("animate_picture", "duration", {"model": "aimlapi/hailuo-02"}, ["6", "10"]),
         ("animate_picture", "duration", {"model": "segmind/minimax-hailuo-2"}, []),
-        ("animate_picture", "duration", {"model": "sora"}, ["6", "10"]),
-        ("animate_picture", "resolution", {}, ["768p", "1080p", "2k", "480p", "512p", "4k"]),
+        ("animate_picture", "duration", {"model": "sora"}, [str(seconds) for seconds in range(4, 16)]),
+        ("animate_picture", "resolution", {}, ["480p", "512p", "768p", "1080p", "2k", "4k"]),
         ("animate_picture", "resolution", {"model": FAST_02}, []),
         ("animate_picture", "resolution", {"model": APIXO}, ["768p", "1080p"]),
         ("storyboard", "model", {}, [model_id for model_id in FROM_AN_IMAGE if not model_id.startswith("apixo/")]),

@@ -412,7 +412,7 @@ async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_pat
 
 async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10"]
+        assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10", "11", "12", "13", "14", "15"]
         assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
         assert (await completed(session, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
         assert (await completed(session, "storyboard", "story", "A kite"))[0] == []
@@ -459,7 +459,7 @@ def server_of(session: Session) -> Server[Any]:
         return await resources.read(session, params.uri)
 
     async def list_prompts(_ctx: Any, _params: Any) -> ListPromptsResult:
-        return ListPromptsResult(prompts=prompts.definitions())
+        return ListPromptsResult(prompts=prompts.definitions(session.catalog))
 
     async def get_prompt(_ctx: Any, params: GetPromptRequestParams) -> GetPromptResult:
         return await prompts.get(session, params.name, params.arguments)
@@ -495,7 +495,7 @@ async def test_a_client_of_either_era_finds_and_reads_everything(era: Era, tmp_p
                 await client.read_resource(uri)
             assert (refused.value.code, refused.value.data["uri"]) == (INVALID_PARAMS, uri)
         names = [prompt.name for prompt in (await client.list_prompts()).prompts]
-        assert names == [prompt.name for prompt in prompts.definitions()]
+        assert names == [prompt.name for prompt in prompts.definitions(session.catalog)]
         assert (await client.get_prompt("rescue_clips")).messages
         ref = ResourceTemplateReference(uri=resources.VIDEO_TEMPLATE)
         offered = await client.complete(ref, {"name": "request_id", "value": "aiml"})

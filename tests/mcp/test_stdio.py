@@ -51,3 +51,40 @@ def test_each_bad_line_gets_an_error_with_its_id_where_one_can_be_read(answers: 
 
 def test_the_server_goes_on(answers: list[dict[str, Any]]) -> None:
     assert [answer["id"] for answer in answers if "result" in answer] == [1, 2]
+
+
+EMPTY: dict[str, dict[str, Any]] = {
+    "tools/list": {"cursor": None},
+    "resources/list": {"cursor": None},
+    "prompts/list": {},
+    "prompts/get": {"name": "storyboard", "arguments": {"story": "a kite", "shots": 2, "model": None, "x": None}},
+    "completion/complete": {
+        "ref": {"type": "ref/prompt", "name": "animate_picture"},
+        "argument": {"name": "duration", "value": ""},
+        "context": {"arguments": {"model": "aimlapi/hailuo-02", "resolution": None}},
+    },
+    "tools/call": {"name": "list_jobs", "arguments": {"state": None, "limit": ""}},
+}
+
+
+def test_null_and_empty_optional_arguments_count_as_not_given_everywhere(tmp_path: Path) -> None:
+    calls = [
+        {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        for number, (method, params) in enumerate(EMPTY.items(), 2)
+    ]
+    done = subprocess.run(
+        PROGRAM,
+        input="\n".join(map(json.dumps, [INITIALIZE, *calls])),
+        env=environment(tmp_path, HAILUO_MCP_SANDBOX="1"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    results = {call["method"]: answers[call["id"]]["result"] for call in calls}
+    (message,) = results["prompts/get"]["messages"]
+    assert "in 2 shots" in message["content"]["text"]
+    assert results["completion/complete"]["completion"]["values"] == ["6", "10"]
+    assert not results["tools/call"].get("isError")

@@ -12,23 +12,25 @@ from mcp_types import (
     TextContent,
 )
 
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.mcp.prompts.recipe import Given, Recipe
 from hailuo_mcp.mcp.prompts.recipes import RECIPES
+from hailuo_mcp.mcp.prompts.suggestions import prompt_max
 from hailuo_mcp.service.session import Session
 
 
-def definitions() -> list[Prompt]:
-    """What `prompts/list` answers."""
+def definitions(catalog: Catalog) -> list[Prompt]:
+    """What `prompts/list` answers, where these models are usable."""
     return [
         Prompt(
             name=recipe.name,
             title=recipe.title,
             description=recipe.description,
             arguments=[
-                PromptArgument(name=a.name, title=a.title, description=a.description, required=a.required)
+                PromptArgument(name=a.name, title=a.title, description=a.described(catalog), required=a.required)
                 for a in recipe.arguments
             ],
         )
@@ -43,7 +45,7 @@ async def get(session: Session, name: str, arguments: Mapping[str, str] | None) 
         MCPError: INVALID_PARAMS, naming the prompt or the argument; INTERNAL_ERROR where the ledger cannot be read.
     """
     recipe = _recipe(name)
-    given = _validate(recipe, arguments or {})
+    given = _validate(recipe, arguments or {}, session.catalog)
 
     def message(error: HailuoError) -> str:
         text = f"{error.problem.message} {error.problem.hint}".replace("first_frame_image", "the picture")
@@ -85,19 +87,20 @@ def _unknown_argument(recipe: Recipe, name: str) -> MCPError:
     )
 
 
-def _validate(recipe: Recipe, arguments: Mapping[str, str]) -> Given:
+def _validate(recipe: Recipe, arguments: Mapping[str, str], catalog: Catalog) -> Given:
     given = {name: value.strip() for name, value in arguments.items() if value.strip()}
     known = {a.name for a in recipe.arguments}
     if unknown := [name for name in arguments if name not in known]:
         raise _unknown_argument(recipe, unknown[0])
     for argument in recipe.arguments:
         value = given.get(argument.name)
+        max_length = prompt_max(catalog.usable) if argument.max_length is None else argument.max_length
         if value is None and argument.required:
             problem = "is missing"
-        elif value is not None and len(value) > argument.max_length:
-            problem = f"has {len(value)} characters, and at most {argument.max_length} are possible"
+        elif value is not None and len(value) > max_length:
+            problem = f"has {len(value)} characters, and at most {max_length} are possible"
         else:
             continue
-        message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.description}"
+        message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.described(catalog)}"
         raise MCPError(INVALID_PARAMS, message, {"argument": argument.name})
     return given

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.service.session import Session
 
 Given = Mapping[str, str]
@@ -15,10 +16,15 @@ class Argument:
 
     name: str
     title: str
-    description: str
-    max_length: int
+    description: str | Callable[[Catalog], str]
+    """For `prompts/list`; made from the catalog where the models differ."""
+    max_length: int | None
+    """In characters; None for a prompt, whose limit depends on the model."""
     required: bool = False
     suggest: Callable[[Session, Given], Awaitable[Sequence[str]]] | None = None
+
+    def described(self, catalog: Catalog) -> str:
+        return self.description if isinstance(self.description, str) else self.description(catalog)
 
 
 @dataclass(frozen=True, slots=True)

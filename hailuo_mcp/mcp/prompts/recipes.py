@@ -1,9 +1,16 @@
 """The definitions of the prompts."""
 
-from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.mcp.prompts.recipe import Argument, Recipe
 from hailuo_mcp.mcp.prompts.rescue import rescue_clips
-from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chaining_models, last_frames, models, shot_counts, values_of
+from hailuo_mcp.mcp.prompts.suggestions import (
+    SHOTS_MAX,
+    chaining_models,
+    last_frames,
+    models,
+    offered,
+    shot_counts,
+    values_of,
+)
 from hailuo_mcp.mcp.prompts.texts import SHOTS, animate_picture, compare_models, storyboard
 from hailuo_mcp.service.input_files import LAST_FRAME
 
@@ -29,15 +36,15 @@ RECIPES: tuple[Recipe, ...] = (
                 "action",
                 "What should happen",
                 "What moves in the clip and how, in plain words.",
-                PROMPT_MAX,
+                None,
                 required=True,
             ),
             Argument("model", "Model", "Model id; left out, the cheapest that fits.", 80, suggest=models),
-            Argument("duration", "Seconds", "6 or 10, where the model has both.", 4, suggest=values_of("duration")),
+            Argument("duration", "Seconds", offered("duration"), 4, suggest=values_of("duration")),
             Argument(
                 "resolution",
                 "Resolution",
-                "768p or 1080p, where the model has both.",
+                offered("resolution"),
                 8,
                 suggest=values_of("resolution"),
             ),
@@ -79,7 +86,7 @@ RECIPES: tuple[Recipe, ...] = (
         "Compare models",
         "The same prompt on several models: prices and times first, then the clips side by side.",
         (
-            Argument("prompt", "Prompt", "The prompt that every model gets.", PROMPT_MAX, required=True),
+            Argument("prompt", "Prompt", "The prompt that every model gets.", None, required=True),
             Argument(
                 "picture",
                 "Picture",

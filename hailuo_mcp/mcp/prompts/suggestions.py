@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.core.job import State
+from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.session import Session
 
 SHOTS_MAX = 12
 SUGGESTED_CLIPS = 200
+LISTED_MAX = 4
+"""More numbers than these are named by the first and the last."""
 
 
 async def models(session: Session, _: Given) -> Sequence[str]:
@@ -30,21 +33,46 @@ async def shot_counts(_: Session, __: Given) -> Sequence[str]:
 
 
 def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[str]]]:
-    """The values of a parameter's enum: those of the model that is already given, else of all usable models."""
+    """The values of a parameter: those of the model that is already given, else of all usable models."""
 
     async def values(session: Session, given: Given) -> Sequence[str]:
         usable = session.catalog.usable
         models = [model for model in usable if model.id == given.get("model")] or usable
-        found = [
-            str(value)
-            for model in models
-            if model.accepts(parameter)
-            for value in model.property_schemas()[parameter].get("enum", ())
-            if value is not None
-        ]
-        return list(dict.fromkeys(found))
+        return [str(value) for value in _values(models, parameter)]
 
     return values
+
+
+def offered(parameter: str) -> Callable[[Catalog], str]:
+    """Which values of a parameter there are, in a sentence."""
+
+    def sentence(catalog: Catalog) -> str:
+        models = catalog.usable or catalog.known
+        values = _values(models, parameter)
+        *most, last = [str(value) for value in values] or ["none here"]
+        numbers = [value for value in values if isinstance(value, int)]
+        listed = f"{', '.join(most)} or {last}" if most else last
+        if len(numbers) > LISTED_MAX:
+            listed = f"{numbers[0]} to {numbers[-1]}"
+        by_model = ", whichever the model has" if any(_values([m], parameter) != values for m in models) else ""
+        return f"{listed}{by_model}."
+
+    return sentence
+
+
+def prompt_max(models: Sequence[Model]) -> int:
+    """The longest prompt that one of these models takes, in characters."""
+    return max((model.property_schemas()["prompt"]["maxLength"] for model in models), default=PROMPT_MAX)
+
+
+def _values(models: Sequence[Model], parameter: str) -> list[int | str]:
+    """What these models take for it, in order, without what they take in its absence."""
+    found: list[int | str] = []
+    for schema in (model.property_schemas()[parameter] for model in models if model.accepts(parameter)):
+        bounds = range(schema.get("minimum", 1), schema.get("maximum", 0) + 1)
+        found += [value for value in schema.get("enum", bounds) if value is not None]
+    order = CANONICAL[parameter].schema.get("enum", ())
+    return sorted(dict.fromkeys(found), key=lambda value: order.index(value) if value in order else int(value))
 
 
 def chains(catalog: Catalog, model: Model) -> bool:

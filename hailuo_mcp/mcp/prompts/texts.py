@@ -7,11 +7,10 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog, Model
 from hailuo_mcp.catalog.names import fewest_words
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.parameters import PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
-from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains
+from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains, prompt_max
 from hailuo_mcp.service.input_files import LAST_FRAME
 from hailuo_mcp.service.session import Session
 
@@ -127,8 +126,9 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         *task,
         f"Model, {why}: {_facts(spec)}",
         "",
-        f"1. Write the prompt, at most {PROMPT_MAX} characters: what moves and how, from the picture onward, with the "
-        "camera commands below where they help. The picture shows what things look like; the prompt need not.",
+        f"1. Write the prompt, at most {prompt_max([type(spec)])} characters: what moves and how, from the picture "
+        "onward, with the camera commands below where they help. The picture shows what things look like; the prompt "
+        "need not.",
         f"2. Call generate_video with {arguments} and dry_run true. Nothing is sent. Tell the user the price, and go "
         "on once they agree.",
         "3. Call generate_video with the same arguments without dry_run. It answers in seconds with a request_id; tell "
@@ -159,12 +159,13 @@ async def storyboard(session: Session, given: Given) -> list[str]:
     chaining = [model for model in models if chains(catalog, model)]
     opening = [spec for model in chaining or models if (spec := _accepted(model, {"prompt": "x", **start}))]
     later = [spec for model in chaining if (spec := _accepted(model, {"prompt": "x", "first_frame_image": LAST_FRAME}))]
+    best = _cheapest(opening or later) if chaining else None
+    longest = prompt_max([type(best)] if best else models)
     plan = [
-        f"1. Write the shots with the user: for each one prompt of at most {PROMPT_MAX} characters, with the camera "
+        f"1. Write the shots with the user: for each one prompt of at most {longest} characters, with the camera "
         "commands below where they help. Each clip is a few seconds long: one action a shot."
     ]
-    if chaining:
-        best = _cheapest(opening or later)
+    if best:
         start = start if opening else {"first_frame_image": "<first picture>"}
         first = _call(model=best.id, prompt="<shot 1>", **start)
         following = _call(model=best.id, prompt="<shot 2>", first_frame_image=f"{LAST_FRAME}<request_id of shot 1>")

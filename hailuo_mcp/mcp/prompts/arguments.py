@@ -1,0 +1,31 @@
+"""The arguments of prompts as clients really send them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+METHODS = ("prompts/get", "completion/complete")
+
+
+async def tolerate_values(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """A middleware: null counts as not given, and a number as its digits. The protocol has only strings there, and the
+    SDK (2.3) refuses all else before a handler is called, without a word on the cause."""
+    if ctx.method in METHODS and ctx.params:
+        ctx = replace(ctx, params=_tidied(ctx.params))
+    return await call_next(ctx)
+
+
+def _tidied(params: Mapping[str, Any]) -> dict[str, Any]:
+    tidied = dict(params)
+    if isinstance(arguments := params.get("arguments"), dict):
+        tidied["arguments"] = _strings(cast("dict[str, Any]", arguments))
+    if isinstance(context := params.get("context"), dict):
+        tidied["context"] = _tidied(cast("dict[str, Any]", context))
+    return tidied
+
+
+def _strings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in arguments.items() if value is not None and value != []}
+    return {name: str(value) if isinstance(value, (int, float)) else value for name, value in given.items()}

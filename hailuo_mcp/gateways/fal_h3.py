@@ -33,7 +33,7 @@ from hailuo_mcp.gateways.h3 import (
     ratio_rules,
 )
 
-_H3_PAGE = Source("observed", "notes that cite fal's pages of H3")
+_H3_PAGE = Source("observed", "notes citing fal's page")
 _H3_MAX_PAGE = Source("documented", "fal pages of h3-max")
 _MINIMAX = Source("inferred", "H3 at MiniMax")
 _IMAGES = Constraint(_MINIMAX, "fal's limits of images are not known: those of the older models are checked")

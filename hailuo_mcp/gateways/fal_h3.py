@@ -33,9 +33,10 @@ from hailuo_mcp.gateways.h3 import (
     ratio_rules,
 )
 
-_H3_PAGE = Source("observed", "notes that cite fal's pages of H3")
+_H3_PAGE = Source("observed", "notes citing fal's page")
 _H3_MAX_PAGE = Source("documented", "fal pages of h3-max")
 _MINIMAX = Source("inferred", "H3 at MiniMax")
+_IMAGES = Constraint(_MINIMAX, "fal's limits of images are not known: those of the older models are checked")
 _PRICED = date(2026, 9, 30)
 _NO_REFERENCES: dict[str, None] = dict.fromkeys(REFERENCE_PARAMETERS)
 
@@ -61,7 +62,7 @@ class _H3(FalModel):
         ),
     )
     fills = (RATIO_FROM_TEXT,)
-    media = media_rules(_MINIMAX)
+    media = media_rules(_MINIMAX, images=False)
 
     prompt: Annotated[PromptText, Field(max_length=7000), Constraint(_MINIMAX, "1–7,000 characters")]
     first_frame_image: Annotated[
@@ -121,6 +122,7 @@ class H3(_H3):
     documented_at = "https://fal.ai/models/minimax/h3/text-to-video"
     variant = "open weights"
     notes = (
+        _IMAGES,
         Constraint(_H3_PAGE, "fal runs the open weights, not MiniMax's own service; 2k and 4k are upscaled"),
         Constraint(_H3_PAGE, "whether seconds of reference_videos are charged is not known"),
     )
@@ -148,6 +150,7 @@ class H3Max(_H3):
     remote_name = "minimax/h3-max"
     documented_at = "https://fal.ai/models/minimax/h3-max/text-to-video"
     notes = (
+        _IMAGES,
         Constraint(_H3_MAX_PAGE, "fal's own variant of H3, trained further"),
         Constraint(
             _H3_MAX_PAGE,

@@ -20,6 +20,8 @@ H3, H3_MAX, S2V_01 = "minimax/h3", "minimax/h3-max", "minimax/s2v-01"
 FAL_23, FAL_23_FAST, FAL_02 = "fal/hailuo-2.3", "fal/hailuo-2.3-fast", "fal/hailuo-02"
 REPLICATE_23, REPLICATE_23_FAST = "replicate/hailuo-2.3", "replicate/hailuo-2.3-fast"
 REPLICATE_02 = "replicate/hailuo-02"
+SEGMIND_23, APIXO_23 = "segmind/hailuo-2.3", "apixo/hailuo-2.3"
+AIMLAPI_H3, AIMLAPI_H3_MAX, FAL_H3, FAL_H3_MAX = "aimlapi/h3", "aimlapi/h3-max", "fal/h3", "fal/h3-max"
 PICTURE = "https://example.com/first.png"
 SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
@@ -52,6 +54,15 @@ def _with(**more: Any) -> dict[str, Any]:
 
 
 CASES: list[Case] = [
+    # the newest models
+    Case("10 s at 1080p of 2.3", SEGMIND_23, _with(duration=10, resolution="1080p"), ("duration=10",), ('"768p"',)),
+    Case("length of pro", APIXO_23, {"prompt": "x", "mode": "pro", "duration": 6}, ("mode=pro",), ("fixed at 5 s",)),
+    Case("another size", AIMLAPI_H3, {"prompt": "x", "resolution": "768p"}, ("resolution", "768p"), ("2k",)),
+    Case("4 s of H3 Max", AIMLAPI_H3_MAX, {"prompt": "x", "duration": 4}, ("duration", "4"), ("duration",)),
+    Case("no rewriting", AIMLAPI_H3_MAX, {"prompt": "x", "prompt_expansion": "disabled"}, ("disabled",), ("balanced",)),
+    Case("a seed in words", FAL_H3, {"prompt": "x", "seed": "seven"}, ("seed", "seven"), ("seed",)),
+    Case("last alone", FAL_H3, {"prompt": "x", "last_frame_image": PICTURE}, ("last_frame_image",), ("first_frame",)),
+    Case("2k of H3 Max", FAL_H3_MAX, {"prompt": "x", "resolution": "2k"}, ("resolution", "2k"), ("768p",)),
     # prompts
     Case("no arguments at all", HAILUO_2, {}, ("prompt is missing",), ("pass prompt",)),
     Case("no prompt", FAST_02, {"first_frame_image": PICTURE}, ("prompt is missing", FAST_02), ("pass prompt",)),

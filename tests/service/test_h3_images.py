@@ -1,0 +1,40 @@
+"""A first frame of H3 is held to the limits of its gateway: not all share MiniMax's own."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hailuo_mcp.core.errors import InvalidImage
+from tests.support import listened_to, settings_for
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "said"),
+    [
+        ("minimax/h3", (280, 280), None),
+        ("minimax/h3", (255, 300), "256–5760 px a side"),
+        ("minimax/h3", (800, 300), "width/height of 2.67"),
+        ("minimax/hailuo-02", (280, 280), "over 300 px"),
+        ("aimlapi/h3", (280, 280), "over 300 px"),
+        ("aimlapi/h3-max", (640, 400), None),
+        ("fal/h3", (280, 280), "over 300 px"),
+        ("fal/h3-max", (640, 400), None),
+    ],
+)
+async def test_an_image_is_checked_as_its_gateway_documents_it(
+    model: str, size: tuple[int, int], said: str | None, tmp_path: Path
+) -> None:
+    picture = tmp_path / "pictures" / "first.png"
+    picture.parent.mkdir()
+    Image.new("RGB", size, "teal").save(picture)
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    call = {"model": model, "prompt": "a kite", "first_frame_image": str(picture)}
+    async with opened as session:
+        if said is None:
+            job = (await session.generate(call)).job
+            assert (await session.status(job.request_id, 10)).state == "completed"
+            return
+        with pytest.raises(InvalidImage, match=said):
+            await session.generate(call)
+        assert wire.requests == []

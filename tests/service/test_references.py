@@ -290,3 +290,49 @@ async def test_a_call_does_not_outlive_its_host_while_a_large_file_is_on_its_way
         await anyio.wait_all_tasks_blocked()
         assert (await session.generate(call)).job.remote_id == "t1"
     assert uploads(wire) == 1
+
+
+async def test_fal_gets_every_reference_uploaded(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    place = tmp_path / "pictures"
+    (place / "kite.png").write_bytes(png())
+    film(place / "a.mp4")
+    tone(place / "a.wav")
+    call = {
+        "model": "fal/h3",
+        "prompt": "a red kite",
+        "reference_images": [str(place / "kite.png"), "https://pictures.example/x.png"],
+        "reference_videos": [str(place / "a.mp4")],
+        "reference_audios": [str(place / "a.wav")],
+    }
+    async with opened as session:
+        job = (await session.generate(call)).job
+        assert (await session.status(job.request_id, 5)).state is State.COMPLETED
+    stored = [request for request in wire.requests if request.method == "PUT"]
+    assert [request.headers["content-type"] for request in stored] == ["image/png", "video/mp4", "audio/wav"]
+    body = body_of(next(request for request in wire.posts if request.url.path.endswith("/reference-to-video")))
+    sent = [*body["reference_image_urls"], *body["reference_video_urls"], *body["reference_audio_urls"]]
+    assert all(url.startswith("https://") for url in sent)
+    assert sent[1] == "https://pictures.example/x.png"
+    assert not any("authorization" in request.headers for request in stored)
+
+
+async def test_where_only_urls_are_documented_a_local_file_is_refused_with_the_cure(tmp_path: Path) -> None:
+    opened, wire = sandboxed(tmp_path)
+    film(tmp_path / "pictures/a.mp4")
+    call = {"model": "aimlapi/h3", "prompt": "a red kite"}
+    async with opened as session:
+        for name, given, cure in (
+            ("reference_images", data_uri(png()), "put it on a web address"),
+            ("reference_videos", str(tmp_path / "pictures/a.mp4"), "put it on a web address"),
+            ("reference_videos", "clip:aimlapi/h3/x", "video_url of get_status"),
+        ):
+            with pytest.raises(HailuoError, match=rf"{name}\[0\] must be a URL for aimlapi/h3") as refused:
+                await session.generate({**call, name: [given]})
+            assert cure in refused.value.problem.hint
+        assert not wire.requests
+        await session.generate({**call, "reference_videos": ["https://videos.example/a.mp4"]})
+        await session.generate({**call, "first_frame_image": data_uri(png())})
+    first, second = map(body_of, wire.posts)
+    assert first["video_urls"] == ["https://videos.example/a.mp4"]
+    assert second["image_url"] == data_uri(png())

@@ -15,7 +15,8 @@ from hailuo_mcp.gateways.base import mapping, parse_json
 
 PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
-    "media": "last-frame:<request_id> is refused, and a sandbox preview is always the same bundled clip",
+    "media": "last-frame:<request_id> is refused, the length of reference videos and audio is not checked, and a "
+    "sandbox preview is always the same bundled clip",
     "otel": "no traces and metrics are sent, whatever the OTEL variables say",
     "postgres": "jobs can only be kept in SQLite",
 }

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from hailuo_mcp.core.arguments import intended
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS, REFERENCE_PARAMETERS
 from hailuo_mcp.core.text import repr_name, repr_short
 from hailuo_mcp.media.paths import PATH_MAX, is_own_path, unwrapped
-from hailuo_mcp.service.input_files import LAST_FRAME
+from hailuo_mcp.service.input_files import CLIP, LAST_FRAME
 
 JSON_SUFFIXES, CSV_SUFFIX = (".jsonl", ".ndjson"), ".csv"
 NAME_MAX = 80
@@ -215,7 +215,11 @@ def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> It
                     content_of[parameter] = LAST_FRAME + identities[after[parameter]]
                     del values[parameter]
                 elif isinstance(given, str):
-                    values[parameter] = _image_source(directory, given)
+                    values[parameter] = _file_source(directory, given)
+            for parameter in REFERENCE_PARAMETERS:
+                if isinstance(given := values.get(parameter), list):
+                    texts = cast("list[object]", given)
+                    values[parameter] = [_file_source(directory, t) if isinstance(t, str) else t for t in texts]
         except _InvalidLineError as wrong:
             errors.append(wrong.error)
             identities.append("")
@@ -261,10 +265,15 @@ def _earlier(
     return found
 
 
-def _image_source(directory: Path, given: str) -> str:
-    """An image as `generate` accepts it: a path is relative to the file of shots."""
+def _file_source(directory: Path, given: str) -> str:
+    """A file as `generate` accepts it: a path is relative to the file of shots."""
     text = unwrapped(given)
-    if not text or len(text) > PATH_MAX or text.startswith(LAST_FRAME) or text[:5].lower() in ("data:", "file:"):
+    if (
+        not text
+        or len(text) > PATH_MAX
+        or text.startswith((LAST_FRAME, CLIP))
+        or text[:5].lower() in ("data:", "file:")
+    ):
         return given
     return given if "://" in text or is_own_path(text) else str(directory / text)
 

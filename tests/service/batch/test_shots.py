@@ -76,6 +76,12 @@ def test_image_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert [shot.arguments["first_frame_image"] for shot in found] == [*here, *given[2:]]
 
 
+def test_paths_of_references_are_relative_to_the_file(tmp_path: Path) -> None:
+    given = ["a.mp4", "https://e.example/e.mp4", "clip:minimax/h3/h3-1", "last-frame:minimax/h3/h3-1", 7]
+    (shot,) = read(tmp_path, json.dumps({"prompt": "A", "reference_videos": given}))
+    assert shot.arguments["reference_videos"] == [str(tmp_path / "a.mp4"), *given[1:]]
+
+
 def test_a_shot_may_continue_earlier_ones_by_name_or_line(tmp_path: Path) -> None:
     _, two, three = read(
         tmp_path,

@@ -58,7 +58,7 @@ def in_form(text: str, home: str) -> str:
 
 
 def folded() -> str:
-    """For the README, up to the clips: what follows there is in the README itself."""
+    """For the documentation, up to the clips: what follows there is on its own pages."""
     lines = TRANSCRIPT.read_text().splitlines()
     shown = takewhile(lambda line: not line.startswith("The same by hand"), lines)
     text = "\n".join(shown).strip()

@@ -1,4 +1,4 @@
-"""The README shows what the demo prints."""
+"""The documentation shows what the demo prints."""
 
 import re
 
@@ -13,12 +13,12 @@ STANDS_THERE = transcript.TRANSCRIPT.read_text()
 @pytest.mark.slow
 def test_the_demo_is_shown_as_it_runs() -> None:
     assert _lines(transcript.play()) == _lines(STANDS_THERE), (
-        "run: uv run python -m tests.transcript && uv run cog -r README.md"
+        "run: uv run python -m tests.transcript && uv run cog -r docs/sandbox.md"
     )
 
 
-def test_the_readme_shows_it() -> None:
-    assert transcript.folded() in (ROOT / "README.md").read_text()
+def test_the_page_of_the_sandbox_shows_it() -> None:
+    assert transcript.folded() in (ROOT / "docs" / "sandbox.md").read_text()
 
 
 def test_what_is_different_each_time_is_put_in_one_form() -> None:

@@ -1,32 +1,20 @@
 """Chromium, the website of the host, and views opened in it."""
 
-import asyncio
 import os
-import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import pytest_asyncio
-import uvicorn
 
-from hailuo_mcp.cli.ports import listener_on
+from tests.mcp.player.browser import browsing, installed, serving
 from tests.mcp.player.host import CAPABILITIES, PAGE_MARGINS, Refused, Scripted, Server, View, Website
 from tests.mcp.player.jobs import Result
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 NOTE_STATES = """
 window.statesShown = [];
 new MutationObserver(() => {
@@ -65,7 +53,7 @@ def chromium() -> str:
         import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only whether it is there
     except ImportError:
         missing = "playwright is not installed"
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = installed()
     if not missing and found:
         return found
     missing = missing or "Chromium is not installed"
@@ -76,26 +64,14 @@ def chromium() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncGenerator["Browser"]:
-    path = chromium()
-    from playwright.async_api import async_playwright  # it may be missing
-
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+    async with browsing(chromium()) as launched:
         yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def website() -> AsyncGenerator[Website]:
-    site = Website()
-    config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
-    listening = listener_on("127.0.0.1", 0)  # it accepts from here on, so that no test waits for the server
-    site.port = listening.getsockname()[1]
-    running = uvicorn.Server(config)
-    serving = asyncio.create_task(running.serve([listening]))
-    yield site
-    running.should_exit = True
-    await serving
+    async with serving() as site:
+        yield site
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,6 +6,15 @@ function make(tag, text, properties = {}) {
   return node;
 }
 
+/** The product's mark. */
+function mark() {
+  const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  use.setAttribute("href", "#mark");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(use);
+  return svg;
+}
+
 /** The text with leave to break after each slash. */
 const breakable = (text) => text.split(/(?<=[/\\])/).flatMap((part) => [part, make("wbr")]);
 

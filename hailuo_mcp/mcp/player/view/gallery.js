@@ -46,7 +46,7 @@ function card(row) {
   item.dataset.state = row.state;
   item.dataset.id = row.request_id;
   const thumb = make("div", undefined, { className: "thumb" });
-  thumb.append(make("span", NAMES[row.state] || row.state, { className: "pill" }));
+  thumb.append(mark(), make("span", NAMES[row.state] || row.state, { className: "pill" }));
   if (row.offers["hailuo-mcp/has_poster"] && host.serverResources) {
     const image = make("img", undefined, { alt: "", hidden: true });
     thumb.prepend(image);

@@ -1,0 +1,53 @@
+"""Chromium, and the website of the host on a port."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from hailuo_mcp.cli.ports import listener_on
+from tests.mcp.player.host import Website
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def installed() -> str | None:
+    """Chromium's path."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@asynccontextmanager
+async def browsing(path: str) -> AsyncGenerator["Browser"]:
+    from playwright.async_api import async_playwright  # it may be missing
+
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[Website]:
+    site = Website()
+    config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on, so that nobody waits for the server
+    site.port = listening.getsockname()[1]
+    running = uvicorn.Server(config)
+    task = asyncio.create_task(running.serve([listening]))
+    yield site
+    running.should_exit = True
+    await task

@@ -11,7 +11,9 @@ import pytest_asyncio
 
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import ANN, TOKENS, as_one, submitted
-from tests.mcp.player.conftest import FLAGS, chromium
+from tests.mcp.player.conftest import chromium
+from tests.mcp.player.test_accessibility import AXE
+from tests.mcp.player.test_accessibility import axe as axe
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -26,12 +28,16 @@ async def chrome() -> AsyncGenerator["Browser"]:
     from playwright.async_api import async_playwright  # it may be missing
 
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        launched = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield launched
         await launched.close()
 
 
-async def test_a_member_signs_in_and_the_page_fits_every_width(chrome: "Browser", tmp_path: Path) -> None:
+async def test_a_member_signs_in_and_the_page_fits_every_width_and_everyone(
+    chrome: "Browser",
+    axe: str,
+    tmp_path: Path,
+) -> None:
     shots = Path(os.environ.get("PAGE_SHOTS") or tmp_path)
     limits = {"HAILUO_MCP_MAX_JOBS_PER_DAY": "4", "HAILUO_MCP_MAX_USD_PER_DAY": "20"}
     async with serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS, **limits) as running:
@@ -46,6 +52,8 @@ async def test_a_member_signs_in_and_the_page_fits_every_width(chrome: "Browser"
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(running.url.removesuffix("mcp"))
         await page.screenshot(path=shots / "sign-in.png")
+        await page.evaluate(axe)
+        assert await page.evaluate(AXE) == []
         await page.get_by_label("Token").fill("not a token")
         await page.keyboard.press("Enter")
         assert "not one of this server's" in await page.get_by_role("alert").inner_text()
@@ -57,10 +65,12 @@ async def test_a_member_signs_in_and_the_page_fits_every_width(chrome: "Browser"
         video = page.locator("video").first
         await video.evaluate("v => v.readyState > 0 || new Promise(r => v.onloadedmetadata = r)")
         assert await video.evaluate("v => v.videoWidth") > 0
+        await page.evaluate(axe)
         for width, scheme in ((1200, "light"), (1200, "dark"), (320, "light")):
             await page.set_viewport_size({"width": width, "height": 900})
             await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+            assert await page.evaluate(AXE) == []
             await page.screenshot(path=shots / f"page-{width}-{scheme}.png", full_page=True)
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_role("heading", name="Sign in").wait_for()

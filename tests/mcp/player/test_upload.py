@@ -11,6 +11,8 @@ from tests.http.test_uploads import MODEL, picture
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
 from tests.mcp.player.host import Real
+from tests.mcp.player.test_accessibility import AXE
+from tests.mcp.player.test_accessibility import axe as axe
 from tests.support import facts_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -23,7 +25,10 @@ DROP = """([name, type, size]) => {
 
 
 async def test_an_image_is_uploaded_by_the_view_which_says_so_in_the_chat(
-    open_view: OpenView, tmp_path: Path, shoot: Any
+    open_view: OpenView,
+    axe: str,
+    tmp_path: Path,
+    shoot: Any,
 ) -> None:
     async with serving(tmp_path, **SANDBOX) as running, Client(running.url) as client:
         server, origin = Real(client), running.url.removesuffix("/mcp")
@@ -31,6 +36,8 @@ async def test_an_image_is_uploaded_by_the_view_which_says_so_in_the_chat(
         view = await open_view(refused, server, origins=(origin,), arguments=CALL, expected_errors="422")
         await view.shows("Add the image", "First frame: drop harbour.png here, or choose it", "Not charged")
         await shoot(view, "upload")
+        await view.frame.evaluate(axe)
+        assert await view.frame.evaluate(AXE) == []
         await view.frame.evaluate(DROP, ["notes.pdf", "application/pdf", 400])
         await view.shows("upload")  # the link still works after the refusal
         await view.frame.evaluate(DROP, ["large.png", "image/png", 21 * 1024 * 1024])

@@ -58,10 +58,14 @@ def in_form(text: str, home: str) -> str:
 
 
 def folded() -> str:
-    """For the README, up to the clips: what follows there is in the README itself."""
+    """For the README, up to the first clip, and which clips there are in the end: what follows there is in the README
+    itself."""
     lines = TRANSCRIPT.read_text().splitlines()
-    shown = takewhile(lambda line: not line.startswith("The same by hand"), lines)
-    text = "\n".join(shown).strip()
+    text = "\n".join(takewhile(lambda line: not line.startswith("The same by hand"), lines)).strip()
+    *turns, last = re.split(r"\n\n(?= ?\d+  )", text)
+    first_saved = next(place for place, turn in enumerate(turns) if re.match(r" ?\d+  download_video", turn))
+    shown = [*turns[: first_saved + 1], " …", last.partition("\n\n")[2]]
+    text = "\n\n".join(shown)
     return f"<details><summary>{TITLE}</summary>\n\n```text\n{text}\n```\n\n</details>\n"
 
 

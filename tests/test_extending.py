@@ -37,7 +37,7 @@ class Hailuo9(ModelSpec):
     mode: Annotated[Mode, Field(serialization_alias="tier"), Constraint(_INFERRED, "standard or pro")] = "standard"
 
 
-class Segmind(Gateway):
+class MinimaxHailuo2(ModelSpec):
 """
 STAND_IN_MODEL = """
     "hailuo-9": Model(
@@ -55,8 +55,10 @@ STAND_IN_MODEL = """
 
 async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
-    _edit(copy / "gateways" / "segmind.py", "\nclass Segmind(Gateway):\n", SPEC)
-    _edit(copy / "gateways" / "segmind.py", "    models = (", "    models = (Hailuo9, ")
+    gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"
+    _edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
+    _edit(gateway, "segmind_models import ", "segmind_models import Hailuo9, ")
+    _edit(gateway, "    models = (", "    models = (Hailuo9, ")
     opening = "MODELS: Mapping[str, Model] = {"
     _edit(copy / "sandbox" / "segmind.py", opening, opening + STAND_IN_MODEL)
 

@@ -219,7 +219,7 @@ CLIPS = [
 async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_plays_while_loading(
     tmp_path: Path, slug: str, body: dict[str, object], size: tuple[int, int], seconds: int
 ) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
         data = (await client.get(link)).content
@@ -235,7 +235,7 @@ async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_
 
 
 async def test_a_clip_is_served_whole_in_ranges_and_by_its_head(tmp_path: Path) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
         head = await client.head(link)
@@ -251,7 +251,7 @@ async def test_a_clip_is_served_whole_in_ranges_and_by_its_head(tmp_path: Path) 
 
 
 async def test_a_clip_that_is_requested_several_times_at_once_is_rendered_once(tmp_path: Path) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
         answers = await asyncio.gather(*(client.head(link) for _ in range(4)))
@@ -260,7 +260,7 @@ async def test_a_clip_that_is_requested_several_times_at_once_is_rendered_once(t
 
 
 async def test_a_job_that_is_not_completed_has_no_clip(tmp_path: Path) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         for word in ("never", "fail", "expire"):
             await APIXO_GATEWAY.submit(client, f"sandbox:{word}")
         jobs = Store(tmp_path / "sandbox.sqlite3").of("apixo", owner_of("key"))
@@ -268,7 +268,7 @@ async def test_a_job_that_is_not_completed_has_no_clip(tmp_path: Path) -> None:
 
 
 async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         upload = {"data_urls": [data_url(picture(colour=(20, 160, 60)))]}
         (link,) = (await client.post("/upload-asset", json=upload, headers=segmind_key())).json()["file_urls"]
         body = SEGMIND_BODY | {"first_frame_image": link, "prompt": "[Static shot] green"}
@@ -284,7 +284,7 @@ async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
 async def test_without_pyav_a_small_real_clip_of_the_asked_length_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         body = SEGMIND_BODY | {"duration": seconds}
         submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]

@@ -61,7 +61,7 @@ async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_pat
 async def test_the_preview_has_the_ratio_the_length_and_a_sound(
     given: dict[str, Any], size: tuple[int, int], tmp_path: Path
 ) -> None:
-    async with in_process(tmp_path, seconds=0) as client:
+    async with in_process(tmp_path, render=True, seconds=0) as client:
         submitted = await client.post(SUBMIT, json={**BODY, **given}, headers=bearer())
         found = await client.get(f"{QUERY}/{submitted.json()['task_id']}", headers=bearer())
         clip = tmp_path / "clip.mp4"

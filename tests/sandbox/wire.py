@@ -149,8 +149,9 @@ class Clock:
 
 
 @asynccontextmanager
-async def in_process(state_dir: Path, **options: Any) -> AsyncGenerator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(state_dir, **options))
+async def in_process(state_dir: Path, *, render: bool = False, **options: Any) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of a sandbox in this process. Only the tests of the clips have them rendered, which takes seconds."""
+    transport = httpx.ASGITransport(create_app(state_dir, render=render, **options))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         yield client
 

@@ -30,7 +30,9 @@ class Case:
     example_shows: str = "Call get_status with request_id"
     """What its example prints: most submit a clip."""
     lock: str = ""
-    """The name of its lock, for Python; Node's frameworks share one."""
+    """The name of its lock, for Python; Node's frameworks share one, unless they have a `node_lock`."""
+    node_lock: str = ""
+    """The directory of its own lock, for Node."""
 
     @property
     def version(self) -> str:
@@ -40,7 +42,7 @@ class Case:
     def versions(self) -> dict[str, str]:
         """Package to version, as locked."""
         if not self.lock:
-            locked = json.loads((LOCKS / "package-lock.json").read_text())["packages"]
+            locked = json.loads((LOCKS / self.node_lock / "package-lock.json").read_text())["packages"]
             return {name: locked[f"node_modules/{name}"]["version"] for name in self.packages}
         pinned = dict(
             line.split("==", 1) for line in (LOCKS / f"{self.lock}.txt").read_text().splitlines() if "==" in line
@@ -139,6 +141,15 @@ CASES = (
         ran="`generateText`, with a function in the model's place",
         reads="text",
         first_wait=4,
+    ),
+    Case(
+        name="mcp_use",
+        title="mcp-use",
+        packages=("mcp-use", "@langchain/core"),
+        ran="its client, and its tools as its agents are given them; version 2 needs Node 22",
+        reads="text and structured content",
+        first_wait=4,
+        node_lock="mcp-use",
     ),
 )
 

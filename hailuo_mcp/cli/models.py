@@ -69,12 +69,16 @@ def _details(model: Mapping[str, Any]) -> list[Field]:
         ("docs", model["documentation"]),
         ("price", "\n".join(prices) or "not published"),
         ("time", _time(model).removeprefix("time ")),
-        ("pictures", f"local ones are {model['local_pictures']}"),
+        ("local files", _local_files(model["local_files"])),
         ("clip kept", f"{kept / 3600:g} h" if kept else "not documented"),
         ("takes", "\n".join(_parameter(name, model) for name in model["schema"]["properties"])),
     ]
     rules = [f"{rule['rule']} [{rule['source']}]" for rule in _labelled(model["constraints"])]
     return [*fields, ("rules", "\n".join(rules))] if rules else fields
+
+
+def _local_files(ways: str | Mapping[str, str]) -> str:
+    return ways if isinstance(ways, str) else "\n".join(f"{name}: {way}" for name, way in ways.items())
 
 
 def _parameter(name: str, model: Mapping[str, Any]) -> str:

@@ -114,12 +114,12 @@ class MediaRule:
             return f"{pair[0]:g}–{pair[1]:g}"
 
         facts = [" or ".join(names) for names in (self.formats, self.codecs) if names]
-        facts += [f"at most {self.megabytes:g} MB"]
+        facts += [f"up to {self.megabytes:g} MB"]
         facts += [f"{span(self.pixels)} px a side"] if self.pixels else []
-        facts += [f"width/height {span(self.ratio)}"] if self.ratio else []
+        facts += [f"ratio {span(self.ratio)}"] if self.ratio else []
         facts += [f"{span(self.seconds)} s each"] if self.seconds else []
         facts += [f"{self.total_seconds:g} s together"] if self.total_seconds else []
-        facts += [f"{span(self.frame_rate)} frames a second"] if self.frame_rate else []
+        facts += [f"{span(self.frame_rate)} fps"] if self.frame_rate else []
         return ", ".join(facts)
 
 
@@ -143,9 +143,9 @@ CANONICAL: Mapping[str, Canonical] = {
     "prompt": Canonical(_text(), "What happens. Camera moves in brackets: [Push in], [Pan left]."),
     "first_frame_image": Canonical(_text(), "Image it starts from: URL, data: URI or file path (JPG/PNG)."),
     "last_frame_image": Canonical(_text(), "Image it ends on."),
-    "reference_images": Canonical(_list_of_text(), "Given likewise."),
-    "reference_videos": Canonical(_list_of_text(), "Likewise; or clip:<request_id>."),
-    "reference_audios": Canonical(_list_of_text(), "Likewise."),
+    "reference_images": Canonical(_list_of_text(), "Images."),
+    "reference_videos": Canonical(_list_of_text(), "Videos, or clip:<request_id>."),
+    "reference_audios": Canonical(_list_of_text(), "Audio."),
     "subject_reference": Canonical(_text(), "A character."),
     "duration": Canonical({"type": "integer"}, "Seconds, mostly 6 (default)."),
     "resolution": Canonical(_text(enum=["480p", "512p", "768p", "1080p", "2k", "4k"]), "Defaults differ."),

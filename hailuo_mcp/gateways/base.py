@@ -150,11 +150,12 @@ class Gateway(Interpreter):
     def auth(self, key: str) -> Mapping[str, str]:
         """The header that carries the key."""
 
-    def transfer(self, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
+    @classmethod
+    def transfer(cls, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
         """How a local file of so many bytes gets there for a parameter. Lists of references as `data:` URIs are
         documented by none."""
-        inline = self.image_transfer == "data" and parameter in REFERENCE_PARAMETERS
-        return "url" if inline else self.image_transfer
+        inline = cls.image_transfer == "data" and parameter in REFERENCE_PARAMETERS
+        return "url" if inline else cls.image_transfer
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         """Upload a file and return its address; only where `transfer` says so. It costs nothing.

@@ -79,12 +79,12 @@ class _H3(FalModel):
     reference_videos: Annotated[
         References | None,
         Field(serialization_alias="reference_video_urls", max_length=VIDEOS_MAX),
-        Constraint(_H3_PAGE, f"at most {VIDEOS_MAX}; the prompt says Video 1, Video 2"),
+        Constraint(_H3_PAGE, f"at most {VIDEOS_MAX}; the prompt says Video 1"),
     ] = None
     reference_audios: Annotated[
         References | None,
         Field(serialization_alias="reference_audio_urls", max_length=AUDIOS_MAX),
-        Constraint(_H3_PAGE, f"at most {AUDIOS_MAX}; the prompt says Audio 1, Audio 2"),
+        Constraint(_H3_PAGE, f"at most {AUDIOS_MAX}; the prompt says Audio 1"),
     ] = None
     duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, Constraint(_H3_PAGE, "5–15 seconds, default 5")] = 5
     aspect_ratio: Annotated[
@@ -93,9 +93,9 @@ class _H3(FalModel):
     prompt_expansion: Annotated[
         PromptExpansion | None,
         Field(serialization_alias="prompt_expansion_mode"),
-        Constraint(_H3_PAGE, "disabled, balanced or quality; sent only when asked for"),
+        Constraint(_H3_PAGE, "disabled, balanced or quality; sent only if given"),
     ] = None
-    seed: Annotated[WholeNumber | None, Constraint(_H3_PAGE, "the same seed gives a similar result")] = None
+    seed: Annotated[WholeNumber | None, Constraint(_H3_PAGE, "same seed, similar result")] = None
     callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
     @property

@@ -140,7 +140,8 @@ class Minimax(Gateway):
                 log.info("%s: no link to a finished clip yet: %s", self.title, error.problem.code)
         return None
 
-    def transfer(self, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
+    @classmethod
+    def transfer(cls, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
         if not issubclass(model, minimax_h3.H3Body):
             return super().transfer(model, parameter, size)
         is_small = MEDIA_PARAMETERS[parameter] == "image" and size <= minimax_h3.INLINE_BYTES_MAX

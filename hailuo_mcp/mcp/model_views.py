@@ -7,6 +7,7 @@ from typing import Any
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.comparison import best_for
 from hailuo_mcp.catalog.names import fewest_words, same_models
+from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
@@ -32,6 +33,9 @@ def _range(values: list[float]) -> list[float] | None:
     return [min(values), max(values)] if values else None
 
 
+_WAYS = {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}
+
+
 def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, Any]:
     """Everything known about a model, each fact with its source."""
     retention = gateway.retention
@@ -44,11 +48,15 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
         "constraints": model.constraints(),
         "camera_commands": str(model.camera_commands or "not documented: describe a move in words"),
         "prices": [_price(price) for price in {price.usd: price for price in model.prices}.values()],
-        "local_pictures": {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}[
-            gateway.image_transfer
-        ],
+        "local_files": _local_files(model, gateway),
         "clip_kept_seconds": retention.total_seconds() if retention else None,
     }
+
+
+def _local_files(model: type[ModelSpec], gateway: type[Gateway]) -> str | Mapping[str, str]:
+    """How files of this machine get there: in one word where that is the same for all parameters."""
+    ways = {name: _WAYS[gateway.transfer(model, name, 0)] for name in MEDIA_PARAMETERS if model.accepts(name)}
+    return ways if len(set(ways.values())) > 1 else next(iter(ways.values()), "none")
 
 
 def _price(rule: PriceRule) -> dict[str, Any]:

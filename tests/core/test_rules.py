@@ -210,5 +210,5 @@ def test_a_value_is_written_in_the_form_the_gateway_wants() -> None:
 
 def test_every_limit_of_the_files_is_listed() -> None:
     rules = {row["parameter"]: row["rule"] for row in Film.constraints()}
-    assert rules["reference_videos"].endswith("2–15 s each, 15 s together, 23.976–60 frames a second")
-    assert "256–5760 px a side, width/height 0.4–2.5" in rules["first_frame_image, last_frame_image, reference_images"]
+    assert rules["reference_videos"].endswith("2–15 s each, 15 s together, 23.976–60 fps")
+    assert "256–5760 px a side, ratio 0.4–2.5" in rules["first_frame_image, last_frame_image, reference_images"]

@@ -25,7 +25,7 @@ ARGUMENTS = {"prompt": "a red kite rises [Push in]", "model": "segmind/minimax-h
 
 
 async def test_a_job_is_followed_from_the_queue_to_the_playing_clip(open_view: OpenView, tmp_path: Path) -> None:
-    with sandbox_on_a_port(tmp_path, seconds=6) as variables:
+    with sandbox_on_a_port(tmp_path, seconds=15) as variables:
         origin = variables["SEGMIND_BASE_URL"]
         async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables) as client:
             real = Hurried(client)

@@ -93,6 +93,8 @@ async function tryNext(about, ways, why) {
     video.hidden = false;
     $("poster").hidden = true;
     setText($("live"), announcement());
+    // Read through the server, so it is saved there by now: the next answer says where.
+    if (how !== "link" && !isSaved() && looks++ < LOOKS_MAX) schedule(POLL_SECONDS_MIN);
     render();
   };
   document.querySelector("video")?.remove();

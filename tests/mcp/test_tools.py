@@ -86,8 +86,8 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
     assert sum(_tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1300
     listed = ListToolsResult(tools=defined)
     on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
-    assert _tokens(on_the_wire) <= 2700
-    assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2700
+    assert _tokens(on_the_wire) <= 2500
+    assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2500
 
 
 def test_an_icon_needs_no_request_and_runs_no_script() -> None:

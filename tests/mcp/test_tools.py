@@ -376,7 +376,6 @@ async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: 
             "sandbox": False,
             "best_for": {want: [] for want in WANTS},
             "sold_by": {},
-            "balances": {},
         }
         assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above
         for tool, arguments in (("generate_video", {"prompt": "x"}), ("list_models", {"model": FAST_02})):

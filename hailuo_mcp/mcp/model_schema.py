@@ -50,7 +50,7 @@ def models_sentence(catalog: Catalog) -> str:
     """The names of the usable models; and of their gateways, where one can be chosen."""
     names = dict.fromkeys(ModelId.parse(model.id).name for model in catalog.usable)
     gateways = dict.fromkeys(map(gateway_of, catalog.usable))
-    chosen = f" Or gateway/model, of {', '.join(gateways)}." if len(gateways) > 1 else ""
+    chosen = f" Or gateway/model: {', '.join(gateways)}." if len(gateways) > 1 else ""
     return f"One of {', '.join(names)}.{chosen}"
 
 

@@ -73,6 +73,9 @@ def model_list(
     balances: Mapping[str, float] | None = None,
 ) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
+    for facts in models:
+        if (left := (balances or {}).get(facts["model"].partition("/")[0])) is not None:
+            facts["balance"] = left
     compared = {} if model else dict(best_for(catalog.usable))
     sold = {} if model else same_models(catalog.usable)
     return ModelList(
@@ -80,7 +83,6 @@ def model_list(
         default_model=catalog.default_model,
         best_for=compared,
         sold_by={name: [_offer(offer) for offer in offers] for name, offers in sold.items()},
-        balances={**(balances or {})},
         sandbox=sandbox,
     )
 
@@ -104,8 +106,9 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
     if shared := next((offers for offers in view.sold_by.values() if len(offers) > 1), None):
         lines.append(f"Gateways stand in order of price; to choose one, pass it too, as {shared[0]['model']}.")
     lines.append(f"Without a model, the cheapest that fits is taken: {bare_prompt(view)}.")
-    if view.balances:
-        left = ", ".join(f"{gateway} {balance:,.2f}" for gateway, balance in view.balances.items())
+    balances = {facts["model"].partition("/")[0]: facts["balance"] for facts in view.models if "balance" in facts}
+    if balances:
+        left = ", ".join(f"{gateway} {balance:,.2f}" for gateway, balance in balances.items())
         lines.append(f"Left in the accounts, in their own currency or credits: {left}.")
     if view.sandbox:
         lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")

@@ -91,14 +91,13 @@ class Download(View):
 
 class ModelList(View):
     models: list[dict[str, Any]]
+    """Each with the `balance` of its gateway's account, where that is told."""
     default_model: str | None
     best_for: dict[str, list[str]]
     """Compares all usable models; empty where one model is shown."""
     sold_by: dict[str, list[dict[str, Any]]]
     """The same model at several gateways: its name, and what each asks for it, the cheapest first; empty where one
     model is shown."""
-    balances: dict[str, float]
-    """What is left in the accounts, by gateway, where it tells that."""
     sandbox: bool
 
 

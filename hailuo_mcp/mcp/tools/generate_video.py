@@ -62,7 +62,7 @@ class GenerateVideo(Arguments):
 def _model_property(catalog: Catalog) -> JsonSchema:
     """Which models there are, in words: an enum of ids would take three times the context, and forbid the other names
     that are taken."""
-    description = f"{models_sentence(catalog)} Default: the cheapest that fits. {inputs_sentence(catalog)}"
+    description = f"{models_sentence(catalog)} Default: cheapest that fits. {inputs_sentence(catalog)}"
     return {"type": "string", "description": description if catalog.usable else "None is usable: see list_models."}
 
 

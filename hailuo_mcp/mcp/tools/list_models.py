@@ -11,7 +11,7 @@ from hailuo_mcp.mcp.tools.base import Arguments, Call, Tool, answer
 
 class ListModels(Arguments):
     # Any value: the catalog names the usable models where it is none of them.
-    model: Annotated[object, Field(description="One model id."), WithJsonSchema({"type": "string"})] = None
+    model: Annotated[object, Field(description="One model."), WithJsonSchema({"type": "string"})] = None
 
 
 async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
@@ -25,7 +25,7 @@ async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
 TOOL = Tool(
     name="list_models",
     title="List models",
-    description="Usable models, prices, times; with `model`, its schema and rules.",
+    description="Models, prices, times; with `model`, its rules.",
     arguments=ListModels,
     result=views.ModelList,
     run=list_models,

@@ -158,6 +158,8 @@ def small_png(image: Image.Image, path: Path, bytes_max: int) -> None:
             return
         few = image.convert("RGB").quantize(colors, Image.Quantize.MEDIANCUT, kmeans=4)
         few.paste(255, mask=ImageOps.invert(image.getchannel("A")).convert("1", dither=Image.Dither.NONE))
+        palette = few.getpalette() or []
+        few.putpalette(palette + [0] * (768 - len(palette)))  # a shorter one would leave out the last, transparent one
         few.save(path, optimize=True, transparency=255)
     if path.stat().st_size > bytes_max:
         raise RuntimeError(f"{path.name} has {path.stat().st_size} bytes; at most {bytes_max} are wanted.")

@@ -31,8 +31,12 @@ class Balances:
         async with anyio.create_task_group() as tasks:
             for gateway in gateways:
                 tasks.start_soon(self._ask, gateway)
-        known = {gateway.name: self._known.get(_account(gateway), (0.0, None))[1] for gateway in gateways}
+        known = {gateway.name: self.last_known(gateway) for gateway in gateways}
         return {name: balance for name, balance in known.items() if balance is not None}
+
+    def last_known(self, gateway: Gateway) -> float | None:
+        """What an account held when it was last asked; nothing is asked now."""
+        return self._known.get(_account(gateway), (0.0, None))[1]
 
     async def _ask(self, gateway: Gateway) -> None:
         account, now = _account(gateway), self.clock()

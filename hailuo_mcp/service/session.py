@@ -94,6 +94,13 @@ class Session:
     def _downloads(self) -> Downloads:
         return Downloads(self.services, self.caller, self.settings)
 
+    def last_balance(self, job: Job) -> float | None:
+        """What the job's account held when it was last asked, in its own unit, where the caller may see it."""
+        gateway = self.services.credentials.gateway_for(job, self.caller)
+        if gateway is None or (self.tenant and not job.uses_caller_key):
+            return None
+        return self.services.balances.last_known(gateway)
+
     async def balances(self) -> dict[str, float]:
         """What is left in the caller's own accounts, by gateway, where they tell it. Who uses the server's keys beside
         others does not see its accounts."""

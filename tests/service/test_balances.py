@@ -9,6 +9,7 @@ from mcp_types import CallToolResult
 
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.player import BALANCE
 from hailuo_mcp.service.balances import Balances
 from hailuo_mcp.service.session import Session
 from tests.gateways.wire import Step, breaks, connect, hangs, says, says_text
@@ -78,6 +79,12 @@ async def test_the_list_of_models_shows_what_is_left_to_whose_account_it_is(tmp_
             told = {row["model"].partition("/")[0]: row["balance"] for row in rows(result) if "balance" in row}
             assert told == {"segmind": 100.0, "minimax": 100.0}
             assert "segmind 100.00, minimax 100.00." in text_of(result)
+            job = {"prompt": "a kite", "model": "segmind/minimax-hailuo-2"}
+            submitted = await tools.call("generate_video", tools.Call(session, job, _ignore))
+            assert (submitted.meta or {})[BALANCE] == 100.0
+
             shared = Session(session.services, Caller("ann"))
             result = await tools.call("list_models", tools.Call(shared, {}, _ignore))
             assert not any("balance" in row for row in rows(result))
+            submitted = await tools.call("generate_video", tools.Call(shared, job, _ignore))
+            assert BALANCE not in (submitted.meta or {})

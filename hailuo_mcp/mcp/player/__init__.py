@@ -14,6 +14,8 @@ EXTENSION = "io.modelcontextprotocol/ui"
 CAN_CANCEL, CAN_CONTINUE, HAS_POSTER = "hailuo-mcp/can_cancel", "hailuo-mcp/can_continue", "hailuo-mcp/has_poster"
 """Keys in the `_meta` of a result with a job: it can still be cancelled; a next shot can begin with its last frame; the
 resource `hailuo://posters/{request_id}` may show how it begins."""
+BALANCE = "hailuo-mcp/balance"
+"""The same: what the account held when it was last asked, in its own currency or credits."""
 ROWS = "hailuo-mcp/rows"
 """Key in the `_meta` of a list of jobs: for each, in the same order, its price and times and the keys above."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
@@ -63,7 +65,10 @@ def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
         CAN_CONTINUE: session.may_continue(job),
         HAS_POSTER: session.has_poster(job),
     }
-    return {key: True for key, offered in offers.items() if offered} or None
+    meta: dict[str, Any] = {key: True for key, offered in offers.items() if offered}
+    if (balance := session.last_balance(job)) is not None:
+        meta[BALANCE] = balance
+    return meta or None
 
 
 def list_meta(session: Session, jobs: Iterable[Job]) -> dict[str, Any]:

@@ -84,9 +84,9 @@ async def test_a_job_that_takes_longer_than_usual_says_so_once(open_view: OpenVi
 
 
 async def test_the_balance_is_shown_where_it_is_known(open_view: OpenView) -> None:
-    answer = {**jobs.job("processing"), "_meta": {"hailuo-mcp/balance_usd": 12.4}}
+    answer = {**jobs.job("processing"), "_meta": {"hailuo-mcp/balance": 12.4}}
     view = await open_view(answer)
-    await view.shows("About $0.15", "Balance $12.40")
+    await view.shows("About $0.15", "Balance 12.40")
 
 
 async def test_a_long_prompt_is_shown_whole_on_demand(open_view: OpenView) -> None:

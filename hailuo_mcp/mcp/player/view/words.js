@@ -35,8 +35,8 @@ function cost(of = job, free = of.state === "cancelled" || (of.state === "failed
   return free ? "" : `About ${money(usd)}`;
 }
 
-/** What the account still holds, where the gateway tells. */
-const balance = () => typeof offers["hailuo-mcp/balance_usd"] === "number" && !job.sandbox ? `Balance ${money(offers["hailuo-mcp/balance_usd"])}` : "";
+/** What the account held when it was last asked, in its own currency or credits. */
+const balance = () => typeof offers["hailuo-mcp/balance"] === "number" && !job.sandbox ? `Balance ${offers["hailuo-mcp/balance"].toFixed(2)}` : "";
 
 function ago(moment) {
   const seconds = (Date.now() - Date.parse(moment)) / 1000;

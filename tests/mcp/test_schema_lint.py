@@ -301,7 +301,7 @@ def test_the_rule_can_be_broken(rule: Rule) -> None:
 
 
 def test_every_kind_of_definition_is_linted_and_every_host_has_a_rule() -> None:
-    assert (len(TOOLS), len(PROMPTS), len(RESOURCES)) == (6, 4, 5)
+    assert (len(TOOLS), len(PROMPTS), len(RESOURCES)) == (6, 4, 6)
     assert {rule.host for rule, _, _ in ALL} >= {"Anthropic", "OpenAI", "Gemini", "VS Code", "Cursor"}
     assert all(rule.source for rule, _, _ in ALL)
 

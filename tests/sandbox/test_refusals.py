@@ -111,7 +111,7 @@ AIMLAPI_REFUSED: list[tuple[Any, str]] = [
     (changed(AIMLAPI_BODY, first_frame_image="ftp://a.example/b.png"), "base64"),
     (changed(AIMLAPI_BODY, first_frame_image="https://"), "http://"),
     (changed(AIMLAPI_BODY, first_frame_image="data:image/png;base64,"), "is empty"),
-    (changed(AIMLAPI_BODY, last_image_url="data:text/plain;base64,YQ=="), "image type"),
+    (changed(AIMLAPI_BODY, last_image_url="data:text/plain;base64,YQ=="), "text/plain, which is not a supported type"),
     (changed(AIMLAPI_BODY, image_url=REMOTE_PICTURE), "image_url is not a parameter"),
 ]
 UNIFIED_REFUSED: list[tuple[Any, str]] = [

@@ -107,7 +107,8 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
         assert before.error.charged == "unknown"
         assert before.parameters["prompt"] == "a red kite rises [Push in]"
         assert before.body == body_of(wire.posts[0])
-        remote_id = "fal-ai/minimax/r-1" if gateway_of(model_id) == "fal" else "r-1"
+        endpoint = model_id.replace("fal/", "minimax/") if "/h3" in model_id else "fal-ai/minimax"
+        remote_id = f"{endpoint}/r-1" if gateway_of(model_id) == "fal" else "r-1"
         assert (job.state, job.remote_id, job.error, job.sandbox) == (State.QUEUED, remote_id, None, False)
 
 
@@ -299,11 +300,11 @@ async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Pat
 
 
 async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="2"), says(200, TAKEN["apixo"]))
+    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="2.50"), says(200, TAKEN["apixo"]))
     async with opened as session:
         job = (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
-        assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 1.95)
-        with pytest.raises(HailuoError, match=r"\$1\.95 spent today, this one counts as \$0\.12"):
+        assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 2.4)
+        with pytest.raises(HailuoError, match=r"\$2\.40 spent today, this one counts as \$0\.12"):
             await session.generate(arguments_for("segmind/hailuo-02-fast"))
         assert len(wire.posts) == 1
         assert (await session.jobs()).spent_usd == 0

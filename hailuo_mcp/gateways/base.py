@@ -3,12 +3,10 @@ and interprets its responses. Sending, errors and states are handled here, the s
 """
 
 import logging
-from abc import abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -17,14 +15,12 @@ from hailuo_mcp.core.errors import (
     GatewayError,
     HailuoError,
     HeldBack,
-    InternalError,
     InvalidInput,
     Unconfirmed,
     UnknownRequest,
 )
 from hailuo_mcp.core.job import IN_PROCESS, Job, Observation
 from hailuo_mcp.core.masking import holds_secret
-from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
@@ -38,7 +34,7 @@ from hailuo_mcp.gateways.answers import (
     sequence,
 )
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
-from hailuo_mcp.gateways.interpreter import Interpreter
+from hailuo_mcp.gateways.definition import GatewayDefinition
 from hailuo_mcp.gateways.refusals import REFUSALS, is_content_block, is_failed_job, refused_in_words
 
 __all__ = [
@@ -56,8 +52,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-Transfer = Literal["upload", "data", "url"]
-"""How a local file gets to a gateway: uploaded first, inside the body as a `data:` URI, or not at all."""
 UNUSED_JOB_ID = "00000000-0000-0000-0000-000000000000"
 """A well-formed remote id that no job has."""
 
@@ -70,37 +64,8 @@ class Submission:
     sandbox: bool
 
 
-class Gateway(Interpreter):
+class Gateway(GatewayDefinition):
     """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
-
-    hosts: ClassVar[Mapping[str, str]]
-    """Default address by purpose; `base` is the API itself."""
-    models: ClassVar[tuple[type[ModelSpec], ...]]
-    body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
-    """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
-    body. The first is the usual one."""
-    image_transfer: ClassVar[Transfer]
-    """How a local image gets there, where nothing else is documented; see `transfer`."""
-    key_aliases: ClassVar[tuple[str, ...]] = ()
-    """Other variables in which people who use this gateway have its key."""
-    upload_kept: ClassVar[timedelta] = timedelta(hours=12)
-    """How long the address of an uploaded file is used again; how long it lasts is seldom documented."""
-    image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
-    """What a local image may be, by the names of `media.formats`."""
-    retention: ClassVar[timedelta | None]
-    """How long results are kept after submission; None if the gateway does not say."""
-    has_history: ClassVar[bool] = False
-    """Whether lost submissions and expired results can be looked up."""
-    can_cancel: ClassVar[bool] = False
-    """Whether `cancel` can stop a queued job."""
-    requests_per_minute: ClassVar[int | None] = None
-    """The documented rate limit of an account; each process keeps to it by itself."""
-    callbacks: ClassVar[bool] = False
-    """Whether it calls `callback_url` when the state of a job changes."""
-    signs_callbacks: ClassVar[bool] = False
-    """Whether `is_genuine` can tell its callbacks from those of others."""
-    check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
-    """Where a person can look for a submission whose response was lost."""
 
     def __init__(
         self,
@@ -126,85 +91,6 @@ class Gateway(Interpreter):
         """The same gateway for another account, with the same client."""
         settings = self.settings.model_copy(update={"key": key})
         return type(self)(settings, self.client, in_process_sandbox=self.in_process_sandbox, own_models=self.own_models)
-
-    # --- what each gateway defines --------------------------------------------------------------------------------
-
-    @abstractmethod
-    def submit_request(self, spec: ModelSpec) -> Request:
-        """The exact submission. Images in `spec` are already in the form that this gateway accepts."""
-
-    @abstractmethod
-    def remote_id_in(self, body: Mapping[str, Any]) -> object:
-        """The job's id in the response to a submission; anything but a string or an integer is no id."""
-
-    @abstractmethod
-    async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        """Get the state of a job.
-
-        Raises:
-            UnknownRequest: the gateway does not know the job, or no longer keeps it.
-            HailuoError: the poll failed; this says nothing about the job.
-        """
-
-    @abstractmethod
-    def auth(self, key: str) -> Mapping[str, str]:
-        """The header that carries the key."""
-
-    @classmethod
-    def transfer(cls, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
-        """How a local file of so many bytes gets there for a parameter. Lists of references as `data:` URIs are
-        documented by none."""
-        inline = cls.image_transfer == "data" and parameter in REFERENCE_PARAMETERS
-        return "url" if inline else cls.image_transfer
-
-    async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        """Upload a file and return its address; only where `transfer` says so. It costs nothing.
-
-        Raises:
-            HailuoError: it was not taken; `charged` is "no".
-        """
-        raise InternalError(f"{self.title} has no upload.")
-
-    def keeps_history(self, model_id: str) -> bool:
-        """Whether the history has this model's jobs."""
-        return self.has_history
-
-    def cancels(self, model_id: str) -> bool:
-        """Whether this model's jobs can be cancelled."""
-        return self.can_cancel
-
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """Find a submission whose response was lost, in the gateway's history: its remote id and its state. `taken` are
-        remote ids of other jobs. None unless the match is certain."""
-        return None
-
-    async def look_up_expired(self, job: Job) -> Observation | None:
-        """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
-        return None
-
-    async def cancel(self, job: Job) -> Observation | None:
-        """Cancel a job that the last poll saw queued, and return its state; None if it cannot be cancelled any more.
-        Where the same request would delete the record of an ended job, it is sent only once, and at once."""
-        return None
-
-    async def balance(self) -> float | None:
-        """What is left in the account, in its own unit; None if the gateway does not say. Raises HailuoError."""
-        return None
-
-    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a callback has this gateway's signature. Its address is a secret already, and it only causes a poll:
-        one that cannot be checked now counts as genuine."""
-        return True
-
-    def no_history(self) -> GatewayError:
-        """A response that is no page of a history, and so does not say that a job is not in it."""
-        return GatewayError(f"{self.title}'s history answered in a form that is not known.")
-
-    def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The body to answer a callback with. A callback is never trusted: it only causes a poll."""
-        return {}
-
-    # --- shared by all --------------------------------------------------------------------------------------------
 
     @property
     def origin(self) -> str:

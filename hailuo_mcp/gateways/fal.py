@@ -27,8 +27,9 @@ from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import fal_h3, fal_webhooks
 from hailuo_mcp.gateways.answers import moment
-from hailuo_mcp.gateways.base import Gateway, Submission, Transfer, is_content_block, link_in, mapping, sequence
+from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
+from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
 from hailuo_mcp.gateways.uploads import file_name, not_uploaded, without_address
 

@@ -18,8 +18,9 @@ from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.request_id import REMOTE_ID_MAX, checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import minimax_h3
-from hailuo_mcp.gateways.base import Gateway, Transfer, link_in, mapping, number, sequence
+from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, sequence
 from hailuo_mcp.gateways.client import Request, Response
+from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.minimax_models import S2V01, Hailuo02, Hailuo23, Hailuo23Fast, OfficialBody
 from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
 

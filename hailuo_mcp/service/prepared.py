@@ -12,7 +12,7 @@ from hailuo_mcp.core.rules import Estimate
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.base import Transfer
+from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.service.confirmation import Purchase
 

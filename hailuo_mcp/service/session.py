@@ -13,20 +13,20 @@ import anyio
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.caller import LOCAL, Caller
-from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, NotReady, Unauthorized, UnknownRequest
+from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State, utc_now
-from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX, RequestId
+from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.ledger import JobPage, Ledger
-from hailuo_mcp.ledger.base import day_start
+from hailuo_mcp.service.account import Account
 from hailuo_mcp.service.confirmation import Confirm, cannot_ask, check_price, needs_consent
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.downloads import DownloadProgress, DownloadReport, Downloads
 from hailuo_mcp.service.follower import Follower
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report
+from hailuo_mcp.service.lookup import Lookup
 from hailuo_mcp.service.posters import can_read_clips
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.submission import Submitter
@@ -42,14 +42,6 @@ class Submitted:
     job: Job
     duplicate: bool = False
     request: Request | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a budget counts."""
-
-    jobs: int
-    usd: float
 
 
 @dataclass(frozen=True)
@@ -87,28 +79,20 @@ class Session:
         return self.services.catalog.under(self.settings) if self.has_own_keys else self.services.catalog
 
     @property
+    def account(self) -> Account:
+        return Account(self.services, self.caller, self.catalog, self.gateways)
+
+    @property
+    def _lookup(self) -> Lookup:
+        return Lookup(self.services, self.caller, self.catalog, self.gateways)
+
+    @property
     def _follower(self) -> Follower:
         return Follower(self.services, self.caller, self.settings)
 
     @property
     def _downloads(self) -> Downloads:
         return Downloads(self.services, self.caller, self.settings)
-
-    def last_balance(self, job: Job) -> float | None:
-        """What the job's account held when it was last asked, in its own unit, where the caller may see it."""
-        gateway = self.services.credentials.gateway_for(job, self.caller)
-        if gateway is None or (self.tenant and not job.uses_caller_key):
-            return None
-        return self.services.balances.last_known(gateway)
-
-    async def balances(self) -> dict[str, float]:
-        """What is left in the caller's own accounts, by gateway, where they tell it. Who uses the server's keys beside
-        others does not see its accounts."""
-        if self.tenant and not self.has_own_keys:
-            return {}
-        used = {ModelId.parse(model.id).gateway for model in self.catalog.usable}
-        real = [gateway for gateway in self.gateways.values() if gateway.usable and not gateway.in_process_sandbox]
-        return await self.services.balances.of([gateway for gateway in real if gateway.name in used])
 
     # --- what the caller may see ----------------------------------------------------------------------------------
 
@@ -198,7 +182,9 @@ class Session:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
         ends = anyio.current_time() + hold_seconds
-        job = await self._follower.follow(await self._look_up(request_id), min(wait_seconds, WAIT_SECONDS_MAX), report)
+        job = await self._follower.follow(
+            await self._lookup.job(request_id), min(wait_seconds, WAIT_SECONDS_MAX), report
+        )
         return await self._downloads.with_clip(job, ends - anyio.current_time())
 
     async def follow(
@@ -215,7 +201,7 @@ class Session:
             InvalidInput, UnknownRequest: there is no such job.
             HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
         """
-        job = await self._follower.follow(await self._look_up(request_id), seconds, report, outage_seconds)
+        job = await self._follower.follow(await self._lookup.job(request_id), seconds, report, outage_seconds)
         return await self._downloads.with_clip(job)
 
     async def known(self, request_id: object) -> Job | None:
@@ -224,19 +210,11 @@ class Session:
         Raises:
             InvalidInput: this is no request id.
         """
-        parsed = RequestId.parse(request_id)
-        job = await self.ledger.find(parsed.model, parsed.remote_id, self.tenant, self._origin_of(parsed.model))
-        if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
-            job = await self.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
-        return job if job and (job.model, job.tenant) == (parsed.model, self.tenant) else None
+        return await self._lookup.known(request_id)
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
         return await self.ledger.page(self.tenant, state, limit, origins(self.gateways))
-
-    async def spent_today(self) -> Spent:
-        """What counts against the limits of the day, which begins at midnight UTC."""
-        return Spent(*await self.ledger.spent_since(self.tenant, day_start(utc_now()), origins(self.gateways)))
 
     async def download(self, request_id: object) -> tuple[Job, Path]:
         """The finished clip's file in the output directory, fetched if it is not there yet.
@@ -244,7 +222,7 @@ class Session:
         Raises:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
-        return await self._downloads.saved(await self._look_up(request_id))
+        return await self._downloads.saved(await self._lookup.job(request_id))
 
     async def download_within(
         self, request_id: object, seconds: float, report: DownloadReport | None = None
@@ -258,7 +236,7 @@ class Session:
         """
         job: Job | None = None
         with anyio.move_on_after(seconds):
-            job = await self._look_up(request_id)
+            job = await self._lookup.job(request_id)
             return await self._downloads.reported(job, report)
         if job is None:
             raise GatewayTimeout("The gateway has not said yet what became of this job.")
@@ -276,7 +254,7 @@ class Session:
             raise Forbidden(
                 "This token may look at jobs, but not cancel any.", "Use one with the scope video:generate."
             )
-        return await self.services.poller.cancel(await self._look_up(request_id), self.caller)
+        return await self.services.poller.cancel(await self._lookup.job(request_id), self.caller)
 
     def may_cancel(self, job: Job) -> bool:
         """Whether cancelling the job may work, as far as is known."""
@@ -310,33 +288,3 @@ class Session:
         """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
         lost submission where there is no history."""
         return self._follower.may_move(job)
-
-    async def _look_up(self, request_id: object) -> Job:
-        """The job of this id: from the ledger, or imported after its gateway was asked. For a tenant only the ledger
-        counts: at a gateway the jobs of all tenants belong to one account."""
-        if known := await self.known(request_id):
-            return known
-        parsed = RequestId.parse(request_id)
-        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX) or not self.caller.local:
-            raise UnknownRequest(f"There is no job {parsed}.")
-        model = self.catalog.known_model(parsed.model)
-        if model is None:
-            raise UnknownRequest(f"There is no job {parsed}: {parsed.model!r} is no model.")
-        gateway = self.gateways[self.catalog.gateway(model).name]
-        if not gateway.usable:
-            raise Unauthorized(
-                f"{parsed} cannot be asked for: {gateway.title} has no key here.", self.catalog.how_to_get_keys()
-            )
-        untracked = Job(
-            model=parsed.model,
-            origin=gateway.origin,
-            uses_caller_key=bool(self.caller.keys),
-            remote_id=parsed.remote_id,
-            state=State.QUEUED,
-            warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
-        )
-        return await self.services.poller.import_untracked(gateway, untracked)
-
-    def _origin_of(self, model_id: str) -> str:
-        gateway = self.gateways.get(ModelId.parse(model_id).gateway)
-        return gateway.origin if gateway else ""

@@ -1,0 +1,67 @@
+"""Finding the job of a request id, for one caller."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.caller import Caller
+from hailuo_mcp.core.errors import Unauthorized, UnknownRequest
+from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.model_id import ModelId
+from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX, RequestId
+from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.service.services import Services
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The jobs that one caller may see, by request id."""
+
+    services: Services
+    caller: Caller
+    catalog: Catalog
+    gateways: Mapping[str, Gateway]
+
+    async def known(self, request_id: object) -> Job | None:
+        """The job as the ledger has it; no gateway is asked.
+
+        Raises:
+            InvalidInput: this is no request id.
+        """
+        parsed = RequestId.parse(request_id)
+        job = await self.services.ledger.find(
+            parsed.model, parsed.remote_id, self.caller.tenant, self._origin_of(parsed.model)
+        )
+        if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+            job = await self.services.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
+        return job if job and (job.model, job.tenant) == (parsed.model, self.caller.tenant) else None
+
+    async def job(self, request_id: object) -> Job:
+        """The job of this id: from the ledger, or imported after its gateway was asked. For a tenant only the ledger
+        counts: at a gateway the jobs of all tenants belong to one account."""
+        if known := await self.known(request_id):
+            return known
+        parsed = RequestId.parse(request_id)
+        if parsed.remote_id.startswith(UNCONFIRMED_PREFIX) or not self.caller.local:
+            raise UnknownRequest(f"There is no job {parsed}.")
+        model = self.catalog.known_model(parsed.model)
+        if model is None:
+            raise UnknownRequest(f"There is no job {parsed}: {parsed.model!r} is no model.")
+        gateway = self.gateways[self.catalog.gateway(model).name]
+        if not gateway.usable:
+            raise Unauthorized(
+                f"{parsed} cannot be asked for: {gateway.title} has no key here.", self.catalog.how_to_get_keys()
+            )
+        untracked = Job(
+            model=parsed.model,
+            origin=gateway.origin,
+            uses_caller_key=bool(self.caller.keys),
+            remote_id=parsed.remote_id,
+            state=State.QUEUED,
+            warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
+        )
+        return await self.services.poller.import_untracked(gateway, untracked)
+
+    def _origin_of(self, model_id: str) -> str:
+        gateway = self.gateways.get(ModelId.parse(model_id).gateway)
+        return gateway.origin if gateway else ""

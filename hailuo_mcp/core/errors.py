@@ -139,7 +139,7 @@ class InvalidImage(CallerError):
 
 class ContentViolation(CallerError):
     code = "content_violation"
-    default_hint = "Change the prompt or the picture; the same call will be refused again."
+    default_hint = "Change the prompt or the image; the same call will be refused again."
 
 
 class NotReady(CallerError):

@@ -54,7 +54,7 @@ class Settings(BaseModel):
     output_dir: Directory = Path()
     """Where clips are saved; unset: the folder `hailuo` in the user's video directory."""
     input_dirs: Directories = ()
-    """Directories that local pictures may come from; unset: the home directory without hidden folders, and the output
+    """Directories that local files may come from; unset: the home directory without hidden folders, and the output
     directory."""
     callback_hosts: Names = ()
     """Comma-separated hosts that `callback_url` may name, `*` for any; unset: none."""
@@ -72,7 +72,7 @@ class Settings(BaseModel):
     min_poll_seconds: float = Field(2, ge=0)
     """A poll sooner than this after the last is answered from the last; `0`: every call asks."""
     fix_images: bool = False
-    """`1` lets the server convert, rotate or shrink a picture that would be refused."""
+    """`1` lets the server convert, rotate or shrink an image that would be refused."""
     keep_image_metadata: bool = False
     """`true` sends local images with their place, time, camera and comments; unset: these are removed first."""
     auto_download: bool = True

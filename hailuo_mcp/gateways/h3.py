@@ -37,7 +37,7 @@ def ratio_rules(source: Source, with_frame: Source | None = None) -> tuple[Rule,
             )
             for frame in FRAMES
         ),
-        Forbid({"aspect_ratio": "adaptive", **_FROM_TEXT}, "without pictures pass a ratio such as 16:9", source),
+        Forbid({"aspect_ratio": "adaptive", **_FROM_TEXT}, "without images pass a ratio such as 16:9", source),
     )
 
 

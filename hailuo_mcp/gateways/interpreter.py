@@ -104,7 +104,7 @@ class Interpreter(ABC):
         kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
         hints: dict[type[HailuoError], str] = {
             ContentViolation: ContentViolation.default_hint,
-            InvalidImage: "Give another picture: a JPG or PNG that anyone can fetch.",
+            InvalidImage: "Give another image: a JPG or PNG that anyone can fetch.",
             InvalidInput: "Change the arguments as the message says, then call generate_video again.",
             GatewayError: "Calling generate_video again makes a new job.",
         }

@@ -96,7 +96,7 @@ class Hailuo02(_Official):
     rules = (
         Forbid(
             {"duration": 10, "resolution": "1080p"},
-            'for 10 s pass resolution "768p", or "512p" from a picture',
+            'for 10 s pass resolution "768p", or "512p" from an image',
             MINIMAX,
         ),
         Forbid({"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", MINIMAX),
@@ -128,7 +128,7 @@ class Hailuo02(_Official):
     resolution: Annotated[
         Literal["512p", "768p", "1080p"],
         ANY_CASE,
-        Constraint(MINIMAX, "512p (from a picture), 768p (default) or 1080p"),
+        Constraint(MINIMAX, "512p (from an image), 768p (default) or 1080p"),
     ] = "768p"
     prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
     fast_pretreatment: Annotated[Flag, _PRETREATED] = False

@@ -26,9 +26,9 @@ def broken_rule(data: bytes, *, webp: bool = False) -> str | None:
             if kind not in _ACCEPTED and not (webp and kind == "WEBP"):
                 return "format must be JPG, JPEG, or PNG"
             if min(width, height) <= SHORT_SIDE_OVER:
-                return f"the shorter side must exceed 300 pixels, this picture has {width}x{height}"
+                return f"the shorter side must exceed 300 pixels, this image has {width}x{height}"
             if not (2 * height < 5 * width and 2 * width < 5 * height):
-                return f"aspect ratio should be greater than 2:5 and less than 5:2, this picture has {width}x{height}"
+                return f"aspect ratio should be greater than 2:5 and less than 5:2, this image has {width}x{height}"
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return "the file is not a readable image"

@@ -185,7 +185,7 @@ SAMPLES = [
         },
     ),
     Sample(
-        "AI/ML API, unified route, from a picture",
+        "AI/ML API, unified route, from an image",
         "aimlapi/hailuo-2.3-fast",
         {"prompt": "text", "first_frame_image": STILL, "resolution": "1080p", "prompt_optimizer": False},
         "https://api.aimlapi.com/v2/video/generations",
@@ -330,7 +330,7 @@ SAMPLES = [
         },
     ),
     Sample(
-        "MiniMax from a picture at 512p",
+        "MiniMax from an image at 512p",
         "minimax/hailuo-02",
         {"prompt": "x", "first_frame_image": STILL, "resolution": "512p"},
         "https://api.minimax.io/v1/video_generation",

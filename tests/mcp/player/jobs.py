@@ -84,7 +84,7 @@ def failed(**changes: Any) -> Result:
     violation = problem(
         "content_violation",
         "Segmind failed the job: Content violates safety guidelines.",
-        "Change the prompt or the picture; the same call will be refused again.",
+        "Change the prompt or the image; the same call will be refused again.",
     )
     return job("failed", **{"error": violation, **changes})
 

@@ -19,6 +19,8 @@ from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 
 Model = type[ModelSpec]
+NAMED_MAX = 3
+"""How many models a refusal names: the cheapest that would do, of perhaps two dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +140,11 @@ class Catalog:
         """Why the model that was named does not accept the arguments, and which models do."""
         model, refusal = self._closest(arguments, models)
         problem = refusal.problem
-        if others := [choice.spec.id for choice in self._accepting(arguments, self.usable)]:
-            more = f"Or take {' or '.join(others)}, which accepts these arguments."
+        if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
+            more = f"Or take {_some(others, ' or ')}, which accepts these arguments."
             return InvalidInput(problem.message, f"{problem.hint} {more}")
         takers = [
-            f"{name}: {', '.join(other.id for other in self.usable if other.accepts(name)) or 'no usable model'}"
+            f"{name}: {_some([other.id for other in self.usable if other.accepts(name)], ', ') or 'no usable model'}"
             for name, value in check_names(arguments, CANONICAL, "").known.items()
             if not model.accepts(name) and not is_neutral(name, value)
         ]
@@ -207,6 +209,12 @@ def _accept(model: Model, arguments: Mapping[str, Any]) -> Choice:
 def _cheapness(choice: Choice) -> tuple[float, int]:
     price = choice.spec.price()
     return price.usd if price else math.inf, len(choice.ignored)
+
+
+def _some(names: Sequence[str], between: str) -> str:
+    """The first few of these names, and how many more there are."""
+    more = len(names) - NAMED_MAX
+    return between.join(names[:NAMED_MAX]) + (f"{between}one of {more} more" if more > 0 else "")
 
 
 def _joined(first: InvalidInput, second: InvalidInput) -> InvalidInput:

@@ -25,9 +25,12 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     # Thousands of ledgers, each of which waits for the disk several times: no test is about a power failure.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
+# A shell lets what it runs in the background ignore Ctrl-C, and nohup lets it ignore SIGHUP; so would every process
+# that a test sends one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell lets what it runs in the background ignore Ctrl-C, and so would every process that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

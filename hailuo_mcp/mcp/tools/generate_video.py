@@ -88,10 +88,10 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
 
 
 ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E"
-    "%3Cpath fill='teal' d='M1 0v9l8-4z'/%3E%3C/svg%3E"
+    "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%209%209'%3E"
+    "%3Cpath%20fill='teal'%20d='M1%200v9l8-4z'/%3E%3C/svg%3E"
 )
-"""A play sign."""
+"""A play sign. Spaces are encoded, since clients may check that it is a URI."""
 
 TOOL = Tool(
     name="generate_video",

@@ -222,7 +222,9 @@ class Handlers:
         session = self._session_for(ctx)
         patience = self._patience.of(ctx, session.caller)
         confirm = confirm_for(ctx, params, answer_seconds=self._answer_seconds)
-        progress = ctx.session.report_progress if wants_progress(ctx) else None
+        # Over HTTP thousands may wait: no report is made that nobody asked for. A client in this process asks without a
+        # token, which the SDK (2.3) does not show.
+        progress = ctx.session.report_progress if wants_progress(ctx) or ctx.request is None else None
         call = tools.Call(session, params.arguments or {}, progress, patience, confirm)
         try:
             return await tools.call(params.name, call)

@@ -22,7 +22,7 @@ from tests.mcp.player.jobs import CLIP, Result, clip, poster
 if TYPE_CHECKING:
     from playwright.async_api import Frame, Page
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 45
 PAGE_MARGINS, FRAME_BORDERS = 24, 2
 HERE = Path(__file__).parent
 CAPABILITIES: Result = {"serverTools": {}, "serverResources": {}, "openLinks": {}, "message": {"text": {}}}

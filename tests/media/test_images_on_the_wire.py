@@ -107,7 +107,7 @@ async def test_apixo_refuses_a_local_image_and_says_what_to_do(tmp_path: Path) -
             with pytest.raises(HailuoError, match=r"first_frame_image must be an http\(s\) URL") as refused:
                 await session.generate({**APIXO, "first_frame_image": given})
             assert "web address" in refused.value.problem.hint
-            assert "aimlapi/hailuo-02" in refused.value.problem.hint
+            assert "minimax/hailuo-2.3-fast" in refused.value.problem.hint
     assert not wire.requests
 
 

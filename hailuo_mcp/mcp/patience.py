@@ -93,7 +93,7 @@ class Patience:
 
 class CallersPatience:
     """The patience of each caller: of the one client on stdio, of each tenant's clients over HTTP. A caller over HTTP
-    without a token cannot be told from another, and starts anew each time."""
+    without a token cannot be told from another, and starts from the beginning each time."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Patience] = OrderedDict()

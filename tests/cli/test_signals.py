@@ -72,7 +72,7 @@ def on_stdio(process: Process) -> None:
 
 
 def remote_ids(url: str) -> list[str | None]:
-    """Of all jobs, from a ledger that is opened anew."""
+    """Of all jobs, from a ledger that is opened again."""
 
     async def read() -> list[str | None]:
         ledger = open_ledger(Settings.model_validate({"database_url": url}))

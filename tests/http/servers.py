@@ -62,7 +62,7 @@ async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncG
             assert url, log_of(directory).read_text()
             running = Running(url, process)
             yield running
-            if not running.told_to_end:  # a second signal would end it at once, wherever it is by now
+            if not running.told_to_end:  # a second signal would end it at once, wherever it is
                 running.signal()
             assert (code := await running.is_terminal()) == 0, f"{code}: {log_of(directory).read_text()[-2000:]}"
         finally:

@@ -69,7 +69,7 @@ class Line:
                     task_status = anyio.TASK_STATUS_IGNORED
                     await anyio.sleep_forever()
             except* httpx2.HTTPError:
-                self._log.met["connected anew"] += 1
+                self._log.met["connected again"] += 1
             finally:
                 for call in list(self._calls):
                     call.cancel()
@@ -130,7 +130,7 @@ class Agent:
                     self._log.unconfirmed.add(prompt)  # final: the result says so
                     return
                 if in_vain >= GIVE_UP_AFTER_ANSWERS:
-                    self._log.met["submitted anew, for the history has no trace"] += 1
+                    self._log.met["submitted again, as the history has no trace"] += 1
                     request_id, in_vain = await self._submit(line, prompt, model, force_new=True), 0
                 elif model.startswith(WITHOUT_HISTORY):
                     await anyio.sleep(PAUSE_SECONDS)

@@ -1,7 +1,7 @@
 """What `hailuo-mcp demo` prints, for the documentation.
 
-`uv run python -m tests.transcript` runs the demo and writes `docs/demo.txt`; then `uv run cog -r docs/sandbox.md`. What is
-different each time is put in one form: ids, dates, lengths of time, sizes, paths, and how often a job was polled.
+`uv run python -m tests.transcript` runs the demo and writes `docs/demo.txt`; then `uv run cog -r docs/sandbox.md`. What
+is different each time is put in one form: ids, dates, lengths of time, sizes, paths, and how often a job was polled.
 """
 
 import os

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -15,6 +15,7 @@ from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways.base import mapping, parse_json
 from hailuo_mcp.http.auth import READ, caller_of
+from hailuo_mcp.http.bodies import read_body
 from hailuo_mcp.http.uploads import upload_routes
 from hailuo_mcp.media.clips import MEDIA_TYPE
 from hailuo_mcp.service.services import Services
@@ -64,7 +65,7 @@ def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
         key = urls.called_for(gateway.name, request.path_params["secret"]) if gateway and gateway.callbacks else None
         if gateway is None or key is None:
             return _not_found()
-        raw = await _body_of(request)
+        raw = await read_body(request, CALLBACK_BYTES_MAX)
         if gateway.signs_callbacks and not await _is_genuine(services, key, request, raw):
             return _not_found()
         answer = gateway.callback_answer(mapping(parse_json(raw)))
@@ -120,16 +121,3 @@ async def _is_genuine(services: Services, key: str, request: Request, raw: bytes
         return True
     gateway = services.credentials.gateway_for(job, LOCAL) if job else None
     return gateway is None or await gateway.is_genuine(request.headers, raw)
-
-
-async def _body_of(request: Request) -> bytes:
-    """The body, empty where it is longer than any honest one."""
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > CALLBACK_BYTES_MAX:
-                return b""
-    except ClientDisconnect:
-        return b""
-    return bytes(raw)

@@ -9,7 +9,6 @@ import anyio
 from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import HailuoError, InvalidImage, InvalidInput, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS, MEDIA_PARAMETERS, Medium
 from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.core.settings import Settings
@@ -22,6 +21,7 @@ from hailuo_mcp.media.paths import unwrapped
 from hailuo_mcp.media.recordings import check_together, read_recording, recording_at, rule_for
 from hailuo_mcp.service.downloads import Downloads
 from hailuo_mcp.service.image_uploads import is_upload
+from hailuo_mcp.service.lookup import known_job
 from hailuo_mcp.service.services import Services
 
 LAST_FRAME = "last-frame:"
@@ -110,10 +110,8 @@ class InputFiles:
 
     async def _job(self, request_id: str) -> tuple[RequestId, Job | None]:
         """A job of this caller."""
-        wanted = RequestId.parse(request_id)
-        source = self.gateways.get(ModelId.parse(wanted.model).gateway)
-        origin = source.origin if source else ""
-        return wanted, await self.services.ledger.find(wanted.model, wanted.remote_id, self.caller.tenant, origin)
+        job = await known_job(self.services.ledger, self.caller, self.gateways, request_id)
+        return RequestId.parse(request_id), job
 
     async def _clip(self, name: str, request_id: str) -> tuple[RequestId, Path]:
         """A clip of this caller's own, saved.

@@ -10,7 +10,22 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX, RequestId
 from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.service.services import Services
+
+
+async def known_job(ledger: Ledger, caller: Caller, gateways: Mapping[str, Gateway], request_id: object) -> Job | None:
+    """A job of this caller as the ledger has it; no gateway is asked.
+
+    Raises:
+        InvalidInput: this is no request id.
+    """
+    parsed = RequestId.parse(request_id)
+    gateway = gateways.get(ModelId.parse(parsed.model).gateway)
+    job = await ledger.find(parsed.model, parsed.remote_id, caller.tenant, gateway.origin if gateway else "")
+    if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
+        job = await ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
+    return job if job and (job.model, job.tenant) == (parsed.model, caller.tenant) else None
 
 
 @dataclass(frozen=True)
@@ -23,18 +38,8 @@ class Lookup:
     gateways: Mapping[str, Gateway]
 
     async def known(self, request_id: object) -> Job | None:
-        """The job as the ledger has it; no gateway is asked.
-
-        Raises:
-            InvalidInput: this is no request id.
-        """
-        parsed = RequestId.parse(request_id)
-        job = await self.services.ledger.find(
-            parsed.model, parsed.remote_id, self.caller.tenant, self._origin_of(parsed.model)
-        )
-        if job is None and parsed.remote_id.startswith(UNCONFIRMED_PREFIX):
-            job = await self.services.ledger.get(parsed.remote_id.removeprefix(UNCONFIRMED_PREFIX))
-        return job if job and (job.model, job.tenant) == (parsed.model, self.caller.tenant) else None
+        """As `known_job`, for this caller."""
+        return await known_job(self.services.ledger, self.caller, self.gateways, request_id)
 
     async def job(self, request_id: object) -> Job:
         """The job of this id: from the ledger, or imported after its gateway was asked. For a tenant only the ledger
@@ -61,7 +66,3 @@ class Lookup:
             warnings=("This job was not in the ledger; its parameters and its time of submission are not known.",),
         )
         return await self.services.poller.import_untracked(gateway, untracked)
-
-    def _origin_of(self, model_id: str) -> str:
-        gateway = self.gateways.get(ModelId.parse(model_id).gateway)
-        return gateway.origin if gateway else ""

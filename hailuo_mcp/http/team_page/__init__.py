@@ -2,7 +2,7 @@
 
 import anyio
 from mcp.server.auth.provider import TokenVerifier
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -10,6 +10,7 @@ from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import utc_now
 from hailuo_mcp.http.auth import READ
+from hailuo_mcp.http.bodies import read_body
 from hailuo_mcp.http.team_page import html
 from hailuo_mcp.http.team_page.sign_in import SignIns, field_in, is_from_here
 from hailuo_mcp.service.services import Services
@@ -41,7 +42,7 @@ def team_page(
     async def post(request: Request) -> Response:
         if not is_from_here(request):
             return _answer(html.sign_in("This form was sent from another site. Sign in here."), 403)
-        form = await _form_of(request)
+        form = await read_body(request, FORM_BYTES_MAX)
         if field_in(form, "action") == "sign-out":
             return sign_ins.forget(_to_the_page())
         return await sign_in(field_in(form, "token"))
@@ -74,18 +75,6 @@ async def _overview(services: Services, tenant: str) -> Response:
         return _answer(html.trouble(session.redact(error).problem), 503)
     base = services.urls.base if services.urls else ""
     return _answer(html.overview(tenant, spent, session.settings, jobs, base))
-
-
-async def _form_of(request: Request) -> bytes:
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > FORM_BYTES_MAX:
-                return b""
-    except ClientDisconnect:
-        return b""
-    return bytes(raw)
 
 
 def _to_the_page() -> Response:

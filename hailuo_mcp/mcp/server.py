@@ -222,8 +222,8 @@ class Handlers:
         session = self._session_for(ctx)
         patience = self._patience.of(ctx, session.caller)
         confirm = confirm_for(ctx, params, answer_seconds=self._answer_seconds)
-        # Over HTTP thousands may wait: no report is made that nobody asked for. A client in this process asks without a
-        # token, which the SDK (2.3) does not show.
+        # Thousands of HTTP callers may wait, so progress is only reported to those that sent a token. A client in the
+        # same process (SDK 2.3) sends none, even if it wants reports.
         progress = ctx.session.report_progress if wants_progress(ctx) or ctx.request is None else None
         call = tools.Call(session, params.arguments or {}, progress, patience, confirm)
         try:

@@ -35,9 +35,9 @@ async function readClip(uri = clipUri()) {
   return held;
 }
 
-function play(anew = false) {
+function play(again = false) {
   const wanted = job.request_id;
-  if (!hasClip() || (playedFor === wanted && !anew)) return;
+  if (!hasClip() || (playedFor === wanted && !again)) return;
   playedFor = wanted;
   unplayable = "";
   const ways = [];
@@ -93,7 +93,7 @@ async function tryNext(about, ways, why) {
     video.hidden = false;
     $("poster").hidden = true;
     setText($("live"), announcement());
-    // Read through the server, so it is saved there by now: the next answer says where.
+    // Read through the server, so the server has saved it: the next answer says where.
     if (how !== "link" && !isSaved() && looks++ < LOOKS_MAX) schedule(POLL_SECONDS_MIN);
     render();
   };

@@ -3,7 +3,7 @@
 const PROTOCOL = "2026-01-26";
 const POLL_SECONDS_MIN = 2, POLL_SECONDS_MAX = 60, FAILURES_MAX = 6;
 const WAIT_SECONDS = 3;           // how long the server may hold a poll: a clip that ends meanwhile shows at once
-const CALL_SECONDS_MAX = 60;      // a host that never answers must not stop the view for ever
+const CALL_SECONDS_MAX = 60;      // a host that never answers must not stop the view
 const STALL_SECONDS_MAX = 15;     // a link that neither loads nor fails
 const SAVE_SOON_SECONDS = 900;
 

@@ -148,7 +148,7 @@ class Settings(BaseModel):
     def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
         """These settings for one tenant: its own limits and gateway keys. `keys` are those sent with the call, and take
         precedence over those of the file. A tenant with its own keys never uses the server's."""
-        own = self.tenants.get(name, TenantSettings())
+        own = self.tenants.get(name) or _NO_SETTINGS
         update: dict[str, Any] = {
             limit: value
             for limit in ("max_jobs_per_day", "max_usd_per_day")
@@ -182,6 +182,8 @@ class Settings(BaseModel):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
+_NO_SETTINGS = TenantSettings()
+"""Of a tenant without any of its own."""
 INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
 SECRET_FIELDS = frozenset({"http_tokens"})
 """Their values are never shown, not even in error messages."""

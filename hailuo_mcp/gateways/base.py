@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ class Gateway(GatewayDefinition):
         settings = self.settings.model_copy(update={"key": key})
         return type(self)(settings, self.client, in_process_sandbox=self.in_process_sandbox, own_models=self.own_models)
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Where jobs go: scheme and host, or `sandbox` for the sandbox in this process."""
         if self.in_process_sandbox:
@@ -108,11 +109,11 @@ class Gateway(GatewayDefinition):
     @property
     def retry_after(self) -> float:
         """Seconds until this account's rate limit allows the next poll."""
-        return self.client.rate_limit(self._secrets()).retry_after
+        return self.client.rate_limit(self._secrets).retry_after
 
     def held_back(self, seconds: float) -> HeldBack | None:
         """Why no poll may be sent within `seconds`; None if one may."""
-        return self.client.held_back(self._secrets(), seconds)
+        return self.client.held_back(self.client.rate_limit(self._secrets), seconds)
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)
@@ -122,10 +123,10 @@ class Gateway(GatewayDefinition):
 
     def post(self, path: str, body: Mapping[str, Any], *, host: str = "base") -> Request:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        return Request("POST", self.url(host, path), headers, body, self._secrets())
+        return Request("POST", self.url(host, path), headers, body, self._secrets)
 
     def get(self, path: str, *, host: str = "base") -> Request:
-        return Request("GET", self.url(host, path), {"Accept": "application/json"}, None, self._secrets())
+        return Request("GET", self.url(host, path), {"Accept": "application/json"}, None, self._secrets)
 
     async def submit(self, spec: ModelSpec, seconds: float) -> Submission:
         """Send the paid POST, once.
@@ -246,6 +247,7 @@ class Gateway(GatewayDefinition):
         with suppress(UnknownRequest):
             await self.poll(self.models[0], UNUSED_JOB_ID)
 
+    @cached_property
     def _secrets(self) -> Mapping[str, str]:
         key = self.settings.key
         return self.auth(key.get_secret_value() if key else "sandbox")

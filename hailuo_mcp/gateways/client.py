@@ -110,9 +110,8 @@ class GatewayClient:
         """The rate limit of the account that these secret headers belong to."""
         return self._rate_limits.of(secrets)
 
-    def held_back(self, secrets: Mapping[str, str], seconds: float) -> HeldBack | None:
-        """Why this account may not be used within `seconds` for what can wait; None if it may."""
-        limit = self.rate_limit(secrets)
+    def held_back(self, limit: RateLimit, seconds: float) -> HeldBack | None:
+        """Why an account with this limit may not be used within `seconds` for what can wait; None if it may."""
         if (pause := limit.retry_after) <= seconds:
             return None
         reason = (
@@ -187,9 +186,9 @@ class GatewayClient:
             GatewayError: the response is too large, or in an encoding that was not asked for.
         """
         seconds = self.retry.poll_timeout if seconds is None else seconds
-        if held := self.held_back(request.secrets, seconds):
-            raise held
         limit = self.rate_limit(request.secrets)
+        if held := self.held_back(limit, seconds):
+            raise held
         last: Response | None = None
         failed: ConnectFailed | None = None
 

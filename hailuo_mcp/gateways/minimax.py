@@ -118,7 +118,7 @@ class Minimax(Gateway):
         """Kept for seven days; one that H3 would not take is refused."""
         content_type, form = multipart("file", media_type, content, {"purpose": "video_generation_input"})
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("base", "/v1/files/upload"), headers, None, self._secrets(), content=form)
+        request = Request("POST", self.url("base", "/v1/files/upload"), headers, None, self._secrets, content=form)
         response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
         if not 200 <= (status := self.submission_status_of(response)) < 300:
             raise not_uploaded(self, response, status)

@@ -170,7 +170,7 @@ class Replicate(Gateway):
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         content_type, form = multipart("content", media_type, content)
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets(), content=form)
+        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets, content=form)
         response = await self.client.send_with_retry(request, seconds)
         if not response.ok:
             raise not_uploaded(self, response)

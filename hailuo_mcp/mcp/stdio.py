@@ -1,18 +1,14 @@
 """Serving on stdin and stdout: the SDK's transport, with three things that it lacks as of mcp 2.3.
 
-- It reads stdin in a thread that nothing interrupts, so a process that is asked to end waits for the next line. Here a
-  daemon thread reads, which nothing waits for.
+- It reads stdin in a thread that nothing interrupts, so a process that is asked to end waits for the next line, and
+  hands each line over twice more to write it. `pipes.py` does both in the event loop.
 - It drops a line that is no message, and the client waits for an answer until its time is up. Here such a line gets a
   JSON-RPC error.
 - It cancels the calls in flight as soon as stdin is closed: a script that pipes its requests in gets only those answers
   that came before. Here they have a moment.
 """
 
-import asyncio
-import os
 import re
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -24,12 +20,12 @@ from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
+from hailuo_mcp.mcp.pipes import Lines, Output, claimed_stdout
 from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.warm_up import warm_up
 
-CHUNK = 1 << 16
 LAST_ANSWERS_SECONDS = 1.0
 """How long calls in flight may take once stdin is closed: hosts end a server after two seconds."""
 _ID = re.compile(r'"id"\s*:\s*(?:(-?\d{1,18})(?=\s*[,}\s])|"((?:[^"\\]|\\.){0,200})")')
@@ -39,57 +35,14 @@ _ID = re.compile(r'"id"\s*:\s*(?:(-?\d{1,18})(?=\s*[,}\s])|"((?:[^"\\]|\\.){0,20
 async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Services]], version: str) -> None:
     """Serve on stdin and stdout until stdin closes."""
     async with open_services() as services:
-        lines = cast("anyio.AsyncFile[str]", Lines(sys.stdin.fileno()))
-        async with stdio_server(stdin=lines) as (read, write), background_tasks() as tasks:
-            server = build_server(services, version)
-            tasks.start_soon(warm_up, server.tools_listed)
-            answers = Answers(write)
-            await server.run(Messages(read, answers), answers, server.create_initialization_options())
-            await anyio.lowlevel.checkpoint()
-
-
-class Lines:
-    """The lines of a file descriptor, without empty ones, read by a thread that ends with the process."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
-        threading.Thread(target=self._read, name="stdin", daemon=True).start()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        line = await self._lines.get()
-        if line is None:
-            raise StopAsyncIteration
-        return line
-
-    def _read(self) -> None:
-        # Not by `sys.stdin`: the interpreter cannot end while a thread holds the lock of its buffer.
-        rest = bytearray()
-        try:
-            while chunk := self._chunk():
-                *whole, last = chunk.split(b"\n")
-                for line in whole:
-                    self._pass_on(bytes(rest) + line)
-                    rest.clear()
-                rest += last
-            self._pass_on(bytes(rest))
-            self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
-        except RuntimeError:  # the event loop is closed
-            pass
-
-    def _chunk(self) -> bytes:
-        try:
-            return os.read(self._descriptor, CHUNK)
-        except OSError:  # closed, or a terminal that is gone
-            return b""
-
-    def _pass_on(self, line: bytes) -> None:
-        if line.strip():
-            self._loop.call_soon_threadsafe(self._lines.put_nowait, line.decode(errors="replace"))
+        with claimed_stdout() as stdout:
+            lines, output = cast("anyio.AsyncFile[str]", Lines(0)), cast("anyio.AsyncFile[str]", Output(stdout))
+            async with stdio_server(lines, output) as (read, write), background_tasks() as tasks:
+                server = build_server(services, version)
+                tasks.start_soon(warm_up, server.tools_listed)
+                answers = Answers(write)
+                await server.run(Messages(read, answers), answers, server.create_initialization_options())
+                await anyio.lowlevel.checkpoint()
 
 
 class Stream:

@@ -66,7 +66,9 @@ def test_the_server_on_stdio_imports_nothing_that_only_the_commands_need(cli: Cl
         "import sys; from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code\n"
-        "import json; print(json.dumps(sorted(sys.modules)))"
+        "import json\n"
+        "real = [name for name, module in sys.modules.items() if getattr(module, '__spec__', None)]  # no stand-ins\n"
+        "print(json.dumps(sorted(real)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -88,7 +90,7 @@ def test_what_the_first_poll_needs_is_imported_soon_after_the_tools_are_listed(c
         "import sys, threading, time\n"
         "def watch():\n"
         "    while not {'httpx', 'httpcore', 'stamina'} <= set(sys.modules): time.sleep(0.02)\n"
-        "    sys.stderr.write('imported\\n'); sys.stderr.flush()\n"
+        "    sys.stderr.write(f\"imported, with rich: {'rich' in sys.modules}\\n\"); sys.stderr.flush()\n"
         "threading.Thread(target=watch, daemon=True).start()\n"
         "from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']; main()"
     )
@@ -107,7 +109,7 @@ def test_what_the_first_poll_needs_is_imported_soon_after_the_tools_are_listed(c
         server.stdin.flush()
         answers = [json.loads(server.stdout.readline()) for _ in range(2)]
         assert [answer["id"] for answer in answers] == [1, 2]
-        assert server.stderr.readline() == "imported\n"
+        assert server.stderr.readline() == "imported, with rich: False\n"
         server.stdin.close()
     assert server.returncode == 0
 

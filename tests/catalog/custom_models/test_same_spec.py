@@ -6,13 +6,14 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
+from tests.properties import tried_with
 from tests.support import PICTURE
 
 BUILT_IN = {model.id: model for gateway in GATEWAYS for model in gateway.models}
@@ -61,12 +62,16 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(call=CALLS)
+@tried_with(few=20, many=60)
 def test_a_call_comes_to_the_same_body_or_the_same_refusal(
-    model_id: str, twins: Mapping[str, type[ModelSpec]], call: Mapping[str, Any]
+    model_id: str, twins: Mapping[str, type[ModelSpec]], examples: int
 ) -> None:
-    assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
+    @settings(max_examples=examples, deadline=None)
+    @given(call=CALLS)
+    def alike(call: Mapping[str, Any]) -> None:
+        assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
+
+    alike()
 
 
 def test_a_file_can_name_every_canonical_parameter() -> None:

@@ -24,6 +24,7 @@ from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.service.session import Session
 from tests.catalog.test_comparison import WANTS
+from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import (
     FIRST_MODEL_IDS,
     KEYS,
@@ -73,22 +74,16 @@ def test_every_tool_has_a_snapshot_a_handler_and_nothing_is_left_over() -> None:
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
 
-def _tokens(text: str) -> int:
-    import bpe_openai  # it warns while it is imported, which only a test's own filter sees
-
-    return len(bpe_openai.get_encoding("o200k_base").encode(text))
-
-
-@pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings(IMPORT_WARNING)
 @pytest.mark.parametrize("models", [MODEL_IDS, FIRST_MODEL_IDS, *[(m,) for m in MODEL_IDS]], ids=len)
 def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ...]) -> None:
     defined = tools.definitions(catalog_for(HAILUO_MCP_MODELS=",".join(models)))
-    assert sum(_tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1300
+    assert sum(tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1300
     listed = ListToolsResult(tools=defined)
     on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
-    assert _tokens(on_the_wire) <= 2500
+    assert tokens(on_the_wire) <= 2500
     if len(models) <= len(FIRST_MODEL_IDS):
-        assert _tokens(json.dumps(json.loads(on_the_wire))) <= 2500
+        assert tokens(json.dumps(json.loads(on_the_wire))) <= 2500
 
 
 def test_an_icon_needs_no_request_and_runs_no_script() -> None:

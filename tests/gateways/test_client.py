@@ -275,10 +275,10 @@ async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection
         await released.wait()
         writer.close()
 
-    client = GatewayClient("Gateway")
+    client = GatewayClient("Gateway", retry=QUICK)
     async with listening(silent) as url:
         with pytest.raises(Unconfirmed, match="did not answer"):
-            await client.send_once(Request("POST", url, body={}), 1)
+            await client.send_once(Request("POST", url, body={}), 0.5)
         released.set()
         await client.close()
     with pytest.raises(NetworkError) as refused:
@@ -288,7 +288,7 @@ async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection
 
 
 async def test_a_post_to_an_unusable_address_was_not_sent() -> None:
-    client = GatewayClient("Gateway")
+    client = GatewayClient("Gateway", retry=QUICK)
     for url in ("ftp://127.0.0.1/x", "https://[broken/x", "http://127.0.0.1:99999/"):
         with pytest.raises(NetworkError):
             await client.send_once(Request("POST", url, body={}), 5)

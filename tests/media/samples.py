@@ -114,7 +114,9 @@ def film(
 ) -> bytes:
     """A real video, written to `path` in the format of its name, or in `kind`."""
     with av.open(str(path), "w", format=kind, options=options) as container:
-        stream = container.add_stream(codec, rate=rate)
+        stream = container.add_stream(
+            codec, rate=rate, options={"preset": "ultrafast"} if codec.startswith("libx26") else None
+        )
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

@@ -20,7 +20,7 @@ SHADES = (20, 90, 160, 230)
 
 def _write(path: Path, frames: list[Image.Image]) -> Path:
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=24)
+        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_image(frame)))
@@ -29,7 +29,7 @@ def _write(path: Path, frames: list[Image.Image]) -> Path:
 
 
 def _plain(size: tuple[int, int]) -> list[Image.Image]:
-    return [Image.new("L", size, shade).convert("RGB") for shade in SHADES for _ in range(12)]
+    return [image for shade in SHADES for image in [Image.new("RGB", size, (shade,) * 3)] * 6]
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1280), (64, 48)])

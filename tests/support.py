@@ -201,6 +201,15 @@ def jobs_in(directory: Path) -> Mapping[str, Path]:
 # --- processes ----------------------------------------------------------------------------------------------------
 
 
+def without_pyav(directory: Path) -> dict[str, str]:
+    """The variables of a process for which PyAV is not installed: its sandbox serves a bundled clip, where rendering
+    one takes seconds."""
+    packages = directory / "without_pyav"
+    packages.mkdir(exist_ok=True)
+    (packages / "av.py").write_text('raise ImportError("not installed")\n')
+    return {"PYTHONPATH": str(packages)}
+
+
 @asynccontextmanager
 async def server(directory: Path, era: Era = "auto", /, **variables: str) -> AsyncGenerator[Client]:
     """The real server in a process of its own, and a client connected to it. Its log is appended to `log` in the

@@ -5,25 +5,25 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Cli
+from tests.cli.conftest import PROGRAM, Cli, InProcessCli
 
 ASK = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
 GENERATE = ["generate", "a red kite", "--model", "minimax/hailuo-2.3"]
 ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 
-def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli) -> None:
+def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli, in_process: InProcessCli) -> None:
     refused = cli(*GENERATE, **ASK)
     assert refused.returncode == 5
     assert "no terminal to ask" in refused.stderr
     assert "--yes" in refused.stderr
-    assert cli.json("jobs")["total"] == 0
-    assert cli(*GENERATE, "--yes", **ASK).returncode == 0
-    assert cli.json("jobs")["total"] == 1
+    assert in_process.json("jobs")["total"] == 0
+    assert in_process(*GENERATE, "--yes", **ASK).returncode == 0
+    assert in_process.json("jobs")["total"] == 1
 
 
 @pytest.mark.parametrize(("said", "code", "jobs"), [("y\n", 0, 1), ("n\n", 5, 0)])
-def test_on_a_terminal_the_person_decides(said: str, code: int, jobs: int, cli: Cli) -> None:
+def test_on_a_terminal_the_person_decides(said: str, code: int, jobs: int, cli: Cli, in_process: InProcessCli) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *GENERATE],
         env={**cli.environment, **ASK},
@@ -35,10 +35,10 @@ def test_on_a_terminal_the_person_decides(said: str, code: int, jobs: int, cli: 
     )
     assert done.returncode == code, done
     assert "Submit one video job to minimax/hailuo-2.3 (6 s, for about $0.28)?" in " ".join(done.stdout.split())
-    assert cli.json("jobs")["total"] == jobs
+    assert in_process.json("jobs")["total"] == jobs
 
 
-def test_a_price_above_the_limit_is_refused(cli: Cli) -> None:
-    refused = cli(*GENERATE, "--max-cost-usd", "0.1")
+def test_a_price_above_the_limit_is_refused(in_process: InProcessCli) -> None:
+    refused = in_process(*GENERATE, "--max-cost-usd", "0.1")
     assert refused.returncode == 5
     assert "more than max_cost_usd 0.1" in " ".join(refused.stderr.split())

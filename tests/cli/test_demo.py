@@ -4,6 +4,7 @@ from pathlib import Path
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli import demo
 from tests.cli.conftest import Cli, facts_of_clip
+from tests.support import without_pyav
 
 
 def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> None:
@@ -23,7 +24,7 @@ def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> Non
 
 
 def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp_path: Path) -> None:
-    cli = Cli(tmp_path)
+    cli = Cli(tmp_path, without_pyav(tmp_path))
     done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")
     assert done.returncode == 0, done
     clips = sorted((tmp_path / "Videos" / "hailuo").glob("*.mp4"))

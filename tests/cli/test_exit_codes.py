@@ -40,10 +40,10 @@ def test_a_refusal_is_an_exit_code_one_document_and_two_lines(in_process: InProc
         assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
 
 
-def test_a_failed_job_ends_with_3(cli: Cli) -> None:
-    submitted = cli.json("generate", "sandbox:fail kite")
-    assert cli.json("status", submitted["request_id"], "--wait", code=3)["state"] == "failed"
-    assert cli.json("download", submitted["request_id"], code=3)["error"]["code"] == "not_ready"
+def test_a_failed_job_ends_with_3(cli: Cli, in_process: InProcessCli) -> None:
+    submitted = in_process.json("generate", "sandbox:fail kite")
+    assert in_process.json("status", submitted["request_id"], "--wait", code=3)["state"] == "failed"
+    assert in_process.json("download", submitted["request_id"], code=3)["error"]["code"] == "not_ready"
     waited = cli("generate", "sandbox:fail kite", "--wait")
     assert waited.returncode == 3
     assert waited.stdout == ""
@@ -93,10 +93,10 @@ def test_code_6_promises_that_repeating_is_safe() -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox", "generate"])
-def test_an_unwritable_directory_is_named_in_the_error(cli: Cli, command: str) -> None:
+def test_an_unwritable_directory_is_named_in_the_error(cli: Cli, in_process: InProcessCli, command: str) -> None:
     (cli.home / "clips").write_text("in the way")
     (cli.home / "state").write_text("in the way")
-    done = cli(command, *(["kite"] if command == "generate" else []))
+    done = in_process(command, *(["kite"] if command == "generate" else []))
     assert done.returncode in (Exit.WRONG_CALL, Exit.UNFORESEEN)
     assert done.stdout == ""
     assert str(cli.home) in done.stderr

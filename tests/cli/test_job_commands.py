@@ -44,18 +44,18 @@ def test_wait_prints_only_the_clips_path_on_stdout(cli: Cli) -> None:
     assert "completed" in done.stderr
 
 
-def test_status_shows_the_link_and_the_command_that_saves_it(cli: Cli) -> None:
-    unsaved = Cli(cli.home, {"HAILUO_MCP_AUTO_DOWNLOAD": "0"})
-    request_id = unsaved.json("generate", "A red kite")["request_id"]
-    done = unsaved("status", request_id, "--wait")
+def test_status_shows_the_link_and_the_command_that_saves_it(in_process: InProcessCli) -> None:
+    unsaved = {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}
+    request_id = in_process.json("generate", "A red kite")["request_id"]
+    done = in_process("status", request_id, "--wait", **unsaved)
     assert done.returncode == 0
     assert "\nlink      https://" in done.stdout
     assert f"hailuo-mcp download {request_id}" in done.stdout
-    assert f"not saved: hailuo-mcp download {request_id}" in unsaved("jobs").stdout
+    assert f"not saved: hailuo-mcp download {request_id}" in in_process("jobs", **unsaved).stdout
 
 
-def test_download_prints_only_the_path(shared_cli: Cli, finished: dict[str, Any]) -> None:
-    done = shared_cli("download", finished["request_id"])
+def test_download_prints_only_the_path(in_process: InProcessCli, finished: dict[str, Any]) -> None:
+    done = in_process("download", finished["request_id"])
     assert done.stdout == finished["video_path"] + "\n"
 
 
@@ -88,10 +88,12 @@ def test_an_identical_job_is_returned_and_force_new_submits_another(in_process: 
     assert (forced["duplicate"], forced["request_id"] != first["request_id"]) == (False, True)
 
 
-def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(shared_cli: Cli, finished: dict[str, Any]) -> None:
-    text = shared_cli("jobs", "--state", "completed").stdout
+def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(
+    in_process: InProcessCli, finished: dict[str, Any]
+) -> None:
+    text = in_process("jobs", "--state", "completed").stdout
     assert all(fact in text for fact in (finished["request_id"], finished["video_path"], "A finished kite"))
-    assert finished["request_id"] not in shared_cli("jobs", "--state", "failed").stdout
+    assert finished["request_id"] not in in_process("jobs", "--state", "failed").stdout
 
 
 def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli) -> None:
@@ -104,7 +106,9 @@ def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli
     assert "documented: APIXO page" in details
 
 
-def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(cli: Cli) -> None:
+def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
+    cli: Cli, in_process: InProcessCli
+) -> None:
     process = cli.start("generate", "sandbox:never kite", "--wait")
     assert process.stderr is not None
     with process:
@@ -116,11 +120,11 @@ def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
     assert process.returncode == 130
     assert f"hailuo-mcp status {request_id} --wait" in said
     assert "Traceback" not in said
-    assert cli.json("status", request_id)["state"] == "processing"
+    assert in_process.json("status", request_id)["state"] == "processing"
 
 
-def test_a_closed_stdout_causes_no_traceback(shared_cli: Cli) -> None:
-    process = shared_cli.start("models", "--json")
+def test_a_closed_stdout_causes_no_traceback(cli: Cli) -> None:
+    process = cli.start("models", "--json")
     assert process.stdout is not None
     assert process.stderr is not None
     with process:

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.conftest import Cli, facts_of_clip
+from hailuo_mcp.cli.ports import listener_on
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
 
 
 @pytest.fixture
@@ -24,18 +25,19 @@ def over_port(cli: Cli) -> Iterator[Cli]:
     assert "Traceback" not in said
 
 
-def test_a_whole_job_runs_over_a_real_port(over_port: Cli) -> None:
+def test_a_whole_job_runs_over_a_real_port(over_port: Cli, capsys: pytest.CaptureFixture[str]) -> None:
     submitted = over_port.json("generate", "A red kite")
     assert submitted["sandbox"] is True
-    ended = over_port.clip_of(submitted["request_id"])
+    in_process = InProcessCli(over_port.environment, capsys)
+    ended = in_process.json("status", submitted["request_id"], "--wait")
     assert ended["state"] == "completed"
     assert facts_of_clip(ended["video_path"]) == ("h264", 6.0)
     # The stand-in tears the connection; its server must not spill a traceback, which the fixture looks for.
-    assert over_port.json("generate", "sandbox:lost_answer kite", code=7)["state"] == "unconfirmed"
+    assert in_process.json("generate", "sandbox:lost_answer kite", code=7)["state"] == "unconfirmed"
 
 
-def test_a_port_that_is_taken_is_a_wrong_call(over_port: Cli) -> None:
-    port = over_port.extra["SEGMIND_BASE_URL"].rsplit(":", 1)[1]
-    done = over_port("sandbox", "--port", port)
+def test_a_port_that_is_taken_is_a_wrong_call(in_process: InProcessCli) -> None:
+    with listener_on("127.0.0.1", 0) as taken:
+        done = in_process("sandbox", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2
     assert "choose another --port" in done.stderr

@@ -12,7 +12,19 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from tests.support import KEYS, MODEL_IDS, Era, arguments_for, environment, facts_of, log_of, sent_to, server, text_of
+from tests.support import (
+    KEYS,
+    MODEL_IDS,
+    Era,
+    arguments_for,
+    environment,
+    facts_of,
+    log_of,
+    sent_to,
+    server,
+    text_of,
+    without_pyav,
+)
 
 ERAS: dict[Era, str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 FAST_02 = "segmind/hailuo-02-fast"
@@ -26,7 +38,7 @@ async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         progress_seen.append((progress, total, message))
 
-    async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="0.8") as client:
+    async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="0.8", **without_pyav(tmp_path)) as client:
         assert client.protocol_version == ERAS[era]
         names = [tool.name for tool in (await client.list_tools()).tools]
         assert names == ["generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.media.samples import film, png, tone
-from tests.support import facts_of, server, text_of
+from tests.support import facts_of, server, text_of, without_pyav
 
 
 def _place(directory: Path) -> Path:
@@ -17,13 +17,6 @@ def _place(directory: Path) -> Path:
     film(place / "good.mp4", seconds=2.5)
     tone(place / "song.wav")
     return place
-
-
-def _without_pyav(directory: Path) -> dict[str, str]:
-    """The environment of a server for which PyAV is not installed."""
-    (directory / "packages").mkdir()
-    (directory / "packages/av.py").write_text("raise ImportError('not installed')\n")
-    return {"PYTHONPATH": str(directory / "packages")}
 
 
 def _call(place: Path, video: str) -> dict[str, Any]:
@@ -54,7 +47,7 @@ async def test_references_are_measured_uploaded_and_charged_by_their_length(tmp_
 
 async def test_without_pyav_format_and_size_are_checked_and_a_warning_names_the_rest(tmp_path: Path) -> None:
     place = _place(tmp_path)
-    async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **_without_pyav(tmp_path)) as client:
+    async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **without_pyav(tmp_path)) as client:
         refused = await client.call_tool("generate_video", _call(place, "song.wav"))
         assert "reference_videos[0] (song.wav) is a WAV file; only MP4 or MOV is accepted" in text_of(refused)
         job = facts_of(await client.call_tool("generate_video", _call(place, "good.mp4")))

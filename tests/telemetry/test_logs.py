@@ -151,7 +151,7 @@ def _json() -> logging.Formatter:
 async def test_a_server_that_logs_everything_logs_no_key_no_prompt_and_no_signed_link(
     tmp_path: Path, transport: str
 ) -> None:
-    with sandbox_on_a_port(tmp_path) as to_the_sandbox:
+    with sandbox_on_a_port(tmp_path, render=False) as to_the_sandbox:
         variables: Mapping[str, str] = {
             **to_the_sandbox,
             "HAILUO_MCP_LOG_LEVEL": "DEBUG",

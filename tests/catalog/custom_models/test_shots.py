@@ -19,11 +19,10 @@ from PIL import Image, ImageChops, ImageStat
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.core.job import State
 from tests.cli.conftest import Cli
-from tests.support import facts_of, open_session, sandbox_on_a_port, server, settings_for
+from tests.support import facts_of, open_session, sandbox_on_a_port, server, settings_for, without_pyav
 
 PAGE = (Path(__file__).parents[3] / "docs" / "shots.md").read_text()
 MODEL = "segmind/minimax-hailuo-2"
-NO_PYAV = 'raise ImportError("not installed here")\n'
 
 
 def _frames(clip: str) -> tuple[Image.Image, Image.Image]:
@@ -155,9 +154,7 @@ def _text(parameters: Mapping[str, Any]) -> str:
 
 
 def test_without_the_media_extra_the_refusal_says_how_to_install_it(tmp_path: Path) -> None:
-    (tmp_path / "without" / "av").mkdir(parents=True)
-    (tmp_path / "without" / "av" / "__init__.py").write_text(NO_PYAV)
-    cli = Cli(tmp_path, {"PYTHONPATH": str(tmp_path / "without")})
+    cli = Cli(tmp_path, without_pyav(tmp_path))
     request_id = cli.json("generate", "A boat", "--wait")["request_id"]
     done = cli("generate", "It meets a swan", "--first-frame-image", f"last-frame:{request_id}")
     assert done.returncode != 0

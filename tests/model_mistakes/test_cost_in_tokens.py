@@ -1,22 +1,32 @@
 """How many tokens a whole job takes of a model's context: the tools, and every answer."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
+from hailuo_mcp.mcp.server import build_server
 from tests.model_mistakes.assistant import Assistant
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
-from tests.support import facts_of, server, text_of
+from tests.support import facts_of, listened_to, settings_for, text_of
 
 WHOLE_JOB_TOKENS, AS_FACTS_TOKENS = 1600, 2600
 PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
 
 
+@asynccontextmanager
+async def _client(directory: Path, **variables: str) -> AsyncGenerator[Client]:
+    opened, _ = listened_to(settings_for(directory, **variables))
+    async with opened as session, Client(build_server(session.services, "0")) as client:
+        yield client
+
+
 @pytest.mark.filterwarnings(IMPORT_WARNING)
 async def test_a_whole_job_takes_fewer_tokens_than_promised(tmp_path: Path, figures: Callable[[str], None]) -> None:
-    async with server(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2") as client:
+    async with _client(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="0.5") as client:
         tools = (await client.list_tools()).tools
         assistant = Assistant(client)
         submitted = await assistant.call("generate_video", prompt=PROMPT)
@@ -37,7 +47,7 @@ async def test_it_takes_no_more_where_the_host_shows_structured_content(
     tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
     """Some hosts give the model the facts instead of the text."""
-    async with server(tmp_path) as client:
+    async with _client(tmp_path) as client:
         tools = (await client.list_tools()).tools
         assistant = Assistant(client)
         submitted = await assistant.call("generate_video", prompt=PROMPT)

@@ -2,15 +2,18 @@
 
 import json
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
+from mcp import Client
 
 from tests.cli.conftest import InProcessCli
-from tests.http.servers import SANDBOX, SERVE, over_http, serving
+from tests.http.servers import SANDBOX, SERVE, Running, over_http, serving
 from tests.support import KEYS, environment, facts_of, text_of
 
 INITIALIZE: dict[str, Any] = {
@@ -29,11 +32,23 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 MODERN = {**ACCEPT, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "server/discover"}
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def running(home: Path) -> Generator[Running]:
+    """A server in the sandbox. No test leaves anything behind in it."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving(home, **SANDBOX)) as running:
+        yield running
+
+
 @pytest.mark.parametrize(("body", "headers"), [(INITIALIZE, ACCEPT), (DISCOVER, MODERN)], ids=["old", "new"])
 async def test_only_requests_that_name_this_machine_are_answered(
-    body: dict[str, Any], headers: dict[str, str], tmp_path: Path
+    body: dict[str, Any], headers: dict[str, str], running: Running
 ) -> None:
-    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+    async with httpx.AsyncClient() as web:
 
         async def status(**more: str) -> int:
             return (await web.post(running.url, json=body, headers={**headers, **more})).status_code
@@ -48,11 +63,11 @@ async def test_only_requests_that_name_this_machine_are_answered(
             assert await status(Origin=origin) == 403
 
 
-async def test_no_file_of_this_machine_is_read(tmp_path: Path) -> None:
-    picture = tmp_path / "pictures" / "first.png"
+async def test_no_file_of_this_machine_is_read(home: Path, running: Running) -> None:
+    picture = home / "pictures" / "first.png"
     picture.parent.mkdir()
     picture.write_bytes(b"\x89PNG")
-    async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
+    async with Client(running.url) as client:
         for given in (str(picture), picture.as_uri(), "first.png", "~/pictures/first.png", "/etc/passwd"):
             refused = await client.call_tool("generate_video", {"prompt": "a kite", "first_frame_image": given})
             assert refused.is_error
@@ -67,18 +82,6 @@ async def test_without_a_key_the_sandbox_does_not_step_in_unasked(tmp_path: Path
         refused = await client.call_tool("generate_video", {"prompt": "a kite"})
         assert refused.is_error
         assert all(variable in text_of(refused) for variable in KEYS)
-
-
-def run(directory: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SERVE, *options],
-        env=environment(directory, **variables),
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 OPEN_HOSTS = ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com", ""]  # noqa: S104  refused
@@ -116,25 +119,27 @@ def test_such_a_host_needs_both_tokens_and_names(
     assert "a-secret-token" not in refused.stderr
 
 
-def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path) -> None:
+def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     without_http = subprocess.run(SERVE[:-1], env=environment(tmp_path), capture_output=True, text=True, timeout=30)
     assert (without_http.returncode, len(without_http.stderr.splitlines())) == (2, 1)
     assert "serve --http" in without_http.stderr
-    wrong_setting = run(tmp_path, HAILUO_MCP_SANDBOX="perhaps")
+    wrong_setting = InProcessCli(environment(tmp_path), capsys)("serve", "--http", HAILUO_MCP_SANDBOX="perhaps")
     assert wrong_setting.returncode == 2
     assert "HAILUO_MCP_SANDBOX" in wrong_setting.stderr
 
 
-async def test_a_port_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
-    async with serving(tmp_path, **SANDBOX) as running:
-        refused = run(tmp_path, "--port", str(httpx.URL(running.url).port))
+def test_a_port_in_use_is_refused_in_one_line(
+    tmp_path: Path, running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = str(httpx.URL(running.url).port)
+    refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--port", port)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "cannot listen on 127.0.0.1" in line
 
 
-async def test_it_serves_at_mcp_alone(tmp_path: Path) -> None:
-    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+async def test_it_serves_at_mcp_alone(running: Running) -> None:
+    async with httpx.AsyncClient() as web:
         assert running.url.endswith("/mcp")
         answer = await web.post(httpx.URL(running.url).join("/"), content=json.dumps(INITIALIZE), headers=ACCEPT)
         assert answer.status_code == 404
@@ -157,8 +162,10 @@ async def over_http_1_0(url: httpx.URL, headers: dict[str, str]) -> bytes:
         return await stream.receive()
 
 
-async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_machine(tmp_path: Path) -> None:
-    async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web:
+async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_machine(
+    tmp_path: Path, running: Running
+) -> None:
+    async with httpx.AsyncClient() as web:
         for header in PROXIED:
             answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, header: "x"})
             assert answer.status_code == 403
@@ -168,11 +175,11 @@ async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_mac
         assert (await over_http_1_0(url, ACCEPT)).startswith(b"HTTP/1.1 403 ")
         assert (await web.get(url.join("/health"), headers={"Via": "x"})).status_code == 403
     tokens = {"HAILUO_MCP_HTTP_TOKENS": "ann:ann-token"}
-    async with serving(tmp_path, **SANDBOX, **tokens) as running, httpx.AsyncClient() as web:
+    async with serving(tmp_path, **SANDBOX, **tokens) as with_tokens, httpx.AsyncClient() as web:
         headers = {**ACCEPT, **dict.fromkeys(PROXIED, "x"), "Authorization": "Bearer ann-token"}
-        assert (await web.post(running.url, json=INITIALIZE, headers=headers)).status_code == 200
-        assert (await over_http_1_0(httpx.URL(running.url), headers)).startswith(b"HTTP/1.1 200 ")
-        assert (await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Via": "x"})).status_code == 401
+        assert (await web.post(with_tokens.url, json=INITIALIZE, headers=headers)).status_code == 200
+        assert (await over_http_1_0(httpx.URL(with_tokens.url), headers)).startswith(b"HTTP/1.1 200 ")
+        assert (await web.post(with_tokens.url, json=INITIALIZE, headers={**ACCEPT, "Via": "x"})).status_code == 401
 
 
 @pytest.mark.parametrize(

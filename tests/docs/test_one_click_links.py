@@ -3,8 +3,6 @@
 import base64
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +11,7 @@ import pytest
 
 from hailuo_mcp.gateways import GATEWAYS
 from tests import links
+from tests.cli.conftest import InProcessCli
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
 KEYS = [f"{kind.name.upper()}_API_KEY" for kind in GATEWAYS]
@@ -30,10 +29,11 @@ def decoded(link: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("variables", [[], KEYS], ids=["no key", "all keys"])
 @pytest.mark.parametrize("host", ["vscode", "cursor"])
-def test_a_link_decodes_to_what_the_installer_writes(tmp_path: Path, host: str, variables: list[str]) -> None:
+def test_a_link_decodes_to_what_the_installer_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str, variables: list[str]
+) -> None:
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), **dict.fromkeys(variables, SECRET)}
-    command = [sys.executable, "-m", "hailuo_mcp", "install", host, "--portable", "--yes"]
-    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = InProcessCli(environ, capsys)("install", host, "--portable", "--yes")
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.rglob("mcp.json")
     written = json.loads(path.read_text())

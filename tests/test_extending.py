@@ -14,7 +14,7 @@ PACKAGE = Path(hailuo_mcp.__file__).parent
 
 def _copy(directory: Path) -> Path:
     copy = directory / "hailuo_mcp"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, copy)  # with what is compiled already
     return copy
 
 

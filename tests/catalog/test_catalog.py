@@ -513,7 +513,7 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-@tried_with(few=30, many=60)
+@tried_with(few=20, many=60)
 def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     model: type[ModelSpec], portal: BlockingPortal, session: Session, examples: int
 ) -> None:

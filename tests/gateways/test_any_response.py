@@ -1,6 +1,7 @@
 """Whatever a gateway responds: no response is an internal error, none ends a job without proof, and no number in one
 spoils the rest."""
 
+import asyncio
 import json
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
 from hailuo_mcp.gateways.segmind import Segmind
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, MODELS, Step, connect, lost_job, spec
+from tests.properties import tried_with
 
 T = TypeVar("T")
 ONCE = RetryPolicy(attempts=1, rate_limit_wait_max=0.0)
@@ -83,7 +85,11 @@ HEADERS = st.dictionaries(
     HEADER_VALUES,
     max_size=3,
 )
-ARBITRARY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EVERY_GATEWAY = pytest.mark.parametrize("name", sorted(GATEWAYS))
+
+
+def arbitrary(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def responds(status: int, body: bytes, headers: dict[str, str] | None = None) -> Step:
@@ -113,52 +119,75 @@ async def outcome(question: Awaitable[T]) -> T | Problem:
 # --- anything ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
-@ARBITRARY
-@given(status=STATUSES, body=BODIES, headers=HEADERS)
-async def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(
-    name: str, status: int, body: bytes, headers: dict[str, str]
+@EVERY_GATEWAY
+@tried_with(few=20, many=60)
+def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: str, examples: int) -> None:
+    async def submit(status: int, body: bytes, headers: dict[str, str]) -> None:
+        gateway = gateway_with(name, responds(status, body, headers))
+        came = await outcome(gateway.submit(spec(A_MODEL_OF[name]), 5))
+        if isinstance(came, Problem):
+            if came.charged == "no":
+                assert status in REFUSALS or status < 300, "only a documented refusal says that nothing was charged"
+        else:
+            assert came.remote_id
+            job_of(name).accepted(came.remote_id, retention=None, sandbox=False).model_dump_json()
+
+    with asyncio.Runner() as loop:
+
+        @arbitrary(examples)
+        @given(status=STATUSES, body=BODIES, headers=HEADERS)
+        def holds(status: int, body: bytes, headers: dict[str, str]) -> None:
+            loop.run(submit(status, body, headers))
+
+        holds()
+
+
+@EVERY_GATEWAY
+@tried_with(few=20, many=60)
+def test_any_response_to_a_poll_is_a_state_or_an_error_and_ends_no_job_without_its_word(
+    name: str, examples: int
 ) -> None:
-    gateway = gateway_with(name, responds(status, body, headers))
-    came = await outcome(gateway.submit(spec(A_MODEL_OF[name]), 5))
-    if isinstance(came, Problem):
-        if came.charged == "no":
-            assert status in REFUSALS or status < 300, "only a documented refusal says that nothing was charged"
-    else:
-        assert came.remote_id
-        job_of(name).accepted(came.remote_id, retention=None, sandbox=False).model_dump_json()
-
-
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
-@ARBITRARY
-@given(responses=st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2), headers=HEADERS)
-async def test_any_response_to_a_poll_is_a_state_or_an_error_and_ends_no_job_without_its_word(
-    name: str, responses: list[tuple[int, bytes]], headers: dict[str, str]
-) -> None:
-    gateway = gateway_with(name, *(responds(status, body, headers) for status, body in responses))
-    seen = await outcome(gateway.observe(MODELS[A_MODEL_OF[name]], "r1"))
-    if isinstance(seen, Observation):
-        job_of(name).apply_observation(seen).model_dump_json()
-        if seen.state.is_terminal:
-            said = " ".join(body.decode(errors="replace") for _, body in responses).lower()
-            assert any(word in said for word in (*ENDS, "1026", "1027"))
-    assert gateway.retry_after <= PAUSE_MAX
-
-
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
-@ARBITRARY
-@given(status=STATUSES, body=BODIES)
-async def test_any_response_of_a_history_a_cancellation_or_an_upload_is_none_or_an_error(
-    name: str, status: int, body: bytes
-) -> None:
-    gateway = gateway_with(name, responds(status, body))
-    job = job_of(name)
-    for seen in (await outcome(gateway.recall(job)), await outcome(gateway.stop(job))):
+    async def poll(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
+        gateway = gateway_with(name, *(responds(status, body, headers) for status, body in responses))
+        seen = await outcome(gateway.observe(MODELS[A_MODEL_OF[name]], "r1"))
         if isinstance(seen, Observation):
-            job.apply_observation(seen).model_dump_json()
-    await outcome(gateway.recover(lost_job(spec(A_MODEL_OF[name]), gateway), frozenset()))
-    if gateway.image_transfer == "upload" or name == "minimax":
-        await outcome(gateway.upload("image/png", bytes(3), 5))
+            job_of(name).apply_observation(seen).model_dump_json()
+            if seen.state.is_terminal:
+                said = " ".join(body.decode(errors="replace") for _, body in responses).lower()
+                assert any(word in said for word in (*ENDS, "1026", "1027"))
+        assert gateway.retry_after <= PAUSE_MAX
+
+    with asyncio.Runner() as loop:
+
+        @arbitrary(examples)
+        @given(responses=st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2), headers=HEADERS)
+        def holds(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
+            loop.run(poll(responses, headers))
+
+        holds()
+
+
+@EVERY_GATEWAY
+@tried_with(few=20, many=60)
+def test_any_response_of_a_history_a_cancellation_or_an_upload_is_none_or_an_error(name: str, examples: int) -> None:
+    async def ask(status: int, body: bytes) -> None:
+        gateway = gateway_with(name, responds(status, body))
+        job = job_of(name)
+        for seen in (await outcome(gateway.recall(job)), await outcome(gateway.stop(job))):
+            if isinstance(seen, Observation):
+                job.apply_observation(seen).model_dump_json()
+        await outcome(gateway.recover(lost_job(spec(A_MODEL_OF[name]), gateway), frozenset()))
+        if gateway.image_transfer == "upload" or name == "minimax":
+            await outcome(gateway.upload("image/png", bytes(3), 5))
+
+    with asyncio.Runner() as loop:
+
+        @arbitrary(examples)
+        @given(status=STATUSES, body=BODIES)
+        def holds(status: int, body: bytes) -> None:
+            loop.run(ask(status, body))
+
+        holds()
 
 
 # --- numbers that do not fit ------------------------------------------------------------------------------------------

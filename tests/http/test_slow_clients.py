@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -103,22 +103,26 @@ async def end_of(streams: Streams, within: float = 5.0) -> bytes:
 QUICK = ConnectionLimits(request_seconds=0.6, incomplete_max=4, connections_max=12, chance_sweeps=2)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"",
-        b"POST",
-        HEAD,
-        HEAD + b"content-length: 10\r\n\r\n12345",
-        HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n12",
-    ],
-    ids=["nothing", "a word", "half a head", "half a body", "half a chunk"],
-)
-async def test_a_request_that_does_not_arrive_in_time_is_answered_so_and_closed(sent: bytes) -> None:
-    async with serving(QUICK) as server:
-        began = time.monotonic()
-        assert (await end_of(await server.connect(sent))).startswith(b"HTTP/1.1 408 ")
-        assert 0.5 < time.monotonic() - began < 3
+INCOMPLETE = {
+    "nothing": b"",
+    "a word": b"POST",
+    "half a head": HEAD,
+    "half a body": HEAD + b"content-length: 10\r\n\r\n12345",
+    "half a chunk": HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n12",
+}
+
+
+async def test_requests_that_do_not_arrive_in_time_are_answered_so_and_closed() -> None:
+    async with serving(replace(QUICK, incomplete_max=len(INCOMPLETE))) as server:
+
+        async def send(name: str, sent: bytes) -> None:
+            began = time.monotonic()
+            assert (await end_of(await server.connect(sent))).startswith(b"HTTP/1.1 408 "), name
+            assert 0.5 < time.monotonic() - began < 3, name
+
+        async with anyio.create_task_group() as clients:
+            for name, sent in INCOMPLETE.items():
+                clients.start_soon(send, name, sent)
 
 
 async def test_a_request_that_drips_is_closed_all_the_same() -> None:

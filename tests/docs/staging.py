@@ -16,11 +16,12 @@ from PIL import Image, ImageOps
 
 from hailuo_mcp.cli.demo import draw_image
 from hailuo_mcp.mcp.player import player_html
+from hailuo_mcp.mcp.server import build_server
 from tests.docs.blocks import ROOT
 from tests.mcp.player.browser import browsing, installed, serving
 from tests.mcp.player.host import CAPABILITIES, PAGE_MARGINS, Real, View, Website
 from tests.mcp.player.jobs import Result
-from tests.support import facts_of, server
+from tests.support import facts_of, open_session, server, settings_for
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -120,9 +121,10 @@ async def saved(stage: Stage, view: View) -> None:
 
 
 async def facts(directory: Path, calls: list[Result]) -> list[Mapping[str, Any]]:
-    """What the real server answers to these calls, without what is different each time."""
+    """What the server answers to these calls, without what is different each time."""
     image = draw_image(directory / "pictures" / IMAGE_NAME)
-    async with server(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_SANDBOX_SECONDS="60") as client:
+    opened = open_session(settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_SANDBOX_SECONDS="60"))
+    async with opened as session, Client(build_server(session.services, "0")) as client:
         answers = [facts_of(await client.call_tool("generate_video", with_image(call, str(image)))) for call in calls]
     return [{name: answer[name] for name in STABLE} for answer in answers]
 

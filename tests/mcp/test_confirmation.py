@@ -143,7 +143,7 @@ async def test_an_answer_to_one_job_is_none_to_another(tmp_path: Path) -> None:
         assert len(wire.posts) == 1
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_the_question_comes_over_stdio_too(era: Era, tmp_path: Path) -> None:
     person = _accepts()
     started = StdioServerParameters(

@@ -175,7 +175,7 @@ async def test_a_new_job_names_a_wait_that_fits_the_host(name: str, seconds: int
             assert _advised(await client.call_tool("generate_video", NEVER)) == seconds
 
 
-@pytest.mark.parametrize("era", ["legacy", "auto"])
+@pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_a_call_that_wants_progress_bears_the_longest_wait(era: Era, tmp_path: Path) -> None:
     async def show(progress: float, total: float | None, message: str | None) -> None:
         del progress, total, message

@@ -70,14 +70,6 @@ class Cli:
             text=True,
         )
 
-    def clip_of(self, request_id: str) -> dict[str, Any]:
-        """Ask until the job has ended, each time from a new process."""
-        for _ in range(60):
-            job = self.json("status", request_id)
-            if job["state"] not in ("queued", "processing"):
-                return job
-        raise AssertionError(f"{request_id} does not end")
-
 
 @dataclass(frozen=True, slots=True)
 class InProcessCli:

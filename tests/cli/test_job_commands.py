@@ -7,15 +7,15 @@ from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
 from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
-from tests.support import MODEL_IDS
+from tests.support import MODEL_IDS, without_pyav
 
 
-def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) -> None:
+def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli, in_process: InProcessCli) -> None:
     submitted = cli.json("generate", "A red kite over the bay")
     assert submitted["state"] == "queued"
     assert submitted["sandbox"] is True
 
-    ended = cli.clip_of(submitted["request_id"])
+    ended = cli.json("status", submitted["request_id"], "--wait")
     assert ended["state"] == "completed"
 
     saved = cli.json("download", submitted["request_id"])
@@ -23,7 +23,7 @@ def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli) 
     assert Path(saved["video_path"]).parent == cli.output_dir
     assert Path(saved["video_path"]).stat().st_size == saved["bytes"]
 
-    listed = cli.json("jobs")
+    listed = in_process.json("jobs")
     assert [job["request_id"] for job in listed["jobs"]] == [submitted["request_id"]]
 
 
@@ -37,7 +37,7 @@ def test_generate_prints_the_id_and_the_command_that_looks_it_up(in_process: InP
 
 
 def test_wait_prints_only_the_clips_path_on_stdout(cli: Cli) -> None:
-    done = cli("generate", "--wait", "A red kite", HAILUO_MCP_AUTO_DOWNLOAD="0")
+    done = cli("generate", "--wait", "A red kite", HAILUO_MCP_AUTO_DOWNLOAD="0", **without_pyav(cli.home))
     assert done.returncode == 0
     path = Path(done.stdout.removesuffix("\n"))
     assert facts_of_clip(path) == ("h264", 6.0)

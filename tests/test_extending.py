@@ -6,6 +6,8 @@ The copy is a process of its own, so that nothing of what is added here is seen 
 import shutil
 from pathlib import Path
 
+import pytest
+
 import hailuo_mcp
 from tests.support import PICTURE, facts_of, server, text_of
 
@@ -171,6 +173,7 @@ def routes(context: SandboxContext) -> list[Route]:
 '''
 
 
+@pytest.mark.slow
 async def test_a_gateway_is_one_file_in_the_tuple_and_one_for_its_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())

@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli import demo
 from tests.cli.conftest import Cli, facts_of_clip
@@ -23,6 +25,7 @@ def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> Non
     assert "real-key" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp_path: Path) -> None:
     cli = Cli(tmp_path, without_pyav(tmp_path))
     done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")

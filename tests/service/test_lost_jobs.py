@@ -1,0 +1,249 @@
+"""A job that its gateway does not find, and a submission that was not answered: what the history says counts."""
+
+import inspect
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hailuo_mcp.core.errors import Expired, GatewayError, NotReady
+from hailuo_mcp.core.job import Job, State
+from tests.service.following import (
+    AIMLAPI,
+    APIXO,
+    CLIP,
+    FAST_02,
+    QUIET,
+    gone_with_history,
+    history_of,
+    on_record,
+    submitted,
+)
+from tests.support import (
+    Answerer,
+    age,
+    arguments_for,
+    breaks,
+    listened_to,
+    says,
+    settings_for,
+    wired,
+)
+
+# --- not found ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model_id", "young"),
+    [
+        (FAST_02, timedelta(minutes=59)),
+        (APIXO, timedelta(hours=23)),
+        (AIMLAPI, timedelta(days=6)),
+    ],
+)
+async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
+    model_id: str, young: timedelta, tmp_path: Path
+) -> None:
+    def gateway(request: httpx.Request) -> httpx.Response:
+        taken = {"request_id": "r-1", "generation_id": "r-1", "code": 200, "data": {"taskId": "r-1"}}
+        return httpx.Response(200, json=taken) if request.method == "POST" else httpx.Response(404, json={"code": 404})
+
+    opened, wire = wired(settings_for(tmp_path, **QUIET), gateway)
+    async with opened as session:
+        job = await submitted(session, model_id)
+        await age(session, job, young)
+        asked = await session.status(job.request_id)
+        assert asked.state is State.QUEUED
+        assert f"{model_id.split('/')[0].upper()}_API_KEY" in asked.warnings[-1]
+        assert not any("history" in path for path in wire.asked)
+        await age(session, job, timedelta(days=1, minutes=1) if model_id == AIMLAPI else timedelta(hours=1, minutes=1))
+        expired = await session.status(job.request_id)
+        assert expired.state is State.EXPIRED
+        assert expired.error
+        assert (expired.error.code, expired.error.charged) == ("expired", "unknown")
+        with pytest.raises(Expired):
+            await session.download(job.request_id)
+
+
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        ({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP}, State.COMPLETED),
+        ({"request_id": "r-1", "model_status": "FAILED", "error": "it stopped"}, State.FAILED),
+        ({"request_id": "r-1", "model_status": "PENDING"}, State.PROCESSING),
+        ({"request_id": "another", "model_status": "COMPLETED", "generation_url": CLIP}, State.EXPIRED),
+        (None, State.EXPIRED),
+    ],
+)
+async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expired(
+    row: Mapping[str, Any] | None, state: State, tmp_path: Path
+) -> None:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), history_of(row))
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        asked = await session.status(job.request_id)
+        assert asked.state is state
+        assert asked.video_url == (CLIP if state is State.COMPLETED else None)
+
+
+OUT_OF_REACH = [
+    says(503),
+    says(403, {"error": "Forbidden"}),
+    says(429),
+    breaks,
+    says(200, ["no", "object"]),
+]
+
+
+@pytest.mark.parametrize("history", OUT_OF_REACH)
+async def test_a_history_that_cannot_be_asked_leaves_the_job_as_it_is_until_it_answers(
+    history: Answerer, ledger_url: str, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url)
+    opened, wire = wired(settings, gone_with_history(history))
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        asked = await session.status(job.request_id)
+        assert (asked.state, asked.error) == (State.QUEUED, None)
+        assert "history could not be asked" in asked.warnings[-1]
+        with pytest.raises(NotReady):
+            await session.download(job.request_id)
+        assert (await on_record(session, job)).state is State.QUEUED
+        wire.answer = history_of({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP})
+        found = await session.status(job.request_id)
+        assert (found.state, found.video_url) == (State.COMPLETED, CLIP)
+
+
+async def test_a_person_who_asks_for_an_expired_job_has_it_asked_for_again(ledger_url: str, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url, HAILUO_MCP_MIN_POLL_SECONDS="60")
+    opened, wire = wired(settings, history_of(None))
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        assert (await session.status(job.request_id, 45)).state is State.EXPIRED
+        wire.answer = breaks
+        seen = len(wire.requests)
+        assert (await session.status(job.request_id)).warnings == ()
+        assert len(wire.requests) == seen, "it was asked for a moment ago"
+        await age(session, job, timedelta(seconds=61))
+        still = await session.status(job.request_id)
+        assert still.state is State.EXPIRED
+        assert "asked for again, without an answer" in still.warnings[-1]
+        wire.answer = history_of({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP})
+        found = await session.status(job.request_id, 45)
+        assert (found.state, found.video_url, found.error) == (State.COMPLETED, CLIP, None)
+        assert (await on_record(session, job)).state is State.COMPLETED
+
+
+async def test_a_download_of_an_expired_job_asks_for_it_again_too(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    sandbox = wire.answer
+    async with opened as session:
+        job = await submitted(session)
+        await age(session, job, timedelta(minutes=61))
+        wire.answer = history_of(None)
+        with pytest.raises(Expired):
+            await session.download(job.request_id)
+        wire.answer = sandbox
+        saved, path = await session.download(job.request_id)
+        assert (saved.state, path.is_file()) == (State.COMPLETED, True)
+
+
+async def test_an_unknown_id_whose_history_cannot_be_asked_is_not_called_unknown(tmp_path: Path) -> None:
+    opened, _ = wired(settings_for(tmp_path, **QUIET), gone_with_history(says(503)))
+    async with opened as session:
+        with pytest.raises(GatewayError):
+            await session.status(f"{FAST_02}/r-1")
+
+
+# --- lost submissions -----------------------------------------------------------------------------------------------
+
+
+async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_answering(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
+        assert lost.state is State.UNCONFIRMED
+        found = await session.status(lost.request_id, 10)
+        assert (found.state, found.id) == (State.COMPLETED, lost.id)
+        assert found.request_id == f"{FAST_02}/{found.remote_id}" != lost.request_id
+        assert found.video_path
+        assert found.sandbox
+        assert await session.status(lost.request_id) == found == await session.status(found.request_id)
+        assert len(wire.posts) == 1
+
+
+async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under_way_any_more(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
+        # A crash leaves the job as it was entered: nobody saw that the answer was lost.
+        await session.ledger.change(lost.id, lambda job: job.model_copy(update={"lost_at": None}))
+        asked = len(wire.requests)
+        assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
+        assert len(wire.requests) == asked
+        await age(session, lost, timedelta(seconds=31))
+        assert (await session.status(lost.request_id)).state is State.COMPLETED
+        assert len(wire.posts) == 1
+
+
+async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissions(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    sandbox = wire.answer
+    async with opened as session:
+        wire.answer = breaks
+        lost = (await session.generate(arguments_for(FAST_02))).job
+        later: list[Job] = []
+
+        async def meanwhile(request: httpx.Request) -> httpx.Response:
+            if "request-history" in request.url.path and not later:
+                later.append((await session.generate(arguments_for(FAST_02), force_new=True)).job)
+            answer = sandbox(request)
+            return await answer if inspect.isawaitable(answer) else answer
+
+        wire.answer = meanwhile
+        same = await session.status(lost.request_id)
+    assert later[0].remote_id
+    assert (same.state, same.remote_id) == (State.UNCONFIRMED, None)
+
+
+async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> None:
+    opened, _ = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        lost = await submitted(session, prompt="a kite sandbox:lost_answer")
+        await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)
+        asked = await session.status(lost.request_id)
+        assert (asked.state, asked.request_id) == (State.UNCONFIRMED, lost.request_id)
+        assert asked.error
+        assert asked.error.charged == "unknown"
+
+
+@pytest.mark.parametrize(("model_id", "place"), [(APIXO, "APIXO console"), (AIMLAPI, "usage page of the account")])
+async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_to_look(
+    model_id: str, place: str, tmp_path: Path
+) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
+        lost = await submitted(session, model_id)
+        asked = len(wire.requests)
+        same = await session.status(lost.request_id, 45)
+        assert (same.state, len(wire.requests)) == (State.UNCONFIRMED, asked)
+        assert same.error
+        assert "has no history" in same.error.hint
+        assert place in same.error.hint
+        assert "paying twice" in same.error.hint
+        with pytest.raises(NotReady):
+            await session.download(lost.request_id)
+
+
+async def test_a_history_in_trouble_leaves_a_lost_submission_unconfirmed(tmp_path: Path) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
+        lost = await submitted(session)
+        wire.answer = says(500)
+        assert (await session.status(lost.request_id)).state is State.UNCONFIRMED

@@ -1,0 +1,108 @@
+"""Ids from elsewhere: those of a lost ledger, of nobody, and what is no id."""
+
+from pathlib import Path
+
+import pytest
+
+from hailuo_mcp.core.errors import InvalidInput, NotReady, UnknownRequest
+from hailuo_mcp.core.job import State
+from tests.service.following import AIMLAPI, APIXO, COMPLETED, FAST_02, PROCESSING, QUIET, history_of, submitted
+from tests.support import (
+    MODEL_IDS,
+    arguments_for,
+    breaks,
+    listened_to,
+    segmind,
+    settings_for,
+    wired,
+)
+
+
+@pytest.mark.parametrize("model_id", MODEL_IDS)
+async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str, tmp_path: Path) -> None:
+    first, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with first as session:
+        job = await submitted(session, model_id)
+    for file in (tmp_path / "state").glob("jobs.sqlite3*"):
+        file.unlink()
+    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    async with opened as second:
+        polled = await second.status(job.request_id)
+        assert (polled.state, polled.request_id, polled.sandbox) == (State.COMPLETED, job.request_id, True)
+        assert polled.video_url
+        assert "not in the ledger" in polled.warnings[0]
+        assert (await second.jobs()).jobs == (polled,)
+        asked = len(wire.requests)
+        assert await second.status(job.request_id) == polled
+        assert len(wire.requests) == asked
+        assert wire.posts == []
+
+
+@pytest.mark.parametrize("model_id", [FAST_02, APIXO, AIMLAPI])
+async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_entered(
+    model_id: str, tmp_path: Path
+) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        with pytest.raises(UnknownRequest):
+            await session.status(f"{model_id}/nothing")
+        assert len(wire.requests) == (2 if model_id == FAST_02 else 1)  # Segmind's history is asked too
+        assert (await session.jobs()).total == 0
+
+
+async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the_history(tmp_path: Path) -> None:
+    row = {"request_id": "gone", "model_status": "COMPLETED", "generation_url": "https://cdn.example/gone.mp4"}
+    opened, wire = wired(settings_for(tmp_path, **QUIET), history_of(row))
+    async with opened as session:
+        job = await session.status(f"{FAST_02}/gone")
+        assert (job.state, job.video_url) == (State.COMPLETED, "https://cdn.example/gone.mp4")
+        assert (await session.jobs()).total == 1
+        assert wire.posts == []
+
+
+@pytest.mark.parametrize("request_id", ["nobody/nothing/x", f"{FAST_02}/unconfirmed-nothing", "segmind/hailuo-9/x"])
+async def test_an_id_that_can_be_no_jobs_is_refused_without_asking(request_id: str, tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        with pytest.raises(UnknownRequest):
+            await session.status(request_id)
+        assert wire.requests == []
+
+
+async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
+    async with opened as session:
+        lost = await submitted(session, AIMLAPI)
+        asked = len(wire.requests)
+        with pytest.raises(UnknownRequest):
+            await session.status(lost.request_id.replace(AIMLAPI, FAST_02))
+        assert len(wire.requests) == asked
+
+
+@pytest.mark.parametrize(
+    "request_id", [None, 7, "", "r-1", "segmind/r-1", f"{FAST_02}/", f"{FAST_02}/..", f"{FAST_02}/\n"]
+)
+async def test_what_is_no_request_id_is_refused_with_the_form_of_one(request_id: object, tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path))
+    async with opened as session:
+        with pytest.raises(InvalidInput, match="request_id"):
+            await session.status(request_id)
+        assert wire.requests == []
+
+
+async def test_a_job_of_another_origin_is_told_as_last_known_and_never_asked_for(tmp_path: Path) -> None:
+    rehearsal, _ = wired(
+        settings_for(tmp_path, **QUIET, SEGMIND_BASE_URL="http://127.0.0.1:9"), segmind(status=PROCESSING)
+    )
+    async with rehearsal as session:
+        job = await submitted(session)
+        assert job.origin == "http://127.0.0.1:9"
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=COMPLETED))
+    async with opened as real:
+        asked = await real.status(job.request_id, 45)
+        assert (asked.state, wire.requests) == (State.QUEUED, [])
+        assert "http://127.0.0.1:9, which is not configured now" in asked.warnings[-1]
+        with pytest.raises(NotReady):
+            await real.download(job.request_id)
+        again = await real.generate(arguments_for(FAST_02))
+        assert not again.duplicate

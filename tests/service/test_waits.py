@@ -1,0 +1,115 @@
+"""Waiting for a job: several callers at once, waits that end early or run out, and polls too soon."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import httpx
+
+from hailuo_mcp.core.job import Job, State
+from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, submitted
+from tests.support import (
+    Turns,
+    age,
+    says,
+    segmind,
+    settings_for,
+    wired,
+)
+
+
+async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_path: Path) -> None:
+    arrived, go_on = anyio.Event(), anyio.Event()
+    answers: list[State] = []
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await go_on.wait()
+        return httpx.Response(200, json={"status": "PROCESSING"})
+
+    # Who comes after the answer is answered from it.
+    settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60")
+    opened, wire = wired(settings, segmind(status=slowly))
+
+    async def ask(job: Job) -> None:
+        answers.append((await session.status(job.request_id)).state)
+
+    async with opened as session:
+        job = await submitted(session)
+        async with anyio.create_task_group() as questions:
+            for _ in range(5):
+                questions.start_soon(ask, job)
+            await arrived.wait()
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+        assert answers == [State.PROCESSING] * 5
+        assert wire.asked.count("GET /v2/requests/r-1/status") == 1
+
+
+async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path: Path) -> None:
+    arrived, go_on = anyio.Event(), anyio.Event()
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await go_on.wait()
+        return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
+
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
+    async with opened as session:
+        job = await submitted(session)
+        async with anyio.create_task_group() as questions:
+            questions.start_soon(session.status, job.request_id, 45)
+            await arrived.wait()
+            questions.cancel_scope.cancel()
+        go_on.set()
+        assert (await session.status(job.request_id)).state is State.COMPLETED
+        assert len(wire.posts) == 1
+
+
+async def test_a_wait_ends_with_the_job_and_tells_its_progress(tmp_path: Path) -> None:
+    status = Turns(says(200, {"status": "QUEUED"}), PROCESSING, COMPLETED)
+    opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
+    told: list[State] = []
+
+    async def report(job: Job) -> None:
+        told.append(job.state)
+
+    async with opened as session:
+        job = await session.status((await submitted(session)).request_id, 45, report)
+        assert (job.state, told) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
+
+
+async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway_is_silent(tmp_path: Path) -> None:
+    async def never(request: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=PROCESSING))
+    async with opened as session:
+        job = await submitted(session)
+        assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
+        wire.answer = segmind(status=never)
+        with anyio.fail_after(5):
+            assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
+
+
+async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path: Path) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
+    async with opened as session:
+        job = await submitted(session)
+        for _ in range(3):
+            assert (await session.status(job.request_id)).state is State.PROCESSING
+        assert len(wire.requests) == 2
+        await age(session, job, timedelta(seconds=61))
+        await session.status(job.request_id)
+        assert len(wire.requests) == 3
+
+
+async def test_a_clock_that_was_ahead_and_is_corrected_keeps_nobody_from_asking(tmp_path: Path) -> None:
+    opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
+    async with opened as session:
+        job = await submitted(session)
+        await session.status(job.request_id)
+        await age(session, job, timedelta(hours=-5))
+        wire.answer = segmind(status=COMPLETED)
+        assert (await session.status(job.request_id)).state is State.COMPLETED

@@ -1,31 +1,18 @@
-"""The catalog: which models are usable, one schema for all of them, and the choice among them."""
+"""The catalog: which models can be used, which one is chosen, and what a refusal says."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import anyio.from_thread
-import hypothesis.strategies as st
-import jsonschema
 import pytest
-from anyio.from_thread import BlockingPortal
-from hypothesis import given, settings
-from mcp_types import CallToolResult
 
 from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core.arguments import is_neutral, present
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
-from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.setting_values import SettingsError
-from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import price_in_words
 from hailuo_mcp.gateways import GATEWAYS
-from hailuo_mcp.mcp import tools
-from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
-from hailuo_mcp.service.session import Session
-from tests.properties import tried_with
 from tests.support import (
     FIRST_MODEL_IDS,
     KEYS,
@@ -33,7 +20,6 @@ from tests.support import (
     PICTURE,
     arguments_for,
     catalog_for,
-    open_session,
     settings_for,
 )
 
@@ -294,249 +280,6 @@ def test_an_ending_image_for_a_model_without_one_leads_to_the_models_that_take_i
     refusal = _refusal(ALL, "minimax/hailuo-2.3", {**SEEN, "end_image": PICTURE})
     assert "pass it as last_frame_image" in refusal.problem.hint
     assert "Models that take last_frame_image: segmind/hailuo-02-fast" in refusal.problem.hint
-
-
-# --- one schema for all -------------------------------------------------------------------------------------------
-
-TEXT = {"type": "string"}
-FORBIDDEN = {
-    "additionalProperties",
-    "$ref",
-    "oneOf",
-    "anyOf",
-    "allOf",
-    "not",
-    "const",
-    "exclusiveMinimum",
-    "if",
-    "$defs",
-}
-SOME_SETTINGS = [
-    *({}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"MINIMAX_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}),
-    {"HAILUO_MCP_MODELS": ",".join(FIRST_MODEL_IDS)},
-    {"HAILUO_MCP_MODELS": "minimax/hailuo-2.3,minimax/hailuo-02,apixo/hailuo-2.3-fast"},
-]
-
-
-def _all_keys(schema: object) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for key, value in cast("dict[str, object]", schema).items():
-            yield key
-            yield from _all_keys(value)
-    elif isinstance(schema, list):
-        for item in cast("list[object]", schema):
-            yield from _all_keys(item)
-
-
-@pytest.mark.parametrize("variables", SOME_SETTINGS)
-def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[str, str]) -> None:
-    for tool in tools.definitions(catalog_for(**variables)):
-        schema = tool.input_schema
-        assert not FORBIDDEN & set(_all_keys(schema))
-        assert schema["type"] == "object"
-        for name, prop in schema["properties"].items():
-            assert prop["type"] in ("string", "integer", "number", "boolean", "array"), name
-            assert prop.get("items", TEXT) == TEXT, name
-            assert prop["description"], name
-            assert all(isinstance(value, str) for value in prop.get("enum", ())), name
-            assert "properties" not in prop, name
-
-
-@pytest.mark.parametrize("variables", SOME_SETTINGS)
-def test_each_parameter_says_truly_and_briefly_which_models_take_it(variables: dict[str, str]) -> None:
-    catalog = catalog_for(**variables)
-    for name, prop in merged_properties(catalog).items():
-        meaning, said = CANONICAL[name].meaning, prop["description"]
-        assert said.startswith(meaning)
-        whose, *values = said.removeprefix(meaning).removesuffix(".").strip().split(". ")
-        takers = {model.id for model in catalog.usable if model.accepts(name)}
-        if whose and ":" in whose:
-            whose, values = "", [whose, *values]
-        _check_phrase(whose.removesuffix(" only"), takers, catalog)
-        narrow = dict(value.split(": ") for value in values)
-        for value in prop.get("enum", ()):
-            having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
-            assert having
-            _check_phrase(narrow.get(value, ""), having, catalog, everyone=takers)
-
-
-def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set[str] | None = None) -> None:
-    """That the words mean these models: gateways, names and ids. Nothing is said of all of them, or of too many to
-    name."""
-    usable = {model.id for model in catalog.usable}
-    if phrase in ("Most models", "Some models"):
-        assert (2 * len(models) > len(usable)) is (phrase == "Most models")
-        return
-    if not phrase:
-        return
-    words = phrase.split(", ") if phrase else []
-    meant = {id for id in usable for word in words if word in (id, *id.split("/", 1))}
-    assert (meant or everyone or usable) == models
-
-
-def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
-    said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
-    assert said["fast_pretreatment"] == CANONICAL["fast_pretreatment"].meaning
-    assert said["routing"].endswith("apixo/hailuo-2.3-fast only.")
-    assert said["go_fast"].endswith(" hailuo-02-fast only.")
-    assert said["duration"] == CANONICAL["duration"].meaning
-    assert said["resolution"].endswith("2k: h3. 4k: fal/h3.")
-    assert said["prompt"] == CANONICAL["prompt"].meaning
-    assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
-
-
-def test_which_models_need_an_image_is_said() -> None:
-    assert inputs_sentence(ALL) == (
-        "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast; subject_reference: s2v-01."
-    )
-    character = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/s2v-01")
-    assert inputs_sentence(character) == "All need subject_reference."
-    need = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
-    assert inputs_sentence(need) == "All need first_frame_image."
-    only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
-    assert inputs_sentence(only) == "Text alone suffices."
-
-
-@pytest.mark.parametrize(
-    ("model_id", "usd"),
-    [
-        ("minimax/hailuo-2.3", {0.28, 0.56, 0.49}),
-        ("minimax/hailuo-2.3-fast", {0.19, 0.32, 0.33}),
-        ("minimax/hailuo-02", {0.10, 0.15, 0.28, 0.56, 0.49}),
-        ("aimlapi/hailuo-2.3-fast", {0.1995}),
-        ("aimlapi/hailuo-2.3", set[float]()),
-        ("segmind/hailuo-02-fast", {0.125, 0.188}),
-    ],
-)
-def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
-    model = ALL.model(model_id)
-    assert {price.usd for price in model.prices} == usd
-
-
-def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
-    assert (
-        set(merged_properties(ALL)) == {name for model in ALL.usable for name in model.model_fields} <= set(CANONICAL)
-    )
-    some = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="aimlapi/hailuo-02,aimlapi/hailuo-2.3")
-    offered = merged_properties(some)
-    assert set(offered) == {
-        *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
-    }
-
-
-@pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-def test_a_models_own_schema_is_sound_and_names_each_parameter(model: type[ModelSpec]) -> None:
-    schema = model.full_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert set(schema["properties"]) == set(model.model_fields) <= set(CANONICAL)
-
-
-# --- what is listed is what is taken ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def portal() -> Iterator[BlockingPortal]:
-    with anyio.from_thread.start_blocking_portal() as portal:
-        yield portal
-
-
-@pytest.fixture(scope="module")
-def session(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    directory: Path = tmp_path_factory.mktemp("catalog")
-    settings = settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_CALLBACK_HOSTS="*")
-    with portal.wrap_async_context_manager(open_session(settings)) as session:
-        yield session
-
-
-async def _no_progress(_done: float, _total: float | None, _said: str) -> None: ...
-
-
-def _called(portal: BlockingPortal, session: Session, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-    return portal.call(tools.call, tool, tools.Call(session, arguments, _no_progress))
-
-
-JUNK: st.SearchStrategy[Any] = st.sampled_from(
-    [None, "", " ", "8.5", "auto!", 0, 7, 6.5, True, [], {}, -1, 10**30, "x" * 2001]
-)
-URLS = st.sampled_from([PICTURE, "http://127.0.0.1:80/a?b=c#d", "HTTPS://Pictures.example/ä.png"])
-STRANGE_URLS = st.sampled_from(
-    [f"{PICTURE} ", "https://h/a b", "ftp://h/x", "https:///x", "data:image/png;base64,AA", "/home/x.png", "https://"]
-)
-CALLBACKS = st.sampled_from(
-    [
-        *("https://hooks.example/x", "https://hooks.example:8443", "http://hooks.example", "https://a@b.example/x"),
-        *("https://hooks.example:port/x", "https:///x", "https://h/\nx", "https://h\\x"),
-        "https://hooks.example/" + "x" * 2048,
-    ]
-)
-SOUND: Mapping[str, st.SearchStrategy[Any]] = {
-    "prompt": st.sampled_from(["a cat", "a", "x" * 2000, "\u3000", "🪁" * 2000, "\n a"]),
-    "first_frame_image": URLS,
-    "last_frame_image": URLS,
-    "subject_reference": URLS,
-    "reference_images": st.lists(URLS, min_size=1, max_size=9),
-    "reference_videos": st.lists(URLS, min_size=1, max_size=3),
-    "reference_audios": st.lists(URLS, min_size=1, max_size=3),
-    "aspect_ratio": st.sampled_from(["adaptive", "16:9", "9:16"]),
-    "prompt_expansion": st.sampled_from(["disabled", "quality"]),
-    "duration": st.sampled_from([6, 10, 6.0]),
-    "resolution": st.sampled_from(["480p", "512p", "768p", "1080p", "2k"]),
-    "mode": st.sampled_from(["standard", "pro"]),
-    "prompt_optimizer": st.booleans(),
-    "go_fast": st.booleans(),
-    "fast_pretreatment": st.booleans(),
-    "routing": st.sampled_from(["auto", "value", "official"]),
-    "callback_url": CALLBACKS,
-}
-
-
-@st.composite
-def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
-    """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
-    any string may name one, only URLs."""
-    needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
-    arguments: dict[str, Any] = {"prompt": "a cat", **needed}
-    names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 12, *CANONICAL, "fps"]), max_size=5))
-    for name in names:
-        urls_only = "pattern" in model.property_schemas().get(name, {})
-        if name in IMAGE_PARAMETERS:
-            junk = STRANGE_URLS if urls_only else st.sampled_from([None, "", 7, True, []])
-        else:
-            junk = JUNK
-        sound = SOUND.get(name, JUNK)
-        if offered := model.property_schemas().get(name, {}).get("enum"):
-            sound = st.one_of(sound, *[st.sampled_from(offered)] * 3)
-        arguments[name] = draw(st.one_of(sound, sound, sound, junk))
-    if draw(st.integers(0, 9)) == 5:  # not 0, which hypothesis likes best
-        arguments.pop(draw(st.sampled_from(sorted(arguments))))
-    return arguments
-
-
-@pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-@tried_with(few=20, many=60)
-def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
-    model: type[ModelSpec], portal: BlockingPortal, session: Session, examples: int
-) -> None:
-    listed = _called(portal, session, "list_models", {"model": model.id})
-    assert listed.structured_content
-    schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
-    seen = {True: 0, False: 0}
-
-    @settings(max_examples=examples, deadline=None)
-    @given(arguments=_arguments(model))
-    def agree(arguments: dict[str, Any]) -> None:
-        answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
-        plain = {n: v for n, v in present(arguments).items() if model.accepts(n) or not is_neutral(n, v)}
-        valid = schema.is_valid(plain)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
-        seen[valid] += 1
-        assert answer.is_error is not valid, answer.structured_content
-        if not valid:
-            assert answer.structured_content
-            assert answer.structured_content["error"]["code"] in ("invalid_input", "invalid_image")
-            assert answer.structured_content["error"]["charged"] == "no"
-
-    agree()
-    assert min(seen.values()) > examples // 20, seen
 
 
 def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:

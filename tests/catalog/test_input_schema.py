@@ -1,0 +1,152 @@
+"""One schema for all models: flat, and true about which of them takes what."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import jsonschema
+import pytest
+
+from hailuo_mcp.catalog.catalog import Catalog
+from hailuo_mcp.core.parameters import CANONICAL
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
+from tests.support import (
+    FIRST_MODEL_IDS,
+    catalog_for,
+)
+
+ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
+
+
+TEXT = {"type": "string"}
+FORBIDDEN = {
+    "additionalProperties",
+    "$ref",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "not",
+    "const",
+    "exclusiveMinimum",
+    "if",
+    "$defs",
+}
+SOME_SETTINGS = [
+    *({}, {"APIXO_API_KEY": "k"}, {"AIMLAPI_API_KEY": "k"}, {"MINIMAX_API_KEY": "k"}, {"HAILUO_MCP_SANDBOX": "0"}),
+    {"HAILUO_MCP_MODELS": ",".join(FIRST_MODEL_IDS)},
+    {"HAILUO_MCP_MODELS": "minimax/hailuo-2.3,minimax/hailuo-02,apixo/hailuo-2.3-fast"},
+]
+
+
+def _all_keys(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in cast("dict[str, object]", schema).items():
+            yield key
+            yield from _all_keys(value)
+    elif isinstance(schema, list):
+        for item in cast("list[object]", schema):
+            yield from _all_keys(item)
+
+
+@pytest.mark.parametrize("variables", SOME_SETTINGS)
+def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[str, str]) -> None:
+    for tool in tools.definitions(catalog_for(**variables)):
+        schema = tool.input_schema
+        assert not FORBIDDEN & set(_all_keys(schema))
+        assert schema["type"] == "object"
+        for name, prop in schema["properties"].items():
+            assert prop["type"] in ("string", "integer", "number", "boolean", "array"), name
+            assert prop.get("items", TEXT) == TEXT, name
+            assert prop["description"], name
+            assert all(isinstance(value, str) for value in prop.get("enum", ())), name
+            assert "properties" not in prop, name
+
+
+@pytest.mark.parametrize("variables", SOME_SETTINGS)
+def test_each_parameter_says_truly_and_briefly_which_models_take_it(variables: dict[str, str]) -> None:
+    catalog = catalog_for(**variables)
+    for name, prop in merged_properties(catalog).items():
+        meaning, said = CANONICAL[name].meaning, prop["description"]
+        assert said.startswith(meaning)
+        whose, *values = said.removeprefix(meaning).removesuffix(".").strip().split(". ")
+        takers = {model.id for model in catalog.usable if model.accepts(name)}
+        if whose and ":" in whose:
+            whose, values = "", [whose, *values]
+        _check_phrase(whose.removesuffix(" only"), takers, catalog)
+        narrow = dict(value.split(": ") for value in values)
+        for value in prop.get("enum", ()):
+            having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
+            assert having
+            _check_phrase(narrow.get(value, ""), having, catalog, everyone=takers)
+
+
+def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set[str] | None = None) -> None:
+    """That the words mean these models: gateways, names and ids. Nothing is said of all of them, or of too many to
+    name."""
+    usable = {model.id for model in catalog.usable}
+    if phrase in ("Most models", "Some models"):
+        assert (2 * len(models) > len(usable)) is (phrase == "Most models")
+        return
+    if not phrase:
+        return
+    words = phrase.split(", ") if phrase else []
+    meant = {id for id in usable for word in words if word in (id, *id.split("/", 1))}
+    assert (meant or everyone or usable) == models
+
+
+def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
+    said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
+    assert said["fast_pretreatment"] == CANONICAL["fast_pretreatment"].meaning
+    assert said["routing"].endswith("apixo/hailuo-2.3-fast only.")
+    assert said["go_fast"].endswith(" hailuo-02-fast only.")
+    assert said["duration"] == CANONICAL["duration"].meaning
+    assert said["resolution"].endswith("2k: h3. 4k: fal/h3.")
+    assert said["prompt"] == CANONICAL["prompt"].meaning
+    assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
+
+
+def test_which_models_need_an_image_is_said() -> None:
+    assert inputs_sentence(ALL) == (
+        "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast; subject_reference: s2v-01."
+    )
+    character = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/s2v-01")
+    assert inputs_sentence(character) == "All need subject_reference."
+    need = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
+    assert inputs_sentence(need) == "All need first_frame_image."
+    only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
+    assert inputs_sentence(only) == "Text alone suffices."
+
+
+@pytest.mark.parametrize(
+    ("model_id", "usd"),
+    [
+        ("minimax/hailuo-2.3", {0.28, 0.56, 0.49}),
+        ("minimax/hailuo-2.3-fast", {0.19, 0.32, 0.33}),
+        ("minimax/hailuo-02", {0.10, 0.15, 0.28, 0.56, 0.49}),
+        ("aimlapi/hailuo-2.3-fast", {0.1995}),
+        ("aimlapi/hailuo-2.3", set[float]()),
+        ("segmind/hailuo-02-fast", {0.125, 0.188}),
+    ],
+)
+def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
+    model = ALL.model(model_id)
+    assert {price.usd for price in model.prices} == usd
+
+
+def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
+    assert (
+        set(merged_properties(ALL)) == {name for model in ALL.usable for name in model.model_fields} <= set(CANONICAL)
+    )
+    some = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="aimlapi/hailuo-02,aimlapi/hailuo-2.3")
+    offered = merged_properties(some)
+    assert set(offered) == {
+        *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
+    }
+
+
+@pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
+def test_a_models_own_schema_is_sound_and_names_each_parameter(model: type[ModelSpec]) -> None:
+    schema = model.full_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert set(schema["properties"]) == set(model.model_fields) <= set(CANONICAL)

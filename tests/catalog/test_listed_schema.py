@@ -1,0 +1,133 @@
+"""What is listed is what is taken: a model's schema accepts a call exactly if a dry run does."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+import hypothesis.strategies as st
+import jsonschema
+import pytest
+from anyio.from_thread import BlockingPortal
+from hypothesis import given, settings
+from mcp_types import CallToolResult
+
+from hailuo_mcp.core.arguments import is_neutral, present
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.mcp import tools
+from hailuo_mcp.service.session import Session
+from tests.properties import tried_with
+from tests.support import (
+    PICTURE,
+    catalog_for,
+    open_session,
+    settings_for,
+)
+
+ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    with anyio.from_thread.start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def session(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    directory: Path = tmp_path_factory.mktemp("catalog")
+    settings = settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_CALLBACK_HOSTS="*")
+    with portal.wrap_async_context_manager(open_session(settings)) as session:
+        yield session
+
+
+async def _no_progress(_done: float, _total: float | None, _said: str) -> None: ...
+
+
+def _called(portal: BlockingPortal, session: Session, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    return portal.call(tools.call, tool, tools.Call(session, arguments, _no_progress))
+
+
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    [None, "", " ", "8.5", "auto!", 0, 7, 6.5, True, [], {}, -1, 10**30, "x" * 2001]
+)
+URLS = st.sampled_from([PICTURE, "http://127.0.0.1:80/a?b=c#d", "HTTPS://Pictures.example/ä.png"])
+STRANGE_URLS = st.sampled_from(
+    [f"{PICTURE} ", "https://h/a b", "ftp://h/x", "https:///x", "data:image/png;base64,AA", "/home/x.png", "https://"]
+)
+CALLBACKS = st.sampled_from(
+    [
+        *("https://hooks.example/x", "https://hooks.example:8443", "http://hooks.example", "https://a@b.example/x"),
+        *("https://hooks.example:port/x", "https:///x", "https://h/\nx", "https://h\\x"),
+        "https://hooks.example/" + "x" * 2048,
+    ]
+)
+SOUND: Mapping[str, st.SearchStrategy[Any]] = {
+    "prompt": st.sampled_from(["a cat", "a", "x" * 2000, "\u3000", "🪁" * 2000, "\n a"]),
+    "first_frame_image": URLS,
+    "last_frame_image": URLS,
+    "subject_reference": URLS,
+    "reference_images": st.lists(URLS, min_size=1, max_size=9),
+    "reference_videos": st.lists(URLS, min_size=1, max_size=3),
+    "reference_audios": st.lists(URLS, min_size=1, max_size=3),
+    "aspect_ratio": st.sampled_from(["adaptive", "16:9", "9:16"]),
+    "prompt_expansion": st.sampled_from(["disabled", "quality"]),
+    "duration": st.sampled_from([6, 10, 6.0]),
+    "resolution": st.sampled_from(["480p", "512p", "768p", "1080p", "2k"]),
+    "mode": st.sampled_from(["standard", "pro"]),
+    "prompt_optimizer": st.booleans(),
+    "go_fast": st.booleans(),
+    "fast_pretreatment": st.booleans(),
+    "routing": st.sampled_from(["auto", "value", "official"]),
+    "callback_url": CALLBACKS,
+}
+
+
+@st.composite
+def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
+    """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
+    any string may name one, only URLs."""
+    needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
+    arguments: dict[str, Any] = {"prompt": "a cat", **needed}
+    names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 12, *CANONICAL, "fps"]), max_size=5))
+    for name in names:
+        urls_only = "pattern" in model.property_schemas().get(name, {})
+        if name in IMAGE_PARAMETERS:
+            junk = STRANGE_URLS if urls_only else st.sampled_from([None, "", 7, True, []])
+        else:
+            junk = JUNK
+        sound = SOUND.get(name, JUNK)
+        if offered := model.property_schemas().get(name, {}).get("enum"):
+            sound = st.one_of(sound, *[st.sampled_from(offered)] * 3)
+        arguments[name] = draw(st.one_of(sound, sound, sound, junk))
+    if draw(st.integers(0, 9)) == 5:  # not 0, which hypothesis likes best
+        arguments.pop(draw(st.sampled_from(sorted(arguments))))
+    return arguments
+
+
+@pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
+@tried_with(few=20, many=60)
+def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
+    model: type[ModelSpec], portal: BlockingPortal, session: Session, examples: int
+) -> None:
+    listed = _called(portal, session, "list_models", {"model": model.id})
+    assert listed.structured_content
+    schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
+    seen = {True: 0, False: 0}
+
+    @settings(max_examples=examples, deadline=None)
+    @given(arguments=_arguments(model))
+    def agree(arguments: dict[str, Any]) -> None:
+        answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
+        plain = {n: v for n, v in present(arguments).items() if model.accepts(n) or not is_neutral(n, v)}
+        valid = schema.is_valid(plain)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
+        seen[valid] += 1
+        assert answer.is_error is not valid, answer.structured_content
+        if not valid:
+            assert answer.structured_content
+            assert answer.structured_content["error"]["code"] in ("invalid_input", "invalid_image")
+            assert answer.structured_content["error"]["charged"] == "no"
+
+    agree()
+    assert min(seen.values()) > examples // 20, seen

@@ -1,0 +1,27 @@
+"""Every model there is, and the least that a call of each must have."""
+
+from typing import Any
+
+import pytest
+
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import GATEWAYS
+
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
+EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+PICTURE = "https://example.com/first.png"
+
+
+def least(model: type[ModelSpec]) -> dict[str, Any]:
+    """A valid call, with an image where the model takes one."""
+    call = {"first_frame_image": PICTURE} if model.accepts("first_frame_image") else {}
+    return {"prompt": "x", **call, **({"subject_reference": PICTURE} if model.is_required("subject_reference") else {})}
+
+
+def accepts(model: type[ModelSpec], call: dict[str, Any]) -> bool:
+    try:
+        model.parse(call)
+    except InvalidInput:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""Values and schemas in words."""
+
+import math
+
+import pytest
+
+from hailuo_mcp.core.errors import InvalidInput
+from hailuo_mcp.core.parameters import JsonSchema
+from hailuo_mcp.core.text import describe, repr_short
+from tests.core.models import MODELS
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("x", '"x"'),
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (7, "7"),
+        (6.5, "6.5"),
+        (math.inf, "inf"),
+        (["x"], "['x']"),
+        ("data:image/png;base64,SECRET", '"data:image/png;base64,…"'),
+        ("DATA:,SECRET", '"DATA:,…"'),
+        ("a\nb\u202e\x00c", '"a b  c"'),
+        ("\ud800", '" "'),
+        ("x" * 61, '"' + "x" * 60 + '…"'),
+        ([1] * 1000, ("[" + "1, " * 1000)[:60] + "…"),
+    ],
+)
+def test_a_value_is_shown_short_on_one_line_and_without_an_images_bytes(value: object, text: str) -> None:
+    assert repr_short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"enum": [6, 10], "type": "integer"}, "6 or 10"),
+        ({"type": "boolean"}, "true or false"),
+        ({"type": "integer"}, "a whole number"),
+        ({"type": ["string", "null"]}, "a string or null"),
+    ],
+)
+def test_a_schema_is_told_in_words(schema: JsonSchema, words: str) -> None:
+    assert describe(schema) == words
+
+
+def test_a_number_too_large_to_write_out_is_told_as_such() -> None:
+    assert repr_short(10**5000) == "a very large number"
+    with pytest.raises(InvalidInput, match="got a very large number"):
+        MODELS["aimlapi/hailuo-02"].parse({"prompt": "x", "duration": 10**5000})
+
+
+def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        MODELS["segmind/hailuo-2.3-fast"].parse({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
+    problem = refused.value.problem
+    for name in ("prompt", "first_frame_image", "duration", "seed", "password"):
+        assert problem.message.count(name) >= 1
+        assert name in problem.hint
+    assert "hunter2" not in problem.message
+    assert problem.hint.endswith(".")
+    (problem.message + problem.hint).encode()

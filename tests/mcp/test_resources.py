@@ -1,4 +1,4 @@
-"""The resources: models, jobs and saved clips by URI, what an unknown URI answers, and the completion of ids."""
+"""The resources: models, jobs and saved clips by URI and what an unknown URI answers."""
 
 import base64
 import json
@@ -21,8 +21,6 @@ from mcp_types import (
     BlobResourceContents,
     CompleteRequestParams,
     CompleteResult,
-    CompletionArgument,
-    CompletionContext,
     GetPromptRequestParams,
     GetPromptResult,
     ListPromptsResult,
@@ -38,6 +36,8 @@ from mcp_types import (
 from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.mcp import completion, prompts, resources, tools
 from hailuo_mcp.service.session import Session
+from tests.mcp.saved import AIMLAPI, CLIP, FAST_02, saved_clip
+from tests.mcp.test_prompts import entered, held_to_snapshot
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -53,11 +53,7 @@ from tests.support import (
     wired,
 )
 
-from .test_prompts import entered, held_to_snapshot
-
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "resources"
-FAST_02, AIMLAPI = "segmind/hailuo-02-fast", "aimlapi/hailuo-02"
-CLIP = b"\0\0\0\x18ftypisom" + bytes(range(256)) * 50
 CAP = resources.VIDEO_MB_MAX * 1024 * 1024
 KEPT = {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 FORMS: dict[str, Callable[[str, str], str]] = {
@@ -96,16 +92,6 @@ async def refusal(session: Session, uri: str) -> MCPError:
         await resources.read(session, uri)
     assert refused.value.data["uri"] == uri
     return refused.value
-
-
-async def saved_clip(session: Session, model_id: str = FAST_02, remote_id: str = "r:1/x") -> tuple[str, Path]:
-    """The request id of a job whose clip is saved, and its file."""
-    path = session.services.clips.directory / "a-red-kite.mp4"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(CLIP)
-    link = "https://clips.example/x.mp4"  # never followed: no test reaches beyond this machine
-    facts = {"state": State.COMPLETED, "video_url": link, "video_path": str(path)}
-    return (await entered(session, model=model_id, remote_id=remote_id, **facts)).request_id, path
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
@@ -355,92 +341,6 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(tmp
         refused = await refusal(session, resources.job_uri(request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INTERNAL_ERROR, "unauthorized")
     assert secret not in f"{refused.message}{refused.data}"
-
-
-# --- completion -----------------------------------------------------------------------------------------------------
-
-
-async def completed(
-    session: Session, ref: str, argument: str, typed: str = "", **context: str
-) -> tuple[list[str], int | None, bool | None]:
-    reference = ResourceTemplateReference(uri=ref) if ref.startswith("hailuo://") else PromptReference(name=ref)
-    answer = await completion.complete(
-        session,
-        reference,
-        CompletionArgument(name=argument, value=typed),
-        CompletionContext(arguments=context) if context else None,
-    )
-    return answer.values, answer.total, answer.has_more
-
-
-async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
-        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
-        assert values == [model_id for model_id in MODEL_IDS if model_id.startswith("aimlapi/")]
-        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "2.3")
-        assert values == [model_id for model_id in MODEL_IDS if "2.3" in model_id]
-        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "a")
-        assert values[:3] == ["apixo/hailuo-2.3-fast", "apixo/hailuo-2.3", AIMLAPI]
-        assert await completed(session, resources.MODEL_TEMPLATE, "model", "sora") == ([], 0, False)
-
-
-async def test_only_usable_models_are_offered(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as session:
-        assert (await completed(session, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
-
-
-async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        saved, _ = await saved_clip(session, AIMLAPI)
-        other = (await entered(session, remote_id="other-1", state=State.FAILED)).request_id
-        assert (await completed(session, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
-        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", "segmind/"))[0] == [other]
-        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", other[-6:]))[0] == [other]
-        assert (await completed(session, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
-
-
-async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        for number in range(101):
-            await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)
-        values, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-")
-        assert (len(values), total, more) == (100, 101, True)
-        _, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-00")
-        assert (total, more) == (10, False)
-
-
-async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10", "11", "12", "13", "14", "15"]
-        assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
-        assert (await completed(session, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
-        assert (await completed(session, "storyboard", "story", "A kite"))[0] == []
-
-
-@pytest.mark.parametrize(
-    ("ref", "argument"),
-    [
-        ("hailuo://models", "model"),
-        ("hailuo://models/{model}", "request_id"),
-        ("hailuo://clips/{id}", "id"),
-        ("animate_picture", "tempo"),
-        ("make_me_rich", "model"),
-    ],
-)
-async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path)) as session:
-        with pytest.raises(MCPError) as refused:
-            await completed(session, ref, argument)
-    assert refused.value.code == INVALID_PARAMS
-
-
-async def test_completion_says_when_the_ledger_cannot_be_read(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
-    async with open_session(settings) as session:
-        with pytest.raises(MCPError) as refused:
-            await completed(session, resources.JOB_TEMPLATE, "request_id")
-    assert refused.value.code == INTERNAL_ERROR
 
 
 # --- over the protocol ----------------------------------------------------------------------------------------------

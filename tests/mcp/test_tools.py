@@ -2,57 +2,36 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from mcp import Client
-from mcp_types import CallToolResult, ListToolsResult
+from mcp_types import ListToolsResult
 
-from hailuo_mcp.core.errors import ErrorCode
-from hailuo_mcp.core.job import Job, State
+from hailuo_mcp.core.job import State
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.ledger import Entered, JobPage, SubmitPolicy
-from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp import tools
-from hailuo_mcp.mcp.server import build_server
-from hailuo_mcp.service.session import Session
 from tests.catalog.test_comparison import WANTS
+from tests.mcp.calling import APIXO, DEFINITIONS, FAST_02, NAMES, over
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import (
     FIRST_MODEL_IDS,
     KEYS,
     MODEL_IDS,
     PICTURE,
-    Answerer,
-    Wire,
     arguments_for,
     breaks,
     catalog_for,
     facts_of,
-    listened_to,
     says,
-    segmind,
     settings_for,
     text_of,
-    wired,
 )
-
-from .test_bad_input import CASES, Case
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 REWRITE = "SNAPSHOTS=write"
-DEFINITIONS = {tool.name: tool for tool in tools.definitions(catalog_for(HAILUO_MCP_SANDBOX="1"))}
-NAMES = ("generate_video", "get_status", "list_models", "list_jobs", "download_video", "cancel_job")
-UNKNOWN_MODELS: tuple[object, ...] = ("sora", 7, {}, "x" * 5000)
-FAST_02 = "segmind/hailuo-02-fast"
-APIXO = "apixo/hailuo-2.3-fast"
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
@@ -132,75 +111,6 @@ def test_an_output_schema_fits_a_result_as_well_as_an_error(name: str) -> None:
 
 
 # --- results: each one is checked against its schema -----------------------------------------------------------------
-
-FIELDS = {
-    *("request_id", "model", "state", "created_at", "updated_at", "elapsed_seconds", "estimated_seconds"),
-    *("poll_after_seconds", "video_url", "video_path", "expires_at", "error", "estimated_cost_usd", "cost_usd"),
-    *("warnings", "parameters", "duplicate", "sandbox", "next_step", "request"),
-}
-PROBLEM = {"code", "message", "hint", "charged", "safe_to_retry"}
-SHORT = 1200
-OF_A_MODEL = 260
-"""How many characters a list may spend on each."""
-
-
-class Caller:
-    """Calls tools, and checks every result for what all of them promise."""
-
-    def __init__(self, session: Session, wire: Wire) -> None:
-        self.session = session
-        self.wire = wire
-        self.progress: list[tuple[float, float | None, str]] = []
-
-    async def __call__(self, tool: str, **arguments: Any) -> CallToolResult:
-        result = await tools.call(tool, tools.Call(self.session, arguments, self._report))
-        check_result(tool, result)
-        return result
-
-    async def facts(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
-        result = await self(tool, **arguments)
-        assert not result.is_error, result.structured_content
-        return facts_of(result)
-
-    async def error(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
-        result = await self(tool, **arguments)
-        assert result.is_error, result.structured_content
-        return facts_of(result)["error"]
-
-    async def _report(self, done: float, total: float | None, message: str) -> None:
-        self.progress.append((done, total, message))
-
-
-def check_result(tool: str, result: CallToolResult) -> None:
-    facts = facts_of(result)
-    schema = DEFINITIONS[tool].output_schema
-    assert schema
-    jsonschema.Draft202012Validator(schema).validate(facts)  # pyright: ignore[reportUnknownMemberType]  untyped
-    text = text_of(result)
-    assert len(result.content) == 1
-    whole_model = tool == "list_models" and '"schema"' in text
-    longest = max(SHORT, OF_A_MODEL * len(MODEL_IDS)) if tool == "list_models" else SHORT
-    assert 0 < len(text) <= (10_000 if whole_model else longest)
-    assert not any(key in text + json.dumps(facts) for key in KEYS.values())
-    if result.is_error:
-        assert set(facts) == {"error"}
-        assert PROBLEM <= set(facts["error"]) <= PROBLEM | {"request_id"}
-        assert facts["error"]["code"] in get_args(ErrorCode)
-        assert facts["error"]["message"] in text
-    else:
-        elsewhere = {"video_url"} if tool == "download_video" else set[str]()  # only for callers on another machine
-        properties = schema["properties"].keys() - {"error"} - elsewhere
-        assert set(facts) == properties | ({"error"} & set(facts))
-        if tool in ("generate_video", "get_status"):
-            assert set(facts) == FIELDS
-
-
-@asynccontextmanager
-async def over(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
-    """A caller of the sandbox in this process, or of gateways that answer like this."""
-    opened, wire = wired(settings, answer) if answer else listened_to(settings)
-    async with opened as session:
-        yield Caller(session, wire)
 
 
 @pytest.fixture
@@ -391,145 +301,3 @@ async def test_jobs_are_listed_newest_first_by_state_and_number_with_an_excerpt(
         assert (failed["total"], failed["spent_usd"]) == (1, 0.25)
         for state in State:
             await sandbox.facts("list_jobs", state=state.value, limit=50)
-
-
-# --- wrong calls -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments", "named"),
-    [
-        ("get_status", {}, "request_id is missing"),
-        ("get_status", {"request_id": None}, "request_id must be a string"),
-        ("get_status", {"request_id": 7}, "request_id must be a string"),
-        ("get_status", {"request_id": "r-1"}, "'r-1' is not of the form"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": -1}, "wait_seconds must be"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 46}, "from 0 to 45, got 46"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": True}, "got true"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": 1.5}, "got 1.5"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait_seconds": "9" * 5000}, "wait_seconds must be"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "wait": 1}, "no argument wait"),
-        ("list_jobs", {"limit": 0}, "from 1 to 50, got 0"),
-        ("list_jobs", {"limit": 51}, "from 1 to 50, got 51"),
-        ("list_jobs", {"limit": "many"}, "limit must be"),
-        ("list_jobs", {"state": "done"}, 'got "done"'),
-        ("list_jobs", {"state": 7}, "state must be one of"),
-        ("list_jobs", {"tenant": "x"}, "no argument tenant"),
-        ("list_models", {"models": "x"}, "no argument models"),
-        ("download_video", {}, "request_id is missing"),
-        ("download_video", {"request_id": f"{FAST_02}/x", "path": "/etc"}, "no argument path"),
-        ("download_video", {"request_id": "../.."}, "'../..' is not of the form"),
-        ("generate_video", {"prompt": "x", "dry_run": "yes"}, 'dry_run must be true or false, got "yes"'),
-        ("generate_video", {"prompt": "x", "force_new": 1}, "force_new must be true or false"),
-        ("get_status", {"request_id": f"{FAST_02}/x", "a\nb" * 200: 1}, "no argument a b"),
-    ],
-)
-async def test_a_wrong_argument_is_named_with_what_is_accepted(
-    tool: str, arguments: dict[str, Any], named: str, settings: Settings
-) -> None:
-    async with over(settings) as sandbox:
-        error = await sandbox.error(tool, **arguments)
-        assert (error["code"], error["charged"], error["safe_to_retry"]) == ("invalid_input", "no", False)
-        assert named in error["message"]
-        assert error["hint"]
-        assert len(error["message"]) < 400
-        assert sandbox.wire.requests == []
-
-
-@pytest.mark.parametrize("absent", [None, "", []])
-async def test_an_empty_optional_argument_counts_as_not_given_in_every_tool(absent: object, settings: Settings) -> None:
-    async with over(settings) as sandbox:
-        properties = DEFINITIONS["generate_video"].input_schema["properties"]
-        optional = dict.fromkeys(properties.keys() - {"prompt", "first_frame_image"}, absent)
-        facts = await sandbox.facts("generate_video", **optional, prompt="x", first_frame_image=PICTURE)
-        assert facts["model"] == FAST_02
-        job = {"request_id": facts["request_id"]}
-        assert (await sandbox.facts("get_status", **job, wait_seconds=absent))["request_id"] == job["request_id"]
-        assert (await sandbox.facts("list_jobs", state=absent, limit=absent))["total"] == 1
-        assert len((await sandbox.facts("list_models", model=absent))["models"]) == len(MODEL_IDS)
-        assert (await sandbox.error("get_status", request_id=absent))["code"] == "invalid_input"
-
-
-@pytest.mark.parametrize("tool", ["get_status", "download_video"])
-async def test_another_name_of_the_request_id_is_refused_with_the_right_one(tool: str, settings: Settings) -> None:
-    async with over(settings) as sandbox:
-        for name in ("task_id", "id", "job_id"):
-            error = await sandbox.error(tool, **{name: f"{FAST_02}/x"})
-            assert f"Instead of {name}, pass it as request_id." in error["hint"]
-
-
-async def test_a_flag_is_taken_as_a_word_in_any_letter_case(settings: Settings) -> None:
-    async with over(settings) as sandbox:
-        facts = await sandbox.facts("generate_video", **arguments_for(FAST_02), dry_run="True", force_new="FALSE")
-        assert facts["state"] == "dry_run"
-
-
-async def test_an_unknown_model_is_answered_with_the_usable_models(settings: Settings) -> None:
-    async with over(settings) as sandbox:
-        for tool in ("generate_video", "list_models"):
-            for model in UNKNOWN_MODELS:
-                error = await sandbox.error(tool, model=model, **({"prompt": "x"} if tool == "generate_video" else {}))
-                assert error["code"] == "unknown_model"
-                assert all(model_id in error["hint"] for model_id in MODEL_IDS)
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-async def test_a_bad_call_is_refused_with_value_and_fix_and_nothing_is_sent(case: Case, settings: Settings) -> None:
-    async with over(settings) as sandbox:
-        for dry_run in (True, False):
-            error = await sandbox.error("generate_video", **{**case.arguments, "model": case.model, "dry_run": dry_run})
-            assert (error["code"], error["charged"], error["safe_to_retry"]) == (case.code, "no", False)
-            assert not case.missing_words(error["message"], error["hint"]), error
-        assert sandbox.wire.requests == []
-        assert (await sandbox.facts("list_jobs"))["total"] == 0
-
-
-# --- the boundary ----------------------------------------------------------------------------------------------------
-
-
-class BreakingLedger(SqliteLedger):
-    """A ledger that fails in a way that nobody foresaw, once `error` is set."""
-
-    error: Exception | None = None
-
-    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        self._break()
-        return await super().find(model, remote_id, tenant, prefer_origin)
-
-    async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
-        self._break()
-        return await super().page(tenant, state, limit, origins)
-
-    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
-        self._break()
-        return await super().create_if_absent(job, policy, first_poll_at)
-
-    def _break(self) -> None:
-        if self.error:
-            raise self.error
-
-
-@pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_an_unexpected_error_reaches_the_log_and_not_the_client(
-    era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    secret = KEYS["SEGMIND_API_KEY"]
-    ledger = BreakingLedger(tmp_path / "ledger.sqlite3")
-    opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)), ledger=ledger)
-    async with opened as session, Client(build_server(session.services, "0"), mode=era) as client:
-        first = await client.call_tool("generate_video", arguments_for(FAST_02))
-        assert first.structured_content
-        ledger.error = ZeroDivisionError(f"around {secret}")
-        for tool, arguments, charged in (
-            ("get_status", {"request_id": first.structured_content["request_id"]}, "no"),
-            ("list_jobs", {}, "no"),
-            ("generate_video", arguments_for(FAST_02), "unknown"),
-        ):
-            result = await client.call_tool(tool, arguments)
-            check_result(tool, result)
-            assert result.is_error
-            error = facts_of(result)["error"]
-            assert (error["code"], error["charged"]) == ("internal_error", charged)
-            assert "ZeroDivisionError" not in str(result.content)
-            assert f"{tool} failed: ZeroDivisionError" in caplog.text
-    assert secret not in caplog.text

@@ -1,0 +1,108 @@
+"""Completion of what goes into addresses and prompts: model ids, request ids, arguments."""
+
+from pathlib import Path
+
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from hailuo_mcp.core.job import State
+from hailuo_mcp.mcp import completion, resources
+from hailuo_mcp.service.session import Session
+from tests.mcp.saved import AIMLAPI, FAST_02, saved_clip
+from tests.mcp.test_prompts import entered
+from tests.support import (
+    MODEL_IDS,
+    open_session,
+    settings_for,
+)
+
+
+async def completed(
+    session: Session, ref: str, argument: str, typed: str = "", **context: str
+) -> tuple[list[str], int | None, bool | None]:
+    reference = ResourceTemplateReference(uri=ref) if ref.startswith("hailuo://") else PromptReference(name=ref)
+    answer = await completion.complete(
+        session,
+        reference,
+        CompletionArgument(name=argument, value=typed),
+        CompletionContext(arguments=context) if context else None,
+    )
+    return answer.values, answer.total, answer.has_more
+
+
+async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
+        assert values == [model_id for model_id in MODEL_IDS if model_id.startswith("aimlapi/")]
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "2.3")
+        assert values == [model_id for model_id in MODEL_IDS if "2.3" in model_id]
+        values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "a")
+        assert values[:3] == ["apixo/hailuo-2.3-fast", "apixo/hailuo-2.3", AIMLAPI]
+        assert await completed(session, resources.MODEL_TEMPLATE, "model", "sora") == ([], 0, False)
+
+
+async def test_only_usable_models_are_offered(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=AIMLAPI)) as session:
+        assert (await completed(session, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
+
+
+async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        saved, _ = await saved_clip(session, AIMLAPI)
+        other = (await entered(session, remote_id="other-1", state=State.FAILED)).request_id
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", "segmind/"))[0] == [other]
+        assert (await completed(session, resources.JOB_TEMPLATE, "request_id", other[-6:]))[0] == [other]
+        assert (await completed(session, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
+
+
+async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        for number in range(101):
+            await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)
+        values, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-")
+        assert (len(values), total, more) == (100, 101, True)
+        _, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-00")
+        assert (total, more) == (10, False)
+
+
+async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10", "11", "12", "13", "14", "15"]
+        assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
+        assert (await completed(session, "storyboard", "shots", "1"))[0] == ["1", "10", "11", "12"]
+        assert (await completed(session, "storyboard", "story", "A kite"))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "argument"),
+    [
+        ("hailuo://models", "model"),
+        ("hailuo://models/{model}", "request_id"),
+        ("hailuo://clips/{id}", "id"),
+        ("animate_picture", "tempo"),
+        ("make_me_rich", "model"),
+    ],
+)
+async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path)) as session:
+        with pytest.raises(MCPError) as refused:
+            await completed(session, ref, argument)
+    assert refused.value.code == INVALID_PARAMS
+
+
+async def test_completion_says_when_the_ledger_cannot_be_read(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
+    async with open_session(settings) as session:
+        with pytest.raises(MCPError) as refused:
+            await completed(session, resources.JOB_TEMPLATE, "request_id")
+    assert refused.value.code == INTERNAL_ERROR

@@ -25,6 +25,9 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     # Thousands of ledgers, each of which waits for the disk several times: no test is about a power failure.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
+# Else every worker compiles all tests again, and every process that a test starts all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell lets what it runs in the background ignore Ctrl-C, and nohup lets it ignore SIGHUP; so would every process
 # that a test sends one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -102,7 +102,7 @@ def schema_of(model: type[ModelSpec]) -> Any:
 
 @EVERY_MODEL
 @tried_with(few=40, many=200)
-def test_the_schema_accepts_exactly_what_readingaccepts(model: type[ModelSpec], examples: int) -> None:
+def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec], examples: int) -> None:
     schema = schema_of(model)
 
     @settings(

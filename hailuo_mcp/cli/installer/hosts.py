@@ -65,7 +65,7 @@ class Host:
     """The key of the object that maps server names to entries."""
     shape: EntryShape = EntryShape()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What every entry has besides command and variables."""
+    """What a new entry has besides command and variables. Where the user changed it, it stays changed."""
     extra_when_fetched: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What an entry has besides if the package may have to be downloaded first, which takes a while."""
 

@@ -141,6 +141,8 @@ def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str,
     host, place = place_of(name, scope, machine)
     made = installer.install(host, place, SPEC)
     assert (made.action, made.apply()) == ("created", None)
+    # The host itself may later write secrets to it.
+    assert place.is_shared or place.path.stat().st_mode & 0o777 == 0o600
     assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, place, SPEC))
     assert installer.uninstall(host, place, "other").action == "absent"
     installer.uninstall(host, place, "hailuo").apply()
@@ -230,6 +232,30 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers_key]["hailuo"][host.shape.env]
     installer.uninstall(host, place, "hailuo").apply()
     assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_what_the_user_changed_in_the_entry_stays_changed(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    installer.install(host, place, SPEC).apply()
+    theirs = {"timeout": 900, "enabled": False, "disabled": True, "tools": ["get_status"]}
+    text = place.path.read_text()
+    for key in host.extra.keys() & theirs.keys():
+        text = put(host, text, (host.servers_key, "hailuo", key), theirs[key])
+    place.path.write_text(text)
+    installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).apply()
+    held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    assert {key: held[key] for key in host.extra.keys() & theirs.keys()} == {
+        key: theirs[key] for key in host.extra.keys() & theirs.keys()
+    }
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_the_difference_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    diff = installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
+    assert KEY not in diff
+    assert diff.count("…") == (1 if place.key_storage is installer.KeyStorage.IN_FILE else 0)
 
 
 BROKEN = {

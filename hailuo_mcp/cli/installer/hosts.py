@@ -62,6 +62,8 @@ class Host:
     """What the user does to make the host start the server."""
     docs_url: str
     servers_key: str = "mcpServers"
+    trailing_commas: bool = True
+    """Whether the host reads them, where it reads comments."""
     """The key of the object that maps server names to entries."""
     shape: EntryShape = EntryShape()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -182,6 +182,7 @@ HOSTS = (
     ),
     Host(
         name="windsurf",
+        trailing_commas=False,
         title="Windsurf",
         format="json",
         find_places=_in_home(".codeium", "windsurf", "mcp_config.json", key_storage=KeyStorage.REFERENCE),

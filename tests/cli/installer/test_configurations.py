@@ -300,6 +300,13 @@ def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name
     found = installer.detect(host, place)
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
     installer.install(host, place, replace(SPEC, name="hailuo-video")).apply()
+def test_a_trailing_comma_is_refused_if_the_host_reads_only_comments(machine: Machine) -> None:
+    host, place = place_of("gemini-cli", "user", machine)
+    save(place, '{\n  // mine\n  "mcpServers": {},\n}')
+    with pytest.raises(ConfigError, match="line 3, column 19: a comma after the last item"):
+        installer.install(host, place, SPEC)
+
+
     entries = installer.detect(host, place).entries
     assert {(entry.name, entry.is_ours) for entry in entries} == {("hailuo", False), ("hailuo-video", True)}
 

@@ -250,6 +250,17 @@ def test_what_the_user_changed_in_the_entry_stays_changed(machine: Machine, name
     }
 
 
+@pytest.mark.parametrize("name", ["claude-code", "copilot-cli"])
+def test_a_key_that_an_earlier_version_wrote_into_the_file_leaves_it(machine: Machine, name: str) -> None:
+    host, place = place_of(name, "user", machine)
+    save(place, json.dumps({"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {"SEGMIND_API_KEY": KEY}}}}))
+    change = installer.install(host, place, SPEC)
+    assert KEY not in str(change.changes) + change.diff
+    change.apply()
+    assert KEY not in place.path.read_text()
+    assert "${SEGMIND_API_KEY:-}" in place.path.read_text()
+
+
 @pytest.mark.parametrize(("name", "scope"), PLACES)
 def test_the_difference_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
@@ -289,6 +300,13 @@ def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, n
         installer.install(host, place, SPEC)
 
 
+def test_a_trailing_comma_is_refused_if_the_host_reads_only_comments(machine: Machine) -> None:
+    host, place = place_of("gemini-cli", "user", machine)
+    save(place, '{\n  // mine\n  "mcpServers": {},\n}')
+    with pytest.raises(ConfigError, match="line 3, column 19: a comma after the last item"):
+        installer.install(host, place, SPEC)
+
+
 @pytest.mark.parametrize(("name", "scope"), PLACES)
 def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
@@ -300,13 +318,6 @@ def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name
     found = installer.detect(host, place)
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
     installer.install(host, place, replace(SPEC, name="hailuo-video")).apply()
-def test_a_trailing_comma_is_refused_if_the_host_reads_only_comments(machine: Machine) -> None:
-    host, place = place_of("gemini-cli", "user", machine)
-    save(place, '{\n  // mine\n  "mcpServers": {},\n}')
-    with pytest.raises(ConfigError, match="line 3, column 19: a comma after the last item"):
-        installer.install(host, place, SPEC)
-
-
     entries = installer.detect(host, place).entries
     assert {(entry.name, entry.is_ours) for entry in entries} == {("hailuo", False), ("hailuo-video", True)}
 
@@ -453,7 +464,7 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
         "gemini-cli": ".gemini/settings.json",
         "copilot-cli": ".copilot/mcp-config.json",
         "windsurf": ".codeium/windsurf/mcp_config.json",
-        "cline": f"{support}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+        "cline": ".cline/data/settings/cline_mcp_settings.json",
         "zed": ".config/zed/settings.json",
         "goose": ".config/goose/config.yaml",
         "lm-studio": ".lmstudio/mcp.json",
@@ -477,12 +488,44 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
         "XDG_CONFIG_HOME": str(tmp_path / "c"),
         "CODEX_HOME": str(tmp_path / "x"),
         "CLAUDE_CONFIG_DIR": str(tmp_path / "y"),
+        "GEMINI_CLI_HOME": str(tmp_path / "g"),
+        "COPILOT_HOME": str(tmp_path / "p"),
+        "CLINE_DIR": str(tmp_path / "l"),
     }
     linux = paths(Machine("linux", tmp_path, moved, tmp_path))
     assert linux["vscode"] == "c/Code/User/mcp.json"
     assert linux["codex"] == "x/config.toml"
     assert linux["goose"] == "c/goose/config.yaml"
     assert linux["claude-code"] == "y/.claude.json"
+    assert linux["gemini-cli"] == "g/.gemini/settings.json"
+    assert linux["copilot-cli"] == "p/mcp-config.json"
+    assert linux["cline"] == "l/data/settings/cline_mcp_settings.json"
+    moved["CLINE_DATA_DIR"] = str(tmp_path / "d")
+    assert paths(Machine("linux", tmp_path, moved, tmp_path))["cline"] == "d/settings/cline_mcp_settings.json"
+    moved["CLINE_MCP_SETTINGS_PATH"] = str(tmp_path / "m.json")
+    assert paths(Machine("linux", tmp_path, moved, tmp_path))["cline"] == "m.json"
+
+
+def test_the_older_of_two_files_is_used_only_while_it_is_alone(machine: Machine) -> None:
+    storage = machine.home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev"
+    older, shared = (base / "settings/cline_mcp_settings.json" for base in (storage, machine.home / ".cline" / "data"))
+    for path, expected in ((older, older), (shared, shared)):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        assert place_of("cline", "user", machine)[1].path == expected
+
+
+@pytest.mark.parametrize("scope", ["user", "project"])
+def test_the_file_that_opencode_already_has_is_used(machine: Machine, scope: str) -> None:
+    plain = place_of("opencode", scope, machine)[1].path
+    plain.parent.mkdir(parents=True, exist_ok=True)
+    plain.with_suffix(".jsonc").write_text("// mine\n{}\n")
+    host, place = place_of("opencode", scope, machine)
+    assert place.path == plain.with_suffix(".jsonc")
+    installer.install(host, place, SPEC).apply()
+    assert place.path.read_text().startswith("// mine\n")
+    plain.write_text("{}")
+    assert place_of("opencode", scope, machine)[1].path == plain
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

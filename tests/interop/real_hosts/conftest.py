@@ -36,12 +36,18 @@ def host(request: pytest.FixtureRequest, packages: Path) -> RealHost:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(host: RealHost, tmp_path: Path) -> Home:
     """An empty home, and a `uvx` that notes its arguments and variables and starts this server."""
     programs = tmp_path / "programs"
     programs.mkdir()
     uvx = programs / "uvx"
-    uvx.write_text(f'#!/bin/sh\n{{ echo "$*"; env; }} >"{tmp_path}/started"\nexec "{sys.executable}" -m hailuo_mcp\n')
+    lines = (
+        "#!/bin/sh",
+        f'{{ echo "$*"; env; }} >"{tmp_path}/started"',
+        f"sleep {host.start_delay}",
+        f'exec "{sys.executable}" -m hailuo_mcp',
+    )
+    uvx.write_text("\n".join(lines) + "\n")
     uvx.chmod(0o755)
     path = tmp_path / "home"
     (path / "project").mkdir(parents=True)

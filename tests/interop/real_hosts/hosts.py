@@ -37,6 +37,8 @@ class RealHost(ABC):
     """Its executable, below `node_modules`."""
     environ: ClassVar[Mapping[str, str]] = {}
     """What keeps it to this machine."""
+    start_delay: ClassVar[int] = 0
+    """Seconds that the server takes longer to start."""
 
     def __init__(self, packages: Path) -> None:
         self.executable = packages / "node_modules" / self.package
@@ -178,6 +180,7 @@ class Cline(RealHost):
     name = "cline"
     program = "cline"
     package = "@cline/cli-linux-x64/bin/cline"
+    start_delay = 4  # without a timeout in the entry, it waits three
     environ: ClassVar[Mapping[str, str]] = {
         # Otherwise it leaves a process behind, for the next run.
         "CLINE_SESSION_BACKEND_MODE": "local",

@@ -10,7 +10,7 @@ COPY hailuo_mcp hailuo_mcp
 RUN uv sync --locked --no-dev --no-editable --extra media --extra postgres --extra otel
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/hailuo-mcp hailuo \
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/hailuo-mcp --shell /usr/sbin/nologin hailuo \
     && install --directory --owner hailuo /clips
 COPY --from=build /opt/hailuo-mcp /opt/hailuo-mcp
 ENV PATH=/opt/hailuo-mcp/bin:$PATH HAILUO_MCP_OUTPUT_DIR=/clips HAILUO_MCP_LOG_FORMAT=json

@@ -1,6 +1,5 @@
 """The protocol's conformance suites, installed once a run, and the HTTP server they are run against."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,33 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests import npm
 from tests.support import environment
 
 HERE = Path(__file__).parent
-INSTALL_SECONDS = 300
 NODE_MAJOR = 22
-
-
-def _without_it(reason: str) -> None:
-    """The suites are skipped where they cannot run, but never in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(f"CI needs the conformance suites: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The directory that the suites are installed in."""
-    npm = shutil.which("npm")
-    if npm is None:
-        _without_it("npm is not installed")
     directory = tmp_path_factory.mktemp("conformance-suites")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, directory / name)
-    command = [npm or "", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    if done.returncode:
-        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    npm.install(HERE, directory)
     yield directory
     shutil.rmtree(directory)
 
@@ -49,8 +33,7 @@ def node(suites: Path) -> str:
             said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=True).stdout
             if int(said.strip().removeprefix("v").split(".")[0]) >= NODE_MAJOR:
                 return candidate
-    _without_it(f"Node {NODE_MAJOR} or later is not installed")
-    raise AssertionError
+    return npm.unavailable(f"Node {NODE_MAJOR} or later is not installed")
 
 
 @pytest.fixture

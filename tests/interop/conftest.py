@@ -2,35 +2,24 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests import npm
 from tests.interop.clients import Bridge, Inspector
 
 HERE = Path(__file__).parent
-INSTALL_SECONDS = 600
 SERVER = (sys.executable, "-m", "hailuo_mcp")
 
 
 @pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory the clients are installed in. Without Node these tests are skipped, but never in CI."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Node 20 or later with npm; neither may be missing there.")
-        pytest.skip("Node with npm is not installed")
+    """The directory the clients are installed in."""
     directory = tmp_path_factory.mktemp("node-clients")
-    for name in ("package.json", "package-lock.json", "bridge.mjs"):
-        shutil.copy(HERE / name, directory / name)
-    command = [npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    if done.returncode:
-        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    npm.install(HERE, directory, "bridge.mjs")
     yield directory
     shutil.rmtree(directory)
 

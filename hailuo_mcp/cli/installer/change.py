@@ -189,10 +189,12 @@ def _before_install(
 def _mode(
     host: Host, file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None
 ) -> int | None:
-    """Private if the file holds keys of ours."""
+    """Private if the file holds keys of ours, or is a new one of the user: the host adds to it, also what is secret."""
+    if file.raw is None and not place.is_shared:
+        return PRIVATE
     if place.key_storage is not KeyStorage.IN_FILE:
         return None
     has_keys = bool(spec.keys) or any(
         v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ()
     )
-    return PRIVATE if has_keys or file.raw is None else None
+    return PRIVATE if has_keys else None

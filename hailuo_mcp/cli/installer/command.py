@@ -8,8 +8,8 @@ import click
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import ConfigChange, Host, InstallSpec, Place, Scope
-from hailuo_mcp.cli.installer.install_env import SANDBOX, gateway_names, install_env
+from hailuo_mcp.cli.installer import ConfigChange, Host, InstallSpec, KeyStorage, Place, Scope
+from hailuo_mcp.cli.installer.install_env import SANDBOX, gateway_names, install_env, is_set
 from hailuo_mcp.cli.output import PROGRAM, Field, print_fields, print_json, stderr_console, stdout_console
 from hailuo_mcp.core.errors import InvalidInput
 
@@ -37,10 +37,11 @@ def _common(command: F) -> F:
 
 
 HOST = click.Choice([host.name for host in installer.HOSTS])
+HOSTS_HELP = f"HOST is one of {', '.join(HOST.choices)}."
 
 
-@click.command()
-@click.argument("host", type=HOST, required=False)
+@click.command(epilog=HOSTS_HELP)
+@click.argument("host", type=HOST, required=False, metavar="[HOST]")
 @_common
 @click.option(
     "--gateway",
@@ -100,13 +101,18 @@ def install(
         stderr_console().print(
             f"note:  {chosen.title} was not found on this machine; the file is created all the same.", style="yellow"
         )
+    if place.key_storage in (KeyStorage.REFERENCE, KeyStorage.FORWARDED):
+        for variable in (variable for variable in env.keys if not is_set(variable)):
+            stderr_console().print(
+                f"note:  {variable} is not set here; the host needs it where it runs.", style="yellow"
+            )
     variables = [*env.keys, *(v for v in present if v.endswith("_API_KEY") and v not in env.keys)]
     key: Field = ("key", f"{', '.join(variables)}: {place.key_storage}" if variables else "none: the sandbox is used")
     return _carry_out(change, place, name, [key, ("next", chosen.next_step)], yes=yes, as_json=as_json)
 
 
-@click.command()
-@click.argument("host", type=HOST)
+@click.command(epilog=HOSTS_HELP)
+@click.argument("host", type=HOST, metavar="HOST")
 @_common
 def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> Exit:
     """Take this server out of a host's configuration.
@@ -115,7 +121,8 @@ def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> E
     """
     chosen, place = _place(host, scope)
     change = installer.uninstall(chosen, place, name)
-    return _carry_out(change, place, name, [("next", chosen.next_step)], yes=yes, as_json=as_json)
+    closing: list[Field] = [("next", f"Restart {chosen.title}, which may still run the server.")]
+    return _carry_out(change, place, name, closing, yes=yes, as_json=as_json)
 
 
 def _list_hosts(*, as_json: bool) -> Exit:
@@ -145,7 +152,10 @@ def _list_hosts(*, as_json: bool) -> Exit:
     if here:
         click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
-        click.echo(f"No supported host was found on this machine. Supported: {others}.")
+        click.echo(
+            f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server all the same."
+        )
+        click.echo(HOSTS_HELP)
     return Exit.DONE
 
 

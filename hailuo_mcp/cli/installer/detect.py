@@ -89,7 +89,7 @@ def parse_text(host: Host, text: str) -> dict[str, Any]:
         case "yaml":
             return yaml.parse(text)
         case _:
-            return jsonc.parse(text, comments=host.format == "jsonc")
+            return jsonc.parse(text, comments=host.format == "jsonc", trailing_commas=host.trailing_commas)
 
 
 def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,10 +40,11 @@ def _masked(line: str, harmless: set[str]) -> str:
 
 def _harmless(value: Any) -> Iterable[str]:
     if (entry := as_object(value)) is not None:
-        for variable, text in (as_object(entry.get("env")) or {}).items():
-            if may_be_shown(variable, str(text)):
-                yield str(text)
-        for key in ("type", "command", "args", "env_vars", "id", "description"):
+        for variables in ("env", "environment", "envs"):
+            for variable, text in (as_object(entry.get(variables)) or {}).items():
+                if may_be_shown(variable, str(text)):
+                    yield str(text)
+        for key in ("type", "command", "args", "env_vars", "env_keys", "tools", "id", "description"):
             yield from _harmless(entry.get(key))
     for item in as_list(value) or ():
         yield from _harmless(item)

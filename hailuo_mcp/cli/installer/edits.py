@@ -61,7 +61,7 @@ def merged(
 ) -> dict[str, Any]:
     """The current entry brought up to date; what the user added to it stays."""
     result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
-    for key in host.extra_when_fetched.keys() & current.keys():
+    for key in (host.extra.keys() | host.extra_when_fetched.keys()) & current.keys():
         result[key] = current[key]
     forwarded, own = host.shape.forwarded, host.shape.env
     if (passed_on := as_list(current.get(forwarded))) is not None:

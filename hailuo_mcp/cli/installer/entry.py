@@ -66,7 +66,7 @@ def _input_id(name: str, variable: str) -> str:
 
 def _value(host: Host, place: Place, spec: InstallSpec, variable: str) -> str:
     match place.key_storage:
-        case KeyStorage.REFERENCE | KeyStorage.SHARED_REFERENCE:
+        case KeyStorage.REFERENCE:
             return host.shape.reference.format(variable=variable)
         case KeyStorage.PROMPTED:
             return f"${{input:{_input_id(spec.name, variable)}}}"

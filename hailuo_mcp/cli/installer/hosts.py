@@ -17,9 +17,10 @@ class KeyStorage(StrEnum):
     """Where a key is kept. A member's value is the text shown to users."""
 
     IN_FILE = "in the file, which only you can read: the host has no other place for it"
-    SHARED_REFERENCE = "in your environment: the file, which is shared with others, only names the variable"
-    REFERENCE = "in your environment: the file only names the variable"
-    FORWARDED = "in your environment: the file only names the variable, and the host passes it on"
+    REFERENCE = "in your environment, where it has to stay set: the file only names the variable"
+    FORWARDED = (
+        "in your environment, where it has to stay set: the file only names the variable, and the host passes it on"
+    )
     PROMPTED = "in the host's secret store: it asks once, when it first starts the server"
 
 
@@ -61,11 +62,13 @@ class Host:
     next_step: str
     """What the user does to make the host start the server."""
     docs_url: str
+    trailing_commas: bool = True
+    """Whether the host reads them, where it reads comments."""
     servers_key: str = "mcpServers"
     """The key of the object that maps server names to entries."""
     shape: EntryShape = EntryShape()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What every entry has besides command and variables."""
+    """What a new entry has besides command and variables. Where the user changed it, it stays changed."""
     extra_when_fetched: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What an entry has besides if the package may have to be downloaded first, which takes a while."""
 

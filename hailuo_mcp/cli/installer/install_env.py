@@ -54,7 +54,7 @@ def install_env(
     load_settings()  # report a wrong value here, not in the host's log
     named = tuple(dict.fromkeys(gateways))
     if not named and not sandbox:
-        named = tuple(name for name in gateway_names() if _set(key_variable(name)))
+        named = tuple(name for name in gateway_names() if is_set(key_variable(name)))
         if not named and asks and not any(variable.endswith("_API_KEY") for variable in present):
             named = _ask_which()
     keys: dict[str, SecretStr] = {}
@@ -93,6 +93,10 @@ def _settings(gateways: Iterable[str]) -> dict[str, str]:
             message = f"{name} may contain a password and is left out; set it in the host's file yourself."
             stderr_console().print(f"note:  {message}")
     return chosen
+
+
+def is_set(variable: str) -> bool:
+    return bool(_set(variable))
 
 
 def _set(variable: str) -> str:

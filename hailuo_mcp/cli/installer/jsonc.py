@@ -19,13 +19,18 @@ _NOT_NEWLINE = re.compile(r"[^\r\n]")
 _INDENT = "  "
 
 
-def parse(text: str, *, comments: bool = True) -> dict[str, Any]:
-    """The object in the text; an empty one where the text is empty.
+def parse(text: str, *, comments: bool = True, trailing_commas: bool = True) -> dict[str, Any]:
+    """The object in the text; an empty one where the text is empty. Without `comments`, nothing but JSON is allowed.
 
     Raises:
         ValueError: it is not JSON, or not an object; the message gives the line and column.
     """
-    plain = _scan(text).plain if comments else text
+    document = _scan(text)
+    if comments and not trailing_commas and document.trailing:
+        at = min(document.trailing)
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise ValueError(f"line {line}, column {column}: a comma after the last item")
+    plain = document.plain if comments else text
     if not plain.strip():
         return {}
     try:

@@ -35,8 +35,8 @@ def _claude_desktop(machine: Machine) -> tuple[Place, ...]:
 def _claude_code(machine: Machine) -> tuple[Place, ...]:
     user = machine.directory("CLAUDE_CONFIG_DIR", machine.home) / ".claude.json"
     return (
-        Place("user", user, KeyStorage.IN_FILE),
-        Place("project", machine.project / ".mcp.json", KeyStorage.SHARED_REFERENCE),
+        Place("user", user, KeyStorage.REFERENCE),
+        Place("project", machine.project / ".mcp.json", KeyStorage.REFERENCE),
     )
 
 
@@ -72,14 +72,24 @@ def _in_home(*parts: str, key_storage: KeyStorage = KeyStorage.IN_FILE) -> Calla
 def _gemini(machine: Machine) -> tuple[Place, ...]:
     file = Path(".gemini") / "settings.json"
     return (
-        Place("user", machine.home / file, KeyStorage.REFERENCE),
+        Place("user", machine.directory("GEMINI_CLI_HOME", machine.home) / file, KeyStorage.REFERENCE),
         Place("project", machine.project / file, KeyStorage.REFERENCE),
     )
 
 
+def _copilot(machine: Machine) -> tuple[Place, ...]:
+    directory = machine.directory("COPILOT_HOME", machine.home / ".copilot")
+    return (Place("user", directory / "mcp-config.json", KeyStorage.REFERENCE),)
+
+
 def _cline(machine: Machine) -> tuple[Place, ...]:
-    storage = machine.roaming / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev"
-    return (Place("user", storage / "settings" / "cline_mcp_settings.json", KeyStorage.IN_FILE),)
+    """The file that the extension and the command line share. Older extensions have one of their own; a newer one takes
+    over its servers when it first starts: https://github.com/cline/cline/pull/11818"""
+    file = Path("settings") / "cline_mcp_settings.json"
+    data = machine.directory("CLINE_DATA_DIR", machine.directory("CLINE_DIR", machine.home / ".cline") / "data")
+    path = machine.directory("CLINE_MCP_SETTINGS_PATH", data / file)
+    older = machine.roaming / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev" / file
+    return (Place("user", older if older.exists() and not path.exists() else path, KeyStorage.IN_FILE),)
 
 
 def _zed(machine: Machine) -> tuple[Place, ...]:
@@ -95,9 +105,15 @@ def _goose(machine: Machine) -> tuple[Place, ...]:
 
 
 def _opencode(machine: Machine) -> tuple[Place, ...]:
+    def file(directory: Path) -> Path:
+        """opencode reads both; its own command creates `opencode.jsonc`."""
+        path = directory / "opencode.json"
+        with_comments = path.with_suffix(".jsonc")
+        return with_comments if with_comments.exists() and not path.exists() else path
+
     return (
-        Place("user", _dot_config(machine) / "opencode" / "opencode.json", KeyStorage.REFERENCE),
-        Place("project", machine.project / "opencode.json", KeyStorage.REFERENCE),
+        Place("user", file(_dot_config(machine) / "opencode"), KeyStorage.REFERENCE),
+        Place("project", file(machine.project), KeyStorage.REFERENCE),
     )
 
 
@@ -130,7 +146,7 @@ HOSTS = (
         shape=EntryShape(reference="${{{variable}:-}}"),
         extra={"type": "stdio"},
         find_places=_claude_code,
-        next_step="Restart Claude Code; /mcp shows the server.",
+        next_step="Restart Claude Code; /mcp shows the server. A project's server has to be approved there once.",
         docs_url="https://code.claude.com/docs/en/mcp",
     ),
     Host(
@@ -159,24 +175,27 @@ HOSTS = (
         servers_key="mcp_servers",
         extra_when_fetched={"startup_timeout_sec": 60},
         find_places=_codex,
-        next_step="Restart Codex; /mcp shows the server.",
+        next_step="Restart Codex; /mcp shows the server. It reads a project's file once you trust the project.",
         docs_url="https://developers.openai.com/codex/mcp",
     ),
     Host(
         name="gemini-cli",
         title="Gemini CLI",
         format="jsonc",
+        trailing_commas=False,
         shape=EntryShape(reference="${variable}"),
         find_places=_gemini,
-        next_step="Restart Gemini CLI; /mcp shows the server.",
+        next_step="Restart Gemini CLI in a folder you trust, as in others it starts no servers; /mcp shows the server.",
         docs_url="https://github.com/google-gemini/gemini-cli/blob/main/docs/tools/mcp-server.md",
     ),
     Host(
         name="copilot-cli",
         title="GitHub Copilot CLI",
-        format="json",
+        format="jsonc",
+        # As for Claude Code.
+        shape=EntryShape(reference="${{{variable}:-}}"),
         extra={"type": "local", "tools": ["*"]},
-        find_places=_in_home(".copilot", "mcp-config.json"),
+        find_places=_copilot,
         next_step="Restart Copilot CLI; /mcp show lists the server.",
         docs_url="https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers",
     ),
@@ -192,9 +211,10 @@ HOSTS = (
         name="cline",
         title="Cline",
         format="json",
-        extra={"disabled": False},
+        # Without a timeout, its command line waits three seconds for the server to start.
+        extra={"disabled": False, "timeout": 60},
         find_places=_cline,
-        next_step="Open Cline's MCP Servers in VS Code; it reads the file by itself.",
+        next_step="Open Cline's MCP Servers in VS Code, or start `cline`; both read the file by themselves.",
         docs_url="https://docs.cline.bot/mcp/configuring-mcp-servers",
     ),
     Host(

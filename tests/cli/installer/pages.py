@@ -13,6 +13,15 @@ LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
 """Which the command finds on each machine."""
 VARIABLE = "SEGMIND_API_KEY"
 PLACEHOLDER = f"YOUR_{VARIABLE}"
+OWN_COMMANDS = {
+    "claude-code": "claude mcp add hailuo --scope user --env 'SEGMIND_API_KEY=${SEGMIND_API_KEY:-}' -- uvx hailuo-mcp",
+    "codex": "codex mcp add hailuo -- uvx hailuo-mcp",
+    "gemini-cli": "gemini mcp add --scope user --env 'SEGMIND_API_KEY=$SEGMIND_API_KEY' hailuo uvx hailuo-mcp",
+    "copilot-cli": "copilot mcp add hailuo --env 'SEGMIND_API_KEY=${SEGMIND_API_KEY:-}' -- uvx hailuo-mcp",
+    "opencode": "opencode mcp add hailuo --env 'SEGMIND_API_KEY={env:SEGMIND_API_KEY}' -- uvx hailuo-mcp",
+}
+"""Host to its own command that adds the server, with the key left in the environment."""
+OWN_COMMAND_NOTES = {"codex": ", but without the line `env_vars`, which has no option: add it to the file yourself"}
 HERE = Path()
 MACOS = Machine("macos", Path("~"), {}, HERE)
 LINUX = Machine("linux", Path("~"), {}, HERE)
@@ -47,6 +56,9 @@ def _section(host: Host) -> str:
         parts.append(f"{option}{_files(host, place)}. The key is kept {place.key_storage}.\n")
         if place.scope == "user" or place.key_storage is not places[0].key_storage:
             parts.append(_fenced(host, place))
+    if command := OWN_COMMANDS.get(host.name):
+        parts.append(f"Its own command adds the server too{OWN_COMMAND_NOTES.get(host.name, '')}:\n")
+        parts.append(f"```sh\n{command}\n```\n")
     return "\n".join([*parts, f"{host.next_step} Format: <{host.docs_url}>.\n"])
 
 

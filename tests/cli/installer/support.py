@@ -143,7 +143,7 @@ GOOSE_MODE: approve
 """
 REAL = {
     "gemini-cli": [GEMINI, "{}"],
-    "copilot-cli": [DESKTOP, '{"mcpServers":{}}'],
+    "copilot-cli": [DESKTOP, CURSOR, '{"mcpServers":{}}'],
     "windsurf": [DESKTOP],
     "cline": [DESKTOP, '{\n  "mcpServers": {}\n}'],
     "zed": [ZED, "{}"],

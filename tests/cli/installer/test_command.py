@@ -196,9 +196,22 @@ def test_at_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
     assert (cli.home / ".config/Claude/claude_desktop_config.json").exists()
 
 
+def test_a_variable_that_the_host_has_to_find_and_that_is_not_set_is_named(cli: Cli) -> None:
+    missing = "SEGMIND_API_KEY is not set here"
+    assert missing in cli("install", "cursor", "--gateway", "segmind", "--yes").stderr
+    assert missing not in cli("install", "cursor", "--gateway", "segmind", "--yes", SEGMIND_API_KEY=KEY).stderr
+    assert missing not in cli("install", "vscode", "--gateway", "segmind", "--yes").stderr  # it asks for it
+
+
+def test_after_uninstalling_the_next_step_is_not_to_look_for_the_server(cli: Cli) -> None:
+    cli("install", "zed", "--sandbox", "--yes")
+    assert re.search(r"^next +Restart Zed, ", cli("uninstall", "zed", "--yes").stdout, re.MULTILINE)
+
+
 def test_without_a_host_those_on_this_machine_are_listed(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
-    assert "No supported host was found" in cli("install").stdout
+    assert "No supported host was found" in (none := cli("install").stdout)
+    assert "HOST is one of claude-desktop, " in none
     (tmp_path / ".cursor").mkdir()
     (tmp_path / ".config" / "goose").mkdir(parents=True)
     cli("install", "goose", "--yes")

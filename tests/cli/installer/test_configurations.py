@@ -141,6 +141,8 @@ def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str,
     host, place = place_of(name, scope, machine)
     made = installer.install(host, place, SPEC)
     assert (made.action, made.apply()) == ("created", None)
+    # The host itself may later write secrets to it.
+    assert place.is_shared or place.path.stat().st_mode & 0o777 == 0o600
     assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, place, SPEC))
     assert installer.uninstall(host, place, "other").action == "absent"
     installer.uninstall(host, place, "hailuo").apply()
@@ -232,6 +234,41 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
 
 
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_what_the_user_changed_in_the_entry_stays_changed(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    installer.install(host, place, SPEC).apply()
+    theirs = {"timeout": 900, "enabled": False, "disabled": True, "tools": ["get_status"]}
+    text = place.path.read_text()
+    for key in host.extra.keys() & theirs.keys():
+        text = put(host, text, (host.servers_key, "hailuo", key), theirs[key])
+    place.path.write_text(text)
+    installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).apply()
+    held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    assert {key: held[key] for key in host.extra.keys() & theirs.keys()} == {
+        key: theirs[key] for key in host.extra.keys() & theirs.keys()
+    }
+
+
+@pytest.mark.parametrize("name", ["claude-code", "copilot-cli"])
+def test_a_key_that_an_earlier_version_wrote_into_the_file_leaves_it(machine: Machine, name: str) -> None:
+    host, place = place_of(name, "user", machine)
+    save(place, json.dumps({"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {"SEGMIND_API_KEY": KEY}}}}))
+    change = installer.install(host, place, SPEC)
+    assert KEY not in str(change.changes) + change.diff
+    change.apply()
+    assert KEY not in place.path.read_text()
+    assert "${SEGMIND_API_KEY:-}" in place.path.read_text()
+
+
+@pytest.mark.parametrize(("name", "scope"), PLACES)
+def test_the_difference_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
+    host, place = place_of(name, scope, machine)
+    diff = installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
+    assert KEY not in diff
+    assert diff.count("…") == (1 if place.key_storage is installer.KeyStorage.IN_FILE else 0)
+
+
 BROKEN = {
     "json": [b'{"mcpServers": {', b"\xff\xfe{\x00}\x00", b"[]", b'{"mcpServers": []}', b'{"mcpServers": null}'],
     "toml": [b"[mcp_servers", b"\xff\xfe", b"mcp_servers = 1", b"a = 1\na = 2"],
@@ -260,6 +297,13 @@ def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, n
     host, place = place_of(name, "user", machine)
     save(place, '{\n  // mine\n  "mcpServers": {}\n}')
     with pytest.raises(ConfigError, match="line 2, column 3"):
+        installer.install(host, place, SPEC)
+
+
+def test_a_trailing_comma_is_refused_if_the_host_reads_only_comments(machine: Machine) -> None:
+    host, place = place_of("gemini-cli", "user", machine)
+    save(place, '{\n  // mine\n  "mcpServers": {},\n}')
+    with pytest.raises(ConfigError, match="line 3, column 19: a comma after the last item"):
         installer.install(host, place, SPEC)
 
 
@@ -420,7 +464,7 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
         "gemini-cli": ".gemini/settings.json",
         "copilot-cli": ".copilot/mcp-config.json",
         "windsurf": ".codeium/windsurf/mcp_config.json",
-        "cline": f"{support}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+        "cline": ".cline/data/settings/cline_mcp_settings.json",
         "zed": ".config/zed/settings.json",
         "goose": ".config/goose/config.yaml",
         "lm-studio": ".lmstudio/mcp.json",
@@ -444,12 +488,44 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
         "XDG_CONFIG_HOME": str(tmp_path / "c"),
         "CODEX_HOME": str(tmp_path / "x"),
         "CLAUDE_CONFIG_DIR": str(tmp_path / "y"),
+        "GEMINI_CLI_HOME": str(tmp_path / "g"),
+        "COPILOT_HOME": str(tmp_path / "p"),
+        "CLINE_DIR": str(tmp_path / "l"),
     }
     linux = paths(Machine("linux", tmp_path, moved, tmp_path))
     assert linux["vscode"] == "c/Code/User/mcp.json"
     assert linux["codex"] == "x/config.toml"
     assert linux["goose"] == "c/goose/config.yaml"
     assert linux["claude-code"] == "y/.claude.json"
+    assert linux["gemini-cli"] == "g/.gemini/settings.json"
+    assert linux["copilot-cli"] == "p/mcp-config.json"
+    assert linux["cline"] == "l/data/settings/cline_mcp_settings.json"
+    moved["CLINE_DATA_DIR"] = str(tmp_path / "d")
+    assert paths(Machine("linux", tmp_path, moved, tmp_path))["cline"] == "d/settings/cline_mcp_settings.json"
+    moved["CLINE_MCP_SETTINGS_PATH"] = str(tmp_path / "m.json")
+    assert paths(Machine("linux", tmp_path, moved, tmp_path))["cline"] == "m.json"
+
+
+def test_the_older_of_two_files_is_used_only_while_it_is_alone(machine: Machine) -> None:
+    storage = machine.home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev"
+    older, shared = (base / "settings/cline_mcp_settings.json" for base in (storage, machine.home / ".cline" / "data"))
+    for path, expected in ((older, older), (shared, shared)):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        assert place_of("cline", "user", machine)[1].path == expected
+
+
+@pytest.mark.parametrize("scope", ["user", "project"])
+def test_the_file_that_opencode_already_has_is_used(machine: Machine, scope: str) -> None:
+    plain = place_of("opencode", scope, machine)[1].path
+    plain.parent.mkdir(parents=True, exist_ok=True)
+    plain.with_suffix(".jsonc").write_text("// mine\n{}\n")
+    host, place = place_of("opencode", scope, machine)
+    assert place.path == plain.with_suffix(".jsonc")
+    installer.install(host, place, SPEC).apply()
+    assert place.path.read_text().startswith("// mine\n")
+    plain.write_text("{}")
+    assert place_of("opencode", scope, machine)[1].path == plain
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -35,6 +35,13 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class OnPage:
+    """A constraint that several gateways state alike, each in its own document: its source is the spec's `page`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendsNull:
     """The gateway documents null for an absent value: null is accepted, and sent when nothing is given."""
 

@@ -15,20 +15,10 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.parameters import (
-    ANY_CASE,
-    MINIMAX,
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Flag,
-    Image,
-    Resolution,
-    Source,
-)
+from hailuo_mcp.core.parameters import ANY_CASE, CallbackUrl, Constraint, OnPage, Source
 from hailuo_mcp.core.request_id import checked_remote_id
-from hailuo_mcp.core.rules import GIVEN, Forbid
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import hailuo
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
@@ -37,11 +27,8 @@ from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
 log = logging.getLogger(__name__)
 
 _PAGE = Source("documented", "Replicate page of the model")
-_OBSERVED = Source("observed", "public client code")
 _INFERRED = Source("inferred", "MiniMax API reference")
-_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 _CALLED_BACK = Constraint(Source("documented", "Replicate webhooks"), "called once, when the job has ended; signed")
-_OPTIMIZED = Constraint(_PAGE, "default true")
 
 
 class _Prediction(ModelSpec):
@@ -56,62 +43,39 @@ class _Prediction(ModelSpec):
         return {**body, "webhook": callback, "webhook_events_filter": ["completed"]} if callback else body
 
 
-class Hailuo23(_Prediction):
+class _Own(_Prediction):
+    """What Replicate's own models have in common."""
+
+    page = _PAGE
+
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo23(_Own, hailuo.Hailuo23):
     id = "replicate/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://replicate.com/minimax/hailuo-2.3"
-    rules = (_NOT_10_S_AT_1080P,)
-
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_PAGE, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
 
-class Hailuo23Fast(_Prediction):
+class Hailuo23Fast(_Own, hailuo.Hailuo23Fast):
     id = "replicate/hailuo-2.3-fast"
     remote_name = "minimax/hailuo-2.3-fast"
-    summary = "image to video"
     documented_at = "https://replicate.com/minimax/hailuo-2.3-fast"
-    rules = (_NOT_10_S_AT_1080P,)
-
-    first_frame_image: Annotated[Image, Constraint(_OBSERVED, "required; image to video only")]
-    duration: Annotated[Duration, Constraint(_OBSERVED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_OBSERVED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, Constraint(_OBSERVED, "default true")] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    page = Source("observed", "public client code")
 
 
-class Hailuo02(_Prediction):
+class Hailuo02(_Own, hailuo.Hailuo02):
     id = "replicate/hailuo-02"
     remote_name = "minimax/hailuo-02"
-    summary = "text or image (+ last frame) to video"
     documented_at = "https://replicate.com/minimax/hailuo-02"
     rules = (
-        Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', _PAGE),
-        Forbid(
-            {"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", _INFERRED
-        ),
-        Forbid(
-            {"resolution": "512p", "last_frame_image": GIVEN},
-            'for a last frame pass resolution "768p" or "1080p"',
-            _INFERRED,
-        ),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
-        ),
+        hailuo.not_10_s_at_1080p(_PAGE, instead='resolution "768p"; 1080p is the default'),
+        hailuo.from_image_at_512p(_INFERRED),
+        hailuo.no_last_frame_at_512p(_INFERRED),
+        hailuo.last_frame_needs_first(),
     )
 
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
-    last_frame_image: Annotated[Image | None, Constraint(_PAGE, "the frame the clip ends on")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[
-        Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p, 768p or 1080p (default)")
-    ] = "1080p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    resolution: Annotated[Literal["512p", "768p", "1080p"], ANY_CASE, OnPage("512p, 768p or 1080p (default)")] = "1080p"
 
 
 _STATES = {

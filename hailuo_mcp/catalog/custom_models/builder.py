@@ -68,6 +68,10 @@ class Builder:
                 )
                 for medium, rule in entry.media.items()
             },
+            "wire_names": {
+                **base.wire_names,
+                **{name: p.wire_name for name, p in entry.parameters.items() if p.wire_name},
+            },
             "wire_forms": {
                 **base.wire_forms,
                 **{name: p.wire_form for name, p in entry.parameters.items() if p.wire_form},

@@ -40,17 +40,15 @@ def fields(entry: ModelEntry, place: Place, base: type[ModelSpec], *, urls_only:
         if other := sent_names.get(wire):
             raise WrongEntry(here, f"{name} is sent as {wire}, as {other} is; give one of them another wire name")
         sent_names[wire] = name
-        made[name] = _field(name, parameter, wire, here, urls_only=urls_only)
+        made[name] = _field(name, parameter, here, urls_only=urls_only)
     return made
 
 
-def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, *, urls_only: bool) -> Any:
+def _field(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> Any:
     """Type and default, as `create_model` takes them."""
     canonical, allowed = _narrowed(name, parameter, place, urls_only=urls_only)
     _check_presence(name, parameter, allowed, place)
     metadata: list[Any] = [Constraint(parameter.source, parameter.rule or _rule_text(parameter))]
-    if wire != name:
-        metadata.append(Field(serialization_alias=wire))
     if parameter.sends_null:
         metadata.append(SendsNull())
     required = parameter.required or name == "prompt"

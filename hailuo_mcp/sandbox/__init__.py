@@ -5,8 +5,6 @@ rest of the package, so that a misreading of a document is not made twice. On a 
 were submitted with, on this machine only; apart from that it sends no requests.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext

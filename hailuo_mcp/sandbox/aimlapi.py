@@ -2,8 +2,6 @@
 models, which has other field names.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from functools import partial

@@ -4,8 +4,6 @@ A request of the type `callback` is accepted like any other. When its job has en
 would give is POSTed to its `callback_url`, within the limits of `callbacks.py`.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Strict reading of a request's JSON body: a field that is not documented is refused by name."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ These are the only requests that the sandbox sends, hence two limits: it calls t
 on a port. Pending callbacks are stored next to the jobs, so that a restart loses none.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import logging
@@ -163,7 +161,7 @@ class Callbacks:
                     with anyio.move_on_after(pause):
                         await self._added.wait()
 
-    async def _call(self, client: httpx.AsyncClient, due: _Due) -> None:
+    async def _call(self, client: "httpx.AsyncClient", due: _Due) -> None:
         import httpx  # as above
 
         job = await to_thread.run_sync(self._store.get, due.job_id)
@@ -221,7 +219,7 @@ class Callbacks:
             connection.execute(sql, values)
 
 
-def _client() -> httpx.AsyncClient:
+def _client() -> "httpx.AsyncClient":
     import httpx  # as above
 
     # A local webhook on https has a self-signed certificate, and the other end is this machine. A proxy from the

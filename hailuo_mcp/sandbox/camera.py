@@ -4,8 +4,6 @@ The commands in one bracket run at the same time, brackets run one after another
 A bracket without a known command is ordinary text.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

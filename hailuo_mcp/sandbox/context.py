@@ -1,7 +1,5 @@
 """What the stand-ins share: the clock, the jobs, the images, the clips and the links to them."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import uuid

@@ -4,8 +4,6 @@ Written from the queue's documents, the pages of the models and the gateway's ow
 taken, and fails when it would be rendered.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import uuid
@@ -173,7 +171,7 @@ def sign(job: Job, content: bytes, now: float) -> Mapping[str, str]:
 
 
 @cache
-def _private_key() -> Ed25519PrivateKey:
+def _private_key() -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # start-up time
 
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"hailuo sandbox").digest())

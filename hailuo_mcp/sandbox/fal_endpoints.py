@@ -1,7 +1,5 @@
 """fal's endpoints of the Hailuo line: what each takes, and the clip that an input asks for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 

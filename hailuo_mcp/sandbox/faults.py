@@ -3,8 +3,6 @@
 The README's table is generated from `FAULTS`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Keeps a simulated connection cut from filling the server's log with a traceback."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Refusals have HTTP status 200 and a code in `base_resp`. A finished job names a 
 link, which expires after an hour. A `callback_url` must echo a challenge at once, and is called when the job has ended.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from functools import partial

@@ -4,8 +4,6 @@ Refusals are HTTP statuses with an error object. A query for a finished task ret
 has ended is deleted by the request that would cancel a queued one.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import cast

@@ -4,8 +4,6 @@ Written from the HTTP reference and the gateway's own client. Inputs, outputs an
 prediction has ended; the record of the prediction stays.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

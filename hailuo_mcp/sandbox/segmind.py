@@ -4,8 +4,6 @@ Written from the model pages and the gateway's own SDK. A body that the page's p
 at submission; what only the model behind it can know (a bad image, 10 s at 1080p) fails the job later.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The SDK reads `file_urls`; other documents print `urls`. How large an upload may be is documented nowhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 

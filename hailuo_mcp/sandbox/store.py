@@ -1,7 +1,5 @@
 """The sandbox's jobs, in one SQLite file that several processes may use at once."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from contextlib import closing

@@ -7,22 +7,20 @@ import hmac
 import logging
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import ANY_CASE, CallbackUrl, Constraint, OnPage, Source
-from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import hailuo
+from hailuo_mcp.gateways import hailuo, history
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
-from hailuo_mcp.gateways.client import Request, Response, deadline
-from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
+from hailuo_mcp.gateways.client import Request, Response
+from hailuo_mcp.gateways.uploads import form_request, uploaded_link
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +85,6 @@ _STATES = {
     "aborted": State.CANCELLED,  # cancelled before it was started, by the newer client
 }
 _PREDICTIONS = "/v1/predictions"
-_HISTORY_WINDOW = timedelta(minutes=5)
-"""A prediction can only be that of a submission if the two are this close in time."""
-_HISTORY_PAGES = 5
 
 
 class Replicate(Gateway):
@@ -132,16 +127,9 @@ class Replicate(Gateway):
         return self._observation(body, response, sandbox=response.sandbox)
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        content_type, form = multipart("content", media_type, content)
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets, content=form)
+        request = form_request(self, "/v1/files", "content", media_type, content, host="upload")
         response = await self.client.send_with_retry(request, seconds)
-        if not response.ok:
-            raise not_uploaded(self, response)
-        url = link_in(mapping(mapping(response.body).get("urls")).get("get"))
-        if url is None or url.startswith("data:"):
-            raise without_address(self)
-        return url
+        return uploaded_link(self, response, link_in(mapping(mapping(response.body).get("urls")).get("get")))
 
     async def cancel(self, job: Job) -> Observation | None:
         if job.remote_id is None:
@@ -156,22 +144,14 @@ class Replicate(Gateway):
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with self._time_limit():
+        async with history.time_limit(self):
             async for row, sandbox in self._history(job.created_at):
                 remote_id, made = row.get("id"), moment(row.get("created_at"))
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model") != spec.remote_name:
                     continue
-                if made is None or abs(made - job.created_at) > _HISTORY_WINDOW:
-                    continue
-                if mapping(row.get("input")) == job.body.get("input"):
+                if history.is_near(made, job) and mapping(row.get("input")) == job.body.get("input"):
                     candidates[remote_id] = self._observation(row, None, sandbox=sandbox)
-        if len(candidates) != 1:
-            return None
-        ((remote_id, seen),) = candidates.items()
-        try:
-            return checked_remote_id(remote_id), seen
-        except InvalidInput:
-            return None
+        return history.only(candidates)
 
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
         try:
@@ -201,11 +181,11 @@ class Replicate(Gateway):
         """
         query = urlencode(
             {
-                "created_after": (around - _HISTORY_WINDOW).isoformat(),
-                "created_before": (around + _HISTORY_WINDOW).isoformat(),
+                "created_after": (around - history.WINDOW).isoformat(),
+                "created_before": (around + history.WINDOW).isoformat(),
             }
         )
-        for _ in range(_HISTORY_PAGES):
+        for _ in range(history.PAGES_MAX):
             body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}?{query}"))
             for row in sequence(body.get("results")):
                 yield mapping(row), response.sandbox
@@ -213,11 +193,7 @@ class Replicate(Gateway):
             if not cursor:
                 return
             query = urlencode({"cursor": cursor[0]})
-        raise GatewayError(f"{self.title}'s list of predictions has too many rows to look through.")
-
-    def _time_limit(self) -> AbstractAsyncContextManager[None]:
-        seconds = self.client.retry.poll_timeout
-        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
+        raise history.too_long(self)
 
     def _observation(self, body: Mapping[str, Any], response: Response | None, *, sandbox: bool) -> Observation:
         state = self.state(_STATES, body.get("status"), response)

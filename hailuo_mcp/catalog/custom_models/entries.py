@@ -239,15 +239,7 @@ def _wrong(error: ErrorDetails) -> WrongEntry:
 
 def _keys_at(place: Place) -> list[str]:
     """The keys of the table at this place."""
-    kinds: Mapping[object, type[Entry]] = {
-        "parameters": ParameterEntry,
-        "rules": RuleEntry,
-        "fills": FillEntry,
-        "media": MediaEntry,
-        "notes": NoteEntry,
-        "prices": PriceEntry,
-        "times": TimeEntry,
-        "advice": AdviceEntry,
-    }
-    kind = kinds[place[2]] if len(place) > 2 else ModelEntry if place else FileEntry
+    kind: type[Entry] = ModelEntry if place else FileEntry
+    if len(place) > 2:
+        *_, kind = get_args(ModelEntry.model_fields[str(place[2])].annotation)  # a list or a mapping of entries
     return [name for name in kind.model_fields if name != "typical_seconds"]

@@ -9,7 +9,7 @@ from hailuo_mcp.catalog.custom_models.document import Place, WrongEntry
 from hailuo_mcp.catalog.custom_models.entries import ModelEntry, ParameterEntry
 from hailuo_mcp.core.parameters import (
     AS_TEXT_TOO,
-    CANONICAL_TYPES,
+    CANONICAL,
     IMAGE_PARAMETERS,
     PROMPT_MAX,
     Constraint,
@@ -32,10 +32,8 @@ def fields(entry: ModelEntry, place: Place, base: type[ModelSpec], *, urls_only:
     sent_names = {} if "prompt" in entry.parameters else {"prompt": "prompt"}
     for name, parameter in entry.parameters.items():
         here = (*place, "parameters", name)
-        if name not in CANONICAL_TYPES:
-            raise WrongEntry(
-                here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL_TYPES)}"
-            )
+        if name not in CANONICAL:
+            raise WrongEntry(here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL)}")
         wire = parameter.wire_name or base.wire_names.get(name, name)
         if other := sent_names.get(wire):
             raise WrongEntry(here, f"{name} is sent as {wire}, as {other} is; give one of them another wire name")
@@ -58,7 +56,7 @@ def _field(name: str, parameter: ParameterEntry, place: Place, *, urls_only: boo
 
 def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> tuple[Any, Values]:
     """The canonical type, limited as the entry says, and its values; none where they are not a closed set."""
-    canonical, given = CANONICAL_TYPES[name], parameter.values
+    canonical, given = CANONICAL[name].kind, parameter.values
     kind = "list" if canonical is References else "number" if canonical is WholeNumber else name
     for key, of in (("max_length", "prompt"), ("max_items", "list"), ("minimum", "number"), ("maximum", "number")):
         if getattr(parameter, key) is not None and kind != of:

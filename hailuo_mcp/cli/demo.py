@@ -5,7 +5,6 @@ The only command that speaks MCP: a real client starts the real server and talks
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from mcp_types import Implementation
 
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
+from hailuo_mcp.cli.installer import find_launcher
 from hailuo_mcp.cli.output import PROGRAM, STYLES, command, stderr_console, stdout_console
 from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
@@ -248,16 +248,9 @@ def _print_ending(talk: Conversation) -> None:
     show("\nThe same by hand, without a key:", style="bold")
     show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
     show("\nFor real clips, give your assistant's host the server and one key:", style="bold")
-    snippet = {"mcpServers": {"hailuo": {**_own_command(), "env": {variables[0]: "your key"}}}}
+    launcher = find_launcher()
+    entry = {"command": launcher.command, "args": [*launcher.args], "env": {variables[0]: "your key"}}
+    snippet = {"mcpServers": {"hailuo": entry}}
     for line in json.dumps(snippet, indent=2).splitlines():
         show(f"  {line}")
     stderr_console().print(f"({' or '.join(variables)})", style="dim")
-
-
-def _own_command() -> dict[str, Any]:
-    """How a host starts this server, with the full path: a desktop host does not have the shell's PATH."""
-    started = shutil.which(sys.argv[0]) or shutil.which("hailuo-mcp")
-    if started and Path(started).stem == "hailuo-mcp":
-        # uvx runs from its cache, which may be cleared
-        return {"command": "uvx", "args": ["hailuo-mcp"]} if "archive-v" in started else {"command": started}
-    return {"command": sys.executable, "args": ["-m", "hailuo_mcp"]}

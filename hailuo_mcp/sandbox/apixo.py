@@ -90,8 +90,8 @@ def routes(context: SandboxContext) -> list[Route]:
             rate_limited=_error(429, "Too many requests, try again later"),
         )
         task_id = f"task_{uuid.uuid4().hex[:24]}"
-        callback_url = cast("str | None", values.get("callback_url"))
-        await context.take(GATEWAY, task_id, key, model, values, shot, callback_url=callback_url, request=request)
+        callback = context.callback(request, values.get("callback_url"))
+        await context.take(GATEWAY, task_id, key, model, values, shot, callback=callback)
         return JSONResponse(_envelope({"taskId": task_id}))
 
     async def status(request: Request) -> Response:

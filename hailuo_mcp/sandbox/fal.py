@@ -8,7 +8,6 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +25,7 @@ from hailuo_mcp.sandbox.context import (
     SandboxContext,
     check_account,
     clip_link,
+    submitted_within,
     timestamp,
 )
 from hailuo_mcp.sandbox.faults import Refusal
@@ -60,17 +60,9 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_error(403, "User is locked. Reason: Exhausted balance."),
             rate_limited=_error(429, "Too many requests"),
         )
-        job = await context.take(
-            GATEWAY,
-            str(uuid.uuid4()),
-            key,
-            endpoint,
-            values,
-            shot,
-            rejected=wrong,
-            callback_url=request.query_params.get("fal_webhook"),
-            request=request,
-        )
+        callback = context.callback(request, request.query_params.get("fal_webhook"))
+        request_id = str(uuid.uuid4())
+        job = await context.take(GATEWAY, request_id, key, endpoint, values, shot, rejected=wrong, callback=callback)
         return JSONResponse({"status": "IN_QUEUE", "queue_position": 0, **_links(context.base(request), job)})
 
     async def status(request: Request) -> Response:
@@ -100,14 +92,11 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def history(request: Request) -> Response:
         key, query, now = _authorize(request), request.query_params, context.clock()
-        after, before = (_time(query.get(name)) for name in ("start", "end"))
+        jobs = submitted_within(await context.jobs_of(GATEWAY, key), query, "start", "end")
         rows = [
             _row(context.base(request), job, job.phase(now), payloads=query.get("expand") == "payloads")
-            for job in reversed(await context.jobs_of(GATEWAY, key))
-            if job.model == query.get("endpoint_id")
-            and query.get("request_id") in (None, job.remote_id)
-            and (after is None or job.submitted_at >= after)
-            and (before is None or job.submitted_at <= before)
+            for job in reversed(jobs)
+            if job.model == query.get("endpoint_id") and query.get("request_id") in (None, job.remote_id)
         ]
         start, size = int(query.get("cursor", "0")), min(int(query.get("limit", "50")), PAGE_SIZE)
         more = len(rows) > start + size
@@ -218,10 +207,6 @@ def _row(base: str, job: Job, phase: Phase, *, payloads: bool) -> dict[str, obje
         row["json_input"] = dict(job.body)
         row["json_output"] = _output(base, job) if phase is Phase.COMPLETED else None
     return row
-
-
-def _time(value: str | None) -> float | None:
-    return datetime.fromisoformat(value).timestamp() if value else None
 
 
 def _authorize(request: Request) -> str:

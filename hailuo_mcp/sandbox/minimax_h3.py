@@ -108,24 +108,16 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_refused(402, "insufficient balance (1008)"),
             rate_limited=_refused(429, "rate limit exceeded (1002)"),
         )
-        callback_url = cast("str | None", values.get("callback_url"))
-        if callback_url and context.callbacks and not await echoes_challenge(callback_url):
+        callback = context.callback(request, values.get("callback_url"))
+        if callback and context.callbacks and not await echoes_challenge(callback.url):
             return _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
         usage = _usage(seconds, files)
         cost = _USD[model, resolution] * (seconds + usage["input_seconds"])
         cost += _USD_PER_IMAGE * max(0, usage["input_image_count"] - _FREE_IMAGES)
-        job = await context.take(
-            GATEWAY,
-            f"h3-{uuid.uuid4().hex}",
-            key,
-            model,
-            {"resolution": resolution, "duration": seconds, "ratio": ratio, "usage": usage},
-            shot,
-            cost=cost,
-            callback_url=callback_url,
-            request=request,
-        )
-        return JSONResponse({"task_id": job.remote_id})
+        task_id = f"h3-{uuid.uuid4().hex}"
+        facts = {"resolution": resolution, "duration": seconds, "ratio": ratio, "usage": usage}
+        await context.take(GATEWAY, task_id, key, model, facts, shot, cost=cost, callback=callback)
+        return JSONResponse({"task_id": task_id})
 
     async def query(request: Request) -> Response:
         key = _authorize(request)

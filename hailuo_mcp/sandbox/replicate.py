@@ -9,9 +9,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
-from typing import cast
 
 from anyio import to_thread
 from starlette.datastructures import UploadFile
@@ -29,6 +27,7 @@ from hailuo_mcp.sandbox.context import (
     bearer_key,
     check_account,
     clip_link,
+    submitted_within,
     timestamp,
 )
 from hailuo_mcp.sandbox.faults import Refusal
@@ -52,17 +51,10 @@ _COMMON = {
     "duration": Field(body.whole(6, 10)),
     "prompt_optimizer": Field(body.boolean),
 }
+_COMMON_23 = {**_COMMON, "resolution": Field(body.one_of("768p", "1080p"))}
 MODELS: Mapping[str, Mapping[str, Field]] = {
-    "hailuo-2.3": {
-        **_COMMON,
-        "first_frame_image": Field(body.text),
-        "resolution": Field(body.one_of("768p", "1080p")),
-    },
-    "hailuo-2.3-fast": {
-        **_COMMON,
-        "first_frame_image": Field(body.text, required=True),
-        "resolution": Field(body.one_of("768p", "1080p")),
-    },
+    "hailuo-2.3": {**_COMMON_23, "first_frame_image": Field(body.text)},
+    "hailuo-2.3-fast": {**_COMMON_23, "first_frame_image": Field(body.text, required=True)},
     "hailuo-02": {
         **_COMMON,
         "first_frame_image": Field(body.text),
@@ -105,17 +97,9 @@ def routes(context: SandboxContext) -> list[Route]:
         )
         # The model behind it fails such a job; no document says that the submission is refused.
         unmade = "10 seconds are not available at 1080p" if (shot.seconds, side) == (10, 1080) else None
-        job = await context.take(
-            GATEWAY,
-            uuid.uuid4().hex[:26],
-            key,
-            name,
-            values,
-            shot,
-            rejected=unmade,
-            callback_url=cast("str | None", outer.get("webhook")),
-            request=request,
-        )
+        callback = context.callback(request, outer.get("webhook"))
+        prediction_id = uuid.uuid4().hex[:26]
+        job = await context.take(GATEWAY, prediction_id, key, name, values, shot, rejected=unmade, callback=callback)
         return JSONResponse(_prediction(context, request, job), 201)
 
     async def get(request: Request) -> Response:
@@ -134,12 +118,7 @@ def routes(context: SandboxContext) -> list[Route]:
     async def listing(request: Request) -> Response:
         key = _authorize(request)
         jobs = [job for job in await context.jobs_of(GATEWAY, key) if job.phase(context.clock()) is not Phase.GONE]
-        after, before = (_time(request, name) for name in ("created_after", "created_before"))
-        chosen = [
-            job
-            for job in reversed(jobs)
-            if (after is None or job.submitted_at >= after) and (before is None or job.submitted_at <= before)
-        ]
+        chosen = list(reversed(submitted_within(jobs, request.query_params, "created_after", "created_before")))
         start = int(request.query_params.get("cursor", "0"))
         more = f"/v1/predictions?cursor={start + PAGE_SIZE}" if len(chosen) > start + PAGE_SIZE else None
         rows = [_prediction(context, request, job) for job in chosen[start : start + PAGE_SIZE]]
@@ -216,11 +195,6 @@ def _facts(base: str, job: Job, phase: Phase, *, removed: bool) -> Mapping[str, 
         "urls": {"get": here, "cancel": f"{here}/cancel"},
         "metrics": {"predict_time": job.ended_at - job.started_at} if ended else {},
     }
-
-
-def _time(request: Request, name: str) -> float | None:
-    value = request.query_params.get(name)
-    return datetime.fromisoformat(value).timestamp() if value else None
 
 
 def _authorize(request: Request) -> str:

@@ -6,16 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from hailuo_mcp.core.setting_values import (
-    POSTGRES,
-    PREFIX,
-    Address,
-    Directories,
-    Directory,
-    Names,
-    Switch,
-    Tokens,
-)
+from hailuo_mcp.core.setting_values import POSTGRES, PREFIX, Address, Directories, Directory, Names, Switch, Tokens
 from hailuo_mcp.core.tenants import TenantSettings
 
 BY_OAUTH = "oauth:"

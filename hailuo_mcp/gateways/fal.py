@@ -13,13 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from hailuo_mcp.core.errors import (
-    ContentViolation,
-    GatewayError,
-    HailuoError,
-    InsufficientCredits,
-    UnknownRequest,
-)
+from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, InsufficientCredits, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import fal_h3, fal_webhooks, history

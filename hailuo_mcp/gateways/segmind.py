@@ -9,13 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from hailuo_mcp.core.errors import (
-    ContentViolation,
-    HailuoError,
-    InsufficientCredits,
-    InvalidInput,
-    UnknownRequest,
-)
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCredits, InvalidInput, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import history

@@ -9,16 +9,7 @@ from pydantic import Field
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.player import job_meta, tool_meta
-from hailuo_mcp.mcp.tools.base import (
-    ACCEPT_STRINGS,
-    Arguments,
-    Call,
-    Hint,
-    Progress,
-    RequestIdText,
-    Tool,
-    answer,
-)
+from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Progress, RequestIdText, Tool, answer
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
 

@@ -59,31 +59,30 @@ def _image(value: object) -> None:
         raise Invalid("must not be empty")
 
 
-_FIELDS: Mapping[str, Field] = {
-    "model": Field(body.one_of(MODEL), required=True),
+_COMMON: Mapping[str, Field] = {
     "prompt": Field(body.prompt, required=True),
+    "duration": Field(body.whole(6, 10)),
+    "resolution": Field(body.one_of("768P", "1080P")),
+}
+_FIELDS: Mapping[str, Field] = {
+    **_COMMON,
+    "model": Field(body.one_of(MODEL), required=True),
     "prompt_optimizer": Field(body.boolean),
     "first_frame_image": Field(_image),
     "last_image_url": Field(_image),  # newer than the page; documented with the URL form, base64 is inferred
-    "duration": Field(body.whole(6, 10)),
-    "resolution": Field(body.one_of("768P", "1080P")),
 }
 _UNIFIED_FIELDS: Mapping[str, Field] = {
+    **_COMMON,
     "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST), required=True),
-    "prompt": Field(body.prompt, required=True),
     "image_url": Field(_image),
     "enhance_prompt": Field(body.boolean),
-    "duration": Field(body.whole(6, 10)),
-    "resolution": Field(body.one_of("768P", "1080P")),
 }
-_RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _REFERENCES = {"reference_image_urls": 9, "video_urls": 3, "audio_urls": 3}
-_TOGETHER_MAX = 12
 _H3_COMMON: Mapping[str, Field] = {
     "image_url": Field(_image),
     "last_image_url": Field(_image),
     **{name: Field(body.list_of(body.web_url, most)) for name, most in _REFERENCES.items()},
-    "ratio": Field(body.one_of("adaptive", *_RATIOS)),
+    "ratio": Field(body.one_of("adaptive", *body.RATIOS)),
 }
 _H3_FIELDS: Mapping[str, Mapping[str, Field]] = {
     H3: {
@@ -166,9 +165,7 @@ def _read(given: object, *, unified: bool) -> dict[str, object]:
     model = values.get("model")
     if unified and isinstance(model, str) and model in _H3_FIELDS:
         values = body.read_fields(values, _H3_FIELDS[model])
-        counts = {name: len(cast("list[object]", values.get(name, []))) for name in _REFERENCES}
-        if sum(counts.values()) > _TOGETHER_MAX:
-            raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+        counts = body.count_references(values, _REFERENCES)
         if 0 < sum(counts.values()) == counts["audio_urls"]:
             raise Invalid("audio_urls cannot be the only reference")
         if values.get("ratio") == "adaptive" and not any(name in values for name in (*_REFERENCES, *_FRAMES)):

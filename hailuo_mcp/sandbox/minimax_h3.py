@@ -29,14 +29,13 @@ LINK_SECONDS = 3600
 _SHORT_SIDES = {H3: {"768P": 768, "2K": 1440}, H3_MAX: {"480P": 480, "768P": 768}}
 _USD = {(H3, "768P"): 0.08, (H3, "2K"): 0.13, (H3_MAX, "480P"): 0.05, (H3_MAX, "768P"): 0.08}
 _USD_PER_IMAGE, _FREE_IMAGES = 0.04, 5
-_RATIOS = ("adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _ROLES = {
     "image_url": ("first_frame", "last_frame", "reference_image"),
     "video_url": ("reference_video",),
     "audio_url": ("reference_audio",),
 }
 _MOST = {"first_frame": 1, "last_frame": 1, "reference_image": 9, "reference_video": 3, "reference_audio": 3}
-_TOGETHER_MAX, _TEXT_MAX = 12, 7000
+_TEXT_MAX = 7000
 _STATUSES = {
     Phase.QUEUED: "queued",
     Phase.PROCESSING: "running",
@@ -74,7 +73,7 @@ _FIELDS: Mapping[str, Field] = {
     "content": Field(_list, required=True),
     "resolution": Field(body.text),
     "duration": Field(_seconds),
-    "ratio": Field(body.one_of(*_RATIOS)),
+    "ratio": Field(body.one_of("adaptive", *body.RATIOS)),
     "callback_url": Field(body.web_url),
     "extra": Field(_extra),
 }
@@ -251,8 +250,7 @@ def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) ->
         raise Invalid("frames and references cannot be combined")
     if references == ["reference_audio"]:
         raise Invalid("audio cannot be the only reference")
-    if sum(len(inputs[role]) for role in references) > _TOGETHER_MAX:
-        raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+    body.count_references(inputs, references)
     ratio = values.get("ratio")
     if not inputs and ratio in (None, "adaptive"):
         raise Invalid("ratio is required for text to video, and must not be adaptive")

@@ -78,10 +78,10 @@ class Builder:
             if price.per == "second" and not model.accepts("duration"):
                 raise WrongEntry((*place, "prices", index, "per"), "this model has no duration; give a price per clip")
         model.times = tuple(
-            TimeRule(time.seconds, when) for time, when in _each(entry.times, (*place, "times"), model)
+            TimeRule(time.seconds, when=when) for time, when in _each(entry.times, (*place, "times"), model)
         ) or ((TimeRule(entry.typical_seconds),) if entry.typical_seconds else ())
         model.advice = tuple(
-            Advice(advice.text, _checked(advice.when, (*place, "advice", index, "when"), model))
+            Advice(advice.text, when=_checked(advice.when, (*place, "advice", index, "when"), model))
             for index, advice in enumerate(entry.advice)
         )
         return model
@@ -131,7 +131,7 @@ def _fills(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
     for index, fill in enumerate(entry.fills):
         here = (*place, "fills", index)
         value = _checked({fill.parameter: fill.value}, (*here, "parameter"), model)[fill.parameter]
-        yield Fill(fill.parameter, value, _checked(fill.when, (*here, "when"), model))
+        yield Fill(fill.parameter, value, when=_checked(fill.when, (*here, "when"), model))
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -127,9 +127,6 @@ class Apixo(Gateway):
         "APIXO has no history to ask; look at the usage page of the APIXO console to see whether the job was taken."
     )
 
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
-
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.to_body())
 

@@ -62,9 +62,6 @@ class Minimax(Gateway):
     can_cancel = True
     check_hint = "Look at the billing page of the MiniMax platform to see whether the job was taken."
 
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
-
     def submit_request(self, spec: ModelSpec) -> Request:
         path = minimax_h3.SUBMIT if isinstance(spec, minimax_h3.H3Body) else "/v1/video_generation"
         return self.post(path, spec.to_body())

@@ -108,9 +108,6 @@ class Replicate(Gateway):
 
     _signing_key: bytes | None = None
 
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
-
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/v1/models/{spec.remote_name}/predictions", spec.to_body())
 

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import anyio.to_thread
 from mcp.shared.exceptions import MCPError
@@ -80,18 +80,6 @@ def templates() -> list[ResourceTemplate]:
         ResourceTemplate(uri_template=uri, name=name, title=title, description=description, mime_type=kind)
         for uri, name, title, description, kind in found
     ]
-
-
-def model_uri(model_id: str) -> str:
-    return f"{MODELS}/{quote(model_id, safe='')}"
-
-
-def job_uri(request_id: str) -> str:
-    return f"{JOBS}/{quote(request_id, safe='')}"
-
-
-def video_uri(request_id: str) -> str:
-    return f"{VIDEOS}/{quote(request_id, safe='')}"
 
 
 async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX) -> ReadResourceResult:

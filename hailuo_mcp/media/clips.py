@@ -23,6 +23,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
+from hailuo_mcp.media.files import reason_of, sync_directory
 from hailuo_mcp.media.partial_clip import PartialClip
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class ClipStore:
             await anyio.to_thread.run_sync(probe)
         except OSError as error:
             raise InvalidInput(
-                f"Clips could not be saved in {self.directory}: {_reason(error)}. Nothing was submitted.",
+                f"Clips could not be saved in {self.directory}: {reason_of(error)}. Nothing was submitted.",
                 "Make that directory writable, or name another in HAILUO_MCP_OUTPUT_DIR.",
-                remote=f"Clips could not be saved on the server: {_reason(error)}. Nothing was submitted.",
+                remote=f"Clips could not be saved on the server: {reason_of(error)}. Nothing was submitted.",
             ) from None
 
     async def save(self, job: Job) -> Path:
@@ -121,10 +122,10 @@ class ClipStore:
                 return await anyio.to_thread.run_sync(_put, clip.path, self.directory, file_stem(job), self._hard_link)
         except OSError as error:
             raise InternalError(
-                f"The clip could not be saved in {self.directory}: {_reason(error)}. The job is untouched.",
+                f"The clip could not be saved in {self.directory}: {reason_of(error)}. The job is untouched.",
                 "Free space or make the directory writable (HAILUO_MCP_OUTPUT_DIR), then call download_video again.",
                 safe_to_retry=True,
-                remote=f"The clip could not be saved on the server: {_reason(error)}. The job is untouched.",
+                remote=f"The clip could not be saved on the server: {reason_of(error)}. The job is untouched.",
             ) from None
 
     def progress(self, job_id: str) -> PartialClip | None:
@@ -210,7 +211,7 @@ def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path
             if _same(part, target):
                 return target
         else:
-            _sync(directory)
+            sync_directory(directory)  # after a power cut, the link may have expired
             return target
     raise OSError(errno.EEXIST, "no free name")
 
@@ -237,16 +238,6 @@ def _same(part: Path, target: Path) -> bool:
         return False
 
 
-def _sync(directory: Path) -> None:
-    """Make the new name survive a power cut, after which the link may have expired. Not every system can."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _unpack(data_uri: str, part: Path, max_bytes: int) -> None:
     _, _, payload = data_uri.partition(",")
     if len(payload) * 3 // 4 > max_bytes:
@@ -259,8 +250,3 @@ def _unpack(data_uri: str, part: Path, max_bytes: int) -> None:
 
 def _age(path: Path) -> float:
     return time.time() - path.lstat().st_mtime
-
-
-def _reason(error: OSError) -> str:
-    """The system's text for the error number, never the text of the exception."""
-    return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -16,7 +16,7 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, timestamp
 from hailuo_mcp.sandbox.faults import Refusal
-from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "aimlapi"
 MODEL = "minimax/hailuo-02"
@@ -141,13 +141,14 @@ def routes(context: SandboxContext) -> list[Route]:
         if found is None or (found[0].model != MODEL) != unified:
             return _error(context, request, 404, f"Generation {generation_id} not found")
         job, phase = found
+        failure = job.failure if phase is Phase.FAILED else None
         video = {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None
         return JSONResponse(
             {
                 "id": generation_id,
                 "status": _STATUSES[phase],
                 "video": [video] if video and job.model == H3_MAX else video,  # its page allows both
-                "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
+                "error": failure and {"name": _ERROR_NAMES[failure.fault], "message": failure.message},
                 **(_used(job) if unified and phase is Phase.COMPLETED else {}),
             }
         )
@@ -199,10 +200,6 @@ def _shot(values: Mapping[str, object], images: Mapping[str, str]) -> Shot:
 def _used(job: Job) -> dict[str, object]:
     spent = {"usd_spent": round(job.cost, 6)} if job.model in _H3_FIELDS else {}
     return {"meta": {"usage": {"credits_used": round(job.cost * CREDITS_PER_USD), **spent}}}
-
-
-def _fault(failure: Failure) -> dict[str, str]:
-    return {"name": _ERROR_NAMES[failure.fault], "message": failure.message}
 
 
 def _authorize(context: SandboxContext, request: Request) -> str:

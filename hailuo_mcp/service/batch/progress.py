@@ -17,6 +17,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 from hailuo_mcp.core.errors import InternalError, InvalidInput
+from hailuo_mcp.media.files import sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -144,12 +145,7 @@ def _create(path: Path) -> None:
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    with suppress(OSError):  # make the name survive a power cut, where the system can
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync_directory(path.parent)
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from hailuo_mcp.core.parameters import (
 from hailuo_mcp.core.rules import PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways import h3
-from hailuo_mcp.gateways.answers import mapping, number
+from hailuo_mcp.gateways.answers import mapping, moment, number
 
 SUBMIT = "/v2/video_generation"
 QUERY = "/v2/query/video_generation"
@@ -187,10 +187,9 @@ def is_older(job: Job, task: Mapping[str, Any]) -> bool:
 def created_at(task: Mapping[str, Any]) -> datetime | None:
     """Given in seconds or in milliseconds, or as text."""
     value = task.get("created_at")
+    if (seconds := number(value)) is None:
+        return moment(value)
     try:
-        if (seconds := number(value)) is not None:
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

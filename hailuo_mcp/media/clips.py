@@ -23,7 +23,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
-from hailuo_mcp.media.files import reason_of, sync_directory
+from hailuo_mcp.media.files import move_new, reason_of, sync_directory
 from hailuo_mcp.media.partial_clip import PartialClip
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path
     for number in range(1, 1000):
         target = directory / (f"{stem}.mp4" if number == 1 else f"{stem}-{number}.mp4")
         try:
-            _move(part, target, hard_link)
+            move_new(part, target, hard_link)
         except FileExistsError:
             if _same(part, target):
                 return target
@@ -214,21 +214,6 @@ def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path
             sync_directory(directory)  # after a power cut, the link may have expired
             return target
     raise OSError(errno.EEXIST, "no free name")
-
-
-def _move(part: Path, target: Path, hard_link: Callable[[Path, Path], None]) -> None:
-    """Raises FileExistsError where a plain rename would replace the target."""
-    try:
-        hard_link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: the name is reserved first, then replaced atomically
-        target.touch(exist_ok=False)
-        try:
-            part.replace(target)
-        except OSError:
-            target.unlink()
-            raise
 
 
 def _same(part: Path, target: Path) -> bool:

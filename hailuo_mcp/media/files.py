@@ -47,6 +47,21 @@ def check_image(parameter: str, label: str, header: bytes, _: int) -> None:
         raise not_an_image(parameter, label, header)
 
 
+def move_new(part: Path, target: Path, hard_link: Callable[[Path, Path], None] = os.link) -> None:
+    """Raises FileExistsError where a plain rename would replace the target. `hard_link`: as `os.link`."""
+    try:
+        hard_link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is reserved first, then replaced atomically
+        target.touch(exist_ok=False)
+        try:
+            part.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
 def sync_directory(directory: Path) -> None:
     """Make new names in it survive a power cut. Not every system can."""
     with suppress(OSError):

@@ -14,8 +14,7 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, timestamp
-from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, timestamp
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "aimlapi"
@@ -203,12 +202,11 @@ def _used(job: Job) -> dict[str, object]:
 
 
 def _authorize(context: SandboxContext, request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(context, request, 401, "Unauthorized: the API key is missing or not known"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(context, request, 403, "This key may not use this model"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(context, request, 401, "Unauthorized: the API key is missing or not known"),
+        _error(context, request, 403, "This key may not use this model"),
+    )
 
 
 def _error(context: SandboxContext, request: Request, status: int, message: str) -> Response:

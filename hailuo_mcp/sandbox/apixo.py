@@ -15,8 +15,7 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Check, Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, clip_link
-from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, clip_link
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
@@ -168,12 +167,11 @@ def _read(model: str, value: object) -> tuple[dict[str, object], Shot]:
 
 
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "The API key is missing or not known"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "This key may not use this model"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(401, "The API key is missing or not known"),
+        _error(403, "This key may not use this model"),
+    )
 
 
 def _envelope(data: Mapping[str, object]) -> Mapping[str, object]:

@@ -38,6 +38,15 @@ def bearer_key(request: Request) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
+def accepted_key(key: str | None, unknown: Response, forbidden: Response) -> str:
+    """The key of a request. Raises `Refusal` with one of the responses if it is missing, not known or not allowed."""
+    if not key or key == BAD_KEY:
+        raise Refusal(unknown)
+    if key == FORBIDDEN_KEY:
+        raise Refusal(forbidden)
+    return key
+
+
 def check_account(key: str, prompt: str, *, no_credits: Response, rate_limited: Response) -> None:
     """Raise `Refusal` with one of the responses if the key or a trigger in the prompt asks for it."""
     triggers = faults.triggers_in(prompt)

@@ -20,9 +20,8 @@ from hailuo_mcp.sandbox import body, fal_endpoints
 from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
-    BAD_KEY,
-    FORBIDDEN_KEY,
     SandboxContext,
+    accepted_key,
     check_account,
     clip_link,
     submitted_within,
@@ -211,12 +210,11 @@ def _row(base: str, job: Job, phase: Phase, *, payloads: bool) -> dict[str, obje
 
 def _authorize(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    key = key.strip() if scheme.lower() == "key" else ""
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "No user found for Key ID and Secret"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "User is not authorized for this endpoint"))
-    return key
+    return accepted_key(
+        key.strip() if scheme.lower() == "key" else "",
+        _error(401, "No user found for Key ID and Secret"),
+        _error(403, "User is not authorized for this endpoint"),
+    )
 
 
 def _error(status: int, detail: str) -> Response:

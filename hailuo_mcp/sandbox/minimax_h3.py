@@ -17,8 +17,7 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, owner_of
-from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, owner_of
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 from hailuo_mcp.sandbox.references import FILE, Reference, keep_upload, read_references
 
@@ -272,12 +271,9 @@ def _usage(seconds: int, files: Mapping[str, Sequence[Reference]]) -> dict[str, 
 
 
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_refused(401, "invalid api key (2049)"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_refused(403, "This key may not use this API"))
-    return key
+    return accepted_key(
+        bearer_key(request), _refused(401, "invalid api key (2049)"), _refused(403, "This key may not use this API")
+    )
 
 
 def _refused(status: int, message: str) -> Response:

@@ -21,16 +21,14 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
-    BAD_KEY,
-    FORBIDDEN_KEY,
     SandboxContext,
+    accepted_key,
     bearer_key,
     check_account,
     clip_link,
     submitted_within,
     timestamp,
 )
-from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Job, Phase, Shot
 
 GATEWAY = "replicate"
@@ -198,12 +196,11 @@ def _facts(base: str, job: Job, phase: Phase, *, removed: bool) -> Mapping[str, 
 
 
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "You did not pass a valid authentication token", "Unauthenticated"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "You do not have permission to perform this action.", "Forbidden"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(401, "You did not pass a valid authentication token", "Unauthenticated"),
+        _error(403, "You do not have permission to perform this action.", "Forbidden"),
+    )
 
 
 def _error(status: int, detail: str, title: str = "") -> Response:

@@ -21,7 +21,7 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.assets import Assets, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.clips import MEDIA_TYPE
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, check_account, timestamp
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, check_account, timestamp
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
@@ -181,15 +181,10 @@ def error(status: int, message: str, headers: Mapping[str, str] | None = None) -
 def authorize(request: Request) -> str:
     """The key of a request, or `Refusal`. Only `x-api-key` is documented; a bearer token is not read."""
     key = request.headers.get("x-api-key", "").strip()
-    if not key or key == BAD_KEY:
-        description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
-        unauthorized = {"error": "Unauthorized", "error_description": description, "status_code": 401}
-        raise Refusal(JSONResponse(unauthorized, 401))
-    if key == FORBIDDEN_KEY:
-        description = "This key may not use this endpoint"
-        forbidden = {"error": "Forbidden", "error_description": description, "status_code": 403}
-        raise Refusal(JSONResponse(forbidden, 403))
-    return key
+    description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
+    unknown = {"error": "Unauthorized", "error_description": description, "status_code": 401}
+    forbidden = {"error": "Forbidden", "error_description": "This key may not use this endpoint", "status_code": 403}
+    return accepted_key(key, JSONResponse(unknown, 401), JSONResponse(forbidden, 403))
 
 
 async def _take(context: SandboxContext, request: Request) -> Job:

@@ -47,7 +47,7 @@ class Builder:
             raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} names no gateway; begin with one of {known}")
         if where := self._taken.get(entry.id):
             raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} {where}; choose another name")
-        base = _base(entry, place, gateway)
+        base, parameters = _base(entry, place, gateway), entry.parameters.items()
         facts = {
             "__module__": __name__,
             "id": entry.id,
@@ -56,14 +56,8 @@ class Builder:
             "documented_at": entry.documented_at,
             "notes": tuple(Constraint(note.source, note.text) for note in entry.notes),
             "media": {medium: MediaRule(**_values(rule)) for medium, rule in entry.media.items()},
-            "wire_names": {
-                **base.wire_names,
-                **{name: p.wire_name for name, p in entry.parameters.items() if p.wire_name},
-            },
-            "wire_forms": {
-                **base.wire_forms,
-                **{name: p.wire_form for name, p in entry.parameters.items() if p.wire_form},
-            },
+            "wire_names": {**base.wire_names, **{n: p.wire_name for n, p in parameters if p.wire_name}},
+            "wire_forms": {**base.wire_forms, **{n: p.wire_form for n, p in parameters if p.wire_form}},
         }
         named = cast("type[ModelSpec]", new_class("OwnModel", (base,), {}, lambda body: body.update(facts)))
         made = fields(entry, place, base, urls_only=gateway.image_transfer == "url")

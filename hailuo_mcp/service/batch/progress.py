@@ -17,7 +17,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 from hailuo_mcp.core.errors import InternalError, InvalidInput
-from hailuo_mcp.media.files import sync_directory
+from hailuo_mcp.media.files import move_new, sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -137,12 +137,8 @@ def _create(path: Path) -> None:
             file.write(json.dumps({"batch": str(uuid4()), "version": 1}).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links, where two processes at the same time are not kept apart
-            part.replace(path)
+        with suppress(FileExistsError):
+            move_new(part, path)
     finally:
         part.unlink(missing_ok=True)
     sync_directory(path.parent)

@@ -129,8 +129,7 @@ class H3(_H3):
     duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, OnPage("4–15 seconds, default 6")] = 6
     resolution: Annotated[Literal["2k"], ANY_CASE, OnPage("2k alone")] = "2k"
     aspect_ratio: Annotated[
-        AspectRatio | None,
-        OnPage("from text 16:9 by default, else adaptive: that of the frame or the references"),
+        AspectRatio | None, OnPage("from text 16:9 by default, else adaptive: that of the frame or the references")
     ] = None
 
 

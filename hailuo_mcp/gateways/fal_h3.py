@@ -45,11 +45,7 @@ class _H3(FalModel, h3.H3):
         "prompt_expansion": "prompt_expansion_mode",
     }
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
-    rules = (
-        *h3.input_rules(_MINIMAX, together=_H3_PAGE),
-        *h3.ratio_rules(_H3_PAGE),
-        last_frame_needs_first(_H3_PAGE),
-    )
+    rules = (*h3.input_rules(_MINIMAX, together=_H3_PAGE), *h3.ratio_rules(_H3_PAGE), last_frame_needs_first(_H3_PAGE))
     fills = (h3.RATIO_FROM_TEXT,)
     media = h3.media_rules(_MINIMAX, images=False)
 

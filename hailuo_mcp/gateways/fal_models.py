@@ -104,9 +104,7 @@ class Hailuo02(_OwnHailuo, hailuo.Hailuo02):
         _PRO_IS_6_S,
         hailuo.from_image_at_512p(_PAGE),
         Forbid(
-            {"resolution": "1080p", "last_frame_image": GIVEN},
-            'for a last frame pass resolution "768p"',
-            _INFERRED,
+            {"resolution": "1080p", "last_frame_image": GIVEN}, 'for a last frame pass resolution "768p"', _INFERRED
         ),
         hailuo.no_last_frame_at_512p(MINIMAX, instead='"768p"'),
         hailuo.last_frame_needs_first(),

@@ -90,10 +90,7 @@ _PREDICTIONS = "/v1/predictions"
 class Replicate(Gateway):
     name = "replicate"
     title = "Replicate"
-    hosts: ClassVar[Mapping[str, str]] = {
-        "base": "https://api.replicate.com",
-        "upload": "https://api.replicate.com",
-    }
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.replicate.com", "upload": "https://api.replicate.com"}
     key_aliases = ("REPLICATE_API_TOKEN",)
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"prediction": _Prediction}

@@ -18,16 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from hailuo_mcp.sandbox import (
-    aimlapi,
-    apixo,
-    fal,
-    minimax,
-    minimax_h3,
-    replicate,
-    segmind,
-    segmind_history,
-)
+from hailuo_mcp.sandbox import aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import RETRY_AFTER_SECONDS, Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route

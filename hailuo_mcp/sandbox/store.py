@@ -85,8 +85,4 @@ class Store:
 def _job(record: dict[str, Any]) -> Job:
     failure = record.pop("failure")
     shot = Shot(**record.pop("shot"))
-    return Job(
-        **record,
-        shot=shot,
-        failure=Failure(Fault(failure["fault"]), failure["message"]) if failure else None,
-    )
+    return Job(**record, shot=shot, failure=Failure(Fault(failure["fault"]), failure["message"]) if failure else None)

@@ -37,12 +37,7 @@ class Submitter:
     """Prepares calls and submits jobs for one caller; the same for all gateways."""
 
     def __init__(
-        self,
-        services: Services,
-        caller: Caller,
-        settings: Settings,
-        catalog: Catalog,
-        gateways: Mapping[str, Gateway],
+        self, services: Services, caller: Caller, settings: Settings, catalog: Catalog, gateways: Mapping[str, Gateway]
     ) -> None:
         self._services = services
         self._caller = caller

@@ -17,12 +17,7 @@ class GetStatus(Arguments):
     request_id: RequestIdText
     wait_seconds: Annotated[
         int,
-        Field(
-            strict=True,
-            ge=0,
-            le=WAIT_SECONDS_MAX,
-            description="Wait this long for the end (default 0).",
-        ),
+        Field(strict=True, ge=0, le=WAIT_SECONDS_MAX, description="Wait this long for the end (default 0)."),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),
     ] = 0

@@ -32,13 +32,6 @@ _CREDITS = 100.0
 _V1_TIMEOUT_FACTOR = 5
 """How many times the usual time the synchronous route waits before it returns 504."""
 
-_STATUSES = {
-    Phase.QUEUED: "QUEUED",
-    Phase.PROCESSING: "PROCESSING",
-    Phase.COMPLETED: "COMPLETED",
-    Phase.FAILED: "FAILED",
-}
-
 Values = Mapping[str, object]
 
 
@@ -231,7 +224,7 @@ async def _poll(context: SandboxContext, request: Request, *, with_result: bool)
     if found is None:
         return error(404, f"Request {remote_id} not found", left)
     job, phase = found
-    answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
+    answer: dict[str, object] = {"status": phase.upper(), "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):
         charged = job.cost if phase is Phase.COMPLETED else 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import quote
 
 import httpx
 import uvicorn
@@ -79,6 +80,11 @@ def environment(directory: Path, **variables: str) -> dict[str, str]:
 
 def catalog_for(**variables: str) -> Catalog:
     return Catalog(GATEWAYS, load_settings(variables))
+
+
+def uri_of(kind: str, name: str) -> str:
+    """The resource of a model, a job or a saved clip, as a client fills in its template."""
+    return f"hailuo://{kind}/{quote(name, safe='')}"
 
 
 def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hailuo_mcp.cli.settings import described
 from hailuo_mcp.core import errors
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
+from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
@@ -118,12 +118,12 @@ def _price(price: PriceRule) -> str:
 def canonical_parameters() -> str:
     """What a model from a file may take."""
     rows: list[tuple[str, ...]] = []
-    for name, kind in CANONICAL_TYPES.items():
-        plain, *_ = get_args(kind)
+    for name, canonical in CANONICAL.items():
+        plain, *_ = get_args(canonical.kind)
         values = " / ".join(f"`{value}`" for value in get_args(plain) if isinstance(value, str))
         typed = {"boolean": "`true` / `false`", "integer": "whole numbers", "array": "a list of files"}
-        said = values or typed.get(CANONICAL[name].schema["type"], "text")
-        rows.append((f"`{name}`", said, CANONICAL[name].meaning))
+        said = values or typed.get(canonical.schema["type"], "text")
+        rows.append((f"`{name}`", said, canonical.meaning))
     return table(("name", "values", "meaning"), rows)
 
 

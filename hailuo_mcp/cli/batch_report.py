@@ -62,13 +62,7 @@ def print_plan(session: Session, running: Batch, *, as_json: bool) -> None:
 
 
 def print_end(
-    session: Session,
-    running: Batch,
-    path: Path,
-    film: Path | None,
-    joining: JoinResult,
-    *,
-    as_json: bool,
+    session: Session, running: Batch, path: Path, film: Path | None, joining: JoinResult, *, as_json: bool
 ) -> None:
     joined, join_problem = joining.film, joining.problem
     if as_json:

@@ -38,7 +38,9 @@ def state_of(row: Row) -> str:
 def summary(batch: Batch) -> str:
     """`12 shots: 5 saved, 2 under way, 5 waiting`"""
     counts = Counter(row.status for row in batch.rows)
-    return f"{_many(len(batch.rows), 'shot')}: " + ", ".join(f"{counts[s]} {s}" for s in ShotStatus if counts[s])
+    return f"{len(batch.rows)} shot{'s' * (len(batch.rows) != 1)}: " + ", ".join(
+        f"{counts[s]} {s}" for s in ShotStatus if counts[s]
+    )
 
 
 def price(row: Row) -> str:
@@ -147,7 +149,3 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")

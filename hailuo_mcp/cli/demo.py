@@ -5,7 +5,6 @@ The only command that speaks MCP: a real client starts the real server and talks
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from mcp_types import Implementation
 
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
+from hailuo_mcp.cli.installer import find_launcher
 from hailuo_mcp.cli.output import PROGRAM, STYLES, command, stderr_console, stdout_console
 from hailuo_mcp.cli.output import print_json as print_document
 from hailuo_mcp.cli.session import read_environment
@@ -212,27 +212,19 @@ def server_environment(settings: Settings) -> dict[str, str]:
 
 def draw_image(path: Path) -> Path:
     """An evening over a bay, with a kite: something to start a clip from."""
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageOps
 
     width, height, horizon = 1280, 720, 470
-    image = Image.new("RGB", (width, height))
+    image = Image.new("RGB", (width, height), (60, 74, 110))
+    glow = Image.linear_gradient("L").resize((width, horizon))  # pyright: ignore[reportUnknownMemberType]  NumPy in it
+    image.paste(ImageOps.colorize(glow, (38, 70, 120), (250, 176, 110)))
     draw = ImageDraw.Draw(image, "RGBA")
-    for y in range(height):
-        share = y / horizon if y < horizon else (y - horizon) / (height - horizon)
-        top, bottom = ((38, 70, 120), (250, 176, 110)) if y < horizon else ((196, 124, 104), (24, 48, 84))
-        color = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
-        draw.line([(0, y), (width, y)], fill=(color[0], color[1], color[2]))
     for radius, alpha in ((150, 30), (110, 50), (70, 255)):
-        draw.ellipse([860 - radius, 400 - radius, 860 + radius, 400 + radius], fill=(255, 226, 160, alpha))
-    draw.rectangle([0, horizon, width, height], fill=(60, 74, 110, 90))
-    for step in range(14):
-        y, half = horizon + 12 + step * 17, 90 - step * 4 + (step % 3) * 14
-        draw.line([(860 - half, y), (860 + half, y)], fill=(255, 214, 150, 190 - step * 10), width=4)
+        draw.circle((860, 400), radius, fill=(255, 226, 160, alpha))
     draw.polygon([(0, 440), (180, 372), (330, 420), (470, 396), (640, horizon), (0, horizon)], fill=(44, 52, 84))
-    kite = [(430, 90), (510, 170), (400, 300), (350, 150)]
     draw.line([(400, 300), (380, 440), (300, 560), (255, 690)], fill=(250, 240, 230), width=3, joint="curve")
-    draw.polygon(kite, fill=(206, 48, 52))
-    draw.polygon([kite[0], kite[1], kite[2]], fill=(236, 92, 72))
+    draw.polygon([(430, 90), (510, 170), (400, 300), (350, 150)], fill=(206, 48, 52))
+    draw.polygon([(430, 90), (510, 170), (400, 300)], fill=(236, 92, 72))
     draw.line([(400, 300), (450, 330), (420, 366), (480, 392)], fill=(250, 206, 96), width=7, joint="curve")
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
@@ -248,16 +240,9 @@ def _print_ending(talk: Conversation) -> None:
     show("\nThe same by hand, without a key:", style="bold")
     show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
     show("\nFor real clips, give your assistant's host the server and one key:", style="bold")
-    snippet = {"mcpServers": {"hailuo": {**_own_command(), "env": {variables[0]: "your key"}}}}
+    launcher = find_launcher()
+    entry = {"command": launcher.command, "args": [*launcher.args], "env": {variables[0]: "your key"}}
+    snippet = {"mcpServers": {"hailuo": entry}}
     for line in json.dumps(snippet, indent=2).splitlines():
         show(f"  {line}")
     stderr_console().print(f"({' or '.join(variables)})", style="dim")
-
-
-def _own_command() -> dict[str, Any]:
-    """How a host starts this server, with the full path: a desktop host does not have the shell's PATH."""
-    started = shutil.which(sys.argv[0]) or shutil.which("hailuo-mcp")
-    if started and Path(started).stem == "hailuo-mcp":
-        # uvx runs from its cache, which may be cleared
-        return {"command": "uvx", "args": ["hailuo-mcp"]} if "archive-v" in started else {"command": started}
-    return {"command": sys.executable, "args": ["-m", "hailuo_mcp"]}

@@ -1,9 +1,8 @@
 """The exit codes. Scripts rely on them; `--help` shows them from here."""
 
-from collections.abc import Mapping
 from enum import IntEnum
 
-from hailuo_mcp.core.errors import ErrorCode, Problem
+from hailuo_mcp.core.errors import Problem
 from hailuo_mcp.core.job import State
 
 
@@ -31,38 +30,26 @@ class Exit(IntEnum):
     INTERRUPTED = 130, "interrupted; a job that was submitted goes on"
 
 
-_OF_CODE: Mapping[ErrorCode, Exit] = {
-    "invalid_input": Exit.WRONG_CALL,
-    "unknown_model": Exit.WRONG_CALL,
-    "unknown_request": Exit.WRONG_CALL,
-    "invalid_image": Exit.WRONG_CALL,
-    "content_violation": Exit.FAILED,
-    "expired": Exit.FAILED,
-    "not_ready": Exit.NOT_ENDED,
-    "unauthorized": Exit.ACCOUNT,
-    "forbidden": Exit.ACCOUNT,
-    "insufficient_credits": Exit.ACCOUNT,
-    "budget_exceeded": Exit.ACCOUNT,
-    "not_confirmed": Exit.ACCOUNT,
-    "model_retired": Exit.ACCOUNT,
-    "rate_limited": Exit.TROUBLE,
-    "gateway_error": Exit.TROUBLE,
-    "gateway_timeout": Exit.TROUBLE,
-    "network_error": Exit.TROUBLE,
-    "unconfirmed": Exit.UNCONFIRMED,
-    "internal_error": Exit.UNFORESEEN,
-}
-
-
 def exit_of_problem(problem: Problem) -> Exit:
     """The code for a call that failed. Code 6 promises that repeating is safe; otherwise, trouble counts as unforeseen.
     A job that will never have a clip has failed."""
-    code = _OF_CODE[problem.code]
-    if code is Exit.TROUBLE and not problem.safe_to_retry:
-        return Exit.UNFORESEEN
-    if code is Exit.NOT_ENDED and not problem.safe_to_retry:
-        return Exit.FAILED
-    return code
+    match problem.code:
+        case "invalid_input" | "unknown_model" | "unknown_request" | "invalid_image":
+            return Exit.WRONG_CALL
+        case "content_violation" | "expired":
+            return Exit.FAILED
+        case "not_ready":
+            return Exit.NOT_ENDED if problem.safe_to_retry else Exit.FAILED
+        case "unauthorized" | "forbidden" | "insufficient_credits" | "model_retired":
+            return Exit.ACCOUNT
+        case "budget_exceeded" | "not_confirmed":
+            return Exit.ACCOUNT
+        case "rate_limited" | "gateway_error" | "gateway_timeout" | "network_error":
+            return Exit.TROUBLE if problem.safe_to_retry else Exit.UNFORESEEN
+        case "unconfirmed":
+            return Exit.UNCONFIRMED
+        case "internal_error":
+            return Exit.UNFORESEEN
 
 
 def exit_of_state(state: State, *, waited: bool) -> Exit:

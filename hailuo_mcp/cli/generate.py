@@ -74,8 +74,8 @@ def generate(
     """
     given = {name: value for name, value in arguments.items() if value not in (None, ())}
     if dry_run:
-        view = with_session(lambda session: _preview(session, given, max_cost_usd))
-        _print_dry_run(view, as_json=as_json)
+        asked = with_session(lambda session: session.generate(given, dry_run=True, max_cost_usd=max_cost_usd))
+        _print_dry_run(dry_run_view(asked), as_json=as_json)
         return Exit.DONE
     watched = Watched()
     try:
@@ -101,10 +101,6 @@ async def _ask(purchase: Purchase) -> None:
     with interrupt_at_once():  # blocks the event loop, in which nothing else runs yet
         if not click.confirm(purchase.question, err=True):
             raise NotConfirmed("Not confirmed; nothing was sent.", "")
-
-
-async def _preview(session: Session, arguments: dict[str, Any], max_cost_usd: float | None) -> JobView:
-    return dry_run_view(await session.generate(arguments, dry_run=True, max_cost_usd=max_cost_usd))
 
 
 async def _submit(

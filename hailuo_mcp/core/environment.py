@@ -12,14 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from hailuo_mcp.core.setting_values import (
-    PREFIX,
-    SettingsError,
-    check_database,
-    checked_address,
-    given,
-    shown,
-)
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, check_database, checked_address, given, shown
 from hailuo_mcp.core.settings import BY_OAUTH, INTERNAL_FIELDS, SECRET_FIELDS, GatewaySettings, Settings
 from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
 

@@ -35,6 +35,13 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class OnPage:
+    """A constraint that several gateways state alike, each in its own document: its source is the spec's `page`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendsNull:
     """The gateway documents null for an absent value: null is accepted, and sent when nothing is given."""
 
@@ -127,59 +134,38 @@ class MediaRule:
 class Canonical:
     """A parameter as the merged schema lists it: one flat JSON type, and a short description."""
 
+    kind: Any
+    """Its widest type; a model may take less."""
     schema: Mapping[str, Any]
     meaning: str
 
 
-def _text(**more: Any) -> dict[str, Any]:
-    return {"type": "string", **more}
-
-
-def _list_of_text() -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string"}}
-
-
+_TEXT: JsonSchema = {"type": "string"}
+_LIST: JsonSchema = {"type": "array", "items": _TEXT}
+_FLAG: JsonSchema = {"type": "boolean"}
+_NUMBER: JsonSchema = {"type": "integer"}
 CANONICAL: Mapping[str, Canonical] = {
-    "prompt": Canonical(_text(), "What happens. Camera moves in brackets: [Push in], [Pan left]."),
-    "first_frame_image": Canonical(_text(), "Image it starts from: URL, data: URI or file path (JPG/PNG)."),
-    "last_frame_image": Canonical(_text(), "Image it ends on."),
-    "reference_images": Canonical(_list_of_text(), "Images."),
-    "reference_videos": Canonical(_list_of_text(), "Videos, or clip:<request_id>."),
-    "reference_audios": Canonical(_list_of_text(), "Audio."),
-    "subject_reference": Canonical(_text(), "A character."),
-    "duration": Canonical({"type": "integer"}, "Seconds, mostly 6 (default)."),
-    "resolution": Canonical(_text(enum=["480p", "512p", "768p", "1080p", "2k", "4k"]), "Defaults differ."),
-    "aspect_ratio": Canonical(_text(), "Like 9:16."),
-    "mode": Canonical(_text(enum=["standard", "pro"]), "Quality."),
-    "prompt_optimizer": Canonical({"type": "boolean"}, "Rewrite the prompt (default true)."),
-    "prompt_expansion": Canonical(_text(), "disabled, balanced, quality."),
-    "go_fast": Canonical({"type": "boolean"}, "Faster, slightly worse."),
-    "fast_pretreatment": Canonical({"type": "boolean"}, "Rewrite it faster."),
-    "seed": Canonical({"type": "integer"}, "Repeats a result."),
-    "routing": Canonical(_text(enum=["auto", "value", "official"]), "Route."),
-    "callback_url": Canonical(_text(), "https webhook; its host must be allowed."),
+    "prompt": Canonical(PromptText, _TEXT, "What happens. Camera moves in brackets: [Push in], [Pan left]."),
+    "first_frame_image": Canonical(Image, _TEXT, "Image it starts from: URL, data: URI or file path (JPG/PNG)."),
+    "last_frame_image": Canonical(Image, _TEXT, "Image it ends on."),
+    "reference_images": Canonical(References, _LIST, "Images."),
+    "reference_videos": Canonical(References, _LIST, "Videos, or clip:<request_id>."),
+    "reference_audios": Canonical(References, _LIST, "Audio."),
+    "subject_reference": Canonical(Image, _TEXT, "A character."),
+    "duration": Canonical(WholeNumber, _NUMBER, "Seconds, mostly 6 (default)."),
+    "resolution": Canonical(
+        AnyResolution, {**_TEXT, "enum": ["480p", "512p", "768p", "1080p", "2k", "4k"]}, "Defaults differ."
+    ),
+    "aspect_ratio": Canonical(AspectRatio, _TEXT, "Like 9:16."),
+    "mode": Canonical(Mode, {**_TEXT, "enum": ["standard", "pro"]}, "Quality."),
+    "prompt_optimizer": Canonical(Flag, _FLAG, "Rewrite the prompt (default true)."),
+    "prompt_expansion": Canonical(PromptExpansion, _TEXT, "disabled, balanced, quality."),
+    "go_fast": Canonical(Flag, _FLAG, "Faster, slightly worse."),
+    "fast_pretreatment": Canonical(Flag, _FLAG, "Rewrite it faster."),
+    "seed": Canonical(WholeNumber, _NUMBER, "Repeats a result."),
+    "routing": Canonical(Routing, {**_TEXT, "enum": ["auto", "value", "official"]}, "Route."),
+    "callback_url": Canonical(CallbackUrl, _TEXT, "https webhook; its host must be allowed."),
 }
-CANONICAL_TYPES: Mapping[str, Any] = {
-    "prompt": PromptText,
-    "first_frame_image": Image,
-    "last_frame_image": Image,
-    "reference_images": References,
-    "reference_videos": References,
-    "reference_audios": References,
-    "subject_reference": Image,
-    "duration": WholeNumber,
-    "resolution": AnyResolution,
-    "aspect_ratio": AspectRatio,
-    "mode": Mode,
-    "prompt_optimizer": Flag,
-    "prompt_expansion": PromptExpansion,
-    "go_fast": Flag,
-    "fast_pretreatment": Flag,
-    "seed": WholeNumber,
-    "routing": Routing,
-    "callback_url": CallbackUrl,
-}
-"""The widest type of each canonical parameter; a model may take less."""
 MEDIA_PARAMETERS: Mapping[str, Medium] = {
     "first_frame_image": "image",
     "last_frame_image": "image",

@@ -148,16 +148,25 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class _Conditional:
+    """What holds for the values in `when`."""
+
+    when: Values = field(default_factory=dict[str, Any], kw_only=True)
+
+    def matches(self, spec: BaseModel) -> bool:
+        return matches(self.when, spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill(_Conditional):
     """The value that a parameter has where the caller gives none, for the values in `when`; the first that matches
     counts. For a value that depends on nothing, a default does."""
 
     parameter: str
     value: Any
-    when: Values = field(default_factory=dict[str, Any])
 
     def matches(self, spec: BaseModel) -> bool:
-        return getattr(spec, self.parameter) is None and matches(self.when, spec)
+        return getattr(spec, self.parameter) is None and _Conditional.matches(self, spec)
 
 
 PriceKind = Literal["exact", "upper bound", "average"]
@@ -174,14 +183,13 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceRule:
+class PriceRule(_Conditional):
     """A published price in US dollars, for the values in `when`."""
 
     usd: float
     kind: PriceKind
     source: str
     as_of: date
-    when: Values = field(default_factory=dict[str, Any])
     per: Literal["clip", "second"] = "clip"
     """What `usd` buys: the whole clip, or one second of it."""
     charges_videos: bool = False
@@ -189,9 +197,6 @@ class PriceRule:
     usd_per_image: float = 0.0
     free_images: int = 0
     """Images beyond this number cost `usd_per_image` each; frames count."""
-
-    def matches(self, spec: BaseModel) -> bool:
-        return matches(self.when, spec)
 
     def estimate(self, spec: BaseModel, video_seconds: float | None) -> Estimate:
         """The price of this clip. `video_seconds`: of the reference videos, each rounded up; where it is unknown, the
@@ -214,22 +219,14 @@ def _count(value: object) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeRule:
+class TimeRule(_Conditional):
     """How many seconds a job usually takes, for the values in `when`."""
 
     seconds: float
-    when: Values = field(default_factory=dict[str, Any])
-
-    def matches(self, spec: BaseModel) -> bool:
-        return matches(self.when, spec)
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(_Conditional):
     """A sentence that goes with the result of a call with the values in `when`; the call itself is accepted."""
 
     text: str
-    when: Values
-
-    def matches(self, spec: BaseModel) -> bool:
-        return matches(self.when, spec)

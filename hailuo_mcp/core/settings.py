@@ -4,18 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from hailuo_mcp.core.setting_values import (
-    POSTGRES,
-    PREFIX,
-    Address,
-    Directories,
-    Directory,
-    Names,
-    Switch,
-    Tokens,
-)
+from hailuo_mcp.core.setting_values import POSTGRES, PREFIX, Address, Directories, Directory, Names, Switch, Tokens
 from hailuo_mcp.core.tenants import TenantSettings
 
 BY_OAUTH = "oauth:"
@@ -115,15 +106,11 @@ class Settings(BaseModel):
     tenants: Mapping[str, TenantSettings] = {}
     """What `tenants_file` says, by tenant."""
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "log_format", mode="before")
     @classmethod
-    def _upper(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("log_format", mode="before")
-    @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
+    def _any_case(cls, value: object, info: ValidationInfo) -> object:
+        upper = info.field_name == "log_level"
+        return (value.upper() if upper else value.lower()) if isinstance(value, str) else value
 
     def over_http(self) -> "Settings":
         """These settings for callers over HTTP: the sandbox is not used just because no key is set, and clips are saved

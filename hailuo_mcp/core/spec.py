@@ -17,6 +17,7 @@ from hailuo_mcp.core.parameters import (
     JsonSchema,
     MediaRule,
     Medium,
+    OnPage,
     Prompt,
     SendsNull,
     Source,
@@ -40,6 +41,8 @@ class ModelSpec(BaseModel):
     summary: ClassVar[str]
     """Input and output in a few words: "image to video"."""
     documented_at: ClassVar[str]
+    page: ClassVar[Source]
+    """The source of every `OnPage`."""
     variant: ClassVar[str] = ""
     """What it is, where it is not the vendor's own model of this name, in a word or two: taken only by its id, or where
     no other has the name."""
@@ -60,8 +63,7 @@ class ModelSpec(BaseModel):
     advice: ClassVar[tuple[Advice, ...]] = ()
     """Warnings that a valid call may deserve; every one that matches is given."""
     wire_names: ClassVar[Mapping[str, str]] = {}
-    """Canonical parameter to the gateway's name for it, where they differ: defaults for models that come from a
-    file."""
+    """Canonical parameter to the gateway's name for it, where they differ. The alias of a field comes before it."""
     wire_forms: ClassVar[Mapping[str, WireForm]] = {}
     """Canonical parameter to the form of its value in the request body, where that is not the canonical one."""
 
@@ -143,7 +145,8 @@ class ModelSpec(BaseModel):
     @classmethod
     def wire_name(cls, name: str) -> str:
         """The name of a parameter in the request body."""
-        return (cls.model_fields[name].serialization_alias if name in cls.model_fields else None) or name
+        alias = cls.model_fields[name].serialization_alias if name in cls.model_fields else None
+        return alias or cls.wire_names.get(name, name)
 
     @classmethod
     def accepts_null(cls, name: str) -> bool:
@@ -153,10 +156,14 @@ class ModelSpec(BaseModel):
     def constraints(cls) -> list[dict[str, str]]:
         """Every constraint with its source, for `list_models`."""
         rows = [
-            {"parameter": name, "rule": constraint.text, "source": str(constraint.source)}
+            {
+                "parameter": name,
+                "rule": each.text,
+                "source": str(each.source if isinstance(each, Constraint) else cls.page),
+            }
             for name, field in cls.model_fields.items()
-            for constraint in field.metadata
-            if isinstance(constraint, Constraint)
+            for each in field.metadata
+            if isinstance(each, Constraint | OnPage)
         ]
         rows += [
             {"parameter": ", ".join(r.parameters), "rule": f"not {r}; {r.fix_hint}", "source": str(r.source)}
@@ -232,7 +239,8 @@ class ModelSpec(BaseModel):
         """The request body: parameters by wire name. Every documented default is sent, so that the request does not
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
-        body = self.model_dump(mode="json", by_alias=True, exclude=absent)
+        dumped = self.model_dump(mode="json", by_alias=False, exclude=absent)
+        body = {self.wire_name(name): value for name, value in dumped.items()}
         for name, form in self.wire_forms.items():
             wire = self.wire_name(name)
             if self.accepts(name) and body.get(wire) is not None:

@@ -38,9 +38,6 @@ class Aimlapi(Gateway):
         "AI/ML API has no history to ask; look at the usage page of the account to see whether the job was taken."
     )
 
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
-
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(_route(type(spec)), spec.to_body())
 

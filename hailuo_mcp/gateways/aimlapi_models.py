@@ -10,29 +10,20 @@ from pydantic import Field, StrictInt
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
     AS_TEXT_TOO,
-    MINIMAX,
     AspectRatio,
     Constraint,
     Duration,
     Flag,
     Image,
+    OnPage,
     PromptText,
-    References,
     Resolution,
     Source,
     WholeNumber,
 )
-from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
+from hailuo_mcp.core.rules import Advice, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
-from hailuo_mcp.gateways.h3 import (
-    AUDIOS_MAX,
-    IMAGES_MAX,
-    RATIO_FILLS,
-    VIDEOS_MAX,
-    input_rules,
-    media_rules,
-    ratio_rules,
-)
+from hailuo_mcp.gateways import h3, hailuo
 
 _PAGE = Source("documented", "AI/ML API page hailuo-02")
 _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
@@ -43,7 +34,6 @@ _UNIFIED = Source("documented", "AI/ML API, unified video route")
 _H3_PAGE = Source("documented", "AI/ML API page h3")
 _H3_MAX_PAGE = Source("documented", "AI/ML API page h3-max")
 _INFERRED = Source("inferred", "H3 at MiniMax")
-_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 
 
 class _Model(ModelSpec):
@@ -76,14 +66,12 @@ class Hailuo02(OlderModel):
     remote_name = "minimax/hailuo-02"
     summary = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
-    rules = (_NOT_10_S_AT_1080P,)
+    rules = (hailuo.not_10_s_at_1080p(),)
     times = (TimeRule(300.0, when={"duration": 6}), TimeRule(540.0, when={"duration": 10}))
     advice = (Advice("AI/ML API's page calls 1080p “coming soon”; it may be refused.", when={"resolution": "1080p"}),)
 
     first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
-    last_frame_image: Annotated[
-        Image | None, Field(serialization_alias="last_image_url"), Constraint(_CHANGELOG, "the frame the clip ends on")
-    ] = None
+    last_frame_image: Annotated[Image | None, Constraint(_CHANGELOG, "the frame the clip ends on")] = None
     duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[
         Resolution, Constraint(_PAGE, "768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
@@ -91,52 +79,30 @@ class Hailuo02(OlderModel):
     prompt_optimizer: Annotated[Flag, Constraint(_PAGE, "default true")] = True
 
 
-class Hailuo23(UnifiedModel):
+class Hailuo23(UnifiedModel, hailuo.Hailuo23):
     id = "aimlapi/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3"
-    rules = (_NOT_10_S_AT_1080P,)
-
-    first_frame_image: Annotated[
-        Image | None,
-        Field(serialization_alias="image_url"),
-        Constraint(_UNIFIED, "optional; without it, text to video"),
-    ] = None
-    duration: Annotated[Duration, Constraint(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_UNIFIED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[
-        Flag, Field(serialization_alias="enhance_prompt"), Constraint(_UNIFIED, "default true")
-    ] = True
+    page = _UNIFIED
 
 
-class Hailuo23Fast(UnifiedModel):
+class Hailuo23Fast(UnifiedModel, hailuo.Hailuo23Fast):
     id = "aimlapi/hailuo-2.3-fast"
     remote_name = "minimax/hailuo-2.3-fast"
-    summary = "image to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-2.3-fast"
+    page = _UNIFIED
     notes = (Constraint(_UNIFIED, "a price is published for 6 s at 768p alone"),)
-    rules = (_NOT_10_S_AT_1080P,)
     prices = (
         PriceRule(
             0.1995, "exact", "AI/ML API pricing page", date(2026, 11, 1), when={"duration": 6, "resolution": "768p"}
         ),
     )
 
-    first_frame_image: Annotated[
-        Image, Field(serialization_alias="image_url"), Constraint(_UNIFIED, "required; image to video only")
-    ]
-    duration: Annotated[Duration, Constraint(_UNIFIED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_UNIFIED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[
-        Flag, Field(serialization_alias="enhance_prompt"), Constraint(_UNIFIED, "default true")
-    ] = True
 
-
-class _H3(UnifiedModel):
+class _H3(UnifiedModel, h3.H3):
     """What both H3 models have in common."""
 
-    camera_commands = None
+    page = _H3_PAGE
     wire_names: ClassVar[Mapping[str, str]] = {
         **UnifiedModel.wire_names,
         "aspect_ratio": "ratio",
@@ -145,46 +111,25 @@ class _H3(UnifiedModel):
         "reference_audios": "audio_urls",
         "prompt_expansion": "prompt_expansion_mode",
     }
-    summary = "text, frames or references to video, with sound"
-    fills = RATIO_FILLS
-    media = media_rules(_INFERRED, images=False)
+    fills = h3.RATIO_FILLS
+    media = h3.media_rules(_INFERRED, images=False)
 
-    first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Constraint(_H3_PAGE, "optional; JPG or PNG")
-    ] = None
-    last_frame_image: Annotated[
-        Image | None, Field(serialization_alias="last_image_url"), Constraint(_H3_PAGE, "the frame the clip ends on")
-    ] = None
-    reference_images: Annotated[
-        References | None,
-        Field(serialization_alias="reference_image_urls", max_length=IMAGES_MAX),
-        Constraint(_H3_PAGE, f"at most {IMAGES_MAX}; the prompt says Image 1, Image 2"),
-    ] = None
-    reference_videos: Annotated[
-        References | None,
-        Field(serialization_alias="video_urls", max_length=VIDEOS_MAX),
-        Constraint(_H3_PAGE, f"at most {VIDEOS_MAX}; the prompt says Video 1, Video 2"),
-    ] = None
-    reference_audios: Annotated[
-        References | None,
-        Field(serialization_alias="audio_urls", max_length=AUDIOS_MAX),
-        Constraint(_H3_PAGE, f"at most {AUDIOS_MAX}; the prompt says Audio 1, Audio 2"),
-    ] = None
+    first_frame_image: Annotated[Image | None, OnPage("optional; JPG or PNG")] = None
+    reference_videos: Annotated[h3.UpTo3, OnPage("at most 3; the prompt says Video 1, Video 2")] = None
+    reference_audios: Annotated[h3.UpTo3, OnPage("at most 3; the prompt says Audio 1, Audio 2")] = None
 
 
 class H3(_H3):
     id = "aimlapi/h3"
     remote_name = "minimax/h3"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/h3"
-    rules = (*input_rules(_INFERRED, audio=_H3_PAGE), *ratio_rules(_H3_PAGE, with_frame=_INFERRED))
+    rules = (*h3.input_rules(_INFERRED, audio=_H3_PAGE), *h3.ratio_rules(_H3_PAGE, with_frame=_INFERRED))
 
-    prompt: Annotated[PromptText, Field(max_length=7000), Constraint(_H3_PAGE, "1–7,000 characters")]
-    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, Constraint(_H3_PAGE, "4–15 seconds, default 6")] = 6
-    resolution: Annotated[Literal["2k"], ANY_CASE, Constraint(_H3_PAGE, "2k alone")] = "2k"
+    prompt: Annotated[PromptText, Field(max_length=7000), OnPage("1–7,000 characters")]
+    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, OnPage("4–15 seconds, default 6")] = 6
+    resolution: Annotated[Literal["2k"], ANY_CASE, OnPage("2k alone")] = "2k"
     aspect_ratio: Annotated[
-        AspectRatio | None,
-        Field(serialization_alias="ratio"),
-        Constraint(_H3_PAGE, "from text 16:9 by default, else adaptive: that of the frame or the references"),
+        AspectRatio | None, OnPage("from text 16:9 by default, else adaptive: that of the frame or the references")
     ] = None
 
 
@@ -194,13 +139,9 @@ class H3Max(_H3):
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/h3-max"
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "plain"}
     rules = (
-        *input_rules(_INFERRED, audio=_H3_MAX_PAGE, together=_H3_MAX_PAGE),
-        *ratio_rules(_H3_MAX_PAGE),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None},
-            "a last frame needs first_frame_image too",
-            _INFERRED,
-        ),
+        *h3.input_rules(_INFERRED, audio=_H3_MAX_PAGE, together=_H3_MAX_PAGE),
+        *h3.ratio_rules(_H3_MAX_PAGE),
+        hailuo.last_frame_needs_first(_INFERRED),
     )
 
     prompt: Annotated[PromptText, Field(max_length=50_000), Constraint(_H3_MAX_PAGE, "1–50,000 characters")]
@@ -212,13 +153,11 @@ class H3Max(_H3):
     ] = "768p"
     aspect_ratio: Annotated[
         AspectRatio | None,
-        Field(serialization_alias="ratio"),
         Constraint(_H3_MAX_PAGE, "from text 16:9 by default; ignored with a first frame; else adaptive"),
     ] = None
     prompt_expansion: Annotated[
         Literal["balanced", "quality"],
         ANY_CASE,
-        Field(serialization_alias="prompt_expansion_mode"),
         Constraint(_H3_MAX_PAGE, "balanced (default, about a second) or quality (up to 30 s)"),
     ] = "balanced"
     seed: Annotated[WholeNumber | None, Constraint(_H3_MAX_PAGE, "the same seed gives a similar result")] = None

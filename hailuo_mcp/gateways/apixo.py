@@ -5,8 +5,6 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import Field
-
 from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
@@ -63,15 +61,13 @@ class Hailuo23Fast(ApixoModel):
     )
     notes = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
-    first_frame_image: Annotated[ImageUrl, Field(serialization_alias="image_urls"), Constraint(_PAGE, _IMAGE_RULES)]
+    first_frame_image: Annotated[ImageUrl, Constraint(_PAGE, _IMAGE_RULES)]
     mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None
     resolution: Annotated[
         Resolution | None, Constraint(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")
     ] = None
     duration: Annotated[Duration, Constraint(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
-    routing: Annotated[
-        Routing | None, Field(serialization_alias="provider"), Constraint(_PAGE, "sent only when asked for")
-    ] = None
+    routing: Annotated[Routing | None, Constraint(_PAGE, "sent only when asked for")] = None
     callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE, "makes the request type callback")] = None
 
 
@@ -93,9 +89,7 @@ class Hailuo23(ApixoModel):
     )
     notes = (Constraint(_PAGE_23, "a clip of mode pro has 5 s by APIXO's page; by MiniMax's it has 6"),)
 
-    first_frame_image: Annotated[
-        ImageUrl | None, Field(serialization_alias="image_urls"), Constraint(_PAGE_23, f"optional; {_IMAGE_RULES}")
-    ] = None
+    first_frame_image: Annotated[ImageUrl | None, Constraint(_PAGE_23, f"optional; {_IMAGE_RULES}")] = None
     mode: Annotated[Mode | None, Constraint(_PAGE_23, "standard (768p, default) or pro (1080p)")] = None
     resolution: Annotated[
         Resolution | None, Constraint(_PAGE_23, "another way to say mode: 768p is standard, 1080p is pro")
@@ -132,9 +126,6 @@ class Apixo(Gateway):
     check_hint = (
         "APIXO has no history to ask; look at the usage page of the APIXO console to see whether the job was taken."
     )
-
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/api/v1/generateTask/{spec.remote_name}", spec.to_body())

@@ -65,9 +65,9 @@ class GatewayDefinition(Interpreter):
             HailuoError: the poll failed; this says nothing about the job.
         """
 
-    @abstractmethod
     def auth(self, key: str) -> Mapping[str, str]:
-        """The header that carries the key."""
+        """The header that carries the key; a bearer token where the gateway says nothing else."""
+        return {"Authorization": f"Bearer {key}"}
 
     @classmethod
     def transfer(cls, model: type[ModelSpec], parameter: str, size: int) -> Transfer:

@@ -8,24 +8,15 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from hailuo_mcp.core.errors import (
-    ContentViolation,
-    GatewayError,
-    HailuoError,
-    InsufficientCredits,
-    InvalidInput,
-    UnknownRequest,
-)
+from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, InsufficientCredits, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import fal_h3, fal_webhooks
+from hailuo_mcp.gateways import fal_h3, fal_webhooks, history
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence
 from hailuo_mcp.gateways.client import Request, Response, deadline
@@ -37,9 +28,6 @@ log = logging.getLogger(__name__)
 
 _STATES = {"in_queue": State.QUEUED, "in_progress": State.PROCESSING, "completed": State.COMPLETED}
 _HISTORY = "/v1/models/requests/by-endpoint"
-_HISTORY_WINDOW = timedelta(minutes=5)
-"""A request can only be that of a submission if the two are this close in time."""
-_HISTORY_PAGES = 5
 _CONTENT = "content_policy_violation"
 _SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
 
@@ -107,7 +95,7 @@ class Fal(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = _path(model, remote_id)
-        async with self._time_limit():
+        async with history.time_limit(self):
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
             if state is not State.COMPLETED:
@@ -179,23 +167,17 @@ class Fal(Gateway):
         model = self.model(job.model)
         if model is None:
             return None
-        candidates: dict[str, bool] = {}
-        async with self._time_limit():
+        candidates: dict[str, Observation] = {}
+        async with history.time_limit(self):
             async for row, sandbox in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):
                 request_id, sent = row.get("request_id"), moment(row.get("sent_at"))
-                if not isinstance(request_id, str) or sent is None or abs(sent - job.created_at) > _HISTORY_WINDOW:
+                if not isinstance(request_id, str) or not history.is_near(sent, job):
                     continue
                 remote_id = f"{_app_of(model.remote_name)}/{request_id}"
                 if remote_id not in taken and job.body and _object(row.get("json_input")) == job.body:
-                    candidates[remote_id] = sandbox
-        if len(candidates) != 1:
-            return None
-        ((remote_id, sandbox),) = candidates.items()
-        try:
-            # How it stands is for the next poll to say: the history may be behind.
-            return checked_remote_id(remote_id), Observation(state=State.QUEUED, sandbox=sandbox)
-        except InvalidInput:
-            return None
+                    # How it stands is for the next poll to say: the history may be behind.
+                    candidates[remote_id] = Observation(state=State.QUEUED, sandbox=sandbox)
+        return history.only(candidates)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         model = self.model(job.model)
@@ -220,12 +202,12 @@ class Fal(Gateway):
         """
         query = {
             "endpoint_id": endpoint,
-            "start": (around - _HISTORY_WINDOW).isoformat(),
-            "end": (around + _HISTORY_WINDOW).isoformat(),
+            "start": (around - history.WINDOW).isoformat(),
+            "end": (around + history.WINDOW).isoformat(),
             "limit": "100",
             "expand": "payloads",
         }
-        for _ in range(_HISTORY_PAGES):
+        for _ in range(history.PAGES_MAX):
             body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
             for row in sequence(body.get("items")):
                 yield mapping(row), response.sandbox
@@ -233,7 +215,7 @@ class Fal(Gateway):
             if not isinstance(cursor, str) or not cursor:
                 return
             query["cursor"] = cursor
-        raise GatewayError(f"{self.title}'s history has too many rows to look through.")
+        raise history.too_long(self)
 
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
         try:
@@ -251,10 +233,6 @@ class Fal(Gateway):
             except ValueError:
                 raise GatewayError(f"{self.title} answered with webhook keys of an unknown form.") from None
         return self._webhook_keys
-
-    def _time_limit(self) -> AbstractAsyncContextManager[None]:
-        seconds = self.client.retry.poll_timeout
-        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
 
 
 def _endpoint_of(spec: ModelSpec) -> str:

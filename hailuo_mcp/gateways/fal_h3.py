@@ -13,25 +13,17 @@ from hailuo_mcp.core.parameters import (
     AspectRatio,
     CallbackUrl,
     Constraint,
-    Image,
+    OnPage,
     PromptExpansion,
     PromptText,
-    References,
     Source,
     WholeNumber,
 )
-from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
+from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
+from hailuo_mcp.gateways import h3
 from hailuo_mcp.gateways.fal_models import CALLED_BACK, FalModel
-from hailuo_mcp.gateways.h3 import (
-    AUDIOS_MAX,
-    IMAGES_MAX,
-    RATIO_FROM_TEXT,
-    VIDEOS_MAX,
-    input_rules,
-    media_rules,
-    ratio_rules,
-)
+from hailuo_mcp.gateways.hailuo import last_frame_needs_first
 
 _H3_PAGE = Source("observed", "notes citing fal's page")
 _H3_MAX_PAGE = Source("documented", "fal pages of h3-max")
@@ -41,10 +33,10 @@ _PRICED = date(2026, 9, 30)
 _NO_REFERENCES: dict[str, None] = dict.fromkeys(REFERENCE_PARAMETERS)
 
 
-class _H3(FalModel):
+class _H3(FalModel, h3.H3):
     """What both models have in common."""
 
-    camera_commands = None
+    page = _H3_PAGE
     wire_names: ClassVar[Mapping[str, str]] = {
         **FalModel.wire_names,
         "reference_images": "reference_image_urls",
@@ -53,49 +45,19 @@ class _H3(FalModel):
         "prompt_expansion": "prompt_expansion_mode",
     }
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
-    summary = "text, frames or references to video, with sound"
-    rules = (
-        *input_rules(_MINIMAX, together=_H3_PAGE),
-        *ratio_rules(_H3_PAGE),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", _H3_PAGE
-        ),
-    )
-    fills = (RATIO_FROM_TEXT,)
-    media = media_rules(_MINIMAX, images=False)
+    rules = (*h3.input_rules(_MINIMAX, together=_H3_PAGE), *h3.ratio_rules(_H3_PAGE), last_frame_needs_first(_H3_PAGE))
+    fills = (h3.RATIO_FROM_TEXT,)
+    media = h3.media_rules(_MINIMAX, images=False)
 
     prompt: Annotated[PromptText, Field(max_length=7000), Constraint(_MINIMAX, "1–7,000 characters")]
-    first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Constraint(_H3_PAGE, "optional")
-    ] = None
-    last_frame_image: Annotated[
-        Image | None, Field(serialization_alias="end_image_url"), Constraint(_H3_PAGE, "the frame the clip ends on")
-    ] = None
-    reference_images: Annotated[
-        References | None,
-        Field(serialization_alias="reference_image_urls", max_length=IMAGES_MAX),
-        Constraint(_H3_PAGE, f"at most {IMAGES_MAX}; the prompt says Image 1, Image 2"),
-    ] = None
-    reference_videos: Annotated[
-        References | None,
-        Field(serialization_alias="reference_video_urls", max_length=VIDEOS_MAX),
-        Constraint(_H3_PAGE, f"at most {VIDEOS_MAX}; the prompt says Video 1"),
-    ] = None
-    reference_audios: Annotated[
-        References | None,
-        Field(serialization_alias="reference_audio_urls", max_length=AUDIOS_MAX),
-        Constraint(_H3_PAGE, f"at most {AUDIOS_MAX}; the prompt says Audio 1"),
-    ] = None
-    duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, Constraint(_H3_PAGE, "5–15 seconds, default 5")] = 5
+    duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, OnPage("5–15 seconds, default 5")] = 5
     aspect_ratio: Annotated[
-        AspectRatio | None, Constraint(_H3_PAGE, "from text 16:9 by default; a frame sets it; with references optional")
+        AspectRatio | None, OnPage("from text 16:9 by default; a frame sets it; with references optional")
     ] = None
-    prompt_expansion: Annotated[
-        PromptExpansion | None,
-        Field(serialization_alias="prompt_expansion_mode"),
-        Constraint(_H3_PAGE, "disabled, balanced or quality; sent only if given"),
-    ] = None
-    seed: Annotated[WholeNumber | None, Constraint(_H3_PAGE, "same seed, similar result")] = None
+    prompt_expansion: Annotated[PromptExpansion | None, OnPage("disabled, balanced or quality; sent only if given")] = (
+        None
+    )
+    seed: Annotated[WholeNumber | None, OnPage("same seed, similar result")] = None
     callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
     @property
@@ -140,9 +102,9 @@ class H3(_H3):
         for resolution, usd in (("480p", 0.05), ("768p", 0.06), ("2k", 0.13), ("4k", 0.16))
     )
 
-    resolution: Annotated[
-        Literal["480p", "768p", "2k", "4k"], ANY_CASE, Constraint(_H3_PAGE, "480p, 768p (default), 2k or 4k")
-    ] = "768p"
+    resolution: Annotated[Literal["480p", "768p", "2k", "4k"], ANY_CASE, OnPage("480p, 768p (default), 2k or 4k")] = (
+        "768p"
+    )
 
 
 class H3Max(_H3):

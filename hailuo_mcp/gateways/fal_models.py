@@ -4,29 +4,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
-
-from hailuo_mcp.core.parameters import (
-    ANY_CASE,
-    MINIMAX,
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Flag,
-    Image,
-    Resolution,
-    Source,
-)
+from hailuo_mcp.core.parameters import MINIMAX, CallbackUrl, Constraint, Image, OnPage, Resolution, Source
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
+from hailuo_mcp.gateways import hailuo
 
 _PAGE = Source("documented", "fal page of the model")
 _INFERRED = Source("inferred", "fal page of the model")
-_SEEN = Source("observed", "notes that cite the fal page")
 _PRICED = date(2026, 11, 1)
-_PRO_IS_6_S = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', _PAGE)
+_PRO_IS_6_S = hailuo.not_10_s_at_1080p(_PAGE)
 _TIER = Constraint(_INFERRED, "768p is the standard endpoint, 1080p the pro one, of 6 s")
-_OPTIMIZED = Constraint(_PAGE, "default true")
 CALLED_BACK = Constraint(Source("documented", "fal queue"), "called once, when the job has ended; signed")
 
 
@@ -73,10 +60,17 @@ class HailuoModel(FalModel):
         return body
 
 
-class Hailuo23(HailuoModel):
+class _OwnHailuo(HailuoModel):
+    """What fal's own Hailuo models have in common."""
+
+    page = _PAGE
+
+    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
+
+
+class Hailuo23(_OwnHailuo, hailuo.Hailuo23):
     id = "fal/hailuo-2.3"
     remote_name = "fal-ai/minimax/hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://fal.ai/models/fal-ai/minimax/hailuo-2.3/standard/text-to-video"
     rules = (_PRO_IS_6_S,)
     prices = (
@@ -85,19 +79,12 @@ class Hailuo23(HailuoModel):
         _price(0.56, resolution="768p", duration=10),
     )
 
-    first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Constraint(_PAGE, "optional; without it, text to video")
-    ] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[Resolution, _TIER] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
 
-class Hailuo23Fast(HailuoModel):
+class Hailuo23Fast(_OwnHailuo, hailuo.Hailuo23Fast):
     id = "fal/hailuo-2.3-fast"
     remote_name = "fal-ai/minimax/hailuo-2.3-fast"
-    summary = "image to video"
     documented_at = "https://fal.ai/models/fal-ai/minimax/hailuo-2.3-fast/standard/image-to-video"
     rules = (_PRO_IS_6_S,)
     prices = (
@@ -106,32 +93,21 @@ class Hailuo23Fast(HailuoModel):
         _price(0.32, resolution="768p", duration=10),
     )
 
-    first_frame_image: Annotated[
-        Image, Field(serialization_alias="image_url"), Constraint(_PAGE, "required; image to video only")
-    ]
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[Resolution, _TIER] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
 
 
-class Hailuo02(HailuoModel):
+class Hailuo02(_OwnHailuo, hailuo.Hailuo02):
     id = "fal/hailuo-02"
     remote_name = "fal-ai/minimax/hailuo-02"
-    summary = "text or image (+ last frame) to video"
     documented_at = "https://fal.ai/models/fal-ai/minimax/hailuo-02/standard/image-to-video"
     rules = (
         _PRO_IS_6_S,
-        Forbid({"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", _PAGE),
+        hailuo.from_image_at_512p(_PAGE),
         Forbid(
-            {"resolution": "1080p", "last_frame_image": GIVEN},
-            'for a last frame pass resolution "768p"',
-            _INFERRED,
+            {"resolution": "1080p", "last_frame_image": GIVEN}, 'for a last frame pass resolution "768p"', _INFERRED
         ),
-        Forbid({"resolution": "512p", "last_frame_image": GIVEN}, 'for a last frame pass resolution "768p"', MINIMAX),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
-        ),
+        hailuo.no_last_frame_at_512p(MINIMAX, instead='"768p"'),
+        hailuo.last_frame_needs_first(),
     )
     prices = (
         _price(0.48, resolution="1080p"),
@@ -139,18 +115,7 @@ class Hailuo02(HailuoModel):
         _price(0.017, per="second", resolution="512p"),
     )
 
-    first_frame_image: Annotated[
-        Image | None, Field(serialization_alias="image_url"), Constraint(_PAGE, "optional; without it, text to video")
-    ] = None
-    last_frame_image: Annotated[
-        Image | None, Field(serialization_alias="end_image_url"), Constraint(_PAGE, "the frame it ends on; at 768p")
-    ] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[
-        Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p (from an image), 768p (default) or 1080p")
-    ] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, CALLED_BACK] = None
+    last_frame_image: Annotated[Image | None, OnPage("the frame it ends on; at 768p")] = None
 
 
 MODELS: tuple[type[ModelSpec], ...] = (Hailuo23, Hailuo23Fast, Hailuo02)

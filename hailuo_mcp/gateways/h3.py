@@ -1,12 +1,17 @@
 """What all gateways' Hailuo 3.0 (H3) has in common: which inputs go together, and their limits."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, MediaRule, Medium, Source
+from pydantic import Field
+
+from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, Image, MediaRule, Medium, OnPage, References, Source
 from hailuo_mcp.core.rules import GIVEN, AtMost, Exclusive, Fill, Forbid, Rule
+from hailuo_mcp.core.spec import ModelSpec
 
 FRAMES = ("first_frame_image", "last_frame_image")
-IMAGES_MAX, VIDEOS_MAX, AUDIOS_MAX = 9, 3, 3
+UpTo3 = Annotated[References | None, Field(max_length=3)]
+UpTo9 = Annotated[References | None, Field(max_length=9)]
 _TOGETHER_MAX = 12
 _CONCRETE = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _FROM_TEXT: dict[str, None] = dict.fromkeys((*FRAMES, *REFERENCE_PARAMETERS))
@@ -57,3 +62,16 @@ def media_rules(source: Source, *, images: bool = True) -> Mapping[Medium, Media
         "audio": MediaRule(source, ("WAV", "MP3"), 15, seconds=(2, 15), total_seconds=15),
     }
     return {"image": image, **others} if images else others
+
+
+class H3(ModelSpec):
+    """What the clip is made from. A gateway's class names its `page`, and adds or replaces what differs there."""
+
+    camera_commands = None
+    summary = "text, frames or references to video, with sound"
+
+    first_frame_image: Annotated[Image | None, OnPage("optional")] = None
+    last_frame_image: Annotated[Image | None, OnPage("the frame the clip ends on")] = None
+    reference_images: Annotated[UpTo9, OnPage("at most 9; the prompt says Image 1, Image 2")] = None
+    reference_videos: Annotated[UpTo3, OnPage("at most 3; the prompt says Video 1")] = None
+    reference_audios: Annotated[UpTo3, OnPage("at most 3; the prompt says Audio 1")] = None

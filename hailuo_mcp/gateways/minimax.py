@@ -12,17 +12,17 @@ from urllib.parse import quote, urlencode
 
 import anyio
 
-from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, InvalidInput, Unconfirmed
+from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, Unconfirmed
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
-from hailuo_mcp.core.request_id import REMOTE_ID_MAX, checked_remote_id
+from hailuo_mcp.core.request_id import REMOTE_ID_MAX
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways import minimax_h3
+from hailuo_mcp.gateways import history, minimax_h3
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, sequence
 from hailuo_mcp.gateways.client import Request, Response
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.minimax_models import S2V01, Hailuo02, Hailuo23, Hailuo23Fast, OfficialBody
-from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import form_request, not_uploaded, without_address
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _EITHER = {1002: 429, 1004: 401, 1008: 402, 2049: 401, 2056: 402, 2061: 403}
 _SUBMISSION = {**_EITHER, _INPUT_SENSITIVE: 400, 2013: 400}
 # A poll has one parameter: if it is wrong, the task is unknown. Sensitive content is the reason why a task failed.
 _POLL = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
-_HISTORY_ROWS, _HISTORY_PAGES = 100, 5
+_HISTORY_ROWS = 100
 _CODE_UNKNOWN = 500
 """Treated as an internal error of the gateway: a poll is retried, a submission is unconfirmed."""
 
@@ -61,9 +61,6 @@ class Minimax(Gateway):
     has_history = True
     can_cancel = True
     check_hint = "Look at the billing page of the MiniMax platform to see whether the job was taken."
-
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
         path = minimax_h3.SUBMIT if isinstance(spec, minimax_h3.H3Body) else "/v1/video_generation"
@@ -116,9 +113,8 @@ class Minimax(Gateway):
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         """Kept for seven days; one that H3 would not take is refused."""
-        content_type, form = multipart("file", media_type, content, {"purpose": "video_generation_input"})
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("base", "/v1/files/upload"), headers, None, self._secrets, content=form)
+        texts = {"purpose": "video_generation_input"}
+        request = form_request(self, "/v1/files/upload", "file", media_type, content, texts)
         response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
         if not 200 <= (status := self.submission_status_of(response)) < 300:
             raise not_uploaded(self, response, status)
@@ -188,7 +184,7 @@ class Minimax(Gateway):
         if model is None or not issubclass(model, minimax_h3.H3Body):
             return None
         found: dict[str, Observation] = {}
-        for page in range(1, _HISTORY_PAGES + 1):
+        for page in range(1, history.PAGES_MAX + 1):
             tasks, sandbox = await self._tasks(page, {"filter.model": model.remote_name})
             for task in tasks:
                 task_id = _id_in(task, "id")
@@ -197,14 +193,8 @@ class Minimax(Gateway):
             if len(tasks) < _HISTORY_ROWS or minimax_h3.is_older(job, tasks[-1]):
                 break
         else:
-            raise GatewayError(f"{self.title}'s history has too many rows to look through.")
-        if len(found) != 1:
-            return None
-        ((task_id, seen),) = found.items()
-        try:
-            return checked_remote_id(task_id), seen
-        except InvalidInput:
-            return None
+            raise history.too_long(self)
+        return history.only(found)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         model = self.model(job.model)

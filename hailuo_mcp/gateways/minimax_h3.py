@@ -19,23 +19,15 @@ from hailuo_mcp.core.parameters import (
     CallbackUrl,
     Constraint,
     Image,
+    OnPage,
     PromptExpansion,
     PromptText,
-    References,
     Source,
 )
 from hailuo_mcp.core.rules import PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
-from hailuo_mcp.gateways.answers import mapping, number
-from hailuo_mcp.gateways.h3 import (
-    AUDIOS_MAX,
-    IMAGES_MAX,
-    RATIO_FILLS,
-    VIDEOS_MAX,
-    input_rules,
-    media_rules,
-    ratio_rules,
-)
+from hailuo_mcp.gateways import h3
+from hailuo_mcp.gateways.answers import mapping, moment, number
 
 SUBMIT = "/v2/video_generation"
 QUERY = "/v2/query/video_generation"
@@ -93,19 +85,24 @@ class H3Body(ModelSpec):
                 yield {"type": kind, kind: {"url": url}, "role": role}
 
 
-class _H3(H3Body):
+class _H3(H3Body, h3.H3):
     """What both models have in common."""
 
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-h3"
-    summary = "text, frames or references to video, with sound"
-    rules = (*input_rules(_CLIENT), *ratio_rules(_CLIENT))
-    fills = RATIO_FILLS
-    media = media_rules(_PAGE)
+    page = _CLIENT
+    rules = (*h3.input_rules(_CLIENT), *h3.ratio_rules(_CLIENT))
+    fills = h3.RATIO_FILLS
+    media = h3.media_rules(_PAGE)
     times = (TimeRule(120.0),)
     notes = (
         Constraint(_PAGE, "always with sound; a clip may be up to 0.5 s longer than asked for"),
         Constraint(_PAGE, "paid by the second; seconds of reference_videos cost the same, rounded up; frames count"),
     )
+
+    last_frame_image: Annotated[Image | None, OnPage("optional, also alone")] = None
+    reference_images: Annotated[h3.UpTo9, OnPage("at most 9")] = None
+    reference_videos: Annotated[h3.UpTo3, OnPage("at most 3")] = None
+    reference_audios: Annotated[h3.UpTo3, OnPage("at most 3")] = None
 
 
 class H3(_H3):
@@ -113,21 +110,10 @@ class H3(_H3):
     remote_name = "MiniMax-H3"
     prices = (_price(0.08, "768p"), _price(0.13, "2k"))
 
-    prompt: Annotated[PromptText, Field(max_length=7000), Constraint(_CLIENT, "1–7,000 characters")]
-    first_frame_image: Annotated[Image | None, Constraint(_CLIENT, "optional")] = None
-    last_frame_image: Annotated[Image | None, Constraint(_CLIENT, "optional, also alone")] = None
-    reference_images: Annotated[References | None, Field(max_length=IMAGES_MAX), Constraint(_CLIENT, "at most 9")] = (
-        None
-    )
-    reference_videos: Annotated[References | None, Field(max_length=VIDEOS_MAX), Constraint(_CLIENT, "at most 3")] = (
-        None
-    )
-    reference_audios: Annotated[References | None, Field(max_length=AUDIOS_MAX), Constraint(_CLIENT, "at most 3")] = (
-        None
-    )
-    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, Constraint(_CLIENT, "4–15 seconds, default 5")] = 5
+    prompt: Annotated[PromptText, Field(max_length=7000), OnPage("1–7,000 characters")]
+    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, OnPage("4–15 seconds, default 5")] = 5
     resolution: Annotated[Literal["768p", "2k"], ANY_CASE, Constraint(_PAGE, "768p (default) or 2k")] = "768p"
-    aspect_ratio: Annotated[AspectRatio | None, Field(serialization_alias="ratio"), _RATIO] = None
+    aspect_ratio: Annotated[AspectRatio | None, _RATIO] = None
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
 
@@ -138,20 +124,9 @@ class H3Max(_H3):
     notes = (*_H3.notes, Constraint(Source("inferred", "H3"), "limits of references and their prices are those of H3"))
 
     prompt: Annotated[PromptText, Field(max_length=7000), Constraint(Source("inferred", "H3"), "1–7,000 characters")]
-    first_frame_image: Annotated[Image | None, Constraint(_CLIENT, "optional")] = None
-    last_frame_image: Annotated[Image | None, Constraint(_CLIENT, "optional, also alone")] = None
-    reference_images: Annotated[References | None, Field(max_length=IMAGES_MAX), Constraint(_CLIENT, "at most 9")] = (
-        None
-    )
-    reference_videos: Annotated[References | None, Field(max_length=VIDEOS_MAX), Constraint(_CLIENT, "at most 3")] = (
-        None
-    )
-    reference_audios: Annotated[References | None, Field(max_length=AUDIOS_MAX), Constraint(_CLIENT, "at most 3")] = (
-        None
-    )
     duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, Constraint(_PAGE, "5–15 seconds, default 5")] = 5
     resolution: Annotated[Literal["480p", "768p"], ANY_CASE, Constraint(_PAGE, "480p or 768p (default)")] = "768p"
-    aspect_ratio: Annotated[AspectRatio | None, Field(serialization_alias="ratio"), _RATIO] = None
+    aspect_ratio: Annotated[AspectRatio | None, _RATIO] = None
     prompt_expansion: Annotated[
         PromptExpansion | None, Constraint(_PAGE, "disabled, balanced or quality; sent only when asked for")
     ] = None
@@ -212,10 +187,9 @@ def is_older(job: Job, task: Mapping[str, Any]) -> bool:
 def created_at(task: Mapping[str, Any]) -> datetime | None:
     """Given in seconds or in milliseconds, or as text."""
     value = task.get("created_at")
+    if (seconds := number(value)) is None:
+        return moment(value)
     try:
-        if (seconds := number(value)) is not None:
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -2,26 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from hailuo_mcp.core.parameters import (
-    ANY_CASE,
-    MINIMAX,
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Flag,
-    Image,
-    Resolution,
-    Source,
-)
+from hailuo_mcp.core.parameters import MINIMAX, CallbackUrl, Constraint, Flag, Image, OnPage, Source
 from hailuo_mcp.core.rules import GIVEN, Forbid, PriceRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
+from hailuo_mcp.gateways import hailuo
 
 _OBSERVED = Source("observed", "public client code")
-_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
-_OPTIMIZED = Constraint(MINIMAX, "default true")
-_PRETREATED = Constraint(MINIMAX, "default false; shortens the rewriting of the prompt")
 _CALLED_BACK = Constraint(MINIMAX, "first sent a challenge to echo within 3 s; unsigned")
 
 
@@ -52,62 +40,37 @@ class OfficialBody(ModelSpec):
 class _Official(OfficialBody):
     """What the vendor's own models have in common."""
 
+    page = MINIMAX
     camera_commands = MINIMAX
     notes = (Constraint(_OBSERVED, "prices are those used by public clients of the API"),)
 
+    fast_pretreatment: Annotated[Flag, OnPage("default false; shortens the rewriting of the prompt")] = False
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
-class Hailuo23(_Official):
+
+class Hailuo23(_Official, hailuo.Hailuo23):
     id = "minimax/hailuo-2.3"
     remote_name = "MiniMax-Hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-t2v"
-    rules = (_NOT_10_S_AT_1080P,)
     prices = (_price(0.28, 6, "768p"), _price(0.49, 6, "1080p"), _price(0.56, 10, "768p"))
 
-    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
-    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
-
-class Hailuo23Fast(_Official):
+class Hailuo23Fast(_Official, hailuo.Hailuo23Fast):
     id = "minimax/hailuo-2.3-fast"
     remote_name = "MiniMax-Hailuo-2.3-Fast"
-    summary = "image to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-i2v"
-    rules = (_NOT_10_S_AT_1080P,)
     prices = (_price(0.19, 6, "768p"), _price(0.33, 6, "1080p"), _price(0.32, 10, "768p"))
 
-    first_frame_image: Annotated[Image, Constraint(MINIMAX, "required; image to video only")]
-    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(MINIMAX, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
-
-class Hailuo02(_Official):
+class Hailuo02(_Official, hailuo.Hailuo02):
     id = "minimax/hailuo-02"
     remote_name = "MiniMax-Hailuo-02"
-    summary = "text or image (+ last frame) to video"
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-fl2v"
     rules = (
-        Forbid(
-            {"duration": 10, "resolution": "1080p"},
-            'for 10 s pass resolution "768p", or "512p" from an image',
-            MINIMAX,
-        ),
-        Forbid({"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", MINIMAX),
-        Forbid(
-            {"resolution": "512p", "last_frame_image": GIVEN},
-            'for a last frame pass resolution "768p" or "1080p"',
-            MINIMAX,
-        ),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
-        ),
+        hailuo.not_10_s_at_1080p(instead='resolution "768p", or "512p" from an image'),
+        hailuo.from_image_at_512p(MINIMAX),
+        hailuo.no_last_frame_at_512p(MINIMAX),
+        hailuo.last_frame_needs_first(),
         Forbid(
             {"last_frame_image": GIVEN, "fast_pretreatment": True},
             "with a last frame leave fast_pretreatment out",
@@ -122,17 +85,7 @@ class Hailuo02(_Official):
         _price(0.15, 10, "512p"),
     )
 
-    first_frame_image: Annotated[Image | None, Constraint(MINIMAX, "optional; without it, text to video")] = None
-    last_frame_image: Annotated[Image | None, Constraint(MINIMAX, "the frame the clip ends on; not at 512p")] = None
-    duration: Annotated[Duration, Constraint(MINIMAX, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[
-        Literal["512p", "768p", "1080p"],
-        ANY_CASE,
-        Constraint(MINIMAX, "512p (from an image), 768p (default) or 1080p"),
-    ] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    fast_pretreatment: Annotated[Flag, _PRETREATED] = False
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    last_frame_image: Annotated[Image | None, OnPage("the frame the clip ends on; not at 512p")] = None
 
 
 class S2V01(OfficialBody):

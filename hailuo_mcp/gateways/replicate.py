@@ -7,41 +7,26 @@ import hmac
 import logging
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidInput, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.parameters import (
-    ANY_CASE,
-    MINIMAX,
-    CallbackUrl,
-    Constraint,
-    Duration,
-    Flag,
-    Image,
-    Resolution,
-    Source,
-)
-from hailuo_mcp.core.request_id import checked_remote_id
-from hailuo_mcp.core.rules import GIVEN, Forbid
+from hailuo_mcp.core.parameters import ANY_CASE, CallbackUrl, Constraint, OnPage, Source
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import hailuo, history
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
-from hailuo_mcp.gateways.client import Request, Response, deadline
-from hailuo_mcp.gateways.uploads import multipart, not_uploaded, without_address
+from hailuo_mcp.gateways.client import Request, Response
+from hailuo_mcp.gateways.uploads import form_request, uploaded_link
 
 log = logging.getLogger(__name__)
 
 _PAGE = Source("documented", "Replicate page of the model")
-_OBSERVED = Source("observed", "public client code")
 _INFERRED = Source("inferred", "MiniMax API reference")
-_NOT_10_S_AT_1080P = Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX)
 _CALLED_BACK = Constraint(Source("documented", "Replicate webhooks"), "called once, when the job has ended; signed")
-_OPTIMIZED = Constraint(_PAGE, "default true")
 
 
 class _Prediction(ModelSpec):
@@ -56,62 +41,39 @@ class _Prediction(ModelSpec):
         return {**body, "webhook": callback, "webhook_events_filter": ["completed"]} if callback else body
 
 
-class Hailuo23(_Prediction):
+class _Own(_Prediction):
+    """What Replicate's own models have in common."""
+
+    page = _PAGE
+
+    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+
+
+class Hailuo23(_Own, hailuo.Hailuo23):
     id = "replicate/hailuo-2.3"
     remote_name = "minimax/hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://replicate.com/minimax/hailuo-2.3"
-    rules = (_NOT_10_S_AT_1080P,)
-
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_PAGE, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
 
 
-class Hailuo23Fast(_Prediction):
+class Hailuo23Fast(_Own, hailuo.Hailuo23Fast):
     id = "replicate/hailuo-2.3-fast"
     remote_name = "minimax/hailuo-2.3-fast"
-    summary = "image to video"
     documented_at = "https://replicate.com/minimax/hailuo-2.3-fast"
-    rules = (_NOT_10_S_AT_1080P,)
-
-    first_frame_image: Annotated[Image, Constraint(_OBSERVED, "required; image to video only")]
-    duration: Annotated[Duration, Constraint(_OBSERVED, "6 or 10 seconds; 10 only at 768p")] = 6
-    resolution: Annotated[Resolution, Constraint(_OBSERVED, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, Constraint(_OBSERVED, "default true")] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    page = Source("observed", "public client code")
 
 
-class Hailuo02(_Prediction):
+class Hailuo02(_Own, hailuo.Hailuo02):
     id = "replicate/hailuo-02"
     remote_name = "minimax/hailuo-02"
-    summary = "text or image (+ last frame) to video"
     documented_at = "https://replicate.com/minimax/hailuo-02"
     rules = (
-        Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', _PAGE),
-        Forbid(
-            {"resolution": "512p", "first_frame_image": None}, "512p is made from first_frame_image only", _INFERRED
-        ),
-        Forbid(
-            {"resolution": "512p", "last_frame_image": GIVEN},
-            'for a last frame pass resolution "768p" or "1080p"',
-            _INFERRED,
-        ),
-        Forbid(
-            {"last_frame_image": GIVEN, "first_frame_image": None}, "a last frame needs first_frame_image too", MINIMAX
-        ),
+        hailuo.not_10_s_at_1080p(_PAGE, instead='resolution "768p"; 1080p is the default'),
+        hailuo.from_image_at_512p(_INFERRED),
+        hailuo.no_last_frame_at_512p(_INFERRED),
+        hailuo.last_frame_needs_first(),
     )
 
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
-    last_frame_image: Annotated[Image | None, Constraint(_PAGE, "the frame the clip ends on")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[
-        Literal["512p", "768p", "1080p"], ANY_CASE, Constraint(_PAGE, "512p, 768p or 1080p (default)")
-    ] = "1080p"
-    prompt_optimizer: Annotated[Flag, _OPTIMIZED] = True
-    callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
+    resolution: Annotated[Literal["512p", "768p", "1080p"], ANY_CASE, OnPage("512p, 768p or 1080p (default)")] = "1080p"
 
 
 _STATES = {
@@ -123,18 +85,12 @@ _STATES = {
     "aborted": State.CANCELLED,  # cancelled before it was started, by the newer client
 }
 _PREDICTIONS = "/v1/predictions"
-_HISTORY_WINDOW = timedelta(minutes=5)
-"""A prediction can only be that of a submission if the two are this close in time."""
-_HISTORY_PAGES = 5
 
 
 class Replicate(Gateway):
     name = "replicate"
     title = "Replicate"
-    hosts: ClassVar[Mapping[str, str]] = {
-        "base": "https://api.replicate.com",
-        "upload": "https://api.replicate.com",
-    }
+    hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.replicate.com", "upload": "https://api.replicate.com"}
     key_aliases = ("REPLICATE_API_TOKEN",)
     models = (Hailuo23, Hailuo23Fast, Hailuo02)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"prediction": _Prediction}
@@ -148,9 +104,6 @@ class Replicate(Gateway):
     check_hint = "Look at the predictions of the Replicate dashboard to see whether the job was taken."
 
     _signing_key: bytes | None = None
-
-    def auth(self, key: str) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {key}"}
 
     def submit_request(self, spec: ModelSpec) -> Request:
         return self.post(f"/v1/models/{spec.remote_name}/predictions", spec.to_body())
@@ -168,16 +121,9 @@ class Replicate(Gateway):
         return self._observation(body, response, sandbox=response.sandbox)
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        content_type, form = multipart("content", media_type, content)
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        request = Request("POST", self.url("upload", "/v1/files"), headers, None, self._secrets, content=form)
+        request = form_request(self, "/v1/files", "content", media_type, content, host="upload")
         response = await self.client.send_with_retry(request, seconds)
-        if not response.ok:
-            raise not_uploaded(self, response)
-        url = link_in(mapping(mapping(response.body).get("urls")).get("get"))
-        if url is None or url.startswith("data:"):
-            raise without_address(self)
-        return url
+        return uploaded_link(self, response, link_in(mapping(mapping(response.body).get("urls")).get("get")))
 
     async def cancel(self, job: Job) -> Observation | None:
         if job.remote_id is None:
@@ -192,22 +138,14 @@ class Replicate(Gateway):
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with self._time_limit():
+        async with history.time_limit(self):
             async for row, sandbox in self._history(job.created_at):
                 remote_id, made = row.get("id"), moment(row.get("created_at"))
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model") != spec.remote_name:
                     continue
-                if made is None or abs(made - job.created_at) > _HISTORY_WINDOW:
-                    continue
-                if mapping(row.get("input")) == job.body.get("input"):
+                if history.is_near(made, job) and mapping(row.get("input")) == job.body.get("input"):
                     candidates[remote_id] = self._observation(row, None, sandbox=sandbox)
-        if len(candidates) != 1:
-            return None
-        ((remote_id, seen),) = candidates.items()
-        try:
-            return checked_remote_id(remote_id), seen
-        except InvalidInput:
-            return None
+        return history.only(candidates)
 
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
         try:
@@ -237,11 +175,11 @@ class Replicate(Gateway):
         """
         query = urlencode(
             {
-                "created_after": (around - _HISTORY_WINDOW).isoformat(),
-                "created_before": (around + _HISTORY_WINDOW).isoformat(),
+                "created_after": (around - history.WINDOW).isoformat(),
+                "created_before": (around + history.WINDOW).isoformat(),
             }
         )
-        for _ in range(_HISTORY_PAGES):
+        for _ in range(history.PAGES_MAX):
             body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}?{query}"))
             for row in sequence(body.get("results")):
                 yield mapping(row), response.sandbox
@@ -249,11 +187,7 @@ class Replicate(Gateway):
             if not cursor:
                 return
             query = urlencode({"cursor": cursor[0]})
-        raise GatewayError(f"{self.title}'s list of predictions has too many rows to look through.")
-
-    def _time_limit(self) -> AbstractAsyncContextManager[None]:
-        seconds = self.client.retry.poll_timeout
-        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
+        raise history.too_long(self)
 
     def _observation(self, body: Mapping[str, Any], response: Response | None, *, sandbox: bool) -> Observation:
         state = self.state(_STATES, body.get("status"), response)

@@ -5,22 +5,14 @@ The pages also print a synchronous `/v1/{slug}`, which blocks for the whole gene
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from hailuo_mcp.core.errors import (
-    ContentViolation,
-    GatewayError,
-    HailuoError,
-    InsufficientCredits,
-    InvalidInput,
-    UnknownRequest,
-)
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCredits, InvalidInput, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import history
 from hailuo_mcp.gateways.answers import moment
 from hailuo_mcp.gateways.base import (
     NESTING_MAX,
@@ -33,10 +25,10 @@ from hailuo_mcp.gateways.base import (
     parse_json,
     sequence,
 )
-from hailuo_mcp.gateways.client import Request, deadline
+from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.segmind_models import Hailuo02Fast, Hailuo23, Hailuo23Fast, MinimaxHailuo2
-from hailuo_mcp.gateways.uploads import not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import uploaded_link
 
 _STATES = {
     "queued": State.QUEUED,
@@ -46,9 +38,6 @@ _STATES = {
     "pending": State.PROCESSING,  # the history's word for an unfinished job
 }
 _HISTORY = "/inference-request/request-history"
-_HISTORY_WINDOW = timedelta(minutes=5)
-"""A history row can only be that of a submission if the two are this close in time."""
-_HISTORY_PAGES = 5
 _HISTORY_ROWS = 100
 
 
@@ -95,7 +84,7 @@ class Segmind(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = f"/v2/requests/{quote(remote_id, safe='')}"
-        async with self._time_limit():
+        async with history.time_limit(self):
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
             if state is State.COMPLETED:
@@ -104,11 +93,6 @@ class Segmind(Gateway):
                     _STATES, body.get("status") or "completed", response
                 )  # the result outranks the status
         return self._observation(state, body, sandbox=response.sandbox)
-
-    def _time_limit(self) -> AbstractAsyncContextManager[None]:
-        """One time limit for the several requests of a poll."""
-        seconds = self.client.retry.poll_timeout
-        return deadline(seconds, f"{self.title} did not answer within {seconds:.0f} s.")
 
     def _observation(self, state: State, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
         metrics = mapping(body.get("metrics"))
@@ -132,12 +116,7 @@ class Segmind(Gateway):
         request = self.post("/upload-asset", {"data_urls": [data_uri]}, host="upload")
         response = await self.client.send_with_retry(request, seconds)
         body = mapping(response.body)
-        if not response.ok:
-            raise not_uploaded(self, response)
-        url = link_in(body.get("file_urls")) or link_in(body.get("urls"))
-        if url is None or url.startswith("data:"):
-            raise without_address(self)
-        return url
+        return uploaded_link(self, response, link_in(body.get("file_urls")) or link_in(body.get("urls")))
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
         """The only row with this model, body and time. The body excludes the rows of teammates; several rows with one
@@ -146,24 +125,17 @@ class Segmind(Gateway):
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with self._time_limit():
+        async with history.time_limit(self):
             async for row, sandbox in self._history(spec.remote_name, job.created_at):
                 remote_id = row.get("request_id")
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:
                     continue
-                made = _row_time(row)
-                if made is None or abs(made - job.created_at) > _HISTORY_WINDOW or not _same_body(row, job.body):
+                if not history.is_near(_row_time(row), job) or not _same_body(row, job.body):
                     continue
                 seen = self._from_row(row, sandbox=sandbox)
                 if seen.video_url or remote_id not in candidates:
                     candidates[remote_id] = seen
-        if len(candidates) != 1:
-            return None
-        ((remote_id, seen),) = candidates.items()
-        try:
-            return checked_remote_id(remote_id), seen
-        except InvalidInput:
-            return None
+        return history.only(candidates)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         if job.remote_id is None:
@@ -191,22 +163,22 @@ class Segmind(Gateway):
         around = around.astimezone(UTC)
         window = {
             "model_name": slug,
-            "from_date": f"{around - _HISTORY_WINDOW:%Y-%m-%d}",
-            "to_date": f"{around + _HISTORY_WINDOW:%Y-%m-%d}",
+            "from_date": f"{around - history.WINDOW:%Y-%m-%d}",
+            "to_date": f"{around + history.WINDOW:%Y-%m-%d}",
             "sort_by": "model_created",
             "sort_order": "desc",
             "per_page": _HISTORY_ROWS,
         }
-        for page in range(1, _HISTORY_PAGES + 1):
+        for page in range(1, history.PAGES_MAX + 1):
             query = urlencode({**window, "page": page})
             body, response = await self.fetch_json(self.get(f"{_HISTORY}?{query}", host="history"))
             rows = _rows_in(body)
             for row in rows:
                 yield row, response.sandbox
             oldest = _row_time(rows[-1]) if rows else None
-            if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - _HISTORY_WINDOW):
+            if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - history.WINDOW):
                 return
-        raise GatewayError(f"{self.title}'s history has too many rows to look through.")
+        raise history.too_long(self)
 
     def _from_row(self, row: Mapping[str, Any], *, sandbox: bool) -> Observation:
         state = self.state(_STATES, row.get("model_status") or row.get("status"))

@@ -12,12 +12,14 @@ from hailuo_mcp.core.parameters import (
     Flag,
     Image,
     Mode,
+    OnPage,
     Resolution,
     SendsNull,
     Source,
 )
 from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import hailuo
 
 _FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
 _FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
@@ -79,12 +81,11 @@ class Hailuo23Fast(ModelSpec):
     prompt_optimizer: Annotated[Flag, Constraint(_FAST_23, "default true")] = True
 
 
-class Hailuo23(ModelSpec):
+class Hailuo23(hailuo.Hailuo23):
     id = "segmind/hailuo-2.3"
     remote_name = "hailuo-2.3"
-    summary = "text or image to video"
     documented_at = "https://www.segmind.com/models/hailuo-2.3"
-    rules = (Forbid({"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"', MINIMAX),)
+    page = _HAILUO_23
     notes = (Constraint(_INFERRED, "a clip at 1080p probably costs $0.6125: 1.25 times what MiniMax charges"),)
     prices = (
         PriceRule(0.35, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 6}),
@@ -93,10 +94,7 @@ class Hailuo23(ModelSpec):
     )
     times = (TimeRule(157.0),)
 
-    first_frame_image: Annotated[Image | None, Constraint(_HAILUO_23, "optional; without it, text to video")] = None
-    duration: Annotated[Duration, Constraint(_HAILUO_23, "6 or 10 seconds")] = 6
-    resolution: Annotated[Resolution, Constraint(_HAILUO_23, "768p (default) or 1080p")] = "768p"
-    prompt_optimizer: Annotated[Flag, Constraint(_HAILUO_23, "default true")] = True
+    duration: Annotated[Duration, OnPage("6 or 10 seconds")] = 6
 
 
 class MinimaxHailuo2(ModelSpec):

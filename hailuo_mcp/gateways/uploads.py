@@ -2,11 +2,12 @@
 
 import mimetypes
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import uuid4
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, InvalidInput
 from hailuo_mcp.gateways.base import Gateway
-from hailuo_mcp.gateways.client import Response
+from hailuo_mcp.gateways.client import Request, Response
 
 _UNCHANGED = "nothing was submitted."
 
@@ -15,8 +16,17 @@ def file_name(media_type: str) -> str:
     return f"upload{mimetypes.guess_extension(media_type) or ''}"
 
 
-def multipart(field: str, media_type: str, data: bytes, texts: Mapping[str, str] | None = None) -> tuple[str, bytes]:
-    """The content type and the body of a form with one file, after some texts."""
+def form_request(
+    gateway: Gateway,
+    path: str,
+    field: str,
+    media_type: str,
+    data: bytes,
+    texts: Mapping[str, str] | None = None,
+    *,
+    host: str = "base",
+) -> Request:
+    """A POST of a form with one file, after some texts."""
     boundary = uuid4().hex
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
@@ -25,7 +35,8 @@ def multipart(field: str, media_type: str, data: bytes, texts: Mapping[str, str]
     disposition = f'form-data; name="{field}"; filename="{file_name(media_type)}"'
     parts.append(f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {media_type}\r\n\r\n")
     content = "".join(parts).encode() + data + f"\r\n--{boundary}--\r\n".encode()
-    return f"multipart/form-data; boundary={boundary}", content
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
+    return replace(gateway.post(path, {}, host=host), headers=headers, body=None, content=content)
 
 
 def not_uploaded(gateway: Gateway, response: Response, status: int | None = None) -> HailuoError:
@@ -39,6 +50,15 @@ def not_uploaded(gateway: Gateway, response: Response, status: int | None = None
         variable = f"{gateway.name.upper()}_UPLOAD_URL" if "upload" in gateway.hosts else "the gateway's address"
         return GatewayError(message, f"Check {variable}, or pass the file as a web address.")
     return type(refusal)(message, refusal.problem.hint)
+
+
+def uploaded_link(gateway: Gateway, response: Response, link: str | None) -> str:
+    """The link in a response to an upload. Raises HailuoError if it was refused, or there is none."""
+    if not response.ok:
+        raise not_uploaded(gateway, response)
+    if link is None or link.startswith("data:"):
+        raise without_address(gateway)
+    return link
 
 
 def without_address(gateway: Gateway) -> GatewayError:

@@ -67,10 +67,7 @@ def _price(rule: PriceRule) -> dict[str, Any]:
 
 
 def model_list(
-    catalog: Catalog,
-    sandbox: bool,
-    model: type[ModelSpec] | None = None,
-    balances: Mapping[str, float] | None = None,
+    catalog: Catalog, sandbox: bool, model: type[ModelSpec] | None = None, balances: Mapping[str, float] | None = None
 ) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
     for facts in models:

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import anyio.to_thread
 from mcp.shared.exceptions import MCPError
@@ -30,6 +30,7 @@ from hailuo_mcp.mcp import model_views, views
 from hailuo_mcp.mcp.errors import error_boundary
 from hailuo_mcp.media import posters
 from hailuo_mcp.media.clips import MEDIA_TYPE
+from hailuo_mcp.service.downloads import without_clip
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 from hailuo_mcp.service.session import Session
 
@@ -51,68 +52,34 @@ MODELS_TTL_MS, VIDEO_TTL_MS = 60_000, 3_600_000
 
 def listed() -> list[Resource]:
     """What `resources/list` answers: always the same two. Single models and jobs are found through the templates."""
+    models = "The usable models with prices, times and parameters, as list_models shows them."
+    jobs = f"The newest {JOBS_MAX} jobs, and what was spent, as list_jobs shows them."
     return [
-        Resource(
-            uri=MODELS,
-            name="models",
-            title="Models",
-            description="The usable models with prices, times and parameters, as list_models shows them.",
-            mime_type=JSON,
-        ),
-        Resource(
-            uri=JOBS,
-            name="jobs",
-            title="Jobs",
-            description=f"The newest {JOBS_MAX} jobs, and what was spent, as list_jobs shows them.",
-            mime_type=JSON,
-        ),
+        Resource(uri=MODELS, name="models", title="Models", description=models, mime_type=JSON),
+        Resource(uri=JOBS, name="jobs", title="Jobs", description=jobs, mime_type=JSON),
     ]
 
 
 def templates() -> list[ResourceTemplate]:
     """What `resources/templates/list` answers."""
+    model = "A model's full parameter schema, its constraints with their sources, prices and times."
+    video = f"The MP4 of a job whose clip is saved, up to {VIDEO_MB_MAX} MB; download_video saves it."
+    found = (
+        (MODEL_TEMPLATE, "model", "One model", model, JSON),
+        (JOB_TEMPLATE, "job", "One job", "How a job stands now, as get_status answers without waiting.", JSON),
+        (VIDEO_TEMPLATE, "video", "A saved clip", video, MEDIA_TYPE),
+        (
+            POSTER_TEMPLATE,
+            "poster",
+            "A job's first frame",
+            "A small JPEG of what a job's clip begins with, for views.",
+            posters.MEDIA_TYPE,
+        ),
+    )
     return [
-        ResourceTemplate(
-            uri_template=MODEL_TEMPLATE,
-            name="model",
-            title="One model",
-            description="A model's full parameter schema, its constraints with their sources, prices and times.",
-            mime_type=JSON,
-        ),
-        ResourceTemplate(
-            uri_template=JOB_TEMPLATE,
-            name="job",
-            title="One job",
-            description="How a job stands now, as get_status answers without waiting.",
-            mime_type=JSON,
-        ),
-        ResourceTemplate(
-            uri_template=VIDEO_TEMPLATE,
-            name="video",
-            title="A saved clip",
-            description=f"The MP4 of a job whose clip is saved, up to {VIDEO_MB_MAX} MB; download_video saves it.",
-            mime_type=MEDIA_TYPE,
-        ),
-        ResourceTemplate(
-            uri_template=POSTER_TEMPLATE,
-            name="poster",
-            title="A job's first frame",
-            description="A small JPEG of what a job's clip begins with, for views.",
-            mime_type=posters.MEDIA_TYPE,
-        ),
+        ResourceTemplate(uri_template=uri, name=name, title=title, description=description, mime_type=kind)
+        for uri, name, title, description, kind in found
     ]
-
-
-def model_uri(model_id: str) -> str:
-    return f"{MODELS}/{quote(model_id, safe='')}"
-
-
-def job_uri(request_id: str) -> str:
-    return f"{JOBS}/{quote(request_id, safe='')}"
-
-
-def video_uri(request_id: str) -> str:
-    return f"{VIDEOS}/{quote(request_id, safe='')}"
 
 
 async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX) -> ReadResourceResult:
@@ -215,11 +182,4 @@ def _without_file(job: Job) -> HailuoError:
         )
     if job.state is State.EXPIRED:
         return Expired(f"{job.request_id} has expired; its clip was not saved.", request_id=job.request_id)
-    if job.state.ended_without_clip:
-        return NotReady(
-            f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
-            "Call get_status to see why.",
-            safe_to_retry=False,
-            request_id=job.request_id,
-        )
-    return NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
+    return without_clip(job)

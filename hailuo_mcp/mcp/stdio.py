@@ -45,7 +45,7 @@ async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Se
                 await anyio.lowlevel.checkpoint()
 
 
-class Stream:
+class Stream(AbstractAsyncContextManager[Any]):
     """What the streams below have in common with those of the SDK."""
 
     def __init__(self, inner: Any) -> None:
@@ -53,9 +53,6 @@ class Stream:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None

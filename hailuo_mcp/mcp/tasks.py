@@ -84,10 +84,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                 told = session.public_view(job).warned(warning)
                 return _task(told, params.task_id, held_back=session.held_back(job))
         return _task(
-            session.public_view(job),
-            params.task_id,
-            may_move=session.may_move(job),
-            held_back=session.held_back(job),
+            session.public_view(job), params.task_id, may_move=session.may_move(job), held_back=session.held_back(job)
         )
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:

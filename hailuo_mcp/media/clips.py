@@ -23,6 +23,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.media.downloads import DownloadPolicy, download, too_large
 from hailuo_mcp.media.fetch import LinkPolicy, Resolve, guarded_client, resolve
+from hailuo_mcp.media.files import move_new, reason_of, sync_directory
 from hailuo_mcp.media.partial_clip import PartialClip
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class ClipStore:
             await anyio.to_thread.run_sync(probe)
         except OSError as error:
             raise InvalidInput(
-                f"Clips could not be saved in {self.directory}: {_reason(error)}. Nothing was submitted.",
+                f"Clips could not be saved in {self.directory}: {reason_of(error)}. Nothing was submitted.",
                 "Make that directory writable, or name another in HAILUO_MCP_OUTPUT_DIR.",
-                remote=f"Clips could not be saved on the server: {_reason(error)}. Nothing was submitted.",
+                remote=f"Clips could not be saved on the server: {reason_of(error)}. Nothing was submitted.",
             ) from None
 
     async def save(self, job: Job) -> Path:
@@ -121,10 +122,10 @@ class ClipStore:
                 return await anyio.to_thread.run_sync(_put, clip.path, self.directory, file_stem(job), self._hard_link)
         except OSError as error:
             raise InternalError(
-                f"The clip could not be saved in {self.directory}: {_reason(error)}. The job is untouched.",
+                f"The clip could not be saved in {self.directory}: {reason_of(error)}. The job is untouched.",
                 "Free space or make the directory writable (HAILUO_MCP_OUTPUT_DIR), then call download_video again.",
                 safe_to_retry=True,
-                remote=f"The clip could not be saved on the server: {_reason(error)}. The job is untouched.",
+                remote=f"The clip could not be saved on the server: {reason_of(error)}. The job is untouched.",
             ) from None
 
     def progress(self, job_id: str) -> PartialClip | None:
@@ -205,29 +206,14 @@ def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path
     for number in range(1, 1000):
         target = directory / (f"{stem}.mp4" if number == 1 else f"{stem}-{number}.mp4")
         try:
-            _move(part, target, hard_link)
+            move_new(part, target, hard_link)
         except FileExistsError:
             if _same(part, target):
                 return target
         else:
-            _sync(directory)
+            sync_directory(directory)  # after a power cut, the link may have expired
             return target
     raise OSError(errno.EEXIST, "no free name")
-
-
-def _move(part: Path, target: Path, hard_link: Callable[[Path, Path], None]) -> None:
-    """Raises FileExistsError where a plain rename would replace the target."""
-    try:
-        hard_link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: the name is reserved first, then replaced atomically
-        target.touch(exist_ok=False)
-        try:
-            part.replace(target)
-        except OSError:
-            target.unlink()
-            raise
 
 
 def _same(part: Path, target: Path) -> bool:
@@ -235,16 +221,6 @@ def _same(part: Path, target: Path) -> bool:
         return filecmp.cmp(part, target, shallow=False)
     except OSError:  # a broken symbolic link
         return False
-
-
-def _sync(directory: Path) -> None:
-    """Make the new name survive a power cut, after which the link may have expired. Not every system can."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _unpack(data_uri: str, part: Path, max_bytes: int) -> None:
@@ -259,8 +235,3 @@ def _unpack(data_uri: str, part: Path, max_bytes: int) -> None:
 
 def _age(path: Path) -> float:
     return time.time() - path.lstat().st_mtime
-
-
-def _reason(error: OSError) -> str:
-    """The system's text for the error number, never the text of the exception."""
-    return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -43,6 +43,17 @@ def decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
     return image
 
 
+def on_white(image: "Image") -> "Image":
+    """The image in RGB, white where it is transparent."""
+    from PIL import Image as Images  # start-up time, as above
+
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Images.new("RGB", rgba.size, "white")
+        image.paste(rgba, mask=rgba.getchannel("A"))
+    return image.convert("RGB")
+
+
 def _too_many_pixels(parameter: str, label: str, measured: str) -> InvalidImage:
     return InvalidImage(
         f"{parameter} ({label}) has {measured} pixels; at most {PIXELS_MAX // 1_000_000} million are accepted, and "

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hailuo_mcp.core.errors import InvalidImage
@@ -44,6 +45,36 @@ def check_image(parameter: str, label: str, header: bytes, _: int) -> None:
     """A `Check` that any image passes."""
     if not image_format(header):
         raise not_an_image(parameter, label, header)
+
+
+def move_new(part: Path, target: Path, hard_link: Callable[[Path, Path], None] = os.link) -> None:
+    """Raises FileExistsError where a plain rename would replace the target. `hard_link`: as `os.link`."""
+    try:
+        hard_link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is reserved first, then replaced atomically
+        target.touch(exist_ok=False)
+        try:
+            part.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
+def sync_directory(directory: Path) -> None:
+    """Make new names in it survive a power cut. Not every system can."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def reason_of(error: OSError) -> str:
+    """The system's text for the error number, never the text of the exception."""
+    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 def megabytes(size: int) -> str:

@@ -36,6 +36,15 @@ class LoadedFile:
     seconds: float | None = None
     """The length of a video or audio file, where it is known."""
 
+    @classmethod
+    def of(
+        cls, label: str, content: bytes, media_type: str, warnings: Sequence[str] = (), seconds: float | None = None
+    ) -> "LoadedFile":
+        """Content that was checked, under this name."""
+        digest = hashlib.sha256(content).hexdigest()
+        shown = f"{label} (sha256:{digest[:12]})"
+        return cls(shown, digest, None, content, media_type, tuple(warnings), seconds)
+
     @property
     def data_uri(self) -> str:
         return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"

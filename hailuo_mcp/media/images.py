@@ -4,7 +4,6 @@ A local or inline image is decoded before anything is sent. Of a file that is no
 read. A URL is fetched by the gateway, never here.
 """
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -100,14 +99,7 @@ def _checked(parameter: str, content: bytes, label: str, rules: FileRules) -> Lo
         notes.append(f"{parameter} has {megabytes(len(content))}; some gateways accept no more than 10 MB.")
     if done:
         notes.insert(0, f"{parameter} was fixed before sending: {', '.join(done)}.")
-    digest = hashlib.sha256(content).hexdigest()
-    return LoadedFile(
-        shown=f"{label} (sha256:{digest[:12]})",
-        digest=digest,
-        content=content,
-        media_type=MEDIA_TYPES[kind],
-        warnings=tuple(notes),
-    )
+    return LoadedFile.of(label, content, MEDIA_TYPES[kind], notes)
 
 
 def _formats(rules: FileRules) -> tuple[str, ...]:

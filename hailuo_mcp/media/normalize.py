@@ -3,6 +3,8 @@
 import io
 from typing import TYPE_CHECKING, Literal
 
+from hailuo_mcp.media.decoding import on_white
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -17,8 +19,7 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
     Raises:
         Exception: of any kind, if Pillow cannot do it.
     """
-    from PIL import Image as Images  # start-up time: only images need it
-    from PIL import ImageOps
+    from PIL import ImageOps  # start-up time: only images need it
 
     done: list[str] = []
     profile = image.info.get("icc_profile") if image.mode in _PROFILE_MODES else None
@@ -30,17 +31,14 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
     image = _eight_bits(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        alpha = rgba.getchannel("A")
-        if alpha.getextrema() == (255, 255):
+        if rgba.getchannel("A").getextrema() == (255, 255):
             image = rgba.convert("RGB")
         else:
             content = _encode(rgba, "PNG", profile)
             if len(content) <= bytes_max:
                 return content, "PNG", done
-            image = Images.new("RGB", rgba.size, "white")
-            image.paste(rgba, mask=alpha)
             done.append("transparency became white")
-    image = image.convert("RGB")
+    image = on_white(image)
     content, size = _encode(image, "JPEG", profile), image.size
     while len(content) > bytes_max and min(image.size) // 2 > side_over:
         image = image.reduce(2)

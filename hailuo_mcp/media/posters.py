@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hailuo_mcp.media.decoding import on_white
 from hailuo_mcp.media.frames import frame_at
 
 if TYPE_CHECKING:
@@ -38,13 +39,7 @@ def clip_poster(path: Path) -> bytes:
 
 
 def _jpeg(image: "Image") -> bytes:
-    from PIL import Image  # as above
-
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.new("RGB", rgba.size, "white")
-        image.paste(rgba, mask=rgba.getchannel("A"))
-    image = image.convert("RGB")
+    image = on_white(image)
     image.thumbnail((SIDE_MAX, SIDE_MAX))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)

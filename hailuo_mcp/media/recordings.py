@@ -3,7 +3,6 @@
 Without the `media` extra only the format and the size are known, and a warning says so.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -114,15 +113,7 @@ def check_recording(
             f"{parameter} ({label}): its {unknown} could not be checked without the media extra "
             "(pip install 'hailuo-mcp[media]').",
         )
-    digest = hashlib.sha256(content).hexdigest()
-    return LoadedFile(
-        shown=f"{label} (sha256:{digest[:12]})",
-        digest=digest,
-        content=content,
-        media_type=MEDIA_TYPES[kind],
-        warnings=notes,
-        seconds=measures.seconds if measures else None,
-    )
+    return LoadedFile.of(label, content, MEDIA_TYPES[kind], notes, measures.seconds if measures else None)
 
 
 def check_together(parameter: str, files: Sequence[LoadedFile], rule: MediaRule) -> None:

@@ -5,8 +5,6 @@ rest of the package, so that a misreading of a document is not made twice. On a 
 were submitted with, on this machine only; apart from that it sends no requests.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -20,23 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from hailuo_mcp.sandbox import (
-    aimlapi,
-    apixo,
-    fal,
-    minimax,
-    minimax_h3,
-    replicate,
-    segmind,
-    segmind_history,
-    segmind_upload,
-)
+from hailuo_mcp.sandbox import aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history
 from hailuo_mcp.sandbox.assets import Assets, asset_route
 from hailuo_mcp.sandbox.callbacks import RETRY_AFTER_SECONDS, Callbacks
 from hailuo_mcp.sandbox.clips import Clips, clip_route
 from hailuo_mcp.sandbox.context import SandboxContext
-from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut, Refusal
-from hailuo_mcp.sandbox.log_filter import cut_log_filter
+from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut, Refusal, cut_log_filter
 from hailuo_mcp.sandbox.store import Store
 
 __all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
@@ -44,7 +31,7 @@ __all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 MARKER_HEADER = "x-hailuo-sandbox"
 """Every response of the sandbox has this header with the value `1`, whatever its status."""
 
-STAND_INS = (aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history, segmind_upload)
+STAND_INS = (aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history)
 _CALLBACKS = {
     apixo.GATEWAY: apixo.callback,
     fal.GATEWAY: fal.callback,

@@ -2,8 +2,6 @@
 models, which has other field names.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from functools import partial
@@ -16,9 +14,8 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, timestamp
-from hailuo_mcp.sandbox.faults import Refusal
-from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, timestamp
+from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "aimlapi"
 MODEL = "minimax/hailuo-02"
@@ -61,31 +58,30 @@ def _image(value: object) -> None:
         raise Invalid("must not be empty")
 
 
-_FIELDS: Mapping[str, Field] = {
-    "model": Field(body.one_of(MODEL), required=True),
+_COMMON: Mapping[str, Field] = {
     "prompt": Field(body.prompt, required=True),
+    "duration": Field(body.whole(6, 10)),
+    "resolution": Field(body.one_of("768P", "1080P")),
+}
+_FIELDS: Mapping[str, Field] = {
+    **_COMMON,
+    "model": Field(body.one_of(MODEL), required=True),
     "prompt_optimizer": Field(body.boolean),
     "first_frame_image": Field(_image),
     "last_image_url": Field(_image),  # newer than the page; documented with the URL form, base64 is inferred
-    "duration": Field(body.whole(6, 10)),
-    "resolution": Field(body.one_of("768P", "1080P")),
 }
 _UNIFIED_FIELDS: Mapping[str, Field] = {
+    **_COMMON,
     "model": Field(body.one_of(HAILUO_23, HAILUO_23_FAST), required=True),
-    "prompt": Field(body.prompt, required=True),
     "image_url": Field(_image),
     "enhance_prompt": Field(body.boolean),
-    "duration": Field(body.whole(6, 10)),
-    "resolution": Field(body.one_of("768P", "1080P")),
 }
-_RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _REFERENCES = {"reference_image_urls": 9, "video_urls": 3, "audio_urls": 3}
-_TOGETHER_MAX = 12
 _H3_COMMON: Mapping[str, Field] = {
     "image_url": Field(_image),
     "last_image_url": Field(_image),
     **{name: Field(body.list_of(body.web_url, most)) for name, most in _REFERENCES.items()},
-    "ratio": Field(body.one_of("adaptive", *_RATIOS)),
+    "ratio": Field(body.one_of("adaptive", *body.RATIOS)),
 }
 _H3_FIELDS: Mapping[str, Mapping[str, Field]] = {
     H3: {
@@ -144,13 +140,14 @@ def routes(context: SandboxContext) -> list[Route]:
         if found is None or (found[0].model != MODEL) != unified:
             return _error(context, request, 404, f"Generation {generation_id} not found")
         job, phase = found
+        failure = job.failure if phase is Phase.FAILED else None
         video = {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None
         return JSONResponse(
             {
                 "id": generation_id,
                 "status": _STATUSES[phase],
                 "video": [video] if video and job.model == H3_MAX else video,  # its page allows both
-                "error": _fault(job.failure) if phase is Phase.FAILED and job.failure else None,
+                "error": failure and {"name": _ERROR_NAMES[failure.fault], "message": failure.message},
                 **(_used(job) if unified and phase is Phase.COMPLETED else {}),
             }
         )
@@ -168,9 +165,7 @@ def _read(given: object, *, unified: bool) -> dict[str, object]:
     model = values.get("model")
     if unified and isinstance(model, str) and model in _H3_FIELDS:
         values = body.read_fields(values, _H3_FIELDS[model])
-        counts = {name: len(cast("list[object]", values.get(name, []))) for name in _REFERENCES}
-        if sum(counts.values()) > _TOGETHER_MAX:
-            raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+        counts = body.count_references(values, _REFERENCES)
         if 0 < sum(counts.values()) == counts["audio_urls"]:
             raise Invalid("audio_urls cannot be the only reference")
         if values.get("ratio") == "adaptive" and not any(name in values for name in (*_REFERENCES, *_FRAMES)):
@@ -206,17 +201,12 @@ def _used(job: Job) -> dict[str, object]:
     return {"meta": {"usage": {"credits_used": round(job.cost * CREDITS_PER_USD), **spent}}}
 
 
-def _fault(failure: Failure) -> dict[str, str]:
-    return {"name": _ERROR_NAMES[failure.fault], "message": failure.message}
-
-
 def _authorize(context: SandboxContext, request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(context, request, 401, "Unauthorized: the API key is missing or not known"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(context, request, 403, "This key may not use this model"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(context, request, 401, "Unauthorized: the API key is missing or not known"),
+        _error(context, request, 403, "This key may not use this model"),
+    )
 
 
 def _error(context: SandboxContext, request: Request, status: int, message: str) -> Response:

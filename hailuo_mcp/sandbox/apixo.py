@@ -4,8 +4,6 @@ A request of the type `callback` is accepted like any other. When its job has en
 would give is POSTed to its `callback_url`, within the limits of `callbacks.py`.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping
@@ -17,8 +15,7 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Check, Field, Invalid
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, clip_link
-from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, clip_link
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
 GATEWAY = "apixo"
@@ -92,8 +89,8 @@ def routes(context: SandboxContext) -> list[Route]:
             rate_limited=_error(429, "Too many requests, try again later"),
         )
         task_id = f"task_{uuid.uuid4().hex[:24]}"
-        callback_url = cast("str | None", values.get("callback_url"))
-        await context.take(GATEWAY, task_id, key, model, values, shot, callback_url=callback_url, request=request)
+        callback = context.callback(request, values.get("callback_url"))
+        await context.take(GATEWAY, task_id, key, model, values, shot, callback=callback)
         return JSONResponse(_envelope({"taskId": task_id}))
 
     async def status(request: Request) -> Response:
@@ -170,12 +167,11 @@ def _read(model: str, value: object) -> tuple[dict[str, object], Shot]:
 
 
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "The API key is missing or not known"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "This key may not use this model"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(401, "The API key is missing or not known"),
+        _error(403, "This key may not use this model"),
+    )
 
 
 def _envelope(data: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,7 +1,5 @@
 """Files that the sandbox stores: uploads, and images sent inside a request. Their names are digests of their bytes."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,9 +1,7 @@
 """Strict reading of a request's JSON body: a field that is not documented is refused by name."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -14,6 +12,9 @@ Check = Callable[[object], None]
 """Raises `Invalid` with the rest of a sentence that begins with the name of the field."""
 
 MAX_PROMPT = 2000
+RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
+"""Those of H3."""
+_REFERENCES_MAX = 12
 
 
 class Invalid(ValueError):
@@ -149,6 +150,14 @@ def nullable(check: Check) -> Check:
             check(value)
 
     return check_unless_null
+
+
+def count_references(values: Mapping[str, object], names: Iterable[str]) -> dict[str, int]:
+    """How many references H3 is given by each of these names. Raises `Invalid`: more than it takes together."""
+    counts = {name: len(cast("list[object]", values.get(name, []))) for name in names}
+    if sum(counts.values()) > _REFERENCES_MAX:
+        raise Invalid(f"there are more than {_REFERENCES_MAX} references")
+    return counts
 
 
 def anything(value: object) -> None:

@@ -4,8 +4,6 @@ These are the only requests that the sandbox sends, hence two limits: it calls t
 on a port. Pending callbacks are stored next to the jobs, so that a restart loses none.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import logging
@@ -163,13 +161,13 @@ class Callbacks:
                     with anyio.move_on_after(pause):
                         await self._added.wait()
 
-    async def _call(self, client: httpx.AsyncClient, due: _Due) -> None:
+    async def _call(self, client: "httpx.AsyncClient", due: _Due) -> None:
         import httpx  # as above
 
         job = await to_thread.run_sync(self._store.get, due.job_id)
         envelope = self._envelopes.get(job.gateway) if job else None
         if job is None or envelope is None:  # stored by a version that knew the gateway
-            await self._done(due)
+            await self._set_due(due, None)
             return
         try:
             content = json.dumps(envelope(due.base, job)).encode()
@@ -181,19 +179,21 @@ class Callbacks:
         else:
             outcome = str(response.status_code)
             if response.status_code == 200:
-                await self._done(due)
+                await self._set_due(due, None)
                 return
         left = len(self._retry_after) - due.attempts
         log.warning("callback of %s: %s; %d attempts left", job.remote_id, outcome, left)
         if not left:
-            await self._done(due)
+            await self._set_due(due, None)
             return
         due_at = self._clock() + self._retry_after[due.attempts]
-        await to_thread.run_sync(self._write, "UPDATE callbacks SET due_at = ? WHERE job_id = ?", (due_at, due.job_id))
+        await self._set_due(due, due_at)
         self.wake()
 
-    async def _done(self, due: _Due) -> None:
-        await to_thread.run_sync(self._write, "UPDATE callbacks SET due_at = NULL WHERE job_id = ?", (due.job_id,))
+    async def _set_due(self, due: _Due, at: float | None) -> None:
+        """When it is sent again; None for never."""
+        statement = ("UPDATE callbacks SET due_at = ? WHERE job_id = ?", (at, due.job_id))
+        await to_thread.run_sync(self._store.write, statement)
 
     def _take(self) -> tuple[list[_Due], float]:
         """The callbacks that are due, claimed for this process; and how long to pause if there is none."""
@@ -216,12 +216,8 @@ class Callbacks:
         pause = CHECK_SECONDS if next_at is None else min(max(next_at - now, 0.0), CHECK_SECONDS)
         return due, pause
 
-    def _write(self, sql: str, values: tuple[object, ...]) -> None:
-        with closing(self._store.connect()) as connection, connection:
-            connection.execute(sql, values)
 
-
-def _client() -> httpx.AsyncClient:
+def _client() -> "httpx.AsyncClient":
     import httpx  # as above
 
     # A local webhook on https has a self-signed certificate, and the other end is this machine. A proxy from the

@@ -4,12 +4,9 @@ The commands in one bracket run at the same time, brackets run one after another
 A bracket without a known command is ordinary text.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -22,25 +19,23 @@ class Move(NamedTuple):
     shake: float = 0.0
 
 
-COMMANDS: Mapping[str, Move] = MappingProxyType(
-    {
-        "truck left": Move(x=-0.15),
-        "truck right": Move(x=0.15),
-        "pan left": Move(x=-0.22),
-        "pan right": Move(x=0.22),
-        "push in": Move(zoom=0.30),
-        "pull out": Move(zoom=-0.30),
-        "pedestal up": Move(y=-0.14),
-        "pedestal down": Move(y=0.14),
-        "tilt up": Move(y=-0.20),
-        "tilt down": Move(y=0.20),
-        "zoom in": Move(zoom=0.42),
-        "zoom out": Move(zoom=-0.42),
-        "shake": Move(shake=0.012),
-        "tracking shot": Move(x=0.10, zoom=0.12),
-        "static shot": Move(),
-    }
-)
+COMMANDS: Mapping[str, Move] = {
+    "truck left": Move(x=-0.15),
+    "truck right": Move(x=0.15),
+    "pan left": Move(x=-0.22),
+    "pan right": Move(x=0.22),
+    "push in": Move(zoom=0.30),
+    "pull out": Move(zoom=-0.30),
+    "pedestal up": Move(y=-0.14),
+    "pedestal down": Move(y=0.14),
+    "tilt up": Move(y=-0.20),
+    "tilt down": Move(y=0.20),
+    "zoom in": Move(zoom=0.42),
+    "zoom out": Move(zoom=-0.42),
+    "shake": Move(shake=0.012),
+    "tracking shot": Move(x=0.10, zoom=0.12),
+    "static shot": Move(),
+}
 DEFAULT_MOVE = Move(zoom=0.14)
 """A slow push in, so that a clip without commands still moves."""
 

@@ -1,7 +1,5 @@
 """The clips of completed jobs: rendered at the first request, kept, and served with ranges. A link may expire."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import tempfile

@@ -1,11 +1,9 @@
 """What the stand-ins share: the clock, the jobs, the images, the clips and the links to them."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,6 +38,15 @@ def bearer_key(request: Request) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
+def accepted_key(key: str | None, unknown: Response, forbidden: Response) -> str:
+    """The key of a request. Raises `Refusal` with one of the responses if it is missing, not known or not allowed."""
+    if not key or key == BAD_KEY:
+        raise Refusal(unknown)
+    if key == FORBIDDEN_KEY:
+        raise Refusal(forbidden)
+    return key
+
+
 def check_account(key: str, prompt: str, *, no_credits: Response, rate_limited: Response) -> None:
     """Raise `Refusal` with one of the responses if the key or a trigger in the prompt asks for it."""
     triggers = faults.triggers_in(prompt)
@@ -52,6 +59,17 @@ def check_account(key: str, prompt: str, *, no_credits: Response, rate_limited: 
 def timestamp(time: float) -> str:
     """RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def submitted_within(jobs: Sequence[Job], query: Mapping[str, str], after: str, before: str) -> list[Job]:
+    """The jobs between the two times that a query names by these words, each of them if it is given."""
+
+    def moment(name: str, default: float) -> float:
+        value = query.get(name)
+        return datetime.fromisoformat(value).timestamp() if value else default
+
+    since, until = moment(after, 0.0), moment(before, math.inf)
+    return [job for job in jobs if since <= job.submitted_at <= until]
 
 
 def clip_link(base: str, job: Job) -> str:
@@ -83,20 +101,16 @@ class SandboxContext:
         *,
         cost: float = 0.0,
         rejected: str | None = None,
-        callback_url: str | None = None,
-        request: Request | None = None,
+        callback: Callback | None = None,
     ) -> Job:
         """Record a job that will run as the triggers in its prompt say.
 
         `rejected`: why the model behind the gateway will not make it, if the stand-in knows already.
-        `callback_url`: the webhook to call when it has ended; links in that call have the same base as the response to
-        `request`.
 
         Raises:
             Refusal: the prompt asks for a lost answer. The job is recorded.
         """
         triggers = faults.triggers_in(shot.prompt)
-        callback = Callback(callback_url, self.base(request)) if callback_url and request else None
 
         def record() -> Job:
             job = Job(
@@ -123,6 +137,10 @@ class SandboxContext:
         if faults.LOST_ANSWER in triggers:
             raise Refusal(faults.CutResponse())
         return job
+
+    def callback(self, request: Request, url: object) -> Callback | None:
+        """The webhook to call, if a URL is given; links in that call have the same base as those in the response."""
+        return Callback(url, self.base(request)) if isinstance(url, str) and url else None
 
     async def find(self, gateway: str, remote_id: str, key: str) -> Job | None:
         return await to_thread.run_sync(self.store.find, gateway, remote_id, owner_of(key))

@@ -4,13 +4,10 @@ Written from the queue's documents, the pages of the models and the gateway's ow
 taken, and fails when it would be rendered.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -23,11 +20,11 @@ from hailuo_mcp.sandbox import body, fal_endpoints
 from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
-    BAD_KEY,
-    FORBIDDEN_KEY,
     SandboxContext,
+    accepted_key,
     check_account,
     clip_link,
+    submitted_within,
     timestamp,
 )
 from hailuo_mcp.sandbox.faults import Refusal
@@ -62,17 +59,9 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_error(403, "User is locked. Reason: Exhausted balance."),
             rate_limited=_error(429, "Too many requests"),
         )
-        job = await context.take(
-            GATEWAY,
-            str(uuid.uuid4()),
-            key,
-            endpoint,
-            values,
-            shot,
-            rejected=wrong,
-            callback_url=request.query_params.get("fal_webhook"),
-            request=request,
-        )
+        callback = context.callback(request, request.query_params.get("fal_webhook"))
+        request_id = str(uuid.uuid4())
+        job = await context.take(GATEWAY, request_id, key, endpoint, values, shot, rejected=wrong, callback=callback)
         return JSONResponse({"status": "IN_QUEUE", "queue_position": 0, **_links(context.base(request), job)})
 
     async def status(request: Request) -> Response:
@@ -102,14 +91,11 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def history(request: Request) -> Response:
         key, query, now = _authorize(request), request.query_params, context.clock()
-        after, before = (_time(query.get(name)) for name in ("start", "end"))
+        jobs = submitted_within(await context.jobs_of(GATEWAY, key), query, "start", "end")
         rows = [
             _row(context.base(request), job, job.phase(now), payloads=query.get("expand") == "payloads")
-            for job in reversed(await context.jobs_of(GATEWAY, key))
-            if job.model == query.get("endpoint_id")
-            and query.get("request_id") in (None, job.remote_id)
-            and (after is None or job.submitted_at >= after)
-            and (before is None or job.submitted_at <= before)
+            for job in reversed(jobs)
+            if job.model == query.get("endpoint_id") and query.get("request_id") in (None, job.remote_id)
         ]
         start, size = int(query.get("cursor", "0")), min(int(query.get("limit", "50")), PAGE_SIZE)
         more = len(rows) > start + size
@@ -173,7 +159,7 @@ def sign(job: Job, content: bytes, now: float) -> Mapping[str, str]:
 
 
 @cache
-def _private_key() -> Ed25519PrivateKey:
+def _private_key() -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # start-up time
 
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"hailuo sandbox").digest())
@@ -222,18 +208,13 @@ def _row(base: str, job: Job, phase: Phase, *, payloads: bool) -> dict[str, obje
     return row
 
 
-def _time(value: str | None) -> float | None:
-    return datetime.fromisoformat(value).timestamp() if value else None
-
-
 def _authorize(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    key = key.strip() if scheme.lower() == "key" else ""
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "No user found for Key ID and Secret"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "User is not authorized for this endpoint"))
-    return key
+    return accepted_key(
+        key.strip() if scheme.lower() == "key" else "",
+        _error(401, "No user found for Key ID and Secret"),
+        _error(403, "User is not authorized for this endpoint"),
+    )
 
 
 def _error(status: int, detail: str) -> Response:

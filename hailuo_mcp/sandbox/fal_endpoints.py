@@ -1,7 +1,5 @@
 """fal's endpoints of the Hailuo line: what each takes, and the clip that an input asks for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 
@@ -19,8 +17,6 @@ _FRAMES = {
     "end_image_url": Field(body.nullable(body.web_url)),
     "resolution": Field(body.one_of("512P", "768P")),
 }
-_RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
-_TOGETHER_MAX = 12
 _REFERENCES = {"reference_image_urls": 9, "reference_video_urls": 3, "reference_audio_urls": 3}
 
 
@@ -34,11 +30,11 @@ def _h3(app: str, *resolutions: str) -> Mapping[str, Mapping[str, Field]]:
         "seed": Field(body.integer),
     }
     return {
-        f"{app}/text-to-video": {**common, "aspect_ratio": Field(body.one_of(*_RATIOS))},
+        f"{app}/text-to-video": {**common, "aspect_ratio": Field(body.one_of(*body.RATIOS))},
         f"{app}/image-to-video": {**common, **_IMAGE, "end_image_url": Field(body.web_url)},
         f"{app}/reference-to-video": {
             **common,
-            "aspect_ratio": Field(body.one_of("adaptive", *_RATIOS)),
+            "aspect_ratio": Field(body.one_of("adaptive", *body.RATIOS)),
             **{name: Field(body.list_of(body.web_url, most)) for name, most in _REFERENCES.items()},
         },
     }
@@ -66,9 +62,7 @@ def check(endpoint: str, given: object) -> None:
     """Raises `Invalid`."""
     values = body.read_fields(given, FIELDS[endpoint])
     if endpoint.endswith("/reference-to-video"):
-        count = {name: len(cast("list[object]", values.get(name, []))) for name in _REFERENCES}
-        if sum(count.values()) > _TOGETHER_MAX:
-            raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+        count = body.count_references(values, _REFERENCES)
         if sum(count.values()) == count["reference_audio_urls"]:
             raise Invalid("an image or a video is required, alone or beside the audio")
 
@@ -88,5 +82,5 @@ def shot(endpoint: str, values: Values) -> Shot:
         return Shot(prompt, seconds, side, first=opening, last=text("end_image_url"))
     asked, ratio = values.get("duration"), text("aspect_ratio")
     seconds = asked if isinstance(asked, int) and asked in range(5, 16) else 5
-    shape = ratio if ratio in _RATIOS else None if opening else "16:9"
+    shape = ratio if ratio in body.RATIOS else None if opening else "16:9"
     return Shot(prompt, seconds, side, opening, text("end_image_url"), ratio=shape, sound=True)

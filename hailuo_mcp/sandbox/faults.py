@@ -3,11 +3,10 @@
 The README's table is generated from `FAULTS`.
 """
 
-from __future__ import annotations
-
+import logging
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -21,18 +20,16 @@ RATE_LIMIT = "sandbox:rate_limit"
 LOST_ANSWER = "sandbox:lost_answer"
 SLOW = "sandbox:slow"
 
-FAULTS: Mapping[str, str] = MappingProxyType(
-    {
-        CONTENT_VIOLATION: "The job is accepted and then fails because its content breaks the rules.",
-        FAIL: "The job is accepted and then fails for a reason of the gateway's own.",
-        NEVER: "The job stays in processing forever.",
-        EXPIRE: "The job runs, but once it would be completed the gateway has forgotten it (404).",
-        NO_CREDITS: "The submission is refused because the account has no credits left.",
-        RATE_LIMIT: "The submission is refused because too many requests were sent, however often it is tried.",
-        LOST_ANSWER: "The job is accepted and runs, but the connection is cut before its id is returned.",
-        SLOW: "The job takes five times as long.",
-    }
-)
+FAULTS: Mapping[str, str] = {
+    CONTENT_VIOLATION: "The job is accepted and then fails because its content breaks the rules.",
+    FAIL: "The job is accepted and then fails for a reason of the gateway's own.",
+    NEVER: "The job stays in processing forever.",
+    EXPIRE: "The job runs, but once it would be completed the gateway has forgotten it (404).",
+    NO_CREDITS: "The submission is refused because the account has no credits left.",
+    RATE_LIMIT: "The submission is refused because too many requests were sent, however often it is tried.",
+    LOST_ANSWER: "The job is accepted and runs, but the connection is cut before its id is returned.",
+    SLOW: "The job takes five times as long.",
+}
 
 _TRIGGER = re.compile("|".join(rf"{re.escape(word)}\b" for word in FAULTS), re.IGNORECASE)
 
@@ -72,3 +69,22 @@ class CutResponse(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
         raise ConnectionCut("the job was accepted, and the connection cut before the response")
+
+
+class _CutFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], ConnectionCut):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args, record.exc_info = f"Simulated: {record.exc_info[1]}", (), None
+        return True
+
+
+@contextmanager
+def cut_log_filter() -> Generator[None]:
+    """uvicorn logs every exception of an application with its traceback; within this, cuts are one line."""
+    logger, cut_filter = logging.getLogger("uvicorn.error"), _CutFilter()
+    logger.addFilter(cut_filter)
+    try:
+        yield
+    finally:
+        logger.removeFilter(cut_filter)

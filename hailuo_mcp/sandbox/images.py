@@ -1,7 +1,5 @@
 """Images sent by a caller: the documented rules, and decoding them for a clip."""
 
-from __future__ import annotations
-
 import io
 
 from PIL import Image, ImageOps

@@ -1,7 +1,5 @@
 """A job of the sandbox. Its state follows from its record and the clock alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,12 +4,9 @@ Refusals have HTTP status 200 and a code in `base_resp`. A finished job names a 
 link, which expires after an hour. A `callback_url` must echo a challenge at once, and is called when the job has ended.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from functools import partial
-from typing import cast
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -87,20 +84,12 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_refused(NO_BALANCE, "insufficient balance", task_id=""),
             rate_limited=_refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
         )
-        callback_url = cast("str | None", values.get("callback_url"))
-        if callback_url and context.callbacks and not await echoes_challenge(callback_url):
+        callback = context.callback(request, values.get("callback_url"))
+        if callback and context.callbacks and not await echoes_challenge(callback.url):
             return _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
-        await context.take(
-            GATEWAY,
-            task_id,
-            key,
-            str(values["model"]),
-            values | images,
-            shot,
-            callback_url=callback_url,
-            request=request,
-        )
+        model = str(values["model"])
+        await context.take(GATEWAY, task_id, key, model, values | images, shot, callback=callback)
         return _answered(task_id=task_id)
 
     async def query(request: Request) -> Response:

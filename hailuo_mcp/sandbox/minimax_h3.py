@@ -4,8 +4,6 @@ Refusals are HTTP statuses with an error object. A query for a finished task ret
 has ended is deleted by the request that would cancel a queued one.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -19,8 +17,7 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.callbacks import echoes_challenge
 from hailuo_mcp.sandbox.clips import ENDS
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account, owner_of
-from hailuo_mcp.sandbox.faults import Refusal
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, owner_of
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 from hailuo_mcp.sandbox.references import FILE, Reference, keep_upload, read_references
 
@@ -31,14 +28,13 @@ LINK_SECONDS = 3600
 _SHORT_SIDES = {H3: {"768P": 768, "2K": 1440}, H3_MAX: {"480P": 480, "768P": 768}}
 _USD = {(H3, "768P"): 0.08, (H3, "2K"): 0.13, (H3_MAX, "480P"): 0.05, (H3_MAX, "768P"): 0.08}
 _USD_PER_IMAGE, _FREE_IMAGES = 0.04, 5
-_RATIOS = ("adaptive", "21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
 _ROLES = {
     "image_url": ("first_frame", "last_frame", "reference_image"),
     "video_url": ("reference_video",),
     "audio_url": ("reference_audio",),
 }
 _MOST = {"first_frame": 1, "last_frame": 1, "reference_image": 9, "reference_video": 3, "reference_audio": 3}
-_TOGETHER_MAX, _TEXT_MAX = 12, 7000
+_TEXT_MAX = 7000
 _STATUSES = {
     Phase.QUEUED: "queued",
     Phase.PROCESSING: "running",
@@ -76,7 +72,7 @@ _FIELDS: Mapping[str, Field] = {
     "content": Field(_list, required=True),
     "resolution": Field(body.text),
     "duration": Field(_seconds),
-    "ratio": Field(body.one_of(*_RATIOS)),
+    "ratio": Field(body.one_of("adaptive", *body.RATIOS)),
     "callback_url": Field(body.web_url),
     "extra": Field(_extra),
 }
@@ -110,24 +106,16 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_refused(402, "insufficient balance (1008)"),
             rate_limited=_refused(429, "rate limit exceeded (1002)"),
         )
-        callback_url = cast("str | None", values.get("callback_url"))
-        if callback_url and context.callbacks and not await echoes_challenge(callback_url):
+        callback = context.callback(request, values.get("callback_url"))
+        if callback and context.callbacks and not await echoes_challenge(callback.url):
             return _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
         usage = _usage(seconds, files)
         cost = _USD[model, resolution] * (seconds + usage["input_seconds"])
         cost += _USD_PER_IMAGE * max(0, usage["input_image_count"] - _FREE_IMAGES)
-        job = await context.take(
-            GATEWAY,
-            f"h3-{uuid.uuid4().hex}",
-            key,
-            model,
-            {"resolution": resolution, "duration": seconds, "ratio": ratio, "usage": usage},
-            shot,
-            cost=cost,
-            callback_url=callback_url,
-            request=request,
-        )
-        return JSONResponse({"task_id": job.remote_id})
+        task_id = f"h3-{uuid.uuid4().hex}"
+        facts = {"resolution": resolution, "duration": seconds, "ratio": ratio, "usage": usage}
+        await context.take(GATEWAY, task_id, key, model, facts, shot, cost=cost, callback=callback)
+        return JSONResponse({"task_id": task_id})
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
@@ -261,8 +249,7 @@ def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) ->
         raise Invalid("frames and references cannot be combined")
     if references == ["reference_audio"]:
         raise Invalid("audio cannot be the only reference")
-    if sum(len(inputs[role]) for role in references) > _TOGETHER_MAX:
-        raise Invalid(f"there are more than {_TOGETHER_MAX} references")
+    body.count_references(inputs, references)
     ratio = values.get("ratio")
     if not inputs and ratio in (None, "adaptive"):
         raise Invalid("ratio is required for text to video, and must not be adaptive")
@@ -284,12 +271,9 @@ def _usage(seconds: int, files: Mapping[str, Sequence[Reference]]) -> dict[str, 
 
 
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_refused(401, "invalid api key (2049)"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_refused(403, "This key may not use this API"))
-    return key
+    return accepted_key(
+        bearer_key(request), _refused(401, "invalid api key (2049)"), _refused(403, "This key may not use this API")
+    )
 
 
 def _refused(status: int, message: str) -> Response:

@@ -8,8 +8,6 @@ preview. A generated card takes the place of an image that is missing or on anot
 # packets have a type parameter that nothing sets.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from __future__ import annotations
-
 import math
 import random
 import textwrap

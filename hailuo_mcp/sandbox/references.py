@@ -6,8 +6,6 @@ Lengths need PyAV.
 # PyAV's streams have type parameters that nothing sets.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from __future__ import annotations
-
 import hashlib
 import io
 import math

@@ -4,16 +4,12 @@ Written from the HTTP reference and the gateway's own client. Inputs, outputs an
 prediction has ended; the record of the prediction stays.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
-from typing import cast
 
 from anyio import to_thread
 from starlette.datastructures import UploadFile
@@ -25,15 +21,14 @@ from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.assets import SUFFIXES
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.context import (
-    BAD_KEY,
-    FORBIDDEN_KEY,
     SandboxContext,
+    accepted_key,
     bearer_key,
     check_account,
     clip_link,
+    submitted_within,
     timestamp,
 )
-from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Job, Phase, Shot
 
 GATEWAY = "replicate"
@@ -54,17 +49,10 @@ _COMMON = {
     "duration": Field(body.whole(6, 10)),
     "prompt_optimizer": Field(body.boolean),
 }
+_COMMON_23 = {**_COMMON, "resolution": Field(body.one_of("768p", "1080p"))}
 MODELS: Mapping[str, Mapping[str, Field]] = {
-    "hailuo-2.3": {
-        **_COMMON,
-        "first_frame_image": Field(body.text),
-        "resolution": Field(body.one_of("768p", "1080p")),
-    },
-    "hailuo-2.3-fast": {
-        **_COMMON,
-        "first_frame_image": Field(body.text, required=True),
-        "resolution": Field(body.one_of("768p", "1080p")),
-    },
+    "hailuo-2.3": {**_COMMON_23, "first_frame_image": Field(body.text)},
+    "hailuo-2.3-fast": {**_COMMON_23, "first_frame_image": Field(body.text, required=True)},
     "hailuo-02": {
         **_COMMON,
         "first_frame_image": Field(body.text),
@@ -107,17 +95,9 @@ def routes(context: SandboxContext) -> list[Route]:
         )
         # The model behind it fails such a job; no document says that the submission is refused.
         unmade = "10 seconds are not available at 1080p" if (shot.seconds, side) == (10, 1080) else None
-        job = await context.take(
-            GATEWAY,
-            uuid.uuid4().hex[:26],
-            key,
-            name,
-            values,
-            shot,
-            rejected=unmade,
-            callback_url=cast("str | None", outer.get("webhook")),
-            request=request,
-        )
+        callback = context.callback(request, outer.get("webhook"))
+        prediction_id = uuid.uuid4().hex[:26]
+        job = await context.take(GATEWAY, prediction_id, key, name, values, shot, rejected=unmade, callback=callback)
         return JSONResponse(_prediction(context, request, job), 201)
 
     async def get(request: Request) -> Response:
@@ -136,12 +116,7 @@ def routes(context: SandboxContext) -> list[Route]:
     async def listing(request: Request) -> Response:
         key = _authorize(request)
         jobs = [job for job in await context.jobs_of(GATEWAY, key) if job.phase(context.clock()) is not Phase.GONE]
-        after, before = (_time(request, name) for name in ("created_after", "created_before"))
-        chosen = [
-            job
-            for job in reversed(jobs)
-            if (after is None or job.submitted_at >= after) and (before is None or job.submitted_at <= before)
-        ]
+        chosen = list(reversed(submitted_within(jobs, request.query_params, "created_after", "created_before")))
         start = int(request.query_params.get("cursor", "0"))
         more = f"/v1/predictions?cursor={start + PAGE_SIZE}" if len(chosen) > start + PAGE_SIZE else None
         rows = [_prediction(context, request, job) for job in chosen[start : start + PAGE_SIZE]]
@@ -220,18 +195,12 @@ def _facts(base: str, job: Job, phase: Phase, *, removed: bool) -> Mapping[str, 
     }
 
 
-def _time(request: Request, name: str) -> float | None:
-    value = request.query_params.get(name)
-    return datetime.fromisoformat(value).timestamp() if value else None
-
-
 def _authorize(request: Request) -> str:
-    key = bearer_key(request)
-    if not key or key == BAD_KEY:
-        raise Refusal(_error(401, "You did not pass a valid authentication token", "Unauthenticated"))
-    if key == FORBIDDEN_KEY:
-        raise Refusal(_error(403, "You do not have permission to perform this action.", "Forbidden"))
-    return key
+    return accepted_key(
+        bearer_key(request),
+        _error(401, "You did not pass a valid authentication token", "Unauthenticated"),
+        _error(403, "You do not have permission to perform this action.", "Forbidden"),
+    )
 
 
 def _error(status: int, detail: str, title: str = "") -> Response:

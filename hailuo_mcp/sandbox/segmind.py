@@ -1,24 +1,27 @@
-"""Stand-in for Segmind's inference API: v2 (submit and poll) and the synchronous v1.
+"""Stand-in for Segmind's inference API, v2 (submit and poll) and the synchronous v1, and for its storage.
 
 Written from the model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
 at submission; what only the model behind it can know (a bad image, 10 s at 1080p) fails the job later.
-"""
 
-from __future__ import annotations
+The SDK reads `file_urls` of an upload; other documents print `urls`. How large one may be is documented nowhere.
+"""
 
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import anyio
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
+from hailuo_mcp.sandbox.assets import Assets, read_data_url
 from hailuo_mcp.sandbox.body import Field, Invalid
 from hailuo_mcp.sandbox.clips import MEDIA_TYPE
-from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, check_account, timestamp
+from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, check_account, timestamp
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 
@@ -28,13 +31,6 @@ _CREDITS = 100.0
 """US$ that every key starts with."""
 _V1_TIMEOUT_FACTOR = 5
 """How many times the usual time the synchronous route waits before it returns 504."""
-
-_STATUSES = {
-    Phase.QUEUED: "QUEUED",
-    Phase.PROCESSING: "PROCESSING",
-    Phase.COMPLETED: "COMPLETED",
-    Phase.FAILED: "FAILED",
-}
 
 Values = Mapping[str, object]
 
@@ -51,8 +47,20 @@ class Model:
 
 _DURATION = Field(body.whole(6, 10, as_string=True))  # the printed sample sends "6"
 _REQUIRED_PROMPT = Field(body.prompt, required=True)
-_REQUIRED_URL = Field(body.web_url, required=True)
+_COMMON = {"prompt": _REQUIRED_PROMPT, "prompt_optimizer": Field(body.boolean)}
+_RESOLUTION = Field(body.one_of("768p", "1080p"))
+_URL, _REQUIRED_URL = Field(body.web_url), Field(body.web_url, required=True)
 _URL_OR_NULL = Field(body.nullable(body.web_url), required=True)  # "required", with the default null
+
+
+def _data_urls(value: object) -> None:
+    if not isinstance(value, list) or not value:
+        raise Invalid("must be a list of at least one data URL")
+    for item in cast("list[object]", value):
+        body.text(item)
+
+
+_UPLOAD = {"data_urls": Field(_data_urls, required=True)}
 
 
 def _seconds(values: Values) -> int:
@@ -71,48 +79,34 @@ def _hailuo_23_cost(values: Values) -> float:
 MODELS: Mapping[str, Model] = {
     "hailuo-02-fast": Model(
         fields={
-            "prompt": _REQUIRED_PROMPT,
+            **_COMMON,
             "first_frame_image": _REQUIRED_URL,
             "last_frame_image": _URL_OR_NULL,
             "duration": _DURATION,
             "go_fast": Field(body.boolean),
-            "prompt_optimizer": Field(body.boolean),
         },
         seconds=_seconds,
         short_side=lambda _: 512,
         cost=lambda values: 0.188 if _seconds(values) == 10 else 0.125,
     ),
     "hailuo-2.3-fast": Model(
-        fields={
-            "prompt": _REQUIRED_PROMPT,
-            "first_frame_image": _REQUIRED_URL,
-            "duration": _DURATION,
-            "resolution": Field(body.one_of("768p", "1080p")),
-            "prompt_optimizer": Field(body.boolean),
-        },
+        fields={**_COMMON, "first_frame_image": _REQUIRED_URL, "duration": _DURATION, "resolution": _RESOLUTION},
         seconds=_seconds,
         short_side=_fast_23_side,
         cost=lambda values: 0.24 if (_seconds(values), _fast_23_side(values)) == (6, 768) else 0.41,
     ),
     "hailuo-2.3": Model(
-        fields={
-            "prompt": _REQUIRED_PROMPT,
-            "first_frame_image": Field(body.web_url),
-            "duration": _DURATION,
-            "resolution": Field(body.one_of("768p", "1080p")),
-            "prompt_optimizer": Field(body.boolean),
-        },
+        fields={**_COMMON, "first_frame_image": _URL, "duration": _DURATION, "resolution": _RESOLUTION},
         seconds=_seconds,
         short_side=lambda values: 1080 if values.get("resolution") == "1080p" else 768,
         cost=_hailuo_23_cost,
     ),
     "minimax-hailuo-2": Model(
         fields={
-            "prompt": _REQUIRED_PROMPT,
+            **_COMMON,
             "mode": Field(body.one_of("standard", "pro"), required=True),
             "last_frame_image": _URL_OR_NULL,
-            "image_url": Field(body.web_url),
-            "prompt_optimizer": Field(body.boolean),
+            "image_url": _URL,
         },
         seconds=lambda _: 6,
         short_side=lambda values: 1080 if values.get("mode") == "pro" else 768,
@@ -145,12 +139,32 @@ def routes(context: SandboxContext) -> list[Route]:
             return error(500 if job.failure.fault is Fault.OTHER else 400, job.failure.message)
         return FileResponse(await context.clips.path(job), media_type=MEDIA_TYPE)
 
+    async def upload(request: Request) -> Response:
+        authorize(request)
+        try:
+            values = body.read_fields(await body.read_json(request), _UPLOAD)
+            names = await to_thread.run_sync(_keep, context.assets, cast("list[str]", values["data_urls"]))
+        except Invalid as refusal:
+            return error(400, f"Invalid request: {refusal}")
+        links = [context.asset_link(request, name) for name in names]
+        return JSONResponse({"file_urls": links, "message": "Files uploaded successfully"})
+
     return [
+        Route("/upload-asset", upload, methods=["POST"]),
         Route("/v2/requests/{id}/status", status, methods=["GET"]),
         Route("/v2/requests/{id}", result, methods=["GET"]),
         Route("/v2/{slug}", submit, methods=["POST"]),
         Route("/v1/{slug}", run, methods=["POST"]),
     ]
+
+
+def _keep(assets: Assets, data_urls: list[str]) -> list[str]:
+    """Their names. All are read before any is stored, so that a refused request leaves nothing behind."""
+    try:
+        images = [read_data_url(url) for url in data_urls]
+    except Invalid as refusal:
+        raise Invalid(f"a data URL {refusal}") from None
+    return [assets.keep(data, suffix) for data, suffix in images]
 
 
 def error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -160,15 +174,10 @@ def error(status: int, message: str, headers: Mapping[str, str] | None = None) -
 def authorize(request: Request) -> str:
     """The key of a request, or `Refusal`. Only `x-api-key` is documented; a bearer token is not read."""
     key = request.headers.get("x-api-key", "").strip()
-    if not key or key == BAD_KEY:
-        description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
-        unauthorized = {"error": "Unauthorized", "error_description": description, "status_code": 401}
-        raise Refusal(JSONResponse(unauthorized, 401))
-    if key == FORBIDDEN_KEY:
-        description = "This key may not use this endpoint"
-        forbidden = {"error": "Forbidden", "error_description": description, "status_code": 403}
-        raise Refusal(JSONResponse(forbidden, 403))
-    return key
+    description = "The API key is invalid" if key else "Send your API key in the x-api-key header"
+    unknown = {"error": "Unauthorized", "error_description": description, "status_code": 401}
+    forbidden = {"error": "Forbidden", "error_description": "This key may not use this endpoint", "status_code": 403}
+    return accepted_key(key, JSONResponse(unknown, 401), JSONResponse(forbidden, 403))
 
 
 async def _take(context: SandboxContext, request: Request) -> Job:
@@ -215,7 +224,7 @@ async def _poll(context: SandboxContext, request: Request, *, with_result: bool)
     if found is None:
         return error(404, f"Request {remote_id} not found", left)
     job, phase = found
-    answer: dict[str, object] = {"status": _STATUSES[phase], "request_id": remote_id}
+    answer: dict[str, object] = {"status": phase.upper(), "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):
         charged = job.cost if phase is Phase.COMPLETED else 0

@@ -6,8 +6,6 @@ inferred: the SDK calls it a "paginated dictionary" and no document prints one. 
 has no team here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 

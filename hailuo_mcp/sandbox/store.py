@@ -1,7 +1,5 @@
 """The sandbox's jobs, in one SQLite file that several processes may use at once."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from contextlib import closing
@@ -41,19 +39,20 @@ class Store:
     def add(self, job: Job, *also: Statement) -> None:
         """Write a job, and run `also` in the same transaction."""
         row = (job.id, job.gateway, job.remote_id, job.owner, job.submitted_at, json.dumps(asdict(job)))
-        with closing(self.connect()) as connection, connection:
-            connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
-            for sql, values in also:
-                connection.execute(sql, values)
+        self.write(("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row), *also)
 
     def cancel(self, job: Job) -> None:
         cancelled = json.dumps(asdict(replace(job, cancelled=True)))
-        with closing(self.connect()) as connection, connection:
-            connection.execute("UPDATE jobs SET record = ? WHERE id = ?", (cancelled, job.id))
+        self.write(("UPDATE jobs SET record = ? WHERE id = ?", (cancelled, job.id)))
 
     def delete(self, job: Job) -> None:
+        self.write(("DELETE FROM jobs WHERE id = ?", (job.id,)))
+
+    def write(self, *statements: Statement) -> None:
+        """Run these in one transaction."""
         with closing(self.connect()) as connection, connection:
-            connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            for sql, values in statements:
+                connection.execute(sql, values)
 
     def get(self, job_id: str) -> Job | None:
         """The job with this internal id, of any owner."""
@@ -86,8 +85,4 @@ class Store:
 def _job(record: dict[str, Any]) -> Job:
     failure = record.pop("failure")
     shot = Shot(**record.pop("shot"))
-    return Job(
-        **record,
-        shot=shot,
-        failure=Failure(Fault(failure["fault"]), failure["message"]) if failure else None,
-    )
+    return Job(**record, shot=shot, failure=Failure(Fault(failure["fault"]), failure["message"]) if failure else None)

@@ -88,15 +88,8 @@ class Downloads:
         job = await Follower(self.services, self.caller, self.settings).asked(job)
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
-        if job.state.ended_without_clip:
-            raise NotReady(
-                f"{job.request_id} {'was cancelled' if job.state is State.CANCELLED else 'failed'}; it has no clip.",
-                "Call get_status to see why.",
-                safe_to_retry=False,
-                request_id=job.request_id,
-            )
         if job.state is not State.COMPLETED or not job.has_clip:
-            raise NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
+            raise without_clip(job)
         job = await self.services.poller.save(job, self.caller)
         return job, Path(job.video_path or "")
 
@@ -114,3 +107,12 @@ class Downloads:
                 problem = self.caller.redact(error).problem
                 saved = job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
         return saved
+
+
+def without_clip(job: Job) -> NotReady:
+    """Why a job has no clip, or none yet."""
+    if not job.state.ended_without_clip:
+        return NotReady(f"{job.request_id} is {job.state}; it has no clip yet.", request_id=job.request_id)
+    how = "was cancelled" if job.state is State.CANCELLED else "failed"
+    message = f"{job.request_id} {how}; it has no clip."
+    return NotReady(message, "Call get_status to see why.", safe_to_retry=False, request_id=job.request_id)

@@ -3,7 +3,6 @@ there with one PUT, and names it in the next call as `upload:NAME`.
 """
 
 import logging
-import os
 import re
 import shlex
 from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
@@ -22,7 +21,7 @@ from hailuo_mcp.core.errors import HailuoError, InternalError, InvalidImage
 from hailuo_mcp.core.job import utc_now
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import GATEWAYS
-from hailuo_mcp.media.files import megabytes
+from hailuo_mcp.media.files import megabytes, reason_of
 from hailuo_mcp.media.given import FileRules, LoadedFile
 from hailuo_mcp.media.images import BYTES_MAX, image_from_frame
 from hailuo_mcp.media.paths import unwrapped
@@ -255,7 +254,7 @@ def _plain(text: str) -> str:
 
 
 def _unusable(error: OSError) -> InternalError:
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    reason = reason_of(error)
     return InternalError(
         f"Uploaded images cannot be kept in the output directory: {reason}. Nothing was sent.",
         "Make the directory writable and free some space (HAILUO_MCP_OUTPUT_DIR).",

@@ -32,18 +32,9 @@ class ChoiceNotes:
 
 def explain_choice(choice: Choice) -> tuple[str, ...]:
     """Which model was chosen, and why; nothing where the caller named it by its id."""
-    return tuple(filter(None, [_how_chosen(choice)]))
-
-
-def explain_ignored(choice: Choice) -> tuple[str, ...]:
-    """Which arguments were ignored."""
-    return tuple(filter(None, [_what_was_ignored(choice)]))
-
-
-def _how_chosen(choice: Choice) -> str | None:
     spec = choice.spec
     if choice.others is None:
-        return f"The model {repr_short(choice.asked)} was taken as {spec.id}." if choice.asked else None
+        return (f"The model {repr_short(choice.asked)} was taken as {spec.id}.",) if choice.asked else ()
     count = 1 + len(choice.others)
     if count == 1:
         why = "the only usable model that takes these arguments"
@@ -59,14 +50,15 @@ def _how_chosen(choice: Choice) -> str | None:
     sentence = f"{head}{why} ({_terms(spec)})."
     if choice.others:
         sentence += f" Next: {choice.others[0].id} ({_terms(choice.others[0])})."
-    return sentence
+    return (sentence,)
 
 
-def _what_was_ignored(choice: Choice) -> str | None:
+def explain_ignored(choice: Choice) -> tuple[str, ...]:
+    """Which arguments were ignored."""
     if not choice.ignored:
-        return None
+        return ()
     values = ", ".join(f"{name} {repr_short(value)}" for name, value in choice.ignored.items())
-    return f"Ignored, for {choice.spec.id} has no such parameter: {values}."
+    return (f"Ignored, for {choice.spec.id} has no such parameter: {values}.",)
 
 
 def _terms(spec: ModelSpec) -> str:

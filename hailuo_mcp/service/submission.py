@@ -12,13 +12,7 @@ import anyio
 
 from hailuo_mcp.catalog.catalog import Catalog, Choice
 from hailuo_mcp.core.caller import Caller
-from hailuo_mcp.core.errors import (
-    HailuoError,
-    InvalidInput,
-    Problem,
-    Unauthorized,
-    Unconfirmed,
-)
+from hailuo_mcp.core.errors import HailuoError, InvalidInput, Problem, Unauthorized, Unconfirmed
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
@@ -43,12 +37,7 @@ class Submitter:
     """Prepares calls and submits jobs for one caller; the same for all gateways."""
 
     def __init__(
-        self,
-        services: Services,
-        caller: Caller,
-        settings: Settings,
-        catalog: Catalog,
-        gateways: Mapping[str, Gateway],
+        self, services: Services, caller: Caller, settings: Settings, catalog: Catalog, gateways: Mapping[str, Gateway]
     ) -> None:
         self._services = services
         self._caller = caller

@@ -50,6 +50,7 @@ from tests.support import (
     says,
     segmind,
     settings_for,
+    uri_of,
     wired,
 )
 
@@ -107,9 +108,9 @@ def test_resources_and_templates_are_defined_as_their_snapshots_say() -> None:
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
 def test_an_id_goes_into_an_address_as_one_segment_and_comes_back_whole(request_id: str) -> None:
     for uri, start in (
-        (resources.job_uri(request_id), "hailuo://jobs/"),
-        (resources.video_uri(request_id), "hailuo://videos/"),
-        (resources.model_uri(request_id), "hailuo://models/"),
+        (uri_of("jobs", request_id), "hailuo://jobs/"),
+        (uri_of("videos", request_id), "hailuo://videos/"),
+        (uri_of("models", request_id), "hailuo://models/"),
     ):
         segment = uri.removeprefix(start)
         assert unquote(segment) == request_id
@@ -131,7 +132,7 @@ async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constrain
     model_id: str, form: str, tmp_path: Path
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        facts = await facts_at(session, FORMS[form](resources.model_uri(model_id), model_id))
+        facts = await facts_at(session, FORMS[form](uri_of("models", model_id), model_id))
         assert [facts] == (await answer_of(session, "list_models", model=model_id))["models"]
     longest = 50_000 if model_id == "aimlapi/h3-max" else 7000 if "/h3" in model_id else 2000
     assert facts["schema"]["properties"]["prompt"]["maxLength"] == longest
@@ -140,7 +141,7 @@ async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constrain
 
 async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        for uri in ("hailuo://models", resources.model_uri(AIMLAPI)):
+        for uri in ("hailuo://models", uri_of("models", AIMLAPI)):
             models = await resources.read(session, uri)
             assert (models.ttl_ms, models.cache_scope) == (resources.MODELS_TTL_MS, "public")
             assert {"ttl_ms", "cache_scope"} <= models.model_fields_set  # else the server's default hint would apply
@@ -165,7 +166,7 @@ async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_pa
     async with open_session(settings_for(tmp_path, **KEPT)) as session:
         request_id = (await session.generate(arguments_for(model_id))).job.request_id
         assert model_id.startswith("aimlapi/") == (":" in request_id)
-        facts = await facts_at(session, FORMS[form](resources.job_uri(request_id), request_id))
+        facts = await facts_at(session, FORMS[form](uri_of("jobs", request_id), request_id))
         assert facts == await answer_of(session, "get_status", request_id=request_id)
     assert (facts["request_id"], facts["state"]) == (request_id, "completed")
 
@@ -173,7 +174,7 @@ async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_pa
 async def test_a_job_that_was_never_confirmed_has_an_address_too(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, **KEPT)) as session:
         job = (await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"))).job
-        facts = await facts_at(session, resources.job_uri(job.request_id))
+        facts = await facts_at(session, uri_of("jobs", job.request_id))
     assert facts["request_id"].startswith(FAST_02)
 
 
@@ -181,7 +182,7 @@ async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
     async with opened as session:
         job = await entered(session, remote_id="100%2F?x#y é", state=State.QUEUED)
-        assert (await facts_at(session, resources.job_uri(job.request_id)))["request_id"] == job.request_id
+        assert (await facts_at(session, uri_of("jobs", job.request_id)))["request_id"] == job.request_id
     assert len(wire.requests) == 1
 
 
@@ -190,7 +191,7 @@ async def test_a_job_read_again_too_soon_is_answered_from_the_last_poll(tmp_path
     opened, wire = wired(settings, segmind(status=says(200, {"status": "PROCESSING"})))
     async with opened as session:
         request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
-        uri = resources.job_uri(request_id)
+        uri = uri_of("jobs", request_id)
         states = [(await facts_at(session, uri))["state"] for _ in range(3)]
     assert states == ["processing"] * 3
     assert len(wire.requests) == 2  # the submission and one poll
@@ -219,8 +220,8 @@ async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, 
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         request_id, _ = await saved_clip(session, model_id)
-        result = await resources.read(session, FORMS[form](resources.video_uri(request_id), request_id))
-        assert await bytes_at(session, resources.video_uri(request_id)) == CLIP
+        result = await resources.read(session, FORMS[form](uri_of("videos", request_id), request_id))
+        assert await bytes_at(session, uri_of("videos", request_id)) == CLIP
     assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_TTL_MS, "private")
     assert not wire.requests
 
@@ -231,13 +232,13 @@ async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_vi
         request_id = (await session.generate(arguments_for(AIMLAPI))).job.request_id
         assert (await session.status(request_id, 10)).video_url
         asked = len(wire.requests)
-        refused = await refusal(session, resources.video_uri(request_id))
+        refused = await refusal(session, uri_of("videos", request_id))
         assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "not_ready")
         assert "Call download_video first" in refused.message
         assert len(wire.requests) == asked
         assert not jobs_in(tmp_path)
         _, path = await session.download(request_id)
-        clip = await bytes_at(session, resources.video_uri(request_id))
+        clip = await bytes_at(session, uri_of("videos", request_id))
     assert clip == path.read_bytes()
     assert clip[4:8] == b"ftyp"
 
@@ -245,7 +246,7 @@ async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_vi
 async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_limit_is_not(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session)
-        uri = resources.video_uri(request_id)
+        uri = uri_of("videos", request_id)
         os.truncate(path, CAP)
         assert len(await bytes_at(session, uri)) == CAP
         os.truncate(path, CAP + 1)
@@ -260,7 +261,7 @@ async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path)
     async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session)
         path.unlink()
-        refused = await refusal(session, resources.video_uri(request_id))
+        refused = await refusal(session, uri_of("videos", request_id))
     assert refused.code == INVALID_PARAMS
     assert "Call download_video" in refused.message
 
@@ -277,7 +278,7 @@ async def test_a_job_without_a_clip_has_no_video_and_says_why(
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         job = (await session.generate(arguments_for(FAST_02, prompt=f"a kite {rehearsal}"))).job
-        refused = await refusal(session, resources.video_uri(job.request_id))
+        refused = await refusal(session, uri_of("videos", job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, code)
     assert said in refused.message
 
@@ -285,7 +286,7 @@ async def test_a_job_without_a_clip_has_no_video_and_says_why(
 async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         job = await entered(session, remote_id="old", state=State.EXPIRED)
-        refused = await refusal(session, resources.video_uri(job.request_id))
+        refused = await refusal(session, uri_of("videos", job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "expired")
 
 
@@ -328,7 +329,7 @@ async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data
 async def test_a_model_that_is_not_enabled_is_not_found_and_the_variable_is_named(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
     async with open_session(settings_for(tmp_path, **only_segmind)) as session:
-        refused = await refusal(session, resources.model_uri(AIMLAPI))
+        refused = await refusal(session, uri_of("models", AIMLAPI))
     assert refused.code == INVALID_PARAMS
     assert "AIMLAPI_API_KEY" in refused.message
 
@@ -338,7 +339,7 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(tmp
     opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
     async with opened as session:
         request_id = (await session.generate(arguments_for(FAST_02))).job.request_id
-        refused = await refusal(session, resources.job_uri(request_id))
+        refused = await refusal(session, uri_of("jobs", request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INTERNAL_ERROR, "unauthorized")
     assert secret not in f"{refused.message}{refused.data}"
 
@@ -387,7 +388,7 @@ async def test_a_client_of_either_era_finds_and_reads_everything(era: Era, tmp_p
         assert [r.uri for r in (await client.list_resources()).resources] == ["hailuo://models", "hailuo://jobs"]
         listed = (await client.list_resource_templates()).resource_templates
         assert [t.uri_template for t in listed] == [t.uri_template for t in resources.templates()]
-        (clip,) = (await client.read_resource(resources.video_uri(request_id))).contents
+        (clip,) = (await client.read_resource(uri_of("videos", request_id))).contents
         assert isinstance(clip, BlobResourceContents)
         assert base64.b64decode(clip.blob) == path.read_bytes()
         for uri in ("hailuo://clips", f"hailuo://jobs/{FAST_02}/never-was"):

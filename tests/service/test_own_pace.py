@@ -14,7 +14,7 @@ from mcp_types import TextResourceContents
 from hailuo_mcp.core.errors import NotReady, RateLimited
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import resources, tools
-from tests.support import KEYS, arguments_for, says, segmind, settings_for, wired
+from tests.support import KEYS, arguments_for, says, segmind, settings_for, uri_of, wired
 
 MINIMAX = "minimax/hailuo-02"
 FAST_02 = "segmind/hailuo-02-fast"
@@ -59,7 +59,7 @@ async def test_a_caller_is_told_to_come_back_when_our_own_pace_allows_a_question
         assert "error" in await answer("get_status", request_id=job["request_id"])
         again = await answer("get_status", request_id=job["request_id"])
         assert 85 <= again["poll_after_seconds"] <= 90
-        resource = await resources.read(session, resources.job_uri(job["request_id"]))
+        resource = await resources.read(session, uri_of("jobs", job["request_id"]))
         content = resource.contents[0]
         assert isinstance(content, TextResourceContents)
         assert 85 <= json.loads(content.text)["poll_after_seconds"] <= 90

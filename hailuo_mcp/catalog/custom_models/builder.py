@@ -1,16 +1,17 @@
 """Builds a `ModelSpec` subclass, like those of the gateways, from an entry of a file."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import new_class
 from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import create_model
 
 from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntry
-from hailuo_mcp.catalog.custom_models.entries import ModelEntry, read_entries
+from hailuo_mcp.catalog.custom_models.entries import Entry, ModelEntry, read_entries
 from hailuo_mcp.catalog.custom_models.fields import Values, among, fields, numbers, toml
 from hailuo_mcp.core.model_id import ModelId
-from hailuo_mcp.core.parameters import CANONICAL_TYPES, REFERENCE_PARAMETERS, Constraint, MediaRule
+from hailuo_mcp.core.parameters import CANONICAL, REFERENCE_PARAMETERS, Constraint, MediaRule
 from hailuo_mcp.core.rules import GIVEN, Advice, AtMost, Exclusive, Fill, Forbid, PriceRule, Rule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_name, repr_short
@@ -46,7 +47,7 @@ class Builder:
             raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} names no gateway; begin with one of {known}")
         if where := self._taken.get(entry.id):
             raise WrongEntry((*place, "id"), f"id {repr_short(entry.id)} {where}; choose another name")
-        base = _base(entry, place, gateway)
+        base, parameters = _base(entry, place, gateway), entry.parameters.items()
         facts = {
             "__module__": __name__,
             "id": entry.id,
@@ -54,24 +55,9 @@ class Builder:
             "summary": entry.summary,
             "documented_at": entry.documented_at,
             "notes": tuple(Constraint(note.source, note.text) for note in entry.notes),
-            "media": {
-                medium: MediaRule(
-                    rule.source,
-                    tuple(rule.formats),
-                    rule.megabytes,
-                    _pair(rule.pixels),
-                    _pair(rule.ratio),
-                    _pair(rule.seconds),
-                    rule.total_seconds,
-                    _pair(rule.frame_rate),
-                    tuple(rule.codecs),
-                )
-                for medium, rule in entry.media.items()
-            },
-            "wire_forms": {
-                **base.wire_forms,
-                **{name: p.wire_form for name, p in entry.parameters.items() if p.wire_form},
-            },
+            "media": {medium: MediaRule(**_values(rule)) for medium, rule in entry.media.items()},
+            "wire_names": {**base.wire_names, **{n: p.wire_name for n, p in parameters if p.wire_name}},
+            "wire_forms": {**base.wire_forms, **{n: p.wire_form for n, p in parameters if p.wire_form}},
         }
         named = cast("type[ModelSpec]", new_class("OwnModel", (base,), {}, lambda body: body.update(facts)))
         made = fields(entry, place, base, urls_only=gateway.image_transfer == "url")
@@ -79,27 +65,17 @@ class Builder:
         model.rules = tuple(_rules(entry, place, model))
         model.fills = tuple(_fills(entry, place, model))
         model.prices = tuple(
-            PriceRule(
-                price.usd,
-                price.kind,
-                price.source,
-                price.as_of,
-                when,
-                price.per,
-                price.charges_videos,
-                price.usd_per_image,
-                price.free_images,
-            )
+            replace(PriceRule(**_values(price)), when=when)
             for price, when in _each(entry.prices, (*place, "prices"), model)
         )
         for index, price in enumerate(entry.prices):
             if price.per == "second" and not model.accepts("duration"):
                 raise WrongEntry((*place, "prices", index, "per"), "this model has no duration; give a price per clip")
         model.times = tuple(
-            TimeRule(time.seconds, when) for time, when in _each(entry.times, (*place, "times"), model)
+            TimeRule(time.seconds, when=when) for time, when in _each(entry.times, (*place, "times"), model)
         ) or ((TimeRule(entry.typical_seconds),) if entry.typical_seconds else ())
         model.advice = tuple(
-            Advice(advice.text, _checked(advice.when, (*place, "advice", index, "when"), model))
+            Advice(advice.text, when=_checked(advice.when, (*place, "advice", index, "when"), model))
             for index, advice in enumerate(entry.advice)
         )
         return model
@@ -127,7 +103,7 @@ def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
         pairs = (rule.at_most is not None) == bool(rule.together) and bool(rule.these) == bool(rule.those)
         if sum(forms) != 1 or not pairs:
             raise WrongEntry(here, "a rule has forbid, or these and those, or at_most and together; correct this one")
-        for key, known in (("together", REFERENCE_PARAMETERS), ("these", CANONICAL_TYPES), ("those", CANONICAL_TYPES)):
+        for key, known in (("together", REFERENCE_PARAMETERS), ("these", CANONICAL), ("those", CANONICAL)):
             for number, name in enumerate(getattr(rule, key)):
                 if name not in known or not model.accepts(name):
                     what = "list" if key == "together" else "parameter"
@@ -149,11 +125,12 @@ def _fills(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
     for index, fill in enumerate(entry.fills):
         here = (*place, "fills", index)
         value = _checked({fill.parameter: fill.value}, (*here, "parameter"), model)[fill.parameter]
-        yield Fill(fill.parameter, value, _checked(fill.when, (*here, "when"), model))
+        yield Fill(fill.parameter, value, when=_checked(fill.when, (*here, "when"), model))
 
 
-def _pair(values: Sequence[Any] | None) -> tuple[Any, Any] | None:
-    return (values[0], values[1]) if values else None
+def _values(entry: Entry) -> dict[str, Any]:
+    """What an entry says, as a rule of the same form has it: a list is a tuple there."""
+    return {n: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for n, v in vars(entry).items()}
 
 
 class _Conditional(Protocol):

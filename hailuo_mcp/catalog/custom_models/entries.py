@@ -34,7 +34,7 @@ _KINDS: tuple[str, ...] = get_args(get_type_hints(Source)["kind"])
 def _format(pattern: re.Pattern[str], fix_hint: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise PydanticCustomError("format", "{given} {fix_hint}", {"given": repr_short(text), "fix_hint": fix_hint})
+            raise ValueError(f"{repr_short(text)} {fix_hint}")
         return text
 
     return AfterValidator(check)
@@ -42,9 +42,7 @@ def _format(pattern: re.Pattern[str], fix_hint: str) -> AfterValidator:
 
 def _one_line(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > _LINE_MAX:
-        raise PydanticCustomError(
-            "format", "{fix_hint}", {"fix_hint": f"must be one line of words, at most {_LINE_MAX} characters"}
-        )
+        raise ValueError(f"must be one line of words, at most {_LINE_MAX} characters")
     return text.strip()
 
 
@@ -53,10 +51,9 @@ def _source(value: object) -> Source:
         raise PydanticCustomError("string_type", "")
     kind, _, where = (part.strip() for part in value.partition(":"))
     if kind not in _KINDS or not where:
-        raise PydanticCustomError(
-            "format",
-            "{given} does not say how it is known; begin with {kinds}, then what it was read in",
-            {"given": repr_short(value), "kinds": ", ".join(f"{kind}:" for kind in _KINDS)},
+        kinds = ", ".join(f"{kind}:" for kind in _KINDS)
+        raise ValueError(
+            f"{repr_short(value)} does not say how it is known; begin with {kinds}, then what it was read in"
         )
     return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of _KINDS, as checked above
 
@@ -69,7 +66,7 @@ def _no_boolean(value: object) -> object:
 
 def _plain(value: object) -> bool | int | str:
     if not isinstance(value, bool | int | str):
-        raise PydanticCustomError("format", "must be a string, a whole number, true or false")
+        raise ValueError("must be a string, a whole number, true or false")
     return value
 
 
@@ -231,23 +228,15 @@ def _wrong(error: ErrorDetails) -> WrongEntry:
             return WrongEntry(place, f"{name} {repr_short(error['input'])} is unknown; take {error['ctx']['expected']}")  # pyright: ignore[reportTypedDictNotRequiredAccess]  pydantic always gives it
         case kind if kind in _KINDS_OF_VALUE:
             return WrongEntry(place, f"{name} {_KINDS_OF_VALUE[kind]}")
-        case "format":
-            return WrongEntry(place, f"{name} {error['msg']}")
+        case "value_error":
+            return WrongEntry(place, f"{name} {error['msg'].removeprefix('Value error, ')}")
         case _:
             return WrongEntry(place, f"{name} {error['msg'].replace('Input should', 'should')}; correct it")
 
 
 def _keys_at(place: Place) -> list[str]:
     """The keys of the table at this place."""
-    kinds: Mapping[object, type[Entry]] = {
-        "parameters": ParameterEntry,
-        "rules": RuleEntry,
-        "fills": FillEntry,
-        "media": MediaEntry,
-        "notes": NoteEntry,
-        "prices": PriceEntry,
-        "times": TimeEntry,
-        "advice": AdviceEntry,
-    }
-    kind = kinds[place[2]] if len(place) > 2 else ModelEntry if place else FileEntry
+    kind: type[Entry] = ModelEntry if place else FileEntry
+    if len(place) > 2:
+        *_, kind = get_args(ModelEntry.model_fields[str(place[2])].annotation)  # a list or a mapping of entries
     return [name for name in kind.model_fields if name != "typical_seconds"]

@@ -9,7 +9,7 @@ from hailuo_mcp.catalog.custom_models.document import Place, WrongEntry
 from hailuo_mcp.catalog.custom_models.entries import ModelEntry, ParameterEntry
 from hailuo_mcp.core.parameters import (
     AS_TEXT_TOO,
-    CANONICAL_TYPES,
+    CANONICAL,
     IMAGE_PARAMETERS,
     PROMPT_MAX,
     Constraint,
@@ -32,25 +32,21 @@ def fields(entry: ModelEntry, place: Place, base: type[ModelSpec], *, urls_only:
     sent_names = {} if "prompt" in entry.parameters else {"prompt": "prompt"}
     for name, parameter in entry.parameters.items():
         here = (*place, "parameters", name)
-        if name not in CANONICAL_TYPES:
-            raise WrongEntry(
-                here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL_TYPES)}"
-            )
+        if name not in CANONICAL:
+            raise WrongEntry(here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL)}")
         wire = parameter.wire_name or base.wire_names.get(name, name)
         if other := sent_names.get(wire):
             raise WrongEntry(here, f"{name} is sent as {wire}, as {other} is; give one of them another wire name")
         sent_names[wire] = name
-        made[name] = _field(name, parameter, wire, here, urls_only=urls_only)
+        made[name] = _field(name, parameter, here, urls_only=urls_only)
     return made
 
 
-def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, *, urls_only: bool) -> Any:
+def _field(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> Any:
     """Type and default, as `create_model` takes them."""
     canonical, allowed = _narrowed(name, parameter, place, urls_only=urls_only)
     _check_presence(name, parameter, allowed, place)
     metadata: list[Any] = [Constraint(parameter.source, parameter.rule or _rule_text(parameter))]
-    if wire != name:
-        metadata.append(Field(serialization_alias=wire))
     if parameter.sends_null:
         metadata.append(SendsNull())
     required = parameter.required or name == "prompt"
@@ -60,7 +56,7 @@ def _field(name: str, parameter: ParameterEntry, wire: str, place: Place, *, url
 
 def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> tuple[Any, Values]:
     """The canonical type, limited as the entry says, and its values; none where they are not a closed set."""
-    canonical, given = CANONICAL_TYPES[name], parameter.values
+    canonical, given = CANONICAL[name].kind, parameter.values
     kind = "list" if canonical is References else "number" if canonical is WholeNumber else name
     for key, of in (("max_length", "prompt"), ("max_items", "list"), ("minimum", "number"), ("maximum", "number")):
         if getattr(parameter, key) is not None and kind != of:

@@ -17,6 +17,7 @@ from hailuo_mcp.service.input_files import LAST_FRAME
 STORY_MAX = 20_000
 PICTURE_MAX = 2_048
 _PICTURE_FORMS = f"web address, file path, or {LAST_FRAME}<request_id> for the last frame of a saved clip"
+_CHEAPEST = "left out, the cheapest that fits."
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(
@@ -33,21 +34,11 @@ RECIPES: tuple[Recipe, ...] = (
                 suggest=last_frames,
             ),
             Argument(
-                "action",
-                "What should happen",
-                "What moves in the clip and how, in plain words.",
-                None,
-                required=True,
+                "action", "What should happen", "What moves in the clip and how, in plain words.", None, required=True
             ),
-            Argument("model", "Model", "Model id; left out, the cheapest that fits.", 80, suggest=models),
+            Argument("model", "Model", f"Model id; {_CHEAPEST}", 80, suggest=models),
             Argument("duration", "Seconds", offered("duration"), 4, suggest=values_of("duration")),
-            Argument(
-                "resolution",
-                "Resolution",
-                offered("resolution"),
-                8,
-                suggest=values_of("resolution"),
-            ),
+            Argument("resolution", "Resolution", offered("resolution"), 8, suggest=values_of("resolution")),
         ),
         animate_picture,
     ),
@@ -57,13 +48,7 @@ RECIPES: tuple[Recipe, ...] = (
         "A story as several clips, one job a shot, each starting where the last one ended; budget first.",
         (
             Argument("story", "Story", "What happens, from beginning to end.", STORY_MAX, required=True),
-            Argument(
-                "shots",
-                "Number of shots",
-                f"1 to {SHOTS_MAX}; {SHOTS} if left out.",
-                4,
-                suggest=shot_counts,
-            ),
+            Argument("shots", "Number of shots", f"1 to {SHOTS_MAX}; {SHOTS} if left out.", 4, suggest=shot_counts),
             Argument(
                 "first_picture",
                 "First picture",
@@ -71,13 +56,7 @@ RECIPES: tuple[Recipe, ...] = (
                 PICTURE_MAX,
                 suggest=last_frames,
             ),
-            Argument(
-                "model",
-                "Model",
-                "Model id for all shots; left out, the cheapest that fits.",
-                80,
-                suggest=chaining_models,
-            ),
+            Argument("model", "Model", f"Model id for all shots; {_CHEAPEST}", 80, suggest=chaining_models),
         ),
         storyboard,
     ),

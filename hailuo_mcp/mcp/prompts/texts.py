@@ -84,7 +84,7 @@ def _camera(catalog: Catalog) -> list[str]:
 def _house_rules(session: Session) -> list[str]:
     lines = [
         "A clip takes one to nine minutes and is paid for when it is submitted. Never submit a job again because an "
-        "answer was slow or unclear: list_jobs shows whether it exists.",
+        "answer was slow or unclear: list_jobs shows whether it exists."
     ]
     if session.settings.in_sandbox:
         lines.append(

@@ -9,16 +9,7 @@ from pydantic import Field
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.mcp import texts, views
 from hailuo_mcp.mcp.player import job_meta, tool_meta
-from hailuo_mcp.mcp.tools.base import (
-    ACCEPT_STRINGS,
-    Arguments,
-    Call,
-    Hint,
-    Progress,
-    RequestIdText,
-    Tool,
-    answer,
-)
+from hailuo_mcp.mcp.tools.base import ACCEPT_STRINGS, Arguments, Call, Hint, Progress, RequestIdText, Tool, answer
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX
 
 
@@ -26,12 +17,7 @@ class GetStatus(Arguments):
     request_id: RequestIdText
     wait_seconds: Annotated[
         int,
-        Field(
-            strict=True,
-            ge=0,
-            le=WAIT_SECONDS_MAX,
-            description="Wait this long for the end (default 0).",
-        ),
+        Field(strict=True, ge=0, le=WAIT_SECONDS_MAX, description="Wait this long for the end (default 0)."),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),
     ] = 0

@@ -17,6 +17,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 from hailuo_mcp.core.errors import InternalError, InvalidInput
+from hailuo_mcp.media.files import move_new, sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -136,20 +137,11 @@ def _create(path: Path) -> None:
             file.write(json.dumps({"batch": str(uuid4()), "version": 1}).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links, where two processes at the same time are not kept apart
-            part.replace(path)
+        with suppress(FileExistsError):
+            move_new(part, path)
     finally:
         part.unlink(missing_ok=True)
-    with suppress(OSError):  # make the name survive a power cut, where the system can
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync_directory(path.parent)
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -90,15 +90,10 @@ def read_shots(path: Path) -> tuple[Shot, ...]:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Name an existing file of shots.") from None
     errors: list[LineError] = []
-    rows: list[_Row] = []
-    for row in _csv_rows(content) if suffix == CSV_SUFFIX else _json_rows(content):
-        if isinstance(row, LineError):
-            errors.append(row)
-        else:
-            rows.append(row)
-    shots: list[Shot] = []
-    if not errors:  # otherwise, references to the missing shots would look wrong
-        shots = list(_shots(rows, path.absolute().parent, errors))
+    read = _csv_rows if suffix == CSV_SUFFIX else _json_rows
+    rows = list(read(content, errors))
+    # With errors, references to the missing shots would look wrong.
+    shots = [] if errors else list(_shots(rows, path.absolute().parent, errors))
     if errors:
         raise InvalidShots(path, errors)
     if not shots:
@@ -109,14 +104,14 @@ def read_shots(path: Path) -> tuple[Shot, ...]:
 # --- lines --------------------------------------------------------------------------------------------------------
 
 
-def _json_rows(content: bytes) -> Iterator[_Row | LineError]:
+def _json_rows(content: bytes, errors: list[LineError]) -> Iterator[_Row]:
     for line, raw in enumerate(content.split(b"\n"), 1):
         if not raw.strip():
             continue
         try:
             yield _Row(line, _json_object(line, raw))
         except _InvalidLineError as wrong:
-            yield wrong.error
+            errors.append(wrong.error)
 
 
 def _json_object(line: int, raw: bytes) -> dict[str, Any]:
@@ -139,11 +134,14 @@ def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
 
 
-def _csv_rows(content: bytes) -> Iterator[_Row | LineError]:
+def _csv_rows(content: bytes, errors: list[LineError]) -> Iterator[_Row]:
+    def wrong(line: int, message: str, hint: str) -> None:
+        errors.append(LineError(line, message, hint))
+
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        yield LineError(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
+        wrong(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
         return
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     columns: list[str] | None = None
@@ -156,20 +154,16 @@ def _csv_rows(content: bytes) -> Iterator[_Row | LineError]:
             if columns is None:
                 columns = [cell.strip() for cell in cells]
                 if len(set(columns)) < len(columns) or "" in columns:
-                    yield LineError(first_line, "each column needs a unique name.", "Name them like the parameters.")
-                    return
+                    return wrong(first_line, "each column needs a unique name.", "Name them like the parameters.")
                 if unknown := [_unknown_column(name) for name in columns if name not in COLUMNS]:
-                    yield LineError(first_line, " ".join(unknown), f"Columns are {', '.join(COLUMNS)}.")
-                    return
+                    return wrong(first_line, " ".join(unknown), f"Columns are {', '.join(COLUMNS)}.")
             elif len(cells) > len(columns) and any(cells[len(columns) :]):
-                yield LineError(
-                    first_line, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".'
-                )
+                wrong(first_line, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".')
             else:
                 given = zip(columns, cells, strict=False)
                 yield _Row(first_line, {name: _cell(name, cell) for name, cell in given if cell.strip()})
     except csv.Error as error:
-        yield LineError(reader.line_num, f"the line is not CSV: {error}.", 'Quote a text with commas or quotes: "…".')
+        wrong(reader.line_num, f"the line is not CSV: {error}.", 'Quote a text with commas or quotes: "…".')
 
 
 def _unknown_column(name: str) -> str:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.parameters import CANONICAL, CANONICAL_TYPES
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
@@ -72,10 +71,6 @@ def test_a_call_comes_to_the_same_body_or_the_same_refusal(
         assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
 
     alike()
-
-
-def test_a_file_can_name_every_canonical_parameter() -> None:
-    assert CANONICAL_TYPES.keys() == CANONICAL.keys()
 
 
 def test_what_a_file_adds_is_not_there_without_it(tmp_path: Path) -> None:

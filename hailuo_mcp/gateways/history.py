@@ -1,0 +1,41 @@
+"""Looking in a gateway's history for a submission whose response was lost."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+
+from hailuo_mcp.core.errors import GatewayError, InvalidInput
+from hailuo_mcp.core.job import Job, Observation
+from hailuo_mcp.core.request_id import checked_remote_id
+from hailuo_mcp.gateways.base import Gateway
+from hailuo_mcp.gateways.client import deadline
+
+WINDOW = timedelta(minutes=5)
+"""A row can only be that of a submission if the two are this close in time."""
+PAGES_MAX = 5
+
+
+def time_limit(gateway: Gateway) -> AbstractAsyncContextManager[None]:
+    """One time limit for several requests, as a poll has."""
+    seconds = gateway.client.retry.poll_timeout
+    return deadline(seconds, f"{gateway.title} did not answer within {seconds:.0f} s.")
+
+
+def is_near(made: datetime | None, job: Job) -> bool:
+    return made is not None and abs(made - job.created_at) <= WINDOW
+
+
+def only(candidates: Mapping[str, Observation]) -> tuple[str, Observation] | None:
+    """The remote id and the state of the only candidate: none, or more than one, proves nothing."""
+    if len(candidates) != 1:
+        return None
+    ((remote_id, seen),) = candidates.items()
+    try:
+        return checked_remote_id(remote_id), seen
+    except InvalidInput:
+        return None
+
+
+def too_long(gateway: Gateway) -> GatewayError:
+    """There are too many rows to search; those already seen prove nothing."""
+    return GatewayError(f"{gateway.title}'s history has too many rows to look through.")

@@ -1,5 +1,5 @@
-"""The composition root: settings, ledger, gateways with their transports, and the services over them. Nothing else
-builds these.
+"""The composition root: builds the settings, the ledger, the gateways with their transports, and the services. Nothing
+else builds them.
 """
 
 import os
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     import httpx
 
 SANDBOX_HOST = "hailuo-sandbox.invalid"
-"""Host of the links that the sandbox in this process gives; it is answered here, and by nothing on any network."""
+"""Host of the links that the in-process sandbox returns. Requests to it never leave this process."""
 
 Transport = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = False) -> Settings:
-    """The settings of this process; `http` where callers come over HTTP, which has other defaults.
+    """The settings of this process; `http` if it serves over HTTP, which has other defaults.
 
     Raises:
         SettingsError: a value is wrong.
@@ -58,17 +58,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, http: bool = Fals
 
 
 def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """With each gateway's key under its own variable, wherever it is set."""
+    """The variables, with each gateway's key under its canonical name, whether it comes from an alias or a file."""
     environ = with_secret_files(environ, [gateway.name for gateway in GATEWAYS])
-    usual = {f"{gateway.name.upper()}_API_KEY": gateway.key_in(environ) for gateway in GATEWAYS}
-    return {**environ, **{variable: key for variable, key in usual.items() if key}}
+    keys = {f"{gateway.name.upper()}_API_KEY": gateway.key_in(environ) for gateway in GATEWAYS}
+    return {**environ, **{variable: key for variable, key in keys.items() if key}}
 
 
 def build_catalog(settings: Settings) -> Catalog:
-    """The models of all gateways and the user's own, as they can be used under these settings.
+    """The models of all gateways and the user's custom models, as far as these settings make them usable.
 
     Raises:
-        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or a file of the user's models is wrong.
+        SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or a custom model file is invalid.
     """
     kinds = GATEWAYS
     return Catalog(kinds, settings, own_models(settings, kinds))
@@ -87,18 +87,21 @@ async def build_services(
     ledger: Ledger | None = None,
     render: bool = True,
 ) -> AsyncGenerator[Services]:
-    """What all sessions share, open for the length of the block.
+    """The services that all sessions share, open within the block.
 
-    `local_files` is off where callers are not on this machine; `work` is on where the process stays, and saves clips
-    that are finished while no one asks. `base_url` is where callers reach this server over HTTP. `transport` takes the
-    place of the gateways' network, `ledger` that of the one which the settings name. `render` is as for
-    `sandbox_transport`.
+    Args:
+        local_files: whether callers may name files on this machine.
+        work: run the background worker, which polls jobs and saves finished clips. For long-running processes.
+        base_url: the URL at which callers reach this server over HTTP.
+        transport: replaces the network to the gateways.
+        ledger: replaces the ledger from the settings.
+        render: as for `sandbox_transport`.
 
-    At the end of the block, submissions in flight still get their answers, and these are written.
+    On exit, submissions in flight are awaited and their results recorded.
 
     Raises:
-        SettingsError: as `build_catalog`, or the ledger's client is not installed.
-        InternalError: the ledger cannot be used; only with `base_url`, which needs its secret.
+        SettingsError: as for `build_catalog`, or the database driver is not installed.
+        InternalError: the ledger cannot be used; only with `base_url`, which needs the secret stored in it.
     """
     catalog = build_catalog(settings)
     if not settings.in_sandbox and transport is None:
@@ -156,7 +159,8 @@ async def build_services(
 
 
 def sandbox_transport(settings: Settings, *, render: bool = True) -> Transport:
-    """The sandbox in this process, in place of every gateway's network. Without `render`, its clips are bundled."""
+    """A transport to an in-process sandbox that stands in for every gateway. Without `render`, every clip is the
+    bundled one."""
     made: list[httpx.AsyncBaseTransport] = []
 
     def transport() -> "httpx.AsyncBaseTransport":
@@ -212,10 +216,10 @@ def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
 
 
 def set_up_logging(settings: Settings) -> None:
-    """The log of this process, on stderr."""
+    """Set up this process's log, on stderr."""
     logging.set_up_logging(settings, _environment(os.environ))
 
 
 def exporting(version: str) -> AbstractContextManager[None]:
-    """While this process serves: its spans and figures go where OpenTelemetry's variables say, or nowhere."""
+    """Within the block, export spans and metrics to where OpenTelemetry's variables say, if they are set."""
     return telemetry.exporting(os.environ, version)

@@ -1,4 +1,4 @@
-"""Streamable HTTP at `/mcp`: on loopback for the person on this machine, elsewhere for those who have a token."""
+"""Streamable HTTP at `/mcp`: for the local user on loopback, otherwise for callers with a token."""
 
 import logging
 import socket
@@ -42,11 +42,11 @@ log = logging.getLogger(__name__)
 
 PATH = "/mcp"
 BODY_BYTES_MAX = 64 * 1024 * 1024
-"""Images come as `data:` URIs here, since local files are not read; two of the largest accepted ones fit."""
+"""Over HTTP, images are sent as `data:` URIs; two of the maximum size fit."""
 GRACE_SECONDS = SUBMIT_SECONDS + 5.0
-"""How long a stop waits for calls in flight: long enough for a submission to be answered."""
+"""How long a shutdown waits for calls in flight: long enough for the response to a submission."""
 CLOSE_SECONDS = 5
-"""How long it then waits for connections to close."""
+"""How long a shutdown then waits for connections to close."""
 
 
 def create_app(
@@ -56,11 +56,11 @@ def create_app(
     gate: "Gate | None",
     keys_for: Collection[str] = (),
 ) -> Starlette:
-    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` are the gateways whose keys callers may
-    send along.
+    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` names the gateways whose keys callers
+    may send in headers.
 
-    It keeps no session, so that any of several servers answers any call. What a client with a handshake loses by that
-    is a cancellation by a message of its own: a call that it gives up runs out by itself.
+    It is stateless, so any of several servers can handle any call. As a consequence, clients of protocol versions with
+    a handshake cannot cancel a call by a notification: an abandoned call runs to its end.
     """
     mcp = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -68,7 +68,7 @@ def create_app(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=security,
     )
-    # The SDK's handler, without the application around it: a second one would cost every call its layers again.
+    # Only the SDK's handler, not its application: a second Starlette would run its middleware on every call.
     inner: ASGIApp = BufferBody(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
     inner = ValidateKeyHeaders(inner, keys_for) if keys_for else inner
     routes: list[BaseRoute] = []
@@ -85,15 +85,15 @@ def create_app(
 
 
 class Gate:
-    """Who may call, and where a client learns how to get a token."""
+    """The token verifier, and the metadata that tells clients how to get a token."""
 
     def __init__(self, verifier: TokenVerifier, issuer: str, resource: str) -> None:
         self.verifier = verifier
         self.metadata: list[Route] = []
         self.metadata_url: AnyHttpUrl | None = None
         if issuer:
-            # These settings keep an address as it is given: issuers are compared letter by letter (RFC 8414). The
-            # audience is the verifier's to check.
+            # These settings keep a URL exactly as given: issuers are compared character by character (RFC 8414). The
+            # verifier checks the audience.
             named = AuthSettings.model_validate(
                 {"issuer_url": issuer, "resource_server_url": resource, "validate_token_resource": False}
             )
@@ -115,9 +115,9 @@ async def serve_http(
     listener: socket.socket,
     announce: Callable[[str], None],
 ) -> None:
-    """Serve on a listening socket until a signal ends it; `announce` gets the URL once it answers.
+    """Serve on a listening socket until a signal arrives; `announce` is called with the URL once the server is ready.
 
-    A stop lets calls that wait answer at once, and a submission have its answer.
+    On shutdown, waiting calls return at once, and submissions in flight are awaited.
 
     Raises:
         InternalError: the ledger cannot be used.
@@ -154,19 +154,19 @@ async def serve_http(
         )
 
         def stop() -> None:
-            log.info("stopping: calls in flight are finished")
+            log.info("stopping: finishing calls in flight")
             services.long_polls.end()
             server.subscriptions.close()
 
         running = _Uvicorn(config, in_flight, stop)
         running.listening = lambda: announce(address + PATH)
         tasks.start_soon(connections.watch)
-        with limited_log(), signals_handled(running.handle_exit):  # uvicorn handles no SIGHUP, and lets it kill
+        with limited_log(), signals_handled(running.handle_exit):  # uvicorn does not handle SIGHUP
             await running.serve(sockets=[listener])
 
 
 class _InFlight:
-    """Counts the messages that have no answer yet. Streams that a client keeps open for news are none."""
+    """Counts the POST requests in flight. GET streams that a client keeps open do not count."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -182,8 +182,8 @@ class _InFlight:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Says when it listens. Asked to stop, it lets all calls have their answers first: uvicorn itself, and the SDK's
-    event streams with it, would cut those that are answered in a stream. Asked twice, it stops at once."""
+    """Reports when it listens. On the first signal, it finishes all calls in flight before it stops: uvicorn alone
+    would cut off responses that are event streams. On the second, it stops at once."""
 
     listening: Callable[[], None]
 
@@ -203,7 +203,7 @@ class _Uvicorn(uvicorn.Server):
         return self._asked
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal. What it asks for is done at the next tick; it is not raised again in the end."""
+        """Note the signal, and act on it at the next tick. Unlike uvicorn, do not raise it again at the end."""
         if self._asked:
             self.should_exit = self.force_exit = True
         self._asked = True

@@ -1,5 +1,5 @@
-"""Who may call over HTTP: bearer tokens, either the operator's own or OAuth 2.1 access tokens, and the tenant that each
-belongs to. The SDK's middleware calls the verifiers of this file."""
+"""Authentication over HTTP: bearer tokens (configured by the operator, or OAuth 2.1 access tokens) and the tenant that
+each belongs to. The SDK's middleware calls the verifiers in this module."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 READ, GENERATE = "video:read", "video:generate"
 SCOPES = (READ, GENERATE)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Signatures by key pairs only: with a shared secret, the published key would be the secret."""
+"""Asymmetric signatures only: if symmetric ones were accepted, the published key would serve as the secret."""
 LEEWAY_SECONDS = 30
 KEYS_BYTES_MAX = 1024 * 1024
 
@@ -37,14 +37,13 @@ class KeyPolicy:
 
     kept_seconds: float = 300.0
     fetch_again_seconds: float = 10.0
-    """A token with an unknown key makes the keys be fetched, but no more often than this: anyone can make such
-    tokens."""
+    """A token with an unknown key triggers a fetch, but no more often than this: anyone can send such tokens."""
     fetch_seconds: float = 10.0
     """The time limit of one fetch."""
 
 
 class StaticTokens(TokenVerifier):
-    """The tokens that the operator issued, stored as digests."""
+    """Tokens configured by the operator, stored as digests."""
 
     def __init__(self, digests: Mapping[str, str]) -> None:
         self._digests = digests
@@ -59,7 +58,7 @@ class StaticTokens(TokenVerifier):
 
 
 class OAuthTokens(TokenVerifier):
-    """JWT access tokens of one issuer for one audience, by the issuer's published keys."""
+    """JWT access tokens of one issuer for one audience, verified with the issuer's published keys."""
 
     def __init__(
         self,
@@ -105,25 +104,25 @@ class OAuthTokens(TokenVerifier):
 
 
 class _Keys:
-    """The issuer's signing keys, fetched when they are needed and kept for a while."""
+    """The issuer's signing keys, fetched on demand and cached."""
 
     def __init__(self, url: str, policy: KeyPolicy, clock: Callable[[], float]) -> None:
         self._url = url
         self._policy = policy
         self._clock = clock
         self._known: jwt.PyJWKSet | None = None
-        self._asked_at = float("-inf")
-        self._one_at_a_time = anyio.Lock()
+        self._fetched_at = float("-inf")
+        self._lock = anyio.Lock()
 
     async def find(self, key_id: object) -> jwt.PyJWK:
-        """Raises jwt.PyJWTError: there is no such key, or the issuer could not be asked."""
+        """Raises jwt.PyJWTError: there is no such key, or the keys could not be fetched."""
         key = self._fresh(key_id)  # a known key never waits for the lock: anyone can send tokens with unknown keys
         if key is None:
-            async with self._one_at_a_time:
+            async with self._lock:
                 key = self._fresh(key_id)
                 if key is None:
                     if self._age > self._policy.fetch_again_seconds:
-                        await self._ask()
+                        await self._refresh()
                     key = self._pick(key_id)
         if key is None:
             raise jwt.InvalidKeyError("no such key")
@@ -131,7 +130,7 @@ class _Keys:
 
     @property
     def _age(self) -> float:
-        return self._clock() - self._asked_at
+        return self._clock() - self._fetched_at
 
     def _fresh(self, key_id: object) -> jwt.PyJWK | None:
         return self._pick(key_id) if self._age < self._policy.kept_seconds else None
@@ -142,17 +141,17 @@ class _Keys:
             return keys[0] if len(keys) == 1 else None
         return next((key for key in keys if key.key_id == key_id), None)
 
-    async def _ask(self) -> None:
-        """The known keys stay if the issuer cannot be reached."""
-        self._asked_at = self._clock()
+    async def _refresh(self) -> None:
+        """Fetch the keys. If that fails, the known ones are kept."""
+        self._fetched_at = self._clock()
         try:
             with anyio.fail_after(self._policy.fetch_seconds):
-                self._known = jwt.PyJWKSet.from_json(await self._fetched())
+                self._known = jwt.PyJWKSet.from_json(await self._fetch())
         except Exception as error:  # whatever the response, a token that cannot be checked is refused
             log.warning("the signing keys could not be fetched from %s: %s", self._url, type(error).__name__)
 
-    async def _fetched(self) -> str:
-        """The key set that the issuer publishes. Raises ValueError, UnknownEncoding, httpx.HTTPError."""
+    async def _fetch(self) -> str:
+        """The issuer's published key set, as JSON. Raises ValueError, UnknownEncoding, httpx.HTTPError."""
         import httpx  # start-up time: stdio needs none of this
 
         raw = bytearray()
@@ -169,7 +168,7 @@ class _Keys:
 
 
 class AnyOf(TokenVerifier):
-    """Accepts a token that any of the verifiers accepts; the first one decides whose it is."""
+    """Accepts a token that any of the verifiers accepts; the first one to accept it determines the tenant."""
 
     def __init__(self, verifiers: Sequence[TokenVerifier]) -> None:
         self._verifiers = verifiers
@@ -182,7 +181,7 @@ class AnyOf(TokenVerifier):
 
 
 def verifier_of(settings: Settings, resource_url: str) -> TokenVerifier | None:
-    """Accepts the tokens that the settings allow; None if they allow everyone who can connect."""
+    """A verifier of the tokens that the settings allow; None if no token is required."""
     verifiers: list[TokenVerifier] = []
     if settings.http_tokens:
         verifiers.append(StaticTokens(settings.http_tokens))
@@ -193,10 +192,10 @@ def verifier_of(settings: Settings, resource_url: str) -> TokenVerifier | None:
 
 
 def caller_of(request: Request | None, gateways: Iterable[str], settings: Settings) -> Caller:
-    """Who makes this request; the person on this machine if the settings require no token.
+    """The caller who makes this request; the local user if the settings require no token.
 
     Raises:
-        PermissionError: a token is required, and none was verified: no request should get this far.
+        PermissionError: a token is required, and none was verified. The middleware should have refused the request.
     """
     user = request.scope.get("user") if request else None
     keys: dict[str, SecretStr] = {}
@@ -212,7 +211,7 @@ def caller_of(request: Request | None, gateways: Iterable[str], settings: Settin
 
 
 def _scopes_in(claims: Mapping[str, Any]) -> list[str]:
-    """`scope` is a string of words (RFC 8693), `scp` a list or such a string: issuers differ."""
+    """The token's scopes. `scope` is a space-separated string (RFC 8693); `scp` is a list or such a string."""
     given = claims.get("scope", claims.get("scp", ""))
     if isinstance(given, str):
         return given.split()

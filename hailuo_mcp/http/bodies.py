@@ -1,10 +1,10 @@
-"""Reading a request's body within a bound."""
+"""Reading a request's body up to a maximum size."""
 
 from starlette.requests import ClientDisconnect, Request
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The body; empty if it is longer than that, or if the client left."""
+    """The body; empty if it is larger than `bytes_max`, or if the client disconnected."""
     raw = bytearray()
     try:
         async for chunk in request.stream():

@@ -1,7 +1,7 @@
-"""Bounds on connections: how long a request may take to arrive, and how many connections there may be.
+"""Limits on connections: how long a request may take to arrive, and how many connections may be open.
 
-uvicorn (0.54) closes connections that are idle between requests, but waits for the rest of a begun request for any
-time, and its `limit_concurrency` refuses everyone once it is reached. Its h11 protocol is extended here for that.
+uvicorn (0.54) closes connections that are idle between requests, but waits indefinitely for the rest of a request, and
+once its `limit_concurrency` is reached, it refuses everyone. This module extends its h11 protocol.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = logging.getLogger(__name__)
 
 BACKLOG_MAX = 2048
-"""Connections that wait to be accepted, as uvicorn has it. So many may be accepted at once."""
+"""The backlog of the listening socket, as in uvicorn: up to this many connections may be accepted at once."""
 FILES_RESERVED = 128
-"""For everything that is no connection of a caller."""
+"""File descriptors kept free for everything other than callers' connections."""
 FILES_WANTED = 10240
-"""Open files: enough for all connections; macOS allows no more."""
+"""The limit on open files to ask for: enough for all connections, and the most that macOS allows."""
 SWEEP_SECONDS = 0.1
 LOG_SECONDS = 60.0
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -30,22 +30,22 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-lengt
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What is allowed to callers of whom nothing is known yet."""
+    """Limits on connections, before the caller is authenticated."""
 
     connections_max: int = 4096
     incomplete_max: int = 256
-    """Connections whose request is not complete. When there are more, the least promising ones are closed."""
+    """Connections without a complete request. Beyond this, those with the earliest deadline are closed."""
     request_seconds: float = 15.0
-    """For a request to arrive, with its body."""
+    """How long a request may take to arrive, body included."""
     bytes_per_second: int = 64 * 1024
-    """So many bytes give another second, since images are sent inside calls."""
+    """Every this many bytes extend the deadline by a second, because images are sent inside calls."""
     chance_sweeps: int = 10
-    """A connection is not closed before it was left this many times (about a second), so that what it sent was read:
-    thousands of callers may come at once."""
+    """A connection is only closed after this many sweeps (about a second), so that the server has had time to read what
+    was sent: thousands of callers may connect at once."""
     backlog: int = BACKLOG_MAX
 
     def within(self, files_max: int) -> "ConnectionLimits":
-        """These limits, where the process may have no more open files than this."""
+        """These limits, reduced for a process that may have at most `files_max` open files."""
         usable = files_max - min(FILES_RESERVED, files_max // 4)
         connections_max = min(self.connections_max, usable * 2 // 3)
         return ConnectionLimits(
@@ -59,7 +59,7 @@ class ConnectionLimits:
 
 
 class Connections:
-    """All connections of a server, and those among them whose request is not complete."""
+    """The server's open connections, and which of them have no complete request yet."""
 
     def __init__(self, limits: ConnectionLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
@@ -71,23 +71,23 @@ class Connections:
         self._logged_at = float("-inf")
 
     def protocol(self, *args: object, **kwargs: object) -> "BoundedProtocol":
-        """The `http` of uvicorn's configuration."""
+        """Create a protocol; for `http` in uvicorn's configuration."""
         return BoundedProtocol(self, *args, **kwargs)
 
     async def watch(self) -> None:
-        """Close what is over the limits, until cancelled."""
+        """Close connections that exceed the limits, until cancelled."""
         while True:
             await anyio.sleep(SWEEP_SECONDS)
             self.sweep()
 
     def opened(self, connection: "BoundedProtocol") -> None:
         if len(self._open) >= self._limits.connections_max:
-            self._close(self._least_promising() or connection, "too many")
+            self._close(self._first_to_close() or connection, "too many")
         self._open.add(connection)
         self.received(connection, 0)
 
     def received(self, connection: "BoundedProtocol", size: int) -> None:
-        """Something of a request came, which is not complete."""
+        """Note that `size` bytes of a still incomplete request arrived."""
         arrival = self._incomplete.get(connection)
         if arrival is None:
             arrival = self._incomplete[connection] = _Arrival(
@@ -108,27 +108,27 @@ class Connections:
         for connection, arrival in list(self._incomplete.items()):
             if now > arrival.deadline and self._sweeps >= arrival.chance_until:
                 self._close(connection, "too slow")
-        while len(self._incomplete) > self._limits.incomplete_max and (found := self._least_promising()):
+        while len(self._incomplete) > self._limits.incomplete_max and (found := self._first_to_close()):
             self._close(found, "too many incomplete")
         if any(self._closed.values()) and now - self._logged_at >= LOG_SECONDS:
             reasons = ", ".join(f"{number} {reason}" for reason, number in self._closed.items() if number)
-            log.warning("connections without a complete request were closed: %s", reasons)
+            log.warning("closed connections without a complete request: %s", reasons)
             self._closed = dict.fromkeys(self._closed, 0)
             self._logged_at = now
 
-    def _least_promising(self) -> "BoundedProtocol | None":
-        had_a_chance = [c for c, arrival in self._incomplete.items() if self._sweeps >= arrival.chance_until]
-        return min(had_a_chance, key=lambda c: self._incomplete[c].deadline, default=None)
+    def _first_to_close(self) -> "BoundedProtocol | None":
+        closable = [c for c, arrival in self._incomplete.items() if self._sweeps >= arrival.chance_until]
+        return min(closable, key=lambda c: self._incomplete[c].deadline, default=None)
 
     def _close(self, connection: "BoundedProtocol", reason: str) -> None:
         self._closed[reason] += 1
         self.lost(connection)
-        connection.give_up(politely=reason == "too slow")
+        connection.close(respond=reason == "too slow")
 
 
 @dataclass(slots=True)
 class _Arrival:
-    """A request on its way."""
+    """A request that is still arriving."""
 
     deadline: float
     chance_until: int
@@ -136,7 +136,7 @@ class _Arrival:
 
 
 class BoundedProtocol(H11Protocol):
-    """uvicorn's protocol, which reports what arrives."""
+    """uvicorn's protocol, extended to report what arrives."""
 
     def __init__(self, all_connections: Connections, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType]  as uvicorn passes them
@@ -159,9 +159,9 @@ class BoundedProtocol(H11Protocol):
         self._all.lost(self)
         super().connection_lost(exc)
 
-    def give_up(self, *, politely: bool) -> None:
-        """Close the connection; `politely` with a response, if there was none."""
-        if politely and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+    def close(self, *, respond: bool) -> None:
+        """Close the connection; with `respond`, send a 408 first unless a response was begun."""
+        if respond and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.write(TIMED_OUT)
             self.transport.close()
         else:
@@ -169,8 +169,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def raise_files_max() -> int:
-    """How many files this process may have open, after asking for as many as it may ask for. Some systems begin with
-    256."""
+    """Raise the limit on open files, up to `FILES_WANTED`, and return it. On some systems it starts at 256."""
     try:
         import resource  # not on Windows, which has no such limit
     except ImportError:

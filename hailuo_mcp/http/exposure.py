@@ -1,4 +1,4 @@
-"""Who can reach the server, and whether that was meant: without tokens, whoever reaches it is its owner."""
+"""Checks that the server is not exposed by accident: without tokens, anyone who can reach it acts as its owner."""
 
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from hailuo_mcp.core.setting_values import PREFIX, SettingsError
 from hailuo_mcp.core.settings import Settings
 
 HTTP_PORT = 80
-"""The port that a URL, and so the Host header, leaves out."""
+"""The default port, which URLs and Host headers omit."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -21,35 +21,37 @@ def is_loopback(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    # Before Python 3.13 an IPv4 address that is written as one of IPv6 was never of this machine.
+    # Before Python 3.13, `is_loopback` is always false for IPv4-mapped IPv6 addresses.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
 
 
 def authority(host: str) -> str:
-    """The host as it stands in a URL."""
+    """The host as written in a URL: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def check_exposure(settings: Settings, host: str) -> None:
-    """Raises SettingsError: others could reach the server, and nothing says who they may be or how they call it."""
+    """Raises SettingsError: other machines can reach the server, but no tokens or no host names are configured."""
     if is_loopback(host):
         _check_without_tokens(settings)
         return
     missing: list[str] = []
     if not settings.asks_for_tokens:
-        missing.append(f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), which says who may call")
+        missing.append(f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER) to authorize callers")
     if not (settings.allowed_hosts or settings.public_url):
         missing.append(
-            f"{PREFIX}ALLOWED_HOSTS=video.example.com (or {PREFIX}PUBLIC_URL), the names under which it may be called; "
+            f"{PREFIX}ALLOWED_HOSTS=video.example.com (or {PREFIX}PUBLIC_URL), the host names that requests may use; "
             f"web pages also need {PREFIX}ALLOWED_ORIGINS"
         )
     if missing:
-        raise SettingsError(f"--host {host} is refused, for others can reach it: set {', and '.join(missing)}")
+        raise SettingsError(
+            f"--host {host} is refused because other machines can reach it: set {', and '.join(missing)}"
+        )
 
 
 def _check_without_tokens(settings: Settings) -> None:
-    """Raises SettingsError: there are no tokens, but a name under which others reach the server, by a proxy."""
+    """Raises SettingsError: there are no tokens, but a setting implies that others reach the server through a proxy."""
     if settings.asks_for_tokens:
         return
     named = {
@@ -60,9 +62,8 @@ def _check_without_tokens(settings: Settings) -> None:
     for variable, value in named.items():
         if value:
             raise SettingsError(
-                f"{PREFIX}{variable}={value} is for callers from outside, who would all be treated as the owner: set "
-                f"{PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), which says who may call, or unset "
-                f"{PREFIX}{variable}"
+                f"{PREFIX}{variable}={value} is for callers on other machines, who would all be treated as the owner: "
+                f"set {PREFIX}HTTP_TOKENS=name:token (or {PREFIX}OAUTH_ISSUER), or unset {PREFIX}{variable}"
             )
 
 
@@ -74,7 +75,7 @@ def _is_this_machine(address: str) -> bool:
 
 
 def security_of(settings: Settings, host: str, port: int) -> TransportSecuritySettings:
-    """Host and Origin must be ones of ours, so that no web page reaches the server by a name of its own (DNS
+    """Allowed values of Host and Origin, so that no web page can reach the server under another name (DNS
     rebinding)."""
     names = {authority(host), *(LOOPBACK_NAMES if is_loopback(host) else ())}
     hosts = {f"{name}:*" for name in names}

@@ -1,4 +1,4 @@
-"""Requests that are refused or prepared before they reach the MCP application."""
+"""Middleware that refuses or buffers requests before they reach the MCP application."""
 
 from collections.abc import Iterable
 
@@ -21,8 +21,9 @@ PROXY_PREFIXES = (b"x-forwarded", b"cf-", b"fly-", b"fastly-", b"x-fastly-", b"a
 
 
 class RejectProxied:
-    """Without tokens, everyone who can connect is treated as the person on this machine. A request that came through a
-    proxy may be from someone else. No MCP client speaks HTTP/1.0, which plain reverse proxies do."""
+    """Refuses requests that came through a proxy. For servers without tokens, where every caller is treated as the
+    local user: a proxied request may come from anyone. HTTP/1.0 counts as a sign of a proxy, because no MCP client
+    speaks it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,15 +31,15 @@ class RejectProxied:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sign = _sign_of_a_proxy(scope) if scope["type"] == "http" else ""
         message = (
-            f"This server has no tokens and serves its own machine alone; this request came through a proxy ({sign}). "
-            f"Behind a proxy, set {PREFIX}HTTP_TOKENS."
+            f"This server has no tokens and only serves clients on its own machine; this request came through a proxy "
+            f"({sign}). Behind a proxy, set {PREFIX}HTTP_TOKENS."
         )
         app = JSONResponse({"error": message}, 403) if sign else self._app
         await app(scope, receive, send)
 
 
 def _sign_of_a_proxy(scope: Scope) -> str:
-    """What shows that a request was forwarded; empty if nothing does."""
+    """The sign that a request was forwarded, such as a header's name; empty if there is none."""
     if scope["http_version"] == "1.0":
         return "HTTP/1.0"
     names: Iterable[bytes] = (name for name, _ in scope["headers"])
@@ -47,7 +48,7 @@ def _sign_of_a_proxy(scope: Scope) -> str:
 
 
 class ValidateKeyHeaders:
-    """Refuses callers' keys that cannot be sent to a gateway, such as those copied with extra characters."""
+    """Refuses requests with a gateway key that is not valid as a header, such as one copied with extra characters."""
 
     def __init__(self, app: ASGIApp, gateways: Iterable[str]) -> None:
         self._app = app
@@ -59,16 +60,16 @@ class ValidateKeyHeaders:
             for name, value in scope.get("headers", ())
             if name in self._names and not is_sendable(value.decode("latin-1").strip())
         ]
-        message = f"{', '.join(wrong)}: a key is printable ASCII without spaces; this one was copied wrongly."
+        message = f"{', '.join(wrong)}: a key is printable ASCII without spaces; this one was not copied correctly."
         app = JSONResponse({"error": message}, 400) if wrong else self._app
         await app(scope, receive, send)
 
 
 class BufferBody:
-    """Passes requests on once their bodies are complete. The SDK treats a client that disconnects in the middle of one
-    as an error of the server, with a traceback in the log.
+    """Passes a request on once its body is complete. The SDK treats a client that disconnects before that as a server
+    error, with a traceback in the log.
 
-    Bodies longer than `bytes_max`, or announced as such, are passed on unbuffered: the SDK refuses them.
+    Bodies over `bytes_max`, by content or by Content-Length, are passed on unbuffered: the SDK refuses them.
     """
 
     def __init__(self, app: ASGIApp, bytes_max: int) -> None:
@@ -76,26 +77,26 @@ class BufferBody:
         self._bytes_max = bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _says_more_than(scope, self._bytes_max):
+        if scope["type"] != "http" or _declares_more_than(scope, self._bytes_max):
             await self._app(scope, receive, send)
             return
-        come: list[Message] = []
+        received: list[Message] = []
         size, more = 0, True
         while more and size <= self._bytes_max:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
-            come.append(message)
+            received.append(message)
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
-        come.reverse()
+        received.reverse()
 
-        async def receive_again() -> Message:
-            return come.pop() if come else await receive()
+        async def replay() -> Message:
+            return received.pop() if received else await receive()
 
-        await self._app(scope, receive_again, send)
+        await self._app(scope, replay, send)
 
 
-def _says_more_than(scope: Scope, bytes_max: int) -> bool:
+def _declares_more_than(scope: Scope, bytes_max: int) -> bool:
     length = dict(scope["headers"]).get(b"content-length", b"")
     return length.isdigit() and int(length[:20]) > bytes_max

@@ -1,4 +1,4 @@
-"""What the server answers over HTTP besides MCP: saved clips, the callbacks of gateways, and whether it is well."""
+"""The HTTP routes besides MCP: saved clips, uploads, gateway callbacks, and health checks."""
 
 import logging
 from collections.abc import Callable
@@ -27,15 +27,15 @@ HEALTH, READY = "/health", "/ready"
 CALLBACK_BYTES_MAX = 64 * 1024
 CLIP_HEADERS = {
     "Cache-Control": "private, max-age=3600",
-    "Referrer-Policy": "no-referrer",  # the address is all that is needed to see the clip
+    "Referrer-Policy": "no-referrer",  # anyone who has the URL can see the clip
     "X-Content-Type-Options": "nosniff",
 }
 NOT_FOUND = {"error": "There is nothing here, or not for you."}
-"""The same for what does not exist, what is another's, and what has run out."""
+"""The same whether something does not exist, belongs to another tenant, or has expired."""
 
 
 def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
-    """The routes beside `/mcp`, over services that have a base URL."""
+    """The routes beside `/mcp`. The services need a base URL."""
     urls, gateways = services.urls, services.credentials.gateways_for(LOCAL)
     if urls is None:
         raise ValueError("routes need services with a base URL")
@@ -95,7 +95,7 @@ def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
 
 
 def _tenant_of(request: Request, settings: Settings) -> str:
-    """Whose token came along, if it is one to look at jobs with; empty without."""
+    """The tenant of the request's token, if it has the scope to read jobs; otherwise empty."""
     credentials = request.scope.get("auth")
     return caller_of(request, (), settings).tenant if credentials and READ in credentials.scopes else ""
 
@@ -105,7 +105,8 @@ def _not_found() -> Response:
 
 
 def _saved_file(output_dir: Path, job: Job) -> Path | None:
-    """The clip's file, if it is one of the output directory: the ledger is not trusted with more than that."""
+    """The clip's file, if it exists and is inside the output directory. A path from the ledger is not trusted beyond
+    that."""
     if not job.video_path:
         return None
     path = Path(job.video_path).resolve()
@@ -113,8 +114,8 @@ def _saved_file(output_dir: Path, job: Job) -> Path | None:
 
 
 async def _is_genuine(services: Services, key: str, request: Request, raw: bytes) -> bool:
-    """Whether the gateway signed this callback, for the account that the job was submitted with. Where that account or
-    the job cannot be looked up, the secret in the address has to do."""
+    """Whether the gateway signed this callback, for the account that the job was submitted with. If the account or the
+    job cannot be looked up, the secret in the URL suffices."""
     try:
         job = await services.ledger.get(key)
     except HailuoError:

@@ -1,4 +1,4 @@
-"""Where a caller on another machine uploads an image, by a link that a call of generate_video gave."""
+"""The upload route: callers on other machines PUT an image to a link that generate_video returned."""
 
 import logging
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 HEADERS = {
     "Cache-Control": "no-store",
-    # The address is all that is needed: a page that has it, such as the player, may use it from any origin.
+    # The signed URL is the only authorization: a page that has it, such as the player, may use it from any origin.
     "Access-Control-Allow-Origin": "*",
 }
 PREFLIGHT_HEADERS = {
@@ -29,7 +29,7 @@ PREFLIGHT_HEADERS = {
 
 
 def upload_routes(services: Services) -> list[Route]:
-    """The routes of uploads; none where callers cannot upload."""
+    """The upload routes; empty if callers cannot upload."""
     uploads = services.uploads
     if uploads is None:
         return []

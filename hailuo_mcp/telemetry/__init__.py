@@ -1,7 +1,7 @@
-"""Observability: spans, metrics, and logs with the job that each line belongs to. Nothing is sent unless the
-environment variables of OpenTelemetry ask for it.
+"""Observability: spans, metrics, and logs with the job that each line belongs to. Nothing is exported unless
+OpenTelemetry's environment variables ask for it.
 
-Nothing here contains a prompt, an image, a key or a link: a job is identified by its id, a request by method and host.
+None of it contains a prompt, an image, a key or a link: a job is identified by its id, a request by method and host.
 """
 
 from hailuo_mcp.telemetry.context import LogContext, current, log_context, set_caller

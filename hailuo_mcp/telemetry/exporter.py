@@ -1,6 +1,6 @@
-"""Sends a server's spans and metrics to a collector if OpenTelemetry's environment variables ask for it.
+"""Exports spans and metrics to a collector if OpenTelemetry's environment variables ask for it.
 
-The SDK reads these variables itself, except the choice of exporters: it has no public API for that, so it is made here.
+The SDK reads these variables itself, except for the choice of exporters, for which it has no public API.
 """
 
 import logging
@@ -40,7 +40,7 @@ def exporting(environ: Mapping[str, str], version: str) -> Generator[None]:
     except ImportError:
         log.warning("OpenTelemetry's variables are set, but its SDK is not installed: %s", INSTALL)
         shut_down = ()
-    except Exception as error:  # for example an invalid variable; the server must run all the same
+    except Exception as error:  # for example an invalid variable; the server must start anyway
         log.warning("OpenTelemetry could not be set up: %s: %s", type(error).__name__, error)
         shut_down = ()
     try:
@@ -134,7 +134,7 @@ def _metric_exporter(name: str) -> "MetricExporter":
 
 
 def _flush(shut_down: Sequence[ShutDown]) -> None:
-    """Send what is left within `FLUSH_SECONDS`: an unreachable collector must not delay the shutdown."""
+    """Export what is left, for at most `FLUSH_SECONDS`: an unreachable collector must not delay the shutdown."""
     threads = [Thread(target=end, daemon=True) for end in shut_down]
     for thread in threads:
         thread.start()

@@ -1,8 +1,8 @@
 """The log on stderr: text or JSON, each line with the job it belongs to, and none with a secret.
 
-Keys and tokens from the settings are masked in the finished line, and thus also in the text of exceptions; so is any
-value after the name of a header that contains keys. Queries are removed from links, since they are signatures, and the
-content from inline images.
+Keys and tokens from the settings are masked in the finished line, exceptions included, and so is any value after the
+name of a header that contains keys. Queries of links are removed because they contain signatures, and so is the content
+of inline images.
 """
 
 import logging
@@ -74,8 +74,8 @@ def secrets_in(value: object) -> Iterator[str]:
 
 
 def _secrets_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """Secrets that the settings do not contain as such: the database's password, the callers' tokens (the settings
-    keep digests), and the headers for OpenTelemetry's collector."""
+    """Secrets that are not `SecretStr` in the settings: the database's password, the callers' tokens (the settings keep
+    digests), and the headers for OpenTelemetry's collector."""
     with suppress(ValueError):
         yield unquote(urlsplit(settings.database_url).password or "")
     for entry in environ.get(f"{PREFIX}HTTP_TOKENS", "").split(","):

@@ -49,16 +49,16 @@ def create_metrics(meter: "Meter") -> Metrics:
         spend=meter.create_counter(
             "hailuo_mcp.job.spend",
             "{USD}",
-            "US dollars that ended jobs cost, as reported, else as estimated; by tenant too.",
+            "US dollars that ended jobs cost, reported or else estimated; also by tenant.",
         ),
-        polls=histogram("hailuo_mcp.job.polls", "{poll}", "Polls until a job had ended.", POLL_BUCKETS),
+        polls=histogram("hailuo_mcp.job.polls", "{poll}", "Polls until a job ended.", POLL_BUCKETS),
         job_duration=histogram(
-            "hailuo_mcp.job.duration", "s", "From a job's submission until its end was seen.", JOB_BUCKETS
+            "hailuo_mcp.job.duration", "s", "From a job's submission until its end was noticed.", JOB_BUCKETS
         ),
         notice_lag=histogram(
             "hailuo_mcp.job.notice_lag",
             "s",
-            "From a job's completion at the gateway, where that reports the time, until it was seen here.",
+            "From a job's completion at the gateway, if it reports the time, until this server noticed.",
             LAG_BUCKETS,
         ),
         gateway_duration=histogram(

@@ -1,4 +1,4 @@
-"""Removes texts from spans before they leave this machine. A separate module, because it needs the SDK."""
+"""Removes error texts from spans before they are exported. A separate module, because it needs the SDK."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from opentelemetry.trace import Status
 
 
 class RedactedSpans(SpanExporter):
-    """Passes spans to another exporter without the texts of errors, which may quote arguments or anything else.
+    """Passes spans to another exporter without their events and status descriptions, which may quote arguments.
     `error.type` says what went wrong."""
 
     def __init__(self, exporter: SpanExporter) -> None:

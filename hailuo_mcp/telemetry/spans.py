@@ -1,7 +1,7 @@
 """Spans: one for each operation at a gateway, each request within it, and each use of the ledger.
 
-Only OpenTelemetry's API is used; without its SDK, no span is made. Spans nest below the one that the MCP SDK makes for
-a call.
+Only OpenTelemetry's API is used; without its SDK, no spans are recorded. Spans nest below the one that the MCP SDK
+creates for a call.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -26,7 +26,7 @@ OK, CANCELLED = "ok", "cancelled"
 
 
 def _tracer() -> Tracer | None:
-    """None while OpenTelemetry's SDK is not set up, so that spans then cost nothing."""
+    """The tracer; None while OpenTelemetry's SDK is not set up, so that spans cost nothing."""
     provider = trace.get_tracer_provider()
     return None if isinstance(provider, trace.ProxyTracerProvider) else provider.get_tracer(SCOPE)
 
@@ -89,8 +89,8 @@ def gateway_span(gateway: str, operation: Operation, model: str) -> Generator[No
 
 @contextmanager
 def request_span(method: str, url: str) -> Generator[Callable[[int], None]]:
-    """One HTTP request to a gateway, by the semantic conventions, but without the URL: its path names jobs, and its
-    query may hold secrets. Yields a function that takes the status of the response."""
+    """One HTTP request to a gateway, following the semantic conventions, but without the URL: its path names jobs, and
+    its query may hold secrets. Yields a function to call with the response's status."""
     parts = urlsplit(url)
     attributes: dict[str, str | int] = {
         "http.request.method": method,

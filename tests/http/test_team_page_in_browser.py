@@ -56,7 +56,7 @@ async def test_a_member_signs_in_and_the_page_fits_every_width_and_everyone(
         assert await page.evaluate(AXE) == []
         await page.get_by_label("Token").fill("not a token")
         await page.keyboard.press("Enter")
-        assert "not one of this server's" in await page.get_by_role("alert").inner_text()
+        assert "does not know this token" in await page.get_by_role("alert").inner_text()
         errors.clear()  # of the answer 401
         await page.get_by_label("Token").fill(ANN)
         await page.get_by_role("button", name="Sign in").click()

@@ -1,4 +1,4 @@
-"""The page at `/` for the members of a team: recent jobs, clips, and the day's spending. It only reads."""
+"""The read-only page at `/` for the members of a team: recent jobs, clips, and the day's spending."""
 
 import anyio
 from mcp.server.auth.provider import TokenVerifier
@@ -21,15 +21,15 @@ PATH = "/"
 JOBS_SHOWN = 24
 FORM_BYTES_MAX = 16 * 1024
 FAILURE_SECONDS = 1.0
-"""A wrong token is answered after this time, ..."""
+"""The response to a wrong token is delayed by this time."""
 FAILURES_AT_ONCE = 8
-"""... and no token is looked at while so many such answers are due: at most eight guesses a second."""
+"""While this many such responses are pending, sign-ins are refused unchecked: at most eight guesses a second."""
 
 
 def team_page(
     services: Services, urls: SignedUrls, verifier: TokenVerifier, *, failure_seconds: float = FAILURE_SECONDS
 ) -> Route:
-    """The route of the page, for the holders of tokens that `verifier` accepts."""
+    """The route of the page. Sign-in takes any token that `verifier` accepts."""
     sign_ins = SignIns(urls, services.settings)
     failing = 0
 
@@ -53,12 +53,12 @@ def team_page(
             answer = _answer(html.sign_in("Too many wrong tokens just now. Try again in a few seconds."), 429)
             answer.headers["Retry-After"] = "2"
             return answer
-        failing += 1  # as long as it is not known to be right
+        failing += 1  # until the token is known to be right
         try:
             known = await verifier.verify_token(token) if token else None
             if known is None or READ not in known.scopes:
                 await anyio.sleep(failure_seconds)
-                return _answer(html.sign_in("This token is not one of this server's. Paste it without “Bearer”."), 401)
+                return _answer(html.sign_in("This server does not know this token. Paste it without “Bearer”."), 401)
         finally:
             failing -= 1
         return sign_ins.remember(_to_the_page(), known, utc_now())
@@ -78,7 +78,7 @@ async def _overview(services: Services, tenant: str) -> Response:
 
 
 def _to_the_page() -> Response:
-    """Relative, since a proxy may serve the page at a path of its own."""
+    """A redirect to the page; relative, because a proxy may serve it under another path."""
     return RedirectResponse("./", 303, headers=html.HEADERS)
 
 

@@ -1,4 +1,4 @@
-"""The documents of the page: plain HTML without a script. Whatever came from outside is escaped."""
+"""The page's documents: plain HTML without scripts. All external values are escaped."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ HEADERS = {
     ),
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",  # stricter, and browsers would no longer say where a form was sent from
+    "Referrer-Policy": "same-origin",  # with a stricter one, browsers send no Origin with a form
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -54,7 +54,7 @@ def trouble(problem: Problem) -> str:
 
 
 def overview(tenant: str, spent: Spent, settings: Settings, page: JobPage, base: str) -> str:
-    """`base`: this server's URL; links to clips below it become relative."""
+    """The page of a signed-in tenant. Links to clips below `base`, this server's URL, become relative."""
     cards = "\n".join(_card(job, base) for job in page.jobs)
     jobs = f"<ul>{cards}</ul>" if cards else "<p>No jobs yet. Ask your assistant for a video.</p>"
     unit = "in the sandbox, where nothing is charged" if settings.in_sandbox else "since midnight UTC"
@@ -97,7 +97,7 @@ def _meter(label: str, value: float, limit: float | None, form: str) -> str:
 def _card(job: Job, base: str) -> str:
     state = job.state.value
     lines = [
-        f"<h3>{escape(job.excerpt) or 'No prompt is known'}</h3>",
+        f"<h3>{escape(job.excerpt) or 'Prompt unknown'}</h3>",
         f'<p class="facts"><span class="state {state}">{state}</span> {_moment(job.created_at)}</p>',
         f'<p class="facts">{escape(job.model)}, {_price(job)}{", sandbox" if job.sandbox else ""}</p>',
     ]

@@ -1,4 +1,5 @@
-"""Who is signed in: a token is posted once, and a signed cookie stands for it after that, on every server of a team."""
+"""Sessions of the page: the token is posted once and exchanged for a signed cookie, which every server of the team
+accepts."""
 
 import base64
 import binascii
@@ -16,15 +17,15 @@ LASTS = timedelta(hours=8)
 
 
 class SignIns:
-    """Makes and checks the cookie. It names the tenant and an end; the signature also covers the digest of the tenant's
-    token, so that a token which is replaced or removed ends its sessions."""
+    """Creates and checks the cookie. It holds the tenant and an expiry; its signature also covers the digest of the
+    tenant's token, so that replacing or removing a token ends its sessions."""
 
     def __init__(self, urls: SignedUrls, settings: Settings) -> None:
         self._urls = urls
         self._settings = settings
         self._secure = urls.base.startswith("https://")
         self.cookie = "__Host-hailuo" if self._secure else "hailuo"
-        """The prefix makes browsers take it from this very host, over TLS, only."""
+        """With the prefix, browsers accept the cookie only from this exact host, over TLS."""
 
     def remember(self, response: Response, token: AccessToken, now: datetime) -> Response:
         until = int((now + LASTS).timestamp())
@@ -46,7 +47,7 @@ class SignIns:
         return response
 
     def tenant_of(self, request: Request, now: datetime) -> str:
-        """Whose cookie came along; empty without a valid one."""
+        """The tenant of the request's cookie; empty without a valid one."""
         name, _, rest = request.cookies.get(self.cookie, "").partition(".")
         until, _, signature = rest.partition(".")
         if not (until.isascii() and until.isdigit() and len(until) <= 10):
@@ -60,7 +61,8 @@ class SignIns:
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a page of this server sent this form. Browsers say so, some of them only over TLS and on loopback."""
+    """Whether a page of this server sent this form, by Sec-Fetch-Site, which some browsers send only over TLS and on
+    loopback, or else by Origin."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"

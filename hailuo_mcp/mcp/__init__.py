@@ -1,2 +1,1 @@
-"""What an MCP client sees: tools, prompts, resources, tasks, subscriptions and the player. Use cases belong in
-`service`."""
+"""The MCP interface: tools, prompts, resources, tasks, subscriptions and the player. Use cases belong in `service`."""

@@ -22,7 +22,7 @@ from hailuo_mcp.service.session import Session
 COMPLETIONS_MAX = 100
 """The protocol's own limit."""
 SUGGESTED_JOBS_MAX = 200
-"""How many of the newest jobs are suggested from."""
+"""How many of the newest jobs are searched for suggestions."""
 
 
 async def complete(

@@ -1,8 +1,9 @@
-"""Asking the person before a paid job, in the way of each protocol era: up to 2025-11-25 a request to the client while
-the call is held; in 2026-07-28 the call is answered with the question, and made again with the person's answer.
+"""Asks the user to confirm a paid job, by elicitation. Up to protocol version 2025-11-25 this is a request to the
+client during the call; in 2026-07-28 the result of the call is the question, and the client repeats the call with the
+user's answer.
 
-That answer is kept nowhere: the key of a question is made of the job that it asks about, so that any server can tell
-whether an answer is to its question.
+No state is kept in between: the key of a question is derived from the job that it asks about, so that any server can
+match an answer to its question.
 """
 
 import logging
@@ -21,23 +22,23 @@ from hailuo_mcp.service.confirmation import Confirm, Purchase, cannot_ask
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 45.0
-"""How long a person has for the answer where the call is held meanwhile: hosts end calls after 60 s."""
+"""How long the user has to answer while the call waits: hosts end calls after 60 s."""
 NO_FIELDS: dict[str, object] = {"type": "object", "properties": {}}
-"""The form: nothing is to be filled in, only accepted or declined."""
+"""The form's schema: there is nothing to fill in, only to accept or decline."""
 
 
 class Question(Exception):
-    """Not an error: the call is answered with this question."""
+    """Not an error: the result of the call is this question."""
 
     def __init__(self, result: InputRequiredResult) -> None:
-        super().__init__("a person is asked")
+        super().__init__("the user is asked")
         self.result = result
 
 
 def confirm_for(
     ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams, *, answer_seconds: float = ANSWER_SECONDS
 ) -> Confirm:
-    """How this call asks its person."""
+    """The function that asks the user who makes this call."""
     if not _can_elicit(ctx):
         return cannot_ask
     if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
@@ -58,11 +59,11 @@ def confirm_for(
             try:
                 answer = await ctx.session.elicit_form(form.message, form.requested_schema, ctx.request_id)
             except (MCPError, ValidationError) as error:
-                log.warning("the client did not ask the person: %s", type(error).__name__)
+                log.warning("the client did not ask the user: %s", type(error).__name__)
                 answer = None
         if limit.cancelled_caught:
             raise NotConfirmed(
-                f"The person did not answer within {answer_seconds:.0f} s; nothing was sent.",
+                f"The user did not answer within {answer_seconds:.0f} s; nothing was sent.",
                 "Ask the user in the conversation, then make the same call again.",
                 safe_to_retry=True,
             )
@@ -74,7 +75,7 @@ def confirm_for(
 def _can_elicit(ctx: ServerRequestContext[Any, Any]) -> bool:
     capabilities = ctx.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
-    # Before URLs could be asked for, an empty object meant forms.
+    # Before there was URL elicitation, an empty object meant forms.
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
@@ -83,9 +84,9 @@ def _form(purchase: Purchase) -> ElicitRequestFormParams:
 
 
 def _check(answer: ElicitResult | None) -> None:
-    """Raises NotConfirmed for anything but a yes."""
+    """Raises NotConfirmed unless the user accepted."""
     if answer is None:
-        raise NotConfirmed("The client could not ask the person; nothing was sent.", "Tell the user.")
+        raise NotConfirmed("The client could not ask the user; nothing was sent.", "Tell the user.")
     if answer.action != "accept":
-        said = "declined" if answer.action == "decline" else "closed the question"
-        raise NotConfirmed(f"The person {said}; nothing was sent.")
+        action = "declined" if answer.action == "decline" else "closed the question"
+        raise NotConfirmed(f"The user {action}; nothing was sent.")

@@ -1,5 +1,5 @@
-"""From an error to what the protocol answers, and the boundary that no other exception passes: its text may quote a
-key, and on connections with a handshake the SDK would send it to the client.
+"""Maps errors to MCP results and protocol errors. No other exception may reach the SDK: its text may quote a key, and
+on connections with a handshake the SDK would send it to the client.
 """
 
 import logging
@@ -22,11 +22,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SessionFor = Callable[[ServerRequestContext[Any, Any]], Session]
-"""The session of the caller who makes this request."""
+"""Returns the session of the caller who makes the request."""
 
 
 def tool_error(error: HailuoError) -> CallToolResult:
-    """The error as the result of a tool."""
+    """The error as a tool result."""
     text = texts.error_text(error.problem) + (f" request_id: {error.request_id}" if error.request_id else "")
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -36,8 +36,8 @@ def tool_error(error: HailuoError) -> CallToolResult:
 
 
 def protocol_error(error: HailuoError, message: str | None = None, uri: str | None = None) -> MCPError:
-    """The error as that of a method without a result of its own for it: INVALID_PARAMS where the caller can correct the
-    call, else INTERNAL_ERROR. The `data` of a resource's error hold its address and the error's fields."""
+    """The error as a JSON-RPC error: INVALID_PARAMS if the caller can correct the call, otherwise INTERNAL_ERROR. With
+    `uri`, `data` contains it and the error's fields."""
     code = INVALID_PARAMS if isinstance(error, CallerError) else INTERNAL_ERROR
     data = {"uri": uri, "error": views.error_view(error)} if uri is not None else None
     return MCPError(code, message or texts.error_text(error.problem), data)
@@ -47,7 +47,8 @@ def protocol_error(error: HailuoError, message: str | None = None, uri: str | No
 def error_boundary(
     session: Session, *, uri: str | None = None, message: Callable[[HailuoError], str] | None = None
 ) -> Generator[None]:
-    """Raises errors as `protocol_error`, as the session's caller may see them; `message` words them otherwise."""
+    """Convert errors in the block with `protocol_error`, redacted for the session's caller. `message` replaces the
+    usual text."""
     try:
         yield
     except HailuoError as error:
@@ -56,7 +57,7 @@ def error_boundary(
 
 
 def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """The handler, raising nothing but MCPError."""
+    """Wrap the handler so that it raises only MCPError."""
 
     @wraps(handler)
     async def sanitized(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -72,5 +73,5 @@ def sanitize_errors(what: str, handler: Callable[P, Awaitable[R]]) -> Callable[P
 
 
 def log_failure(what: str, error: Exception) -> None:
-    """Log an unexpected exception; its text and traceback only at level DEBUG, since they may quote anything."""
+    """Log an unexpected exception; its text and traceback only at level DEBUG, because they may contain secrets."""
     log.error("%s failed: %s", what, type(error).__name__, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)

@@ -1,5 +1,5 @@
-"""Files that ChatGPT hands over with a call, as OpenAI documents it: the tool names the parameters that are files in
-`_meta["openai/fileParams"]`, and these then come as objects, `{download_url, file_id, …}`, with a temporary link.
+"""Files that ChatGPT passes with a call, as OpenAI documents it: the tool lists its file parameters in
+`_meta["openai/fileParams"]`, and ChatGPT passes these as objects, `{download_url, file_id, …}`, with a temporary link.
 
 https://developers.openai.com/apps-sdk/reference
 """
@@ -16,17 +16,17 @@ from hailuo_mcp.service.session import Session
 
 FILE_PARAMS = "openai/fileParams"
 PARAMETERS = ("first_frame_image", "last_frame_image")
-"""Of generate_video, as far as its schema has them."""
+"""Parameters of generate_video that may be files; its schema has them if a usable model does."""
 
 
 def with_file_params(tool: mcp_types.Tool) -> mcp_types.Tool:
-    """The tool, naming its parameters that are files."""
+    """The tool, with its file parameters listed in `_meta`."""
     names = [name for name in PARAMETERS if name in tool.input_schema.get("properties", {})]
     return tool.model_copy(update={"meta": {**(tool.meta or {}), FILE_PARAMS: names}}) if names else tool
 
 
 async def fetched(session: Session, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments, with the content of files that were handed over. Only where callers are on other machines.
+    """The arguments, with each file that ChatGPT passed replaced by its content. Only over HTTP.
 
     Raises:
         InvalidImage: a file cannot be fetched.

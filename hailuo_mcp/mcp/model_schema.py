@@ -1,4 +1,4 @@
-"""The parameters of all usable models as the properties of one flat JSON schema, and which models accept each."""
+"""The parameters of all usable models, merged into the properties of one flat JSON schema."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _MOST, _SOME = "Most models", "Some models"
 
 
 def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
-    """Every parameter that some usable model accepts; its description names the models, unless all do."""
+    """The schema of every parameter that a usable model accepts; its description names the models unless all do."""
     properties: dict[str, JsonSchema] = {}
     for name, canonical in CANONICAL.items():
         accepting = [model for model in catalog.usable if model.accepts(name)]
@@ -36,7 +36,7 @@ def merged_properties(catalog: Catalog) -> dict[str, JsonSchema]:
 
 
 def _widest(schemas: Sequence[JsonSchema]) -> JsonSchema:
-    """The bounds of a number that each of these is within; none where one of them has none."""
+    """The widest bounds of these schemas; a bound that one of them lacks is left out."""
     bounds: JsonSchema = {}
     for word, end in (("minimum", min), ("maximum", max)):
         limits = [end(schema["enum"]) if "enum" in schema else schema.get(word) for schema in schemas]
@@ -47,7 +47,7 @@ def _widest(schemas: Sequence[JsonSchema]) -> JsonSchema:
 
 
 def models_sentence(catalog: Catalog) -> str:
-    """The names of the usable models; and of their gateways, where one can be chosen."""
+    """The names of the usable models, and of their gateways if there are several."""
     names = dict.fromkeys(ModelId.parse(model.id).name for model in catalog.usable)
     gateways = dict.fromkeys(map(gateway_of, catalog.usable))
     chosen = f" Or gateway/model: {', '.join(gateways)}." if len(gateways) > 1 else ""
@@ -55,13 +55,13 @@ def models_sentence(catalog: Catalog) -> str:
 
 
 def inputs_sentence(catalog: Catalog) -> str:
-    """What some of the usable models need beside a prompt."""
+    """What some of the usable models need besides a prompt."""
     needs = {name: [m for m in catalog.usable if m.is_required(name)] for name in CANONICAL if name != "prompt"}
     if common := [name for name, need in needs.items() if need and len(need) == len(catalog.usable)]:
         return f"All need {' and '.join(common)}."
     by_name = [(name, _phrase(need, catalog)) for name, need in needs.items() if need]
     if not by_name:
-        return "Text alone suffices."
+        return "A prompt is enough."
     (first, who), *others = by_name
     return "; ".join([f"{first} needed: {who}", *(f"{name}: {phrase}" for name, phrase in others)]) + "."
 
@@ -74,8 +74,8 @@ def _only(models: Sequence[Model], catalog: Catalog) -> str:
 
 
 def _phrase(models: Sequence[Model], catalog: Catalog) -> str:
-    """These models in the fewest words. A long list would cost more context than a refusal, which names the models that
-    do."""
+    """These models in as few words as possible. A long list would cost more context than an error, which names the
+    models that accept the parameter."""
     words = _words(models, catalog)
     if len(words) <= WORDS_MAX:
         return ", ".join(words)

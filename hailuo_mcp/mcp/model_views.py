@@ -1,4 +1,4 @@
-"""Models as a caller sees them: the list with its comparison, and everything known about one."""
+"""The results of list_models: the list with its comparison, and the details of one model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.mcp.views import ModelList
 
 _OFFER = ("model", "price_usd", "typical_seconds")
-"""What one gateway asks for a model that others sell too."""
+"""The facts of a model at one gateway, if several sell it."""
 
 
 def model_summary(model: type[ModelSpec]) -> dict[str, Any]:
-    """A model in a few facts, small enough to read."""
+    """The most important facts about a model."""
     return {
         "model": model.id,
         "makes": model.summary,
@@ -33,7 +33,7 @@ def _range(values: list[float]) -> list[float] | None:
     return [min(values), max(values)] if values else None
 
 
-_WAYS = {"upload": "uploaded", "data": "sent inside the request", "url": "not taken: URLs only"}
+_TRANSFERS = {"upload": "uploaded", "data": "sent inside the request", "url": "not accepted: URLs only"}
 
 
 def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
         "documentation": model.documented_at,
         "schema": model.full_schema(),
         "constraints": model.constraints(),
-        "camera_commands": str(model.camera_commands or "not documented: describe a move in words"),
+        "camera_commands": str(model.camera_commands or "not documented: describe the move in plain text"),
         "prices": [_price(price) for price in {price.usd: price for price in model.prices}.values()],
         "local_files": _local_files(model, gateway),
         "clip_kept_seconds": retention.total_seconds() if retention else None,
@@ -54,8 +54,8 @@ def model_details(model: type[ModelSpec], gateway: type[Gateway]) -> dict[str, A
 
 
 def _local_files(model: type[ModelSpec], gateway: type[Gateway]) -> str | Mapping[str, str]:
-    """How files of this machine get there: in one word where that is the same for all parameters."""
-    ways = {name: _WAYS[gateway.transfer(model, name, 0)] for name in MEDIA_PARAMETERS if model.accepts(name)}
+    """How local files are transferred: by parameter, or one value if it is the same for all."""
+    ways = {name: _TRANSFERS[gateway.transfer(model, name, 0)] for name in MEDIA_PARAMETERS if model.accepts(name)}
     return ways if len(set(ways.values())) > 1 else next(iter(ways.values()), "none")
 
 
@@ -71,8 +71,8 @@ def model_list(
 ) -> ModelList:
     models = [model_details(model, catalog.gateway(model))] if model else [model_summary(m) for m in catalog.usable]
     for facts in models:
-        if (left := (balances or {}).get(facts["model"].partition("/")[0])) is not None:
-            facts["balance"] = left
+        if (balance := (balances or {}).get(facts["model"].partition("/")[0])) is not None:
+            facts["balance"] = balance
     compared = {} if model else dict(best_for(catalog.usable))
     sold = {} if model else same_models(catalog.usable)
     return ModelList(
@@ -101,20 +101,20 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
     ]
     lines += [f"{want[:1].upper()}{want[1:]}: {names}." for want, names in best_for_lines(view)]
     if shared := next((offers for offers in view.sold_by.values() if len(offers) > 1), None):
-        lines.append(f"Gateways stand in order of price; to choose one, pass it too, as {shared[0]['model']}.")
-    lines.append(f"Without a model, the cheapest that fits is taken: {bare_prompt(view)}.")
+        lines.append(f"Gateways are sorted by price; to choose one, pass it with the model: {shared[0]['model']}.")
+    lines.append(f"Without a model, the cheapest that fits is used: {bare_prompt(view)}.")
     balances = {facts["model"].partition("/")[0]: facts["balance"] for facts in view.models if "balance" in facts}
     if balances:
-        left = ", ".join(f"{gateway} {balance:,.2f}" for gateway, balance in balances.items())
-        lines.append(f"Left in the accounts, in their own currency or credits: {left}.")
+        amounts = ", ".join(f"{gateway} {balance:,.2f}" for gateway, balance in balances.items())
+        lines.append(f"Account balances, in the gateway's currency or credits: {amounts}.")
     if view.sandbox:
         lines.append("Sandbox: no key is set; clips are previews, not made by Hailuo, and cost nothing.")
     return "\n".join(lines)
 
 
 def bare_prompt(view: ModelList) -> str:
-    """What a call with nothing but a prompt gets. It need not be the cheapest of all, whose lowest price may be that of
-    other settings, or need an image."""
+    """The model of a call with nothing but a prompt. It may not be the cheapest of all, whose lowest price may apply to
+    other settings or require an image."""
     model = next(model for model in view.models if model["model"] == view.default_model)
     what = "a prompt with an image" if "first_frame_image" in model["required"] else "a prompt alone"
     why = "the cheapest at default settings" if model["price_usd"] else "no price is published"
@@ -139,7 +139,7 @@ def _summary_line(summary: Mapping[str, Any]) -> str:
 
 
 def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """One model at several gateways: what each asks for it, and which parameters it takes where."""
+    """One model at several gateways: the price at each, and the parameters with the gateways that accept them."""
     priced: list[str] = []
     unpriced: list[str] = []
     gateways = {offer["model"]: offer["model"].partition("/")[0] for offer in offers}

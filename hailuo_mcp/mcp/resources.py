@@ -1,6 +1,6 @@
-"""The resources: models, jobs and saved clips by URI.
+"""The resources: models, jobs, saved clips and posters by URI.
 
-A template is filled in with an id percent-encoded as one segment, but clients also send ids as they are. Both work: an
+According to the templates, an id is percent-encoded as one segment, but clients also send ids unencoded. Both work: an
 id is decoded once.
 """
 
@@ -44,16 +44,16 @@ MODEL_TEMPLATE, JOB_TEMPLATE, VIDEO_TEMPLATE, POSTER_TEMPLATE = (
 )
 JSON = "application/json"
 VIDEO_MB_MAX = 25
-"""A larger clip is not sent in a message, which base64 would make a third larger."""
+"""Larger clips are not sent in a message, where base64 adds a third to their size."""
 JOBS_MAX = 50
 MODELS_TTL_MS, VIDEO_TTL_MS = 60_000, 3_600_000
-"""How long a client may cache an answer: the next start may have other models. Jobs may change at any moment."""
+"""How long a client may cache a result: after a restart there may be other models. Jobs may change at any time."""
 
 
 def listed() -> list[Resource]:
-    """What `resources/list` answers: always the same two. Single models and jobs are found through the templates."""
-    models = "The usable models with prices, times and parameters, as list_models shows them."
-    jobs = f"The newest {JOBS_MAX} jobs, and what was spent, as list_jobs shows them."
+    """The resources of `resources/list`: always the same two. Single models and jobs are found through templates."""
+    models = "The usable models with prices, times and parameters, as in list_models."
+    jobs = f"The newest {JOBS_MAX} jobs and the amount spent, as in list_jobs."
     return [
         Resource(uri=MODELS, name="models", title="Models", description=models, mime_type=JSON),
         Resource(uri=JOBS, name="jobs", title="Jobs", description=jobs, mime_type=JSON),
@@ -61,18 +61,18 @@ def listed() -> list[Resource]:
 
 
 def templates() -> list[ResourceTemplate]:
-    """What `resources/templates/list` answers."""
+    """The templates of `resources/templates/list`."""
     model = "A model's full parameter schema, its constraints with their sources, prices and times."
     video = f"The MP4 of a job whose clip is saved, up to {VIDEO_MB_MAX} MB; download_video saves it."
     found = (
         (MODEL_TEMPLATE, "model", "One model", model, JSON),
-        (JOB_TEMPLATE, "job", "One job", "How a job stands now, as get_status answers without waiting.", JSON),
+        (JOB_TEMPLATE, "job", "One job", "A job's current state, as in get_status without waiting.", JSON),
         (VIDEO_TEMPLATE, "video", "A saved clip", video, MEDIA_TYPE),
         (
             POSTER_TEMPLATE,
             "poster",
             "A job's first frame",
-            "A small JPEG of what a job's clip begins with, for views.",
+            "A small JPEG of the first frame of a job's clip, for views.",
             posters.MEDIA_TYPE,
         ),
     )
@@ -83,10 +83,10 @@ def templates() -> list[ResourceTemplate]:
 
 
 async def read(session: Session, uri: str, wait_seconds: int = WAIT_SECONDS_MAX) -> ReadResourceResult:
-    """The resource at this URI; a job's advises to wait so long.
+    """The resource at this URI. A job's `next_step` advises `wait_seconds`.
 
     Raises:
-        MCPError: INVALID_PARAMS, with the URI in `data`, where there is none; INTERNAL_ERROR where it cannot be read.
+        MCPError: INVALID_PARAMS: there is no such resource; INTERNAL_ERROR: it cannot be read. `data` has the URI.
     """
     kind, slash, encoded = uri.removeprefix(SCHEME).partition("/") if uri.startswith(SCHEME) else ("", "", "")
     with error_boundary(session, uri=uri):
@@ -118,7 +118,7 @@ def _decoded(encoded: str) -> str:
     try:
         return unquote(encoded, errors="strict")
     except UnicodeDecodeError:
-        raise UnknownRequest(f"{repr_short(encoded)} is no id: its percent-encoding is not UTF-8.") from None
+        raise UnknownRequest(f"{repr_short(encoded)} is not an id: its percent-encoding is not UTF-8.") from None
 
 
 def _json(uri: str, facts: BaseModel | Mapping[str, object]) -> ReadResourceResult:
@@ -134,7 +134,7 @@ def _cacheable(session: Session, models: ReadResourceResult) -> ReadResourceResu
 
 
 async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
-    """The saved file; a job's link is never followed from here. `public` is the job as its caller may see it.
+    """The saved file; a job's link is never fetched here. `public` is the job as its caller may see it.
 
     Raises:
         NotReady, Expired: there is no file.
@@ -146,7 +146,7 @@ async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
         blob, size = await anyio.to_thread.run_sync(_blob, Path(job.video_path))
     except OSError:
         raise NotReady(
-            f"The clip of {job.request_id} is no longer where it was saved.",
+            f"The saved clip of {job.request_id} was moved or deleted.",
             "Call download_video to save it again.",
             request_id=job.request_id,
         ) from None
@@ -154,7 +154,7 @@ async def _video(uri: str, job: Job, public: Job) -> ReadResourceResult:
         where = public.video_path or public.video_url
         raise MCPError(
             INTERNAL_ERROR,
-            f"The clip has {size / 1024 / 1024:.1f} MB, and a resource at most {VIDEO_MB_MAX} MB. Open {where}",
+            f"The clip has {size / 1024 / 1024:.1f} MB; a resource may have at most {VIDEO_MB_MAX} MB. Open {where}",
             {"uri": uri, "video_path": public.video_path, "bytes": size},
         )
     contents = BlobResourceContents(uri=uri, mime_type=MEDIA_TYPE, blob=blob)
@@ -167,7 +167,7 @@ def _poster(uri: str, content: bytes) -> ReadResourceResult:
 
 
 def _blob(path: Path) -> tuple[str | None, int]:
-    """The file in base64, or None where it is too large, and its size in bytes."""
+    """The file in base64, or None if it is too large, and its size in bytes."""
     size = path.stat().st_size
     if size > VIDEO_MB_MAX * 1024 * 1024:
         return None, size
@@ -175,7 +175,7 @@ def _blob(path: Path) -> tuple[str | None, int]:
 
 
 def _without_file(job: Job) -> HailuoError:
-    """The error that says why there is no saved clip, and what to do."""
+    """The error that explains why there is no saved clip."""
     if job.state is State.COMPLETED:
         return NotReady(
             f"The clip of {job.request_id} is not saved yet.", "Call download_video first.", request_id=job.request_id

@@ -12,7 +12,7 @@ _NULL = {"type": "null"}
 
 
 def input_schema(arguments: type[BaseModel]) -> JsonSchema:
-    """The schema of a tool's arguments. An optional argument is left out rather than null, so null is not mentioned."""
+    """The schema of a tool's arguments. It does not mention null: optional arguments should be omitted instead."""
     generated = arguments.model_json_schema()
     properties = {
         name: _pick(_resolve(schema, generated), "type", "enum", "minimum", "maximum", "description")
@@ -22,7 +22,7 @@ def input_schema(arguments: type[BaseModel]) -> JsonSchema:
 
 
 def object_schema(properties: JsonSchema, required: list[str] | tuple[str, ...] = ()) -> JsonSchema:
-    """An object with these properties. Others are refused when a call is validated; the schema does not say so, for
+    """An object with these properties. Others are refused when a call is validated; the schema does not say so, because
     google-genai cannot convert a boolean `additionalProperties`."""
     schema: JsonSchema = {"type": "object", "properties": properties}
     return {**schema, "required": list(required)} if required else schema
@@ -43,13 +43,13 @@ def output_schema(view: type[BaseModel]) -> JsonSchema:
         return {**kept, "type": [kept["type"], "null"]} if _NULL in schema.get("anyOf", ()) else kept
 
     schema = flat(generated)
-    # All that a client needs to know of an error is that it is an object; the README describes its fields.
+    # A client only needs to know that an error is an object; the documentation describes its fields.
     schema["properties"]["error"] = {"type": ["object", "null"]}
     return schema
 
 
 def _resolve(schema: JsonSchema, root: JsonSchema) -> JsonSchema:
-    """The schema itself, where it refers to another or is one of "that or null"."""
+    """The schema with a `$ref`, or the non-null branch of an `anyOf`, resolved."""
     if "$ref" in schema:
         return {**root["$defs"][schema["$ref"].rsplit("/", 1)[-1]], **schema}
     branches: list[JsonSchema] = [branch for branch in schema.get("anyOf", ()) if branch != _NULL]

@@ -1,4 +1,4 @@
-"""The MCP server: what it announces, and the handler of each method."""
+"""The MCP server: its capabilities, and the handler of each method."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,9 +37,9 @@ from hailuo_mcp.mcp import completion, player, prompts, resources, tasks, tools
 from hailuo_mcp.mcp.confirmation import ANSWER_SECONDS, Question, confirm_for
 from hailuo_mcp.mcp.errors import SessionFor, log_failure, sanitize_errors
 from hailuo_mcp.mcp.file_params import with_file_params
-from hailuo_mcp.mcp.patience import CallersPatience, wants_progress
 from hailuo_mcp.mcp.prompts.arguments import tolerate_values
 from hailuo_mcp.mcp.subscriptions import Subscriptions
+from hailuo_mcp.mcp.wait_limit import WaitLimits, wants_progress
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.telemetry import set_caller
@@ -51,7 +51,7 @@ INSTRUCTIONS = (
     "the user video_path or video_url at once."
 )
 PUBLIC = CacheHint(ttl_ms=60_000, scope="public")
-"""For what is the same for every caller as long as the server runs. A minute, since the next start may have other keys
+"""For what is the same for every caller while the server runs. Only a minute, because a restart may bring other keys
 and models; a call that relies on an outdated list is refused with a hint."""
 PER_CALLER = CacheHint(ttl_ms=PUBLIC.ttl_ms, scope="private")
 NO_CACHE = CacheHint(ttl_ms=0, scope="private")
@@ -59,7 +59,7 @@ NO_CACHE = CacheHint(ttl_ms=0, scope="private")
 
 
 def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
-    """What a client may cache; `own_models` where callers may have their own keys, and with them other models."""
+    """What a client may cache. `own_models`: callers may have their own keys, and so other models."""
     return {
         "server/discover": PUBLIC,
         "tools/list": PER_CALLER if own_models else PUBLIC,
@@ -71,19 +71,19 @@ def cache_hints(*, own_models: bool) -> Mapping[CacheableMethod, CacheHint]:
 
 
 PLAYER_ORIGINS_FROM = 50
-"""How many of the newest clips the player's content security policy is made from."""
+"""How many of the newest clips the player's content security policy covers."""
 
 Context = ServerRequestContext[Any, Any]
 CallerOf = Callable[[Context], Caller]
 
 
 def on_this_machine(_ctx: Context) -> Caller:
-    """Without authentication, every caller is the person whose machine the server runs on."""
+    """Without authentication, every caller is the local user."""
     return LOCAL
 
 
 class VideoServer(Server[Any]):
-    """The SDK's server with our handlers, announcing exactly the capabilities that it has."""
+    """The SDK's server with our handlers. It announces exactly the capabilities that it has."""
 
     def __init__(self, services: Services, version: str, caller_of: CallerOf, answer_seconds: float) -> None:
         def session_for(ctx: Context) -> Session:
@@ -94,7 +94,7 @@ class VideoServer(Server[Any]):
         self.subscriptions = Subscriptions(services.changes, session_for)
         handlers = Handlers(services.catalog, session_for, answer_seconds, takes_files=services.uploads is not None)
         self.tools_listed = handlers.tools_listed
-        # All handlers but those of the tasks extension, which `add_tasks` adds.
+        # All handlers except those of the tasks extension, which `add_tasks` adds.
         super().__init__(
             "hailuo-mcp",
             version=version,
@@ -121,7 +121,7 @@ class VideoServer(Server[Any]):
 
     @property
     def server_info_stamp(self) -> dict[str, Any]:
-        """The `serverInfo` in every response: the SDK would make a deep copy for each, which nothing here needs."""
+        """The `serverInfo` in every response. The SDK would make a deep copy each time, which is not needed here."""
         return self._stamp
 
     def get_capabilities(
@@ -134,8 +134,8 @@ class VideoServer(Server[Any]):
     ) -> ServerCapabilities:
         """The capabilities in the given protocol version; None means the versions with a handshake.
 
-        Keys and models are read at the start, so no list changes while the server runs. Tasks exist in the stateless
-        protocol only.
+        Keys and models are read at startup, so no list changes while the server runs. Tasks exist only in the stateless
+        protocol.
         """
         announced = self.extensions if extensions is None else extensions
         if protocol_version not in MODERN_PROTOCOL_VERSIONS:
@@ -150,20 +150,20 @@ class VideoServer(Server[Any]):
 
 
 class Handlers:
-    """One method for each of the protocol's, passing it on to the module that serves it."""
+    """One handler for each protocol method, which delegates to the module that implements it."""
 
     def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float, *, takes_files: bool) -> None:
-        """`takes_files`: callers on other machines hand files over."""
+        """`takes_files`: callers on other machines may pass files (see `file_params`)."""
         self._takes_files = takes_files
         self._session_for = session_for
         self._answer_seconds = answer_seconds
         self.tools_listed = anyio.Event()
-        self._patience = CallersPatience()
+        self._wait_limits = WaitLimits()
         self._tools = self._listed(catalog)
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
     def input_schema(self, tool: str) -> JsonSchema | None:
-        """The schema of a tool for callers without keys of their own; None where there is no such tool."""
+        """A tool's schema, for callers without their own keys; None if there is no such tool."""
         return self._schemas.get(tool)
 
     async def list_tools(self, ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
@@ -187,15 +187,15 @@ class Handlers:
         session = self._session_for(ctx)
         if params.uri == player.PLAYER_URI:
             return await self._read_player(session)
-        return await resources.read(session, params.uri, self._patience.of(ctx, session.caller).seconds)
+        return await resources.read(session, params.uri, self._wait_limits.of(ctx, session.caller).seconds)
 
     async def _read_player(self, session: Session) -> ReadResourceResult:
-        """The player, whose content security policy allows it to load clips from the origins of the newest ones."""
+        """The player. Its content security policy allows it to load the newest clips from their origins."""
         links: list[str] = []
         try:
             page = await session.jobs(State.COMPLETED, PLAYER_ORIGINS_FROM)
             links = [link for job in page.jobs for link in (job.video_url, session.public_view(job).video_url) if link]
-        except HailuoError as error:  # the player still shows errors, and can read its clip from this server
+        except HailuoError as error:  # the player still shows errors, and can read its clip through this server
             log_failure("the player's policy", error)
         urls = session.services.urls
         uploads = [f"{urls.base}/"] if urls and session.services.uploads else []
@@ -220,12 +220,12 @@ class Handlers:
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         session = self._session_for(ctx)
-        patience = self._patience.of(ctx, session.caller)
+        wait_limit = self._wait_limits.of(ctx, session.caller)
         confirm = confirm_for(ctx, params, answer_seconds=self._answer_seconds)
-        # Thousands of HTTP callers may wait, so progress is only reported to those that sent a token. A client in the
-        # same process (SDK 2.3) sends none, even if it wants reports.
+        # Thousands of HTTP callers may wait, so progress is only reported to those that sent a progress token. A client
+        # in the same process (SDK 2.3) sends none, even if it wants progress.
         progress = ctx.session.report_progress if wants_progress(ctx) or ctx.request is None else None
-        call = tools.Call(session, params.arguments or {}, progress, patience, confirm)
+        call = tools.Call(session, params.arguments or {}, progress, wait_limit, confirm)
         try:
             return await tools.call(params.name, call)
         except Question as question:
@@ -239,6 +239,6 @@ def build_server(
     *,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> VideoServer:
-    """The server over open services; `caller_of` returns who makes a request, and a person who is asked has
-    `answer_seconds` for the answer."""
+    """The server over open services. `caller_of` returns who makes a request; `answer_seconds` is how long the user has
+    to answer a confirmation."""
     return VideoServer(services, version, caller_of, answer_seconds)

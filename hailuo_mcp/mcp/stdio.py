@@ -1,11 +1,11 @@
-"""Serving on stdin and stdout: the SDK's transport, with three things that it lacks as of mcp 2.3.
+"""Serving on stdin and stdout: the SDK's transport, with three problems of mcp 2.3 fixed.
 
-- It reads stdin in a thread that nothing interrupts, so a process that is asked to end waits for the next line, and
-  hands each line over twice more to write it. `pipes.py` does both in the event loop.
-- It drops a line that is no message, and the client waits for an answer until its time is up. Here such a line gets a
-  JSON-RPC error.
-- It cancels the calls in flight as soon as stdin is closed: a script that pipes its requests in gets only those answers
-  that came before. Here they have a moment.
+- It reads stdin in a thread that cannot be interrupted, so the process does not end until the next line arrives, and it
+  writes each line through two more thread switches. `pipes.py` does both in the event loop.
+- It drops a line that is not a message, and the client waits for a response until it times out. Here such a line is
+  answered with a JSON-RPC error.
+- It cancels the calls in flight as soon as stdin is closed, so a script that pipes in its requests misses responses.
+  Here the calls have a moment to finish.
 """
 
 import re
@@ -26,10 +26,10 @@ from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.warm_up import warm_up
 
-LAST_ANSWERS_SECONDS = 1.0
-"""How long calls in flight may take once stdin is closed: hosts end a server after two seconds."""
+DRAIN_SECONDS = 1.0
+"""How long calls in flight may take once stdin is closed: hosts kill a server after two seconds."""
 _ID = re.compile(r'"id"\s*:\s*(?:(-?\d{1,18})(?=\s*[,}\s])|"((?:[^"\\]|\\.){0,200})")')
-"""The id in a line that is no JSON, if it can be read: a whole number or a string."""
+"""Finds the id (a whole number or a string) in a line that is not valid JSON."""
 
 
 async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Services]], version: str) -> None:
@@ -46,7 +46,7 @@ async def serve_stdio(open_services: Callable[[], AbstractAsyncContextManager[Se
 
 
 class Stream(AbstractAsyncContextManager[Any]):
-    """What the streams below have in common with those of the SDK."""
+    """The interface of the SDK's streams, as far as it uses them."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -61,7 +61,7 @@ class Stream(AbstractAsyncContextManager[Any]):
 
 
 class Answers(Stream):
-    """The transport's outgoing messages; knows which requests have no answer yet."""
+    """The transport's outgoing messages; tracks which requests have no response yet."""
 
     def __init__(self, inner: Any) -> None:
         super().__init__(inner)
@@ -76,7 +76,7 @@ class Answers(Stream):
                 self._all_sent.set()
 
     async def wait(self, seconds: float) -> None:
-        """Until all requests have their answers, or the time is up."""
+        """Wait until all requests have their responses, for at most `seconds`."""
         with anyio.move_on_after(seconds):
             while self.open:
                 self._all_sent = anyio.Event()
@@ -84,7 +84,7 @@ class Answers(Stream):
 
 
 class Messages(Stream):
-    """The transport's incoming messages, in which a line that is none is answered with an error."""
+    """The transport's incoming messages; answers invalid lines with an error."""
 
     def __init__(self, inner: Any, answers: Answers) -> None:
         super().__init__(inner)
@@ -99,7 +99,7 @@ class Messages(Stream):
             while isinstance(item := await self._inner.receive(), Exception):
                 await self._answers.send(SessionMessage(answer_to_bad_line(item)))
         except anyio.EndOfStream:
-            await self._answers.wait(LAST_ANSWERS_SECONDS)
+            await self._answers.wait(DRAIN_SECONDS)
             raise
         if isinstance(item.message, JSONRPCRequest):
             self._answers.open.add(item.message.id)
@@ -116,7 +116,7 @@ class Messages(Stream):
 
 
 def answer_to_bad_line(error: Exception) -> JSONRPCError:
-    """The error for a line, from what the SDK says of it. Its id is null where none can be read."""
+    """The response to an invalid line, from the SDK's exception. Its id is null if none can be read."""
     mistake: Mapping[str, Any] = {}
     if isinstance(error, ValidationError):
         mistake = cast("Mapping[str, Any]", error.errors(include_url=False)[0])
@@ -126,12 +126,12 @@ def answer_to_bad_line(error: Exception) -> JSONRPCError:
         number, text = found.groups() if found else (None, None)
         said = ErrorData(code=PARSE_ERROR, message="Parse error: the line is not valid JSON.")
         return JSONRPCError(jsonrpc="2.0", id=int(number) if number else text, error=said)
-    said = ErrorData(code=INVALID_REQUEST, message="Invalid request: the line is no JSON-RPC 2.0 message.")
+    said = ErrorData(code=INVALID_REQUEST, message="Invalid request: the line is not a JSON-RPC 2.0 message.")
     return JSONRPCError(jsonrpc="2.0", id=_id_of(error), error=said)
 
 
 def _id_of(error: Exception) -> int | str | None:
-    """The id of a message of the wrong shape."""
+    """The id of a message that failed validation."""
     for mistake in error.errors(include_url=False) if isinstance(error, ValidationError) else ():
         whole = mistake["input"]
         if isinstance(whole, dict):

@@ -1,8 +1,7 @@
-"""`subscriptions/listen`: changes of jobs for clients that keep a stream open (2026-07-28).
+"""`subscriptions/listen`: notifies clients of changed jobs over an open stream (2026-07-28).
 
-A job is the resource `hailuo://jobs/<request id>`, its id as it is or percent-encoded. A subscriber to one gets an
-update when its state, its link or its file changes, and the job is followed while the stream is open. `hailuo://jobs`
-changes with each of them.
+A job is the resource `hailuo://jobs/<request id>`, with the id plain or percent-encoded. Its subscribers get an update
+when its state, link or file changes; it is polled while the stream is open. `hailuo://jobs` changes with every job.
 """
 
 import logging
@@ -27,7 +26,7 @@ from hailuo_mcp.service.session import Session
 log = logging.getLogger(__name__)
 
 FOLLOWED_MAX = 20
-"""How many jobs are followed for one stream; changes of more are passed on as they come."""
+"""How many jobs are polled for one stream; for others, only changes noticed otherwise are passed on."""
 
 
 class Subscriptions:
@@ -42,7 +41,7 @@ class Subscriptions:
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         if (params.notifications.model_extra or {}).get("taskIds"):
-            tasks.require(ctx)  # changes of tasks are not pushed, and the acknowledgement leaves them out
+            tasks.require(ctx)  # changes of tasks are not pushed; the acknowledgement omits them
         uris = params.notifications.resource_subscriptions or []
         session = self._session_for(ctx)
         wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
@@ -65,13 +64,13 @@ class Subscriptions:
             self._streams.discard(stream)
 
     def close(self) -> None:
-        """End all streams in the way that tells clients it was meant."""
+        """End all streams gracefully."""
         for stream in self._streams:
             stream.close()
 
 
 def _uris_of(job: Job) -> set[str]:
-    """The resources that change with a job. It answers to the id it had before its gateway's answer, too."""
+    """The resources that change with a job, also under the id that it had before the gateway's response."""
     uris = {JOBS}
     for request_id in (job.request_id, f"{job.model}/{UNCONFIRMED_PREFIX}{job.id}"):
         uris |= {f"{JOBS}/{request_id}", f"{JOBS}/{quote(request_id, safe='')}"}
@@ -79,7 +78,7 @@ def _uris_of(job: Job) -> set[str]:
 
 
 async def _follow(session: Session, request_id: str) -> None:
-    """Ask until the job has ended; what is learned is published on the way."""
+    """Poll until the job has ended; the ledger publishes its changes."""
     try:
         await session.follow(request_id, outage_seconds=math.inf)
     except HailuoError as error:

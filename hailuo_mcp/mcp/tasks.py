@@ -1,8 +1,8 @@
-"""The tasks extension (`io.modelcontextprotocol/tasks`, SEP-2663): `generate_video` as a task, for a client that
-declares it on its call.
+"""The tasks extension (`io.modelcontextprotocol/tasks`, SEP-2663): `generate_video` as a task, for clients that declare
+the extension on the call.
 
-A task is a job, and its id is the request id: no state is kept outside the ledger, so a task survives a restart. All
-other clients, and every older protocol version, get the ordinary result.
+A task is a job, and its id is the request id: no state is kept outside the ledger, so a task survives a restart. Other
+clients, and all older protocol versions, get the ordinary result.
 """
 
 import logging
@@ -79,10 +79,10 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                 job = await _from_ledger(session, params.task_id)
                 if job is None:
                     raise
-                # A poll that fails ends no job: the client goes on polling, and sees why there is nothing new.
+                # A failed poll does not end a job: the client continues to poll, and sees why nothing is new.
                 warning = texts.error_text(session.redact(error).problem)
-                told = session.public_view(job).warned(warning)
-                return _task(told, params.task_id, held_back=session.held_back(job))
+                public = session.public_view(job).warned(warning)
+                return _task(public, params.task_id, held_back=session.held_back(job))
         return _task(
             session.public_view(job), params.task_id, may_move=session.may_move(job), held_back=session.held_back(job)
         )
@@ -100,7 +100,7 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
             job = await session.cancel(params.task_id)
         if job.state.is_terminal:
             return {}
-        return {"_meta": {NOTICE: f"{job.warnings[-1]} tasks/get goes on answering."}}
+        return {"_meta": {NOTICE: f"{job.warnings[-1]} Continue to poll it with tasks/get."}}
 
     server.extensions[EXTENSION] = {}
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
@@ -136,8 +136,8 @@ def require(ctx: Context) -> None:
 
 
 async def _new_job(session: Session, result: CallToolResult) -> Job | None:
-    """The job that this call submitted, if there is something to wait for: not for an error, a dry run, an earlier
-    job, one that the ledger could not record, or one whose state can no longer change."""
+    """The job that this call submitted, if there is something to wait for. None for an error, a dry run, an earlier
+    job, one that the ledger could not record, and one whose state can no longer change."""
     facts: Mapping[str, Any] = result.structured_content or {}
     if result.is_error or facts.get("duplicate") or not facts.get("request_id"):
         return None
@@ -146,7 +146,7 @@ async def _new_job(session: Session, result: CallToolResult) -> Job | None:
 
 
 async def _from_ledger(session: Session, request_id: str) -> Job | None:
-    """The job as the ledger has it; None where there is none or the ledger cannot be read."""
+    """The job from the ledger; None if it does not exist or the ledger cannot be read."""
     try:
         return await session.known(request_id)
     except HailuoError as error:
@@ -170,11 +170,11 @@ def _message_of(error: HailuoError) -> str:
 
 
 def _task(job: Job, task_id: str, *, may_move: bool = True, held_back: float = 0.0) -> Wire:
-    """The job as a task, under the id that the client used: an unconfirmed job gets a second id once it is found, and
-    keeps the first.
+    """The job as a task, under the id that the client used: once an unconfirmed job is found, it has a second id, and
+    both are valid.
 
     The status `failed` is reserved for protocol errors. A failed job is a completed task whose result has the error; a
-    job whose state can no longer change is completed too, with what is known.
+    job whose state can no longer change is also completed, with its last known state.
     """
     view = views.job_view(job, held_back=held_back)
     task: Wire = {
@@ -204,5 +204,5 @@ def _status_message(view: views.JobView) -> str:
 
 
 def _ttl_ms(job: Job) -> int | None:
-    """How long after its creation the gateway keeps the result; None where it does not say."""
+    """How long the gateway keeps the result, counted from the job's creation; None if it does not say."""
     return int((job.expires_at - job.created_at).total_seconds() * 1000) if job.expires_at else None

@@ -1,4 +1,4 @@
-"""The text of every result. It suffices by itself: many hosts and frameworks show a model nothing else."""
+"""The text of every result. It is complete by itself: many hosts and frameworks show a model nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.mcp.views import SOON, Download, JobList, JobView, is_reachable
 
-SANDBOX = " [sandbox: a preview, nothing is charged; a gateway's key makes real clips]"
+SANDBOX = " [sandbox: a preview, nothing is charged; set a gateway's key for real clips]"
 
 
 def job_text(view: JobView) -> str:
-    """Id, which begins with the model, state, price, link with its expiry, error, warnings, and the next step, which
-    names the saved file."""
+    """The id (which begins with the model), state, price, link with its expiry, error, warnings, and the next step
+    (which names the saved file)."""
     head = "Dry run, nothing was sent." if view.state == "dry_run" else f"request_id: {view.request_id}"
     if view.request_id and f'"{view.request_id}"' in view.next_step:
-        head = ""  # once is enough: a request id takes some thirty tokens
+        head = ""  # once is enough: a request id takes about thirty tokens
     lines = [f"{head}{SANDBOX if view.sandbox else ''}".strip(), _facts(view)]
     if view.request:
         lines.append(_request(view.request))
@@ -43,10 +43,10 @@ def _price(view: JobView) -> str:
     if view.error and view.error.charged == "no":
         return "price: nothing was charged"
     if view.cost_usd is not None:
-        return f"price: ${view.cost_usd:.4g} (as the gateway reports)"
+        return f"price: ${view.cost_usd:.4g} (reported by the gateway)"
     if view.estimated_cost_usd is not None:
         return f"price: ${view.estimated_cost_usd:.4g} (estimated)"
-    return "price: unknown, none is published"
+    return "price: unknown, not published"
 
 
 def _request(request: Mapping[str, Any]) -> str:
@@ -54,14 +54,15 @@ def _request(request: Mapping[str, Any]) -> str:
 
 
 def error_text(error: Problem) -> str:
-    """What happened, the cure, and for programs that see only text: code, whether money moved, whether to retry."""
+    """What happened, how to fix it, and for programs that see only text: code, whether it was charged, whether to
+    retry."""
     retry = "safe to retry" if error.safe_to_retry else "do not retry unchanged"
     message = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
     return f"{message} {error.hint} [code: {error.code}; charged: {error.charged}; {retry}]"
 
 
 def job_list_text(view: JobList, page: JobPage, *, sandbox: bool) -> str:
-    """`view` shows the jobs of `page` as their caller may see them: with a link instead of a path on other machines."""
+    """`view` has the jobs of `page` as their caller may see them: on other machines, with links instead of paths."""
     if not view.jobs:
         return "No jobs. Call generate_video to submit one."
     spent = f"${view.spent_usd:.2f}" + (" in the sandbox, where nothing is charged" if sandbox else "")

@@ -1,4 +1,4 @@
-"""Jobs, models and errors as a caller sees them: plain facts, and one sentence on what to call next."""
+"""The structured content of results: jobs, models and errors as plain facts, and one sentence on what to do next."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ class View(BaseModel):
 
 
 class JobView(View):
-    """The job as generate_video and get_status answer it."""
+    """The job in the results of generate_video and get_status."""
 
     request_id: str | None
     model: str
@@ -81,9 +81,9 @@ class Download(View):
     request_id: str
     video_path: str | None
     video_url: str | None
-    """Instead of the path, where the caller is on another machine."""
+    """Instead of the path, for callers on other machines."""
     bytes: int
-    """Received so far, where the clip is not complete."""
+    """The size; while the clip is not complete, the number received so far."""
     total: int | None
     media_type: str
     next_step: str
@@ -91,13 +91,12 @@ class Download(View):
 
 class ModelList(View):
     models: list[dict[str, Any]]
-    """Each with the `balance` of its gateway's account, where that is told."""
+    """Each with the `balance` of its gateway's account, if known."""
     default_model: str | None
     best_for: dict[str, list[str]]
-    """Compares all usable models; empty where one model is shown."""
+    """Compares all usable models; empty if one model is shown."""
     sold_by: dict[str, list[dict[str, Any]]]
-    """The same model at several gateways: its name, and what each asks for it, the cheapest first; empty where one
-    model is shown."""
+    """Model name to its offers at the gateways, cheapest first; empty if one model is shown."""
     sandbox: bool
 
 
@@ -106,21 +105,21 @@ def timestamp(moment: datetime) -> str:
 
 
 def is_reachable(link: str) -> bool:
-    """Whether anyone can open it: the sandbox in the server's own process names its clips with a host in `.invalid`,
-    which never resolves (RFC 2606)."""
+    """Whether the link can be opened: those of the in-process sandbox have a host in `.invalid`, which never resolves
+    (RFC 2606)."""
     return not (urlsplit(link).hostname or "").endswith(".invalid")
 
 
 def _expiry(job: Job) -> str | None:
-    """When the link expires; None as long as there is no link."""
+    """When the link expires; None while there is no link."""
     return timestamp(job.expires_at) if job.expires_at and job.video_url else None
 
 
 def job_view(
     job: Job, *, duplicate: bool = False, wait_seconds: int = WAIT_SECONDS_MAX, held_back: float = 0.0
 ) -> JobView:
-    """`wait_seconds`: what `next_step` advises, since not every caller can be kept waiting for long. `held_back`:
-    seconds for which our own pace keeps the gateway from being asked; coming back sooner brings nothing new."""
+    """The view of a job. `wait_seconds` is the wait that `next_step` advises. `held_back` is the number of seconds for
+    which our rate limit delays the next poll: calling sooner returns nothing new."""
     now = utc_now()
     is_over = job.is_final or POLICY.link_is_given_up(job, now)
     return JobView(
@@ -148,7 +147,7 @@ def job_view(
 
 
 def _usd(amount: float | None) -> float | None:
-    """To a millionth, without the noise of adding and multiplying."""
+    """Rounded to a millionth, to remove floating-point noise."""
     return None if amount is None else round(amount, 6)
 
 
@@ -174,25 +173,25 @@ def next_step(job: Job, wait_seconds: int) -> str:
         case State.COMPLETED if job.video_path:
             return f"The clip is saved at {job.video_path}; tell the user where it is."
         case State.COMPLETED if job.video_url:
-            until = f" before {timestamp(job.expires_at)}" if job.expires_at else " soon, for it may expire"
+            until = f" before {timestamp(job.expires_at)}" if job.expires_at else " soon, before it expires"
             save = f'all download_video with request_id "{job.request_id}"{until}.'
             return f"Give the user video_url, or c{save}" if is_reachable(job.video_url) else f"C{save}"
         case State.COMPLETED if POLICY.link_is_given_up(job, utc_now()):
             minutes = POLICY.linkless_for.total_seconds() / 60
             return (
                 f"The gateway completed the job but has given no link for {minutes:.0f} minutes. Tell the user to ask "
-                f'its support for the clip of job "{job.remote_id}", which is paid for. {ask} later to look once more.'
+                f'its support for the clip of job "{job.remote_id}", which is paid for. {ask} later to check again.'
             )
         case State.COMPLETED:
-            return f"{ask} again; the link is not there yet."
+            return f"{ask} again; the link is not available yet."
         case State.FAILED | State.EXPIRED:
             return job.error.hint if job.error else "Call generate_video to submit a new job."
         case State.CANCELLED:
-            return "The job was cancelled before it began; generate_video submits a new one."
+            return "The job was cancelled before it started; generate_video submits a new one."
         case State.UNCONFIRMED:
-            return f"{ask} in a moment; do not submit again, for this job may be charged already."
+            return f"{ask} in a moment; do not submit again: this job may already be charged."
         case _:
-            return f"{ask} and wait_seconds {wait_seconds}; repeat until it has ended."
+            return f"{ask} and wait_seconds {wait_seconds}; repeat until it ends."
 
 
 def error_view(error: HailuoError) -> dict[str, Any]:
@@ -249,7 +248,7 @@ def unfinished_download(download: DownloadProgress) -> Download:
         bytes=download.received,
         total=download.total,
         media_type=MEDIA_TYPE,
-        next_step=f'Call download_video with request_id "{request_id}" again; the download goes on meanwhile.',
+        next_step=f'Call download_video with request_id "{request_id}" again; the download continues meanwhile.',
     )
 
 

@@ -90,4 +90,4 @@ def test_camera_commands_are_said_to_work_where_a_document_says_so() -> None:
     (resold,) = model_views.model_list(ALL, True, ALL.model("fal/hailuo-02")).models
     assert resold["camera_commands"].startswith("inferred: ")
     (h3,) = model_views.model_list(ALL, True, ALL.model("fal/h3")).models
-    assert h3["camera_commands"] == "not documented: describe a move in words"
+    assert h3["camera_commands"] == "not documented: describe the move in plain text"

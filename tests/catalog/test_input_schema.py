@@ -115,7 +115,7 @@ def test_which_models_need_an_image_is_said() -> None:
     need = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
     assert inputs_sentence(need) == "All need first_frame_image."
     only = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS="minimax/hailuo-02")
-    assert inputs_sentence(only) == "Text alone suffices."
+    assert inputs_sentence(only) == "A prompt is enough."
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ async def test_a_person_who_does_not_accept_pays_nothing(action: Any, era: Era, 
     async with asking(tmp_path, era, Person(ElicitResult(action=action)), **ALWAYS) as (client, wire):
         result = await client.call_tool("generate_video", CALL)
         error = _refused(result)
-        assert "person" in error["message"]
+        assert "The user" in error["message"]
         assert wire.requests == []
         assert facts_of(await client.call_tool("list_jobs", {}))["total"] == 0
 

@@ -104,7 +104,7 @@ def test_lengths_and_resolutions_are_those_of_the_usable_models() -> None:
         animate = prompts.definitions(catalog)[0].arguments or []
         return [argument.description for argument in animate if argument.name in ("duration", "resolution")]
 
-    whichever = ", whichever the model has"
+    whichever = ", depending on the model"
     assert said(MINIMAX_API_KEY="k") == [f"4 to 15{whichever}.", f"480p, 512p, 768p, 1080p or 2k{whichever}."]
     assert said(APIXO_API_KEY="k") == ["6 or 10.", "768p or 1080p."]
     assert said(HAILUO_MCP_SANDBOX="0") == said(HAILUO_MCP_SANDBOX="1")
@@ -120,7 +120,7 @@ async def test_a_prompt_may_be_as_long_as_the_model_allows(tmp_path: Path) -> No
         suggested = await prompts.suggestions(session, "animate_picture", "duration", {})
         assert suggested == [str(seconds) for seconds in range(4, 16)]
     async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS="minimax/hailuo-02")) as session:
-        assert "at most 2000 are possible" in (await refusal(session, "animate_picture", **story)).message
+        assert "the maximum is 2000" in (await refusal(session, "animate_picture", **story)).message
         assert "at most 2000 characters" in await written(session, "storyboard", story="a kite")
 
 
@@ -237,7 +237,7 @@ def test_the_camera_commands_explained_are_all_there_are() -> None:
 async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to_the_clip(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         text = await written(session, "animate_picture", **REQUIRED["animate_picture"])
-    assert f"the cheapest usable model that takes this: {FAST_02}" in text
+    assert f"the cheapest usable model that accepts this: {FAST_02}" in text
     assert "$0.125 a clip (Segmind pricing page" in text
     steps = ["dry_run true", "without dry_run", "get_status", "download_video"]
     assert sorted(steps, key=text.index) == steps
@@ -323,7 +323,7 @@ async def test_storyboard_chains_nothing_where_images_must_be_web_addresses(
     async with open_session(settings_for(tmp_path, **only_apixo)) as session:
         text = await written(session, "storyboard", story="A kite.", **more)
     assert "last-frame" not in text
-    assert "one picture a shot" in text
+    assert "one picture per shot" in text
 
 
 async def test_storyboard_of_one_shot_is_a_story_too(tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ async def test_compare_models_runs_all_of_them_from_an_image_on_the_web(tmp_path
 async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as session:
         assert "No price is published." in await written(session, "compare_models", prompt="a kite", picture=PICTURE)
-        assert "No usable model takes this" in await written(session, "compare_models", prompt="a kite")
+        assert "No usable model accepts this" in await written(session, "compare_models", prompt="a kite")
 
 
 # --- rescue_clips -----------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_
     assert facts["request_id"].startswith(f"{MODEL}/")
     assert "state: queued, 0 s of about 80 s; price: $0.125 (estimated)" in text
     assert f"Next: {facts['next_step']}" in text
-    assert "sandbox: a preview, nothing is charged; a gateway's key makes real clips" in text
+    assert "sandbox: a preview, nothing is charged; set a gateway's key for real clips" in text
 
 
 async def test_a_completed_jobs_text_has_its_link_and_when_it_expires(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: P
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"cost_usd": 6.175368000000001, "estimated_cost_usd": 6.0}, "price: $6.175 (as the gateway reports)"),
+        ({"cost_usd": 6.175368000000001, "estimated_cost_usd": 6.0}, "price: $6.175 (reported by the gateway)"),
         ({"estimated_cost_usd": 0.28}, "price: $0.28 (estimated)"),
         ({}, "price: unknown"),
         (

@@ -128,7 +128,7 @@ async def test_a_submitted_job_says_what_to_call_next(settings: Settings) -> Non
         assert (facts["estimated_cost_usd"], facts["estimated_seconds"]) == (0.125, 80.0)
         assert facts["poll_after_seconds"] == 2
         assert f'get_status with request_id "{facts["request_id"]}"' in facts["next_step"]
-        assert "[sandbox: a preview, nothing is charged; a gateway's key makes real clips]" in text_of(result)
+        assert "[sandbox: a preview, nothing is charged; set a gateway's key for real clips]" in text_of(result)
         assert facts["request"] is None
 
 

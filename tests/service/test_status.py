@@ -76,7 +76,7 @@ async def test_a_link_that_does_not_come_is_told_after_a_while_and_still_taken_l
         job = await session.status((await submitted(session)).request_id)
         view = job_view(job)
         assert (view.poll_after_seconds, view.error) == (5, None)
-        assert "the link is not there yet" in view.next_step
+        assert "the link is not available yet" in view.next_step
 
         def earlier(known: Job) -> Job:
             assert known.ended_at

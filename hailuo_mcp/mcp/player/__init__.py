@@ -12,21 +12,21 @@ PLAYER_URI = "ui://hailuo/player.html"
 ICON_TYPE = "image/svg+xml"
 EXTENSION = "io.modelcontextprotocol/ui"
 CAN_CANCEL, CAN_CONTINUE, HAS_POSTER = "hailuo-mcp/can_cancel", "hailuo-mcp/can_continue", "hailuo-mcp/has_poster"
-"""Keys in the `_meta` of a result with a job: it can still be cancelled; a next shot can begin with its last frame; the
-resource `hailuo://posters/{request_id}` may show how it begins."""
+"""Keys in the `_meta` of a result with a job: the job can still be cancelled; another shot can continue from its last
+frame; the resource `hailuo://posters/{request_id}` may have its first frame."""
 BALANCE = "hailuo-mcp/balance"
-"""The same: what the account held when it was last asked, in its own currency or credits."""
+"""Key in the same `_meta`: the account's last known balance, in the gateway's currency or credits."""
 ROWS = "hailuo-mcp/rows"
-"""Key in the `_meta` of a list of jobs: for each, in the same order, its price and times and the keys above."""
+"""Key in the `_meta` of a list of jobs: for each job, in the same order, its price, its times and the keys above."""
 _ORIGIN = re.compile(r"https?://(?P<host>[A-Za-z0-9._-]+)(:[0-9]{1,5})?(?=[/?#]|$)")
 _PART = re.compile(r"^/\*= (?P<name>[a-z]+\.(?:css|js)) \*/$", re.MULTILINE)
-"""A line of the document in whose place a file beside it is put. All scripts share one scope."""
+"""A line of the document that is replaced by a file of that name. All scripts share one scope."""
 MIME_TYPE = "text/html;profile=mcp-app"
-"""The content type that every view must have; hosts render no other."""
+"""The media type of every view; hosts render no other."""
 
 
 def player_html() -> str:
-    """The document, with its styles and scripts put in. Read on demand, since most hosts show no views."""
+    """The document, with its styles and scripts inlined. Read on demand, because most hosts show no views."""
     from importlib.resources import files  # start-up time
 
     view = files(__name__) / "view"
@@ -38,7 +38,7 @@ def player_html() -> str:
 
 
 def icon_uri() -> str:
-    """The icon as a `data:` URI, so that hosts need no other request."""
+    """The icon as a `data:` URI, so that hosts need no extra request."""
     from base64 import b64encode  # start-up time
     from importlib.resources import files
 
@@ -48,18 +48,18 @@ def icon_uri() -> str:
 def tool_meta() -> dict[str, Any]:
     """The `_meta` of a tool whose results the player shows.
 
-    The flat key is the form before 2026-01-26: deprecated, but the only one that older hosts read.
+    The flat key is the format before 2026-01-26: deprecated, but the only one that older hosts read.
     """
     return {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
 
 
 def gallery_meta() -> dict[str, Any]:
-    """The same for a list of jobs, in the new form alone: every key is paid for in each list of the tools."""
+    """The same for a list of jobs, in the new format only: every key costs context in each tools/list."""
     return {"ui": {"resourceUri": PLAYER_URI}}
 
 
 def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
-    """The `_meta` of a result with a job: what the player may offer beyond what the job itself says."""
+    """The `_meta` of a result with a job: the actions that the player may offer, and the balance."""
     offers = {
         CAN_CANCEL: session.may_cancel(job),
         CAN_CONTINUE: session.may_continue(job),
@@ -72,7 +72,7 @@ def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
 
 
 def list_meta(session: Session, jobs: Iterable[Job]) -> dict[str, Any]:
-    """The `_meta` of a list of jobs: what the gallery shows of each, and the assistant has no use for."""
+    """The `_meta` of a list of jobs: facts that the gallery shows and the assistant does not need."""
     now = utc_now()
     return {
         ROWS: [
@@ -91,7 +91,8 @@ def list_meta(session: Session, jobs: Iterable[Job]) -> dict[str, Any]:
 
 
 def origins(links: Iterable[str]) -> set[str]:
-    """The origins of these links that are safe in a content security policy, where hosts insert them unchanged."""
+    """The origins of these links. Only well-formed ones, because hosts insert them unchanged into a content security
+    policy."""
     found = (_ORIGIN.match(link) for link in links)
     return {match[0] for match in found if match and not match["host"].endswith(".invalid")}
 
@@ -99,9 +100,8 @@ def origins(links: Iterable[str]) -> set[str]:
 def resource_meta(video_origins: Iterable[str], upload_origins: Iterable[str] = ()) -> dict[str, Any]:
     """The `_meta` of the resource, as listed and as read.
 
-    The player may load clips from `video_origins` (scheme, host and port), upload images to `upload_origins`, and
-    nothing else: it has no other resources and opens no other connections. A clip from another origin it reads from
-    this server.
+    The player may load clips from `video_origins` (scheme, host and port) and upload images to `upload_origins`. It
+    needs no other connections: a clip from another origin is read through this server.
     """
     csp = {"resourceDomains": sorted(set(video_origins))}
     if uploads := sorted(set(upload_origins)):

@@ -1,4 +1,4 @@
-"""The prompts: common requests, written out as steps with the tools."""
+"""The prompts: common tasks as step-by-step instructions for using the tools."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ from hailuo_mcp.service.session import Session
 
 
 def definitions(catalog: Catalog) -> list[Prompt]:
-    """What `prompts/list` answers, where these models are usable."""
+    """The prompts of `prompts/list`, given the usable models."""
     return [
         Prompt(
             name=recipe.name,
@@ -35,7 +35,7 @@ async def get(session: Session, name: str, arguments: Mapping[str, str] | None) 
     """The prompt with its arguments filled in.
 
     Raises:
-        MCPError: INVALID_PARAMS, naming the prompt or the argument; INTERNAL_ERROR where the ledger cannot be read.
+        MCPError: INVALID_PARAMS, naming the prompt or the argument; INTERNAL_ERROR if the ledger cannot be read.
     """
     recipe = _recipe(name)
     given = _validate(recipe, arguments or {}, session.catalog)
@@ -69,7 +69,7 @@ def _recipe(name: str) -> Recipe:
             return recipe
     raise MCPError(
         INVALID_PARAMS,
-        f"There is no prompt {repr_short(name)}; there are {', '.join(recipe.name for recipe in RECIPES)}.",
+        f"Unknown prompt {repr_short(name)}; available: {', '.join(recipe.name for recipe in RECIPES)}.",
     )
 
 
@@ -91,7 +91,7 @@ def _validate(recipe: Recipe, arguments: Mapping[str, str], catalog: Catalog) ->
         if value is None and argument.required:
             problem = "is missing"
         elif value is not None and len(value) > max_length:
-            problem = f"has {len(value)} characters, and at most {max_length} are possible"
+            problem = f"has {len(value)} characters; the maximum is {max_length}"
         else:
             continue
         message = f"{recipe.name}: {argument.name} {problem}. {argument.title}: {argument.described(catalog)}"

@@ -1,4 +1,4 @@
-"""The arguments of prompts as clients really send them."""
+"""Tolerates arguments of prompts that clients send with the wrong type."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,8 +10,8 @@ METHODS = ("prompts/get", "completion/complete")
 
 
 async def tolerate_values(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """A middleware: null counts as not given, and a number as its digits. The protocol has only strings there, and the
-    SDK (2.3) refuses all else before a handler is called, without a word on the cause."""
+    """Middleware that drops null arguments and converts numbers to strings. The protocol allows only strings, and the
+    SDK (2.3) refuses everything else before a handler is called, without saying why."""
     if ctx.method in METHODS and ctx.params:
         ctx = replace(ctx, params=_tidied(ctx.params))
     return await call_next(ctx)

@@ -7,7 +7,7 @@ from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.service.session import Session
 
 Given = Mapping[str, str]
-"""Arguments by name, without the empty ones: hosts also send the fields that a person left blank."""
+"""Arguments by name, without empty ones: hosts also send the fields that the user left blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class Argument:
     name: str
     title: str
     description: str | Callable[[Catalog], str]
-    """For `prompts/list`; made from the catalog where the models differ."""
+    """For `prompts/list`; a function if it depends on the models."""
     max_length: int | None
-    """In characters; None for a prompt, whose limit depends on the model."""
+    """In characters; None for a video prompt, whose limit depends on the model."""
     required: bool = False
     suggest: Callable[[Session, Given], Awaitable[Sequence[str]]] | None = None
 

@@ -17,7 +17,7 @@ from hailuo_mcp.service.input_files import LAST_FRAME
 STORY_MAX = 20_000
 PICTURE_MAX = 2_048
 _PICTURE_FORMS = f"web address, file path, or {LAST_FRAME}<request_id> for the last frame of a saved clip"
-_CHEAPEST = "left out, the cheapest that fits."
+_CHEAPEST = "default: the cheapest that fits."
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(
@@ -45,10 +45,10 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "storyboard",
         "Storyboard to shots",
-        "A story as several clips, one job a shot, each starting where the last one ended; budget first.",
+        "A story as several clips, one job per shot, each starting where the last one ended; budget first.",
         (
             Argument("story", "Story", "What happens, from beginning to end.", STORY_MAX, required=True),
-            Argument("shots", "Number of shots", f"1 to {SHOTS_MAX}; {SHOTS} if left out.", 4, suggest=shot_counts),
+            Argument("shots", "Number of shots", f"1 to {SHOTS_MAX}; default: {SHOTS}.", 4, suggest=shot_counts),
             Argument(
                 "first_picture",
                 "First picture",
@@ -69,7 +69,7 @@ RECIPES: tuple[Recipe, ...] = (
             Argument(
                 "picture",
                 "Picture",
-                f"The picture every clip starts from: {_PICTURE_FORMS}. Left out, from text alone.",
+                f"The picture every clip starts from: {_PICTURE_FORMS}. Default: none, text only.",
                 PICTURE_MAX,
                 suggest=last_frames,
             ),

@@ -1,4 +1,4 @@
-"""The text of the prompt that saves clips before their gateways drop them: the jobs at risk, from the ledger."""
+"""The text of the prompt that saves clips before their gateways delete them: the jobs at risk, from the ledger."""
 
 from datetime import datetime
 
@@ -19,28 +19,28 @@ async def rescue_clips(session: Session, _: Given) -> list[str]:
     jobs.sort(key=lambda job: _urgency(job, now))
     unsaved = [job for job in jobs if job.state is State.COMPLETED and not job.video_path]
     running = [job for job in jobs if not job.state.is_terminal and now - job.created_at < FIND_WINDOW]
-    lines = ["Save the clips that are paid for and not yet on disk, before the gateways drop them.", ""]
+    lines = ["Save the paid clips that are not on disk yet, before the gateways delete them.", ""]
     if not unsaved and not running:
         return [
             *lines,
-            "The newest jobs in the ledger are all saved or ended. Call list_jobs with limit 50 to make sure, and call "
+            "All recent jobs in the ledger are saved or ended. Call list_jobs with limit 50 to make sure, and call "
             "download_video for each completed job without a video_path. Then tell the user that nothing is at risk.",
         ]
     if unsaved:
         lines += ["Completed and not saved, the most urgent first:", *(_at_risk(job, now) for job in unsaved)]
     if running:
-        lines += ["Not known to be completed yet:", *(_at_risk(job, now) for job in running)]
+        lines += ["Possibly not completed yet:", *(_at_risk(job, now) for job in running)]
     return [
         *lines,
         "",
         "1. For each completed job, in this order, call download_video with its request_id. Saving costs nothing, and "
-        "a clip that was saved already is not fetched again.",
-        "2. For each of the others call get_status with its request_id; those that turn out completed, save as well. "
-        "Do not submit an unconfirmed one again: it may be charged already.",
-        "3. Where download_video says that a clip has expired, it has asked the gateway's history already; tell the "
-        "user. A new clip is a new charge: do not make one without asking.",
+        "a clip that is already saved is not fetched again.",
+        "2. For each of the others, call get_status with its request_id, and save it too if it is completed. Do not "
+        "submit an unconfirmed one again: it may already be charged.",
+        "3. If download_video says that a clip has expired, it has already searched the gateway's history; tell the "
+        "user. A new clip is charged again: do not make one without asking.",
         "4. Call list_jobs with limit 50: are there older completed jobs without a video_path? Save them too.",
-        "5. Tell the user what was saved and where, what still runs, and what is lost.",
+        "5. Tell the user what was saved and where, what is still running, and what is lost.",
     ]
 
 
@@ -54,7 +54,7 @@ def _urgency(job: Job, now: datetime) -> tuple[int, datetime]:
 def _at_risk(job: Job, now: datetime) -> str:
     line = f'- {job.request_id}: {job.state}, submitted {timestamp(job.created_at)}, "{job.excerpt}"'
     if job.expires_at is None:
-        return f"{line}; the gateway does not say how long it is kept"
+        return f"{line}; the gateway does not say how long it keeps it"
     minutes = int((job.expires_at - now).total_seconds() // 60)
     left = f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "already past"
     return f"{line}; kept until {timestamp(job.expires_at)}, {left}"

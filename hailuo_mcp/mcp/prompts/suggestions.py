@@ -1,4 +1,4 @@
-"""The values suggested while a person fills in a prompt."""
+"""The values suggested while the user fills in a prompt's arguments."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,7 +12,7 @@ from hailuo_mcp.service.session import Session
 SHOTS_MAX = 12
 SUGGESTED_CLIPS = 200
 LISTED_MAX = 4
-"""More numbers than these are named by the first and the last."""
+"""With more numbers than this, only the first and the last are named."""
 
 
 async def models(session: Session, _: Given) -> Sequence[str]:
@@ -33,7 +33,7 @@ async def shot_counts(_: Session, __: Given) -> Sequence[str]:
 
 
 def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[str]]]:
-    """The values of a parameter: those of the model that is already given, else of all usable models."""
+    """Suggest the values of a parameter: those of the model already given, otherwise of all usable models."""
 
     async def values(session: Session, given: Given) -> Sequence[str]:
         usable = session.catalog.usable
@@ -44,17 +44,17 @@ def values_of(parameter: str) -> Callable[[Session, Given], Awaitable[Sequence[s
 
 
 def offered(parameter: str) -> Callable[[Catalog], str]:
-    """Which values of a parameter there are, in a sentence."""
+    """Describe the values of a parameter in a sentence."""
 
     def sentence(catalog: Catalog) -> str:
         models = catalog.usable or catalog.known
         values = _values(models, parameter)
-        *most, last = [str(value) for value in values] or ["none here"]
+        *most, last = [str(value) for value in values] or ["not available"]
         numbers = [value for value in values if isinstance(value, int)]
         listed = f"{', '.join(most)} or {last}" if most else last
         if len(numbers) > LISTED_MAX:
             listed = f"{numbers[0]} to {numbers[-1]}"
-        by_model = ", whichever the model has" if any(_values([m], parameter) != values for m in models) else ""
+        by_model = ", depending on the model" if any(_values([m], parameter) != values for m in models) else ""
         return f"{listed}{by_model}."
 
     return sentence
@@ -66,7 +66,7 @@ def prompt_max(models: Sequence[Model]) -> int:
 
 
 def _values(models: Sequence[Model], parameter: str) -> list[int | str]:
-    """What these models take for it, in order, without what they take in its absence."""
+    """The values that these models accept for a parameter, in order, without null."""
     found: list[int | str] = []
     for schema in (model.property_schemas()[parameter] for model in models if model.accepts(parameter)):
         bounds = range(schema.get("minimum", 1), schema.get("maximum", 0) + 1)

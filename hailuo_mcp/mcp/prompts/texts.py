@@ -23,10 +23,10 @@ CAMERA: Mapping[str, str] = {
     "[Truck left], [Truck right]": "the camera moves sideways",
     "[Pedestal up], [Pedestal down]": "the camera rises or sinks",
     "[Tracking shot]": "the camera follows the subject",
-    "[Shake]": "held in the hand",
+    "[Shake]": "handheld camera",
     "[Static shot]": "the camera does not move",
 }
-"""MiniMax API reference."""
+"""From MiniMax's API reference."""
 
 
 def _number_of_shots(given: Given) -> int:
@@ -77,7 +77,7 @@ def _camera(catalog: Catalog) -> list[str]:
         *(f"- {commands}: {meaning}" for commands, meaning in CAMERA.items()),
         "Up to three in one bracket happen together, as in [Pan left, Pedestal up]; brackets happen one after another. "
         "Example: a red kite rises over the bay [Push in], then turns into the wind [Pan right].",
-        *([f"They are not documented for {', '.join(without)}: describe moves in words there."] if without else []),
+        *([f"They are not documented for {', '.join(without)}: describe moves in plain text."] if without else []),
     ]
 
 
@@ -98,8 +98,8 @@ def _no_model(catalog: Catalog) -> list[str]:
 
 
 _POLL = (
-    "get_status with the request_id and wait_seconds as the last answer says, again and again until the state is "
-    "completed or failed; a wait that runs out is not a failure"
+    "get_status with the request_id, and wait_seconds as in the last result, until the state is completed or failed; a "
+    "wait that runs out is not a failure"
 )
 
 
@@ -119,7 +119,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
     options = _picked(given, "duration", "resolution")
     asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
     spec = catalog.parse(given.get("model"), asked).spec
-    why = "as the user chose" if "model" in given else "the cheapest usable model that takes this"
+    why = "as the user chose" if "model" in given else "the cheapest usable model that accepts this"
     sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)
     return [
@@ -131,8 +131,8 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         "need not.",
         f"2. Call generate_video with {arguments} and dry_run true. Nothing is sent. Tell the user the price, and go "
         "on once they agree.",
-        "3. Call generate_video with the same arguments without dry_run. It answers in seconds with a request_id; tell "
-        "it to the user.",
+        "3. Call generate_video with the same arguments without dry_run. It returns a request_id within seconds; tell "
+        "the user.",
         f"4. Call {_POLL}.",
         "5. Completed: give the user video_path, or video_url with its expires_at; download_video saves the clip. "
         "Failed: tell the user the error, its hint, and whether it was charged.",
@@ -150,7 +150,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         f"Tell a story in {shots} {'shot' if shots == 1 else 'shots'}, one video job each.",
         "",
         f"Story: {given['story']}",
-        f"First picture: {picture or 'none was given'}",
+        f"First picture: {picture or 'none'}",
     ]
     models = [catalog.model(given["model"])] if "model" in given else catalog.usable
     if not models:
@@ -163,7 +163,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
     longest = prompt_max([type(best)] if best else models)
     plan = [
         f"1. Write the shots with the user: for each one prompt of at most {longest} characters, with the camera "
-        "commands below where they help. Each clip is a few seconds long: one action a shot."
+        "commands below where they help. Each clip is a few seconds long: one action per shot."
     ]
     if best:
         start = start if opening else {"first_frame_image": "<first picture>"}
@@ -175,7 +175,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         chain = [
             "4. Wait: call " + _POLL + ". Then call download_video, so that its last frame is available.",
             f"5. Submit shot 2 with {following}: it starts where shot 1 ended. Wait for it and save it, and so on, one "
-            "shot after another. This needs the media extra on the server; the refusal says so where it is missing.",
+            "shot after another. This needs the media extra on the server; the error says so if it is missing.",
         ]
         if not opening:
             plan.append("   The first shot needs a picture to start from: ask the user for one.")
@@ -185,7 +185,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         task.append(f"Models: {'; '.join(_facts(spec) for spec in opening) or names}")
         chain = [
             f"4. Shots cannot continue from one another here: {names} takes pictures only from web addresses. Ask the "
-            "user for one picture a shot, pass it as first_frame_image, and submit the shots one by one.",
+            "user for one picture per shot, pass it as first_frame_image, and submit the shots one by one.",
             f"5. For each: call {_POLL}.",
         ]
     return [
@@ -198,7 +198,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         *chain,
         "6. If a shot fails, stop: tell the user the error and whether it was charged, and agree on the next step "
         "before anything is submitted again.",
-        "7. At the end list the shots in their order: prompt, request_id, video_path, cost.",
+        "7. At the end, list the shots in order: prompt, request_id, video_path, cost.",
         "",
         *_camera(catalog),
         "",
@@ -218,7 +218,7 @@ async def compare_models(session: Session, given: Given) -> list[str]:
         "Make the same clip with several models and compare them.",
         "",
         f"Prompt: {given['prompt']}",
-        f"Picture: {picture or 'none, from text alone'}",
+        f"Picture: {picture or 'none, text only'}",
         "",
     ]
     catalog = session.catalog
@@ -232,7 +232,7 @@ async def compare_models(session: Session, given: Given) -> list[str]:
         except InvalidInput as refusal:
             refused.append(f"- {model.id}: {refusal.problem.message}")
     if not specs:
-        return [*task, "No usable model takes this:", *refused, "Ask the user for what is missing, then start again."]
+        return [*task, "No usable model accepts this:", *refused, "Ask the user for what is missing, then start again."]
     known = [price.usd for spec in specs if (price := spec.price())]
     unknown = len(specs) - len(known)
     total = f"Together about ${sum(known):.2f}" if known else "No price is published"
@@ -240,18 +240,18 @@ async def compare_models(session: Session, given: Given) -> list[str]:
     example = _call(model=specs[0].id, prompt=given["prompt"], **start)
     return [
         *task,
-        "Models that take this, with their defaults:",
+        "Models that accept this, with their defaults:",
         *(f"- {_facts(spec)}" for spec in specs),
         f"{total}.",
         *(["Models that do not:", *refused] if refused else []),
         "",
         f"1. For each model call generate_video with its id, as in {example}, and dry_run true. Nothing is sent.",
-        "2. Show the user each model with its price and usual time, and the sum; ask which of them to run.",
+        "2. Show the user each model with its price and usual time, and the total; ask which of them to run.",
         "3. Submit those, one generate_video call each without dry_run, and keep the request_ids. They run at the same "
         "time.",
         f"4. For each: call {_POLL}. Then call download_video.",
         "5. Show a table: model, state, time taken (elapsed_seconds), cost, video_path. Say which differences come "
-        "from settings, such as resolution, and leave the judgement of the pictures to the user.",
+        "from settings, such as resolution, and let the user judge the pictures.",
         "",
         *_house_rules(session),
     ]

@@ -33,7 +33,7 @@ BY_NAME: Mapping[str, Tool[Any]] = {tool.name: tool for tool in TOOLS}
 
 
 def definitions(catalog: Catalog) -> list[mcp_types.Tool]:
-    """What `tools/list` answers."""
+    """The tools of `tools/list`."""
     return [tool.definition(catalog) for tool in TOOLS]
 
 
@@ -42,11 +42,11 @@ async def call(name: str, call: Call) -> CallToolResult:
 
     Raises:
         MCPError: INVALID_PARAMS: there is no such tool.
-        Question: the call is answered with a question to the person.
+        Question: the user must confirm first.
     """
     tool = BY_NAME.get(name)
     if tool is None:
-        raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:80]}; there are {', '.join(BY_NAME)}.")
+        raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:80]}; available: {', '.join(BY_NAME)}.")
     try:
         result = await tool.call(call)
     except Question:
@@ -65,18 +65,18 @@ async def call(name: str, call: Call) -> CallToolResult:
 
 
 def _unexpected(tool: Tool[Any]) -> InternalError:
-    """The error may have come after a submission was sent. Any other tool is certain to have cost nothing."""
+    """An unexpected error in generate_video may have occurred after a submission was sent; other tools cost nothing."""
     if not tool.idempotent:
         return InternalError(
             "An unexpected error occurred while submitting.",
             "Call list_jobs before submitting again: the job may exist. The server's log has the details.",
             charged="unknown",
         )
-    return InternalError("An unexpected error occurred; no job was touched.", safe_to_retry=True)
+    return InternalError("An unexpected error occurred; no job was changed.", safe_to_retry=True)
 
 
 def _annotate_span(facts: Mapping[str, Any]) -> None:
-    """Add to the call's span which job it was about, and the code of its error."""
+    """Add the job and the error's code to the call's span."""
     error: Mapping[str, Any] = facts.get("error") or {}
     attributes = {
         "request_id": facts.get("request_id") or error.get("request_id"),

@@ -1,4 +1,4 @@
-"""What a tool is made of: a pydantic class for its arguments, a definition, and the function that runs it."""
+"""The parts of a tool: a pydantic class for its arguments, a definition, and the function that runs it."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,15 +15,15 @@ from hailuo_mcp.core.arguments import REQUIRED, check_names, present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import JsonSchema
 from hailuo_mcp.core.text import describe, repr_short
-from hailuo_mcp.mcp.patience import Patience
 from hailuo_mcp.mcp.schemas import input_schema, output_schema
+from hailuo_mcp.mcp.wait_limit import WaitLimit
 from hailuo_mcp.service.confirmation import Confirm, cannot_ask
 from hailuo_mcp.service.session import Session
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
-"""Reports the progress of a call: seconds so far, the expected total or None, and a few words."""
+"""Reports the progress of a call: progress so far, the expected total or None, and a short message."""
 DIGITS_MAX = 20
-"""A number sent as a string is no longer than this: Python refuses to read very long ones."""
+"""The maximum length of a number sent as a string: Python refuses to parse very long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Call:
     session: Session
     arguments: Mapping[str, Any]
     progress: Progress | None
-    """None where the caller wants no progress."""
-    patience: Patience = field(default_factory=Patience)
-    """How long this caller can be kept waiting."""
+    """None if the caller wants no progress."""
+    wait_limit: WaitLimit = field(default_factory=WaitLimit)
+    """How long this caller can wait."""
     confirm: Confirm = cannot_ask
-    """Asks the person before a paid job, where the settings want it."""
+    """Asks the user to confirm a paid job, if the settings require it."""
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------
@@ -45,13 +45,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Metadata of an argument: what to pass instead of a wrong value, or where none was given."""
+    """Metadata of an argument: what to pass if the value is wrong or missing."""
 
     text: str
 
 
 def _whole_number(value: object) -> object:
-    """Models send numbers as strings, or as floats: both are accepted."""
+    """Accept whole numbers as strings or floats, as models send them."""
     if isinstance(value, str) and re.fullmatch(rf"\s*[0-9]{{1,{DIGITS_MAX}}}\s*", value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -60,16 +60,16 @@ def _whole_number(value: object) -> object:
 
 
 def number(value: object) -> object:
-    """The same for numbers that need not be whole."""
+    """Accept numbers as strings, with or without a dollar sign."""
     if isinstance(value, str) and re.fullmatch(rf"\s*\$?[0-9]{{1,{DIGITS_MAX}}}(\.[0-9]{{1,{DIGITS_MAX}}})?\s*", value):
         return float(value.strip().removeprefix("$"))
     return float(value) if type(value) is int and abs(value) < 10**DIGITS_MAX else value
 
 
 ACCEPT_STRINGS = BeforeValidator(_whole_number)
-"""Metadata of a strict integer, after its bounds."""
+"""Metadata of a strict integer; put it after the bounds."""
 RequestIdText = Annotated[
-    object,  # the session parses it, and says what is wrong with it
+    object,  # the session parses it and explains what is wrong with it
     Field(description="From generate_video."),
     WithJsonSchema({"type": "string"}),
     Hint("Pass the request_id of generate_video; list_jobs shows recent ones."),
@@ -77,15 +77,15 @@ RequestIdText = Annotated[
 
 
 class Arguments(BaseModel):
-    """The arguments of one tool. Every field has a description, for the schema, and a `Hint` where its value can be
+    """The arguments of one tool. Every field has a description for the schema, and a `Hint` if its value can be
     wrong."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def schema_for(cls, catalog: Catalog) -> JsonSchema:
-        """The input schema, where these models are usable."""
-        del catalog  # most tools take the same arguments whatever the models
+        """The input schema, given the usable models."""
+        del catalog  # the arguments of most tools do not depend on the models
         return input_schema(cls)
 
     @classmethod
@@ -112,7 +112,7 @@ class Arguments(BaseModel):
 
     @classmethod
     def _unknown(cls, problems: Sequence[tuple[str, str]], missing: Sequence[str]) -> InvalidInput:
-        """Of what is unknown, only what is meant instead is said one by one."""
+        """The error for unknown arguments, with a fix for each that has an obvious replacement."""
         wrong = [f"{problem}." for problem, _ in problems] + [f"{name} is missing." for name in missing]
         fixes = [f"{fix[:1].upper()}{fix[1:]}." for _, fix in problems if "pass it as" in fix]
         takes = f"This tool takes {', '.join(cls.model_fields)}."
@@ -148,26 +148,27 @@ A = TypeVar("A", bound=Arguments)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool(Generic[A]):
-    """A tool: what `tools/list` says of it, and what runs it."""
+    """A tool: its definition in `tools/list`, and the function that runs it."""
 
     name: str
     title: str
     description: str
     arguments: type[A]
     result: type[BaseModel]
-    """The structured content of a good result."""
+    """The structured content of a successful result."""
     run: Callable[[A, Call], Awaitable[CallToolResult]]
-    """Raises HailuoError where the call cannot be done."""
+    """Raises HailuoError if the call fails."""
     read_only: bool
     destructive: bool = False
-    """Hosts ask the person before such a call."""
+    """Hosts ask the user before such a call."""
     idempotent: bool = True
     icon: str = ""
-    """A `data:` URI of SVG; empty where the server's own will do, for every token of `tools/list` counts."""
+    """An SVG as a `data:` URI. Usually empty, because every token of `tools/list` counts: hosts then show the server's
+    icon."""
     open_world: bool = True
-    """Whether it may ask a gateway."""
+    """Whether it may send requests to a gateway."""
     meta: dict[str, Any] | None = None
-    """Names the view in which hosts with MCP Apps show its result."""
+    """Refers hosts with MCP Apps to the view that shows the result."""
 
     def definition(self, catalog: Catalog) -> mcp_types.Tool:
         return mcp_types.Tool(
@@ -196,7 +197,7 @@ class Tool(Generic[A]):
 def answer(
     view: BaseModel, text: str, *, exclude_none: bool = False, meta: dict[str, Any] | None = None
 ) -> CallToolResult:
-    """The view as structured content, and as text for hosts that show the model only that; `meta` is for the player."""
+    """The view as structured content, and as text for hosts that show the model only text. `meta` is for the player."""
     facts = view.model_dump(mode="json", exclude_none=exclude_none)
     return CallToolResult(
         content=[TextContent(type="text", text=text)], structured_content=facts, is_error=False, _meta=meta

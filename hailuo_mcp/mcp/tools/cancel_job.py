@@ -1,4 +1,4 @@
-"""cancel_job: cancel a job that is still queued, where its gateway can."""
+"""cancel_job: cancel a job that is still queued, if its gateway supports it."""
 
 from mcp_types import CallToolResult
 
@@ -11,14 +11,14 @@ class CancelJob(Arguments):
 
 
 async def cancel_job(arguments: CancelJob, call: Call) -> CallToolResult:
-    view = views.cancellation(await call.session.cancel(arguments.request_id), wait_seconds=call.patience.seconds)
+    view = views.cancellation(await call.session.cancel(arguments.request_id), wait_seconds=call.wait_limit.seconds)
     return answer(view, "\n".join([f"{view.request_id}: {view.state}.", *view.warnings, view.next_step]))
 
 
 TOOL = Tool(
     name="cancel_job",
     title="Cancel a job",
-    description="Cancel a queued job, where its gateway can; the answer says if it goes on.",
+    description="Cancel a queued job, if its gateway supports it; the result says whether it was.",
     arguments=CancelJob,
     result=views.Cancellation,
     run=cancel_job,

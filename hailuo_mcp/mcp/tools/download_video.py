@@ -14,7 +14,7 @@ from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Progress, RequestId
 from hailuo_mcp.media.contact_sheet import MEDIA_TYPE, contact_sheet
 
 ANSWER_SECONDS = 25.0
-"""How long a call waits for the clip: some hosts end calls after 30 s. A larger clip is saved meanwhile."""
+"""How long a call waits for the clip: some hosts end calls after 30 s. The download continues in the background."""
 
 
 class DownloadVideo(Arguments):
@@ -36,7 +36,7 @@ async def download_video(arguments: DownloadVideo, call: Call) -> CallToolResult
     view = await views.download(call.session.public_view(job), path)
     result = answer(view, texts.download_text(view), exclude_none=True)
     if arguments.preview:
-        # Only when it is asked for: many frameworks fail on an image, or send it to a model that sees none.
+        # Only on request: many frameworks fail on an image, or send it to a model that cannot see it.
         try:
             sheet = await contact_sheet(path)
         except HailuoError as error:

@@ -1,4 +1,4 @@
-"""generate_video: submit a job, or with `dry_run` show what would be submitted."""
+"""generate_video: submit a job, or with `dry_run`, show what would be submitted."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from hailuo_mcp.mcp.tools.base import Arguments, Call, Hint, Tool, answer, numbe
 
 
 class GenerateVideo(Arguments):
-    """The arguments that every model has. All others are a model's parameters, and its spec validates them."""
+    """The arguments common to all models. All others are the model's parameters, validated by its spec."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,7 +45,7 @@ class GenerateVideo(Arguments):
 
     @classmethod
     def schema_for(cls, catalog: Catalog) -> JsonSchema:
-        """The parameters in it are those of the usable models."""
+        """The input schema, with the parameters of the usable models."""
         flags = input_schema(cls)["properties"]
         return object_schema(
             {
@@ -60,10 +60,10 @@ class GenerateVideo(Arguments):
 
 
 def _model_property(catalog: Catalog) -> JsonSchema:
-    """Which models there are, in words: an enum of ids would take three times the context, and forbid the other names
-    that are taken."""
+    """The models in the description instead of an enum: one of ids would take three times the context, and would forbid
+    the other names that are accepted."""
     description = f"{models_sentence(catalog)} Default: cheapest that fits. {inputs_sentence(catalog)}"
-    return {"type": "string", "description": description if catalog.usable else "None is usable: see list_models."}
+    return {"type": "string", "description": description if catalog.usable else "No model is usable: see list_models."}
 
 
 async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult:
@@ -81,7 +81,7 @@ async def generate_video(arguments: GenerateVideo, call: Call) -> CallToolResult
         view = views.job_view(
             session.public_view(submitted.job),
             duplicate=submitted.duplicate,
-            wait_seconds=call.patience.seconds,
+            wait_seconds=call.wait_limit.seconds,
             held_back=session.held_back(submitted.job),
         )
     return answer(view, texts.job_text(view), meta=job_meta(session, submitted.job))
@@ -91,7 +91,7 @@ ICON = (
     "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%209%209'%3E"
     "%3Cpath%20fill='teal'%20d='M1%200v9l8-4z'/%3E%3C/svg%3E"
 )
-"""A play sign. Spaces are encoded, since clients may check that it is a URI."""
+"""A play symbol. Spaces are encoded because clients may check that it is a URI."""
 
 TOOL = Tool(
     name="generate_video",
@@ -104,7 +104,7 @@ TOOL = Tool(
     result=views.JobView,
     run=generate_video,
     read_only=False,
-    destructive=True,  # it destroys nothing, but it spends: hosts ask before such calls
+    destructive=True,  # it destroys nothing, but it spends money: hosts ask before such calls
     idempotent=False,
     icon=ICON,
     meta=tool_meta(),

@@ -17,14 +17,14 @@ class GetStatus(Arguments):
     request_id: RequestIdText
     wait_seconds: Annotated[
         int,
-        Field(strict=True, ge=0, le=WAIT_SECONDS_MAX, description="Wait this long for the end (default 0)."),
+        Field(strict=True, ge=0, le=WAIT_SECONDS_MAX, description="Wait up to this long for it to end (default 0)."),
         ACCEPT_STRINGS,
         Hint(f"Pass wait_seconds between 0 and {WAIT_SECONDS_MAX}."),
     ] = 0
 
 
 class ThrottledProgress:
-    """Reports a job's progress, at most once in `GAP_SECONDS`."""
+    """Reports a job's progress, at most once every `GAP_SECONDS`."""
 
     GAP_SECONDS = 2.0
 
@@ -43,14 +43,14 @@ class ThrottledProgress:
 
 
 async def get_status(arguments: GetStatus, call: Call) -> CallToolResult:
-    wait_seconds = call.patience.bearable(arguments.wait_seconds)
+    wait_seconds = call.wait_limit.cap(arguments.wait_seconds)
     report = ThrottledProgress(call.progress) if wait_seconds and call.progress else None
-    with call.patience.held(str(arguments.request_id), wait_seconds):
+    with call.wait_limit.track(str(arguments.request_id), wait_seconds):
         job = await call.session.status(
-            arguments.request_id, wait_seconds, report, hold_seconds=call.patience.hold(wait_seconds)
+            arguments.request_id, wait_seconds, report, hold_seconds=call.wait_limit.hold_seconds(wait_seconds)
         )
     view = views.job_view(
-        call.session.public_view(job), wait_seconds=call.patience.seconds, held_back=call.session.held_back(job)
+        call.session.public_view(job), wait_seconds=call.wait_limit.seconds, held_back=call.session.held_back(job)
     )
     return answer(view, texts.job_text(view), meta=job_meta(call.session, job))
 

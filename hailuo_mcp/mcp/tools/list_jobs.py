@@ -21,7 +21,7 @@ class ListJobs(Arguments):
     state: Annotated[
         State | None,
         BeforeValidator(_lower),
-        Field(description="Only these."),
+        Field(description="Only this state."),
         Hint("Leave state out to see all jobs."),
     ] = None
     limit: Annotated[

@@ -1,4 +1,4 @@
-"""list_models: the usable models in a few facts each, or all that is known of one."""
+"""list_models: a summary of the usable models, or the details of one."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from hailuo_mcp.mcp.tools.base import Arguments, Call, Tool, answer
 
 
 class ListModels(Arguments):
-    # Any value: the catalog names the usable models where it is none of them.
+    # Any value: the catalog refuses an unknown one and names the usable models.
     model: Annotated[object, Field(description="One model."), WithJsonSchema({"type": "string"})] = None
 
 

@@ -13,8 +13,8 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, Implementation
 
-from hailuo_mcp.mcp.patience import PATIENT, START_SECONDS, Patience, is_patient
 from hailuo_mcp.mcp.server import build_server
+from hailuo_mcp.mcp.wait_limit import KNOWN_CLIENTS, START_SECONDS, WaitLimit, waits_long
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import Line
@@ -41,8 +41,8 @@ class Clock:
         return self.now
 
 
-def _hold(patience: Patience, clock: Clock, asked: int, seconds: float | None = None) -> None:
-    with patience.held("job", asked):
+def _hold(limit: WaitLimit, clock: Clock, asked: int, seconds: float | None = None) -> None:
+    with limit.track("job", asked):
         clock.now += asked if seconds is None else seconds
 
 
@@ -62,57 +62,57 @@ def _named(facts: Mapping[str, Any]) -> int:
 
 def test_the_wait_doubles_while_answers_are_taken() -> None:
     clock = Clock()
-    patience = Patience(clock=clock)
-    advised = [patience.seconds]
+    limit = WaitLimit(clock=clock)
+    advised = [limit.seconds]
     for _ in range(5):
-        _hold(patience, clock, patience.seconds)
-        advised.append(patience.seconds)
+        _hold(limit, clock, limit.seconds)
+        advised.append(limit.seconds)
     assert advised == [4, 8, 16, 32, 45, 45]
 
 
-def test_a_call_that_was_not_held_says_nothing_of_patience() -> None:
+def test_a_call_that_did_not_wait_to_the_end_changes_nothing() -> None:
     clock = Clock()
-    patience = Patience(clock=clock)
-    _hold(patience, clock, 0)
-    _hold(patience, clock, 4, seconds=1)  # the job ended
-    assert patience.seconds == START_SECONDS
+    limit = WaitLimit(clock=clock)
+    _hold(limit, clock, 0)
+    _hold(limit, clock, 4, seconds=1)  # the job ended
+    assert limit.seconds == START_SECONDS
 
 
-async def test_after_a_call_was_given_up_no_wait_is_as_long_again() -> None:
+async def test_after_a_call_was_abandoned_waits_are_shorter() -> None:
     clock = Clock()
-    patience = Patience(clock=clock)
-    _hold(patience, clock, 4)
-    with anyio.CancelScope() as scope, patience.held("job", 8):
+    limit = WaitLimit(clock=clock)
+    _hold(limit, clock, 4)
+    with anyio.CancelScope() as scope, limit.track("job", 8):
         clock.now += 5
         scope.cancel()
         await anyio.lowlevel.checkpoint()
-    assert patience.seconds == 4
-    assert patience.bearable(8) == 4
-    _hold(patience, clock, 4)
-    assert patience.seconds == 4
+    assert limit.seconds == 4
+    assert limit.cap(8) == 4
+    _hold(limit, clock, 4)
+    assert limit.seconds == 4
 
 
-async def test_giving_up_a_call_that_was_not_to_be_held_says_nothing() -> None:
-    patience = Patience()
-    with anyio.CancelScope() as scope, patience.held("job", 0):
+async def test_abandoning_a_call_that_does_not_wait_changes_nothing() -> None:
+    limit = WaitLimit()
+    with anyio.CancelScope() as scope, limit.track("job", 0):
         scope.cancel()
         await anyio.lowlevel.checkpoint()
-    assert patience.bearable(45) == 45
+    assert limit.cap(45) == 45
 
 
-def test_a_caller_that_asks_again_while_its_call_is_held_has_given_it_up() -> None:
-    """Not every client says that it gives up."""
+def test_a_caller_that_asks_again_while_its_call_waits_has_abandoned_it() -> None:
+    """Not every client cancels a call that it abandons."""
     clock = Clock()
-    patience = Patience(clock=clock)
-    with patience.held("job", 8):
+    limit = WaitLimit(clock=clock)
+    with limit.track("job", 8):
         clock.now += 6
-        _hold(patience, clock, 0)
-        assert patience.bearable(8) == 8
-        _hold(patience, clock, 8, seconds=1)
-        assert patience.bearable(8) == 4
+        _hold(limit, clock, 0)
+        assert limit.cap(8) == 8
+        _hold(limit, clock, 8, seconds=1)
+        assert limit.cap(8) == 4
 
 
-async def test_an_answer_does_not_wait_for_a_clip_longer_than_its_caller_bears(tmp_path: Path) -> None:
+async def test_a_result_does_not_wait_for_a_clip_longer_than_its_caller_allows(tmp_path: Path) -> None:
     async def stall(stream: SocketStream) -> None:
         async with stream:
             await anyio.sleep_forever()
@@ -134,12 +134,12 @@ async def test_an_answer_does_not_wait_for_a_clip_longer_than_its_caller_bears(t
 
 def test_two_jobs_may_be_waited_for_at_once() -> None:
     clock = Clock()
-    patience = Patience(clock=clock)
-    with patience.held("job", 8):
+    limit = WaitLimit(clock=clock)
+    with limit.track("job", 8):
         clock.now += 6
-        with patience.held("another", 8):
+        with limit.track("another", 8):
             pass
-    assert patience.bearable(45) == 45
+    assert limit.cap(45) == 45
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_two_jobs_may_be_waited_for_at_once() -> None:
     ],
 )
 def test_hosts_known_to_be_patient_are_known_by_their_names(name: str, patient: bool) -> None:
-    assert is_patient(name) is patient
+    assert waits_long(name) is patient
 
 
 def test_every_patient_host_has_a_source() -> None:
-    assert all(source for source in PATIENT.values())
+    assert all(source for source in KNOWN_CLIENTS.values())
 
 
 # --- what is advised ------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ async def test_a_client_that_gives_up_after_five_seconds_loses_one_answer_and_no
 
 
 @pytest.mark.slow
-async def test_over_http_the_patience_of_a_tenant_is_remembered_and_nobody_elses(tmp_path: Path) -> None:
+async def test_over_http_the_wait_limit_is_kept_for_each_tenant(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS) as running,
         httpx.AsyncClient(timeout=30) as web,

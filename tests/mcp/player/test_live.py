@@ -54,7 +54,7 @@ async def test_a_clip_of_the_sandbox_in_the_process_is_read_through_the_server(
     [
         ("fail", ("The job failed", "For a real job: not charged", "Safe to try again", "Ask to try again")),
         ("content_violation", ("The job failed", "Content violates", "Change the prompt")),
-        ("no_credits", ("This call could not be done", "Top up the account")),
+        ("no_credits", ("The call failed", "Top up the account")),
     ],
 )
 async def test_a_failing_job_says_so(open_view: OpenView, tmp_path: Path, word: str, words: tuple[str, ...]) -> None:
@@ -70,5 +70,5 @@ async def test_a_submission_whose_answer_was_lost_is_found_again(open_view: Open
         real = Real(client)
         arguments = {**ARGUMENTS, "prompt": "a red kite sandbox:lost_answer"}
         view = await open_view(await real.call_tool("generate_video", arguments), real, arguments=arguments)
-        await view.shows("Sent, but no answer came", "Do not submit it again")
+        await view.shows("Sent, but no response arrived", "Do not submit it again")
         await view.is_playing()

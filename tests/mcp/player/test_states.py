@@ -67,7 +67,7 @@ async def test_the_image_that_the_clip_begins_with_is_shown_at_once(open_view: O
     view = await open_view(jobs.offering(jobs.job("queued"), "has_poster"), server)
     await view.until("document.querySelector('#poster:not([hidden])')?.naturalWidth === 320")
     assert server.reads == ["hailuo://posters/segmind%2Fhailuo-02-fast%2F4f0c%3A9a%2F7d21"]
-    assert await view.frame.get_by_role("img", name="How the clip begins").count() == 1
+    assert await view.frame.get_by_role("img", name="First frame of the clip").count() == 1
 
 
 async def test_an_image_in_the_call_itself_is_shown_before_the_answer(open_view: OpenView) -> None:
@@ -80,7 +80,7 @@ async def test_an_image_in_the_call_itself_is_shown_before_the_answer(open_view:
 async def test_a_job_that_takes_longer_than_usual_says_so_once(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing", elapsed_seconds=94, poll_after_seconds=60))
     await view.shows("Making the clip", "longer than the usual 1 min 35 s")
-    await view.until("document.querySelector('[aria-live=polite]').textContent === 'It takes longer than usual.'")
+    await view.until("document.querySelector('[aria-live=polite]').textContent === 'This is taking longer than usual.'")
 
 
 async def test_the_balance_is_shown_where_it_is_known(open_view: OpenView) -> None:
@@ -118,16 +118,16 @@ async def test_a_temporary_failure_offers_to_try_again(open_view: OpenView) -> N
 
 async def test_an_expired_job_says_that_the_clip_is_gone(open_view: OpenView) -> None:
     view = await open_view(jobs.expired())
-    await view.shows("Expired", "The clip is gone", "results are kept for an hour", "Charged")
+    await view.shows("Expired", "The clip has expired", "results are kept for an hour", "Charged")
     assert await view.buttons() == ["Make another"]
 
 
 async def test_an_unconfirmed_job_warns_of_the_money_and_offers_no_second_submission(open_view: OpenView) -> None:
     view = await open_view(jobs.unconfirmed())
     await view.shows(
-        "Unconfirmed", "Sent, but no answer came", "It may exist and may be charged", "May have been charged"
+        "Unconfirmed", "Sent, but no response arrived", "The job may exist and may be charged", "May have been charged"
     )
-    await view.shows("Do not submit it again", "This view goes on looking for it.")
+    await view.shows("Do not submit it again", "This view keeps looking for it.")
     assert await view.buttons() == []
 
 
@@ -138,7 +138,7 @@ async def test_an_unconfirmed_job_that_is_found_goes_on_under_its_new_id(open_vi
     await view.is_playing()
     asked = [arguments["request_id"] for _, arguments in server.calls]
     assert asked == ["segmind/hailuo-02-fast/unconfirmed-0a1b", jobs.REQUEST_ID]
-    assert "Sent, but no answer came" not in await view.text()
+    assert "Sent, but no response arrived" not in await view.text()
 
 
 async def test_a_dry_run_shows_the_request_and_the_price(open_view: OpenView) -> None:
@@ -152,8 +152,8 @@ async def test_a_dry_run_shows_the_request_and_the_price(open_view: OpenView) ->
 
 async def test_a_refused_call_says_what_to_do(open_view: OpenView) -> None:
     view = await open_view(jobs.refused(), arguments={"prompt": "A paper lantern"})
-    await view.shows("This call could not be done", "Insufficient credits", "Top up the account", "Not charged")
-    await view.shows("Do not repeat it unchanged", "A paper lantern")
+    await view.shows("The call failed", "Insufficient credits", "Top up the account", "Not charged")
+    await view.shows("Do not retry unchanged", "A paper lantern")
 
 
 async def test_a_cancelled_call_says_that_a_job_may_exist(open_view: OpenView) -> None:
@@ -219,7 +219,7 @@ async def test_a_failed_poll_is_shown_and_repeated(open_view: OpenView) -> None:
     error = jobs.problem("network_error", "Segmind could not be reached.", "Try again.", safe_to_retry=True)
     server = Scripted(jobs.result({"error": error}, is_error=True), jobs.failed())
     view = await open_view(jobs.job("processing"), server)
-    await view.shows("Segmind could not be reached.", "Asking again.", "Making the clip")
+    await view.shows("Segmind could not be reached.", "Retrying.", "Making the clip")
     await view.shows("The job failed")
     assert "could not be reached" not in await view.text()
 
@@ -238,12 +238,12 @@ async def test_a_poll_that_cannot_succeed_is_repeated_only_by_hand(open_view: Op
 async def test_a_host_that_fails_to_pass_a_poll_on_is_asked_again(open_view: OpenView) -> None:
     refusals = {"tools/call": Refused(-32603, "The server is gone.")}
     view = await open_view(jobs.job("processing"), Scripted(jobs.failed()), refusals=refusals)
-    await view.shows("The server is gone. Asking again.")
+    await view.shows("The server is gone. Retrying.")
     refusals.clear()
     await view.shows("The job failed")
 
 
 async def test_a_host_without_tools_says_that_it_shows_no_updates(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing"), capabilities={})
-    await view.shows("This host shows no news by itself")
+    await view.shows("This host does not update the view")
     assert "tools/call" not in view.sent

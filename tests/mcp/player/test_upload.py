@@ -41,7 +41,7 @@ async def test_an_image_is_uploaded_by_the_view_which_says_so_in_the_chat(
         await view.frame.evaluate(DROP, ["notes.pdf", "application/pdf", 400])
         await view.shows("upload")  # the link still works after the refusal
         await view.frame.evaluate(DROP, ["large.png", "image/png", 21 * 1024 * 1024])
-        await view.shows("large.png has more than 20 MB")
+        await view.shows("large.png is larger than 20 MB")
         await view.frame.locator("input[type=file]").set_input_files(
             [{"name": "harbour.png", "mimeType": "image/png", "buffer": picture()}]
         )

@@ -1,6 +1,6 @@
 // The buttons.
 
-const done = new Set();           // what was asked of the host and must not be asked twice
+const done = new Set();           // actions requested through the chat, which must not be repeated
 let busy = "";
 
 function renderActions() {
@@ -22,7 +22,7 @@ function renderActions() {
     const asking = busy === act, over = done.has(act);
     const button = make("button", asking ? "One moment…" : over ? "Asked in the chat" : words, { type: "button", className: act === main ? "main" : "" });
     button.dataset.act = act;
-    // Not `disabled` while it works: the focus would be lost.
+    // Not `disabled` while it runs: the button would lose the focus.
     if (over) button.disabled = true; else if (asking) button.setAttribute("aria-disabled", "true");
     button.onclick = () => perform(act, run);
     return button;
@@ -78,7 +78,7 @@ async function cancel() {
 async function download() {
   const clip = await readClip();
   const result = await request("ui/download-file", { contents: [{ type: "resource", resource: { uri: clipUri(), mimeType: clip.type, blob: clip.base64 } }] }, 5 * CALL_SECONDS_MAX);
-  if (result.isError) throw new Error("The host did not take the file.");
+  if (result.isError) throw new Error("The host did not accept the file.");
 }
 
 async function open() {
@@ -92,12 +92,12 @@ async function again() {
     `Please make another variation of this video: call generate_video with model ${job.model}, force_new true, and the same parameters as ${job.request_id}.`,
     `Prompt: ${prompt || ""}`,
     `Other parameters: ${JSON.stringify(others)}`,
-    ...(others.first_frame_image || others.last_frame_image ? ["Pictures are shortened here; use the original ones."] : []),
+    ...(others.first_frame_image || others.last_frame_image ? ["Images are shortened here; use the original ones."] : []),
   ].join("\n");
   await ask(text, "again");
 }
 
-/** The next shot begins with this one's very last frame, which the server takes from the saved clip. */
+/** The next shot begins with the last frame of this one, which the server takes from the saved clip. */
 async function proceed() {
   if (!isSaved()) await save();
   const video = document.querySelector("video");
@@ -109,20 +109,21 @@ async function proceed() {
 const continuation = ({ request_id }) =>
   `I want to continue from this clip. Ask me what should happen next; then call generate_video with first_frame_image "last-frame:${request_id}", so that the new shot begins exactly where this one ends.`;
 
-/** Say it in the chat, as the person. */
+/** Send a message to the chat as the user. */
 async function ask(text, act) {
   const content = { type: "text", text };
   const send = async (body) => {
     const result = await request("ui/message", { role: "user", content: body });
-    if (result.isError) throw new Error("The host did not take the message.");
+    if (result.isError) throw new Error("The host did not accept the message.");
   };
-  // The SDK's hosts take a list of blocks; the text of the 2026-01-26 specification shows a single one. Only a host that
-  // says the form is wrong is sent the other: anything else may have been taken, and a second message a second job.
+  // Hosts built on the SDK accept a list of blocks; the 2026-01-26 specification shows a single one. The second form is
+  // only sent if the host rejects the first as invalid: after any other error the message may have been accepted, and
+  // sending it again could submit a second job.
   try {
     await send([content]).catch((error) => { if (error.code === -32602) return send(content); throw error; });
   } catch (error) {
     if (error.code === -32601) done.add("mute");
-    throw new Error(error.code === -32601 ? `This host takes no messages from a view: ask for ${act === "again" ? "another one" : "the next shot"} in the chat.` : error.message);
+    throw new Error(error.code === -32601 ? `This host does not accept messages from a view: ask for ${act === "again" ? "another one" : "the next shot"} in the chat.` : error.message);
   }
   done.add(act);
   say("Asked in the chat.");

@@ -19,13 +19,13 @@ function request(method, params, seconds = CALL_SECONDS_MAX) {
   });
 }
 
-const heard = {
+const onNotification = {
   "ui/notifications/tool-input": (params) => { asked = params.arguments || {}; if (!job) render(); },
   "ui/notifications/tool-result": (params) => accept(params),
-  "ui/notifications/tool-cancelled": () => { if (!job) refuse("The call was cancelled", "A job that was submitted before that goes on: list_jobs shows it.", "", []); },
+  "ui/notifications/tool-cancelled": () => { if (!job) refuse("The call was cancelled", "A job that was already submitted continues: list_jobs shows it.", "", []); },
   "ui/notifications/host-context-changed": (params) => adopt(params),
 };
-const answered = {
+const onRequest = {
   "ping": () => ({}),
   "ui/resource-teardown": () => { torn = true; clearTimeout(timer); clearInterval(ticking); document.querySelector("video")?.pause(); return {}; },
 };
@@ -33,8 +33,8 @@ const answered = {
 addEventListener("message", ({ source, data }) => {
   if (source !== parent || !data || data.jsonrpc !== "2.0") return;
   if (data.method === undefined) return pending.get(data.id)?.(data);
-  if (data.id === undefined) return heard[data.method]?.(data.params || {});
-  const answer = answered[data.method];
+  if (data.id === undefined) return onNotification[data.method]?.(data.params || {});
+  const answer = onRequest[data.method];
   post(answer ? { id: data.id, result: answer() } : { id: data.id, error: { code: -32601, message: "Method not found" } });
 });
 
@@ -42,7 +42,7 @@ function adopt(changes) {
   context = { ...context, ...changes };
   if (context.theme === "light" || context.theme === "dark") document.documentElement.dataset.theme = context.theme;
   const given = context.styles?.variables || {};
-  // A background without its text colour, or the reverse, could not be read: both or neither.
+  // A background color without the matching text color may be unreadable: use both or neither.
   const pair = ["--color-background-primary", "--color-text-primary"];
   for (const name of ["--font-sans", "--font-mono", ...(pair.every((key) => given[key]) ? pair : [])]) {
     if (given[name]) document.documentElement.style.setProperty(name, given[name]);

@@ -1,4 +1,4 @@
-// Playing the clip: from its link where the host allows that, else read through the server.
+// Playing the clip: from its link if the host allows it, otherwise read through the server.
 
 const LOOKS_MAX = 6, LOOK_SECONDS = 5;
 let looks = 0;
@@ -7,12 +7,12 @@ let loading = "", unplayable = "", attempt = null, playedFor = "";
 function link() {
   try {
     const url = new URL(job.video_url);
-    // .invalid never resolves (RFC 2606): the sandbox in the server's own process names its clips so.
+    // .invalid never resolves (RFC 2606): the in-process sandbox uses it for its clips.
     return /^https?:$/.test(url.protocol) && !url.hostname.endsWith(".invalid") ? url.href : null;
   } catch { return null; }
 }
 
-/** Whether the host lets this link be loaded, where it tells; otherwise trying shows it. */
+/** Whether the host allows this link to be loaded; true if it does not say. */
 function allowed(href) {
   const approved = host.sandbox?.csp?.resourceDomains;
   if (!Array.isArray(approved)) return true;
@@ -30,7 +30,7 @@ async function readClip(uri = clipUri()) {
   if (held?.uri === uri) return held;
   const { contents } = await request("resources/read", { uri }, 2 * CALL_SECONDS_MAX);
   const part = contents?.find((content) => content.blob);
-  if (!part) throw new Error("The server gave no clip.");
+  if (!part) throw new Error("The server returned no clip.");
   held = { uri, base64: part.blob, type: /^video\/[\w.+-]+$/.test(part.mimeType) ? part.mimeType : "video/mp4" };
   return held;
 }
@@ -44,7 +44,7 @@ function play(again = false) {
   const href = link();
   if (href && !(left() <= 0) && allowed(href)) ways.push(["link", async () => href]);
   if (host.serverResources) {
-    // data: comes first, for every host must allow it; blob: is for browsers that play no long data: links.
+    // data: comes first, because every host must allow it; blob: is for browsers that do not play long data: URLs.
     ways.push(["data", async () => { const clip = await readClip(clipUri(wanted)); return `data:${clip.type};base64,${clip.base64}`; }]);
     ways.push(["blob", async () => {
       const clip = await readClip(clipUri(wanted));
@@ -62,7 +62,7 @@ async function tryNext(about, ways, why) {
     unplayable = why;
     document.querySelector("video")?.remove();
     $("live").textContent = "The clip cannot be played here.";
-    // The server may be saving it right now: then it can soon be read.
+    // The server may still be saving it: try again soon.
     if (!isSaved() && looks++ < LOOKS_MAX) schedule(LOOK_SECONDS);
     return render();
   }
@@ -71,7 +71,7 @@ async function tryNext(about, ways, why) {
   render();
   let src;
   try { src = await source(); } catch (error) { return tryNext(about, others.filter(([name]) => name !== "blob"), error.message); }
-  if (job?.request_id !== about) return;   // another job is shown meanwhile
+  if (job?.request_id !== about) return;   // another job is shown now
   const video = make("video", undefined, { controls: true, muted: true, playsInline: true, preload: "auto", autoplay: !calm.matches, hidden: true });
   video.setAttribute("aria-label", "The generated video");
   video.dataset.how = how;
@@ -93,7 +93,7 @@ async function tryNext(about, ways, why) {
     video.hidden = false;
     $("poster").hidden = true;
     setText($("live"), announcement());
-    // Read through the server, so the server has saved it: the next answer says where.
+    // The clip was read through the server, so it is saved: the next result has its path.
     if (how !== "link" && !isSaved() && looks++ < LOOKS_MAX) schedule(POLL_SECONDS_MIN);
     render();
   };

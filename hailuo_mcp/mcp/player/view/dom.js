@@ -1,4 +1,4 @@
-// Small helpers for the document.
+// Small DOM helpers.
 
 function make(tag, text, properties = {}) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -6,7 +6,7 @@ function make(tag, text, properties = {}) {
   return node;
 }
 
-/** The product's mark. */
+/** The product's logo. */
 function mark() {
   const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
   use.setAttribute("href", "#mark");
@@ -15,7 +15,7 @@ function mark() {
   return svg;
 }
 
-/** The text with leave to break after each slash. */
+/** The text, with a line break allowed after each slash. */
 const breakable = (text) => text.split(/(?<=[/\\])/).flatMap((part) => [part, make("wbr")]);
 
 function copier(what, text) {
@@ -30,7 +30,7 @@ function copier(what, text) {
 }
 
 async function copy(text) {
-  // The old way first: few sandboxes allow the new one, and a refusal is logged as a violation.
+  // The old API first: few sandboxes allow the new one, and a refusal is logged as a violation.
   const area = make("textarea", undefined, { value: text, className: "sr" }), focused = document.activeElement;
   document.body.append(area);
   area.select();

@@ -1,4 +1,4 @@
-// Following the job: its answers, and asking again at the pace that the server names.
+// Polling the job at the interval that the server advises, and handling results.
 
 let timer, polling = false, due = false, failures = 0, onScreen = true;
 const asleep = () => document.hidden || !onScreen;
@@ -13,7 +13,7 @@ function accept(result) {
     seenAt = Date.now();
     failures = 0;
     if (!before) first = facts.warnings || [];
-    // What the person just did stands; a trouble that is over does not.
+    // Keep the message about the user's last action; clear one about a failed poll.
     if ($("said").dataset.of === "poll") say("");
     render();
     if (before?.state !== job.state) $("live").textContent = announcement();
@@ -23,9 +23,9 @@ function accept(result) {
   }
   const words = (result.content || []).filter((part) => part.type === "text").map((part) => part.text).join("\n");
   if (facts?.error?.uploads?.length && !job && !listShown) return askForImages(facts.error);
-  if (facts?.error) return refuse("This call could not be done", facts.error.message, facts.error.hint, verdicts(facts.error), facts.error.request_id);
-  if (result.isError) return refuse("This call could not be done", words, "", []);
-  refuse("The assistant has the answer", words || "This host passes no data to the view.", "", [], null, "text");
+  if (facts?.error) return refuse("The call failed", facts.error.message, facts.error.hint, verdicts(facts.error), facts.error.request_id);
+  if (result.isError) return refuse("The call failed", words, "", []);
+  refuse("The assistant has the result", words || "This host passes no data to the view.", "", [], null, "text");
 }
 
 function schedule(seconds) {
@@ -44,7 +44,7 @@ async function poll() {
   const about = job.request_id;
   try {
     const result = await request("tools/call", { name: "get_status", arguments: { request_id: about, wait_seconds: WAIT_SECONDS } });
-    if (torn || job?.request_id !== about) return;   // another job is shown meanwhile
+    if (torn || job?.request_id !== about) return;   // another job is shown now
     if (!result.isError && result.structuredContent?.state) return accept(result);
     const error = result.structuredContent?.error;
     trouble(error ? `${error.message} ${error.hint} ${verdicts(error).map((v) => v[0]).join(". ")}.` : "The status could not be read.", error && !error.safe_to_retry);
@@ -58,7 +58,7 @@ async function poll() {
 function trouble(words, final) {
   failures += 1;
   const over = final || failures >= FAILURES_MAX;
-  say(over ? words : `${words} Asking again.`, true, "poll");
+  say(over ? words : `${words} Retrying.`, true, "poll");
   render();
   if (!over) schedule(Math.min(POLL_SECONDS_MAX, Math.max(POLL_SECONDS_MIN, job.poll_after_seconds || 0) * 2 ** failures));
   else failures = FAILURES_MAX;

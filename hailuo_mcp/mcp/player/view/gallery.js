@@ -1,11 +1,11 @@
-// The gallery: what list_jobs answered, with a card for each job. One of them can be opened in the view, and left again.
+// The gallery: the result of list_jobs, with a card for each job. A job can be opened in the view, and closed again.
 
-const LIST_SECONDS = 8;           // between two looks while a job is on its way
-let rows = null, listShown = false;     // the jobs of the list, and whether it is what the view shows
-let listing = null, listedAt = 0;       // the last answer of list_jobs, and when it came
+const LIST_SECONDS = 8;           // between two updates while a job is in progress
+let rows = null, listShown = false;     // the jobs of the list, and whether the view shows it
+let listing = null, listedAt = 0;       // the last result of list_jobs, and when it arrived
 let listArguments = {};
-let opened = "";                        // the card whose job is shown
-let acting = "";                        // the card and button that work at the moment
+let opened = "";                        // the request id of the opened job
+let acting = "";                        // the card and button whose action is running
 
 const moving = (row) => row.state === "queued" || row.state === "processing" || row.state === "unconfirmed";
 const rowSaved = (row) => Boolean(row.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(row.video_url || "");
@@ -111,7 +111,7 @@ async function openRow(row) {
   $("back").focus();
 }
 
-/** Leave the opened job: nothing of it must be left for the next. */
+/** Close the opened job and reset all its state. */
 function closeJob() {
   clearTimeout(timer);
   job = null;

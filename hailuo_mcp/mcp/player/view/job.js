@@ -13,7 +13,7 @@ function refuse(title, message, hint, chips, id, state = "error") {
   if (listShown) return complain(message);
   if (job) return say(message, true);
   main.dataset.state = state;
-  $("pill").textContent = state === "error" ? "Not done" : "Answered";
+  $("pill").textContent = state === "error" ? "Failed" : "Done";
   $("frame").hidden = true;
   $("prompt").textContent = asked.prompt || "";
   $("about").hidden = !asked.prompt;
@@ -40,7 +40,7 @@ function draw() {
     showPoster();
     if ($("notice").hidden) {
       const wanted = typeof asked.prompt === "string" ? asked.prompt : "";
-      $("headline").textContent = context.toolInfo?.tool?.name === "list_jobs" ? "Looking at your jobs…" : asked.request_id ? "Asking how the job stands…" : "Sending the request…";
+      $("headline").textContent = context.toolInfo?.tool?.name === "list_jobs" ? "Loading your jobs…" : asked.request_id ? "Checking the job…" : "Sending the request…";
       $("prompt").textContent = wanted;
       $("about").hidden = !wanted;
       clampPrompt();
@@ -50,7 +50,7 @@ function draw() {
   const [gateway, ...rest] = String(job.model || "").split("/");
   main.dataset.state = job.state;
   $("ribbon").hidden = !job.sandbox;
-  $("ribbon").className = document.querySelector("video:not([hidden])") ? "sr" : "";   // the clip says it by itself
+  $("ribbon").className = document.querySelector("video:not([hidden])") ? "sr" : "";   // the clip itself says so
   $("name").textContent = rest.join("/") || gateway || "Hailuo video";
   $("gateway").textContent = rest.length ? `via ${gateway}` : "";
   $("pill").textContent = NAMES[job.state] || job.state;
@@ -76,13 +76,13 @@ function renderNotice() {
   if (job.state === "failed") {
     notice("The job failed", [error?.message || "The gateway gave no reason.", error?.hint], error ? verdicts(error) : []);
   } else if (job.state === "expired") {
-    notice("The clip is gone", [error?.message || "The gateway no longer keeps it.", error?.hint], error ? verdicts(error).slice(0, 1) : []);
+    notice("The clip has expired", [error?.message || "The gateway no longer has it.", error?.hint], error ? verdicts(error).slice(0, 1) : []);
   } else if (job.state === "cancelled") {
     notice("Cancelled", ["It was still in the queue."], [["Not charged", false]]);
   } else if (job.state === "unconfirmed") {
-    notice("Sent, but no answer came", [
-      error?.message, "It may exist and may be charged: look at the gateway's own list of requests before anything is sent again.", error?.hint,
-      looking ? "This view goes on looking for it." : "",
+    notice("Sent, but no response arrived", [
+      error?.message, "The job may exist and may be charged: check the gateway's own list of requests before you submit again.", error?.hint,
+      looking ? "This view keeps looking for it." : "",
     ], verdicts({ charged: "unknown", ...error, code: "unconfirmed" }));
   } else if (job.state === "dry_run") {
     notice("Nothing was sent", ["This request would go to the gateway:", make("pre", JSON.stringify(job.request, null, 2), { tabIndex: 0 })], []);
@@ -91,7 +91,7 @@ function renderNotice() {
       unplayable, job.video_path ? "It is saved; open the file below." : "Save it, or ask the assistant for the link.",
     ], []);
   } else if (running() && !host.serverTools && host.ready) {
-    notice("This host shows no news by itself", ["Ask the assistant how the job stands."], []);
+    notice("This host does not update the view", ["Ask the assistant for the job's status."], []);
   }
 }
 
@@ -106,7 +106,7 @@ function renderAbout() {
   const items = facts.filter(Boolean).map((fact) => make("li", fact));
   if (left() !== null && hasClip()) items.push(make("li", "", { id: "expiry" }));
   $("facts").replaceChildren(...items);
-  const notes = [...new Set([...(job.duplicate ? ["An identical job was submitted moments ago: this is that one, and nothing new was sent."] : []), ...first, ...(job.warnings || [])])];
+  const notes = [...new Set([...(job.duplicate ? ["This is an identical job submitted earlier; nothing new was sent."] : []), ...first, ...(job.warnings || [])])];
   $("warnings").replaceChildren(...notes.map((note) => make("li", note, { dir: "auto" })));
   $("warnings").hidden = !notes.length;
 }
@@ -140,11 +140,11 @@ function renderDetails() {
   if (job.created_at && job.state !== "dry_run") rows.push(["Submitted", when(job.created_at)]);
   if (job.estimated_seconds) rows.push(["Usual time", span(job.estimated_seconds)]);
   if (job.estimated_cost_usd != null) rows.push(["Estimate", money(job.estimated_cost_usd)]);
-  if (job.cost_usd != null) rows.push([job.sandbox ? "Rehearsed cost" : "Cost", money(job.cost_usd)]);
+  if (job.cost_usd != null) rows.push([job.sandbox ? "Simulated cost" : "Cost", money(job.cost_usd)]);
   for (const [name, value] of Object.entries(job.parameters || {})) if (name !== "prompt") rows.push([label(name), name === "duration" ? `${value} s` : written(value)]);
   const list = $("details").querySelector("dl"), shown = JSON.stringify(rows.map(([, value]) => value instanceof Node ? job.request_id : value));
   $("details").hidden = false;
-  if (list.dataset.shown === shown) return;   // left alone: a focused copy button keeps its focus
+  if (list.dataset.shown === shown) return;   // unchanged: a focused copy button keeps its focus
   list.dataset.shown = shown;
   list.replaceChildren(...rows.flatMap(([name, value]) => {
     const cell = make("dd", value instanceof Node ? undefined : value, { dir: "auto" });

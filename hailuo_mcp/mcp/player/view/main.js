@@ -1,4 +1,4 @@
-// The size reported to the host, and the handshake that begins it all.
+// Reporting the view's size to the host, and the initial handshake.
 
 let sent = "";
 new ResizeObserver(() => {
@@ -18,4 +18,4 @@ request("ui/initialize", {
   host = { ...result.hostCapabilities, ready: true };
   adopt(result.hostContext || {});
   notify("ui/notifications/initialized", {});
-}, (error) => refuse("This host does not answer", error.message, "The assistant can still tell how the job stands.", []));
+}, (error) => refuse("This host does not respond", error.message, "The assistant can still tell you the job's status.", []));

@@ -1,8 +1,8 @@
-// The image that a clip begins with: from the call's own arguments, else read through the server.
+// The first frame of a clip: from the call's own arguments, otherwise read through the server.
 
-const posters = new Map();        // by request id: a data: link, or null where there is none
+const posters = new Map();        // by request id: a data: URL, or null if there is none
 
-/** Read at most once, and one after another: a list may have many. */
+/** Read each at most once, and one at a time: a list may have many. */
 let reading = Promise.resolve();
 function readPoster(id) {
   if (!posters.has(id)) {
@@ -22,7 +22,7 @@ async function showPoster() {
   const own = typeof given === "string" && /^data:image\/(jpeg|png|webp);base64,/i.test(given) ? given : null;
   const readable = id && offers["hailuo-mcp/has_poster"] && host.serverResources;
   const source = own || (readable ? await readPoster(id) : null), image = $("poster");
-  if (listShown || job?.request_id !== id) return;   // another one is shown meanwhile
+  if (listShown || job?.request_id !== id) return;   // another job is shown now
   if (!source || image.src === source) return;
   image.onload = () => { image.hidden = Boolean(document.querySelector("#stage video:not([hidden])")); render(); };
   image.src = source;

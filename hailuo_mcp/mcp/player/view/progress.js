@@ -1,8 +1,9 @@
-// What changes every second: the clock, the bar, the time until the link expires.
+// Updated every second: the clock, the bar, the time until the link expires.
 
-const USUAL_SHARE = 0.85;         // where the usual time ends on the bar
+const USUAL_SHARE = 0.85;         // the position of the usual time on the bar
 
-/** The bar is time against the usual, not work done: it creeps beyond the usual, and is full only when the job is. */
+/** The bar shows the elapsed time relative to the usual time, not work done: beyond that it moves slowly, and it is never
+    full before the job has ended. */
 function share(seconds, usual) {
   const part = seconds / usual;
   return part < 1 ? part * USUAL_SHARE : USUAL_SHARE + 0.12 * (1 - Math.exp(1 - part));
@@ -18,14 +19,14 @@ function tick() {
     const fill = bar.firstChild, begins = bar.className === "unknown";
     const late = over && bar.className === "";
     bar.className = usual ? (over ? "over" : "") : "unknown";
-    if (begins) fill.style.transition = "none";   // it appears where it stands, and only moves from there
+    if (begins) fill.style.transition = "none";   // it appears at its current position, without an animation from zero
     const shown = usual ? share(seconds, usual) : 0;
     fill.style.width = `${(shown * 100).toFixed(1)}%`;
     if (begins) { fill.getBoundingClientRect(); fill.style.transition = ""; }
     if (usual) bar.setAttribute("aria-valuenow", String(Math.floor(shown * 100))); else bar.removeAttribute("aria-valuenow");
     bar.setAttribute("aria-valuetext", $("clock").textContent);
     bar.hidden = false;
-    if (late) $("live").textContent = "It takes longer than usual.";
+    if (late) $("live").textContent = "This is taking longer than usual.";
   } else if (loading) {
     $("headline").textContent = "Loading the clip…";
     setText($("clock"), loading);

@@ -1,10 +1,10 @@
-// Images on the person's computer, which a server elsewhere cannot read: dropped or chosen here, and uploaded by the
-// links that came with the refusal.
+// Images on the user's computer, which a remote server cannot read: dropped or chosen here, and uploaded to the links in
+// the error.
 
 function askForImages(error) {
   const zones = make("div", undefined, { className: "drops" });
   zones.append(...error.uploads.map((upload) => dropZone(upload, error.uploads)));
-  refuse("Add the image", "It is on your computer, where the server cannot read it. Nothing was sent.", zones, verdicts(error).slice(0, 1), null, "upload");
+  refuse("Add the image", "It is on your computer, and the server cannot read it. Nothing was sent.", zones, verdicts(error).slice(0, 1), null, "upload");
   $("pill").textContent = "Needs an image";
 }
 
@@ -39,16 +39,16 @@ function dropZone(upload, all) {
 }
 
 async function put({ url, bytes_max }, file) {
-  if (file.size > bytes_max) throw new Error(`${file.name} has more than ${Math.floor(bytes_max / 1048576)} MB. Choose a smaller one.`);
+  if (file.size > bytes_max) throw new Error(`${file.name} is larger than ${Math.floor(bytes_max / 1048576)} MB. Choose a smaller one.`);
   const response = await fetch(url, { method: "PUT", body: file, credentials: "omit", referrerPolicy: "no-referrer" }).catch(() => {
     throw new Error("The upload failed. Try again, or ask the assistant for the command that uploads it.");
   });
   if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error || `The server refused it (${response.status}).`);
 }
 
-/** The person added what the call lacked: the assistant, which pays, makes it again. */
+/** The missing images are uploaded: ask the assistant, which submits jobs, to repeat the call. */
 async function goOn(uploads) {
   const named = uploads.map(({ parameter, image }) => `${parameter} "${image}"`).join(" and ");
   const text = `I have uploaded what was missing. Call generate_video again with ${named}, and all other arguments as before.`;
-  try { await ask(text, "upload"); } catch { say(`Uploaded. Tell the assistant to go on with ${named}.`, true); }
+  try { await ask(text, "upload"); } catch { say(`Uploaded. Tell the assistant to continue with ${named}.`, true); }
 }

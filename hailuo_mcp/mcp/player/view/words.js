@@ -1,4 +1,4 @@
-// Facts in words: times, amounts, states.
+// Formatting of times, amounts and states.
 
 const NAMES = { queued: "Queued", processing: "Processing", completed: "Completed", failed: "Failed", expired: "Expired", cancelled: "Cancelled", unconfirmed: "Unconfirmed", dry_run: "Dry run" };
 const HEADLINES = { queued: "Waiting in the queue", processing: "Making the clip" };
@@ -20,8 +20,8 @@ function money(usd) {
 }
 
 function verdicts({ code, charged, safe_to_retry }) {
-  const said = { no: "not charged", yes: "charged", unknown: "may have been charged" }[charged] || "not known whether charged";
-  const again = code === "unconfirmed" ? "Do not submit it again" : safe_to_retry ? "Safe to try again" : "Do not repeat it unchanged";
+  const said = { no: "not charged", yes: "charged", unknown: "may have been charged" }[charged] || "unknown whether charged";
+  const again = code === "unconfirmed" ? "Do not submit it again" : safe_to_retry ? "Safe to try again" : "Do not retry unchanged";
   const money = job?.sandbox ? `For a real job: ${said}` : said.charAt(0).toUpperCase() + said.slice(1);
   return [[money, charged !== "no"], [again, code === "unconfirmed"]];
 }
@@ -35,7 +35,7 @@ function cost(of = job, free = of.state === "cancelled" || (of.state === "failed
   return free ? "" : `About ${money(usd)}`;
 }
 
-/** What the account held when it was last asked, in its own currency or credits. */
+/** The account's last known balance, in the gateway's currency or credits. */
 const balance = () => typeof offers["hailuo-mcp/balance"] === "number" && !job.sandbox ? `Balance ${offers["hailuo-mcp/balance"].toFixed(2)}` : "";
 
 function ago(moment) {
@@ -49,7 +49,7 @@ function when(moment) {
   catch { return new Date(moment).toLocaleString(); }
 }
 
-/** How long it takes, against the usual. */
+/** The elapsed time, compared to the usual time. */
 function clock(seconds, usual) {
   if (!usual) return `${span(seconds)} so far`;
   return seconds > usual ? `${span(seconds)} — longer than the usual ${span(usual)}` : `${span(seconds)} of about ${span(usual)}`;
@@ -57,7 +57,7 @@ function clock(seconds, usual) {
 
 const running = () => job && (job.state === "queued" || job.state === "processing" || (job.state === "completed" && !hasClip()));
 const hasClip = () => Boolean(job.video_url || job.video_path);
-/** Whether the server keeps the clip: in a file, or for people elsewhere behind a link of its own. */
+/** Whether the server has saved the clip: as a file, or for remote callers behind its own link. */
 const isSaved = () => Boolean(job.video_path) || /\/clips\/[^/?]+\.mp4\?until=/.test(job.video_url || "");
 const elapsed = () => (job.elapsed_seconds || 0) + (Date.now() - seenAt) / 1000;
 const left = () => job.expires_at ? (Date.parse(job.expires_at) - Date.now()) / 1000 : null;

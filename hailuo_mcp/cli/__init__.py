@@ -1,5 +1,5 @@
 """The command line. Without arguments it is the MCP server on stdio, which hosts start many times a day: imports are
-inside the functions, so that the server loads nothing else.
+inside the functions, so that the server loads nothing it does not need.
 """
 
 import gc
@@ -27,7 +27,7 @@ def version() -> str:
 
 def serve_on_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
-    gc.disable()  # a tenth of the start would go into collections, though what is imported stays
+    gc.disable()  # collections would take a tenth of the startup time, and imported objects stay anyway
     from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
     from hailuo_mcp.core.setting_values import SettingsError
     from hailuo_mcp.core.signals import INTERRUPTED, run_until_signalled

@@ -49,8 +49,8 @@ def batch(shots: Path, *, film: Path | None, as_json: bool, **options: Any) -> E
     of generate, and optionally model and name. An image "last-frame:NAME" is the last frame of an earlier shot. Prints
     the clips' paths in the order of the file, or with --join the film's.
 
-    After any stop, the same command continues and submits nothing twice: what was submitted is recorded in
-    SHOTS.progress.jsonl and in the list of jobs. Changed lines are new shots; removed ones are left alone.
+    After an interruption, the same command continues and submits nothing twice: submitted shots are recorded in
+    SHOTS.progress.jsonl and in the list of jobs. Changed lines are new shots; removed ones are ignored.
 
     \b
     hailuo-mcp batch shots.jsonl --dry-run
@@ -105,7 +105,7 @@ async def _batch(
 
 
 async def _confirm(session: Session, running: Batch) -> None:
-    """Raises click.Abort, or InvalidInput if no one can be asked."""
+    """Ask on the terminal. Raises click.Abort if the user declines, InvalidInput without a terminal."""
     if session.settings.in_sandbox:
         return
     if not sys.stdin.isatty():
@@ -127,7 +127,7 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
                 nonlocal interrupted
                 await pressed()
                 interrupted = True
-                stderr_console().print("Stopping, after submissions in flight have their answers.")
+                stderr_console().print("Stopping once submissions in flight have been answered.")
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(end_when_pressed)
@@ -137,7 +137,7 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
 
 
 def _exit_of(running: Batch) -> Exit:
-    """The first that applies: what needs a person comes before what only needs time."""
+    """The first code that applies: what needs the user's action comes before what only needs time."""
     statuses = {row.status for row in running.rows}
     if running.stopped:
         return exit_of_problem(running.stopped)

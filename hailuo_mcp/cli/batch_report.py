@@ -39,13 +39,13 @@ def _estimate(rows: tuple[Row, ...]) -> tuple[float, int]:
 
 def _cost(session: Session, rows: tuple[Row, ...]) -> str:
     usd, unknown = _estimate(rows)
-    words = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
-    return words + (" (nothing here: the sandbox is used)" if session.settings.in_sandbox else "")
+    text = f"about ${usd:.2f}" + (f", and {unknown} of unknown price" if unknown else "")
+    return text + (" (nothing in the sandbox)" if session.settings.in_sandbox else "")
 
 
 def forecast(session: Session, running: Batch) -> str:
     left_out = (
-        f" {running.removed_count} of earlier runs are no longer in the file and left alone."
+        f" {running.removed_count} from earlier runs are no longer in the file and are ignored."
         if running.removed_count
         else ""
     )
@@ -82,19 +82,21 @@ def print_end(
     for note in joined.notes if joined else ():
         stderr_console().print(note)
     spent = (
-        "nothing was spent: the sandbox was used" if session.settings.in_sandbox else f"${running.spent_usd:.2f} in all"
+        "nothing was spent: the sandbox was used"
+        if session.settings.in_sandbox
+        else f"${running.spent_usd:.2f} in total"
     )
     stderr_console().print(f"{summary(running)}; {spent}.")
     if join_problem:
         print_problem(join_problem)
     elif film and not joined:
-        stderr_console().print("No film was made: not every shot has its clip.")
+        stderr_console().print("No film was made: not every shot has a clip.")
     if any(row.status is ShotStatus.FAILED for row in running.rows):
         stderr_console().print("--retry-failed submits failed shots again; they may be charged again.")
     if any(row.status is ShotStatus.UNCONFIRMED for row in running.rows):
         stderr_console().print(
-            "Unconfirmed shots may be charged and are never submitted again automatically; check the gateway's pages. "
-            "A different name on its line makes such a shot a new one."
+            "Unconfirmed shots may be charged and are never resubmitted automatically; check the gateway's website. "
+            "Changing the name on its line makes such a shot a new one."
         )
     if any(
         row.status in (ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING)

@@ -29,7 +29,7 @@ _PROMPT_WIDTH = 40
 
 
 def state_of(row: Row) -> str:
-    """The status in a word: the job's state while there is a job without a clip."""
+    """The status in one word: the job's state if there is a job but no clip."""
     return (
         row.job.state.value if row.job and row.status in (ShotStatus.UNDER_WAY, ShotStatus.FAILED) else row.status.value
     )

@@ -1,4 +1,4 @@
-"""`hailuo-mcp demo`: the main use case end to end, as an assistant does it, without a key.
+"""`hailuo-mcp demo`: the main use case end to end, as an assistant performs it, without a key.
 
 The only command that speaks MCP: a real client starts the real server and talks to it over stdio.
 """
@@ -37,7 +37,7 @@ FROM_IMAGE = "[Push in] The red kite climbs over the bay, and its tail ripples i
 FROM_TEXT = "[Pan left] A paper boat drifts down a rainy street at dusk, lanterns mirrored in the water"
 FROM_REFERENCE = "The kite of the image dives between the masts of a harbor at dawn, gulls calling"
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 5, 60
-"""The demo ends after this multiple of a job's time plus these seconds."""
+"""The demo gives up after `TIMEOUT_FACTOR` times a job's duration plus `TIMEOUT_SECONDS`."""
 _ENDED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED, State.UNCONFIRMED})
 _HEAD = "bold cyan"
 
@@ -86,7 +86,7 @@ class Conversation:
     clips: list[str] = field(default_factory=list[str])
     exit: Exit = Exit.DONE
     advice: dict[str, str] = field(default_factory=dict[str, str])
-    """Request id to the next step that was printed last, so that none is printed twice in a row."""
+    """Request id to the `next_step` printed last, so that none is printed twice in a row."""
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Turn:
         self.say(f"\n{len(self.turns) + 1:>2}  {tool}", style=_HEAD)
@@ -165,7 +165,7 @@ async def _play(talk: Conversation, image_path: str, seconds: float) -> None:
             return
         open_jobs.append(turn.result["request_id"])
     deadline = anyio.current_time() + seconds * TIMEOUT_FACTOR + TIMEOUT_SECONDS
-    hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough that there are several turns to see
+    hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough to show several turns
     while open_jobs and anyio.current_time() < deadline:
         for request_id in tuple(open_jobs):
             turn = await talk.call("get_status", {"request_id": request_id, "wait_seconds": hold})
@@ -211,7 +211,7 @@ def server_environment(settings: Settings) -> dict[str, str]:
 
 
 def draw_image(path: Path) -> Path:
-    """An evening over a bay, with a kite: something to start a clip from."""
+    """Draw an image to start a clip from: an evening over a bay, with a kite."""
     from PIL import Image, ImageDraw, ImageOps
 
     width, height, horizon = 1280, 720, 470
@@ -237,7 +237,7 @@ def _print_ending(talk: Conversation) -> None:
     for clip in talk.clips:
         show(f"  {clip}")
     variables = [f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS]
-    show("\nThe same by hand, without a key:", style="bold")
+    show("\nTo do the same by hand, without a key:", style="bold")
     show(f"  {command('generate', 'A red kite over the bay', '--wait')}")
     show("\nFor real clips, give your assistant's host the server and one key:", style="bold")
     launcher = find_launcher()

@@ -18,21 +18,21 @@ class Exit(IntEnum):
         return member
 
     DONE = 0, "done"
-    UNFORESEEN = 1, "something unforeseen"
-    WRONG_CALL = 2, "wrong call, settings, image or request id; nothing was sent"
+    UNFORESEEN = 1, "unexpected error"
+    WRONG_CALL = 2, "invalid arguments, settings, image or request id; nothing was sent"
     FAILED = 3, "the job failed, expired or was cancelled"
     NOT_ENDED = 4, "the job has not ended yet, or has no clip yet"
     ACCOUNT = 5, "account or budget: key, permission, credits, retired model"
-    TROUBLE = 6, "gateway or network trouble; safe to repeat"
-    UNCONFIRMED = 7, "no answer to a submission: it may be charged, do not repeat"
+    TROUBLE = 6, "gateway or network error; safe to retry"
+    UNCONFIRMED = 7, "no response to a submission: it may be charged, do not retry"
     UNSOUND = 8, "doctor found a problem"
-    NOT_CANCELLED = 9, "the job could not be cancelled, and is as it was"
-    INTERRUPTED = 130, "interrupted; a job that was submitted goes on"
+    NOT_CANCELLED = 9, "the job could not be cancelled and continues"
+    INTERRUPTED = 130, "interrupted; submitted jobs continue"
 
 
 def exit_of_problem(problem: Problem) -> Exit:
-    """The code for a call that failed. Code 6 promises that repeating is safe; otherwise, trouble counts as unforeseen.
-    A job that will never have a clip has failed."""
+    """The code for a call that failed. Code 6 promises that a retry is safe; a gateway or network error for which it is
+    not is unexpected. A job that will never have a clip has failed."""
     match problem.code:
         case "invalid_input" | "unknown_model" | "unknown_request" | "invalid_image":
             return Exit.WRONG_CALL
@@ -53,7 +53,7 @@ def exit_of_problem(problem: Problem) -> Exit:
 
 
 def exit_of_state(state: State, *, waited: bool) -> Exit:
-    """The code for a job that was looked up. That it is still running matters only after a wait."""
+    """The code for a job that was looked up. A job that is still running is `NOT_ENDED` only after a wait."""
     match state:
         case State.FAILED | State.EXPIRED | State.CANCELLED:
             return Exit.FAILED

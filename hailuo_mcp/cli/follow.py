@@ -19,12 +19,12 @@ from hailuo_mcp.service.session import Session
 
 BAR_WIDTH = 32
 _SHOWN_FULL = 0.97
-"""Where the bar stops if a job takes longer than estimated."""
+"""The share at which the bar stops if a job takes longer than estimated."""
 
 
 @dataclass(slots=True)
 class Watched:
-    """The job of a command, as far as it is known when the command is interrupted."""
+    """The last known state of a command's job, in case the command is interrupted."""
 
     request_id: str | None = None
     job: Job | None = None
@@ -34,10 +34,10 @@ class Watched:
 
 
 async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Job:
-    """Follow a job until it ends, waiting longer would not help, or the time is up. `seconds` may be infinite.
+    """Follow a job until it ends, its state can no longer change, or the time is up. `seconds` may be infinite.
 
     Raises:
-        HailuoError: its gateway did not answer for several minutes.
+        HailuoError: its gateway did not respond for several minutes.
     """
 
     async def report(job: Job) -> None:
@@ -52,7 +52,7 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
 
 
 def interrupted(watched: Watched, *, as_json: bool) -> Exit:
-    """Say after Ctrl-C that the job continues, and how to look it up."""
+    """Print, after Ctrl-C, that the job continues and how to look it up."""
     if as_json and watched.job:
         print_json(job_view(watched.job))
     if watched.request_id is None:

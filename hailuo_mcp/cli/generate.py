@@ -24,8 +24,8 @@ ARGUMENT = "prompt"
 
 
 def parameter_options(command: F) -> F:
-    """An option for each canonical parameter. They pass on text and flags; only the model's spec validates values, so
-    that the command line and the tool give the same errors."""
+    """Add an option for each canonical parameter. Only the model's spec validates values, so that the command line and
+    the tool give the same errors."""
     for name, canonical in reversed(list(CANONICAL.items())):
         if name != ARGUMENT:
             command = _option(name, canonical)(command)
@@ -48,9 +48,9 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 @click.option("--model", metavar="MODEL", help="Default: the cheapest that accepts the arguments.")
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
-@click.option("--force-new", is_flag=True, help="Submit even if an identical job is under way or ended moments ago.")
-@click.option("--max-cost-usd", type=click.FloatRange(0), help="Refuse a price above this, or unknown.")
-@click.option("--yes", is_flag=True, help="Submit without asking, where HAILUO_MCP_CONFIRM_ABOVE_USD asks.")
+@click.option("--force-new", is_flag=True, help="Submit even if an identical job is running or ended recently.")
+@click.option("--max-cost-usd", type=click.FloatRange(0), help="Refuse a higher or unknown price.")
+@click.option("--yes", is_flag=True, help="Do not ask for the confirmation that HAILUO_MCP_CONFIRM_ABOVE_USD requires.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def generate(
@@ -91,11 +91,11 @@ async def _ask(purchase: Purchase) -> None:
     """Ask on the terminal.
 
     Raises:
-        NotConfirmed: no, or there is no terminal.
+        NotConfirmed: the user declined, or there is no terminal.
     """
     if not sys.stdin.isatty():
         raise NotConfirmed(
-            f"{VARIABLE} asks for a person's consent to this job, and there is no terminal to ask; nothing was sent.",
+            f"{VARIABLE} requires confirmation of this job, but there is no terminal; nothing was sent.",
             "Add --yes.",
         )
     with interrupt_at_once():  # blocks the event loop, in which nothing else runs yet
@@ -156,8 +156,8 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
         return
     print_warnings(view.warnings)
     request = view.request or {}
-    cost = f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "not known"
-    time = f"about {view.estimated_seconds:.0f} s" if view.estimated_seconds else "not known"
+    cost = f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "unknown"
+    time = f"about {view.estimated_seconds:.0f} s" if view.estimated_seconds else "unknown"
     headers: Mapping[str, str] = request.get("headers") or {}
     wire = "\n".join(
         [f"{request.get('method')} {request.get('url')}", *(f"{name}: {value}" for name, value in headers.items())]
@@ -166,7 +166,7 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
         [
             ("dry run", "nothing was sent"),
             ("model", view.model),
-            ("price", cost + (" (nothing here: the sandbox is used)" if view.sandbox else "")),
+            ("price", cost + (" (nothing in the sandbox)" if view.sandbox else "")),
             ("time", time),
             ("request", wire),
             ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "Make two previews with a real client, to see it work."),
     "install": ("installer.command", "Add the server to an assistant on this machine."),
-    "uninstall": ("installer.command", "Remove it from there."),
-    "models": ("models", "List the usable models, or all that is known of one."),
+    "uninstall": ("installer.command", "Remove the server from an assistant."),
+    "models": ("models", "List the usable models, or show the details of one."),
     "generate": ("generate", "Submit a job."),
-    "status": ("jobs", "Show how a job stands, and its clip once completed."),
+    "status": ("jobs", "Show a job's state, and its clip once completed."),
     "download": ("jobs", "Save a completed job's clip."),
     "cancel": ("jobs", "Cancel a job that is still queued."),
     "jobs": ("jobs", "List recent jobs; finds a lost request id."),
@@ -35,11 +35,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "settings": ("settings", "List the environment variables, and which are set."),
     "doctor": ("doctor.command", "Check the setup, and say how to fix it."),
 }
-"""Command to its module in this package and its line in the help. A command is imported only when it is used."""
+"""Command to its module in this package and its line in the help. A command's module is imported only when it runs."""
 
 
 class Commands(click.Group):
-    """The group, in the order in which a job uses the commands."""
+    """The group of commands, imported lazily and listed in the order of `COMMANDS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -64,10 +64,10 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version(), prog_name=PROGRAM)
 def commands() -> None:
-    """Generate Hailuo (MiniMax) videos from an assistant, or from here.
+    """Generate Hailuo (MiniMax) videos from an assistant or a terminal.
 
-    Without a command this is the MCP server on stdin and stdout, which an assistant's host starts. Without a gateway's
-    key the sandbox answers: previews that cost nothing.
+    Without a command, this is the MCP server on stdin and stdout, which an assistant's host starts. Without a gateway's
+    key, the sandbox is used: previews that cost nothing.
     """
 
 
@@ -106,14 +106,14 @@ def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
 
 
 def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
-    """The message is only logged, at level DEBUG: it may quote a key."""
+    """Report an unexpected exception. Its message is only logged at level DEBUG, because it may quote a key."""
     submitting = args[:1] in (["generate"], ["batch"])
-    look_first = " Look at the jobs before submitting again: list_jobs." if submitting else ""
+    look_first = " Check list_jobs before submitting again." if submitting else ""
     problem = InternalError(
-        f"Something unforeseen happened: {type(error).__name__}.",
+        f"Unexpected error: {type(error).__name__}.",
         f"{PREFIX}LOG_LEVEL=DEBUG shows where.{look_first}",
         charged="unknown" if submitting else "no",
     )
-    log.debug("unforeseen", exc_info=error)
+    log.debug("unexpected error", exc_info=error)
     print_problem(problem.problem)
     return _refused(problem, Exit.UNFORESEEN, as_json="--json" in args)

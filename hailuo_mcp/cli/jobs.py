@@ -1,4 +1,4 @@
-"""`hailuo-mcp status`, `download`, `cancel` and `jobs`: the jobs that were submitted."""
+"""`hailuo-mcp status`, `download`, `cancel` and `jobs`: commands for submitted jobs."""
 
 from datetime import datetime, timedelta
 
@@ -31,10 +31,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 @wait_option("Wait for the end, at most SECONDS.")
 @json_option
 def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
-    """How a job stands, and its clip once completed.
+    """Show a job's state, and its clip once completed.
 
-    Exit code 0: completed, or without --wait still running; 3: failed, expired or cancelled; 4: not ended within
-    the wait.
+    Exit code 0: completed, or without --wait, still running; 3: failed, expired or cancelled; 4: not ended within the
+    wait.
 
     \b
     hailuo-mcp status segmind/hailuo-02-fast/1f2e3d4c --wait
@@ -85,9 +85,9 @@ def download(request_id: str, as_json: bool) -> Exit:
 @click.argument("request_id")
 @json_option
 def cancel(request_id: str, as_json: bool) -> Exit:
-    """Cancel a job that is still queued, where its gateway can.
+    """Cancel a job that is still queued, if its gateway supports it.
 
-    Exit code 0: cancelled, and not charged; 9: not cancelled, the job is as it was.
+    Exit code 0: cancelled, and not charged; 9: not cancelled, the job continues.
 
     \b
     hailuo-mcp cancel fal/hailuo-2.3/fal-ai/minimax/764cabcf
@@ -114,9 +114,9 @@ def cancel(request_id: str, as_json: bool) -> Exit:
 )
 @json_option
 def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
-    """Recent jobs, newest first: where a lost request id is found.
+    """List recent jobs, newest first; finds a lost request id.
 
-    Times are local; --json gives them in UTC.
+    Times are local; with --json, they are in UTC.
     """
 
     async def look_up(session: Session) -> tuple[JobPage, bool]:
@@ -146,12 +146,12 @@ def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None
         if job.state is State.COMPLETED:
             place = row.video_path or f"not saved: {command('download', row.request_id)}"
             console.print(f"{'':<{state_width}}  {place}")
-    spent = "nothing spent: the sandbox is used" if in_sandbox else f"${view.spent_usd:.2f} spent in all"
+    spent = "nothing spent: the sandbox is used" if in_sandbox else f"${view.spent_usd:.2f} spent in total"
     stderr_console().print(f"{len(view.jobs)} of {view.total} jobs, {spent}", style="dim")
 
 
 def _when(moment: datetime) -> str:
-    """The local time, or the date if that is not today; always equally wide."""
+    """The local time, or the date if it is not today, in a fixed width."""
     local = moment.astimezone()
     recent = utc_now() - moment < timedelta(days=1) and local.date() == utc_now().astimezone().date()
     return f"{local:%H:%M:%S}" if recent else f"{local:%b %d} "[:8].ljust(8)

@@ -17,7 +17,7 @@ from hailuo_mcp.service.session import Session
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def models(model: str | None, as_json: bool) -> Exit:
-    """The usable models, with prices and times; with MODEL, all that is known of one.
+    """List the usable models, with prices and times; with MODEL, show the details of one.
 
     A model is usable if its gateway's key is set, or in the sandbox. Every rule names its source.
     """
@@ -65,7 +65,7 @@ def _details(model: Mapping[str, Any]) -> list[Field]:
     fields: list[Field] = [
         ("model", model["model"], "bold"),
         ("makes", model["makes"]),
-        ("gateway", f"{model['gateway']}, where it is {model['remote_name']}"),
+        ("gateway", f"{model['gateway']}, which calls it {model['remote_name']}"),
         ("docs", model["documentation"]),
         ("price", "\n".join(prices) or "not published"),
         ("time", _time(model).removeprefix("time ")),
@@ -101,7 +101,7 @@ def _price(model: Mapping[str, Any]) -> str:
 
 
 def _time(model: Mapping[str, Any]) -> str:
-    return _range(model["typical_seconds"], ".0f") + " s" if model["typical_seconds"] else "time not known"
+    return _range(model["typical_seconds"], ".0f") + " s" if model["typical_seconds"] else "time unknown"
 
 
 def _range(ends: list[float], form: str) -> str:

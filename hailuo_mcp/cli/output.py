@@ -63,7 +63,7 @@ def print_json(document: BaseModel | Mapping[str, Any]) -> None:
 
 
 def print_fields(fields: Iterable[Field], console: Console) -> None:
-    """Label and value, aligned. A value of several lines stays in its column."""
+    """Print labels and values, aligned. All lines of a multi-line value are in its column."""
     for label, value, *style in fields:
         console.print(f"{label:<{_LABEL_WIDTH}} ", style="dim", end="")
         console.print(value.replace("\n", "\n" + " " * (_LABEL_WIDTH + 1)), style=style[0] if style else None)
@@ -75,7 +75,7 @@ def print_warnings(sentences: Iterable[str]) -> None:
 
 
 def print_problem(problem: Problem) -> None:
-    """What happened, and what to do: two lines."""
+    """Print what happened and how to fix it, on two lines."""
     charged = "" if problem.charged == "no" else f"; charged: {problem.charged}"
     stderr_console().print(f"error: {in_commands(problem.message)} [{problem.code}{charged}]", style="red")
     if problem.hint:
@@ -93,18 +93,18 @@ def in_commands(sentence: str) -> str:
 
 
 def command(*words: str) -> str:
-    """A command line to copy."""
+    """A command line that the user can copy."""
     return shlex.join([PROGRAM, *words])
 
 
 def job_fields(view: JobView) -> list[Field]:
-    """A job's fields for people; its warnings are printed separately."""
+    """A job's fields for display, without its warnings."""
     fields: list[Field] = [("job", view.request_id or "none: a dry run")]
     fields.append(("state", f"{view.state}{_time_text(view)}", STYLES.get(view.state, "bold")))
     if view.duplicate:
         fields.append(("", "an earlier, identical job; nothing new was submitted"))
     if view.sandbox:
-        fields.append(("sandbox", "a rehearsal; clips are previews, and a gateway's key makes real ones", "yellow"))
+        fields.append(("sandbox", "clips are previews; set a gateway's key for real ones", "yellow"))
     elif cost := _cost_text(view):
         fields.append(("cost", cost))
     if view.error:

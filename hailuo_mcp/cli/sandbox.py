@@ -29,9 +29,9 @@ DUMMY_KEY = "sandbox-key"
 def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None) -> Exit:
     """Serve a stand-in for every gateway on a port.
 
-    It speaks the gateways' exact contracts, for trial runs and for testing other clients; nothing is charged, and its
-    clips are previews. Ended jobs call their webhooks, on this machine only. Once it listens, its URL is printed on
-    stdout, alone on a line. Ctrl-C stops it.
+    It implements the gateways' APIs exactly, for trial runs and for testing other clients; nothing is charged, and its
+    clips are previews. Webhooks are called when a job ends, on this machine only. Once it listens, it prints its URL on
+    stdout, on a line by itself. Ctrl-C stops it.
     """
     settings = read_environment()
     place = state_dir or settings.state_dir / "sandbox-server"
@@ -69,14 +69,14 @@ class _AnnouncingServer(uvicorn.Server):
             return
         stdout_console().print(self._url)
         stdout_console().file.flush()
-        stderr_console().print("The sandbox listens; it stands in for every gateway, and nothing is charged.\n")
-        stderr_console().print("To send hailuo-mcp there, in another terminal:\n")
+        stderr_console().print("The sandbox is running: it stands in for every gateway, and nothing is charged.\n")
+        stderr_console().print("To point hailuo-mcp at it, in another terminal:\n")
         for gateway in GATEWAYS:
             name = gateway.name.upper()
             stderr_console().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
-        stderr_console().print("\nA word in the prompt asks for trouble:\n")
+        stderr_console().print("\nThese keywords in a prompt trigger faults:\n")
         width = max(map(len, FAULTS))
         for word, meaning in FAULTS.items():
             stderr_console().print(f"  {word:<{width}}  ", end="", style="bold")
             stderr_console().print(meaning)
-        stderr_console().print("\nCtrl-C ends it.")
+        stderr_console().print("\nCtrl-C stops it.")

@@ -19,35 +19,35 @@ from hailuo_mcp.service.services import Services
 
 PORT = 8000
 GARBAGE_THRESHOLDS = 50_000, 20, 100
-"""Python looks for reference cycles after 700 new objects, and every so often through all objects that there are. With
-two thousand calls that wait, that was a quarter of the server's time; this late it is a few percent, for at most some
-megabytes more."""
+"""By default, Python's garbage collector runs after 700 new objects, and regularly over all objects. With two thousand
+waiting calls, that was a quarter of the server's time; with these thresholds it is a few percent, at the cost of a few
+megabytes."""
 
 
 @click.command()
 @click.option("--http", is_flag=True, help="Serve streamable HTTP.")
-@click.option("--stdio", is_flag=True, help=f"Serve stdio, as `{PROGRAM}` without arguments does; for containers.")
+@click.option("--stdio", is_flag=True, help=f"Serve stdio, like `{PROGRAM}` without arguments; for containers.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
-@click.option("--public-url", metavar="URL", help="The URL for clients outside; also set by HAILUO_MCP_PUBLIC_URL.")
+@click.option("--public-url", metavar="URL", help="The URL for remote clients; also set by HAILUO_MCP_PUBLIC_URL.")
 def serve(http: bool, stdio: bool, host: str, port: int, public_url: str | None) -> Exit:
     """Serve MCP over HTTP at /mcp.
 
     Without tokens it serves only clients on this machine. On any address other than loopback it requires
     HAILUO_MCP_HTTP_TOKENS or HAILUO_MCP_OAUTH_ISSUER, and HAILUO_MCP_ALLOWED_HOSTS or a public URL.
 
-    Once it listens, it prints its URL on stdout, on a line by itself. Ctrl-C ends it after the calls in flight have
-    their answers. Unlike on stdio, no local files are read, the sandbox is used only with HAILUO_MCP_SANDBOX=1, and
-    finished clips are saved automatically only with HAILUO_MCP_AUTO_DOWNLOAD=1.
+    Once it listens, it prints its URL on stdout, on a line by itself. Ctrl-C stops it once the calls in flight are
+    finished. Unlike on stdio, no local files are read, the sandbox is used only with HAILUO_MCP_SANDBOX=1, and finished
+    clips are saved automatically only with HAILUO_MCP_AUTO_DOWNLOAD=1.
     """
     if stdio:
         return Exit(serve_on_stdio())
     if not http:
-        raise click.ClickException(f"use `{PROGRAM} serve --http`; on stdio, `{PROGRAM}` serves without arguments")
+        raise click.ClickException(f"use `{PROGRAM} serve --http`; for stdio, run `{PROGRAM}` without arguments")
     settings = load_settings({**os.environ, **({f"{PREFIX}PUBLIC_URL": public_url} if public_url else {})}, http=True)
     check_exposure(settings, host)
     set_up_logging(settings)
-    build_catalog(settings)  # what is wrong with the models is said before the port is taken
+    build_catalog(settings)  # report invalid models before the port is bound
     try:
         listener = listener_on(host, port)
     except OSError as error:
@@ -65,5 +65,5 @@ def serve(http: bool, stdio: bool, host: str, port: int, public_url: str | None)
 def _announce(url: str) -> None:
     stdout_console().print(url)
     stdout_console().file.flush()
-    if (console := stderr_console()).is_terminal:  # otherwise stderr holds only the log, which machines read
-        console.print("Give this URL to an MCP client. Ctrl-C ends it.")
+    if (console := stderr_console()).is_terminal:  # otherwise stderr has only the log, which programs may parse
+        console.print("Give this URL to an MCP client. Ctrl-C stops the server.")

@@ -23,8 +23,8 @@ _CHECK_SECONDS = 0.1
 
 
 def read_environment() -> Settings:
-    """The settings, with logging set up. Commands print what they have to say themselves: unless the user set a log
-    level, only errors are logged.
+    """Read the settings, and set up logging. Commands print their own messages, so unless the user set a log level,
+    only errors are logged.
 
     Raises:
         SettingsError: a value is wrong.
@@ -55,12 +55,12 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
 
 @contextmanager
 def interrupt_held_back() -> Generator[None]:
-    """A signal takes effect after the block: a submission that is cut off is a job without an id."""
+    """Delay signals until the end of the block: interrupting a submission would lose the job's id."""
     held: list[int] = []
 
     def hold(number: int, _frame: object) -> None:
         if not held:
-            stderr_console().print("Waiting for the answer to the submission, so that its id is not lost…")
+            stderr_console().print("Waiting for the response to the submission, so that its id is not lost…")
         held.append(number)
 
     with signals_handled(hold):
@@ -71,14 +71,14 @@ def interrupt_held_back() -> Generator[None]:
 
 @contextmanager
 def interrupt_at_once() -> Generator[None]:
-    """Ctrl-C ends a prompt, instead of waiting for the event loop until it is answered."""
+    """Within the block, Ctrl-C interrupts at once, for a prompt that blocks the event loop."""
     with signals_handled(signal.default_int_handler):
         yield
 
 
 @contextmanager
 def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
-    """Yields a function that waits for a signal, which no longer interrupts by itself. A second one interrupts."""
+    """Yield a function that waits for a signal. The first signal does not interrupt; a second one does."""
     noted = False
 
     def note(number: int, frame: FrameType | None) -> None:

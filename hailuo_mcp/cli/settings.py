@@ -31,12 +31,12 @@ def settings(as_json: bool) -> Exit:
 
 
 def described() -> list[tuple[str, str]]:
-    """Every variable with what it does: the keys, the gateways' addresses, then the rest."""
+    """Every variable with its description: the keys, the gateways' addresses, then the rest."""
     keys = [(f"{g.name.upper()}_API_KEY", f"Key of {g.title}; unset: its models are not offered.") for g in GATEWAYS]
     addresses: list[tuple[str, str]] = []
     for gateway in GATEWAYS:
         for purpose, default in gateway.hosts.items():
             first = f"Address of {gateway.title}'s {'API' if purpose == 'base' else purpose} (`{default}`)."
-            own = " Where the base address is set, it defaults to that." if purpose != "base" else ""
+            own = " If the base address is set, it defaults to that." if purpose != "base" else ""
             addresses.append((f"{gateway.name.upper()}_{purpose.upper()}_URL", first + own))
     return [*keys, *addresses, *variables().items()]

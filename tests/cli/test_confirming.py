@@ -15,7 +15,7 @@ ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spa
 def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli, in_process: InProcessCli) -> None:
     refused = cli(*GENERATE, **ASK)
     assert refused.returncode == 5
-    assert "no terminal to ask" in refused.stderr
+    assert "there is no terminal" in refused.stderr
     assert "--yes" in refused.stderr
     assert in_process.json("jobs")["total"] == 0
     assert in_process(*GENERATE, "--yes", **ASK).returncode == 0

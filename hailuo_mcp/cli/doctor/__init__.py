@@ -1,8 +1,8 @@
 """The checks of `hailuo-mcp doctor`. They change nothing: they create no directory, database or configuration, and send
-gateways only requests that are free.
+gateways only free requests.
 
-They must also run where the server would not start: nothing here imports the MCP SDK, which may be installed in a
-version that this package does not work with.
+They must also run where the server would not start: nothing here imports the MCP SDK, which may be installed in an
+incompatible version.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,8 +26,8 @@ async def run_checks(
     offline: bool = False,
     open_ledger: Callable[[Settings], Ledger] = environment.open_checked_ledger,
 ) -> Report:
-    """Check everything that these variables set up; `offline` sends no requests to gateways. `open_ledger` opens the
-    ledger of the settings."""
+    """Check everything that these variables configure. With `offline`, no requests are sent to gateways. `open_ledger`
+    opens the ledger of the settings."""
     found = list(packages.check())
     opened = environment.open_ledger_of(environ, open_ledger)
     found += opened.findings
@@ -38,7 +38,7 @@ async def run_checks(
     if opened.ledger:
         await opened.ledger.close()
     if offline:
-        found.append(ok("gateways", "not asked: --offline"))
+        found.append(ok("gateways", "not checked: --offline"))
     else:
         found += await gateways.check(GATEWAYS, opened.settings)
     found += configurations.check()
@@ -47,7 +47,7 @@ async def run_checks(
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
-    """Everything in the environment that may be a secret, to hide it where a message quotes it."""
+    """All values in the environment that may be secrets, to mask them in messages."""
     keys = {value.strip() for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))}
     # `name:token,…`: the names are not secret, and may be words of other sentences.
     pairs = [pair for name, value in environ.items() if name.endswith("_TOKENS") for pair in value.split(",")]

@@ -1,4 +1,4 @@
-"""`hailuo-mcp doctor`: what is set up here, what does not work, and how to fix it."""
+"""`hailuo-mcp doctor`: check the setup, and say how to fix what does not work."""
 
 import logging
 import os
@@ -17,18 +17,18 @@ _TOPIC_WIDTH = 18
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Do not ask the gateways whether they accept their keys.")
+@click.option("--offline", is_flag=True, help="Do not check the keys with the gateways.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(offline: bool, as_json: bool) -> Exit:
     """Check the whole setup, and say how to fix what is wrong.
 
     Checks Python and packages, settings, keys, directories, the database, the gateways and the clock. It changes
-    nothing and costs nothing: gateways are only asked for a job that does not exist. At most the last four characters
+    nothing and costs nothing: it only asks the gateways for a job that does not exist. At most the last four characters
     of a key are shown.
 
     It sees the variables of this terminal: run it with those that the host sets for the server.
     """
-    logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # the findings say it all
+    logging.getLogger("hailuo_mcp").setLevel(logging.ERROR)  # the findings report the same
     report = anyio.run(lambda: run_checks(os.environ, offline=offline))
     if as_json:
         print_json(report)

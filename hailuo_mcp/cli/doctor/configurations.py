@@ -1,4 +1,4 @@
-"""The hosts' configurations on this machine: whether they start this server, and whether what they start still
+"""Checks the hosts' configurations on this machine: whether they start this server, and whether the command still
 exists."""
 
 import os
@@ -13,7 +13,7 @@ _MODULE = "hailuo_mcp"
 
 
 def check() -> Iterator[Finding]:
-    # By path: in the home directory, the project's file and the user's may be the same.
+    # By path: in the home directory, the project's and the user's file may be the same.
     here = {found.place.path: found for found in reversed(installer.detect_all()) if found.is_host_here}
     for found in reversed(here.values()):
         yield from _place(found)
@@ -39,12 +39,12 @@ def _entry(topic: str, found: installer.DetectedConfig, entry: installer.Entry) 
         fix = f"Install under another name: {_install(found)} --name NAME"
         return warning(topic, f"{named} starts something else: {entry.command}", fix)
     if missing := _missing_path(entry):
-        return problem(topic, f"{named} starts {missing}, which no longer exists", f"Renew it: {_install(found)}")
+        return problem(topic, f"{named} starts {missing}, which no longer exists", f"Update it: {_install(found)}")
     if not PurePath(entry.command).is_absolute():
         if shutil.which(entry.command) is None:
             message = f"{named} starts {entry.command}, which is not found here"
             return problem(topic, message, f"Use its full path: {_install(found)}")
-        message = f"{named} starts {entry.command} by name: a host started from the desktop may not find it"
+        message = f"{named} starts {entry.command} without a path: a host started from the desktop may not find it"
         return warning(topic, message, f"Use its full path: {_install(found)}")
     which = "this installation" if _is_this(entry) else f"another installation, {entry.command}"
     keys = [variable for variable in entry.variables if variable.endswith("_API_KEY")]
@@ -61,7 +61,7 @@ def _is_this(entry: installer.Entry) -> bool:
     launcher = installer.find_launcher()
     if entry.args == launcher.args and Path(entry.command).resolve() == Path(launcher.command).resolve():
         return True
-    # Links of a Python are not followed: all environments made from one Python link to it.
+    # Symbolic links of a Python are not followed: all environments created from one Python link to it.
     is_sibling = Path(entry.command).absolute().parent == Path(launcher.command).absolute().parent
     return is_sibling and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", _MODULE))
 

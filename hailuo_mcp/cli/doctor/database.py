@@ -1,5 +1,5 @@
-"""The ledger's database. A file is only read: no schema is migrated and no file created. With another engine, the
-ledger itself is asked."""
+"""Checks the ledger's database. A SQLite file is only read: no schema is migrated and no file created. With another
+database, the ledger itself is queried."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ _BUSY_SECONDS = 2.0
 
 
 async def check(settings: Settings, ledger: Ledger | None) -> list[Finding]:
-    """Check the database of these settings; without a ledger, only SQLite can be checked."""
+    """Check the database of these settings. Without a ledger, only SQLite can be checked."""
     if settings.database_url and not settings.database_url.startswith("sqlite:"):
-        return [await _ask(ledger)] if ledger else []
+        return [await _query(ledger)] if ledger else []
     return await to_thread.run_sync(lambda: list(_file(settings.database_path)))
 
 
-async def _ask(ledger: Ledger) -> Finding:
+async def _query(ledger: Ledger) -> Finding:
     try:
         page = await ledger.page("", None, 1, frozenset())
     except HailuoError as error:
         return problem(TOPIC, error.problem.message, error.problem.hint)
-    return ok(TOPIC, f"answers, and holds {page.total} jobs of this machine")
+    return ok(TOPIC, f"can be reached, and has {page.total} jobs of the local user")
 
 
 def _file(path: Path) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def _file(path: Path) -> Iterator[Finding]:
         message = f"{path} is relative: each directory that a host starts the server in has its own jobs"
         yield warning(TOPIC, message, f"Write an absolute path: {VARIABLE}=sqlite:///{path.absolute()}")
     if not path.exists():
-        yield ok(TOPIC, f"{path}: will be created with the first job")
+        yield ok(TOPIC, f"{path}: will be created when the first job is submitted")
         return
     yield _check_file(path)
 
@@ -64,12 +64,13 @@ def _check_file(path: Path) -> Finding:
             f"{path} has schema version {version}; this hailuo-mcp knows {len(MIGRATIONS)}: a newer version wrote it",
             f"Update: uv tool upgrade hailuo-mcp. Or keep jobs elsewhere: another file in {VARIABLE}.",
         )
-    older = "" if version == len(MIGRATIONS) else ", migrated at the next use"
-    return ok(TOPIC, f"{path}: sound, schema version {version}{older}")
+    older = "" if version == len(MIGRATIONS) else ", will be migrated at the next use"
+    return ok(TOPIC, f"{path}: intact, schema version {version}{older}")
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    """If no other process has it open, also without the side files that even a reader would create."""
+    """Open read-only. If no other process has the file open, as immutable, so that no `-wal` or `-shm` file is
+    created."""
     mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The environment variables: what is wrong in them, which keys are set, and whether the sandbox is used."""
+"""Checks the environment variables: wrong values, which keys are set, and whether the sandbox is used."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,32 +14,32 @@ from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.ledger import Ledger, open_ledger
 
 SHOWN_FROM_LENGTH = 20
-"""Keys of at least this length can show their last characters safely."""
+"""The last characters of a key of at least this length can be shown safely."""
 SHOWN_LENGTH = 4
-_UNTIL_THEN = "Until then the server does not start."
+_UNTIL_THEN = "Until then, the server does not start."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What could be read of an environment. `ledger` is None if something other than a variable is wrong, such as a
-    file that one names."""
+    """The settings and the ledger, as far as the environment is valid. `ledger` is None if something other than a
+    variable is wrong, such as a file that one names."""
 
     settings: Settings
     ledger: Ledger | None
     findings: tuple[Finding, ...]
-    """One for each wrong variable."""
+    """One for each invalid variable."""
 
 
 def open_checked_ledger(settings: Settings) -> Ledger:
-    """Raises SettingsError also for what is wrong with the models."""
+    """Check the models, then open the ledger. Raises SettingsError if either fails."""
     build_catalog(settings)
     return open_ledger(settings)
 
 
 def open_ledger_of(environ: Mapping[str, str], open_ledger: Callable[[Settings], Ledger]) -> Opened:
-    """Settings and a ledger from these variables without the wrong ones, and a finding for each of those, so that one
-    wrong value does not hide the rest."""
+    """Settings and a ledger from the valid variables, and a finding for each invalid one, so that one invalid value
+    does not hide the rest."""
     left, findings = dict(environ), list[Finding]()
     settings = None
     while True:
@@ -51,12 +51,12 @@ def open_ledger_of(environ: Mapping[str, str], open_ledger: Callable[[Settings],
             fix = f"Correct or remove {name}." if name in left else "Correct it."
             findings.append(problem("settings", _message(error, left.get(name, "")), f"{fix} {_UNTIL_THEN}"))
             if left.pop(name, None) is None:
-                # There is nothing to leave out. Settings without any variable are always valid.
+                # There is no variable left to drop. Settings without any variable are always valid.
                 return Opened(settings or load_settings({}), None, tuple(findings))
 
 
 def _message(error: SettingsError, value: str) -> str:
-    """The error's message, without the value if an address was expected and it is not one: it may be a key."""
+    """The error's message, without the value if it should be a URL and is not one: it may be a key."""
     text = str(error)
     if error.variable.endswith("_URL") and "://" not in value:
         text = text.replace(f"={value.strip().rstrip('/')[:80]!r}", " (not shown)")
@@ -95,7 +95,7 @@ def _unfilled(environ: Mapping[str, str]) -> Iterator[Finding]:
         if is_unfilled(environ[name]):
             yield warning(
                 "settings",
-                f"{name} holds a placeholder that the host did not fill in; it counts as unset",
+                f"{name} contains a placeholder that the host did not fill in; it counts as unset",
                 "Fill in that field in the host's settings, or set the variable that the placeholder names.",
             )
 
@@ -121,8 +121,8 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
                 name = f"{kind.name.upper()}_{purpose.upper()}_URL"
                 yield warning(
                     f"{kind.name} address",
-                    f"the key goes to {parts.netloc} without encryption",
-                    f"Write https:// in {name}, or in the base address that it follows.",
+                    f"the key is sent to {parts.netloc} without encryption",
+                    f"Write https:// in {name}, or in the base address that it defaults to.",
                 )
 
 
@@ -131,13 +131,15 @@ def _sandbox(settings: Settings) -> Finding:
     has_key = any(of_gateway.key for of_gateway in settings.gateways.values())
     if settings.sandbox == "1":
         fix = f"Remove {PREFIX}SANDBOX to make real clips."
-        message = "it replaces every gateway, because HAILUO_MCP_SANDBOX=1 forces it"
+        message = "it replaces every gateway, because HAILUO_MCP_SANDBOX=1 is set"
         return warning("sandbox", f"{message}; the keys are not used", fix) if has_key else ok("sandbox", message, fix)
     if has_key:
-        return ok("sandbox", "off: real clips are made, and cost money")
+        return ok("sandbox", "off: clips are real and cost money")
     if settings.sandbox == "0":
         message = "no key is set and HAILUO_MCP_SANDBOX=0 forbids the sandbox: no model can be used"
-        return problem("sandbox", message, f"Set one of {', '.join(keys)}, or remove {PREFIX}SANDBOX to rehearse.")
+        return problem(
+            "sandbox", message, f"Set one of {', '.join(keys)}, or remove {PREFIX}SANDBOX to use the sandbox."
+        )
     return warning(
         "sandbox",
         "no key is set: the sandbox makes previews, and over HTTP nothing is served",

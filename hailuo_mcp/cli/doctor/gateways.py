@@ -1,5 +1,5 @@
-"""Checks each gateway whose key is set, with polls that cost nothing: can it be reached, does it accept the key, and
-does its clock agree with ours?"""
+"""Checks each gateway whose key is set, with free polls: whether it can be reached, whether it accepts the key, and
+whether its clock agrees with ours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from hailuo_mcp.gateways.client import GatewayClient, Response
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
-"""Not a valid key: a gateway that accepts this one too says nothing about the user's."""
+"""An invalid key: if a gateway accepts this one too, its response says nothing about the user's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +89,26 @@ async def _check_key(gateway: Gateway, recorder: Recorder, host: str) -> Finding
         if _is_foreign(recorder.response):
             return problem(about, f"{host} answers, but not as {gateway.title} does", address)
         if isinstance(error, Forbidden):
-            return problem(about, f"{host} forbids the key what it asks: {error.problem.message}", error.problem.hint)
+            message = f"{host} does not allow this key to read jobs: {error.problem.message}"
+            return problem(about, message, error.problem.hint)
         if isinstance(error, InsufficientCredits):
-            return warning(about, f"{host} takes the key, and has no credits for it", error.problem.hint)
+            return warning(about, f"{host} accepts the key, but its account has no credits", error.problem.hint)
         fix = error.problem.hint or "Run hailuo-mcp doctor again in a minute."
-        what = "asks for a pause" if isinstance(error, RateLimited) else "does not say whether it takes the key"
+        what = "limits the rate" if isinstance(error, RateLimited) else "does not say whether it accepts the key"
         return warning(about, f"{host} {what}: {error.problem.message}", fix)
     if _is_foreign(recorder.response):
         return problem(about, f"{host} answers, but not as {gateway.title} does", address)
     if recorder.response and recorder.response.sandbox:
-        return ok(about, f"{host} is a sandbox, and takes the key: nothing real is made there")
+        return ok(about, f"{host} is a sandbox, and accepts the key: no real clips are made there")
     if await _accepts_any_key(gateway):
-        what = f"{host} answers alike to any key: nothing is known of this one"
-        return warning(about, what, f"{address} If it is right, the first job will show.")
-    return ok(about, f"{host} takes the key")
+        what = f"{host} answers the same to any key, so this one could not be checked"
+        return warning(about, what, f"{address} If it is right, the first job will show whether the key works.")
+    return ok(about, f"{host} accepts the key")
 
 
 async def _accepts_any_key(gateway: Gateway) -> bool:
-    """Whether the key makes no difference: another service answers 404 to everyone, just as the right one does to a
-    valid key."""
+    """Whether the key makes no difference: an unrelated service answers 404 to everyone, as a gateway does to a valid
+    key."""
     try:
         await gateway.for_key(NO_KEY).check_key()
     except HailuoError:
@@ -116,7 +117,7 @@ async def _accepts_any_key(gateway: Gateway) -> bool:
 
 
 def _is_foreign(response: Response | None) -> bool:
-    """Whether a response is not one of a gateway's API, which always sends JSON objects; only 401, 429 and 5xx may come
+    """Whether a response is not from a gateway's API, which always sends JSON objects; only 401, 429 and 5xx may come
     from a proxy in front of it."""
     if response is None or isinstance(response.body, dict):
         return False
@@ -136,14 +137,14 @@ def _skew(recorder: Recorder) -> timedelta | None:
 def _clock(probes: Sequence[Probe]) -> Finding:
     measured = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
     if not measured:
-        return ok("clock", "not compared: no gateway has told the time")
-    off, skew, host = min(measured)  # of several, the one that agrees best: one of them may be wrong itself
+        return ok("clock", "not compared: no gateway sent its time")
+    off, skew, host = min(measured)  # the one that agrees best: a gateway's clock may be wrong itself
     if off <= CLOCK_TOLERANCE:
         return ok("clock", f"agrees with {host} to within {max(off.total_seconds(), 1):.0f} s")
     way = "ahead of" if skew > timedelta() else "behind"
     return problem(
         "clock",
         f"this machine's clock is {off.total_seconds() / 60:.0f} min {way} that of {host}: lost submissions cannot be "
-        "found by their time, links seem to end at the wrong moment, and a budget's day begins at the wrong one",
-        "Let the system set its time from the network (timedatectl set-ntp true, or the date settings).",
+        "found by their time, and the expiry of links and the day of a budget are wrong",
+        "Synchronize the clock over the network (timedatectl set-ntp true, or the date settings).",
     )

@@ -1,5 +1,5 @@
-"""Python, the required packages, and the extras. Nothing is imported that may be missing or of another version: what is
-installed is read from the metadata."""
+"""Checks Python, the required packages, and the extras, from the installed metadata: packages that may be missing or of
+another version are not imported."""
 
 import platform
 import sys
@@ -17,10 +17,10 @@ PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
     "media": "last-frame:<request_id> is refused, the length of reference videos and audio is not checked, and a "
     "sandbox preview is always the same bundled clip",
-    "otel": "no traces and metrics are sent, whatever the OTEL variables say",
+    "otel": "no traces or metrics are exported, even if the OTEL variables are set",
     "postgres": "jobs can only be kept in SQLite",
 }
-"""Extra to what does not work without it."""
+"""Extra to the consequences of not having it."""
 
 
 def check() -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _extra(extra: str, members: list[Requirement]) -> Finding:
 
 
 def source() -> str:
-    """Where this installation came from: its name, or the directory of a checkout."""
+    """What this installation was installed from: the package's name, or the directory of a checkout."""
     origin = mapping(parse_json((distribution(PACKAGE).read_text("direct_url.json") or "").encode()))
     url = str(origin.get("url", ""))
     return url2pathname(urlsplit(url).path) if url.startswith("file://") and "dir_info" in origin else PACKAGE

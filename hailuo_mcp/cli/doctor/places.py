@@ -1,5 +1,5 @@
-"""The directories: whether clips can be saved, and whether the input directories can be read. Nothing permanent is
-created: a missing directory is checked by its nearest existing parent."""
+"""Checks the directories: whether clips can be saved, and whether the input directories can be read. Nothing permanent
+is created: for a missing directory, its nearest existing parent is checked."""
 
 import os
 import shutil
@@ -29,12 +29,12 @@ def _output(settings: Settings) -> Finding:
     free = shutil.disk_usage(_nearest(directory)).free
     space = f"{free / 1024 / _MB:.1f} GB free" if free else "free space unknown"  # some network drives report 0
     if 0 < free < max(FREE_BYTES_MIN, settings.max_video_mb * _MB):
-        message = f"{directory}: only {free // _MB} MB free, and a clip may have {settings.max_video_mb} MB"
+        message = f"{directory}: only {free // _MB} MB free; a clip may be up to {settings.max_video_mb} MB"
         fix = f"Free some space, or name another directory in {variable}."
         return (problem if free < FREE_BYTES_MIN else warning)("output directory", message, fix)
     if not directory.is_absolute():
         return _relative("output directory", directory, variable)
-    created = "" if directory.exists() else "; it will be created with the first clip"
+    created = "" if directory.exists() else "; it will be created when the first clip is saved"
     return ok("output directory", f"{directory}: writable, {space}{created}")
 
 
@@ -61,7 +61,7 @@ def unwritable(directory: Path) -> str:
     if not nearest.is_dir():
         return f"{nearest} is in the way: it is not a directory"
     try:
-        # By trying: permissions do not apply to root, and do not show a read-only disk.
+        # By writing: permission bits do not apply to root, and do not reveal a read-only disk.
         with tempfile.TemporaryFile(dir=nearest):
             return ""
     except OSError as error:

@@ -35,7 +35,7 @@ def test_a_valid_setup_has_no_problem_and_leaves_no_files(doctor: Doctor, sandbo
     assert found.problems == []
     for kind in GATEWAYS:
         assert found.finding(f"{kind.name} gateway")["level"] == "ok"
-        assert "takes the key" in found.finding(f"{kind.name} gateway")["what"]
+        assert "accepts the key" in found.finding(f"{kind.name} gateway")["what"]
     assert "agrees with" in found.finding("clock")["what"]
     assert list(doctor.home.iterdir()) == []
 
@@ -71,7 +71,7 @@ def test_a_wrong_key_is_reported_with_its_host(doctor: Doctor, sandbox: dict[str
 def test_a_forbidden_key_is_distinguished_from_a_wrong_one(doctor: Doctor, sandbox: dict[str, str]) -> None:
     found = doctor(**{**sandbox, "SEGMIND_API_KEY": "forbidden"})
     assert found.problems == ["segmind gateway"]
-    assert "forbids the key" in found.finding("segmind gateway")["what"]
+    assert "does not allow this key" in found.finding("segmind gateway")["what"]
     assert "permissions" in found.finding("segmind gateway")["cure"]
 
 

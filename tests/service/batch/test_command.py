@@ -175,7 +175,7 @@ def test_changed_lines_are_new_shots_and_removed_ones_are_left_alone(gateways: G
     assert gateways.cli("batch", str(shots(a, b)), "--yes").returncode == 0
     done = gateways.cli("batch", str(shots(c, b)), "--yes")
     assert "To submit: 1," in done.stderr
-    assert "1 of earlier runs are no longer in the file and left alone." in done.stderr
+    assert "1 from earlier runs are no longer in the file and are ignored." in done.stderr
     assert gateways.taken == {"Shot a": 1, "Shot b": 1, "Shot c": 1}
 
 

@@ -21,7 +21,7 @@ BYTES_MAX, STILL_BYTES_MAX = 300_000, 150_000
 WIDTH = 560
 ASKED = "Animate kite.jpg from my pictures: the kite climbs over the bay, push in slowly."
 ANSWERED = "I've started it. It takes about a minute; the clip is saved as soon as it is done."
-DONE = "Done, and saved in your video folder. Shall the next shot begin where this one ends?"
+DONE = "Done, and saved in your video folder. Should the next shot start where this one ends?"
 WORDS = (ASKED, ANSWERED, DONE)
 MOMENTS = (0.2, 1.2, 2.2, 3.2, 4.2, 5.2)
 """In seconds of the clip."""

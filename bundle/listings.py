@@ -32,12 +32,12 @@ PLUGIN = "https://agent-plugins.org/schemas/1.0.0"
 DOCS = {
     "docs/gateways.md": "which gateways sell Hailuo, and which key to get",
     "docs/hosts.md": "adding the server to an assistant",
-    "docs/models.md": "models, what each takes, prices",
+    "docs/models.md": "models, their parameters and prices",
     "docs/costs.md": "every price with its source, and budgets",
     "docs/money-and-media.md": "how jobs, images and clips are handled",
     "docs/settings.md": "all environment variables",
     "docs/errors.md": "all error codes",
-    "docs/troubleshooting.md": "symptoms and cures",
+    "docs/troubleshooting.md": "symptoms and fixes",
     "docs/privacy.md": "what leaves the machine",
     "docs/deployment.md": "serving a team over HTTP",
 }

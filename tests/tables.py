@@ -1,4 +1,5 @@
-"""The README's generated tables: `uv run cog -r README.md` writes them, and a test fails on drift."""
+"""The generated tables of the README and the docs: `uv run cog -r README.md docs/*.md` writes them, and a test fails on
+drift."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -79,11 +80,11 @@ def model_names() -> str:
 
 
 def keys() -> str:
-    """A row for each gateway: its variable, its models, and what is kept there."""
+    """A row for each gateway: its variable, its models, whether it has a history, and how long it keeps clips."""
     rows: list[tuple[str, ...]] = []
     for gateway in GATEWAYS:
         names = ", ".join(f"`{ModelId.parse(model.id).name}`" for model in gateway.models)
-        kept = f"{gateway.retention.total_seconds() / 3600:g} h" if gateway.retention else "not said"
+        kept = f"{gateway.retention.total_seconds() / 3600:g} h" if gateway.retention else "not documented"
         found = _with_history(gateway)
         history = "yes" if len(found) == len(gateway.models) else ", ".join(f"`{name}`" for name in found) or "no"
         rows.append((gateway.title, f"`{gateway.name.upper()}_API_KEY`", names, history, kept))
@@ -97,7 +98,7 @@ def prices() -> str:
         for price in model.prices:
             chosen = [f"`{n}` {value}" for n, value in price.when.items() if value != model.model_fields[n].default]
             source = f"{price.source}, {price.as_of:%Y-%m-%d}"
-            with_values = ", ".join(chosen) or "as it is by default"
+            with_values = ", ".join(chosen) or "defaults"
             rows.append((f"`{model.id}`", with_values, _price(price), price.kind, source))
         if not model.prices:
             rows.append((f"`{model.id}`", "", "not published", "", ""))
@@ -111,7 +112,7 @@ def _with_history(kind: type[Gateway]) -> list[str]:
 
 def _price(price: PriceRule) -> str:
     said = f"${price.usd:g}" + (" a second" if price.per == "second" else "")
-    said += ", reference videos alike" if price.charges_videos else ""
+    said += ", also of reference videos" if price.charges_videos else ""
     return said + (f", ${price.usd_per_image:g} an image after {price.free_images}" if price.usd_per_image else "")
 
 
@@ -148,14 +149,15 @@ def error_codes() -> str:
     who = {
         errors.CallerError: "the assistant",
         errors.AccountError: "the account's owner",
-        errors.GatewayTrouble: "time",
+        errors.GatewayTrouble: "nobody: wait",
     }
     rows: list[tuple[str, ...]] = []
     for code in get_args(errors.ErrorCode):
         kind = by_code[code]
-        acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "no one yet")
-        rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", kind.default_hint or "Says which."))
-    return table(("code", "who or what can help", "safe to retry, as a rule", "usual hint"), rows)
+        acts = next((words for branch, words in who.items() if issubclass(kind, branch)), "depends")
+        hint = kind.default_hint or "Depends on the cause."
+        rows.append((f"`{code}`", acts, "yes" if kind.retryable else "no", hint))
+    return table(("code", "who can fix it", "usually safe to retry", "usual hint"), rows)
 
 
 def figures() -> str:
@@ -168,7 +170,7 @@ def figures() -> str:
     data = reader.get_metrics_data()
     metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else ()
     return table(
-        ("figure", "unit", "what it is"), ((f"`{m.name}`", m.unit or "", m.description or "") for m in metrics)
+        ("metric", "unit", "description"), ((f"`{m.name}`", m.unit or "", m.description or "") for m in metrics)
     )
 
 

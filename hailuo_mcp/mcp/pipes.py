@@ -1,5 +1,5 @@
-"""Reading and writing lines on the pipes of a host, in the event loop wherever the system can tell that this does not
-block: handing a line over to a thread and back takes longer than all else that the server does with it.
+"""Reads and writes lines on stdin and stdout in the event loop, where the system can tell that this does not block:
+passing a line to a thread and back takes longer than everything else that the server does with it.
 """
 
 import asyncio
@@ -16,11 +16,12 @@ import anyio.to_thread
 
 CHUNK = 1 << 16
 WITHOUT_BLOCKING = getattr(select, "PIPE_BUF", 0)
-"""So many bytes can be written to a pipe that is ready. Windows cannot tell whether one is: there, a thread writes."""
+"""How many bytes can be written to a ready pipe without blocking. 0 on Windows, which cannot tell whether a pipe is
+ready: there, a thread writes."""
 
 
 class Lines:
-    """The lines of a file descriptor, without empty ones."""
+    """The non-empty lines of a file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -28,9 +29,9 @@ class Lines:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._rest = bytearray()
         try:
-            self._loop.add_reader(descriptor, self._read_what_is_there)
-        except (NotImplementedError, OSError):  # on Windows; a file, or none
-            # Ends with the process. A thread of anyio's would have to be waited for.
+            self._loop.add_reader(descriptor, self._read_available)
+        except (NotImplementedError, OSError):  # on Windows, or if stdin is a file or closed
+            # A daemon thread, because it cannot be interrupted: the process would wait for one of anyio's.
             threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
 
     def __aiter__(self) -> Self:
@@ -42,10 +43,10 @@ class Lines:
             raise StopAsyncIteration
         return line
 
-    def _read_what_is_there(self) -> None:
+    def _read_available(self) -> None:
         try:
             chunk = self._chunk()
-        except BlockingIOError:  # nothing, after all
+        except BlockingIOError:  # a spurious wakeup
             return
         if not chunk:
             self._loop.remove_reader(self._descriptor)
@@ -61,7 +62,7 @@ class Lines:
                 return
 
     def _chunk(self) -> bytes:
-        # Not by `sys.stdin`: the interpreter cannot end while a thread holds the lock of its buffer.
+        # Not through `sys.stdin`: the interpreter cannot exit while a thread holds its buffer's lock.
         try:
             return os.read(self._descriptor, CHUNK)
         except BlockingIOError:
@@ -70,7 +71,7 @@ class Lines:
             return b""
 
     def _take(self, chunk: bytes) -> None:
-        """Pass on the lines that are complete with this; an empty chunk is the end, and completes the last one."""
+        """Queue the lines that this chunk completes. An empty chunk means the end, and completes the last line."""
         *whole, last = chunk.split(b"\n") if chunk else (b"", b"")
         for line in whole:
             self._rest += line
@@ -83,7 +84,7 @@ class Lines:
 
 
 class Output:
-    """What the SDK's transport needs of a file to write lines to."""
+    """A file-like object with what the SDK's transport uses to write lines."""
 
     def __init__(self, descriptor: int, without_blocking: int = WITHOUT_BLOCKING) -> None:
         self._descriptor = descriptor
@@ -105,7 +106,7 @@ class Output:
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # the host has made its end, and so ours, a pipe that does not block
+            except BlockingIOError:  # the host made the pipe non-blocking, and so our end too
                 self._is_ready(None)
 
     def _is_ready(self, seconds: float | None) -> bool:
@@ -114,8 +115,8 @@ class Output:
 
 @contextmanager
 def claimed_stdout() -> Generator[int]:
-    """A descriptor for what stdout is. Within the block, stdout itself is stderr, so that whatever a library prints
-    does not get among the messages."""
+    """Yield a duplicate of stdout's descriptor. Within the block, stdout is redirected to stderr, so that nothing that
+    a library prints ends up among the messages."""
     descriptor = os.dup(1)
     with suppress(OSError):  # there is no stderr
         os.dup2(2, 1)

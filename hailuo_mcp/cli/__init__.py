@@ -9,8 +9,8 @@ from types import ModuleType
 
 def main() -> None:
     """The entry point of `hailuo-mcp` and of `python -m hailuo_mcp`."""
-    # httpx imports its own command line, and with it rich and pygments, which takes longer than all the rest of it. It
-    # does without where that cannot be imported.
+    # httpx imports its own command line, and with it rich and pygments, which takes longer than the rest of httpx. It
+    # works without it.
     sys.modules.setdefault("httpx._main", ModuleType("httpx._main"))
     if len(sys.argv) == 1:
         sys.exit(serve_on_stdio())

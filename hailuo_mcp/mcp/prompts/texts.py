@@ -129,8 +129,8 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         f"1. Write the prompt, at most {prompt_max([type(spec)])} characters: what moves and how, from the picture "
         "onward, with the camera commands below where they help. The picture shows what things look like; the prompt "
         "need not.",
-        f"2. Call generate_video with {arguments} and dry_run true. Nothing is sent. Tell the user the price, and go "
-        "on once they agree.",
+        f"2. Call generate_video with {arguments} and dry_run true. Nothing is sent. Tell the user the price, and "
+        "continue once they agree.",
         "3. Call generate_video with the same arguments without dry_run. It returns a request_id within seconds; tell "
         "the user.",
         f"4. Call {_POLL}.",
@@ -193,7 +193,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         "",
         *plan,
         f"2. Call generate_video for shot 1 with {first} and dry_run true; nothing is sent. Tell the user the price of "
-        f"a shot, and of {shots} shots together, and go on once they agree.",
+        f"a shot, and of {shots} shots together, and continue once they agree.",
         "3. Submit shot 1 with the same arguments without dry_run, and keep its request_id.",
         *chain,
         "6. If a shot fails, stop: tell the user the error and whether it was charged, and agree on the next step "

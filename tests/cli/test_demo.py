@@ -9,6 +9,7 @@ from tests.cli.conftest import Cli, facts_of_clip
 from tests.support import without_pyav
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> None:
     done = cli("demo", "--json", SEGMIND_API_KEY="real-key", SEGMIND_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done
@@ -25,7 +26,6 @@ def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> Non
     assert "real-key" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp_path: Path) -> None:
     cli = Cli(tmp_path, without_pyav(tmp_path))
     done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")

@@ -25,6 +25,7 @@ def over_port(cli: Cli) -> Iterator[Cli]:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_whole_job_runs_over_a_real_port(over_port: Cli, capsys: pytest.CaptureFixture[str]) -> None:
     submitted = over_port.json("generate", "A red kite")
     assert submitted["sandbox"] is True

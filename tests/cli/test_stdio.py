@@ -21,7 +21,7 @@ INITIALIZE = {
 HEAVY = ("rich", "PIL", "httpx", "stamina", "hailuo_mcp.sandbox", "hailuo_mcp.cli.group")
 
 
-@pytest.mark.parametrize("arguments", [(), ("serve", "--stdio")])
+@pytest.mark.parametrize("arguments", [(), pytest.param(("serve", "--stdio"), marks=pytest.mark.slow)])
 def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli, arguments: tuple[str, ...]) -> None:
     messages = [
         INITIALIZE,

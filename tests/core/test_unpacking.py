@@ -127,7 +127,7 @@ BOMB = textwrap.dedent("""
 """)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["gzip", pytest.param("gzip, gzip", marks=pytest.mark.slow)])
 def test_100_mb_in_few_bytes_take_little_memory_in_a_poll_a_submission_and_a_clip(encoding: str) -> None:
     run = subprocess.run([sys.executable, "-c", BOMB, encoding], capture_output=True, text=True, timeout=60, check=True)
     seen = json.loads(run.stdout)

@@ -119,6 +119,7 @@ def test_such_a_host_needs_both_tokens_and_names(
     assert "a-secret-token" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     without_http = subprocess.run(SERVE[:-1], env=environment(tmp_path), capture_output=True, text=True, timeout=30)
     assert (without_http.returncode, len(without_http.stderr.splitlines())) == (2, 1)

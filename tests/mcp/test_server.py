@@ -34,7 +34,7 @@ FAST_02 = "segmind/hailuo-02-fast"
 SMALL = {"model": "segmind/minimax-hailuo-2", "prompt": "a red kite rises"}
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era: Era, tmp_path: Path) -> None:
     progress_seen: list[tuple[float, float | None, str | None]] = []
 

@@ -30,6 +30,7 @@ def _call(place: Path, video: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 async def test_references_are_measured_uploaded_and_charged_by_their_length(tmp_path: Path) -> None:
     place = _place(tmp_path)
     async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
@@ -45,6 +46,7 @@ async def test_references_are_measured_uploaded_and_charged_by_their_length(tmp_
         assert (ended["state"], ended["cost_usd"]) == ("completed", pytest.approx(0.08 * (4 + 3)))
 
 
+@pytest.mark.slow
 async def test_without_pyav_format_and_size_are_checked_and_a_warning_names_the_rest(tmp_path: Path) -> None:
     place = _place(tmp_path)
     async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **without_pyav(tmp_path)) as client:

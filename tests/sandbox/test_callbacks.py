@@ -197,6 +197,7 @@ async def test_in_process_nothing_is_even_noted(tmp_path: Path, receiver: Receiv
         stored_callbacks(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_calls_back(cli: Cli, receiver: Receiver) -> None:
     with cli.start("sandbox", "--port", "0", "--seconds", "0.2") as server:
         assert server.stdout is not None

@@ -209,7 +209,7 @@ def test_images_on_other_hosts_are_replaced_by_cards_that_differ(tmp_path: Path)
 
 CLIPS = [
     ("hailuo-02-fast", SEGMIND_BODY, (910, 512), 6),
-    ("hailuo-2.3-fast", SEGMIND_23_BODY, (1366, 768), 6),
+    pytest.param("hailuo-2.3-fast", SEGMIND_23_BODY, (1366, 768), 6, marks=pytest.mark.slow),
     pytest.param("hailuo-02-fast", SEGMIND_BODY | {"duration": "10"}, (910, 512), 10, marks=pytest.mark.slow),
     pytest.param("minimax-hailuo-2", SEGMIND_TEXT_BODY | {"mode": "pro"}, (1920, 1080), 6, marks=pytest.mark.slow),
 ]

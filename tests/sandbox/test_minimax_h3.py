@@ -55,8 +55,10 @@ async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_pat
 
 @pytest.mark.parametrize(
     ("given", "size"),
-    [({}, (768, 1366)), ({"resolution": "2K", "ratio": "21:9"}, (1792, 768))],
-    ids=["768P", "2K is scaled"],
+    [
+        pytest.param({}, (768, 1366), id="768P"),
+        pytest.param({"resolution": "2K", "ratio": "21:9"}, (1792, 768), id="2K is scaled", marks=pytest.mark.slow),
+    ],
 )
 async def test_the_preview_has_the_ratio_the_length_and_a_sound(
     given: dict[str, Any], size: tuple[int, int], tmp_path: Path

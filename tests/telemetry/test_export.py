@@ -52,7 +52,7 @@ async def _jobs(transport: str, directory: Path, endpoint: str) -> tuple[dict[st
     return ends[0], ends[1]
 
 
-@pytest.fixture(scope="module", params=TRANSPORTS)
+@pytest.fixture(scope="module", params=["stdio", pytest.param("http", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Run]:
     directory = tmp_path_factory.mktemp("sight")
     with ExitStack() as open_until_read:

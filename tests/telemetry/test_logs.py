@@ -147,7 +147,7 @@ def _json() -> logging.Formatter:
     return formatter
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", ["stdio", pytest.param("http", marks=pytest.mark.slow)])
 async def test_a_server_that_logs_everything_logs_no_key_no_prompt_and_no_signed_link(
     tmp_path: Path, transport: str
 ) -> None:

@@ -153,6 +153,7 @@ def _text(parameters: Mapping[str, Any]) -> str:
     return json.dumps(dict(parameters))
 
 
+@pytest.mark.slow
 def test_without_the_media_extra_the_refusal_says_how_to_install_it(tmp_path: Path) -> None:
     cli = Cli(tmp_path, without_pyav(tmp_path))
     request_id = cli.json("generate", "A boat", "--wait")["request_id"]

@@ -1,3 +1,3 @@
-"""What everything else is built on: errors, settings, callers, jobs and parameter specs. Nothing here sends, stores or
-knows MCP.
+"""What everything else is built on: errors, settings, callers, jobs and parameter specs. Nothing here sends requests,
+stores anything or knows MCP.
 """

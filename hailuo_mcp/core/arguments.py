@@ -1,4 +1,4 @@
-"""Arguments as callers really send them: absent values, neutral ones, and other names for what we have."""
+"""Arguments as callers really send them: absent and neutral values, and other names for our parameters."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -12,13 +12,13 @@ from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.text import repr_name, repr_short
 
 REQUIRED = frozenset({"prompt"})
-"""What every model requires: an empty value of it is wrong, not absent."""
+"""What every model requires: an empty value is wrong, not absent."""
 NEUTRAL = (False, "auto", "standard")
 DEFAULTS: Mapping[str, Any] = {"duration": 6, "prompt_optimizer": True, "aspect_ratio": "adaptive"}
-"""The defaults that the description of a parameter states. A caller that fills in every argument sends them to models
-without the parameter as well."""
+"""The defaults that parameter descriptions state. A caller that fills in every argument sends them even to models
+without the parameter."""
 GENERATE_ARGUMENTS = frozenset({*CANONICAL, "model", "dry_run", "force_new", "max_cost_usd"})
-"""What generate_video takes, for one model or another."""
+"""What generate_video accepts, for any model."""
 
 UNKNOWN_NAMES_MAX = 5
 """How many unknown arguments a refusal repeats."""
@@ -54,14 +54,14 @@ _ALIASES: Mapping[str, str] = {
     "max_cost_usd": "max_cost max_price max_usd max_price_usd budget budget_usd price_limit cost_limit",
     "force_new": "force force_submit allow_duplicate ignore_duplicate",
 }
-"""Argument to the names that other tools and gateways have for it."""
+"""Argument to its names in other tools and gateways."""
 _MEANS = {(alias, name) for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _SECRET_NAME = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
 """Names of arguments whose values are never repeated in a message."""
 _IMAGE_WORD = re.compile(r"image|img|frame|picture|photo", re.IGNORECASE)
 _IMAGE_VALUE = re.compile(r"data:image/|\S+\.(?:jpe?g|png|webp|heic|gif|avif)(?:[?#]\S*)?$", re.IGNORECASE)
 _MEDIA_VALUE_MIN = 40
-"""A value of this length under a name with "image" in it is taken for one, whatever its form."""
+"""A value of this length under a name that contains "image" counts as an image, whatever its form."""
 
 
 def is_absent(value: object) -> bool:
@@ -90,16 +90,16 @@ class Names:
     """The names of arguments, checked."""
 
     known: dict[str, Any]
-    """The arguments with a known name, and those that are meant under another name."""
+    """The arguments with a known name, or a recognized alias of one."""
     problems: list[tuple[str, str]]
-    """What is wrong, and what to do instead, for each of the others."""
+    """The problem and the fix for each of the others."""
 
 
 def check_names(
     arguments: Mapping[str, Any], accepted: Collection[str], refusal: str, elsewhere: Collection[str] = ()
 ) -> Names:
-    """Sort out the arguments that are not accepted. `refusal` is the beginning of the sentence about one; `elsewhere`
-    are names that may be meant and are accepted by another model."""
+    """Separate the accepted arguments from the others. `refusal` begins the sentence about one that is not accepted;
+    `elsewhere` are names that may be meant and that another model accepts."""
     names = Names({name: value for name, value in arguments.items() if name in accepted}, [])
     unknown = [name for name in arguments if name not in accepted]
     for name in unknown[:UNKNOWN_NAMES_MAX]:
@@ -117,14 +117,15 @@ def check_names(
 
 
 def intended(name: str, accepted: Collection[str]) -> str | None:
-    """The accepted argument that is meant by another name; None if there is none, or the name is a parameter itself."""
+    """The accepted argument that this name is an alias of; None if there is none, or if the name is itself a
+    parameter."""
     if name in CANONICAL:
         return None
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:80]).lower().replace("-", "_").replace(" ", "_")
     return _nearest(plain, frozenset(accepted))
 
 
-@lru_cache(maxsize=256)  # a call without a model is checked against each of them
+@lru_cache(maxsize=256)  # a call without a model is checked against every model
 def _nearest(name: str, accepted: frozenset[str]) -> str | None:
     if name in accepted:
         return name
@@ -133,14 +134,14 @@ def _nearest(name: str, accepted: frozenset[str]) -> str | None:
 
 
 def refuse(problems: Collection[tuple[str, str]]) -> InvalidInput:
-    """The refusal for these problems, each with its fix."""
+    """The error for these problems, each with its fix."""
     hint = "; ".join(dict.fromkeys(fix for _, fix in problems if fix))
     return InvalidInput("; ".join(wrong for wrong, _ in problems), hint[:1].upper() + hint[1:] + "." if hint else None)
 
 
 def _instead(name: str, value: object, meant: str | None, given: Mapping[str, Any]) -> str:
-    """What to do instead of passing a name that is not accepted. It never tells to leave an image out: a caller that
-    obeys would buy a clip without it."""
+    """What to do instead of passing a name that is not accepted. It never suggests leaving an image out: a caller that
+    did so would buy a clip without it."""
     if meant and meant in given and meant in IMAGE_PARAMETERS:
         return f"pass one image as {meant}, not a second as {repr_name(name)}"
     if meant and meant in given:

@@ -1,4 +1,4 @@
-"""Why a connection could not be made: for each cause a clause that names it, and its cure."""
+"""Why a connection could not be made: for each cause, a clause that names it, and the fix."""
 
 import errno
 import socket
@@ -12,11 +12,11 @@ _COMPANY_CA = (
     "If a company's proxy or antivirus reads the traffic, set SSL_CERT_FILE to a PEM file with its CA certificate, or "
     "ask its administrator; never turn verification off."
 )
-_NO_URL = Trouble("its address is no http(s) URL", "Correct the gateway's base URL, or remove it.")
+_NO_URL = Trouble("its address is not an http(s) URL", "Correct the gateway's base URL, or remove it.")
 
 
 def explain(error: BaseException, url: str) -> Trouble:
-    """Why this error of httpx left no connection to `url`."""
+    """Why there is no connection to `url`, given this httpx error."""
     import httpx  # start-up time: the first `tools/list` needs no client
 
     if isinstance(error, Unsound):
@@ -32,8 +32,8 @@ def explain(error: BaseException, url: str) -> Trouble:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, target)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        cure = "Something answers there that speaks no TLS: check the scheme and port of the base URL, and the proxy."
-        return Trouble(f"no TLS could be agreed with {target}", cure)
+        cure = "The server there does not speak TLS: check the scheme and port of the base URL, and the proxy."
+        return Trouble(f"the TLS handshake with {target} failed", cure)
     if isinstance(error, httpx.ProxyError):
         return _refused_by_proxy(error, _shown(proxy))
     where = f"the proxy {_shown(proxy)}" if proxy else target
@@ -47,7 +47,7 @@ def explain(error: BaseException, url: str) -> Trouble:
             cure = check or "Check the gateway's base URL and port, and a firewall on the way."
             return Trouble(f"{where} refuses connections", cure)
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
-            return Trouble(f"there is no way to {where}", check or "Check the network connection, VPN or firewall.")
+            return Trouble(f"there is no route to {where}", check or "Check the network connection, VPN or firewall.")
     if isinstance(error, httpx.PoolTimeout):
         return Trouble("all connections are in use", "Call again in a minute.")
     if isinstance(error, (httpx.ConnectTimeout, TimeoutError)):
@@ -61,7 +61,7 @@ def explain(error: BaseException, url: str) -> Trouble:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it, also those of several attempts at once."""
+    """The error and its causes, including those inside exception groups."""
     while error is not None:
         yield error
         group: tuple[BaseException, ...] = getattr(error, "exceptions", ())
@@ -77,7 +77,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> Trouble:
         return Trouble(f"the certificate of {target} is not valid at this time ({error.verify_message})", cure)
     if error.verify_code in other_name:
         cure = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
-        return Trouble(f"the certificate that {target} shows is for another name", cure)
+        return Trouble(f"the certificate of {target} is for another name", cure)
     variable, value = named_ca()
     said = f" {variable} names {value}; it does not contain that authority." if variable else ""
     return Trouble(f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + said)

@@ -1,7 +1,7 @@
 """The settings, read from the environment in one place and checked at start.
 
-A gateway declares its hosts; `<GATEWAY>_API_KEY` and `<GATEWAY>_<HOST>_URL` follow from that, so that this file knows
-none.
+A gateway declares its hosts; `<GATEWAY>_API_KEY` and `<GATEWAY>_<HOST>_URL` follow from that, so this file names no
+gateway.
 """
 
 import sys

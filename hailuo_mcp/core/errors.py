@@ -9,24 +9,24 @@
     │   ├── ContentViolation      content_violation
     │   ├── NotReady              not_ready
     │   └── Expired               expired
-    ├── AccountError          the person with the account can
+    ├── AccountError          the account's owner can fix it
     │   ├── Unauthorized          unauthorized
     │   ├── Forbidden             forbidden
     │   ├── InsufficientCredits   insufficient_credits
     │   ├── BudgetExceeded        budget_exceeded
     │   ├── NotConfirmed          not_confirmed
     │   └── ModelRetired          model_retired
-    ├── GatewayTrouble        time can help, or the gateway
+    ├── GatewayTrouble        waiting may help, or the gateway's operator
     │   ├── RateLimited           rate_limited
-    │   │   └── HeldBack              the same, by our own pace
+    │   │   └── HeldBack              by our own rate limit
     │   ├── GatewayError          gateway_error
     │   ├── GatewayTimeout        gateway_timeout
     │   └── NetworkError          network_error
-    ├── Unconfirmed           not known yet: the submission was sent, no answer came
-    └── InternalError         we can
+    ├── Unconfirmed           unknown: the submission was sent, but no response came
+    └── InternalError         we can fix it
 
 Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what
-happened and which value; the hint says the next step. Neither ever holds a key, nor the text of a foreign exception.
+happened and which value; the hint says the next step. Neither ever contains a key or the text of a foreign exception.
 """
 
 from copy import copy
@@ -62,7 +62,7 @@ OPERATORS_HINT = "Tell the operator of this server; its log has the details."
 
 
 class Problem(BaseModel):
-    """What went wrong, as a job carries it and as a tool error answers it."""
+    """What went wrong, as stored with a job and returned as a tool error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,8 +76,8 @@ class Problem(BaseModel):
 
 
 class HailuoError(Exception):
-    """Base of all. `request_id` is set when there is a job to ask about; `remote` is the message for callers on other
-    machines, where the ordinary one names a place of this one."""
+    """Base class of all errors. `request_id` is set when there is a job to ask about; `remote` is the message for
+    callers on other machines, where the ordinary one names a path on this one."""
 
     code: ClassVar[ErrorCode] = "internal_error"
     default_hint: ClassVar[str] = ""
@@ -105,7 +105,7 @@ class HailuoError(Exception):
         )
 
     def for_remote_callers(self) -> Self:
-        """The same, naming no place of this machine."""
+        """The same error, without paths on this machine."""
         if self._remote is None:
             return self
         other = copy(self)
@@ -154,7 +154,7 @@ class Expired(CallerError):
 
 
 class AccountError(HailuoError):
-    """The person with the account can act."""
+    """The account's owner can fix it."""
 
 
 class Unauthorized(AccountError):
@@ -176,7 +176,7 @@ class BudgetExceeded(AccountError):
 
 
 class NotConfirmed(AccountError):
-    """The person did not agree to a paid job, or could not be asked."""
+    """The user did not agree to a paid job, or could not be asked."""
 
     code = "not_confirmed"
     default_hint = "Do not call again unless the user asks for it."
@@ -190,7 +190,7 @@ class ModelRetired(AccountError):
 
 
 class GatewayTrouble(HailuoError):
-    """Time can help, or the gateway."""
+    """Waiting may help, or the gateway's operator can fix it."""
 
     retryable = True
 
@@ -201,7 +201,7 @@ class RateLimited(GatewayTrouble):
 
 
 class HeldBack(RateLimited):
-    """Nothing was sent: it is our own pace that allows no request now."""
+    """Nothing was sent: our own rate limit allows no request now."""
 
     default_hint = "Ask again after that; jobs go on by themselves."
 
@@ -222,7 +222,7 @@ class NetworkError(GatewayTrouble):
 
 
 class Unconfirmed(HailuoError):
-    """The submission left here and no answer came: it may exist, and may be charged."""
+    """The submission was sent and no response came: the job may exist and be charged."""
 
     code = "unconfirmed"
     default_hint = "Do not submit again; call get_status with this request_id."

@@ -13,10 +13,9 @@ from hailuo_mcp.core.request_id import UNCONFIRMED_PREFIX
 
 EXCERPT_LENGTH = 80
 IN_PROCESS = "sandbox"
-"""The origin of jobs that the sandbox in this process took."""
+"""The origin of jobs accepted by the sandbox in this process."""
 FRESH_POLL = timedelta(seconds=15)
-"""A job seen unfinished this recently before it was seen completed tells how long jobs take; a longer gap tells
-nothing."""
+"""The time a job took is known only if it was last seen unfinished at most this long before it was seen completed."""
 PLAUSIBLE_MAX = 1e6
 """Dollars that a clip costs, or seconds that it takes."""
 
@@ -26,7 +25,7 @@ def utc_now() -> datetime:
 
 
 class State(StrEnum):
-    """Where a job stands. They run one way, in this order; the last four are ends."""
+    """The state of a job. States only move forward, in this order; the last four are terminal."""
 
     UNCONFIRMED = "unconfirmed"
     QUEUED = "queued"
@@ -53,7 +52,7 @@ _END = 3
 
 
 class Observation(BaseModel):
-    """What a gateway said of a job just now, in our words."""
+    """What a gateway just reported about a job, in our terms."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,12 +66,12 @@ class Observation(BaseModel):
     has_secret_link: bool = False
     """`video_url` contains the key: it is not kept, so the clip is saved at once."""
     warnings: tuple[str, ...] = ()
-    """What is doubtful about it."""
+    """What is doubtful about the report."""
 
     @field_validator("cost_usd", "took_seconds")
     @classmethod
     def _plausible(cls, value: float | None) -> float | None:
-        """A figure that no clip can have is unknown."""
+        """The number, or None if no clip can have it."""
         return round(value, 6) if value is not None and 0 <= value <= PLAUSIBLE_MAX else None
 
 
@@ -83,12 +82,13 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", validate_by_name=True, serialize_by_alias=True)
 
     id: str = Field(default_factory=lambda: uuid4().hex, validation_alias="key", serialization_alias="key")
-    """Assigned here before anything is sent. `unconfirmed-<id>` stays a valid remote id once the real one is known."""
+    """Assigned before anything is sent. `unconfirmed-<id>` stays a valid remote id even when the real one is known."""
     model: str
     origin: str
-    """Where it was sent: scheme and host of the gateway, or `sandbox`. A job never stands for one of another origin."""
+    """Where it was sent: scheme and host of the gateway, or `sandbox`. Jobs of different origins are never treated as
+    the same."""
     tenant: str = ""
-    """Whose it is; empty for the person whose machine this is."""
+    """The tenant it belongs to; empty for the user of this machine."""
     uses_caller_key: bool = Field(default=False, validation_alias="own_key", serialization_alias="own_key")
     """Submitted with a gateway key that came with the call and is not stored."""
     remote_id: str | None = None
@@ -97,20 +97,20 @@ class Job(BaseModel):
     updated_at: datetime = Field(default_factory=utc_now)
     polled_at: datetime | None = None
     polls: int = 0
-    """How often its gateway was asked and answered."""
+    """How many polls its gateway answered."""
     lost_at: datetime | None = None
-    """When its submission was seen to have no answer; until then it may still be under way."""
+    """When its submission was found to have no response; until then it may still be in flight."""
     ended_at: datetime | None = None
     took_seconds: float | None = None
     parameters: Mapping[str, Any] = {}
     """As sent, by canonical name, defaults included; images shortened."""
     body: Mapping[str, Any] = {}
-    """The wire body as sent, images shortened: by it a lost submission is found again in a gateway's history."""
+    """The wire body as sent, images shortened; used to find a lost submission in a gateway's history."""
     fingerprint: str = ""
     """Equal for equal requests, images compared by content."""
     estimated_seconds: float | None = None
     estimate_learned: bool = False
-    """The estimate comes from finished jobs like this one, not from what is published."""
+    """Whether the estimate comes from finished jobs like this one, not from published times."""
     estimated_cost_usd: float | None = None
     budget_cost_usd: float = 0.0
     """What a budget counts while the real cost is not known."""
@@ -121,7 +121,7 @@ class Job(BaseModel):
     error: Problem | None = None
     warnings: tuple[str, ...] = ()
     passing_warnings: tuple[str, ...] = ()
-    """Those of `warnings` that the last observation brought; the next one takes them back."""
+    """The `warnings` from the last observation; the next one replaces them."""
     sandbox: bool = False
 
     @property
@@ -142,18 +142,19 @@ class Job(BaseModel):
 
     @property
     def lacks_link(self) -> bool:
-        """Completed at the gateway, which has given no link yet."""
+        """Whether the job is completed but the gateway has not given a link yet."""
         return self.state is State.COMPLETED and not self.has_clip
 
     @property
     def is_final(self) -> bool:
-        """Nothing is left to ask a gateway by itself: the job ended, and a completed one has its link or file. A
-        person who asks for an expired one has it asked for again."""
+        """Whether automatic polling is over: the job ended, and a completed one has its link or file. An expired job is
+        polled again only when the user asks for it."""
         return self.state.is_terminal and (self.state is not State.COMPLETED or self.has_clip)
 
     @property
     def not_charged(self) -> bool:
-        """Certain or documented: a job that was cancelled before it began costs nothing, unless a cost was reported."""
+        """Whether it is certain or documented that the job costs nothing: a job cancelled before it began does, unless
+        a cost was reported."""
         if self.state is State.CANCELLED:
             return not self.cost_usd
         return self.error is not None and self.error.charged == "no"
@@ -167,7 +168,7 @@ class Job(BaseModel):
 
     @property
     def cost_estimate(self) -> float:
-        """What it cost as far as anybody says: the report, else the estimate."""
+        """The reported cost, else the estimate."""
         if self.not_charged:
             return 0.0
         return self.cost_usd if self.cost_usd is not None else self.estimated_cost_usd or 0.0
@@ -179,12 +180,13 @@ class Job(BaseModel):
         return max(0.0, (now - (self.ended_at or self.created_at)).total_seconds())
 
     def since_poll(self, now: datetime) -> timedelta:
-        """How long ago its gateway was asked. Never, and by a clock that has been set back since, is long ago."""
+        """The time since its gateway was last polled; `timedelta.max` if it never was, or if the clock has been set
+        back since."""
         age = now - self.polled_at if self.polled_at else timedelta.max
         return age if age >= timedelta(0) else timedelta.max
 
     def accepted(self, remote_id: str, *, retention: timedelta | None, sandbox: bool) -> "Job":
-        """The gateway took it. Retention counts from submission, so that `expires_at` errs on the safe side."""
+        """The gateway accepted it. Retention counts from submission, so that `expires_at` errs on the safe side."""
         return self._changed(
             remote_id=self.remote_id or remote_id,
             state=self._forward(State.QUEUED),
@@ -194,22 +196,22 @@ class Job(BaseModel):
         )
 
     def refused(self, problem: Problem) -> "Job":
-        """The gateway definitely did not take it, or nothing was sent."""
+        """The gateway definitely did not accept it, or nothing was sent."""
         return (
             self._changed(state=State.FAILED, error=problem, ended_at=utc_now()) if not self.state.is_terminal else self
         )
 
     def mark_unconfirmed(self, problem: Problem) -> "Job":
-        """It was sent and no answer came: it stays unconfirmed, and says so."""
+        """It was sent and no response came: it stays unconfirmed, with a problem that says so."""
         return self._changed(error=problem, lost_at=utc_now()) if self.state is State.UNCONFIRMED else self
 
     def still_sending(self) -> "Job":
-        """Its submission waits for an answer, and the process that sent it is alive."""
+        """Its submission is waiting for a response, and the process that sent it is alive."""
         return self._changed() if self.state is State.UNCONFIRMED and self.lost_at is None else self
 
     def apply_observation(self, seen: Observation) -> "Job":
-        """The job after what a gateway said of it. A state never goes backward, save that an expired job may turn out
-        to be completed; an ended job keeps its end, though a late link or cost is still taken."""
+        """The job, updated with what a gateway reported. A state never goes backward, except that an expired job may
+        turn out to be completed; an ended job keeps its state, but a late link or cost is still recorded."""
         now = utc_now()
         found_again = self.state is State.EXPIRED and seen.state is State.COMPLETED
         state = State.COMPLETED if found_again else self._forward(seen.state)
@@ -233,13 +235,13 @@ class Job(BaseModel):
         )
 
     def mark_expired(self, problem: Problem) -> "Job":
-        """The gateway, and its history where there is one, answered that they no longer keep it."""
+        """The gateway, and its history if it has one, answered that they no longer keep it."""
         if self.is_final:
             return self.touch()
         return self.touch()._changed(state=State.EXPIRED, error=problem, ended_at=utc_now())
 
     def touch(self) -> "Job":
-        """The gateway was polled, and nothing new was learned."""
+        """Record a poll that brought nothing new."""
         return self._changed(polled_at=utc_now(), polls=self.polls + 1)
 
     def saved(self, path: str) -> "Job":

@@ -1,5 +1,4 @@
-"""Masking known secrets in a text, however they are written there: in messages of gateways, links, findings and the
-log."""
+"""Masking known secrets in a text, however they are encoded: in gateway messages, links, findings and the log."""
 
 import re
 from base64 import b64encode
@@ -15,11 +14,11 @@ _ESCAPED = re.compile(
     r"%(?:25){0,4}+(?P<percent>[0-9a-f]{2})|(?P<html>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);)",
     re.IGNORECASE | re.DOTALL,
 )
-"""A character as URLs, JSON, Python and HTML write it, also when that was written so again."""
+"""A character as escaped by URLs, JSON, Python and HTML, possibly more than once."""
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text without these secrets: as they are, with any of their characters escaped, and in base64 or hex."""
+    """The text with these secrets masked: plain, with any characters escaped, and in base64 or hex."""
     pieces, at = list[str](), 0
     for start, end in _found(text, tuple(secrets)):
         pieces += (text[at:start], MASK)
@@ -33,7 +32,7 @@ def holds_secret(text: str, secrets: Iterable[str]) -> bool:
 
 
 def _found(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Where the secrets are in the text."""
+    """The spans of the secrets in the text."""
     pattern = _pattern(secrets)
     if pattern is None:
         return
@@ -45,7 +44,7 @@ def _found(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _unescaped(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text without escapes, and for each of its characters where it was."""
+    """The text without escapes, and the original position of each character."""
     pieces, places, at = list[str](), list[tuple[int, int]](), 0
     for match in _ESCAPED.finditer(text):
         pieces += (text[at : match.start()], _character(match))

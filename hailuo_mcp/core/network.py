@@ -1,4 +1,4 @@
-"""How connections leave this machine: through the proxies, and with the certificates, that the environment names."""
+"""How connections are made: through the proxies and with the certificates that the environment names."""
 
 import ipaddress
 import logging
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where certificates to trust may be named; the first that is set counts."""
+"""The variables that may name certificates to trust; the first that is set counts."""
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why there is no connection, as a clause, and the cure, in sentences."""
+    """Why there is no connection, as a clause, and the fix, in sentences."""
 
     cause: str
     cure: str
@@ -45,7 +45,8 @@ class Proxies:
 
     by_scheme: Mapping[str, str]
     exceptions: tuple[str, ...]
-    """Names with all below them, addresses, and networks, without a port or with one; `*` for everything."""
+    """Host names including their subdomains, addresses, and networks, each with or without a port; `*` for
+    everything."""
 
     def for_url(self, url: str) -> str | None:
         """The proxy for an address; None to connect directly."""
@@ -57,7 +58,7 @@ class Proxies:
 
 
 def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple[Trouble, ...]]:
-    """The proxies, and what of `NO_PROXY` cannot be understood and is skipped. `named` is as `getproxies` returns it:
+    """The proxies, and the entries of `NO_PROXY` that are invalid and skipped. `named` is as `getproxies` returns it:
     scheme to address, and `no`.
 
     Raises:
@@ -76,7 +77,7 @@ def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple
         else:
             cure = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
             skipped.append(
-                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is no name or network", cure)
+                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", cure)
             )
     return Proxies(by_scheme, tuple(exceptions)), tuple(skipped)
 
@@ -91,16 +92,16 @@ def _proxy(scheme: str, value: str) -> str:
         parts, usable = None, False
     if not usable or parts is None:
         raise Unsound(
-            Trouble(f"{variable} is no address of a proxy", f"Write {variable}=http://host:port, or remove it.")
+            Trouble(f"{variable} is not a proxy address", f"Write {variable}=http://host:port, or remove it.")
         )
     if parts.scheme.lower() not in _PROXY_SCHEMES:
         cure = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
-        raise Unsound(Trouble(f"{variable} names a proxy of the kind {parts.scheme}://, which is not supported", cure))
+        raise Unsound(Trouble(f"{variable} names a {parts.scheme}:// proxy, which is not supported", cure))
     return url
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None] | None:
-    """An exception's name, address or network, and its port; None if it is none of these."""
+    """The host name, address or network of a `NO_PROXY` entry, and its port; None if it is invalid."""
     bare = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
     if _network(bare):
         return bare, None
@@ -130,7 +131,8 @@ def _covers(entry: str, host: str, port: int) -> bool:
 
 
 def tls_context() -> ssl.SSLContext:
-    """What verifies certificates: the file or directory of the environment, else the authorities that browsers trust.
+    """The TLS context: it trusts the file or directory that the environment names, else the authorities that browsers
+    trust.
 
     Raises:
         Unsound: that file does not exist, or contains no certificates.
@@ -166,7 +168,7 @@ def _tls_context(variable: str, value: str) -> ssl.SSLContext:
 
 
 def check_environment() -> Iterator[Trouble]:
-    """What is wrong already before the first connection."""
+    """The problems that can be found before the first connection."""
     try:
         yield from read_proxies()[1]
     except Unsound as unsound:
@@ -179,16 +181,16 @@ def check_environment() -> Iterator[Trouble]:
 
 
 def warn_about_environment() -> None:
-    """Write what is wrong with it to the log."""
+    """Log what is wrong with the environment."""
     for trouble in check_environment():
         log.warning("%s. %s", trouble.cause, trouble.cure)
 
 
 def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
-    """Connections as the environment wants them.
+    """The httpx transport that the environment asks for.
 
     Raises:
-        Unsound: it names what cannot be used.
+        Unsound: it names something that cannot be used.
     """
     import httpx  # start-up time: the first `tools/list` needs no client
 

@@ -36,7 +36,7 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class OnPage:
-    """A constraint that several gateways state alike, each in its own document: its source is the spec's `page`."""
+    """A constraint that several gateways state, each in its own document: its source is the spec's `page`."""
 
     text: str
 
@@ -47,8 +47,8 @@ class SendsNull:
 
 
 def _whole_number(value: object) -> object:
-    """Accept `"6"` and `6.0` for 6, because language models send numbers as strings. A boolean is refused, although
-    Python counts it as an `int`."""
+    """Accept `"6"` and `6.0` for 6, because language models send numbers as strings. Refuse booleans, which are `int`s
+    in Python."""
     if isinstance(value, bool):
         raise ValueError("a boolean is not a number")  # the type that pydantic turns into an error
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
@@ -80,7 +80,7 @@ ImageUrl = Annotated[str, Field(pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}([/?#
 References = Annotated[tuple[Image, ...], Field(min_length=1)]
 """Files given as references; a model adds how many: `Annotated[References | None, Field(max_length=9), ...]`."""
 AS_TEXT_TOO = BeforeValidator(_whole_number)
-"""Accepts a whole number also as text. For a range: `Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, ...]`, in
+"""Also accepts a whole number as text. For a range: `Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, ...]`, in
 this order, or the bounds are not in the JSON schema."""
 WholeNumber = Annotated[StrictInt, AS_TEXT_TOO]
 Duration = Annotated[Literal[6, 10], AS_TEXT_TOO]
@@ -97,8 +97,8 @@ Medium = Literal["image", "video", "audio"]
 
 @dataclass(frozen=True, slots=True)
 class MediaRule:
-    """What a model takes of one medium. A pair is the least and the most, both included; None where nothing is
-    documented."""
+    """What a model accepts of one medium. A pair is the minimum and the maximum, both inclusive; None means
+    undocumented."""
 
     source: Source
     formats: tuple[str, ...]
@@ -114,7 +114,7 @@ class MediaRule:
     """Of all files of this medium together."""
     frame_rate: tuple[float, float] | None = None
     codecs: tuple[str, ...] = ()
-    """Of the picture in a video: H.264, H.265. Empty where nothing is documented."""
+    """Video codecs: H.264, H.265. Empty if undocumented."""
 
     def __str__(self) -> str:
         def span(pair: tuple[float, float]) -> str:
@@ -132,10 +132,10 @@ class MediaRule:
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """A parameter as the merged schema lists it: one flat JSON type, and a short description."""
+    """A parameter as the merged schema lists it: one flat JSON type and a short description."""
 
     kind: Any
-    """Its widest type; a model may take less."""
+    """Its widest type; a model may accept less."""
     schema: Mapping[str, Any]
     meaning: str
 
@@ -175,6 +175,6 @@ MEDIA_PARAMETERS: Mapping[str, Medium] = {
     "reference_audios": "audio",
 }
 IMAGE_PARAMETERS = ("first_frame_image", "last_frame_image", "subject_reference")
-"""Those that take one image."""
+"""Parameters that take one image."""
 REFERENCE_PARAMETERS = ("reference_images", "reference_videos", "reference_audios")
-"""Those that take a list of files."""
+"""Parameters that take a list of files."""

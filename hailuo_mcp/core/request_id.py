@@ -9,18 +9,18 @@ from hailuo_mcp.core.text import has_format_characters
 
 REMOTE_ID_MAX = 256
 UNCONFIRMED_PREFIX = "unconfirmed-"
-"""Of the id here, where a job has no remote id."""
+"""Precedes our own id of a job that has no remote id."""
 _FIND_ID = "Pass request_id exactly as generate_video returned it; list_jobs shows the ids of recent jobs."
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators, and surrogates that no encoding takes."""
 
 
 class RequestId(BaseModel):
-    """`<gateway>/<name>/<remote id>`: says by itself which gateway to ask for what, also without a ledger.
+    """`<gateway>/<name>/<remote id>`: names the gateway and its job, so a poll needs no ledger.
 
     The remote id is the gateway's own and may hold `/` and `:`; it goes into a URL percent-encoded as one segment or
     value. `.`, `..`, control and format characters, space at either end and more than 256 characters are refused: no
-    encoding makes the first safe in a path, and the others do not come back whole from a conversation.
+    encoding makes `.` and `..` safe in a path, and the others do not survive a conversation intact.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,7 +33,7 @@ class RequestId(BaseModel):
 
     @classmethod
     def parse(cls, text: object) -> "RequestId":
-        """Raises InvalidInput, naming the form, for anything that is no request id."""
+        """Raises InvalidInput, with the expected form, for anything that is not a request id."""
         example = "segmind/hailuo-02-fast/1f2e3d4c"
         if not isinstance(text, str):
             raise InvalidInput(f"request_id must be a string like {example!r}, got {type(text).__name__}", _FIND_ID)
@@ -46,10 +46,10 @@ class RequestId(BaseModel):
 
 
 def checked_remote_id(remote_id: str) -> str:
-    """Raises InvalidInput for an id that could not be asked for safely."""
+    """Raises InvalidInput for an id that cannot be polled safely."""
     unsafe = _UNSENDABLE.search(remote_id) or has_format_characters(remote_id)
     if remote_id in ("", ".", "..") or remote_id != remote_id.strip() or unsafe:
-        raise InvalidInput(f"request_id ends in {remote_id!r:.80}, which is no id of a gateway", _FIND_ID)
+        raise InvalidInput(f"request_id ends in {remote_id!r:.80}, which is not a valid gateway id", _FIND_ID)
     if len(remote_id) > REMOTE_ID_MAX:
         raise InvalidInput(
             f"request_id is {len(remote_id)} characters long; at most {REMOTE_ID_MAX} are possible", _FIND_ID

@@ -24,7 +24,7 @@ GIVEN = Given.ANY
 Values = Mapping[str, Any]
 """Parameter name to a value, a tuple of possible values, `GIVEN` for any value, or None for none."""
 VIDEO_SECONDS_MAX = 15
-"""What reference videos of unknown length count in a price: no model takes more seconds of them together."""
+"""The length that reference videos of unknown length count as in a price: no model accepts more in total."""
 
 
 def matches(values: Values, spec: BaseModel) -> bool:
@@ -39,7 +39,7 @@ def _is(given: Any, value: Any) -> bool:
 
 
 class Rule(Protocol):
-    """What a model does not accept; as text it says what that is."""
+    """What a model does not accept; `str()` describes it."""
 
     @property
     def fix_hint(self) -> str: ...
@@ -98,7 +98,7 @@ def _words(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Exclusive:
-    """Parameters of which the model takes those of one group, or those of the other. None has a default."""
+    """Two groups of parameters, of which a call may use only one. None has a default."""
 
     these: tuple[str, ...]
     those: tuple[str, ...]
@@ -121,7 +121,7 @@ class Exclusive:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """How many entries several lists may have together."""
+    """How many entries several lists may have in total."""
 
     count: int
     together: tuple[str, ...]
@@ -139,7 +139,8 @@ class AtMost:
         return sum(len(getattr(spec, name) or ()) for name in self.together) > self.count
 
     def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
-        """None of the smallest combinations of lengths that are too many; every larger one contains one of them."""
+        """Forbids each minimal combination of lengths that exceeds the limit; every larger one contains one of
+        these."""
         lengths = [range(properties[name].get("maxItems", self.count + 1) + 1) for name in self.together]
         smallest = [one for one in product(*lengths) if sum(one) == self.count + 1]
         lists = [{name: {"minItems": n} for name, n in zip(self.together, one, strict=True) if n} for one in smallest]
@@ -149,7 +150,7 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True)
 class _Conditional:
-    """What holds for the values in `when`."""
+    """Something that applies to the values in `when`."""
 
     when: Values = field(default_factory=dict[str, Any], kw_only=True)
 
@@ -159,8 +160,8 @@ class _Conditional:
 
 @dataclass(frozen=True, slots=True)
 class Fill(_Conditional):
-    """The value that a parameter has where the caller gives none, for the values in `when`; the first that matches
-    counts. For a value that depends on nothing, a default does."""
+    """The value of an absent parameter, given the values in `when`; the first that matches counts. A value that depends
+    on nothing is a plain default."""
 
     parameter: str
     value: Any
@@ -174,7 +175,7 @@ PriceKind = Literal["exact", "upper bound", "average"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one clip costs in US dollars, and how that is known."""
+    """What one clip costs in US dollars, and the source of that price."""
 
     usd: float
     kind: PriceKind
@@ -193,14 +194,14 @@ class PriceRule(_Conditional):
     per: Literal["clip", "second"] = "clip"
     """What `usd` buys: the whole clip, or one second of it."""
     charges_videos: bool = False
-    """Whether each second of the reference videos costs as much as one of the clip, every video rounded up."""
+    """Whether each second of the reference videos costs as much as a second of the clip, each video rounded up."""
     usd_per_image: float = 0.0
     free_images: int = 0
     """Images beyond this number cost `usd_per_image` each; frames count."""
 
     def estimate(self, spec: BaseModel, video_seconds: float | None) -> Estimate:
-        """The price of this clip. `video_seconds`: of the reference videos, each rounded up; where it is unknown, the
-        most there can be, and the estimate is an upper bound."""
+        """The price of this clip. `video_seconds`: total length of the reference videos, each rounded up; if unknown,
+        the maximum is assumed and the estimate is an upper bound."""
         usd, kind = self.usd, self.kind
         if self.per == "second":
             seconds: float = getattr(spec, "duration", 0)
@@ -227,6 +228,6 @@ class TimeRule(_Conditional):
 
 @dataclass(frozen=True, slots=True)
 class Advice(_Conditional):
-    """A sentence that goes with the result of a call with the values in `when`; the call itself is accepted."""
+    """A sentence added to the result of a call with the values in `when`; the call itself is accepted."""
 
     text: str

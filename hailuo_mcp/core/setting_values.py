@@ -1,4 +1,4 @@
-"""The values of settings: what each may look like, as it stands in the environment."""
+"""The types of settings: how each value in the environment is parsed and checked."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ class SettingsError(Exception):
 
     @property
     def variable(self) -> str:
-        """The variable that the line begins with; empty if it begins with none."""
+        """The variable that the message begins with; empty if there is none."""
         found = re.match(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", str(self))
         return found[0] if found else ""
 
@@ -41,8 +41,8 @@ def given(environ: Mapping[str, str], variable: str) -> str:
     """What the user set, or an empty string.
 
     Raises:
-        SettingsError: something stands in the value that a shell or a host would have replaced or removed. The value
-            itself is not repeated, for it may be a key.
+        SettingsError: the value contains something that a shell or a host should have replaced or removed. It is not
+            repeated, because it may be a key.
     """
     value = environ.get(variable, "").strip()
     if is_unfilled(value):
@@ -77,7 +77,7 @@ def _directory(value: Any) -> Any:
 def _directories(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    if _URL.match(value.strip()):  # its colon separates nothing
+    if _URL.match(value.strip()):  # the colon of a URL is no separator
         return (_expanded(value.strip()),)
     parts = value.split(os.pathsep)
     return tuple(_expanded(part.strip()) for part in parts if part.strip())
@@ -88,7 +88,7 @@ _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
 
 
 def _tokens(value: Any) -> Any:
-    """`name:token,…` as name to SHA-256 digest, because tokens that are not kept cannot leak."""
+    """`name:token,…` as a mapping of name to SHA-256 digest: tokens that are not kept cannot leak."""
     if not isinstance(value, str):
         return value
     digests: dict[str, str] = {}
@@ -125,7 +125,7 @@ Switch = Literal["auto", "1", "0"]
 
 
 def check_database(url: str) -> None:
-    """A wrong PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
+    """An invalid PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
     if url.startswith(POSTGRES):
         try:
             hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")

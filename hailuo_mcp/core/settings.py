@@ -54,45 +54,44 @@ class Settings(BaseModel):
     max_jobs_per_day: int | None = Field(None, ge=0)
     """At most this many jobs a day (UTC); unset: no limit."""
     max_usd_per_day: float | None = Field(None, ge=0)
-    """At most this many US dollars a day (UTC), by estimate or report; unset: no limit."""
+    """At most this many US dollars a day (UTC), by reported or else estimated cost; unset: no limit."""
     confirm_above_usd: float | None = Field(None, ge=0)
-    """A person is asked before a job that costs more than this many US dollars, or whose price is unknown; `0`: before
+    """The user is asked before a job that costs more than this many US dollars, or whose price is unknown; `0`: before
     every job; unset: never. If the client cannot ask, the job is refused."""
     max_video_mb: int = Field(500, ge=1)
     """A clip larger than this many megabytes is not saved."""
     min_poll_seconds: float = Field(2, ge=0)
-    """A poll sooner than this after the last is answered from the last; `0`: every call asks."""
+    """A poll within this many seconds of the last one returns its result; `0`: every call polls the gateway."""
     fix_images: bool = False
     """`1` lets the server convert, rotate or shrink an image that would be refused."""
     keep_image_metadata: bool = False
-    """`true` sends local images with their place, time, camera and comments; unset: these are removed first."""
+    """`true` sends local images with their location, time, camera and comments; unset: these are removed first."""
     auto_download: bool = True
     """Save a clip as soon as it is seen completed; unset: `1`, over HTTP `0`."""
     http_tokens: Tokens = Field({}, repr=False)
-    """Bearer tokens that HTTP accepts, `name:token,…`, or their digests, `name:sha256:<hex>,…`. Each name sees only its
-    own jobs."""
+    """Bearer tokens that are accepted over HTTP, `name:token,…`, or their digests, `name:sha256:<hex>,…`. Each name
+    sees only its own jobs."""
     http_max_connections: int = Field(4096, ge=1)
     """At most this many connections over HTTP at a time, fewer where the system allows fewer open files."""
     allowed_hosts: Names = ()
-    """Comma-separated hosts that requests over HTTP may name, `host` or `host:port`; on loopback its own names are
-    enough."""
+    """Comma-separated values of the `Host` header that are accepted over HTTP, `host` or `host:port`; not needed on
+    loopback."""
     allowed_origins: Names = ()
     """Comma-separated origins of web pages that may call over HTTP, like `https://app.example.com`; unset: none but the
     server's own."""
     public_url: Address = ""
-    """Where the server is reached from outside, like `https://video.example.com`: links to clips and the callbacks of
-    gateways lead there."""
+    """The server's public URL, like `https://video.example.com`: used in links to clips and in gateway callbacks."""
     oauth_issuer: str = ""
     """Issuer of the OAuth access tokens (JWT) that HTTP accepts, with the scopes `video:read` and `video:generate`."""
     oauth_audience: str = ""
     """The audience that such a token must have; unset: the address of the server's `/mcp`."""
     oauth_jwks_url: Address = ""
-    """Where the issuer's signing keys are."""
+    """The URL of the issuer's signing keys."""
     tenants_file: Directory | None = None
-    """A TOML file with limits and gateway keys of single tenants: `[tenants.NAME]`, `max_jobs_per_day`,
+    """A TOML file with limits and gateway keys of individual tenants: `[tenants.NAME]`, `max_jobs_per_day`,
     `max_usd_per_day`, `keys.segmind`."""
     keys_from_headers: bool = False
-    """`1` lets callers over HTTP send a gateway's key along, as `X-Segmind-Api-Key` and so on; it is kept nowhere."""
+    """`1` lets HTTP callers send their own gateway key, as `X-Segmind-Api-Key` and so on; it is never stored."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Verbosity of the log on stderr."""
     log_format: Literal["text", "json"] = "text"
@@ -104,7 +103,7 @@ class Settings(BaseModel):
     """The user's configuration directory; not a variable of its own."""
     gateways: Mapping[str, GatewaySettings] = {}
     tenants: Mapping[str, TenantSettings] = {}
-    """What `tenants_file` says, by tenant."""
+    """The content of `tenants_file`, by tenant."""
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -170,10 +169,10 @@ class Settings(BaseModel):
 
 
 _NO_SETTINGS = TenantSettings()
-"""Of a tenant without any of its own."""
+"""The settings of a tenant without its own."""
 INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
 SECRET_FIELDS = frozenset({"http_tokens"})
-"""Their values are never shown, not even in error messages."""
+"""Settings whose values are never shown, not even in error messages."""
 
 
 def variables() -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The signals that ask this process to end, and how it ends: in an orderly way, and once.
+"""The signals that ask this process to end, and its orderly shutdown.
 
-Python's own way does not do: SIGTERM and SIGHUP kill at once, and a second SIGINT cuts whatever the first one left to
-finish.
+Python's defaults do not suffice: SIGTERM and SIGHUP kill at once, and a second SIGINT interrupts the cleanup that the
+first one started.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ Handler = Callable[[int, FrameType | None], Any]
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 INTERRUPTED = 130
-"""The exit code, whichever signal it was."""
+"""The exit code after any of the signals."""
 GRACE_SECONDS = 45.0
-"""A process that has not ended this long after the first signal is ended by force: longer than a submission in flight,
-and the last attempt to write its id, may take."""
+"""Seconds after the first signal until the process is ended by force: longer than a submission in flight and the last
+attempt to write its id may take."""
 
 
 @contextmanager
 def signals_handled(handler: Handler) -> Generator[Mapping[int, Any]]:
-    """For the length of the block, each of these signals calls `handler`; one that is ignored, as by nohup, stays so.
-    Yields the handlers before. Outside the main thread, which alone gets signals, nothing is changed."""
+    """Within the block, each of these signals calls `handler`; an ignored one, as under nohup, stays ignored. Yields
+    the previous handlers. Does nothing outside the main thread, which alone receives signals."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -43,8 +43,8 @@ def signals_handled(handler: Handler) -> Generator[Mapping[int, Any]]:
 
 
 def run_until_signalled(main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` in an event loop. The first signal cancels it, and what it opened is closed, with submissions in
-    flight; further signals change nothing.
+    """Run `main` in an event loop. The first signal cancels it; submissions in flight finish and everything it opened
+    is closed. Further signals are ignored.
 
     Raises:
         KeyboardInterrupt: a signal ended it.

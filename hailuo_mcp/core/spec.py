@@ -26,7 +26,8 @@ from hailuo_mcp.core.rules import Advice, Estimate, Fill, PriceRule, Rule, TimeR
 from hailuo_mcp.core.text import describe, repr_short
 
 WireForm = Literal["plain", "upper", "lower", "text", "list"]
-"""How a value is written in a request body: as it is, in upper or lower case, a number as text, one value as a list."""
+"""How a value is written in a request body: unchanged, in upper or lower case, a number as text, one value as a
+list."""
 
 
 class ModelSpec(BaseModel):
@@ -44,24 +45,24 @@ class ModelSpec(BaseModel):
     page: ClassVar[Source]
     """The source of every `OnPage`."""
     variant: ClassVar[str] = ""
-    """What it is, where it is not the vendor's own model of this name, in a word or two: taken only by its id, or where
-    no other has the name."""
+    """How it differs from the vendor's own model of this name, in a word or two. Such a model is chosen only by its id,
+    or if no other has the name."""
     camera_commands: ClassVar[Source | None] = Source("inferred", "MiniMax API reference of the same model")
-    """How it is known that the prompt may hold camera commands such as `[Push in]`; None where nothing says so, and a
-    move is described in words."""
+    """The source that says the prompt may contain camera commands such as `[Push in]`; None if there is none, and
+    camera moves are plain text."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     notes: ClassVar[tuple[Constraint, ...]] = ()
-    """Facts that concern no single parameter."""
+    """Facts that are not about a single parameter."""
     fills: ClassVar[tuple[Fill, ...]] = ()
-    """Values for absent parameters where they depend on others."""
+    """Values for absent parameters that depend on other parameters."""
     media: ClassVar[Mapping[Medium, MediaRule]] = {}
-    """What files may be, by medium; images without a rule here follow those of `media.images`."""
+    """Limits of files, by medium; images without a rule here follow `media.images`."""
     prices: ClassVar[tuple[PriceRule, ...]] = ()
-    """Published prices; the first that matches is the estimate, and where none matches the price is not published."""
+    """Published prices; the first that matches is the estimate. If none matches, the price is not published."""
     times: ClassVar[tuple[TimeRule, ...]] = ()
     """Published times, in the same way."""
     advice: ClassVar[tuple[Advice, ...]] = ()
-    """Warnings that a valid call may deserve; every one that matches is given."""
+    """Warnings for valid calls; every one that matches is given."""
     wire_names: ClassVar[Mapping[str, str]] = {}
     """Canonical parameter to the gateway's name for it, where they differ. The alias of a field comes before it."""
     wire_forms: ClassVar[Mapping[str, WireForm]] = {}
@@ -131,7 +132,7 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def prompt_max(cls) -> int:
-        """How many characters the prompt may have."""
+        """The maximum length of the prompt in characters."""
         return cls.property_schemas()["prompt"]["maxLength"]
 
     @classmethod
@@ -177,7 +178,7 @@ class ModelSpec(BaseModel):
     @classmethod
     @cache
     def property_schemas(cls) -> Mapping[str, JsonSchema]:
-        """Property name to its JSON schema, without the cross-field rules. Made once a model: not to be changed."""
+        """Property name to its JSON schema, without the cross-field rules. Cached per model: do not mutate."""
         generated: JsonSchema = cls.model_json_schema(by_alias=False)["properties"]
         properties: dict[str, JsonSchema] = {}
         for name, raw in generated.items():
@@ -187,7 +188,7 @@ class ModelSpec(BaseModel):
                     schema = {**branch, **schema}
             if schema.get("default", 0) is None:
                 del schema["default"]
-            if "const" in schema:  # a choice of one, written like every other choice
+            if "const" in schema:  # a single choice, written like every other choice
                 schema["enum"] = [schema.pop("const")]
             if cls.accepts_null(name):
                 schema |= {"type": [schema["type"], "null"], "default": None}
@@ -197,8 +198,8 @@ class ModelSpec(BaseModel):
 
     @classmethod
     def full_schema(cls) -> JsonSchema:
-        """JSON Schema 2020-12 with the cross-field rules. `parse` accepts the same values, and in addition numbers and
-        booleans as strings, any letter case, and null or an empty value for what is optional."""
+        """JSON Schema 2020-12 with the cross-field rules. `parse` accepts the same values, plus numbers and booleans as
+        strings, any letter case, and null or an empty value for optional parameters."""
         schema: JsonSchema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
@@ -211,12 +212,12 @@ class ModelSpec(BaseModel):
         return schema
 
     def price(self, video_seconds: float | None = None) -> Estimate | None:
-        """The estimate for these parameters; None where none is published. `video_seconds`: as in `PriceRule`."""
+        """The estimate for these parameters; None if no price is published. `video_seconds`: as in `PriceRule`."""
         return next((price.estimate(self, video_seconds) for price in self.prices if price.matches(self)), None)
 
     @classmethod
     def price_range(cls) -> tuple[float, float] | None:
-        """The lowest and the highest published price of a clip without references; None where none is published."""
+        """The lowest and the highest published price of a clip without references; None if no price is published."""
         seconds = cls.property_schemas().get("duration", {})
         ends = (seconds["enum"][0], seconds["enum"][-1]) if "enum" in seconds else ()
         low, high = ends or (seconds.get("minimum", 0), seconds.get("maximum", 0))
@@ -224,7 +225,7 @@ class ModelSpec(BaseModel):
         return (round(min(usd), 6), round(max(usd), 6)) if usd else None
 
     def typical_seconds(self) -> float | None:
-        """The published time for these parameters; None where there is none."""
+        """The published time for these parameters; None if there is none."""
         return next((time.seconds for time in self.times if time.matches(self)), None)
 
     def warnings(self) -> list[str]:

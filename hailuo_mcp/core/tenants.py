@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 
 def is_sendable(secret: str) -> bool:
-    """Whether a key or token can be sent in a header: characters copied around it would make it invalid."""
+    """Whether a key or token can be sent in a header; stray characters from copying would make it invalid."""
     return secret.isascii() and secret.isprintable() and " " not in secret
 
 
@@ -25,8 +25,8 @@ Key = Annotated[SecretStr, AfterValidator(_checked)]
 
 
 class TenantSettings(BaseModel):
-    """One tenant's own limits and keys. Its keys replace all of the server's: gateways without one are not offered to
-    it, so an empty table leaves only the gateways whose keys it sends with its calls."""
+    """One tenant's own limits and keys. Its keys replace all of the server's: gateways without one are not offered, so
+    an empty table leaves only the gateways whose keys the tenant sends with its calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -21,7 +21,7 @@ def repr_short(value: object) -> str:
 
 
 def price_in_words(usd: float, kind: str) -> str:
-    """A published price, by how far it is one: exact, an upper bound or an average."""
+    """A published price as text: exact, an upper bound or an average."""
     amount = f"${round(usd, 4):g}"
     return {"upper bound": f"at most {amount}", "average": f"about {amount}"}.get(kind, amount)
 
@@ -32,7 +32,8 @@ def repr_name(name: str) -> str:
 
 
 def has_format_characters(text: str) -> bool:
-    """Whether there are characters that are not seen and change how others are: of direction, or of no width."""
+    """Whether there are invisible characters that change how others appear: direction marks or zero-width
+    characters."""
     return not text.isascii() and any(unicodedata.category(character) == "Cf" for character in text)
 
 

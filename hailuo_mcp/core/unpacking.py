@@ -1,5 +1,5 @@
-"""The content of an HTTP response, unpacked in small pieces: whoever counts them can stop at a limit before a few bytes
-on the wire have filled the memory."""
+"""The content of an HTTP response, decompressed in small chunks, so that a caller with a size limit can stop before a
+few bytes on the wire fill the memory."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import httpx
 
 IDENTITY = {"Accept-Encoding": "identity"}
-"""The header that asks for a response as it is; `unpacked` also takes one that is encoded all the same."""
+"""The header that asks for an uncompressed response; `unpacked` also handles servers that ignore it."""
 PIECE_BYTES = 64 * 1024
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class UnknownEncoding(Exception):
-    """The response has several encodings, or one that was not asked for and is not gzip or deflate, or its content is
-    not in the encoding that it names."""
+    """The response has several encodings, or one other than gzip or deflate, or its content is not in the encoding that
+    it names."""
 
 
 def encodings(response: "httpx.Response") -> list[str]:
@@ -26,13 +26,13 @@ def encodings(response: "httpx.Response") -> list[str]:
 
 
 async def unpacked(response: "httpx.Response") -> AsyncIterator[bytes]:
-    """The content in pieces of at most `PIECE_BYTES` where it is encoded, and otherwise as it arrives.
+    """The content: in chunks of at most `PIECE_BYTES` if it is encoded, otherwise as it arrives.
 
     Raises:
-        UnknownEncoding: it cannot be unpacked.
+        UnknownEncoding: it cannot be decompressed.
         httpx.TransportError: the connection broke.
     """
-    if response.is_stream_consumed:  # by a transport that stands in for the network
+    if response.is_stream_consumed:  # already read by a test transport
         yield response.content
         return
     named = encodings(response)

@@ -85,7 +85,7 @@ async def test_a_refused_connection_and_a_name_that_does_not_resolve() -> None:
 async def test_an_address_that_is_none() -> None:
     client = GatewayClient("Segmind", retry=ONCE)
     for url in ("ftp://127.0.0.1/", "https://[broken/x", "http://127.0.0.1:99999/"):
-        with pytest.raises(NetworkError, match=r"its address is no http\(s\) URL"):
+        with pytest.raises(NetworkError, match=r"its address is not an http\(s\) URL"):
             await client.send_once(Request("POST", url, body={}), 5)
     await client.close()
 
@@ -117,7 +117,7 @@ async def test_a_port_without_tls() -> None:
         writer.close()
 
     async with listening(plain) as port:
-        is_about(await status_of(f"https://127.0.0.1:{port}/"), "no TLS could be agreed", "scheme and port")
+        is_about(await status_of(f"https://127.0.0.1:{port}/"), "the TLS handshake with", "scheme and port")
 
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
@@ -200,7 +200,7 @@ async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("value", "cause"), [("socks4://127.0.0.1:1", "of the kind socks4://"), ("http://[::1", "is no address of a proxy")]
+    ("value", "cause"), [("socks4://127.0.0.1:1", "a socks4:// proxy"), ("http://[::1", "is not a proxy address")]
 )
 async def test_a_proxy_that_cannot_be_used_is_named_at_start_and_in_the_error(
     value: str, cause: str, monkeypatch: pytest.MonkeyPatch

@@ -115,7 +115,7 @@ def test_an_unreachable_address_is_reported_with_its_variable(doctor: Doctor) ->
     ("variables", "cause", "cure"),
     [
         ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "SSL_CERT_FILE names /nowhere/ca.pem, which does not exist", "Correct"),
-        ({"HTTPS_PROXY": "socks4://127.0.0.1:1"}, "HTTPS_PROXY names a proxy of the kind socks4://", "socks5://"),
+        ({"HTTPS_PROXY": "socks4://127.0.0.1:1"}, "HTTPS_PROXY names a socks4:// proxy", "socks5://"),
         ({"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "::1,%%"}, "NO_PROXY contains '%%'", "separated by commas"),
     ],
 )

@@ -1,5 +1,5 @@
-"""The gateways: one module each, with a `Gateway` subclass and the models it offers. Choosing among models, and keeping
-jobs, is not done here."""
+"""The gateways: one module each, with a `Gateway` subclass and the models it offers. Models are not chosen here, and
+jobs are not stored here."""
 
 from hailuo_mcp.gateways.aimlapi import Aimlapi
 from hailuo_mcp.gateways.apixo import Apixo
@@ -10,4 +10,4 @@ from hailuo_mcp.gateways.replicate import Replicate
 from hailuo_mcp.gateways.segmind import Segmind
 
 GATEWAYS: tuple[type[Gateway], ...] = (Segmind, Apixo, Aimlapi, Minimax, Fal, Replicate)
-"""Every gateway, in the order of lists."""
+"""Every gateway, in the order in which they are listed."""

@@ -48,7 +48,7 @@ class Aimlapi(Gateway):
         return body.get("message") or mapping(body.get("error")).get("message") or body.get("error")
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        if status == 403:  # documented as out of credits; may also be a content block
+        if status == 403:  # documented as "out of credits"; may also be a content block
             return ContentViolation if is_content_block(message) else InsufficientCredits
         return super().error_class(status, message, body)
 
@@ -57,7 +57,7 @@ class Aimlapi(Gateway):
         state = self.state(_STATES, body.get("status"), response)
         error = mapping(body.get("error"))
         reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
-        completed = state is State.COMPLETED  # before that, what was used so far is not the cost
+        completed = state is State.COMPLETED  # before that, it reports only the usage so far
         return Observation(
             state=state,
             video_url=link_in(body.get("video")) if completed else None,
@@ -72,7 +72,7 @@ def _route(model: type[ModelSpec]) -> str:
 
 
 def _cost_in(body: Mapping[str, Any]) -> float | None:
-    """In US dollars. The newest models say that themselves, the others how many credits were used."""
+    """In US dollars. The newest models report dollars, the others the credits used."""
     usage = mapping(mapping(body.get("meta")).get("usage"))
     spent, credits_used = number(usage.get("usd_spent")), number(usage.get("credits_used"))
     return spent if spent is not None or credits_used is None else credits_used / _CREDITS_PER_USD

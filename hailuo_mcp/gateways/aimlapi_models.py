@@ -37,7 +37,7 @@ _INFERRED = Source("inferred", "H3 at MiniMax")
 
 
 class _Model(ModelSpec):
-    """A body with the model's name, and the resolution in upper case."""
+    """A body with the model's name and the resolution in upper case."""
 
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"resolution": "upper"}
 
@@ -100,7 +100,7 @@ class Hailuo23Fast(UnifiedModel, hailuo.Hailuo23Fast):
 
 
 class _H3(UnifiedModel, h3.H3):
-    """What both H3 models have in common."""
+    """What both H3 models share."""
 
     page = _H3_PAGE
     wire_names: ClassVar[Mapping[str, str]] = {

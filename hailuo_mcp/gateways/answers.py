@@ -1,5 +1,5 @@
-"""Reading values from a gateway's JSON, which may hold anything: each function takes what it is given and returns what
-it is sure of."""
+"""Reading values from a gateway's JSON, which may contain anything: each function accepts any value and returns only
+what is valid."""
 
 import json
 import logging
@@ -16,20 +16,20 @@ from hailuo_mcp.core.text import has_format_characters
 log = logging.getLogger(__name__)
 
 NESTING_MAX = 5
-"""How deep a response is searched: none is known that needs more than three levels."""
+"""How deep a response is searched: no known response needs more than three levels."""
 _LINK = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+", re.IGNORECASE)
 LINK_MAX = 2048
 """The longest link in characters; those of storage services, with all their signatures, are shorter."""
 _DIGITS_MAX = 300
-"""A number with more digits fits no float."""
+"""A number with more digits does not fit in a float."""
 _ELEMENTS_MAX = 500_000
-"""A response with more elements would take many times its own size in memory."""
+"""A response with more elements would take many times its size in memory."""
 _DOUBTS: ContextVar[list[str] | None] = ContextVar("hailuo_mcp_doubts", default=None)
 
 
 @contextmanager
 def collect_doubts() -> Generator[list[str]]:
-    """Collects what is doubtful about the responses that are read within this, as sentences for the caller."""
+    """Collect doubts about the responses that are read in this block, as sentences for the caller."""
     found: list[str] = []
     token = _DOUBTS.set(found)
     try:
@@ -39,15 +39,15 @@ def collect_doubts() -> Generator[list[str]]:
 
 
 def doubt(sentence: str) -> None:
-    """Say what is doubtful about the response that is being read."""
+    """Record a doubt about the response that is being read."""
     log.warning("%s", sentence)
     if (found := _DOUBTS.get()) is not None and sentence not in found:
         found.append(sentence)
 
 
 def parse_json(raw: str | bytes | bytearray) -> Any:
-    """The value of a response; None if it is not JSON. A number in it that no float holds is None, and does not spoil
-    the rest."""
+    """The parsed response; None if it is not JSON. A number that does not fit in a float becomes None; the rest is
+    kept."""
     if (raw.count(",") if isinstance(raw, str) else raw.count(b",")) > _ELEMENTS_MAX:
         return None
     try:
@@ -115,7 +115,7 @@ def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
 
 
 def text_in(said: object, depth: int = NESTING_MAX) -> str:
-    """The text of a message, however it is nested: validation errors come as lists of objects."""
+    """The text of a message at any depth: validation errors come as lists of objects."""
     if isinstance(said, str) or depth == 0:
         return said if isinstance(said, str) else ""
     fields = mapping(said)

@@ -19,7 +19,7 @@ _IMAGE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, short
 
 
 class ApixoModel(ModelSpec):
-    """A body for `generateTask`: how to run the task at the top level, the parameters inside `input`."""
+    """A body for `generateTask`: how to run the task is at the top level, the parameters are inside `input`."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_urls", "routing": "provider"}
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"first_frame_image": "list"}

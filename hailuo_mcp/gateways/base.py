@@ -80,11 +80,11 @@ class Gateway(GatewayDefinition):
         self.client = client
         self.in_process_sandbox = in_process_sandbox
         self.own_models = own_models
-        """The user's, from files."""
+        """The user's own models, from files."""
 
     @classmethod
     def key_in(cls, environ: Mapping[str, str]) -> str:
-        """The key as the environment has it, empty if there is none."""
+        """The key from the environment; empty if there is none."""
         names = (f"{cls.name.upper()}_API_KEY", *cls.key_aliases)
         return next((key for name in names if (key := environ.get(name, "").strip())), "")
 
@@ -95,7 +95,7 @@ class Gateway(GatewayDefinition):
 
     @cached_property
     def origin(self) -> str:
-        """Where jobs go: scheme and host, or `sandbox` for the sandbox in this process."""
+        """Where jobs are sent: scheme and host, or `sandbox` for the in-process sandbox."""
         if self.in_process_sandbox:
             return IN_PROCESS
         parts = urlsplit(self.settings.urls["base"])
@@ -161,10 +161,10 @@ class Gateway(GatewayDefinition):
         raise Unconfirmed(f"{self.title} answered the submission without a usable job id ({self._quoted(response)}).")
 
     async def observe(self, model: type[ModelSpec], remote_id: str) -> Observation:
-        """The state of a job, whatever the response to the poll holds.
+        """The state of a job. Malformed responses raise GatewayError.
 
         Raises:
-            UnknownRequest, HailuoError: as `poll`.
+            UnknownRequest, HailuoError: as for `poll`.
         """
         with self._reading("a poll") as complete:
             return complete(await self.poll(model, remote_id))
@@ -173,24 +173,24 @@ class Gateway(GatewayDefinition):
         """The same from the gateway's history, for a job that can no longer be polled; None if it is not there.
 
         Raises:
-            HailuoError: the history could not be asked, or not be read.
+            HailuoError: the history could not be requested or read.
         """
         with self._reading("a search in the history") as complete:
             seen = await self.look_up_expired(job)
             return complete(seen) if seen else None
 
     async def recover(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """As `find_lost_submission`, whatever the history holds.
+        """As `find_lost_submission`. Malformed responses raise GatewayError.
 
         Raises:
-            HailuoError: the history could not be asked, or not be read.
+            HailuoError: the history could not be requested or read.
         """
         with self._reading("a search in the history") as complete:
             found = await self.find_lost_submission(job, taken)
             return (found[0], complete(found[1])) if found else None
 
     async def stop(self, job: Job) -> Observation | None:
-        """As `cancel`, whatever the response holds.
+        """As `cancel`. Malformed responses raise GatewayError.
 
         Raises:
             HailuoError: it was refused, or the response cannot be read.
@@ -201,10 +201,11 @@ class Gateway(GatewayDefinition):
 
     @contextmanager
     def _reading(self, request: str) -> Generator[Callable[[Observation], Observation]]:
-        """Around reading a response, which may hold anything. Yields what adds the doubts that arose to what was seen.
+        """Wraps reading a response, which may contain anything. Yields a function that adds the doubts raised meanwhile
+        to an observation.
 
         Raises:
-            GatewayError: it cannot be read, which says nothing about the job.
+            GatewayError: the response cannot be read, which says nothing about the job.
         """
         try:
             with collect_doubts() as doubts:
@@ -220,11 +221,12 @@ class Gateway(GatewayDefinition):
         return seen.model_copy(update={"warnings": (*seen.warnings, *doubts), "has_secret_link": has_key})
 
     async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
-        """Send a GET, with retries, and return the JSON object that it responds with, and the response.
+        """Send a GET, with retries. Returns the JSON object in the response, and the response itself.
 
         Raises:
             UnknownRequest: there is no such job.
-            HailuoError: it was refused, could not be reached, or did not respond with a JSON object.
+            HailuoError: the request was refused, the gateway could not be reached, or it did not respond with a JSON
+                object.
         """
         response = await self.client.send_with_retry(request, status_of=self.status_of)
         status = self.status_of(response)
@@ -238,7 +240,7 @@ class Gateway(GatewayDefinition):
         raise self.refusal(status, response)
 
     async def check_key(self) -> None:
-        """Poll a job that does not exist, which costs nothing: only a valid key gets the answer that it is unknown.
+        """Poll a job that does not exist, which costs nothing: only with a valid key is it reported as unknown.
 
         Raises:
             Unauthorized, Forbidden: the key is refused.

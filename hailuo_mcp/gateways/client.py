@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
 SUBMIT_SECONDS = 30.0
-"""The time limit of a submission, upload and waits included."""
+"""The time limit of a submission, including uploads and waits."""
 READ_SECONDS = 15.0
 """The longest silence within the response to a poll; a submission may be silent for its whole time limit."""
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -41,23 +41,23 @@ class RetryPolicy:
     """How failed requests are retried. All times are in seconds."""
 
     attempts: int = 4
-    """In total, the first one included."""
+    """In total, including the first one."""
     wait_initial: float = 0.25
     """Before the second attempt; doubled for each one after it."""
     wait_jitter: float = 0.25
     """Up to this much is added to each wait, at random."""
     wait_max: float = 4.0
     rate_limit_wait_max: float = 10.0
-    """A wait that a response asks for is granted if it is no longer than this."""
+    """The longest wait requested by a response that is honored."""
     poll_timeout: float = 20.0
-    """The time limit of a poll, retries and waits included."""
+    """The time limit of a poll, including retries and waits."""
 
 
 DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 class RetryLater(Exception):
-    """The gateway responded with a status that is worth a retry; `wait` is the wait that it asks for, in seconds."""
+    """The gateway responded with a retryable status; `wait` is the wait that it asks for, in seconds."""
 
     def __init__(self, response: Response, wait: float | None) -> None:
         super().__init__(response.status)
@@ -71,7 +71,7 @@ def _http_status(response: Response) -> int:
 
 @cache
 def configure_retries() -> None:
-    """Turn off stamina's own log lines, which would quote the text of foreign exceptions. For the whole process."""
+    """Turn off stamina's own log lines, which would quote the text of foreign exceptions. Affects the whole process."""
     import stamina  # start-up time: only a failed request needs it
 
     stamina.instrumentation.set_on_retry_hooks([])
@@ -82,10 +82,10 @@ class GatewayClient:
 
     Args:
         title: names the gateway in messages.
-        transport: makes what replaces the network.
-        requests_per_minute: the rate limit that the gateway documents for each account. Polls keep to it; submissions
-            count, but are not held back.
-        retry_after_in: reads from a response's headers how many seconds it asks to wait.
+        transport: creates a transport that replaces the network.
+        requests_per_minute: the rate limit that the gateway documents for each account. Polls obey it; submissions
+            count towards it but are not delayed.
+        retry_after_in: extracts from a response's headers the number of seconds to wait.
         on_response: is called with each response.
     """
 
@@ -107,11 +107,11 @@ class GatewayClient:
         self._exchange = Exchange(title, transport, limits, on_response)
 
     def rate_limit(self, secrets: Mapping[str, str]) -> RateLimit:
-        """The rate limit of the account that these secret headers belong to."""
+        """The rate limit of the account identified by these secret headers."""
         return self._rate_limits.of(secrets)
 
     def held_back(self, limit: RateLimit, seconds: float) -> HeldBack | None:
-        """Why an account with this limit may not be used within `seconds` for what can wait; None if it may."""
+        """Why an account with this limit may not be polled within `seconds`; None if it may."""
         if (pause := limit.retry_after) <= seconds:
             return None
         reason = (
@@ -122,13 +122,13 @@ class GatewayClient:
         return HeldBack(f"{reason}, and asks again in {pause:.0f} s at the earliest; this is its own pace.")
 
     async def close(self) -> None:
-        """Close the connections. A request after that opens new ones."""
+        """Close the connections. A later request opens new ones."""
         await self._exchange.close()
 
     async def send_once(
         self, request: Request, seconds: float, status_of: Callable[[Response], int] = _http_status
     ) -> Response:
-        """Send a paid POST. A 429 that outlasts the retries is returned. `status_of` reads the status that counts.
+        """Send a paid POST. A 429 that outlasts the retries is returned. `status_of` extracts the effective status.
 
         Raises:
             NetworkError: no connection was made; nothing was sent.
@@ -269,7 +269,7 @@ class GatewayClient:
 
 @asynccontextmanager
 async def deadline(seconds: float, message: str) -> AsyncGenerator[None]:
-    """A time limit for several requests together. Raises GatewayTimeout with this message."""
+    """A shared time limit for several requests. Raises GatewayTimeout with this message."""
     try:
         with anyio.fail_after(seconds):
             yield

@@ -1,4 +1,4 @@
-"""What each gateway says of itself: the part of `Gateway` that its own file fills in."""
+"""What each gateway declares: the part of `Gateway` that its own file fills in."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -17,22 +17,21 @@ Transfer = Literal["upload", "data", "url"]
 
 
 class GatewayDefinition(Interpreter):
-    """The facts that a gateway states, and the methods that it writes."""
+    """The facts that a gateway declares, and the methods that it implements."""
 
     hosts: ClassVar[Mapping[str, str]]
     """Default address by purpose; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"plain": ModelSpec}
-    """What a model from a user's file is built on, by a name for the file: its `wire` gives the gateway's shape of a
-    body. The first is the usual one."""
+    """Body formats that models in user files can choose by name (`wire`); the first is the default."""
     image_transfer: ClassVar[Transfer]
-    """How a local image gets there, where nothing else is documented; see `transfer`."""
+    """How a local image is sent, unless documented otherwise; see `transfer`."""
     key_aliases: ClassVar[tuple[str, ...]] = ()
-    """Other variables in which people who use this gateway have its key."""
+    """Other variables in which users of this gateway may have its key."""
     upload_kept: ClassVar[timedelta] = timedelta(hours=12)
-    """How long the address of an uploaded file is used again; how long it lasts is seldom documented."""
+    """How long the URL of an uploaded file is reused; how long it really lasts is rarely documented."""
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
-    """What a local image may be, by the names of `media.formats`."""
+    """The accepted formats of a local image, by their names in `media.formats`."""
     retention: ClassVar[timedelta | None]
     """How long results are kept after submission; None if the gateway does not say."""
     has_history: ClassVar[bool] = False
@@ -40,21 +39,21 @@ class GatewayDefinition(Interpreter):
     can_cancel: ClassVar[bool] = False
     """Whether `cancel` can stop a queued job."""
     requests_per_minute: ClassVar[int | None] = None
-    """The documented rate limit of an account; each process keeps to it by itself."""
+    """The documented rate limit of an account; each process applies it independently."""
     callbacks: ClassVar[bool] = False
-    """Whether it calls `callback_url` when the state of a job changes."""
+    """Whether the gateway calls `callback_url` when the state of a job changes."""
     signs_callbacks: ClassVar[bool] = False
-    """Whether `is_genuine` can tell its callbacks from those of others."""
+    """Whether `is_genuine` can verify its callbacks."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
-    """Where a person can look for a submission whose response was lost."""
+    """Where the user can look for a submission whose response was lost."""
 
     @abstractmethod
     def submit_request(self, spec: ModelSpec) -> Request:
-        """The exact submission. Images in `spec` are already in the form that this gateway accepts."""
+        """The exact submission request. Images in `spec` are already in the form that this gateway accepts."""
 
     @abstractmethod
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
-        """The job's id in the response to a submission; anything but a string or an integer is no id."""
+        """The job's id in the response to a submission; anything but a string or an integer is rejected."""
 
     @abstractmethod
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
@@ -66,26 +65,26 @@ class GatewayDefinition(Interpreter):
         """
 
     def auth(self, key: str) -> Mapping[str, str]:
-        """The header that carries the key; a bearer token where the gateway says nothing else."""
+        """The header that carries the key; a bearer token by default."""
         return {"Authorization": f"Bearer {key}"}
 
     @classmethod
     def transfer(cls, model: type[ModelSpec], parameter: str, size: int) -> Transfer:
-        """How a local file of so many bytes gets there for a parameter. Lists of references as `data:` URIs are
-        documented by none."""
+        """How a local file of this size is sent for a parameter. No gateway documents lists of references as `data:`
+        URIs."""
         inline = cls.image_transfer == "data" and parameter in REFERENCE_PARAMETERS
         return "url" if inline else cls.image_transfer
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        """Upload a file and return its address; only where `transfer` says so. It costs nothing.
+        """Upload a file and return its URL; only used if `transfer` says so. It costs nothing.
 
         Raises:
-            HailuoError: it was not taken; `charged` is "no".
+            HailuoError: it was not accepted; `charged` is "no".
         """
         raise InternalError(f"{self.title} has no upload.")
 
     def keeps_history(self, model_id: str) -> bool:
-        """Whether the history has this model's jobs."""
+        """Whether the history includes this model's jobs."""
         return self.has_history
 
     def cancels(self, model_id: str) -> bool:
@@ -93,8 +92,8 @@ class GatewayDefinition(Interpreter):
         return self.can_cancel
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """Find a submission whose response was lost, in the gateway's history: its remote id and its state. `taken` are
-        remote ids of other jobs. None unless the match is certain."""
+        """Find a submission whose response was lost, in the gateway's history. Returns its remote id and its state;
+        None unless the match is certain. `taken`: remote ids of other jobs."""
         return None
 
     async def look_up_expired(self, job: Job) -> Observation | None:
@@ -102,23 +101,23 @@ class GatewayDefinition(Interpreter):
         return None
 
     async def cancel(self, job: Job) -> Observation | None:
-        """Cancel a job that the last poll saw queued, and return its state; None if it cannot be cancelled any more.
-        Where the same request would delete the record of an ended job, it is sent only once, and at once."""
+        """Cancel a job that the last poll saw queued, and return its state; None if it is too late to cancel. If the
+        same request would delete the record of an ended job, it is sent only once and without delay."""
         return None
 
     async def balance(self) -> float | None:
-        """What is left in the account, in its own unit; None if the gateway does not say. Raises HailuoError."""
+        """The account's balance in its own unit; None if the gateway does not report it. Raises HailuoError."""
         return None
 
     async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a callback has this gateway's signature. Its address is a secret already, and it only causes a poll:
-        one that cannot be checked now counts as genuine."""
+        """Whether a callback has this gateway's signature. A callback that cannot be verified now counts as genuine,
+        because its URL is a secret and it only triggers a poll."""
         return True
 
     def no_history(self) -> GatewayError:
-        """A response that is no page of a history, and so does not say that a job is not in it."""
-        return GatewayError(f"{self.title}'s history answered in a form that is not known.")
+        """The error for a response that is not a page of a history, and so cannot prove that a job is missing."""
+        return GatewayError(f"{self.title}'s history answered in an unknown form.")
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The body to answer a callback with. A callback is never trusted: it only causes a poll."""
+        """The response body for a callback. A callback is never trusted: it only triggers a poll."""
         return {}

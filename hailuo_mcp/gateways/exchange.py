@@ -1,5 +1,5 @@
-"""One HTTP request and its response: what is sent, how much of a response is read, and whether anything was sent at
-all when there is no response."""
+"""One HTTP request and its response: what is sent, how much of the response is read, and if there is none, whether
+anything was sent at all."""
 
 import json
 import logging
@@ -21,23 +21,22 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 5.0
-"""Idle connections are dropped early: a POST on one that the other side just closed would be unconfirmed for
-nothing."""
+"""Idle connections are dropped early: a POST on one that the server just closed would needlessly become unconfirmed."""
 CONNECTIONS = 16
 PIECE_BYTES = 64 * 1024
-"""Larger content is sent in pieces of this size, each within the time limit of a write, so that a slow line carries a
-large file."""
+"""Larger content is sent in chunks of this size, each with its own write timeout, so that large files can be sent over
+slow connections."""
 SANDBOX_HEADER = "x-hailuo-sandbox"
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """How much one client holds."""
+    """Limits of one client."""
 
     connections: int = CONNECTIONS
     """Requests sent at the same time; more wait for a free connection."""
     response_bytes: int = 64 * 1024 * 1024
-    """The largest response that is read; one may carry a clip as a `data:` URI."""
+    """The largest response that is read; a response may contain a clip as a `data:` URI."""
     accounts: int = 1000
     """Accounts whose rate limits are remembered."""
 
@@ -47,8 +46,8 @@ DEFAULT_LIMITS = ClientLimits()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `body` is sent as JSON, `content` as it is; `secrets` are the headers that carry the key, and
-    so name the account."""
+    """One HTTP request. `body` is sent as JSON, `content` unchanged; `secrets` are the headers with the key, and so
+    identify the account."""
 
     method: str
     url: str
@@ -58,14 +57,14 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def public(self) -> dict[str, Any]:
-        """The request as a dry run shows it: exact, with the key masked."""
+        """The request as shown by a dry run: exact, with the key masked."""
         headers = {**self.headers, **dict.fromkeys(self.secrets, "***")}
         return {"method": self.method, "url": self.url, "headers": headers, "body": self.body}
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A gateway's response. `headers` ignores case; `body` is the parsed JSON, None if it is not JSON."""
+    """A gateway's response. `headers` is case-insensitive; `body` is the parsed JSON, None if it is not JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -93,12 +92,12 @@ class ResponseLost(Exception):
 
 
 class ResponseRefused(Exception):
-    """The response is not read to its end, and another one would be like it; says why, after “answered with”."""
+    """The response is not read to its end, and a retry would not help. The text completes “answered with …”."""
 
 
 @dataclass(slots=True)
 class Delivery:
-    """Whether the current attempt has sent anything. A request not known to be unsent may have arrived."""
+    """Whether the current attempt has sent anything. Unless a request is known to be unsent, it may have arrived."""
 
     sent: bool = False
 
@@ -109,7 +108,7 @@ class Delivery:
 
 
 def prepare_requests() -> None:
-    """Load what the first request would load. It takes 150 ms, and may be done in a thread."""
+    """Import what the first request needs. This takes 150 ms and may run in a thread."""
     import httpx  # start-up time
 
     httpx.AsyncHTTPTransport(verify=tls_context())  # imports httpcore
@@ -120,7 +119,7 @@ class Exchange:
 
     Args:
         title: names the gateway in the log.
-        transport: makes what replaces the network.
+        transport: creates a transport that replaces the network.
         on_response: is called with each response.
     """
 
@@ -138,7 +137,7 @@ class Exchange:
         self._connections: httpx.AsyncBaseTransport | None = None
 
     async def close(self) -> None:
-        """Close the connections. A request after that opens new ones."""
+        """Close the connections. A later request opens new ones."""
         if self._connections:
             await self._connections.aclose()
             self._connections = None
@@ -201,8 +200,8 @@ class Exchange:
         return response
 
     def _opened(self) -> "httpx.AsyncBaseTransport":
-        """The connections themselves: a client around them would follow redirects, keep cookies and authenticate, none
-        of which may happen here, and takes a third of the time of a poll for that."""
+        """The bare transport: an httpx client would follow redirects, keep cookies and authenticate, none of which may
+        happen here, and would take a third of the time of a poll."""
         if self._connections is None:
             import httpx  # start-up time: the first `tools/list` needs no client
 
@@ -213,14 +212,14 @@ class Exchange:
 
 @cache
 def _usual_headers() -> Mapping[str, str]:
-    """Those of httpx's own client."""
+    """The default headers of an httpx client."""
     import httpx  # start-up time: the first `tools/list` needs no client
 
     return {"Accept": "*/*", **IDENTITY, "Connection": "keep-alive", "User-Agent": f"python-httpx/{httpx.__version__}"}
 
 
 def _to_send(content: bytes | None) -> tuple[Mapping[str, str], bytes | AsyncIterator[bytes] | None]:
-    """Content as the client sends it, and the header that tells the length of what is sent in pieces."""
+    """The content to send, and the length header for content that is sent in chunks."""
     if content is None or len(content) <= PIECE_BYTES:
         return {}, content
 

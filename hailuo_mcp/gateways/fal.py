@@ -62,7 +62,7 @@ class Fal(Gateway):
         callback = getattr(spec, "callback_url", None)
         query = f"?{urlencode({'fal_webhook': callback})}" if callback else ""
         request = self.post(f"/{_endpoint_of(spec)}{query}", spec.to_body())
-        # Otherwise the queue itself repeats a job up to ten times.
+        # otherwise the queue itself retries a job up to ten times
         return replace(request, headers={**request.headers, "X-Fal-No-Retry": "1"})
 
     async def submit(self, spec: ModelSpec, seconds: float) -> Submission:
@@ -72,8 +72,8 @@ class Fal(Gateway):
         return replace(taken, remote_id=f"{_app_of(spec.remote_name)}/{taken.remote_id}")
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
-        """The request id after the owner and the app in the address that the gateway answers for it: an endpoint may
-        move. An address on another host is ignored."""
+        """The request id, prefixed with the owner and app from the URL in the response, because an endpoint may move. A
+        URL on another host is ignored."""
         request_id = body.get("request_id")
         address = body.get("status_url")
         base = self.settings.urls["base"]
@@ -103,7 +103,7 @@ class Fal(Gateway):
             if body.get("error"):
                 return self._failed(body, response)
             result = await self.client.send_with_retry(self.get(path))
-            if result.status == 422:  # the model's own refusal of its input
+            if result.status == 422:  # the model itself rejected its input
                 return self._failed(mapping(result.body), result)
             if result.status in (404, 410):
                 raise UnknownRequest(f"{self.title} no longer keeps the result of this request.")
@@ -128,7 +128,7 @@ class Fal(Gateway):
             return None
         request = replace(self.get(f"{_path(model, job.remote_id)}/cancel"), method="PUT")
         response = await self.client.send_with_retry(request)
-        if response.status in (400, 404):  # completed, or not known any more
+        if response.status in (400, 404):  # completed, or no longer known
             return None
         if not response.ok:
             raise self.refusal(response.status, response)
@@ -137,7 +137,7 @@ class Fal(Gateway):
             seen = await self.poll(model, job.remote_id)
         except UnknownRequest:
             return cancelled
-        # A queued request is removed; one that has just begun is only asked to stop, and may run to its end.
+        # A queued request is removed; one that has just started is only asked to stop, and may run to completion.
         stopped = seen.error is not None and "cancel" in seen.error.message.lower()
         return cancelled if seen.state is State.QUEUED or stopped else seen
 
@@ -152,7 +152,7 @@ class Fal(Gateway):
             place, address = link_in(answer.get("upload_url")), link_in(answer.get("file_url"))
             if place is None or address is None or not self._is_safe(place):
                 raise without_address(self)
-            # The address is signed, and may be on the host of a storage service: the key does not go there.
+            # The URL is signed and may be on a storage service's host: the key is not sent there.
             put = Request("PUT", place, {"Content-Type": media_type}, content=content)
             stored = await self.client.send_with_retry(put, seconds)
             if not stored.ok:
@@ -175,7 +175,7 @@ class Fal(Gateway):
                     continue
                 remote_id = f"{_app_of(model.remote_name)}/{request_id}"
                 if remote_id not in taken and job.body and _object(row.get("json_input")) == job.body:
-                    # How it stands is for the next poll to say: the history may be behind.
+                    # The next poll determines the state: the history may lag behind.
                     candidates[remote_id] = Observation(state=State.QUEUED, sandbox=sandbox)
         return history.only(candidates)
 
@@ -195,7 +195,7 @@ class Fal(Gateway):
         return None
 
     async def _history(self, endpoint: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The requests within the window around a time, each with whether it comes from the sandbox.
+        """The requests in the time window, each with a flag whether it comes from the sandbox.
 
         Raises:
             GatewayError: there are too many to search; those already seen prove nothing.
@@ -221,7 +221,7 @@ class Fal(Gateway):
         try:
             return await fal_webhooks.is_signed(headers, body, self._fetch_webhook_keys)
         except HailuoError as error:
-            log.info("%s: the keys of its webhooks are not at hand: %s", self.title, error.problem.code)
+            log.info("%s: its webhook keys are not available: %s", self.title, error.problem.code)
             return True
 
     async def _fetch_webhook_keys(self) -> Sequence[bytes]:
@@ -240,12 +240,12 @@ def _endpoint_of(spec: ModelSpec) -> str:
 
 
 def _app_of(endpoint: str) -> str:
-    """Owner and app: all that the addresses of a request have of its endpoint."""
+    """Owner and app: the part of the endpoint in a request's URLs."""
     return "/".join(endpoint.split("/")[:2])
 
 
 def _spec_of(model: type[ModelSpec], job: Job) -> ModelSpec:
-    """What was submitted, as far as the choice of an endpoint depends on it; not validated again."""
+    """The submitted parameters that determine the endpoint; not validated again."""
     return model.model_construct(**job.parameters)
 
 
@@ -253,17 +253,17 @@ def _path(model: type[ModelSpec], remote_id: str) -> str:
     """The path of a request.
 
     Raises:
-        UnknownRequest: this can be no id of fal.
+        UnknownRequest: this cannot be a fal id.
     """
     app, _, request_id = remote_id.rpartition("/")
     app = app or _app_of(model.remote_name)
     if not all(map(_SEGMENT.fullmatch, app.split("/"))):
-        raise UnknownRequest("This is no request id of fal.")
+        raise UnknownRequest("This is not a fal request id.")
     return f"/{app}/requests/{quote(request_id, safe='')}"
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    """A JSON object, which a history may give as text."""
+    """A JSON object, which a history may return as text."""
     if isinstance(value, str):
         try:
             return mapping(json.loads(value))

@@ -34,7 +34,7 @@ _NO_REFERENCES: dict[str, None] = dict.fromkeys(REFERENCE_PARAMETERS)
 
 
 class _H3(FalModel, h3.H3):
-    """What both models have in common."""
+    """What both models share."""
 
     page = _H3_PAGE
     wire_names: ClassVar[Mapping[str, str]] = {
@@ -62,7 +62,7 @@ class _H3(FalModel, h3.H3):
 
     @property
     def source(self) -> Literal["text", "image", "reference"]:
-        """What the clip is made from."""
+        """The kind of input: text, frames or references."""
         if any(getattr(self, name) for name in REFERENCE_PARAMETERS):
             return "reference"
         return "image" if self.first_frame_image else "text"
@@ -74,7 +74,7 @@ class _H3(FalModel, h3.H3):
     def to_body(self) -> dict[str, Any]:
         body = super().to_body()
         if self.source == "image":
-            body.pop("aspect_ratio", None)  # this endpoint follows the frame, and has no such field
+            body.pop("aspect_ratio", None)  # this endpoint follows the frame and has no such field
         return body
 
 

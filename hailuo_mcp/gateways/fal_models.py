@@ -1,4 +1,4 @@
-"""The models of fal, each with the endpoint that its parameters ask for."""
+"""The models of fal, each with the endpoint that its parameters select."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -22,7 +22,7 @@ def _price(usd: float, *, per: Literal["clip", "second"] = "clip", **when: Any) 
 
 
 class FalModel(ModelSpec):
-    """A body that is the input itself. `remote_name` is the endpoint, or what all endpoints of the model begin with."""
+    """A body that is the input itself. `remote_name` is the endpoint, or the common prefix of the model's endpoints."""
 
     wire_names: ClassVar[Mapping[str, str]] = {"first_frame_image": "image_url", "last_frame_image": "end_image_url"}
 
@@ -37,7 +37,7 @@ class FalModel(ModelSpec):
 
 
 class HailuoModel(FalModel):
-    """An endpoint for each tier and input; the pro one has neither a duration nor a resolution."""
+    """One endpoint per tier and input; the pro endpoint has neither a duration nor a resolution."""
 
     wire_forms: ClassVar[Mapping[str, WireForm]] = {"duration": "text", "resolution": "upper"}
 
@@ -54,14 +54,14 @@ class HailuoModel(FalModel):
         body = super().to_body()
         if self.tier == "pro":
             body.pop("duration", None)
-        # Only one endpoint has the choice that is left within a tier.
+        # only one endpoint has a choice within its tier
         if not self.endpoint.endswith("/hailuo-02/standard/image-to-video"):
             body.pop("resolution", None)
         return body
 
 
 class _OwnHailuo(HailuoModel):
-    """What fal's own Hailuo models have in common."""
+    """What fal's own Hailuo models share."""
 
     page = _PAGE
 

@@ -1,4 +1,4 @@
-"""The signatures of fal's webhooks: Ed25519, by the keys that fal publishes."""
+"""The signatures of fal's webhooks: Ed25519, with the keys that fal publishes."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 from hailuo_mcp.gateways.answers import mapping, sequence
 
 _SECONDS_MAX = 300
-"""A webhook that was signed longer ago is not believed."""
+"""Webhooks with older signatures are rejected."""
 
 
 async def is_signed(
     headers: Mapping[str, str], body: bytes, fetch_keys: Callable[[], Awaitable[Sequence[bytes]]]
 ) -> bool:
-    """Whether one of fal's keys signed these headers and this body just now. Raises what `fetch_keys` raises."""
+    """Whether one of fal's keys signed these headers and this body recently. Raises what `fetch_keys` raises."""
     from cryptography.exceptions import InvalidSignature  # start-up time
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

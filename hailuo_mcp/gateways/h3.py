@@ -1,4 +1,4 @@
-"""What all gateways' Hailuo 3.0 (H3) has in common: which inputs go together, and their limits."""
+"""What Hailuo 3.0 (H3) has in common at all gateways: which inputs can be combined, and their limits."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -21,7 +21,8 @@ RATIO_FILLS = (RATIO_FROM_TEXT, Fill("aspect_ratio", "adaptive"))
 
 
 def input_rules(source: Source, audio: Source | None = None, together: Source | None = None) -> tuple[Rule, ...]:
-    """Frames or references, audio never alone, and how many references together; each may have a source of its own."""
+    """Frames or references, audio never alone, and the total number of references; each rule may have its own
+    source."""
     return (
         Exclusive(FRAMES, REFERENCE_PARAMETERS, "pass frames or references, not both", source),
         Forbid(
@@ -47,7 +48,7 @@ def ratio_rules(source: Source, with_frame: Source | None = None) -> tuple[Rule,
 
 
 def media_rules(source: Source, *, images: bool = True) -> Mapping[Medium, MediaRule]:
-    """MiniMax's limits of the files; `images`: also those of its images, which not every gateway shares."""
+    """MiniMax's limits for files; `images`: include those for images, which not every gateway shares."""
     image = MediaRule(source, ("JPEG", "PNG", "WebP", "HEIC"), 30, pixels=(256, 5760), ratio=(0.4, 2.5))
     others: Mapping[Medium, MediaRule] = {
         "video": MediaRule(

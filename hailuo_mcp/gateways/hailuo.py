@@ -1,4 +1,4 @@
-"""What all gateways' Hailuo 2.3 and 02 have in common. A gateway's class names its `page`, and adds or replaces what
+"""What Hailuo 2.3 and 02 have in common at all gateways. A gateway's class names its `page`, and adds or replaces what
 differs there."""
 
 from typing import Annotated, Literal
@@ -44,7 +44,7 @@ class _Hailuo23(ModelSpec):
     prompt_optimizer: Annotated[Flag, OnPage("default true")] = True
 
 
-# The fields of the last base come first: in schemas, in lists and in request bodies.
+# The fields of the last base class come first: in schemas, in lists and in request bodies.
 
 
 class Hailuo23(_Hailuo23, _FromTextOrImage):

@@ -1,4 +1,4 @@
-"""Looking in a gateway's history for a submission whose response was lost."""
+"""Searching a gateway's history for a submission whose response was lost."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import deadline
 
 WINDOW = timedelta(minutes=5)
-"""A row can only be that of a submission if the two are this close in time."""
+"""A row can match a submission only if they are this close in time."""
 PAGES_MAX = 5
 
 
@@ -37,5 +37,5 @@ def only(candidates: Mapping[str, Observation]) -> tuple[str, Observation] | Non
 
 
 def too_long(gateway: Gateway) -> GatewayError:
-    """There are too many rows to search; those already seen prove nothing."""
-    return GatewayError(f"{gateway.title}'s history has too many rows to look through.")
+    """The error for too many rows to search; those already seen prove nothing."""
+    return GatewayError(f"{gateway.title}'s history has too many rows to search.")

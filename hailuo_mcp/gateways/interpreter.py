@@ -1,5 +1,5 @@
-"""What a gateway's responses mean, in our words: which status counts, which error it is, and which state. The words of
-the gateway itself are quoted, cleaned and short."""
+"""Translates a gateway's responses into our terms: the effective status, the error and the state. The gateway's own
+text is quoted, cleaned and shortened."""
 
 from abc import ABC
 from collections.abc import Mapping
@@ -28,17 +28,17 @@ from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
 
 _MESSAGE_MAX, _READ_MAX = 300, 10_000
-"""Characters of a message that are shown, and that are read for it."""
+"""How many characters of a message are shown, and how many are read."""
 
 
 class Interpreter(ABC):
-    """The part of a `Gateway` that reads responses. Its first methods are for a gateway to override."""
+    """The part of a `Gateway` that reads responses. Gateways override its first methods."""
 
     name: ClassVar[str]
     """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
     title: ClassVar[str]
     failure_charged: ClassVar[Charged] = "unknown"
-    """Whether a job that the gateway accepted and then failed is billed."""
+    """Whether the gateway bills a job that it accepted and that then failed."""
 
     settings: GatewaySettings
 
@@ -59,27 +59,27 @@ class Interpreter(ABC):
         return next((code for code in named if code), None)
 
     def status_of(self, response: Response) -> int:
-        """The status that counts: some gateways report errors under HTTP 200."""
+        """The effective status: some gateways report errors with HTTP 200."""
         return response.status
 
     def submission_status_of(self, response: Response) -> int:
-        """The status that counts in the response to a submission. It decides whether the job was accepted, was
-        certainly refused, or is unconfirmed."""
+        """The effective status of the response to a submission. It decides whether the job was accepted, was certainly
+        refused, or is unconfirmed."""
         return self.status_of(response)
 
     @staticmethod
     def retry_after_in(headers: Mapping[str, str]) -> float | None:
-        """The seconds that a response asks to wait before a retry; None if it does not say."""
+        """The number of seconds that a response asks to wait before a retry; None if it does not say."""
         return parse_retry_after(headers)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        """The error class for a refusal with this status; `message` is the cleaned message in `body`."""
+        """The error class for a refusal with this status; `message` is the cleaned message from `body`."""
         if status in (400, 422) and is_content_block(message):
             return ContentViolation
         return ERRORS.get(status, GatewayError)
 
     def refusal(self, status: int, response: Response) -> HailuoError:
-        """The error for a response, with the gateway's message in it."""
+        """The error for a response, including the gateway's message."""
         body = mapping(response.body)
         kind = self.error_class(status, self.clean(self.message_in(body)), body)
         what = "has trouble" if issubclass(kind, (GatewayError, GatewayTimeout)) else "refused the request"
@@ -91,7 +91,7 @@ class Interpreter(ABC):
         return kind(message)
 
     def _quoted(self, response: Response) -> str:
-        """A response for a message: its status, and the gateway's own code and message, all as sent."""
+        """A response as quoted in a message: its status, and the gateway's own code and message, unchanged."""
         body = mapping(response.body)
         code, said = self.code_in(body), self.clean(self.message_in(body))
         shown = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
@@ -99,7 +99,8 @@ class Interpreter(ABC):
         return f"{response.status}: {words}" if words else str(response.status)
 
     def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
-        """The problem of a job that failed at the gateway; `kind` if the gateway's error code tells it."""
+        """The problem of a job that failed at the gateway; `kind`: the error class, if the gateway's error code
+        determines it."""
         text = self.clean(said) or "no reason given"
         kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
         hints: dict[type[HailuoError], str] = {
@@ -117,14 +118,14 @@ class Interpreter(ABC):
         )
 
     def clean(self, said: object) -> str:
-        """A gateway's message, safe to show: one line, short, and without the key."""
+        """A gateway's message, safe to show: one short line without the key."""
         text = mask(text_in(said)[:_READ_MAX], self._keys())
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
 
     def state(self, states: Mapping[str, State], word: object, response: Response | None = None) -> State:
-        """The state for a gateway's word, in any case; an undocumented one is `processing`, so that no paid job is
-        given up, and a doubt that quotes the `response`."""
+        """The state for a gateway's state name, in any letter case. An undocumented one counts as `processing`, so that
+        no paid job is abandoned, and adds a doubt that quotes the `response`."""
         known = states.get(word.strip().lower()) if isinstance(word, str) else None
         if known is None:
             shown = repr_short(self.clean(word)) if isinstance(word, str) else self.clean(repr_short(word))

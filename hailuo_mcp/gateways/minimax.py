@@ -1,6 +1,6 @@
 """MiniMax itself, the vendor behind the other gateways. https://platform.minimax.io/docs
 
-Errors come under HTTP 200: `base_resp.status_code` counts. A finished job names a file, whose link takes one more
+Errors come with HTTP 200: `base_resp.status_code` counts. A finished job names a file, whose link takes another
 request.
 """
 
@@ -44,7 +44,7 @@ _SUBMISSION = {**_EITHER, _INPUT_SENSITIVE: 400, 2013: 400}
 _POLL = {**_EITHER, 2013: 404, _INPUT_SENSITIVE: 200, _OUTPUT_SENSITIVE: 200}
 _HISTORY_ROWS = 100
 _CODE_UNKNOWN = 500
-"""Treated as an internal error of the gateway: a poll is retried, a submission is unconfirmed."""
+"""Treated as internal errors of the gateway: a poll is retried, a submission becomes unconfirmed."""
 
 
 class Minimax(Gateway):
@@ -74,7 +74,7 @@ class Minimax(Gateway):
 
     def submission_status_of(self, response: Response) -> int:
         if _id_in(mapping(response.body), "task_id"):
-            return response.status  # a task that can be polled outweighs an error code
+            return response.status  # a task id that can be polled overrides an error code
         return _status(response, _SUBMISSION)
 
     def status_of(self, response: Response) -> int:
@@ -112,7 +112,7 @@ class Minimax(Gateway):
         return Observation(state=state, video_url=link, sandbox=response.sandbox)
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        """Kept for seven days; one that H3 would not take is refused."""
+        """Uploads are kept for seven days; a file that H3 would not accept is refused."""
         texts = {"purpose": "video_generation_input"}
         request = form_request(self, "/v1/files/upload", "file", media_type, content, texts)
         response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
@@ -124,8 +124,8 @@ class Minimax(Gateway):
         return f"mm_file://{file_id}"
 
     async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
-        """The clip's link, valid for an hour. None if it cannot be fetched now: the job is completed all the same, and
-        polled again for it."""
+        """The clip's link, valid for an hour. None if it cannot be fetched now: the job still counts as completed and
+        is polled again for the link."""
         file_id = _id_in(body, "file_id")
         if file_id is None:
             return None
@@ -161,7 +161,7 @@ class Minimax(Gateway):
         return number(mapping(response.body).get("available_amount")) if response.ok else None
 
     async def cancel(self, job: Job) -> Observation | None:
-        """Only a queued task may be deleted: of one that has ended, this would delete the record."""
+        """Only a queued task may be deleted: for an ended one, this would delete its record."""
         if job.state is not State.QUEUED or not job.remote_id or not self._is_h3(job.model):
             return None
         request = self.get(f"{minimax_h3.SUBMIT}/{quote(job.remote_id, safe='')}")
@@ -172,14 +172,14 @@ class Minimax(Gateway):
         body = mapping(response.body)
         if not response.ok:
             if response.status in (400, 404, 409, 422):
-                return None  # it has begun
+                return None  # it has started
             raise self.refusal(response.status, response)
         cancelled = minimax_h3.STATES.get(str(body.get("status")).lower()) is State.CANCELLED
         return Observation(state=State.CANCELLED, sandbox=response.sandbox) if cancelled else None
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only task with this model, resolution, length, ratio and time that no job has. No such task, or more than
-        one, proves nothing."""
+        """The only task with this model, resolution, length, ratio and time that belongs to no other job. No match, or
+        more than one, proves nothing."""
         model = self.model(job.model)
         if model is None or not issubclass(model, minimax_h3.H3Body):
             return None
@@ -205,7 +205,7 @@ class Minimax(Gateway):
         return self._from_task(model, task, sandbox=sandbox) if task else None
 
     async def _tasks(self, page: int, wanted: Mapping[str, str]) -> tuple[Sequence[Mapping[str, Any]], bool]:
-        """A page of the account's tasks, newest first, and whether it comes from the sandbox."""
+        """A page of the account's tasks, newest first, and a flag whether it comes from the sandbox."""
         query = urlencode({"page_num": page, "page_size": _HISTORY_ROWS, **wanted})
         body, response = await self.fetch_json(self.get(f"{minimax_h3.QUERY}?{query}"))
         if "items" not in body:
@@ -239,7 +239,7 @@ def _code(body: Mapping[str, Any]) -> int:
 
 
 def _status(response: Response, meanings: Mapping[int, int]) -> int:
-    """The code as an HTTP status. It refines 2xx and 4xx; redirects and 5xx outrank it."""
+    """The code as an HTTP status. It refines 2xx and 4xx; redirects and 5xx take precedence."""
     code = _code(mapping(response.body))
     if not code or not (response.ok or 400 <= response.status < 500):
         return response.status
@@ -247,7 +247,7 @@ def _status(response: Response, meanings: Mapping[int, int]) -> int:
 
 
 def _id_in(body: Mapping[str, Any], name: str) -> str | None:
-    """An id that may come as a string or as a number, with all its digits."""
+    """An id that may be a string or a number, with all its digits."""
     value = body.get(name)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None

@@ -1,6 +1,6 @@
-"""MiniMax's second API, for H3: the bodies that it takes and the tasks that it returns. `Minimax` sends the requests.
+"""MiniMax's second API, for H3: the bodies that it accepts and the tasks that it returns. `Minimax` sends the requests.
 
-Errors are HTTP statuses here. A task carries its link, what it used, and no prompt.
+Errors are HTTP statuses here. A task contains its link and its usage, but no prompt.
 """
 
 import math
@@ -32,7 +32,7 @@ from hailuo_mcp.gateways.answers import mapping, moment, number
 SUBMIT = "/v2/video_generation"
 QUERY = "/v2/query/video_generation"
 INLINE_BYTES_MAX = 1024 * 1024
-"""A larger image is uploaded. A body may have 64 MB, but all of it is sent within the time of a submission."""
+"""A larger image is uploaded. A body may have 64 MB, but must be sent within the time limit of a submission."""
 _PAGE = Source("documented", "MiniMax API reference of H3, as third parties read it")
 _CLIENT = Source("sdk", "MiniMax's own command line")
 _PRICES = "MiniMax pay-as-you-go prices, as third parties read them"
@@ -63,7 +63,7 @@ def _price(usd: float, resolution: str) -> PriceRule:
 
 
 class H3Body(ModelSpec):
-    """A body with everything that the clip is made from in one list, `content`."""
+    """A body with all inputs in one list, `content`."""
 
     camera_commands = None
     wire_names: ClassVar[Mapping[str, str]] = {"aspect_ratio": "ratio"}
@@ -86,7 +86,7 @@ class H3Body(ModelSpec):
 
 
 class _H3(H3Body, h3.H3):
-    """What both models have in common."""
+    """What both models share."""
 
     documented_at = "https://platform.minimax.io/docs/api-reference/video-generation-h3"
     page = _CLIENT
@@ -145,17 +145,17 @@ SENSITIVE = ("1026", "1027")
 """Codes of a task's error that mean sensitive content."""
 _UNKNOWN_TASK = re.compile(r"invalid task[_ ]id|task[_ ]not[_ ]found", re.IGNORECASE)
 _CREATED_WITHIN = timedelta(seconds=45)
-"""A submission may take 30 s, and clocks differ."""
+"""Allows for clock differences and a submission that takes 30 s."""
 
 
 def status_of(status: int, body: Mapping[str, Any]) -> int:
-    """A task that is unknown, or was forgotten after 7 days, is refused as a bad request."""
+    """A task that is unknown, or was deleted after 7 days, is refused as a bad request."""
     unknown = status == 400 and _UNKNOWN_TASK.search(str(mapping(body.get("error")).get("message")))
     return 404 if unknown else status
 
 
 def cost_of(model: type[ModelSpec], task: Mapping[str, Any]) -> float | None:
-    """The price of a task from what it used; None if it does not say."""
+    """The price of a task, computed from its usage; None if it has none."""
     usage = mapping(task.get("usage"))
     seconds, resolution = number(usage.get("output_seconds")), str(task.get("resolution")).lower()
     rule = next((price for price in model.prices if price.when.get("resolution") == resolution), None)
@@ -167,7 +167,7 @@ def cost_of(model: type[ModelSpec], task: Mapping[str, Any]) -> float | None:
 
 
 def is_same(job: Job, task: Mapping[str, Any]) -> bool:
-    """Whether a task may be this submission: a task has no prompt, so that all else must agree."""
+    """Whether a task may be this submission: a task has no prompt, so everything else must match."""
     created = created_at(task)
     ratio = job.body.get("ratio")
     return (
@@ -185,7 +185,7 @@ def is_older(job: Job, task: Mapping[str, Any]) -> bool:
 
 
 def created_at(task: Mapping[str, Any]) -> datetime | None:
-    """Given in seconds or in milliseconds, or as text."""
+    """The creation time, which may be in seconds or milliseconds, or text."""
     value = task.get("created_at")
     if (seconds := number(value)) is None:
         return moment(value)

@@ -1,4 +1,4 @@
-"""The models of MiniMax itself, but for H3 (`minimax_h3.py`). https://platform.minimax.io/docs"""
+"""The models of MiniMax itself, except H3 (`minimax_h3.py`). https://platform.minimax.io/docs"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -31,14 +31,14 @@ class OfficialBody(ModelSpec):
     def to_body(self) -> dict[str, Any]:
         body = {"model": self.remote_name, **super().to_body()}
         if self.wire_name("last_frame_image") in body:
-            body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the mode with a last frame
+            body.pop(self.wire_name("fast_pretreatment"), None)  # not a parameter of the first-and-last-frame mode
         if (subject := self.wire_name("subject_reference")) in body:
             body[subject] = [{"type": "character", "image": [body[subject]]}]
         return body
 
 
 class _Official(OfficialBody):
-    """What the vendor's own models have in common."""
+    """What the vendor's own models share."""
 
     page = MINIMAX
     camera_commands = MINIMAX

@@ -1,4 +1,4 @@
-"""When an account may send its next request: the rate that a gateway documents, and the pauses that its 429s demand."""
+"""When an account may send its next request: the documented rate limit, and the pauses that 429 responses demand."""
 
 import hashlib
 import logging
@@ -14,15 +14,15 @@ import anyio
 log = logging.getLogger(__name__)
 
 PAUSE_MAX = 120.0
-"""The longest that requests of an account are held back, whatever a header says or how many were sent before."""
+"""The longest delay of an account's requests, whatever a header says and however many were sent before."""
 
 
 _EPOCH_FROM, _EPOCH_MILLISECONDS_FROM = 1e9, 1e11
-"""Larger numbers are no durations: they count from 1970."""
+"""Larger numbers are not durations but Unix timestamps."""
 
 
 class RateLimit:
-    """The rate limit of one account: half of the documented requests per minute may come at once, the rest evenly."""
+    """The rate limit of one account: a burst of half the documented requests per minute, the rest evenly spaced."""
 
     def __init__(self, requests_per_minute: int | None = None) -> None:
         self._burst, self._interval = 1, 0.0
@@ -39,7 +39,7 @@ class RateLimit:
 
     @property
     def is_paused(self) -> bool:
-        """Whether a 429 demands the wait, and not the documented rate."""
+        """Whether the wait is due to a 429 rather than the documented rate."""
         return self._paused_until >= self._booked_until - self._allowance
 
     @property
@@ -49,12 +49,12 @@ class RateLimit:
     def book(self) -> float:
         """Count a request, and return how many seconds it should wait."""
         wait, now = self.retry_after, anyio.current_time()
-        latest = now + self._allowance + PAUSE_MAX  # submissions are counted without waiting, however many come
+        latest = now + self._allowance + PAUSE_MAX  # submissions are counted but never wait
         self._booked_until = min(max(self._booked_until, now) + self._interval, latest)
         return wait
 
     def back_off(self, seconds: float | None) -> None:
-        """Pause after a 429, for one interval of the documented rate if the response does not say how long."""
+        """Pause after a 429: as long as the response asks, else one interval of the documented rate."""
         now = anyio.current_time()
         if seconds is None:
             self._paused_until = max(self._paused_until, now + self._interval)
@@ -63,7 +63,8 @@ class RateLimit:
 
 
 class RateLimits:
-    """A rate limit per account of one gateway, for the accounts used last. Of a key only a digest is kept."""
+    """A rate limit per account of one gateway, for the most recently used accounts. Only a digest of each key is
+    kept."""
 
     def __init__(self, requests_per_minute: int | None, max_accounts: int) -> None:
         self._requests_per_minute = requests_per_minute
@@ -71,7 +72,7 @@ class RateLimits:
         self._by_account: OrderedDict[bytes, RateLimit] = OrderedDict()
 
     def of(self, secrets: Mapping[str, str]) -> RateLimit:
-        """The rate limit of the account that these secret headers belong to."""
+        """The rate limit of the account identified by these secret headers."""
         account = hashlib.sha256(repr(sorted(secrets.items())).encode()).digest()
         limit = self._by_account.get(account)
         if limit is None:
@@ -87,7 +88,7 @@ def parse_retry_after(headers: Mapping[str, str], *reset_headers: str) -> float 
     """Seconds to wait, at most `PAUSE_MAX`, from `Retry-After` (seconds or a date) or a gateway's own reset header (a
     date in UTC, or epoch seconds or milliseconds); None if there is none.
 
-    A moment is taken relative to the response's own `Date`, since either clock may be wrong."""
+    A point in time is taken relative to the response's own `Date`, because either clock may be wrong."""
     for name in ("retry-after", *reset_headers):
         value = headers.get(name, "").strip()
         if not value:
@@ -113,7 +114,7 @@ def _seconds(value: str, headers: Mapping[str, str]) -> float | None:
 
 
 def _now(headers: Mapping[str, str]) -> float:
-    """The time of a response, by its sender's clock where it says so."""
+    """The time of a response, from its `Date` header if it has one."""
     sent = _epoch(headers.get("date", "").strip())
     return time.time() if sent is None else sent
 

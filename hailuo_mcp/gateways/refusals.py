@@ -1,4 +1,4 @@
-"""What a gateway's refusal means, by its status and its words."""
+"""What a gateway's refusal means, by its status and text."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from hailuo_mcp.core.errors import (
 )
 
 REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
-"""Responses to a submission that make certain that no job was created or charged. All others leave it open."""
+"""Statuses of a submission that prove that no job was created or charged. All others leave it open."""
 ERRORS: Mapping[int, type[HailuoError]] = {
     400: InvalidInput,
     401: Unauthorized,
@@ -56,13 +56,13 @@ def is_content_block(text: str) -> bool:
 
 
 def refused_in_words(text: str) -> type[HailuoError] | None:
-    """The error class for a response to a submission that has a status of success and no job, if its words refuse the
-    job for want of credits, or of a plan that includes it."""
+    """The error class for a submission's response with a success status but no job, if its text says that credits or a
+    suitable plan are missing."""
     if _OUT_OF_CREDITS_WORDS.search(text):
         return InsufficientCredits
     return Forbidden if _PLAN_WORDS.search(text) else None
 
 
 def is_failed_job(status: int, body: Mapping[str, Any]) -> bool:
-    """A 422 with a state in its body is a failed job; without one it is a refusal."""
+    """A 422 with a state in its body is a failed job; without one, it is a refusal."""
     return status == 422 and isinstance(body.get("status"), str)

@@ -1,6 +1,6 @@
 """Replicate. https://replicate.com/docs/reference/http, and the `replicate` package on PyPI.
 
-A job is a prediction. An hour after its end its input, its output and all files are gone, though its record stays.
+A job is a prediction. An hour after it ends, its input, output and files are deleted, but its record stays.
 """
 
 import hmac
@@ -42,7 +42,7 @@ class _Prediction(ModelSpec):
 
 
 class _Own(_Prediction):
-    """What Replicate's own models have in common."""
+    """What Replicate's own models share."""
 
     page = _PAGE
 
@@ -82,7 +82,7 @@ _STATES = {
     "succeeded": State.COMPLETED,
     "failed": State.FAILED,
     "canceled": State.CANCELLED,
-    "aborted": State.CANCELLED,  # cancelled before it was started, by the newer client
+    "aborted": State.CANCELLED,  # cancelled before it started, according to the newer client
 }
 _PREDICTIONS = "/v1/predictions"
 
@@ -151,7 +151,7 @@ class Replicate(Gateway):
         try:
             key = self._signing_key or await self._fetch_signing_key()
         except HailuoError as error:
-            log.info("%s: the key of its webhooks is not at hand: %s", self.title, error.problem.code)
+            log.info("%s: its webhook key is not available: %s", self.title, error.problem.code)
             return True
         signed = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
         expected = hmac.digest(key, signed, sha256)
@@ -168,7 +168,7 @@ class Replicate(Gateway):
         return self._signing_key
 
     async def _history(self, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The predictions within the window around a time, each with whether it comes from the sandbox.
+        """The predictions in the time window, each with a flag whether it comes from the sandbox.
 
         Raises:
             GatewayError: there are too many to search; those already seen prove nothing.

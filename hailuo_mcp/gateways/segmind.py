@@ -35,7 +35,7 @@ _STATES = {
     "processing": State.PROCESSING,
     "completed": State.COMPLETED,
     "failed": State.FAILED,
-    "pending": State.PROCESSING,  # the history's word for an unfinished job
+    "pending": State.PROCESSING,  # the history's name for an unfinished job
 }
 _HISTORY = "/inference-request/request-history"
 _HISTORY_ROWS = 100
@@ -91,7 +91,7 @@ class Segmind(Gateway):
                 body, response = await self.fetch_json(self.get(path))
                 state = self.state(
                     _STATES, body.get("status") or "completed", response
-                )  # the result outranks the status
+                )  # the result takes precedence over the status
         return self._observation(state, body, sandbox=response.sandbox)
 
     def _observation(self, state: State, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
@@ -107,7 +107,7 @@ class Segmind(Gateway):
         )
 
     async def balance(self) -> float | None:
-        """In a header of every answer; asking for a job that does not exist costs nothing."""
+        """It is in a header of every response; polling a job that does not exist costs nothing."""
         response = await self.client.send_with_retry(self.get(f"/v2/requests/{UNUSED_JOB_ID}/status"))
         return number(response.headers.get("x-remaining-credits"))
 
@@ -119,8 +119,8 @@ class Segmind(Gateway):
         return uploaded_link(self, response, link_in(body.get("file_urls")) or link_in(body.get("urls")))
 
     async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only row with this model, body and time. The body excludes the rows of teammates; several rows with one
-        id are one job. No candidate, or more than one, proves nothing."""
+        """The only row with this model, body and time. Matching the body excludes rows of teammates; several rows with
+        one id are one job. No candidate, or more than one, proves nothing."""
         spec = self.model(job.model)
         if spec is None:
             return None
@@ -155,7 +155,7 @@ class Segmind(Gateway):
         return None
 
     async def _history(self, slug: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The rows within the window around a time, newest first, each with whether it comes from the sandbox.
+        """The rows in the time window, newest first, each with a flag whether it comes from the sandbox.
 
         Raises:
             GatewayError: there are too many rows to search; those already seen prove nothing.
@@ -195,7 +195,7 @@ class Segmind(Gateway):
 
 
 def _rows_in(body: Mapping[str, Any], depth: int = NESTING_MAX) -> list[Mapping[str, Any]]:
-    """The rows of a page: the first list of objects in it, as its envelope is not documented."""
+    """The rows of a page: the first list of objects in it, because its envelope is undocumented."""
     for value in body.values() if depth else ():
         if rows := [row for item in sequence(value) if (row := mapping(item))] or _rows_in(mapping(value), depth - 1):
             return rows
@@ -210,7 +210,7 @@ def _row_time(row: Mapping[str, Any]) -> datetime | None:
 
 
 def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a row has this request body. Null equals absent: a history may leave nulls out."""
+    """Whether a row has this request body. Null equals absent: a history may omit nulls."""
     body = row.get("request_body")
     body = parse_json(body) if isinstance(body, str) else body
     return bool(sent) and _without_nulls(mapping(body)) == _without_nulls(sent)

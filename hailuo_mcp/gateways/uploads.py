@@ -1,4 +1,4 @@
-"""Sending files to a gateway before a job that uses them."""
+"""Uploading files to a gateway before the job that uses them."""
 
 import mimetypes
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def form_request(
     *,
     host: str = "base",
 ) -> Request:
-    """A POST of a form with one file, after some texts."""
+    """A multipart form POST with text fields and then one file."""
     boundary = uuid4().hex
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
@@ -40,8 +40,8 @@ def form_request(
 
 
 def not_uploaded(gateway: Gateway, response: Response, status: int | None = None) -> HailuoError:
-    """The gateway's refusal of an upload; an invalid argument means an invalid file here. `status`: that of the
-    response, if it does not count."""
+    """The error for a refused upload; an invalid argument means an invalid file here. `status`: replaces the status of
+    the response, if that does not count."""
     refusal = gateway.refusal(response.status if status is None else status, response)
     message = f"{refusal.problem.message} The file was not uploaded, and {_UNCHANGED}"
     if isinstance(refusal, InvalidInput):
@@ -53,7 +53,7 @@ def not_uploaded(gateway: Gateway, response: Response, status: int | None = None
 
 
 def uploaded_link(gateway: Gateway, response: Response, link: str | None) -> str:
-    """The link in a response to an upload. Raises HailuoError if it was refused, or there is none."""
+    """The link in the response to an upload. Raises HailuoError if the upload was refused or there is no link."""
     if not response.ok:
         raise not_uploaded(gateway, response)
     if link is None or link.startswith("data:"):
@@ -62,4 +62,4 @@ def uploaded_link(gateway: Gateway, response: Response, link: str | None) -> str
 
 
 def without_address(gateway: Gateway) -> GatewayError:
-    return GatewayError(f"{gateway.title} took the file but answered without its address; {_UNCHANGED}")
+    return GatewayError(f"{gateway.title} accepted the file but returned no URL for it; {_UNCHANGED}")

@@ -1,3 +1,3 @@
-"""All models of all gateways as the user may use them: the merged schema, validation, choosing and comparing. Nothing
-here sends a request.
+"""All models of all gateways, as available to the user: the merged schema, validation, choosing and comparing. Nothing
+here sends requests.
 """

@@ -1,4 +1,4 @@
-"""All models of all gateways, and which of them the settings make usable; validating calls and choosing a model."""
+"""All models of all gateways, which of them are usable under the settings, validating calls and choosing a model."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from hailuo_mcp.gateways import Gateway
 
 Model = type[ModelSpec]
 NAMED_MAX = 3
-"""How many models a refusal names: the cheapest that would do, of perhaps two dozen."""
+"""How many models an error names: the cheapest suitable ones, of perhaps two dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Choice:
 
     spec: ModelSpec
     others: tuple[ModelSpec, ...] | None = None
-    """Where no model was named, or one of several gateways: the other usable models that were meant too and accept the
-    arguments, in order of preference."""
+    """If no model was named, or one that several gateways have: the other usable candidates that accept the arguments,
+    in order of preference."""
     asked: str = ""
-    """The name that the caller gave, where it is not the model's id."""
+    """The name that the caller gave, if it is not the model's id."""
     ignored: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Neutral values of parameters that the model does not have."""
 
 
 class Catalog:
-    """The models of the given gateways, and the user's own; and which of them are usable under the settings.
+    """The models of the given gateways and the user's own, and which of them are usable under the settings.
 
     Raises:
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist.
@@ -69,10 +69,10 @@ class Catalog:
         return Catalog(self.gateways, settings, self.custom)
 
     def model(self, name: object) -> Model:
-        """The usable model of this id or name; where several gateways have it, the cheapest.
+        """The usable model with this id or name; if several gateways have it, the cheapest.
 
         Raises:
-            UnknownModel: there is none, or its key is not set; the hint says which variable, or which ids there are.
+            UnknownModel: there is none, or its key is not set; the hint names the variable, or the ids that exist.
         """
         return min(self._named(name), key=lambda model: (model.price_range() or (math.inf,))[0])
 
@@ -91,7 +91,7 @@ class Catalog:
         raise UnknownModel(f"There is no model {repr_short(name)}.", f"Did you mean {close}? {hint}" if close else hint)
 
     def known_model(self, model_id: str) -> Model | None:
-        """Any model of this id, usable or not: jobs of a model that is no longer enabled can still be polled."""
+        """The model with this id, usable or not: jobs of a model that is no longer enabled can still be polled."""
         return next((model for model in self.known if model.id == model_id), None)
 
     def gateway(self, model: Model) -> type[Gateway]:
@@ -126,7 +126,8 @@ class Catalog:
         return choices
 
     def _closest_refusal(self, arguments: Mapping[str, Any]) -> InvalidInput:
-        """No model accepts the arguments: name what none of them has, or what the closest does not accept."""
+        """The error when no model accepts the arguments: it names what no model has, or what the closest one does not
+        accept."""
         names = check_names(arguments, CANONICAL, "no model takes", GENERATE_ARGUMENTS)
         if names.problems and self._accepting(names.known, self.usable):
             return refuse(names.problems)
@@ -137,7 +138,7 @@ class Catalog:
         return _joined(refuse(names.problems), closest) if names.problems else closest
 
     def _refusal_of(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> InvalidInput:
-        """Why the model that was named does not accept the arguments, and which models do."""
+        """The error when the named model does not accept the arguments; it says why, and which models do."""
         model, refusal = self._closest(arguments, models)
         problem = refusal.problem
         if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
@@ -153,8 +154,8 @@ class Catalog:
         return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
 
     def _closest(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> tuple[Model, InvalidInput]:
-        """The model that needs the smallest change, with its refusal; none of them accepts the arguments. A missing
-        image weighs more than an unknown argument: a caller without an image may not have one."""
+        """The model that needs the smallest change, with its error, when no model accepts the arguments. A missing
+        image weighs more than an unknown argument, because the caller may not have an image."""
         refusals: list[tuple[tuple[int, int], Model, InvalidInput]] = []
         for model in models:
             try:
@@ -168,15 +169,15 @@ class Catalog:
 
     @property
     def default_model(self) -> str | None:
-        """The model chosen for a prompt alone; where no model accepts that, for a prompt with an image."""
+        """The model chosen for a prompt alone; if no model accepts that, for a prompt with an image."""
         for arguments in ({"prompt": "x"}, {"prompt": "x", "first_frame_image": "https://example.com/x.png"}):
             if fitting := self._accepting(arguments, self.usable):
                 return min(fitting, key=_cheapness).spec.id
         return None
 
     def max_price(self, gateway: str) -> float:
-        """What a job without a published price counts against a budget: the highest published price of its gateway, or
-        else of all gateways."""
+        """The amount that a job without a published price counts against a budget: the highest published price at its
+        gateway, or else at any gateway."""
         prices = [(gateway_of(model), usd[1]) for model in self.known if (usd := model.price_range())]
         own = [usd for name, usd in prices if name == gateway]
         return max(own or (usd for _, usd in prices), default=0.0)
@@ -212,7 +213,7 @@ def _cheapness(choice: Choice) -> tuple[float, int]:
 
 
 def _some(names: Sequence[str], between: str) -> str:
-    """The first few of these names, and how many more there are."""
+    """The first few names, and the number of the others."""
     more = len(names) - NAMED_MAX
     return between.join(names[:NAMED_MAX]) + (f"{between}one of {more} more" if more > 0 else "")
 

@@ -1,4 +1,4 @@
-"""Which model is best for what: the comparison at the end of `list_models`."""
+"""Which model is best for which purpose: the comparison at the end of `list_models`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ from hailuo_mcp.catalog.catalog import Model
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 
 BestFor = Mapping[str, list[str]]
-"""What is wanted, to the ids of the models that have it."""
+"""A criterion, mapped to the ids of the models that meet it."""
 
 
 def best_for(models: Sequence[Model]) -> BestFor:
-    """The cheapest and the fastest by published prices and times, each model at its best; and which models have what
-    others do not."""
+    """The cheapest and the fastest models, each by its lowest published price or time, and the models with features
+    that others lack."""
     return {
         "cheapest": _lowest([(usd[0], model.id) for model in models if (usd := model.price_range())]),
         "fastest": _lowest([(time.seconds, model.id) for model in models for time in model.times]),
@@ -24,7 +24,7 @@ def best_for(models: Sequence[Model]) -> BestFor:
 
 
 def _has(model: Model, parameter: str, value: Any) -> bool:
-    """Whether it is one of the values, or in the range, that the model's schema states."""
+    """Whether the value is among the values or in the range of the model's schema."""
     schema = model.property_schemas().get(parameter, {})
     if "minimum" in schema and "maximum" in schema:
         return schema["minimum"] <= value <= schema["maximum"]
@@ -32,6 +32,6 @@ def _has(model: Model, parameter: str, value: Any) -> bool:
 
 
 def _lowest(values: list[tuple[float, str]]) -> list[str]:
-    """All that share the lowest value."""
+    """All models that share the lowest value."""
     lowest = min(values, default=(0.0, ""))[0]
     return list(dict.fromkeys(name for value, name in values if value == lowest))

@@ -1,4 +1,4 @@
-"""Models by the names that people have for them: without the gateway, as the vendor or a gateway calls them."""
+"""Models by the names that users know: without the gateway, or as the vendor or a gateway calls them."""
 
 import math
 import re
@@ -14,7 +14,8 @@ SUGGESTIONS_MAX = 3
 
 
 def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
-    """The usable models that are meant: one, or the same model at several gateways; empty if it is unclear or none."""
+    """The usable models that the name means: one, or the same model at several gateways; empty if there is none or the
+    name is ambiguous."""
     wanted = asked.strip().lower()
     if exact := [model for model in usable if model.id == wanted]:
         return tuple(exact)
@@ -38,7 +39,7 @@ def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) ->
 
 
 def similar(asked: str, usable: Iterable[Model]) -> list[str]:
-    """The ids of usable models whose names are close to what was asked for."""
+    """The ids of usable models with similar names."""
     names = {name: model.id for model in usable for name in (_fold(model.id), *_names(model))}
     wanted = _fold(asked[:80])
     close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
@@ -47,7 +48,7 @@ def similar(asked: str, usable: Iterable[Model]) -> list[str]:
 
 
 def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
-    """Name to the models of this name, each at another gateway: the cheapest first, those without a price last."""
+    """Name to the models with this name, one per gateway: the cheapest first, those without a price last."""
     sold: dict[str, list[Model]] = {}
     for model in models:
         sold.setdefault(ModelId.parse(model.id).name, []).append(model)
@@ -57,7 +58,7 @@ def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
 
 
 def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
-    """These of the usable models in the fewest words: by gateway, by a name that is the same everywhere, or by id."""
+    """The shortest description of these usable models: by gateway, by a name that is the same everywhere, or by id."""
     groups: dict[str, set[str]] = {}
     for model in usable:
         for word in (*model.split("/", 1), model):
@@ -66,7 +67,7 @@ def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
     fitting = {word: meant for word, meant in groups.items() if meant <= left}
     words: list[str] = []
     while left:
-        # Of words that say the same, the shortest, and then the earlier.
+        # the shortest of equivalent descriptions, then the earliest
         word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
         words.append(word)
         left -= fitting.pop(word)
@@ -80,5 +81,5 @@ def _names(model: Model) -> set[str]:
 
 
 def _fold(name: str) -> str:
-    """The name in lower case, with a dash for whatever separates its parts."""
+    """The name in lower case, with dashes as separators."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

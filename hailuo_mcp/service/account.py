@@ -1,4 +1,4 @@
-"""A caller's accounts: what they hold, and what was spent of them."""
+"""A caller's accounts: their balances, and what was spent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,15 +37,15 @@ class Account:
         )
 
     def last_balance(self, job: Job) -> float | None:
-        """What the job's account held when it was last asked, in its own unit, where the caller may see it."""
+        """The last known balance of the job's account, in its own unit; None if the caller may not see it."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         if gateway is None or (self.caller.tenant and not job.uses_caller_key):
             return None
         return self.services.balances.last_known(gateway)
 
     async def balances(self) -> dict[str, float]:
-        """What is left in the caller's own accounts, by gateway, where they tell it. Who uses the server's keys beside
-        others does not see its accounts."""
+        """The balances of the caller's own accounts, by gateway, if reported. A caller that shares the server's keys
+        does not see its accounts."""
         if self.caller.tenant and not self.services.credentials.has_own_keys(self.caller):
             return {}
         used = {ModelId.parse(model.id).gateway for model in self.catalog.usable}

@@ -1,4 +1,4 @@
-"""Work that runs beside a call, or for as long as the process serves."""
+"""Work that runs in the background of a call or of the whole process."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,8 +9,8 @@ from anyio.abc import TaskGroup
 
 @asynccontextmanager
 async def background_tasks() -> AsyncGenerator[TaskGroup]:
-    """A task group that is cancelled at the end of the block. What the block raises leaves it as it is: a task group
-    by itself would wrap it."""
+    """A task group that is cancelled at the end of the block. Exceptions from the block are raised unchanged: a plain
+    task group would wrap them in an exception group."""
     failure: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         try:

@@ -1,4 +1,4 @@
-"""What is left in the accounts, where a gateway tells it: for a glance, and needed for nothing."""
+"""Account balances, where a gateway reports them. They are informational: nothing depends on them."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 ASK_EVERY_SECONDS = 60.0
 ANSWER_SECONDS = 2.0
-"""A gateway that takes longer is asked again with the next list."""
+"""A gateway that takes longer is asked again for the next list."""
 ACCOUNTS_MAX = 1000
 
 
@@ -24,10 +24,10 @@ class Balances:
 
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[float, float | None]] = field(default_factory=dict[str, tuple[float, float | None]])
-    """By account: when it was last asked, and what it said."""
+    """By account: when it was last asked, and its balance."""
 
     async def of(self, gateways: Collection[Gateway]) -> dict[str, float]:
-        """By the name of the gateway, in the account's own unit; without those that do not tell it."""
+        """Balances by gateway name, in the account's own unit; gateways that report none are left out."""
         async with anyio.create_task_group() as tasks:
             for gateway in gateways:
                 tasks.start_soon(self._ask, gateway)
@@ -35,7 +35,7 @@ class Balances:
         return {name: balance for name, balance in known.items() if balance is not None}
 
     def last_known(self, gateway: Gateway) -> float | None:
-        """What an account held when it was last asked; nothing is asked now."""
+        """The last known balance of an account; sends no request."""
         return self._known.get(_account(gateway), (0.0, None))[1]
 
     async def _ask(self, gateway: Gateway) -> None:
@@ -45,12 +45,12 @@ class Balances:
             return
         while len(self._known) >= ACCOUNTS_MAX:
             del self._known[next(iter(self._known))]
-        self._known[account] = (now, balance)  # whoever comes meanwhile does not ask too
+        self._known[account] = (now, balance)  # concurrent calls do not ask too
         try:
             with anyio.move_on_after(ANSWER_SECONDS):
                 self._known[account] = (now, await gateway.balance())
-        except Exception as error:  # of any kind: nothing depends on it
-            log.info("%s did not tell its balance: %s", gateway.title, type(error).__name__)
+        except Exception as error:  # any kind: nothing depends on it
+            log.info("%s did not report its balance: %s", gateway.title, type(error).__name__)
 
 
 def _account(gateway: Gateway) -> str:

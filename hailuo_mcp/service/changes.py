@@ -14,11 +14,11 @@ from hailuo_mcp.service.long_poll import LongPolls
 log = logging.getLogger(__name__)
 
 Listener = Callable[[Job], Awaitable[None]]
-"""Gets every new and changed job. It raises nothing, and is quick."""
+"""Gets every new and changed job. It must be quick and must not raise."""
 
 
 class JobChanges:
-    """Listens to the ledger, which knows what this process and, on PostgreSQL, the other servers wrote."""
+    """Listens to the ledger, which reports writes by this process and, on PostgreSQL, by other servers."""
 
     def __init__(self, ledger: Ledger, long_polls: LongPolls, tasks: TaskGroup) -> None:
         self._ledger = ledger
@@ -29,7 +29,7 @@ class JobChanges:
 
     @contextmanager
     def subscribed(self, listener: Listener) -> Generator[None]:
-        """For the length of the block, the listener gets every change."""
+        """Within the block, the listener gets every change."""
         self._listeners.append(listener)
         try:
             yield

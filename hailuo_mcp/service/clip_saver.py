@@ -1,4 +1,4 @@
-"""Puts the clips of completed jobs on disk, with a fresh link where the old one fails."""
+"""Saves the clips of completed jobs, with a fresh link if the old one fails."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,13 +22,13 @@ from hailuo_mcp.telemetry import gateway_span, log_context
 log = logging.getLogger(__name__)
 
 UNDOCUMENTED_RETENTION = timedelta(days=7)
-"""A gateway that does not say how long it keeps results is taken to have dropped a job only after this."""
+"""If a gateway does not document its retention, a job counts as dropped only after this."""
 
 
 class ClipSaver:
-    """Saves each clip once for all who ask at the same time; a save goes on when they leave.
+    """Saves each clip once for all concurrent callers; a save continues if they are cancelled.
 
-    `write` puts what a gateway says of a job into the ledger.
+    `write` records a gateway's observation of a job in the ledger.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ClipSaver:
         self._saves = SingleFlight[Job](tasks)
 
     async def save(self, job: Job, caller: Caller) -> Job:
-        """Put the clip of a completed job in the output directory.
+        """Save the clip of a completed job in the output directory.
 
         Raises:
             Expired: the gateway no longer gives a link.
@@ -71,8 +71,8 @@ class ClipSaver:
         """The job with a link that differs from the failed one, from the gateway or its history.
 
         Raises:
-            LinkBlocked, LinkGone: `failed`, where the gateway still gives that link, or could not be asked.
-            Expired: the gateway was asked, and gives no link any more.
+            LinkBlocked, LinkGone: `failed`, if the gateway still gives that link or could not be asked.
+            Expired: the gateway was asked and no longer gives a link.
         """
         gateway = self._credentials.gateway_for(job, caller)
         try:
@@ -90,7 +90,8 @@ class ClipSaver:
         raise Expired(f"The clip of {job.request_id} can no longer be fetched: {gateway.title} gives no link any more.")
 
     async def _asked(self, gateway: Gateway, job: Job) -> Observation | None:
-        """What the gateway, or else its history, says of a job whose link failed; None where neither knows it.
+        """The observation from the gateway, or else its history, of a job whose link failed; None if neither knows the
+        job.
 
         Raises:
             HailuoError: one of them could not be asked.

@@ -1,4 +1,4 @@
-"""What a person agrees to before money moves: the price that a caller allows, and the question asked of a person."""
+"""Consent before money is spent: the price limit that a caller sets, and the question put to the user."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ PROMPT_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A job as the person who pays for it sees it, before it is sent."""
+    """A job as described to the user who pays for it, before it is sent."""
 
     model: str
     seconds: int | None
-    """The clip's length; None where the model does not say."""
+    """The clip's length; None if the model does not document it."""
     price_usd: float | None
     prompt: str
     fingerprint: str
@@ -32,20 +32,20 @@ class Purchase:
 
     @property
     def key(self) -> str:
-        """Equal for equal purchases only: an answer to one question is none to another."""
+        """Equal only for equal purchases, so that an answer is never used for a different question."""
         return sha256(f"{self.fingerprint} {self.price_usd}".encode()).hexdigest()[:32]
 
 
 Confirm = Callable[[Purchase], Awaitable[None]]
-"""Asks the person. Raises NotConfirmed unless they agree."""
+"""Asks the user. Raises NotConfirmed unless they agree."""
 
 
 async def agreed(_purchase: Purchase) -> None:
-    """For a caller whose person has agreed already."""
+    """For a caller whose user has already agreed."""
 
 
 async def cannot_ask(_purchase: Purchase) -> None:
-    """For a caller without a person who could be asked."""
+    """For a caller that cannot ask the user."""
     raise NotConfirmed(
         f"{VARIABLE} asks for a person's consent to this job, and this client cannot ask one; nothing was sent.",
         f"Tell the user: they can submit it with `hailuo-mcp generate`, or change {VARIABLE}.",
@@ -53,7 +53,7 @@ async def cannot_ask(_purchase: Purchase) -> None:
 
 
 def check_price(purchase: Purchase, max_cost_usd: float | None) -> None:
-    """Raises BudgetExceeded where the job may cost more than the caller allows."""
+    """Raises BudgetExceeded if the job may cost more than the caller allows."""
     if max_cost_usd is None:
         return
     if purchase.price_usd is None:
@@ -71,7 +71,7 @@ def check_price(purchase: Purchase, max_cost_usd: float | None) -> None:
 
 
 def needs_consent(purchase: Purchase, above_usd: float | None) -> bool:
-    """Whether a person is asked: above this price, for an unknown one, and for 0 always."""
+    """Whether to ask the user: above this price, if the price is unknown, and for 0 always."""
     if above_usd is None:
         return False
     return purchase.price_usd is None or purchase.price_usd > above_usd or above_usd == 0

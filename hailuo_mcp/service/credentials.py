@@ -1,4 +1,4 @@
-"""Which key goes with which job: the server's own, a tenant's, or one that came with the call. They are never mixed."""
+"""Which key is used for which job: the server's own, a tenant's, or one sent with the call. They are never mixed."""
 
 from collections.abc import Mapping
 
@@ -10,12 +10,12 @@ from hailuo_mcp.gateways import Gateway
 
 
 def origins(gateways: Mapping[str, Gateway]) -> frozenset[str]:
-    """Where jobs are sent now: the jobs that budgets and totals count."""
+    """The origins of the current gateways: budgets and totals count only jobs sent there."""
     return frozenset(gateway.origin for gateway in gateways.values())
 
 
 class Credentials:
-    """The gateways as each account reaches them."""
+    """The gateways, with the keys of each account."""
 
     def __init__(self, settings: Settings, gateways: Mapping[str, Gateway]) -> None:
         self._settings = settings
@@ -23,19 +23,19 @@ class Credentials:
         self._tenants: dict[str, Mapping[str, Gateway]] = {}
 
     def has_own_keys(self, caller: Caller) -> bool:
-        """Whether this caller's jobs go to accounts of its own."""
+        """Whether this caller's jobs use its own accounts."""
         return bool(caller.keys) or self._has_kept_keys(caller.tenant)
 
     def settings_for(self, caller: Caller) -> Settings:
         return self._settings.for_tenant(caller.tenant, caller.keys)
 
     def gateways_for(self, caller: Caller) -> Mapping[str, Gateway]:
-        """The gateways that this caller's new jobs go to."""
+        """The gateways for this caller's new jobs."""
         return self._with_keys(self.settings_for(caller)) if caller.keys else self._gateways_of(caller.tenant)
 
     def gateway_for(self, job: Job, caller: Caller) -> Gateway | None:
-        """The gateway that this job was sent to, with the key to ask it; None where that key is not at hand, or the
-        gateway's address has changed since."""
+        """The gateway that this job was sent to, with the right key; None if that key is not available or the gateway's
+        address has changed since."""
         if not job.uses_caller_key:
             gateways = self._gateways_of(job.tenant)
         elif caller.keys and caller.tenant == job.tenant:
@@ -46,7 +46,7 @@ class Credentials:
         return gateway if gateway and gateway.usable and gateway.origin == job.origin else None
 
     def _gateways_of(self, tenant: str) -> Mapping[str, Gateway]:
-        """The gateways with the keys that the settings hold for a tenant."""
+        """The gateways with a tenant's keys from the settings."""
         if not self._has_kept_keys(tenant):
             return self._server
         if tenant not in self._tenants:

@@ -1,4 +1,4 @@
-"""What one caller gets of a finished clip: its file, how far saving it got, or why there is none."""
+"""A finished clip for one caller: its file, the progress of saving it, or why there is none."""
 
 import logging
 import math
@@ -19,12 +19,12 @@ from hailuo_mcp.service.services import Services
 log = logging.getLogger(__name__)
 
 DownloadReport = Callable[[int, int | None], Awaitable[None]]
-"""Given the bytes received, and the total where it is known."""
+"""Called with the bytes received, and the total if known."""
 
 SAVE_GRACE_SECONDS = 8.0
-"""How long a status answer waits for the clip to be on disk; a larger one is saved meanwhile."""
+"""How long a status call waits for the clip to be saved; a larger clip is saved in the background."""
 SAVE_GRACE_SECONDS_MIN = 0.3
-"""The same for a caller whose patience is at its end."""
+"""The same for a caller whose waiting time is used up."""
 DOWNLOAD_REPORT_EVERY = 2.0
 
 
@@ -34,9 +34,9 @@ class DownloadProgress:
 
     job: Job
     path: Path | None
-    """Where the complete clip is; None while it is on its way."""
+    """The path of the complete clip; None while it is being downloaded."""
     received: int = 0
-    """In bytes, of a clip that is not complete; so is `total`, None where it is not known."""
+    """Bytes received of an incomplete clip. `total` is in bytes too; None if unknown."""
     total: int | None = None
 
 
@@ -47,13 +47,13 @@ class Downloads:
     services: Services
     caller: Caller
     settings: Settings
-    """As they apply to this caller."""
+    """The settings that apply to this caller."""
 
     async def reported(self, job: Job, report: DownloadReport | None) -> DownloadProgress:
-        """The saved clip, with each progress reported meanwhile.
+        """The saved clip; progress is reported meanwhile.
 
         Raises:
-            HailuoError: as `saved`.
+            HailuoError: as for `saved`.
         """
         async with background_tasks() as beside:
             if report:
@@ -67,7 +67,7 @@ class Downloads:
         return DownloadProgress(job, None, clip.received, clip.total) if clip else DownloadProgress(job, None)
 
     async def _report(self, job_id: str, report: DownloadReport) -> None:
-        """Report each progress until cancelled. A caller that cannot be reached still gets the answer."""
+        """Report progress until cancelled. If a report fails, the caller still gets the result."""
         reported = 0
         try:
             while True:
@@ -94,7 +94,7 @@ class Downloads:
         return job, Path(job.video_path or "")
 
     async def with_clip(self, job: Job, seconds: float = math.inf) -> Job:
-        """A completed job, its clip on disk where that is wanted; a save that takes long goes on meanwhile."""
+        """A completed job, with its clip saved if that is wanted; a long save continues in the background."""
         wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
         if not wanted:
             return job

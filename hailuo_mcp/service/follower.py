@@ -1,4 +1,4 @@
-"""Following a job for one caller: asking its gateway once, or until the job ends."""
+"""Following a job for one caller: polling its gateway once, or until the job ends."""
 
 import math
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report, Wait
 from hailuo_mcp.service.services import Services
 
 PACE_GRACE_SECONDS = 2.0
-"""How long a caller who does not wait is held by our own pace before the answer is what was known last."""
+"""How long our own rate limit may delay a caller that does not wait, before it gets the last known state."""
 LOOK_EVERY_SECONDS = 15.0
-"""How often a call that waits beside another looks whether waiting is still of use."""
+"""How often a call that waits beside another checks whether waiting is still useful."""
 
 
 @dataclass(frozen=True)
 class Follower:
-    """Asks gateways about jobs on behalf of one caller."""
+    """Polls gateways about jobs for one caller."""
 
     services: Services
     caller: Caller
     settings: Settings
-    """As they apply to this caller."""
+    """The settings that apply to this caller."""
 
     async def follow(self, job: Job, seconds: float, report: Report | None, outage_seconds: float = math.inf) -> Job:
-        """The job once it has ended, nothing more can be learned of it, or the time is up.
+        """The job, once it has ended, nothing more can be learned about it, or the time is up.
 
         Raises:
             HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
@@ -39,7 +39,7 @@ class Follower:
         if seconds <= 0:
             return await self.asked(job)
         if job.is_final:
-            job, _ = await self._ask(job, seconds)  # one that has expired may have come back
+            job, _ = await self._ask(job, seconds)  # an expired one may have come back
             if job.is_final:
                 return job
         wait = Wait(job)
@@ -52,7 +52,7 @@ class Follower:
         return wait.job
 
     async def asked(self, job: Job) -> Job:
-        """The job as its gateway sees it now, if it is time to ask.
+        """The job, polled if it is due.
 
         Raises:
             HailuoError: the gateway could not be asked; the job is untouched.
@@ -63,8 +63,8 @@ class Follower:
         return job
 
     def may_move(self, job: Job) -> bool:
-        """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
-        lost submission where there is no history."""
+        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+        submission if there is no history."""
         if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
             return False
         gateway = self.services.credentials.gateway_for(job, self.caller)
@@ -73,10 +73,10 @@ class Follower:
         return job.state is not State.UNCONFIRMED or gateway.keeps_history(job.model) or is_being_sent(job)
 
     async def _until_end(self, wait: Wait, seconds: float, outage_seconds: float) -> None:
-        """The one loop that follows a job: ask, pause, and ask again, until it ends or the time is up.
+        """The one loop that follows a job: poll, pause and repeat, until it ends or the time is up.
 
         Raises:
-            HailuoError: the gateway could not be asked at the end; passing trouble before that is tolerated.
+            HailuoError: the gateway could not be asked at the end; transient errors before that are tolerated.
         """
         began = anyio.current_time()
         long_polls = self.services.long_polls
@@ -91,7 +91,7 @@ class Follower:
                 left = began + seconds - now
                 if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_move(wait.job):
                     break
-                # A history was asked several times by then; waiting longer promises nothing.
+                # By then the history was asked several times; waiting longer is useless.
                 if wait.job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
                     break
                 pause = self._interval(wait.job) if wait.leads else LOOK_EVERY_SECONDS
@@ -107,7 +107,7 @@ class Follower:
             raise wait.trouble
 
     async def _ask_for_all(self, wait: Wait, seconds: float) -> None:
-        """Ask, and share the answer with all calls that wait for this job.
+        """Poll, and share the result with all calls that wait for this job.
 
         Raises:
             HailuoError: trouble that does not pass by itself.
@@ -121,8 +121,8 @@ class Follower:
             self.services.long_polls.share(job, trouble)
 
     async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
-        """The job as its gateway sees it now, if it is time to ask. Passing trouble is returned, since a wait tolerates
-        it. A poll never holds a caller longer than `seconds`; the job is then returned as it was known.
+        """The job, polled if it is due. Transient errors are returned, because a wait tolerates them. A poll never
+        blocks a caller longer than `seconds`; then the last known job is returned.
 
         Raises:
             HailuoError: trouble that does not pass by itself.
@@ -151,11 +151,11 @@ class Follower:
         return job, None
 
     def _may_poll(self, job: Job) -> bool:
-        """A poll too soon after the last is answered from the last."""
+        """Whether the last poll is old enough; otherwise its result is reused."""
         return job.since_poll(utc_now()) >= timedelta(seconds=self.settings.min_poll_seconds)
 
     def _interval(self, job: Job) -> float:
-        """Seconds to the next poll while a caller waits: what the gateway asks for outranks promptness."""
+        """Seconds to the next poll while a caller waits: the gateway's rate limit takes precedence."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         back_off = gateway.retry_after if gateway else 0.0
         wanted = self.services.poll_policy.while_waiting(job, utc_now())

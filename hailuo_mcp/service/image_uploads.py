@@ -1,5 +1,5 @@
-"""Images that lie on a caller's machine, while this server is on another: the caller is given a link, uploads the image
-there with one PUT, and names it in the next call as `upload:NAME`.
+"""Images on the machine of a remote caller: the caller gets a link, uploads the image with one PUT, and names it in the
+next call as `upload:NAME`.
 """
 
 import logging
@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 UPLOAD = "upload:"
-"""An image given so is one that the caller has uploaded, by its name."""
+"""Prefix of the name of an image that the caller has uploaded."""
 AT_ONCE = 8
-"""Uploads that one server takes at a time: each has up to 20 MB in memory when it is checked."""
+"""Concurrent uploads per server: each takes up to 20 MB of memory while it is checked."""
 SWEEP_SECONDS = 60.0
 NAME_MAX = 80
 _FORMATS = tuple(dict.fromkeys(kind for gateway in GATEWAYS for kind in gateway.image_formats))
@@ -43,11 +43,11 @@ _FORMATS = tuple(dict.fromkeys(kind for gateway in GATEWAYS for kind in gateway.
 
 @dataclass(frozen=True, slots=True)
 class UploadLink:
-    """Where an image is uploaded, and how a call names it then."""
+    """Where an image is uploaded, and how a call then names it."""
 
     parameter: str
     path: str
-    """What the caller gave; a name of the image, where that is no path."""
+    """The path that the caller gave; empty if it was not a path."""
     image: str
     url: str
     expires_at: datetime
@@ -64,7 +64,7 @@ class UploadLink:
 
 
 class UploadNeeded(InvalidImage):
-    """An image is on the caller's machine; this is where it is uploaded."""
+    """An image is on the caller's machine; the error says where to upload it."""
 
     def __init__(self, links: Sequence[UploadLink]) -> None:
         which = " and ".join(
@@ -84,7 +84,7 @@ class UploadNeeded(InvalidImage):
 
 
 class UploadRefused(HailuoError):
-    """The link is none of ours, was used, replaced or has run out; it is `busy` where it works again in a moment."""
+    """The link is invalid, used, replaced or expired; `busy` if it will work again in a moment."""
 
     def __init__(self, message: str, hint: str = "Call generate_video again for a new one.", *, busy: bool = False):
         super().__init__(message, hint, safe_to_retry=busy)
@@ -98,7 +98,7 @@ class UploadTooLarge(InvalidImage):
 
 @dataclass(slots=True)
 class ImageUploads:
-    """Links for uploads, and what was uploaded, over a store that all servers of a team share."""
+    """Upload links and uploaded images, in a store that all servers of a team share."""
 
     store: UploadStore
     urls: SignedUrls
@@ -107,11 +107,11 @@ class ImageUploads:
     """The keys of the uploads under way."""
 
     async def ask_for(self, tenant: str, images: Mapping[str, str]) -> UploadNeeded:
-        """The error that has a new link for each of these images of a tenant: by parameter, what was given for it, a
-        path on its machine or `upload:NAME`.
+        """The error with a new link for each of a tenant's images. `images` maps each parameter to what was given for
+        it: a path on the caller's machine or `upload:NAME`.
 
         Raises:
-            InvalidImage: a name is not one, or the tenant has too many images here.
+            InvalidImage: a name is not valid, or the tenant has too many images here.
             InternalError: the store cannot be written.
         """
         links: dict[str, UploadLink] = {}
@@ -140,18 +140,18 @@ class ImageUploads:
     async def receive(
         self, key: str, until: str, signature: str, body: AsyncIterable[bytes], bytes_announced: int = 0
     ) -> dict[str, Any]:
-        """Take an upload: the image is checked as every image is, and kept without its metadata. If this fails, the
-        link still works. Returns what the uploader is told.
+        """Accept an upload: the image is checked like any other and stored without its metadata. If this fails, the
+        link still works. Returns the message for the uploader.
 
         Raises:
-            UploadRefused: the link does not work (any more), or not just now.
-            UploadTooLarge, InvalidImage: the content is not an image that a gateway takes.
+            UploadRefused: the link is invalid, used up or busy.
+            UploadTooLarge, InvalidImage: the content is not an image that a gateway accepts.
             InternalError: the store cannot be written.
         """
         signed = self.urls.is_upload(key, until, signature, utc_now())
         image = await self._run(partial(self.store.wanted, key)) if signed else None
         if image is None:
-            raise UploadRefused("This upload link was used or replaced, has expired, or is none of ours.")
+            raise UploadRefused("This upload link was used or replaced, has expired, or is invalid.")
         if bytes_announced > BYTES_MAX:
             raise UploadTooLarge
         with self._turn(key):
@@ -171,12 +171,12 @@ class ImageUploads:
         }
 
     async def sweep_forever(self) -> None:
-        """Delete what is past its time, until cancelled."""
+        """Delete expired images, until cancelled."""
         while True:
             try:
                 await self._run(self.store.sweep)
             except HailuoError:
-                log.warning("uploaded images that are past their time could not be deleted")
+                log.warning("expired uploaded images could not be deleted")
             await anyio.sleep(SWEEP_SECONDS)
 
     def _digests(self, tenant: str, image: str) -> tuple[str, str]:
@@ -184,7 +184,7 @@ class ImageUploads:
 
     @contextmanager
     def _turn(self, key: str) -> Generator[None]:
-        """One upload at a time by one link, and few in all: each takes memory and disk."""
+        """One upload at a time per link, and few in total: each takes memory and disk space."""
         if key in self._receiving:
             raise UploadRefused("An upload by this link is under way.", "Wait for it to end.", busy=True)
         if len(self._receiving) >= AT_ONCE:
@@ -196,7 +196,7 @@ class ImageUploads:
             self._receiving.discard(key)
 
     async def _checked(self, image: str, body: AsyncIterable[bytes], part: Path) -> LoadedFile:
-        """The content of an upload, which is then in this file as it will be sent.
+        """The checked content of an upload, which is also written to this file as it will be sent.
 
         Raises:
             UploadTooLarge, InvalidImage, InternalError: as `receive`.
@@ -224,7 +224,7 @@ class ImageUploads:
 
 
 def _in_shell(path: str) -> str:
-    """Quoted, but for a tilde, which a shell has to expand."""
+    """The text quoted for a shell, except a tilde, which the shell must expand."""
     home, rest = ("~/", path[2:]) if path.startswith("~/") else ("", path)
     return home + shlex.quote(rest)
 
@@ -238,8 +238,8 @@ def _name_in(parameter: str, given: str) -> str:
     name = given[len(UPLOAD) :].strip()
     if not 0 < len(name) <= NAME_MAX or _plain(name) != name:
         raise InvalidImage(
-            f"{parameter}: {repr_short(given)} is no name of an upload.",
-            f"Name it upload:NAME, NAME being at most {NAME_MAX} letters, digits, dots, dashes and underscores.",
+            f"{parameter}: {repr_short(given)} is not the name of an upload.",
+            f"Name it upload:NAME, where NAME is at most {NAME_MAX} letters, digits, dots, dashes and underscores.",
         )
     return name
 

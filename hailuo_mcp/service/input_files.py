@@ -1,4 +1,4 @@
-"""The files that a call names: read and checked, or taken from saved clips."""
+"""The files of a call: read and checked, or taken from saved clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ from hailuo_mcp.service.lookup import known_job
 from hailuo_mcp.service.services import Services
 
 LAST_FRAME = "last-frame:"
-"""An image given so is the last frame of a saved clip, by its request id: shots chain."""
+"""Prefix of a request id: the last frame of that saved clip, so that shots can be chained."""
 CLIP = "clip:"
-"""A video given so is the whole clip; it is saved first if it is not yet."""
+"""Prefix of a request id: the whole clip as a video; it is saved first if necessary."""
 SAVE_SECONDS = 25.0
-"""How long a call waits for a clip that it names; saving it goes on after that."""
+"""How long a call waits for a clip that it names; saving continues after that."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class InputFiles:
     services: Services
     caller: Caller
     settings: Settings
-    """As they apply to this caller."""
+    """The settings that apply to this caller."""
     gateways: Mapping[str, Gateway]
 
     async def read(self, spec: ModelSpec, gateway: Gateway) -> dict[str, tuple[LoadedFile, ...]]:
@@ -47,7 +47,7 @@ class InputFiles:
 
         Raises:
             UploadNeeded: an image is on the caller's machine; it has links.
-            HailuoError: one of them is not as the model or its gateway takes it, or names a clip that is not there.
+            HailuoError: the model or its gateway does not accept one of them, or it names a clip that does not exist.
         """
         files: dict[str, tuple[LoadedFile, ...]] = {}
         elsewhere: dict[str, str] = {}
@@ -114,14 +114,14 @@ class InputFiles:
         return RequestId.parse(request_id), job
 
     async def _clip(self, name: str, request_id: str) -> tuple[RequestId, Path]:
-        """A clip of this caller's own, saved.
+        """The path of a clip of this caller, saved if necessary.
 
         Raises:
             UnknownRequest, NotReady, Expired, HailuoError: there is none.
         """
         wanted, job = await self._job(request_id)
         if job is None:
-            raise UnknownRequest(f"{name}: there is no job {wanted}.", "Call list_jobs to see the ids there are.")
+            raise UnknownRequest(f"{name}: there is no job {wanted}.", "Call list_jobs to see the existing ids.")
         downloads = Downloads(self.services, self.caller, self.settings)
         try:
             with anyio.move_on_after(SAVE_SECONDS):
@@ -144,7 +144,7 @@ def _only_urls(name: str, given: str, medium: Medium, model: str, gateway: Gatew
 def _how_to_save(wanted: RequestId, job: Job | None) -> str:
     """What to do for a clip that is not on disk."""
     if job is None:
-        return f'Call list_jobs to see the ids there are, or download_video with "{wanted}" if it is from elsewhere.'
+        return f'Call list_jobs to see the existing ids, or download_video with "{wanted}" if it is from elsewhere.'
     if job.state is State.COMPLETED:
         return f'Call download_video with request_id "{wanted}" first.'
     if job.state.is_terminal:

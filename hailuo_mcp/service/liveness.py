@@ -1,4 +1,4 @@
-"""A submission under way: its process shows in the ledger that it is alive, and others wait for the outcome."""
+"""A submission in flight: its process renews a sign of life in the ledger, and others wait for the outcome."""
 
 from contextlib import suppress
 
@@ -10,21 +10,22 @@ from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 
 ALIVE_SECONDS = 1.0
-"""How often a process that waits for a gateway's answer shows in the ledger that it is alive, ..."""
+"""How often a process that waits for a gateway's response renews its sign of life in the ledger, ..."""
 DEAD_SECONDS = 4.0
-"""... and how long without that it is taken for dead."""
+"""... and after how long without one it counts as dead."""
 LOOK_AGAIN_SECONDS = 0.5
 
 
 def is_being_sent(job: Job) -> bool:
-    """Whether the submission may still be under way: no answer yet, and young enough. One from further in the future
-    than clocks differ was made before the clock was set."""
+    """Whether the submission may still be in flight: it has no response yet and is recent. A time further in the future
+    than clocks differ means that the clock was set back."""
     age = (utc_now() - job.created_at).total_seconds()
     return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
 
 
 async def show_alive(ledger: Ledger, job_id: str) -> None:
-    """Until cancelled, or the ledger cannot be written: what it has to keep then must not wait for this."""
+    """Renew the sign of life until cancelled or the ledger cannot be written: what must then be kept must not wait for
+    this."""
     with suppress(HailuoError):
         while True:
             await anyio.sleep(ALIVE_SECONDS)
@@ -32,8 +33,8 @@ async def show_alive(ledger: Ledger, job_id: str) -> None:
 
 
 async def outcome_of(ledger: Ledger, earlier: Job, waiting_ends: float) -> Job:
-    """An identical job that is being submitted right now, perhaps by another process: its outcome is waited for,
-    as long as that process is alive."""
+    """Wait for the outcome of an identical job that is being submitted, perhaps by another process, as long as that
+    process is alive."""
     changed = anyio.current_time()
     while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
         await anyio.sleep(LOOK_AGAIN_SECONDS)

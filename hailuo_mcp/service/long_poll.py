@@ -1,4 +1,4 @@
-"""Calls that wait for a job: woken when the ledger learns of a change, and let go when the server stops."""
+"""Calls that wait for a job: woken when the job changes in the ledger, and released when the server stops."""
 
 import logging
 from collections.abc import Awaitable, Callable, Generator
@@ -12,31 +12,31 @@ from hailuo_mcp.core.job import Job
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS_MAX = 45
-"""The longest that a call is held: hosts end calls after 60 s."""
+"""The longest that a call waits: hosts end calls after 60 s."""
 
 Report = Callable[[Job], Awaitable[None]]
 
 
 class Wait:
-    """One call that waits, and the job as it is known now."""
+    """One waiting call, and the job as currently known."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.trouble: HailuoError | None = None
         """Why the gateway could not be asked the last time."""
         self.failure: HailuoError | None = None
-        """Why asking it again is of no use."""
+        """Why asking it again is useless."""
         self.answered_at = anyio.current_time()
-        """When the gateway last answered."""
+        """When the gateway last responded."""
         self.leads = False
-        """Whether this is the one call of those that wait for the job which asks the gateway."""
+        """Whether this is the call that polls the gateway for all calls that wait for the job."""
         self.changed = anyio.Event()
-        """Set when there is something to look at: for the call that leads, a change in the ledger, or a new caller; for
-        the others, a new state. For all, that they now lead, or that the server is about to stop."""
+        """Set when there is something to check: for the leader, a change in the ledger or a new caller; for the others,
+        a new state; for all, that they become the leader or that the server is about to stop."""
         self._new_state = anyio.Event()
 
     def update(self, job: Job) -> None:
-        """Take what is known now. A new state wakes the call; its end is reported by the answer itself."""
+        """Store the current job. A new state wakes the call; a terminal one is reported by the result itself."""
         if job is self.job:
             return
         if job.is_final:
@@ -47,8 +47,8 @@ class Wait:
         self.job = job
 
     async def report_to(self, report: Report, every: float) -> None:
-        """Report every so many seconds and at each new state, until cancelled; also while a poll takes long. A caller
-        that cannot be reached still gets the answer."""
+        """Report periodically and at each new state until cancelled, even during a long poll. If a report fails, the
+        caller still gets the result."""
         try:
             while True:
                 self._new_state = anyio.Event()
@@ -60,17 +60,17 @@ class Wait:
 
 
 class LongPolls:
-    """All calls of this process that wait, by the id of the job that they wait for. The one that has waited longest
-    leads: it asks, and what it learns is shared, so that a thousand calls for one job cost little more than one."""
+    """All waiting calls of this process, by job id. The one that has waited longest leads: it polls and shares the
+    result, so that a thousand calls for one job cost little more than one."""
 
     def __init__(self) -> None:
         self._waits: dict[str, dict[Wait, None]] = {}
-        """In the order of their arrival."""
+        """In order of arrival."""
         self._ending = anyio.Event()
 
     @contextmanager
     def joined(self, wait: Wait) -> Generator[None]:
-        """For the length of the block, changes of the job wake this call."""
+        """Within the block, changes of the job wake this call."""
         job_id = wait.job.id
         waits = self._waits.setdefault(job_id, {})
         wait.leads = not waits
@@ -87,7 +87,7 @@ class LongPolls:
                 following.changed.set()
 
     def share(self, job: Job, trouble: HailuoError | None) -> None:
-        """Tell all who wait for the job what its gateway answered, or why it could not be asked."""
+        """Share the gateway's answer, or why it could not be asked, with all calls that wait for the job."""
         now = anyio.current_time()
         for wait in self._waits.get(job.id, ()):
             wait.update(job)
@@ -96,29 +96,29 @@ class LongPolls:
                 wait.answered_at = now
 
     def fail(self, job: Job, failure: HailuoError) -> None:
-        """End all waits for the job, since asking again is of no use. A caller's own key says nothing of the keys of
-        others."""
+        """End all waits for the job, because asking again is useless. An error with one caller's own key does not
+        affect callers with other keys."""
         if not job.uses_caller_key:
             for wait in self._waits.get(job.id, ()):
                 wait.failure = failure
                 wait.changed.set()
 
     def on_change(self, job_id: str) -> None:
-        """The ledger has a change of this job; an empty id stands for any job."""
+        """The job has changed in the ledger; an empty id stands for any job."""
         for waits in [self._waits.get(job_id, {})] if job_id else list(self._waits.values()):
             if leader := next(iter(waits), None):
                 leader.changed.set()
 
     def end(self) -> None:
-        """Let every call that waits, now or later, answer with what is known: the server is about to stop."""
+        """Let all current and later waiting calls return what is known: the server is about to stop."""
         self._ending.set()
         for waits in self._waits.values():
             for wait in waits:
                 wait.changed.set()
 
     async def pause(self, wait: Wait, seconds: float) -> bool:
-        """Wait until this time is over or there is something to look at. Returns at once, and true, where the server is
-        about to stop."""
+        """Wait until the time is up or there is something to check. Returns true, at once, if the server is about to
+        stop."""
         if not self._ending.is_set():
             with anyio.move_on_after(seconds):
                 await wait.changed.wait()

@@ -15,10 +15,10 @@ from hailuo_mcp.service.services import Services
 
 
 async def known_job(ledger: Ledger, caller: Caller, gateways: Mapping[str, Gateway], request_id: object) -> Job | None:
-    """A job of this caller as the ledger has it; no gateway is asked.
+    """A job of this caller from the ledger; no gateway is asked.
 
     Raises:
-        InvalidInput: this is no request id.
+        InvalidInput: this is not a request id.
     """
     parsed = RequestId.parse(request_id)
     gateway = gateways.get(ModelId.parse(parsed.model).gateway)
@@ -38,12 +38,12 @@ class Lookup:
     gateways: Mapping[str, Gateway]
 
     async def known(self, request_id: object) -> Job | None:
-        """As `known_job`, for this caller."""
+        """As `known_job` for this caller."""
         return await known_job(self.services.ledger, self.caller, self.gateways, request_id)
 
     async def job(self, request_id: object) -> Job:
-        """The job of this id: from the ledger, or imported after its gateway was asked. For a tenant only the ledger
-        counts: at a gateway the jobs of all tenants belong to one account."""
+        """The job with this id: from the ledger, or imported after asking its gateway. For a tenant only the ledger
+        counts, because at a gateway the jobs of all tenants belong to one account."""
         if known := await self.known(request_id):
             return known
         parsed = RequestId.parse(request_id)

@@ -1,4 +1,4 @@
-"""The sentences that explain how a call was read: which model was chosen, and what was ignored."""
+"""The sentences that explain how a call was interpreted: which model was chosen, and what was ignored."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from hailuo_mcp.core.text import price_in_words, repr_short
 
 
 class ChoiceNotes:
-    """What was said lately of chosen models: a caller that tries one dry run after another need not read it again."""
+    """The notes given recently, so that a series of dry runs does not repeat them."""
 
     KEPT_SECONDS = 600.0
     NOTES_MAX = 1000
@@ -19,11 +19,11 @@ class ChoiceNotes:
         self._said: dict[tuple[str, str], float] = {}
 
     def unsaid(self, tenant: str, notes: Sequence[str]) -> tuple[str, ...]:
-        """Those of the notes that this tenant was not given lately."""
+        """The notes that this tenant was not given recently."""
         now = self._clock()
         new = [note for note in notes if now - self._said.get((tenant, note), float("-inf")) > self.KEPT_SECONDS]
         for note in new:
-            self._said.pop((tenant, note), None)  # to the end: the oldest are the first to be forgotten
+            self._said.pop((tenant, note), None)  # moves it to the end: the oldest are dropped first
             self._said[tenant, note] = now
         while len(self._said) > self.NOTES_MAX:
             del self._said[next(iter(self._said))]
@@ -31,7 +31,7 @@ class ChoiceNotes:
 
 
 def explain_choice(choice: Choice) -> tuple[str, ...]:
-    """Which model was chosen, and why; nothing where the caller named it by its id."""
+    """Which model was chosen and why; nothing if the caller gave its id."""
     spec = choice.spec
     if choice.others is None:
         return (f"The model {repr_short(choice.asked)} was taken as {spec.id}.",) if choice.asked else ()

@@ -1,5 +1,5 @@
-"""Asking gateways about jobs, and writing down what they answer: telling an expired job from a slow one, finding a lost
-submission, saving clips.
+"""Polling gateways and recording their answers: telling an expired job from a slow one, finding a lost submission,
+saving clips.
 """
 
 import logging
@@ -26,11 +26,11 @@ from hailuo_mcp.telemetry import gateway_span, log_context, span
 log = logging.getLogger(__name__)
 
 FIND_WINDOW = timedelta(days=7)
-"""A submission older than this is no longer looked for."""
+"""An unconfirmed submission older than this is no longer searched for."""
 
 
 class Poller:
-    """Asks gateways about jobs for every session of this process, with the key that goes with each job."""
+    """Polls gateways for all sessions of this process, with the right key for each job."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Poller:
         self._webhooks: set[str] = set()
 
     async def refresh(self, job: Job, caller: Caller = LOCAL) -> Job:
-        """Ask the gateway, once for all who ask at this moment.
+        """Poll the gateway, once for all concurrent callers.
 
         Raises:
             HailuoError: it could not be asked; the job is untouched.
@@ -60,13 +60,15 @@ class Poller:
         return await self._polls.run(job.id, lambda: _about(job, self._refresh(job, caller)))
 
     async def cancel(self, job: Job, caller: Caller = LOCAL) -> Job:
-        """Cancel a job that its gateway says is still queued. Otherwise the job as it is, with a warning that says why.
+        """Cancel a job that its gateway reports as queued. Otherwise return the job unchanged, with a warning that says
+        why.
 
         Raises:
             HailuoError: the gateway could not be asked.
         """
         if not job.is_final:
-            # A gateway may delete the record of an ended job where it would cancel a queued one: the state comes first.
+            # The state must be known first: for an ended job, the request that cancels a queued one may delete its
+            # record.
             job = await self.refresh(job, caller)
         if job.state is State.CANCELLED:
             return job
@@ -83,7 +85,7 @@ class Poller:
         return job.warned(_not_cancelled(job, gateway))
 
     async def advance(self, job: Job, *, save: bool) -> Job:
-        """One step towards a saved clip: ask how the job stands, and with `save` fetch the clip of a completed one.
+        """One step towards a saved clip: poll the job and, with `save`, fetch the clip of a completed one.
 
         Raises:
             HailuoError: the gateway could not be asked, or the clip not saved; the job is untouched.
@@ -95,7 +97,7 @@ class Poller:
         return job
 
     async def save(self, job: Job, caller: Caller = LOCAL) -> Job:
-        """Put the clip of a completed job in the output directory, once for all who ask at this moment.
+        """Save the clip of a completed job in the output directory, once for all concurrent callers.
 
         Raises:
             HailuoError: as `ClipSaver.save`; the job is untouched.
@@ -103,8 +105,8 @@ class Poller:
         return await self._saver.save(job, caller)
 
     def on_webhook(self, job_id: str) -> None:
-        """A gateway says that this job has changed: ask for it as soon as that is allowed; several such calls ask
-        once."""
+        """A webhook reports that this job has changed: poll it as soon as the rate limit allows; several such calls
+        poll once."""
         if job_id not in self._webhooks:
             self._webhooks.add(job_id)
             self._tasks.start_soon(self._poll_after_webhook, job_id)
@@ -119,7 +121,7 @@ class Poller:
             with log_context(request_id=job.request_id, tenant=job.tenant), span("called back"):
                 await self.advance(job, save=self._settings.auto_download)
         except HailuoError as error:
-            log.info("a job that was called back for could not be asked for: %s", error.problem.code)
+            log.info("a job could not be polled after its webhook: %s", error.problem.code)
         finally:
             self._webhooks.discard(job_id)
 
@@ -145,7 +147,7 @@ class Poller:
         return await self._write(job, seen)
 
     async def import_untracked(self, gateway: Gateway, job: Job) -> Job:
-        """Ask about an id that the ledger does not have, and record the answer: from the gateway, or from its history.
+        """Look up an id that is not in the ledger, and record the answer of the gateway or its history.
 
         Raises:
             UnknownRequest: neither knows it.
@@ -170,15 +172,15 @@ class Poller:
         return await self._ledger.change(job.id, lambda j: j.apply_observation(seen))
 
     async def _keep_inline(self, job: Job, seen: Observation) -> tuple[Job, Observation]:
-        """A clip inside the answer is put on disk at once, since it is far too large to pass on; so is one whose link
-        contains the key, which is kept nowhere."""
+        """Save a clip that came inside the response at once, because it is far too large to pass on; also one whose
+        link contains the key, which must not be stored."""
         path = await self._clips.save(job.apply_observation(seen))
         job = await self._ledger.change(job.id, lambda j: j.saved(str(path)))
         return job, seen.model_copy(update={"video_url": None})
 
     async def _not_found(self, gateway: Gateway, job: Job) -> Job:
-        """A 404 proves nothing while results are still kept: a wrong key, another account, a lagging replica.
-        Afterwards the history is asked, and only when that has answered is the job given up."""
+        """A 404 proves nothing while results are still kept: a wrong key, another account, a lagging replica. After
+        that, the history is asked, and the job is given up only if it answers."""
         kept_until = job.created_at + (gateway.retention or UNDOCUMENTED_RETENTION)
         if utc_now() < kept_until:
             untouched = await self._ledger.change(job.id, lambda j: j.touch())
@@ -206,7 +208,7 @@ class Poller:
         return await self._ledger.change(job.id, lambda j: j.mark_expired(problem))
 
     async def _recall(self, gateway: Gateway, job: Job) -> Observation | None:
-        """What the gateway's history has of the job; None where it has nothing, or there is no history.
+        """The job's entry in the gateway's history; None if it is not there or there is no history.
 
         Raises:
             HailuoError: the history could not be asked, which says nothing about the job.
@@ -217,7 +219,7 @@ class Poller:
             return await gateway.recall(job)
 
     async def _look_for(self, gateway: Gateway, job: Job) -> Job:
-        """A submission whose answer was lost, in the gateway's history. Absence proves nothing."""
+        """Search the gateway's history for a submission whose response was lost. Absence proves nothing."""
         now = utc_now()
         if not gateway.keeps_history(job.model) or is_being_sent(job) or now - job.created_at > FIND_WINDOW:
             return job
@@ -242,11 +244,11 @@ class Poller:
         )
 
     async def _is_anothers(self, remote_id: str, job: Job) -> bool:
-        """Whether the row that was found belongs, or may belong, to an identical submission made in the meantime."""
+        """Whether the row found belongs, or may belong, to an identical submission made in the meantime."""
         return await self._twin_on_its_way(job) or remote_id in await self._ledger.remote_ids(job.model, job.origin)
 
     async def _twin_on_its_way(self, job: Job) -> bool:
-        """Whether an equal submission waits for its answer right now: a row in the history may be that one's."""
+        """Whether an identical submission is in flight: a row in the history may belong to it."""
         return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
 
 
@@ -265,6 +267,6 @@ def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
 
 
 async def _about(job: Job, work: Awaitable[Job]) -> Job:
-    """The same work, its log lines and spans labelled with the job."""
+    """Label log lines and spans in the block with the job."""
     with log_context(request_id=job.request_id, tenant=job.tenant):
         return await work

@@ -1,4 +1,4 @@
-"""What views show of a job before its clip plays: a small image of its first frame."""
+"""Posters: a small image of the first frame, shown before a clip plays."""
 
 import logging
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from hailuo_mcp.media.posters import clip_poster, image_poster
 log = logging.getLogger(__name__)
 
 KEPT_MAX = 64
-"""Some 3 MB. They are kept in memory alone: a caller's image is written nowhere."""
+"""About 3 MB. They are kept only in memory: a caller's image is never written to disk."""
 AT_ONCE = 2
 
 
@@ -27,7 +27,7 @@ def can_read_clips() -> bool:
 
 
 class Posters:
-    """The newest posters, by job. A missing one is no error: views then show none."""
+    """The newest posters, by job. A missing poster is not an error: views then show none."""
 
     def __init__(self, kept_max: int = KEPT_MAX) -> None:
         self._kept_max = kept_max
@@ -38,12 +38,12 @@ class Posters:
         return job.id in self._kept or bool(job.video_path and can_read_clips())
 
     async def keep(self, job: Job, first_frame: LoadedFile | None) -> None:
-        """Keep a small copy of the image that the clip begins with. An image by its URL is never fetched."""
+        """Keep a small copy of the image that the clip begins with. An image given by URL is never fetched."""
         if first_frame is not None and first_frame.content:
             await self._make(job.id, partial(image_poster, first_frame.content))
 
     async def get(self, job: Job) -> bytes | None:
-        """The poster as a JPEG, from a saved clip if there is no other; None where there is none."""
+        """The poster as a JPEG, taken from the saved clip if necessary; None if there is none."""
         if job.id not in self._kept and job.video_path and can_read_clips():
             await self._make(job.id, partial(clip_poster, Path(job.video_path)))
         return self._kept.get(job.id)

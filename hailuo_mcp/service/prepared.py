@@ -17,7 +17,7 @@ from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.service.confirmation import Purchase
 
 _WHOLE_SECOND = 0.01
-"""What a video may be longer and still count as of this second: its last frame is not a second more."""
+"""A video may exceed a whole second by this much without counting as a second longer: it ends with a whole frame."""
 _OPENINGS = ("first_frame_image", "reference_images")
 
 
@@ -28,20 +28,20 @@ class Prepared:
     gateway: Gateway
     spec: ModelSpec
     files: Mapping[str, tuple[LoadedFile, ...]]
-    """By parameter, also those of one that takes a single file."""
+    """Files by parameter; a list even if the parameter takes a single file."""
     choice: tuple[str, ...]
-    """How the model was chosen, where the caller named none."""
+    """How the model was chosen, if the caller named none."""
     ignored: tuple[str, ...] = ()
-    """Arguments that the model does not have, and whose values ask for nothing."""
+    """Ignored arguments: parameters that the model does not have, with neutral values."""
 
     def with_files(self, put: Callable[[str, LoadedFile], str]) -> ModelSpec:
-        """The spec with a text in place of each file of a parameter."""
+        """The spec with each file of a parameter replaced by a text."""
         texts = {name: tuple(put(name, file) for file in files) for name, files in self.files.items()}
         one_or_many = {name: found[0] if name in IMAGE_PARAMETERS else found for name, found in texts.items()}
         return self.spec.model_copy(update=one_or_many)
 
     def way(self, name: str, file: LoadedFile) -> Transfer:
-        """How a file of a parameter gets to the gateway."""
+        """How a file of a parameter is sent to the gateway."""
         return "url" if file.url else self.gateway.transfer(type(self.spec), name, len(file.content))
 
     @property
@@ -50,12 +50,12 @@ class Prepared:
 
     @property
     def opening_image(self) -> LoadedFile | None:
-        """What the clip looks like at its beginning, as far as is known."""
+        """The image that the clip begins with, if known."""
         return next((file for name in _OPENINGS for file in self.files.get(name, ())), None)
 
     @property
     def price(self) -> Estimate | None:
-        """The estimate, by the lengths of the reference videos where all are known."""
+        """The estimate, using the lengths of the reference videos if all are known."""
         lengths = [file.seconds for file in self.files.get("reference_videos", ())]
         known = [math.ceil(seconds - _WHOLE_SECOND) for seconds in lengths if seconds is not None]
         return self.spec.price(sum(known) if len(known) == len(lengths) else None)
@@ -66,7 +66,7 @@ class Prepared:
 
     @property
     def price_in_words(self) -> str:
-        """The estimate with its source and date, or that there is none."""
+        """A sentence with the estimate, its source and date, or that there is none."""
         price = self.price
         if price is None:
             return f"No price is published for {self.spec.id}."
@@ -74,7 +74,7 @@ class Prepared:
 
     @property
     def purchase(self) -> Purchase:
-        """What a person is asked to agree to."""
+        """What the user is asked to agree to."""
         price = self.price
         return Purchase(
             model=self.spec.id,
@@ -95,9 +95,7 @@ class Prepared:
         return hashlib.sha256(json.dumps([self.spec.id, facts], sort_keys=True).encode()).hexdigest()
 
     def preview(self) -> ModelSpec:
-        """The spec as a dry run shows it: what would be uploaded is marked, what would be inside the body is
-        shortened.
-        """
+        """The spec as shown by a dry run: files to be uploaded are marked, inline content is shortened."""
 
         def mark(name: str, file: LoadedFile) -> str:
             return file.url or (file.data_mark if self.way(name, file) == "data" else file.upload_mark)

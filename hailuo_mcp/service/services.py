@@ -41,11 +41,11 @@ class Services:
     long_polls: LongPolls
     changes: JobChanges
     urls: SignedUrls | None
-    """Where callers come over HTTP: the addresses at which they fetch clips, and gateways call back."""
+    """Over HTTP only: the URLs at which callers fetch clips and gateways call back."""
     uploads: ImageUploads | None = None
-    """Where callers come over HTTP: the images that they upload."""
+    """Over HTTP only: the images that callers upload."""
     link_policy: LinkPolicy = field(default_factory=lambda: LinkPolicy(frozenset()))
-    """Where the temporary links of images that callers hand over may lead."""
+    """Which temporary image links from callers may be followed."""
     balances: Balances = field(default_factory=Balances)
     choice_notes: ChoiceNotes = field(default_factory=ChoiceNotes)
     posters: Posters = field(default_factory=Posters)

@@ -1,6 +1,4 @@
-"""The use cases, for one caller: what a person or an assistant can ask for. The MCP server and the command line are two
-ways to reach them.
-"""
+"""The use cases for one caller. The MCP server and the command line are two ways to reach them."""
 
 import math
 from collections.abc import Mapping
@@ -32,12 +30,12 @@ from hailuo_mcp.service.services import Services
 from hailuo_mcp.service.submission import Submitter
 
 OUTAGE_SECONDS_MAX = 240.0
-"""Following a job to its end is given up when its gateway has not answered for this long."""
+"""Following a job to its end is given up after its gateway has not answered for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The outcome of a generate call: a job, new or earlier; or for a dry run the request that would have been sent."""
+    """The result of a generate call: a new or earlier job, or for a dry run the request that would have been sent."""
 
     job: Job
     duplicate: bool = False
@@ -46,15 +44,15 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Session:
-    """Everything the product does, as one caller may use it: its own jobs, its own limits, and its own keys where it
-    has some. Cheap to make, with nothing to close; it cannot see the jobs of another caller."""
+    """All use cases for one caller, with its own jobs, limits and, if it has any, keys. Cheap to create, with nothing
+    to close; it cannot see the jobs of other callers."""
 
     services: Services
     caller: Caller = LOCAL
 
     @property
     def tenant(self) -> str:
-        """Whose jobs these are; empty for the person whose machine it is."""
+        """Whose jobs these are; empty for the user of this machine."""
         return self.caller.tenant
 
     @property
@@ -71,7 +69,7 @@ class Session:
 
     @property
     def has_own_keys(self) -> bool:
-        """Whether this caller's keys decide which models it can use."""
+        """Whether this caller's own keys determine which models it can use."""
         return self.services.credentials.has_own_keys(self.caller)
 
     @cached_property
@@ -97,7 +95,8 @@ class Session:
     # --- what the caller may see ----------------------------------------------------------------------------------
 
     def public_view(self, job: Job) -> Job:
-        """The job as its caller may see it: a path is of use only on this machine; others get a link to the clip."""
+        """The job as this caller may see it: a path is useful only on this machine; remote callers get a link to the
+        clip."""
         urls = self.services.urls
         if not (urls and self.tenant and job.video_path):
             return job
@@ -105,11 +104,11 @@ class Session:
         return job.model_copy(update={"video_url": link, "video_path": None, "expires_at": until})
 
     def public_page(self, page: JobPage) -> JobPage:
-        """The same for several jobs."""
+        """As `public_view`, for several jobs."""
         return replace(page, jobs=tuple(map(self.public_view, page.jobs)))
 
     def held_back(self, job: Job) -> float:
-        """Seconds until our own pace allows the gateway to be asked about the job."""
+        """Seconds until our own rate limit allows a poll of the job."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         return gateway.retry_after if gateway else 0.0
 
@@ -129,14 +128,13 @@ class Session:
         max_cost_usd: float | None = None,
         confirm: Confirm = cannot_ask,
     ) -> Submitted:
-        """Submit a job, and return without waiting for its video.
+        """Submit a job and return without waiting for its video.
 
-        `arguments` are canonical parameters, and optionally `model`. `job_id` names the job beforehand: called with it
-        again, however much later, the same job is returned and nothing is sent. `confirm` asks the person where the
-        settings want it.
+        `arguments` are canonical parameters, and optionally `model`. `job_id` fixes the job's id in advance: any later
+        call with it returns the same job and sends nothing. `confirm` asks the user if the settings require it.
 
         Raises:
-            HailuoError: no gateway took it; `charged` is "no".
+            HailuoError: no gateway accepted it; `charged` is "no".
         """
         if not (dry_run or self.caller.may_generate):
             raise Forbidden(
@@ -174,8 +172,8 @@ class Session:
         *,
         hold_seconds: float = math.inf,
     ) -> Job:
-        """How a job stands; with `wait_seconds`, as soon as it ends or the time is up. A clip that is not saved after
-        `hold_seconds` in all is saved meanwhile.
+        """The state of a job; with `wait_seconds`, as soon as it ends or the time is up. A clip that is not saved after
+        `hold_seconds` in total is saved in the background.
 
         Raises:
             InvalidInput, UnknownRequest: there is no such job.
@@ -195,7 +193,8 @@ class Session:
         *,
         outage_seconds: float = OUTAGE_SECONDS_MAX,
     ) -> Job:
-        """The job once it has ended, nothing more can be learned of it, or the time is up: for a caller who can stay.
+        """The job, once it has ended, nothing more can be learned about it, or the time is up: for a caller that can
+        wait.
 
         Raises:
             InvalidInput, UnknownRequest: there is no such job.
@@ -205,10 +204,10 @@ class Session:
         return await self._downloads.with_clip(job)
 
     async def known(self, request_id: object) -> Job | None:
-        """The job as the ledger has it; no gateway is asked.
+        """The job from the ledger; no gateway is asked.
 
         Raises:
-            InvalidInput: this is no request id.
+            InvalidInput: this is not a request id.
         """
         return await self._lookup.known(request_id)
 
@@ -227,11 +226,11 @@ class Session:
     async def download_within(
         self, request_id: object, seconds: float, report: DownloadReport | None = None
     ) -> DownloadProgress:
-        """The same, for a caller who cannot stay: after this time, how far it got. The download then goes on as long as
-        this process does.
+        """As `download`, for a caller that cannot wait: after this time, the progress so far. The download then
+        continues as long as this process runs.
 
         Raises:
-            GatewayTimeout: the gateway did not say in this time what became of the job.
+            GatewayTimeout: the gateway did not report the job's state in this time.
             HailuoError: as `download`.
         """
         job: Job | None = None
@@ -243,12 +242,12 @@ class Session:
         return self._downloads.progress(job)
 
     async def cancel(self, request_id: object) -> Job:
-        """Cancel a job that is still queued, where its gateway can. Any other is returned as it is, with a warning that
+        """Cancel a job that is still queued, if its gateway can. Any other is returned unchanged, with a warning that
         says why it was not cancelled.
 
         Raises:
             InvalidInput, UnknownRequest, Forbidden: there is no such job, or this caller may not change it.
-            HailuoError: the gateway could not be asked; whether the job was cancelled shows at the next poll.
+            HailuoError: the gateway could not be asked; the next poll shows whether the job was cancelled.
         """
         if not self.caller.may_generate:
             raise Forbidden(
@@ -257,12 +256,12 @@ class Session:
         return await self.services.poller.cancel(await self._lookup.job(request_id), self.caller)
 
     def may_cancel(self, job: Job) -> bool:
-        """Whether cancelling the job may work, as far as is known."""
+        """Whether the job can probably be cancelled."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         return bool(gateway and gateway.cancels(job.model) and job.state is State.QUEUED and self.caller.may_generate)
 
     async def poster(self, request_id: object) -> bytes:
-        """A small JPEG of what the clip begins with; no gateway is asked.
+        """A small JPEG of the clip's first frame; no gateway is asked.
 
         Raises:
             InvalidInput, UnknownRequest: there is no such job.
@@ -285,6 +284,6 @@ class Session:
         return job.state is State.COMPLETED and job.has_clip and can_read_clips() and self.caller.may_generate
 
     def may_move(self, job: Job) -> bool:
-        """Whether asking later can bring news: not of an ended job, nor of one whose gateway cannot be asked, nor of a
-        lost submission where there is no history."""
+        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+        submission if there is no history."""
         return self._follower.may_move(job)

@@ -1,6 +1,5 @@
-"""Addresses on this server that need no token because they cannot be guessed: a saved clip's, for a person's browser,
-one that an image is uploaded to, and the one that a gateway calls back. Signed with a secret that all servers on one
-ledger share."""
+"""URLs on this server that need no token because they cannot be guessed: for saved clips, image uploads and gateway
+callbacks. They are signed with a secret that all servers on one ledger share."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -17,46 +16,46 @@ _SIGNATURE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class SignedUrls:
-    """Makes and checks the addresses. `base` is the server's own, as callers reach it."""
+    """Creates and checks signed URLs. `base` is the server's URL, as callers reach it."""
 
     base: str
     secret: bytes = field(repr=False)
     called_back: bool = False
-    """Whether gateways can reach `base`, and so may be asked to call back."""
+    """Whether gateways can reach `base`, so that they can call back."""
 
     def clip(self, key: str, now: datetime) -> tuple[str, datetime]:
-        """Where the saved clip of this job can be fetched, and until when."""
+        """The URL of this job's saved clip, and its expiry."""
         return self._timed("clip", f"{CLIPS}/{key}.mp4", key, now + CLIP_LINK_LASTS)
 
     def is_clip(self, key: str, until: str, signature: str, now: datetime) -> bool:
-        """Whether these are parts of an address that `clip` made and that has not run out."""
+        """Whether these are the parts of an unexpired URL from `clip`."""
         return self._is_timed("clip", key, until, signature, now)
 
     def upload(self, key: str, now: datetime, lasting: timedelta) -> tuple[str, datetime]:
-        """Where an image can be uploaded, and until when."""
+        """The URL to upload an image to, and its expiry."""
         return self._timed("upload", f"{UPLOADS}/{key}", key, now + lasting)
 
     def is_upload(self, key: str, until: str, signature: str, now: datetime) -> bool:
-        """Whether these are parts of an address that `upload` made and that has not run out."""
+        """Whether these are the parts of an unexpired URL from `upload`."""
         return self._is_timed("upload", key, until, signature, now)
 
     def digest(self, purpose: Literal["owner", "image", "session"], *facts: object) -> str:
-        """A name for these facts that tells nothing of them, the same on all servers."""
+        """A keyed digest of these facts, the same on all servers."""
         return self._sign(purpose, *facts)
 
     def callback(self, gateway: str, key: str) -> str | None:
-        """What a gateway shall call when this job has moved; None where it cannot reach us."""
+        """The callback URL for this job; None if the gateway cannot reach us."""
         if not self.called_back:
             return None
         return f"{self.base}{CALLBACKS}/{quote(gateway)}/{key}.{self._sign('callback', gateway, key)}"
 
     def called_for(self, gateway: str, secret: str) -> str | None:
-        """The key of the job that the last part of a callback's address stands for; None where we never made it."""
+        """The job key in the last segment of a callback URL; None if the signature is not ours."""
         key, _, signature = secret.partition(".")
         return key if self._matches(signature, "callback", gateway, key) else None
 
     def is_equal(self, given: str, digest: str) -> bool:
-        """Whether this is the digest, found out without a difference in time."""
+        """Whether this is the digest, compared in constant time."""
         return hmac.compare_digest(given.encode(), digest.encode())
 
     def _timed(self, purpose: Purpose, path: str, key: str, until: datetime) -> tuple[str, datetime]:

@@ -1,4 +1,4 @@
-"""Work that several callers ask for at the same time, done once."""
+"""Concurrent calls for the same work, run once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -21,8 +21,8 @@ class InFlightCall(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Runs concurrent work with the same id once. A caller that is cancelled leaves the others their result. With
-    `shield`, work that has begun goes on to its end also where `tasks` are cancelled."""
+    """Runs concurrent work with the same id once. Cancelling one caller does not affect the others. With `shield`, work
+    that has started runs to its end even if `tasks` are cancelled."""
 
     def __init__(self, tasks: TaskGroup, *, shield: bool = False) -> None:
         self._tasks = tasks

@@ -1,4 +1,4 @@
-"""What is known at the start of a server to make the first call fail, said before that call is made."""
+"""Warns at startup about anything that would make the first call fail."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def warn_of_failing_calls(settings: Settings, catalog: Catalog) -> None:
-    """One line in the log, if any. Nothing is created or opened for it."""
+    """Log at most one line. Nothing is created or opened for this."""
     if reasons := " ".join(_reasons(settings, catalog)):
         log.error("generate_video will fail: %s", reasons)
 
@@ -28,6 +28,6 @@ def _reasons(settings: Settings, catalog: Catalog) -> Iterator[str]:
 
 
 def _can_be_written(directory: Path) -> bool:
-    """Whether it can, or can be created."""
+    """Whether the directory is writable or can be created."""
     existing = next((place for place in (directory, *directory.parents) if place.exists()), None)
     return existing is not None and existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

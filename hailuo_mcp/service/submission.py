@@ -1,4 +1,4 @@
-"""From arguments to a submitted job: everything that is decided before money moves, and the one POST."""
+"""From arguments to a submitted job: everything that is decided before money is spent, and the one POST."""
 
 import logging
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Submitter:
-    """Prepares calls and submits jobs for one caller; the same for all gateways."""
+    """Prepares calls and submits jobs for one caller, in the same way for all gateways."""
 
     def __init__(
         self, services: Services, caller: Caller, settings: Settings, catalog: Catalog, gateways: Mapping[str, Gateway]
@@ -62,7 +62,7 @@ class Submitter:
         return Prepared(gateway, spec, files, explain_choice(choice), explain_ignored(choice))
 
     async def estimate(self, prepared: Prepared) -> Job:
-        """The job that this call would be, not yet written anywhere."""
+        """The job that this call would create, not stored yet."""
         spec, gateway = prepared.spec, prepared.gateway
         price = prepared.price
         duration = getattr(spec, "duration", None)
@@ -85,9 +85,10 @@ class Submitter:
         )
 
     async def submit(self, prepared: Prepared, *, force_new: bool, job_id: str | None = None) -> tuple[Job, bool]:
-        """Write the job to the ledger, then send it once. Returns the job, and whether it is an earlier, identical one.
+        """Write the job to the ledger, then send it once. Returns the job, and whether it is an earlier identical one.
 
-        `job_id`: the caller's own id for the job. One that the ledger has is never sent again, whatever came of it.
+        `job_id`: the caller's own id for the job. A job with an id that is already in the ledger is never sent again,
+        whatever its outcome.
 
         Raises:
             BudgetExceeded, InvalidInput: nothing was written or sent.
@@ -113,11 +114,11 @@ class Submitter:
             outcome = await outcome_of(self._services.ledger, entered.job, waiting_ends)
             if not outcome.not_charged or outcome.id == job_id:
                 return outcome, True
-            # The earlier one was refused while this call waited for it, and prevents nothing: this one is tried itself.
+            # The earlier one was refused while this call waited for it, so this one is submitted after all.
 
     async def _enter_and_send(self, prepared: Prepared, job: Job, policy: SubmitPolicy) -> Entered:
-        """Nothing cuts this: the caller may be gone when the answer comes, or the server about to stop, and it is
-        written down all the same."""
+        """Not cancellable: even if the caller is gone or the server is stopping when the response comes, it is
+        recorded."""
         entered = Entered(job, created=False)
         with anyio.CancelScope(shield=True):
             first_poll_at = self._services.poll_policy.first_poll_at(job)
@@ -190,7 +191,7 @@ class Submitter:
 
 
 def lost_answer(gateway: Gateway, model: str) -> Problem:
-    """What a job says of itself from the moment it is written until a gateway's answer is known."""
+    """The problem of a job from the time it is stored until a gateway's response is known."""
     return Problem(
         code="unconfirmed",
         message=f"The submission to {gateway.title} has no answer yet: the job may exist, and may be charged.",

@@ -1,4 +1,4 @@
-"""Local files on their way to the gateways: each content once for an account."""
+"""Sending local files to the gateways: each content is uploaded once per account."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,17 +20,17 @@ from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.telemetry import gateway_span
 
 AHEAD_BYTES = 2 * 1024 * 1024
-"""A larger file is uploaded before its job is written down: it may take longer than a submission, and costs nothing if
-it is cut."""
+"""A larger file is uploaded before its job is stored: it may take longer than a submission, and an interrupted upload
+costs nothing."""
 PATIENCE_SECONDS = 40.0
-"""How long a call waits for its large files; less than hosts wait for a call."""
+"""How long a call waits for its large files to upload; shorter than the call timeout of hosts."""
 UPLOAD_SECONDS = 600.0
 """The time limit of a large file."""
 
 
 class Transfers:
-    """Uploads of large files outlive the calls that wait for them, each for `patience` seconds: the next identical call
-    finds them done."""
+    """Uploads of large files outlive the calls that wait for them, each for `patience` seconds, so that the next
+    identical call finds them done."""
 
     def __init__(self, ledger: Ledger, tasks: TaskGroup, patience: float = PATIENCE_SECONDS) -> None:
         self._ledger = ledger
@@ -41,8 +41,8 @@ class Transfers:
         """Upload the large files of a call.
 
         Raises:
-            GatewayTimeout: they are not all there yet; the upload goes on.
-            HailuoError: one was not taken. Nothing was submitted.
+            GatewayTimeout: they are not all uploaded yet; the upload continues.
+            HailuoError: one was not accepted. Nothing was submitted.
         """
         large = [file for file in _to_upload(prepared) if len(file.content) > AHEAD_BYTES]
         gateway, model = prepared.gateway, prepared.spec.id
@@ -59,8 +59,8 @@ class Transfers:
             )
 
     async def put(self, prepared: Prepared, tenant: str, deadline: float) -> ModelSpec:
-        """The spec with every local file as the gateway takes it; what is left until `deadline` does for the submission
-        itself.
+        """The spec with every local file in the form that the gateway accepts; the time left until `deadline` must
+        suffice for the submission itself.
 
         Raises:
             HailuoError: an upload failed; nothing was submitted.
@@ -93,6 +93,6 @@ def _to_upload(prepared: Prepared) -> Iterator[LoadedFile]:
 
 
 def _digest(gateway: Gateway, file: LoadedFile) -> str:
-    """The content's digest within an account: another account may not use the same address."""
+    """The content's digest within an account: another account must not use the same URL."""
     key = gateway.settings.key
     return sha256(f"{file.digest} {key.get_secret_value()}".encode()).hexdigest() if key else file.digest

@@ -1,4 +1,4 @@
-"""What the first calls need and the list of tools does not: imported beside the calls, so that none waits for it."""
+"""Imports what the first calls need but the list of tools does not, in the background, so that no call waits for it."""
 
 import gc
 import logging
@@ -13,17 +13,17 @@ from hailuo_mcp.telemetry import metrics
 log = logging.getLogger(__name__)
 
 HEAD_START_SECONDS = 0.05
-"""Enough to write the response after which this begins."""
+"""Long enough for the preceding response to be written."""
 
 
 async def warm_up(after: anyio.Event | None = None) -> None:
-    """Import in a thread, soon after the event. Cancelled, it leaves the thread to end by itself."""
+    """Import in a thread, soon after the event. If cancelled, it lets the thread finish on its own."""
     if after:
         await after.wait()
     await anyio.sleep(HEAD_START_SECONDS)
     try:
         await anyio.to_thread.run_sync(_import, abandon_on_cancel=True)
-    except Exception as error:  # the first request meets it again, and says so to its caller
+    except Exception as error:  # the first request fails in the same way and reports it to its caller
         log.info("not prepared for the first request: %s", type(error).__name__)
 
 

@@ -1,8 +1,7 @@
-"""The worker: follows jobs while no one asks, so that a clip that is finished during lunch is on disk before its link
-expires.
+"""The worker: follows jobs in the background, so that a clip is saved before its link expires even if no client asks.
 
-Several servers on one ledger share the work by leases in the ledger: one of them at a time has a job, and another takes
-it over within a minute when that one is gone.
+Several servers on one ledger share the work by leases in the ledger: one server at a time has a job, and another takes
+it over within a minute if that one dies.
 """
 
 import logging
@@ -27,11 +26,11 @@ class WorkerLimits:
     """How much the worker does at a time, and for how long."""
 
     idle_seconds: float = 2.0
-    """Between two looks for jobs that are due."""
+    """Between two checks for due jobs."""
     lease: timedelta = timedelta(seconds=50)
-    """Longer than one step takes; the jobs of a server that died are taken over after it."""
+    """Longer than one step takes; after it, the jobs of a dead server are taken over."""
     step_seconds: float = 40.0
-    """Enough for a poll with its retries and a save; a longer save goes on by itself, and is checked again later."""
+    """Enough for a poll with its retries and a save; a longer save continues in the background and is checked later."""
     at_once: int = 16
 
 
@@ -59,13 +58,13 @@ class Worker:
         self._place_freed = anyio.Event()
 
     async def run(self) -> None:
-        """Work until cancelled. No failure here ends the server: it is logged, and the job tried again later."""
+        """Work until cancelled. No failure here ends the server: it is logged, and the job is tried again later."""
         async with anyio.create_task_group() as steps:
             while True:
                 places = self._limits.at_once - len(self._in_hand)
                 due = await self._lease(places)
                 for job in due:
-                    if job.id not in self._in_hand:  # it is, where releasing it took longer than its lease
+                    if job.id not in self._in_hand:  # it is, if releasing it took longer than its lease
                         self._in_hand.add(job.id)
                         steps.start_soon(self._work_on, job)
                 if len(due) < places:
@@ -98,7 +97,7 @@ class Worker:
             self._place_freed.set()
 
     async def _step(self, job: Job) -> timedelta | None:
-        """Ask and save, and return how long to leave the job alone; None where nothing is left to do."""
+        """Poll and save. Returns the delay until the job's next step; None if nothing is left to do."""
         if wait := self._just_asked(job, utc_now()):
             return wait
         try:
@@ -108,13 +107,13 @@ class Worker:
                 job = await self._ledger.get(job.id) or job
             return self._policy.in_background(job, utc_now(), save=self._save)
         except HailuoError as error:
-            log.info("%s is asked for again later: %s", job.request_id, error.problem.code)
+            log.info("%s is polled again later: %s", job.request_id, error.problem.code)
             if job.state is State.COMPLETED:
                 return self._policy.save_again
             return self._policy.in_background(job, utc_now(), save=self._save) or self._policy.save_again
 
     def _just_asked(self, job: Job, now: datetime) -> timedelta | None:
-        """How long the last answer will do: a caller who waits has asked the gateway already."""
+        """How long the last answer remains valid: a waiting caller has already polled the gateway."""
         interval = self._policy.in_background(job, now, save=self._save)
         if job.is_final or interval is None:
             return None

@@ -15,7 +15,7 @@ def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[t
     """The models of the user's files, in file order.
 
     Raises:
-        SettingsError: a file contains a mistake; one line with the file, the line number and the correction.
+        SettingsError: a file contains an error; one line with the file, the line number and the fix.
     """
     files = _files(settings)
     if not files:
@@ -29,7 +29,7 @@ def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[t
 
 
 def _files(settings: Settings) -> list[Path]:
-    """The file, or the files in the directory, that the setting names; by default those in the configuration
+    """The file that the setting names, or the files in that directory; by default those in the configuration
     directory."""
     named = settings.catalog
     try:
@@ -40,4 +40,4 @@ def _files(settings: Settings) -> list[Path]:
         default = settings.config_dir / NAME
         return [*([default] if default.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
     except OSError as error:
-        raise SettingsError(f"{PREFIX}CATALOG: {error.filename} cannot be looked at: {error.strerror}") from None
+        raise SettingsError(f"{PREFIX}CATALOG: {error.filename} cannot be read: {error.strerror}") from None

@@ -29,7 +29,7 @@ class Builder:
         self._taken = {model.id: "is built in" for gateway in gateways for model in gateway.models}
 
     def models_in(self, document: Document) -> list[type[ModelSpec]]:
-        """Raises SettingsError: one line with the file, the line and the correction."""
+        """Raises SettingsError: one line with the file, the line number and the fix."""
         models: list[type[ModelSpec]] = []
         for index, entry in enumerate(read_entries(document)):
             try:
@@ -82,7 +82,7 @@ class Builder:
 
 
 def _base(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[ModelSpec]:
-    """The class that gives the request body its format."""
+    """The base class, which determines the format of the request body."""
     known = gateway.body_formats
     name = entry.body_format or next(iter(known))
     if name not in known:
@@ -129,7 +129,7 @@ def _fills(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
 
 
 def _values(entry: Entry) -> dict[str, Any]:
-    """What an entry says, as a rule of the same form has it: a list is a tuple there."""
+    """The values of an entry as a rule takes them: lists become tuples."""
     return {n: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for n, v in vars(entry).items()}
 
 
@@ -142,7 +142,7 @@ _C = TypeVar("_C", bound=_Conditional)
 
 
 def _each(entries: Sequence[_C], place: Place, model: type[ModelSpec]) -> Iterator[tuple[_C, dict[str, Any]]]:
-    """Entries of which the first that matches counts, each with its condition."""
+    """Entries with their conditions; the first that matches counts."""
     for index, entry in enumerate(entries):
         if index and not entries[index - 1].when:
             what = str(place[-1]).removesuffix("s")
@@ -154,7 +154,7 @@ def _each(entries: Sequence[_C], place: Place, model: type[ModelSpec]) -> Iterat
 
 
 def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) -> dict[str, Any]:
-    """The values as a spec has them. A parameter that may be absent can also be `given` or `absent`."""
+    """The values as in a spec. An optional parameter can also be `given` or `absent`."""
     schemas = model.property_schemas()
     checked: dict[str, Any] = {}
     for name, value in values.items():

@@ -25,13 +25,13 @@ _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)
 
 
 class WrongEntry(Exception):
-    """What is wrong at a place in the file, and how to correct it."""
+    """An error at a place in the file, and its fix."""
 
     def __init__(self, place: Place, message: str, *, is_gap: bool = False) -> None:
         super().__init__(message)
         self.place = place
         self.is_gap = is_gap
-        """Whether something is missing, rather than wrong."""
+        """Whether something is missing rather than wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class Document:
         return cls(path, _lines(text), values)
 
     def refusal(self, wrong: WrongEntry) -> SettingsError:
-        """One line with the file, the line, what is wrong and how to correct it."""
+        """One line with the file, the line number, the error and its fix."""
         return SettingsError(f"{self.path}:{self.line_of(wrong.place)}: {wrong}")
 
     def line_of(self, place: Place) -> int:
-        """The line where this value begins; for a value that is not there, the line of the table it belongs in."""
+        """The line where this value begins; for a missing value, the line of its table."""
         for length in range(len(place), 0, -1):
             *table, key = place[:length]
             for name in (key, OLD_KEYS.get(str(key), key)):
@@ -103,8 +103,8 @@ def _lines(text: str) -> dict[Place, int]:
 
 
 def _table(header: Mapping[str, Any], arrays: dict[Place, int]) -> Place:
-    """The place that a header opens, with the index of the current table in every array on the way. `arrays` holds
-    those indexes, and counts on where the header opens another table."""
+    """The place that a table header opens, with the index of the current table in each array along the path. `arrays`
+    holds those indexes, and is incremented when the header opens another table."""
     place: tuple[str | int, ...] = ()
     inner: object = header
     while isinstance(inner, dict) and inner:

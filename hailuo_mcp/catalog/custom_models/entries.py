@@ -1,5 +1,5 @@
-"""The entries of a file: which keys there are, and the type and format of each value. Whether an entry makes sense as a
-spec is checked in `builder`."""
+"""The entries of a file: their keys, and the type and format of each value. `builder` checks whether an entry makes a
+valid spec."""
 
 import re
 from collections.abc import Mapping
@@ -206,12 +206,12 @@ _KINDS_OF_VALUE: Mapping[str, str] = {
 
 
 def read_entries(document: Document) -> list[ModelEntry]:
-    """Raises SettingsError: the first mistake, in the order of the lines."""
+    """Raises SettingsError for the first error in the file."""
     try:
         return FileEntry.model_validate(document.values).models
     except ValidationError as error:
         wrong = [_wrong(one) for one in error.errors(include_url=False)]
-    # Missing keys come last: such a key may be there, but misspelt.
+    # Missing keys come last: the key may be present but misspelt.
     raise document.refusal(min(wrong, key=lambda one: (one.is_gap, document.line_of(one.place))))
 
 

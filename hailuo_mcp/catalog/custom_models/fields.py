@@ -55,7 +55,7 @@ def _field(name: str, parameter: ParameterEntry, place: Place, *, urls_only: boo
 
 
 def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> tuple[Any, Values]:
-    """The canonical type, limited as the entry says, and its values; none where they are not a closed set."""
+    """The canonical type, narrowed as the entry says, and its values; none if they are not a closed set."""
     canonical, given = CANONICAL[name].kind, parameter.values
     kind = "list" if canonical is References else "number" if canonical is WholeNumber else name
     for key, of in (("max_length", "prompt"), ("max_items", "list"), ("minimum", "number"), ("maximum", "number")):
@@ -139,7 +139,7 @@ def _rule_text(parameter: ParameterEntry) -> str:
 
 
 def among(value: bool | int | str, allowed: Values) -> bool:
-    """Unlike `in`, tells `1` from `true`."""
+    """Like `in`, but distinguishes `1` from `true`."""
     return any(value == one and type(value) is type(one) for one in allowed)
 
 
@@ -155,7 +155,7 @@ def _word(value: bool | int | str | None, quote: str = "") -> str:
 
 
 def numbers(low: int | None, high: int | None) -> Values:
-    """The whole numbers within these bounds; none where they are too many to be a closed set."""
+    """The whole numbers within these bounds; none if there are too many for a closed set."""
     if low is None or high is None or high - low >= _LISTED_MAX:
         return ()
     return tuple(range(low, high + 1))

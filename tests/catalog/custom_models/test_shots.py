@@ -136,7 +136,7 @@ async def test_a_shot_that_failed_has_no_frame_to_follow(tmp_path: Path) -> None
 
 async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:
     _, hint = await _refusal(tmp_path, None)
-    assert hint.startswith("Call list_jobs to see the ids there are")
+    assert hint.startswith("Call list_jobs to see the existing ids")
 
 
 async def test_once_it_is_saved_the_same_call_is_taken(tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ ANY_JOB = ""
 
 
 DELAY_MAX = timedelta(seconds=120)
-"""No job is due later than this after it is put off, and no lease lasts longer. A moment further in the future was
-written before the clock was set back."""
+"""The longest delay of a job's next poll, and the longest lease. A time further in the future was written before the
+clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits per UTC day over all jobs of one tenant at these origins; None is no limit."""
+    """Limits per UTC day over all jobs of one tenant at these origins; None means no limit."""
 
     origins: frozenset[str]
     max_jobs: int | None = None
@@ -73,20 +73,20 @@ class SubmitPolicy:
         return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
 
     def _is_duplicate_of(self, earlier: Job, job: Job) -> bool:
-        """A job that has not ended has duplicates however old it is, a completed one for some time after its end, and
-        one that ended in any other way or was not charged has none."""
+        """An unfinished job counts as a duplicate at any age, a completed one for some time after its end. A job that
+        ended otherwise or was not charged never does."""
         if earlier.not_charged or earlier.state.ended_without_clip:
             return False
         if not earlier.state.is_terminal:
             return True
         since_end = job.created_at - (earlier.ended_at or earlier.created_at)
-        # Clocks differ a little; an end further in the future was written before the clock was set back.
+        # Clocks differ a little; an end time further in the future was written before the clock was set back.
         return -DELAY_MAX <= since_end <= self.duplicate_window
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The job that the ledger has now: the one passed in if `created`, else an existing one."""
+    """The job in the ledger: the one passed in if `created`, else an existing one."""
 
     job: Job
     created: bool
@@ -121,8 +121,8 @@ class Ledger(ABC):
 
     @abstractmethod
     async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
-        """Create a job, unless one with its id or an earlier duplicate exists: then that one is returned. Atomic: of
-        two equal calls one creates a job, and the last place in a budget is given once.
+        """Create a job, unless one with its id or an earlier duplicate exists: then return that one. Atomic: of two
+        identical calls only one creates a job, and the last of a budget is spent only once.
 
         Args:
             first_poll_at: when the job is first due for `lease`; a job that `uses_caller_key` is never due.
@@ -164,7 +164,7 @@ class Ledger(ABC):
 
     @abstractmethod
     async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
-        """The remote ids that jobs of this model have."""
+        """The remote ids of all jobs of this model."""
 
     @abstractmethod
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
@@ -182,13 +182,13 @@ class Ledger(ABC):
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
-        """Take jobs that are due to be polled and that no one else has leased, the longest due first. A lease expires
-        by itself. What is due only after `DELAY_MAX` becomes due now, for the next call at the latest.
+        """Lease jobs that are due to be polled and that no one else has leased, the longest overdue first. A lease
+        expires by itself. Jobs due later than `DELAY_MAX` from now become due, at the latest for the next call.
         """
 
     @abstractmethod
     async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
-        """Give back a lease; the job is due again at `until`, at most `DELAY_MAX` from now, or never. Does nothing if
+        """Release a lease; the job is due again at `until`, at most `DELAY_MAX` from now, or never. Does nothing if
         another owner has the lease."""
 
     @abstractmethod
@@ -207,7 +207,7 @@ class Ledger(ABC):
             try:
                 listener(job_id)
             except Exception as error:  # a broken listener must not fail the call that wrote
-                log.error("a listener to the ledger failed: %s", type(error).__name__)
+                log.error("a listener of the ledger failed: %s", type(error).__name__)
 
 
 def day_start(moment: datetime) -> datetime:

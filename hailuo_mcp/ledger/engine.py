@@ -1,4 +1,4 @@
-"""What the engines share: how a job becomes a row, and what happens around their transactions."""
+"""What the engines share: converting jobs to rows, and what happens around their transactions."""
 
 import logging
 import secrets
@@ -19,17 +19,18 @@ log = logging.getLogger(__name__)
 SECRET_BYTES = 32
 MIN_SAMPLES, SAMPLES = 3, 20
 UNUSABLE = "The server's job ledger cannot be used now."
-"""For a caller on another machine, who must not learn where the ledger is."""
+"""For remote callers, which must not learn where the ledger is."""
 
 COLUMNS = (
     *("key", "tenant", "origin", "model", "remote_id", "state", "created_at", "fingerprint", "duration"),
     *("took_seconds", "counted", "counted_usd", "known_usd", "document"),
 )
-"""Of the table of jobs, in the order of `column_values`. The document is the whole job; the others are for queries."""
+"""The columns of the jobs table, in the order of `column_values`. The document is the whole job; the others are for
+queries."""
 
 
 def column_values(job: Job, created_at: float | datetime) -> tuple[object, ...]:
-    """`created_at` is the job's, in the form that the engine stores."""
+    """The values of a job's columns. `created_at` is the job's, in the form that the engine stores."""
     duration = job.parameters.get("duration")
     return (
         *(job.id, job.tenant, job.origin, job.model, job.remote_id, job.state.value, created_at, job.fingerprint),
@@ -56,7 +57,7 @@ def parse_job(key: str, document: str) -> Job:
 
 
 class Engine(Ledger):
-    """A ledger whose subclass provides the transactions, and this class what follows from their outcome."""
+    """Base class of the engines: subclasses provide the transactions, this class handles their results."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ class Engine(Ledger):
 
     @abstractmethod
     async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
-        """How long the last `SAMPLES` jobs like this took."""
+        """The durations of the last `SAMPLES` jobs like this."""
 
     @abstractmethod
     async def _stored_secret(self, candidate: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""A ledger whose calls are spans, and whose jobs are counted as they change state."""
+"""A ledger that records a span for each call, and metrics when jobs change state."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -44,7 +44,7 @@ class InstrumentedLedger(Ledger):
 
         def noting(job: Job) -> Job:
             nonlocal before
-            before = job  # it may be called more than once: the last call counts
+            before = job  # it may be called several times: the last call counts
             return change(job)
 
         with _span("change"):
@@ -140,7 +140,7 @@ def count_transition(before: Job | None, after: Job, to: Metrics) -> None:
         return
     seconds = (after.ended_at - after.created_at).total_seconds()
     to.job_duration.record(seconds, ended)
-    # Without a reported duration, a job is taken to end when its end is noticed, so that there is no lag to record.
+    # Without a reported duration, a job counts as ended when its end is noticed, so there is no lag to record.
     if after.state is State.COMPLETED and after.took_seconds is not None and after.took_seconds < seconds:
         to.notice_lag.record(seconds - after.took_seconds, labels)
 

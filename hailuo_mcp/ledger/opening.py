@@ -8,7 +8,7 @@ from hailuo_mcp.ledger.base import Ledger
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """The ledger that the settings name; nothing is opened before its first use.
+    """The ledger that the settings name; it is opened at its first use.
 
     Raises:
         SettingsError: the settings name PostgreSQL, and its client is not installed.

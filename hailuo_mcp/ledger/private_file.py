@@ -1,4 +1,4 @@
-"""Keeps the ledger's file to the user alone: it holds prompts, links, and the secret that signs links."""
+"""Makes the ledger's file private to the user: it contains prompts, links, and the secret that signs links."""
 
 import logging
 import os
@@ -10,20 +10,20 @@ log = logging.getLogger(__name__)
 
 FILE_MODE, DIRECTORY_MODE = 0o600, 0o700
 BESIDE = ("", "-wal", "-shm", "-journal")
-"""The database, and what SQLite keeps beside it with the same permissions."""
+"""The database, and the files that SQLite keeps beside it with the same permissions."""
 
 
 def make_private(path: Path, *, own_directory: bool) -> None:
-    """Create the file, and its directory where there is none, for the user alone. Correct what has wider permissions
-    and belongs to the user; of directories only ours (`own_directory`), for any other may be shared on purpose.
+    """Create the file, and its directory if missing, with permissions for the user only. Correct wider permissions of
+    what belongs to the user; of directories only ours (`own_directory`), because any other may be shared on purpose.
 
     Raises:
         OSError: the file or its directory cannot be created.
     """
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    if os.name == "nt":  # permissions there are inherited, and the user's folders are the user's alone
+    if os.name == "nt":  # permissions are inherited there, and the user's folders are private
         return
-    with suppress(FileExistsError):  # only where there is none: closing one that SQLite has open would end its locks
+    with suppress(FileExistsError):  # never open an existing one: closing it would release SQLite's locks
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE))
     wanted = [(path.with_name(path.name + suffix), FILE_MODE) for suffix in BESIDE]
     if own_directory:
@@ -34,7 +34,7 @@ def make_private(path: Path, *, own_directory: bool) -> None:
 
 
 def _corrected(path: Path, mode: int) -> bool:
-    """Whether permissions were wider than these, and are not any more."""
+    """Whether the permissions were wider than these and have been corrected."""
     try:
         status = path.stat()
         if status.st_uid != os.geteuid() or not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):

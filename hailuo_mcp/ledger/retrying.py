@@ -1,4 +1,5 @@
-"""A ledger that keeps in memory what it must not lose and cannot write, and writes it as soon as that is possible."""
+"""A ledger that keeps changes in memory that must not be lost but cannot be written, and writes them as soon as
+possible."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,13 +18,13 @@ from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 log = logging.getLogger(__name__)
 
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-"""Seconds between two attempts to write; the last one is repeated."""
+"""Seconds between attempts to write; the last delay is repeated."""
 NOT_WRITTEN = "The job could not be recorded yet and is kept in memory; note its request_id, by which it can be polled."
 
 
 @dataclass(slots=True)
 class Unwritten:
-    """A job as it would be in the ledger, and the changes that are not written yet, in their order."""
+    """A job as it would be in the ledger, and its unwritten changes in order."""
 
     job: Job
     changes: list[Callable[[Job], Job]] = field(default_factory=list[Callable[[Job], Job]])
@@ -35,7 +36,7 @@ class Unwritten:
 
 
 class RetryingLedger(InstrumentedLedger):
-    """The ledger of any engine, as the services use it. A job with changes in memory is answered from there."""
+    """Wraps the ledger of any engine. A job with changes in memory is read from there."""
 
     def __init__(self, inner: Ledger, pauses: Sequence[float] = PAUSES) -> None:
         super().__init__(inner)
@@ -48,8 +49,8 @@ class RetryingLedger(InstrumentedLedger):
         await super().listen(tasks)
 
     async def change_surely(self, job: Job, change: Callable[[Job], Job]) -> Job:
-        """As `change`, for what must not be lost. Where it cannot be written now, it is kept in memory and written
-        again until it is, and once more when the ledger is closed. `job` is the job as it was written last.
+        """As `change`, for changes that must not be lost. One that cannot be written now is kept in memory and retried
+        until it is written, and once more when the ledger is closed. `job` is the last written version.
         """
         if job.id in self._unwritten:
             return self._unwritten[job.id].add(change).warned(NOT_WRITTEN)
@@ -58,7 +59,7 @@ class RetryingLedger(InstrumentedLedger):
         except HailuoError as error:
             unwritten = self._unwritten[job.id] = Unwritten(job)
             changed = unwritten.add(change)
-            log.error("%s is not recorded yet: %s It is written again.", changed.request_id, error.problem.message)
+            log.error("%s is not recorded yet: %s It will be retried.", changed.request_id, error.problem.message)
             if self._tasks:
                 self._tasks.start_soon(self._write_until_written, job.id)
             return changed.warned(NOT_WRITTEN)
@@ -124,7 +125,7 @@ class RetryingLedger(InstrumentedLedger):
                 return
 
     async def _is_written(self, job_id: str) -> bool:
-        """Write what is in memory of this job. Returns whether nothing is left there."""
+        """Write this job's changes from memory. Returns whether none are left."""
         while unwritten := self._unwritten.get(job_id):
             changes = tuple(unwritten.changes)
 

@@ -1,5 +1,5 @@
 """The ledger in one SQLite file: WAL, every write an immediate transaction, any number of processes on it. Listeners
-are told about changes made by their own process.
+are notified of changes by their own process.
 """
 
 import sqlite3
@@ -31,15 +31,15 @@ T = TypeVar("T")
 
 
 class SqliteLedger(Engine):
-    """Opened at the first use, so that a server which is only asked for its tools touches no file.
+    """Opened at the first use, so that a server that only lists its tools touches no file.
 
-    There are two connections. One is used in a thread, by one transaction at a time: it may wait for other processes,
-    and for the disk. The other is used in the event loop, where it waits for neither, for what takes far less time than
-    handing it over to a thread: reading one row, and changes that need not survive a power failure.
+    There are two connections. One is used in a thread, by one transaction at a time: it may wait for other processes
+    and for the disk. The other is used in the event loop and never waits: for work that takes far less time than a
+    thread switch, such as reading one row or changes that need not survive a power failure.
     """
 
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS, *, own_directory: bool = False) -> None:
-        """`own_directory`: the file's directory is this product's, and holds nothing else."""
+        """`own_directory`: the file's directory belongs to this product and contains nothing else."""
         super().__init__()
         self._path = path
         self._own_directory = own_directory
@@ -100,7 +100,7 @@ class SqliteLedger(Engine):
         return changed
 
     def _change_in_loop(self, job_id: str, change: Callable[[Job], Job]) -> Job | None:
-        """The changed job. None, and nothing is written, if the change is significant or the file is busy."""
+        """The changed job. Returns None, and writes nothing, if the change is significant or the file is busy."""
         if self._in_loop is None:
             return None
         try:
@@ -201,7 +201,7 @@ class SqliteLedger(Engine):
         await self._transaction(lambda db: db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone(), write=False)
 
     async def _one_row(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Read by an index: in the event loop once the ledger is open, and in a thread if that fails."""
+        """Read one row by an index: in the event loop once the ledger is open, and in a thread if that fails."""
         if self._in_loop:
             try:
                 return work(self._in_loop)
@@ -243,7 +243,7 @@ class SqliteLedger(Engine):
 
 
 class _NeedsSyncError(Exception):
-    """Rolls back a change in the event loop, which is made again in a thread."""
+    """Rolls back a change in the event loop; it is repeated in a thread."""
 
 
 def _insert(db: sqlite3.Connection, job: Job, first_poll_at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A connection to the file of the SQLite ledger: made ready at the first use, and its transactions."""
+"""A connection to the SQLite ledger's file: its setup and its transactions."""
 
 import sqlite3
 import time
@@ -24,8 +24,8 @@ def transaction_on(db: sqlite3.Connection, kind: str) -> Generator[sqlite3.Conne
 
 
 def prepare(db: sqlite3.Connection, busy_seconds: float) -> None:
-    """WAL, and the newest schema. A full sync at each commit: a job that is created before money is spent must survive
-    a power failure.
+    """Set up WAL and the newest schema. Each commit syncs to disk: a job that is created before money is spent must
+    survive a power failure.
     """
     db.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
     _switch_to_wal(db, busy_seconds)

@@ -101,11 +101,11 @@ MIGRATIONS = (
     "CREATE INDEX jobs_by_state ON jobs (tenant, state, created_at, origin, known_usd)",
     TOTALS,
 )
-"""Schema version n is reached by running the first n; a released one is never edited."""
+"""Running the first n yields schema version n; a released one is never edited."""
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script; semicolons inside a trigger end none."""
+    """The statements of a script; semicolons inside a trigger do not end one."""
     statement = ""
     for part in script.split(";"):
         statement += part + ";"

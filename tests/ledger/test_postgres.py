@@ -211,8 +211,8 @@ SECRET = "hunter2"
         ({"netloc": f"stranger:{SECRET}@", "query": "host=/nowhere"}, "FileNotFoundError"),
         ({"netloc": f"postgres:{SECRET}@127.0.0.1:1", "query": ""}, "ConnectionRefusedError"),
         ({"query": f"host={{host}}&password={SECRET}&no_such_setting={SECRET}"}, "UndefinedObjectError"),
-        ({"query": f"host={{host}}&password={SECRET}&sslmode={SECRET}"}, "no address"),
-        ({"query": f"host={{host}}&password={SECRET}&{SECRET}"}, "no address"),
+        ({"query": f"host={{host}}&password={SECRET}&sslmode={SECRET}"}, "not a URL"),
+        ({"query": f"host={{host}}&password={SECRET}&{SECRET}"}, "not a URL"),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_an_error_with_a_cure_and_without_its_password(

@@ -1,5 +1,5 @@
 """Connections to PostgreSQL. Work that fails because the connection or the server is lost is repeated with backoff,
-until a server answers or the time is up. So all work here must be safe to repeat.
+until a server answers or the time is up, so all work here must be safe to repeat.
 """
 
 import logging
@@ -30,13 +30,13 @@ READY_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
 IDLE_SECONDS = 60.0
-"""Idle connections are closed early: networks drop silent ones, and a dropped one costs its next user a time-out."""
+"""Idle connections are closed early: networks drop them, and a dropped one costs its next user a timeout."""
 WAIT_INITIAL_SECONDS, WAIT_MAX_SECONDS = 0.1, 2.0
 
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Everything that asyncpg raises for a fault of the network or the server."""
 _TRANSIENT = (
-    OSError,  # refused, reset, no such host or socket, and every time-out
+    OSError,  # refused, reset, no such host or socket, and every timeout
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, crashed
     asyncpg.InsufficientResourcesError,  # too many connections
@@ -47,7 +47,7 @@ _TRANSIENT = (
     asyncpg.InternalClientError,
 )
 _PERMANENT = (ValueError, asyncpg.QueryCanceledError)
-"""Exceptions to these: wrong values and settings are InterfaceErrors too."""
+"""Not transient: wrong values and settings are InterfaceErrors too."""
 
 
 def is_transient(error: Exception) -> bool:
@@ -56,7 +56,7 @@ def is_transient(error: Exception) -> bool:
 
 
 class Database:
-    """One pool. It is opened, and the schema migrated, at the first use."""
+    """A connection pool. It is opened, and the schema migrated, at the first use."""
 
     def __init__(self, url: str, retry_seconds: float) -> None:
         self._url, self._options = _split_options(url)
@@ -76,12 +76,12 @@ class Database:
         return await self._with_retry(work, seconds, shield=False)
 
     async def write(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """The same, not cancelled once it has begun, so that the caller learns what was written."""
+        """As `read`, but not cancelled once it has started, so that the caller learns what was written."""
         return await self._with_retry(work, self._retry_seconds, shield=True)
 
     async def transact(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """The same in one transaction. Each statement sees what was committed before it: after waiting for a lock, the
-        latest version."""
+        """As `write`, in one transaction. Each statement sees what was committed before it: after waiting for a lock,
+        the latest version."""
 
         async def whole(session: Session) -> T:
             async with session.transaction(isolation="read_committed"):
@@ -90,12 +90,12 @@ class Database:
         return await self.write(whole)
 
     async def connect(self) -> "Connection[Record]":
-        """A new connection outside the pool, after the migration of the schema; tried without end."""
+        """A new connection outside the pool, after the schema migration; retried without limit."""
         async for attempt in _attempts(None, self._note_failure):
             with attempt:
                 await self._opened()
                 return await asyncpg.connect(self._url, **self._arguments)
-        raise AssertionError("unreachable: attempts without an end")
+        raise AssertionError("unreachable: unlimited attempts")
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -111,7 +111,7 @@ class Database:
                 with attempt:
                     pool = await self._opened()
                     session = await pool.acquire(timeout=COMMAND_SECONDS)
-                    with anyio.CancelScope(shield=shield):  # no longer than COMMAND_SECONDS for each command
+                    with anyio.CancelScope(shield=shield):  # at most COMMAND_SECONDS per command
                         try:
                             outcome = await work(session)
                         finally:
@@ -130,7 +130,7 @@ class Database:
 
     async def _opened(self) -> "asyncpg.Pool[Record]":
         if self._pool is None:
-            with anyio.fail_after(COMMAND_SECONDS):  # otherwise the waits of many callers would add up
+            with anyio.fail_after(COMMAND_SECONDS):  # otherwise, the waits of many callers would add up
                 await self._opening.acquire()
             try:
                 if self._pool is None:
@@ -144,7 +144,7 @@ class Database:
             connection = await asyncpg.connect(self._url, **self._arguments)
         except ValueError:
             raise InternalError(
-                "HAILUO_MCP_DATABASE_URL is no address that the client of PostgreSQL understands.",
+                "HAILUO_MCP_DATABASE_URL is not a URL that the PostgreSQL client understands.",
                 "Write it as postgresql://user:password@host:5432/database, special characters percent-encoded.",
             ) from None
         try:
@@ -203,7 +203,7 @@ def _attempts(seconds: float | None, note_failure: Callable[[Exception], None]) 
         note_failure(error)
         return True
 
-    stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of foreign exceptions
+    stamina.instrumentation.set_on_retry_hooks([])  # stamina's log lines would quote the text of foreign exceptions
     return aiter(
         stamina.retry_context(
             retry_on,
@@ -217,7 +217,7 @@ def _attempts(seconds: float | None, note_failure: Callable[[Exception], None]) 
 
 
 def _split_options(url: str) -> tuple[str, dict[str, Any]]:
-    """The URL without the options that asyncpg takes as arguments only, and these."""
+    """The URL without the options that asyncpg accepts only as arguments, and those options."""
     before, mark, query = url.partition("?")
     if "statement_cache_size=" not in query:
         return url, {}
@@ -228,7 +228,7 @@ def _split_options(url: str) -> tuple[str, dict[str, Any]]:
 
 
 def _place(url: str) -> str:
-    """Host and database for a message, without anything that may be part of a password."""
+    """Host and database for messages, without anything that may be part of a password."""
     try:
         parts = urlsplit(url)
     except ValueError:

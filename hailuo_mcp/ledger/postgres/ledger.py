@@ -1,8 +1,8 @@
 """The ledger's queries.
 
-Which of two equal calls is first, and which gets the last place in a budget, is decided by rows that only one
-transaction can lock (`hailuo_claims`, `hailuo_days`). When a job is due is stored by the database's clock: a moment
-that a caller passes is written as its distance from the caller's now, so servers need not agree on the time.
+Row locks (`hailuo_claims`, `hailuo_days`) decide which of two identical calls comes first, and which gets the last of a
+budget. Due times are stored by the database's clock: a time from a caller is converted to an offset from the caller's
+current time, so servers need not agree on the time.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,8 +44,8 @@ _INSERT = f"""
     )
     SELECT pg_notify('{CHANNEL}', $17)
 """  # noqa: S608  fixed words
-# No row is returned if the job is not the version in $15 any more. A change that no one is notified of ($16) is
-# committed without waiting for the disk.
+# No row is returned if the job is no longer the version in $15. A change without a notification ($16) is committed
+# without waiting for the disk.
 _UPDATE = f"""
     WITH changed AS (
         UPDATE hailuo_jobs SET ({_COLUMNS}) = ROW ({_VALUES}) WHERE key = $1 AND document::text = $15 RETURNING key
@@ -107,10 +107,9 @@ _SECRET = "SELECT value FROM hailuo_secrets WHERE name = 'signing'"  # noqa: S10
 
 
 class PostgresLedger(Engine):
-    """After `listen`, listeners are told about changes made by any server on the ledger: at once about this server's,
-    by LISTEN about those of others. They get `ANY_JOB` whenever listening starts, also after a lost connection.
-
-    While the database is away, a method keeps trying for about `retry_seconds`.
+    """After `listen`, listeners are notified of changes by any server on the ledger: this server's at once, those of
+    others by LISTEN. They get `ANY_JOB` whenever listening starts, also after a lost connection. While the database is
+    unavailable, methods retry for about `retry_seconds`.
     """
 
     def __init__(self, url: str, retry_seconds: float = RETRY_SECONDS) -> None:
@@ -129,7 +128,7 @@ class PostgresLedger(Engine):
         async def create_if_absent(db: Session) -> Entered:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
             if row := await db.fetchrow(_GET, job.id):
-                known = _job(row)  # of the same moment: created by this very call, in a commit whose answer was lost
+                known = _job(row)  # same time: created by this call, in a commit whose response was lost
                 created = known.created_at == job.created_at
                 return Entered(job if created else known, created)
             rows = await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant)

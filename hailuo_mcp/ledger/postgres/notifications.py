@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "hailuo_jobs"
 KEEPALIVE_SECONDS = 20.0
-"""A connection that only listens does not notice a pulled cable, or a network that dropped it."""
+"""How often the connection is checked: one that only listens does not notice that the network dropped it."""
 RETRY_PAUSE_SECONDS, RECONNECT_PAUSE_SECONDS = 10.0, 0.5
 
 
@@ -32,7 +32,7 @@ async def pass_on_notifications(database: Database, sender: str, notify: Callabl
         try:
             connection = await database.connect()
         except Exception as error:  # an error here must not end the server
-            log.error("changes of other servers are not received: %s", type(error).__name__)
+            log.error("changes by other servers are not received: %s", type(error).__name__)
             await anyio.sleep(RETRY_PAUSE_SECONDS)
             continue
         try:

@@ -1,4 +1,4 @@
-"""The tables, and their migration by the server that comes first.
+"""The tables, and their migration by the first server.
 
 They are in the first schema of the user's `search_path`, and their names begin with `hailuo_`.
 """
@@ -21,7 +21,7 @@ _REMOVED = "SELECT tenant, origin, state, known_usd, -1 AS n FROM removed"
 
 
 def _trigger(event: str, tables: str, rows: str) -> str:
-    """Once per statement: a row per job would update the same total again and again."""
+    """A trigger per statement: one per row would update the same total repeatedly."""
     return f"""
         CREATE FUNCTION hailuo_totals_on_{event}() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN {_MOVES.format(rows=rows)} RETURN NULL; END $$;
@@ -126,15 +126,15 @@ MIGRATIONS = (
     "CREATE INDEX hailuo_jobs_by_state ON hailuo_jobs (tenant, state, created_at) INCLUDE (origin, known_usd)",
     TOTALS,
 )
-"""Schema version n is reached by running the first n; a released one is never edited."""
+"""Running the first n yields schema version n; a released one is never edited."""
 
-LOCK = 0x6861696C756F  # "hailuo": only has to be unique in this database
+LOCK = 0x6861696C756F  # "hailuo"; it only has to be unique in this database
 LOCK_SECONDS = 60.0
 """How long to wait for a migration by another server."""
 
 
 async def migrate(db: "Connection[Record]") -> None:
-    """Bring the schema up to date. Safe when several servers do so at once; one query if it is up to date.
+    """Bring the schema up to date. Safe if several servers do so at once; takes one query if it is up to date.
 
     Raises:
         InternalError: the schema is newer than this program.
@@ -145,7 +145,7 @@ async def migrate(db: "Connection[Record]") -> None:
         version = 0
     if version < len(MIGRATIONS):
         async with db.transaction(isolation="read_committed"):
-            # A lock of the transaction, not of the session: it works behind a pooler too, and cannot be left behind.
+            # A transaction lock, not a session lock: it also works behind a pooler, and cannot be left behind.
             await db.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=LOCK_SECONDS)
             await db.execute(
                 "CREATE TABLE IF NOT EXISTS hailuo_schema"

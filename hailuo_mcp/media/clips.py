@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "video/mp4"
 STALE_SECONDS = 3600.0
-"""A temporary file not written to for this long is left over: a download ends much sooner."""
+"""A temporary file not written to for this long is abandoned: a download ends much sooner."""
 FREE_BYTES_MIN = 32 * 1024 * 1024
-"""About the size of the largest clips of these models."""
+"""About the size of these models' largest clips."""
 _WORDS_MAX, _WORDS_BYTES_MAX = 6, 48
 
 
@@ -67,10 +67,10 @@ class ClipStore:
         self._running: dict[str, PartialClip] = {}
         """The downloads under way, by job."""
         self._interrupted: dict[str, PartialClip] = {}
-        """Those that can be resumed, by job."""
+        """Resumable downloads, by job."""
 
     async def check(self) -> None:
-        """Check the output directory, before money is spent on a clip that could not be saved.
+        """Check the output directory before money is spent on a clip that could not be saved.
 
         Raises:
             InvalidInput: it is not writable, or is full; the hint names the setting.
@@ -133,7 +133,7 @@ class ClipStore:
         return self._running.get(job_id) or self._interrupted.get(job_id)
 
     def close(self) -> None:
-        """Remove what was kept of interrupted downloads."""
+        """Remove the files of interrupted downloads."""
         for clip in self._interrupted.values():
             with suppress(OSError):
                 clip.path.unlink(missing_ok=True)
@@ -186,14 +186,14 @@ def file_stem(job: Job) -> str:
     words = "-".join(re.findall(r"[^\W_]+", prompt)[:_WORDS_MAX]).lower()
     words = words.encode()[:_WORDS_BYTES_MAX].decode(errors="ignore")
     model = re.sub(r"[^A-Za-z0-9.]+", "-", ModelId.parse(job.model).name)[:40]
-    # The longest run of letters and digits: some ids end in the model's name, which tells no two jobs apart.
+    # The longest run of letters and digits: some ids end in the model's name, which is the same for all jobs.
     short_id = max(re.findall(r"[A-Za-z0-9]+", f"{job.remote_id or job.id} x"), key=len)[-8:]
     parts = (f"{job.created_at:%Y-%m-%d}", model, words, short_id)
     return "-".join(stripped for part in parts if (stripped := part.strip("-")))
 
 
 def _put(part: Path, directory: Path, stem: str, hard_link: Callable[[Path, Path], None]) -> Path:
-    """Check the finished file and give it a free name.
+    """Check the finished file and move it to an unused name.
 
     Raises:
         GatewayError: it is not an MP4.

@@ -1,4 +1,4 @@
-"""Frames of a saved clip side by side, for an assistant that sees. Needs the `media` extra (PyAV)."""
+"""Frames of a saved clip side by side, for assistants with vision. Needs the `media` extra (PyAV)."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH_MAX = 1024
 BYTES_MAX = 200_000
 MOMENTS = (0.0, 1 / 3, 2 / 3, 1.0)
-"""The frames' places in the clip, as fractions: the first and the last one, and two between."""
+"""The frames' positions in the clip, as fractions: the first, the last, and two in between."""
 GAP = 4
 QUALITIES = (85, 70, 55, 40, 25)
 MEDIA_TYPE = "image/jpeg"
@@ -65,4 +65,4 @@ def _small_jpeg(sheet: "Image") -> bytes:
             sheet.save(buffer, "JPEG", quality=quality, optimize=True)
             if buffer.tell() <= BYTES_MAX:
                 return buffer.getvalue()
-        sheet = sheet.reduce(2)  # noise that no quality makes small enough
+        sheet = sheet.reduce(2)  # noise that no quality setting makes small enough

@@ -1,4 +1,4 @@
-"""Files that are inside the call, as a `data:` URI or as base64 alone."""
+"""Files inside the call, as a `data:` URI or bare base64."""
 
 import base64
 import binascii
@@ -39,8 +39,8 @@ def _decoded(payload: str) -> bytes:
 
 
 def bare_base64(text: str, detect: Callable[[bytes], object]) -> str | None:
-    """The base64 of a text that is a file without the beginning of its data: URI. A path can be made of the same
-    characters, but not of the first bytes that `detect` knows."""
+    """The base64 of a file given without the prefix of a data: URI. A path can consist of the same characters, but does
+    not decode to first bytes that `detect` knows."""
     payload = re.sub(r"^(?:(?:image|video|audio)/[\w.+-]+;)?base64,", "", text, count=1, flags=re.IGNORECASE)
     if len(payload) >= _BASE64_MIN:
         with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Decodes images with Pillow. They are not trusted: neither their format nor the memory they would take."""
+"""Decodes images with Pillow. They are untrusted: both their format and the memory they would take."""
 
 import io
 import warnings
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PIXELS_MAX, SIDE_MAX = 40_000_000, 8000
-"""160 MB once decoded. A small file can claim far more."""
+"""160 MB when decoded. A small file can claim far more."""
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -35,7 +35,7 @@ def decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels(parameter, label, "more than 170 million") from None
-    except Exception:  # Pillow's decoders raise many kinds for broken files; all mean the same here
+    except Exception:  # Pillow's decoders raise many exception types for broken files; all mean the same here
         raise InvalidImage(
             f"{parameter} ({label}) is a broken or truncated {kind} file of {len(content)} bytes.",
             "Save the image again.",

@@ -1,4 +1,4 @@
-"""Downloads one clip into a file, over as many connections as it takes."""
+"""Downloads one clip into a file, over as many connections as needed."""
 
 import ssl
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class LinkGone(GatewayError):
 
 
 class LinkBlocked(NetworkError):
-    """The link was refused on the way or by its host, which says nothing about the clip."""
+    """The link was refused by its host or something in between, which says nothing about the clip."""
 
     default_hint = (
         "The clip is not lost, and nothing was charged. Check the proxy, firewall or VPN between this machine and that "
@@ -63,12 +63,12 @@ class _InterruptedError(Exception):
 
 
 async def download(client: "httpx.AsyncClient", clip: PartialClip, max_bytes: int, policy: DownloadPolicy) -> None:
-    """Download what is missing of the clip, whose file exists. The content is not checked.
+    """Download the missing part of the clip, whose file exists. The content is not checked.
 
     Raises:
         LinkGone: the link no longer works.
-        LinkBlocked: the link was refused on the way, or by its host.
-        LinkRefused: the link leads where it must not.
+        LinkBlocked: the link was refused by its host or something in between.
+        LinkRefused: the link leads to a forbidden place.
         NetworkError, GatewayError: the download failed.
         OSError: the file cannot be written.
     """
@@ -101,13 +101,13 @@ async def download(client: "httpx.AsyncClient", clip: PartialClip, max_bytes: in
 
 
 class _Transfer:
-    """The requests that one download takes."""
+    """The requests of one download."""
 
     def __init__(
         self, client: "httpx.AsyncClient", clip: PartialClip, max_bytes: int, timeout: "httpx.Timeout"
     ) -> None:
         self.tls_failure = ""
-        """What the last attempt failed with, if it was TLS."""
+        """The TLS error of the last attempt, if any."""
         self._source = ""
         """The host that answered, and the status."""
         self._client = client
@@ -118,7 +118,7 @@ class _Transfer:
         self._furthest = clip.received
 
     async def resume(self) -> None:
-        """Download what is missing. Raises _InterruptedError if there was hardly any progress."""
+        """Download the missing part. Raises _InterruptedError if there was hardly any progress."""
         while True:
             try:
                 return await self._request()
@@ -156,7 +156,7 @@ class _Transfer:
                     redirects += 1
         except LinkRefused as refused:
             raise (refused.after_redirect() if redirects else refused) from None
-        except (httpx.InvalidURL, ValueError):  # the latter from the standard library's parsing of a redirect
+        except (httpx.InvalidURL, ValueError):  # the latter from the standard library, for a redirect's URL
             raise LinkRefused("The clip's link is not a valid URL.") from None
         except httpx.ConnectError as error:
             if cause := _ssl_error(error):

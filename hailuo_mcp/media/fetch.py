@@ -1,6 +1,6 @@
 """An HTTP client for links in a gateway's response, which must not lead to a private network: every host is resolved
-here, refused if any of its addresses is not public, and connected to by an address that was checked, so that a second
-DNS response changes nothing.
+here, refused if any of its addresses is not public, and connected to by a checked address, so that a second DNS
+response changes nothing.
 """
 
 import ipaddress
@@ -44,7 +44,7 @@ class LinkRefused(GatewayError):
     default_hint = "The link was not followed; the job is untouched. Report it to the gateway."
 
     def after_redirect(self) -> "LinkRefused":
-        """The same, where the link's host was reached and led there: so do the login pages of proxies and Wi-Fi."""
+        """The same error for a redirect: login pages of proxies and Wi-Fi networks redirect to private addresses."""
         return LinkRefused(
             f"The clip's link was redirected here, and not followed: {self.problem.message}",
             "Check the proxy, firewall, VPN or Wi-Fi login page of this network, then call download_video again; the "
@@ -54,7 +54,7 @@ class LinkRefused(GatewayError):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet, also when it is IPv4 inside IPv6."""
+    """Whether an IP address is on the public internet, including IPv4 inside IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
@@ -75,7 +75,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 class LinkPolicy:
     """Which links may be followed. `own_hosts`: the hosts of the configured gateway URLs, the only ones that may be in
-    a private network, on any port and there also without TLS."""
+    a private network, on any port and there even without TLS."""
 
     def __init__(self, own_hosts: frozenset[str], resolve: Resolve = resolve) -> None:
         self._own_hosts = own_hosts

@@ -1,4 +1,4 @@
-"""Fetches an image from a temporary link, which may be gone before a gateway would fetch it."""
+"""Fetches an image from a temporary link, which may expire before a gateway would fetch it."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -18,10 +18,10 @@ _AGAIN = "Attach the image again, or give a URL; nothing was sent."
 
 
 async def fetch_as_data_uri(parameter: str, link: str, policy: LinkPolicy) -> str:
-    """The content behind a link, from public hosts only, as a `data:` URI that is not checked yet.
+    """The content behind a link, from public hosts only, as an unchecked `data:` URI.
 
     Raises:
-        InvalidImage: there is no file, or none that may be fetched or is small enough.
+        InvalidImage: there is no file, it may not be fetched, or it is too large.
     """
     import httpx  # start-up time: only such calls need it
 
@@ -32,7 +32,7 @@ async def fetch_as_data_uri(parameter: str, link: str, policy: LinkPolicy) -> st
     except InvalidImage:
         raise
     except HailuoError:
-        raise InvalidImage(f"{parameter}: its download_url is no public https address.", _AGAIN) from None
+        raise InvalidImage(f"{parameter}: its download_url is not a public https address.", _AGAIN) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError):
         raise InvalidImage(f"{parameter}: its download_url could not be fetched.", _AGAIN) from None
     return f"data:application/octet-stream;base64,{base64.b64encode(content).decode()}"

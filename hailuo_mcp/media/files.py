@@ -1,4 +1,4 @@
-"""Reads local files: only from allowed directories, and no more than the first bytes of one that is not wanted."""
+"""Reads local files: only from allowed directories, and only the first bytes of unsuitable ones."""
 
 import os
 import stat
@@ -42,13 +42,13 @@ def read_local(
 
 
 def check_image(parameter: str, label: str, header: bytes, _: int) -> None:
-    """A `Check` that any image passes."""
+    """A `Check` that accepts any image."""
     if not image_format(header):
         raise not_an_image(parameter, label, header)
 
 
 def move_new(part: Path, target: Path, hard_link: Callable[[Path, Path], None] = os.link) -> None:
-    """Raises FileExistsError where a plain rename would replace the target. `hard_link`: as `os.link`."""
+    """Rename a file without replacing an existing target, which raises FileExistsError. `hard_link`: as `os.link`."""
     try:
         hard_link(part, target)
     except FileExistsError:
@@ -63,7 +63,7 @@ def move_new(part: Path, target: Path, hard_link: Callable[[Path, Path], None] =
 
 
 def sync_directory(directory: Path) -> None:
-    """Make new names in it survive a power cut. Not every system can."""
+    """Make new names in a directory survive a power cut, if the system supports it."""
     with suppress(OSError):
         handle = os.open(directory, os.O_RDONLY)
         try:
@@ -94,7 +94,7 @@ def _read(parameter: str, real: Path, label: str, check: Check) -> bytes:
         ) from None
     with os.fdopen(handle, "rb") as file:
         _check_kind(parameter, label, status := os.fstat(handle))
-        header = os.read(handle, HEADER_BYTES)  # unbuffered, so that not a whole block is read
+        header = os.read(handle, HEADER_BYTES)  # unbuffered, so that no whole block is read
         check(parameter, label, header, status.st_size)
         return header + file.read(FILE_BYTES_MAX)
 

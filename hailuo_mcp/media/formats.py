@@ -1,4 +1,4 @@
-"""Detects the format of a file from its first bytes, regardless of its name, and whether its end is there."""
+"""Detects the format of a file from its first bytes, regardless of its name, and whether it is truncated."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from hailuo_mcp.core.errors import InvalidImage
 
 HEADER_BYTES = 32
-"""All that is read of a file in another format than is wanted."""
+"""How much is read of a file in the wrong format."""
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -16,7 +16,7 @@ MEDIA_TYPES = {
     "WAV": "audio/wav",
     "MP3": "audio/mpeg",
 }
-"""Of the formats that some gateway accepts."""
+"""The media types of all formats that some gateway accepts."""
 WANTED = "Give a JPG or PNG with a shorter side over 300 px and an aspect ratio between 2:5 and 5:2, at most 20 MB."
 
 _IMAGES = (
@@ -37,7 +37,7 @@ _RECORDINGS = (
     (re.compile(rb"....ftyp", re.DOTALL), "MP4"),
     (re.compile(rb"RIFF....WAVE", re.DOTALL), "WAV"),
     (re.compile(rb"RIFF....AVI ", re.DOTALL), "AVI"),
-    # Either tags, or the header of the first frame: layer III, and no reserved values.
+    # Either tags or the header of the first frame: layer III, without reserved values.
     (re.compile(rb"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]", re.DOTALL), "MP3"),
     (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL), "AAC"),
     (re.compile(rb"\x1aE\xdf\xa3"), "WebM or Matroska"),
@@ -71,7 +71,7 @@ def recording_format(header: bytes) -> str | None:
 
 
 def format_in_words(header: bytes) -> str | None:
-    """What a file is, as a sentence says it; None if that is unknown. Never quotes its content."""
+    """What a file is, as a noun phrase; None if unknown. Never quotes its content."""
     if name := image_format(header) or recording_format(header):
         return f"{'an' if name in _VOWELS else 'a'} {name} file"
     return next((name for pattern, name in _OTHERS if pattern.match(header)), None)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def last_frame(path: Path) -> bytes:
-    """The clip's last frame as a PNG in full size.
+    """The clip's last frame as a full-size PNG.
 
     Raises:
         InvalidImage: the extra is missing, or the clip cannot be read.
@@ -28,7 +28,7 @@ def _last_frame(path: Path) -> bytes:
         raise InvalidImage(
             "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
         ) from None
-    except Exception:  # PyAV raises many kinds for broken files
+    except Exception:  # PyAV raises many exception types for broken files
         raise InvalidImage(f"The clip {path.name} cannot be read.", "Call download_video again.") from None
 
 

@@ -1,4 +1,4 @@
-"""Files as a caller gives them: a URL for the gateway to fetch, or content from a `data:` URI or a local file."""
+"""Files given by a caller: a URL for the gateway to fetch, or content from a `data:` URI or a local file."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ URL_MAX = 2048
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """A file that can be sent: a URL for the gateway to fetch, or content that was checked."""
+    """A file that can be sent: a URL for the gateway to fetch, or checked content."""
 
     shown: str
     """How records and results show it."""
@@ -34,7 +34,7 @@ class LoadedFile:
     media_type: str = ""
     warnings: tuple[str, ...] = ()
     seconds: float | None = None
-    """The length of a video or audio file, where it is known."""
+    """The length of a video or audio file, if known."""
 
     @classmethod
     def of(
@@ -60,7 +60,7 @@ class LoadedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileRules:
-    """Where local files may come from, and what they must be."""
+    """Where local files may come from, and what they must contain."""
 
     directories: Sequence[Path] = ()
     """Empty: the home directory without hidden folders."""
@@ -72,16 +72,16 @@ class FileRules:
     keep_metadata: bool = False
     """Whether EXIF data, comments and the like stay in an image."""
     formats: tuple[str, ...] = ("JPEG", "PNG")
-    """The image formats that the gateway accepts, where `rule` does not say more."""
+    """The image formats that the gateway accepts, unless `rule` is more specific."""
     rule: MediaRule | None = None
     """What the model documents for this medium."""
     measure: Measure = measure
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE), compare=False)
-    """Whoever uses these rules, or others made from them, waits for a place before a file is read."""
+    """Limits how many files are read at once, for these rules and their copies."""
 
 
 class LocalFile(InvalidImage):
-    """The file is on the caller's machine, and this is another."""
+    """The file is on the caller's machine, not on this one."""
 
 
 def is_url(given: str) -> bool:
@@ -109,8 +109,8 @@ def from_url(parameter: str, given: str) -> LoadedFile:
 def read_given(
     parameter: str, given: str, rules: FileRules, detect: Callable[[bytes], object], check: Check
 ) -> tuple[bytes, str]:
-    """The content of a file, and the name to show for it. `detect` tells whether bytes are the beginning of a file of
-    the wanted kind; `check` refuses a local file by its first bytes.
+    """The content of a file, and the name to show for it. `detect`: whether bytes are the beginning of a suitable file;
+    `check` refuses a local file by its first bytes.
 
     Raises:
         LocalFile: it is on the caller's machine.

@@ -1,7 +1,7 @@
 """Loads images from a URL, a `data:` URI or a local file, and checks that a gateway will accept them.
 
-A local or inline image is decoded before anything is sent. Of a file that is not an image, only the first bytes are
-read. A URL is fetched by the gateway, never here.
+A local or inline image is decoded before anything is sent. If a file is not an image, only its first bytes are read. A
+URL is fetched by the gateway, never here.
 """
 
 from typing import TYPE_CHECKING
@@ -103,7 +103,7 @@ def _checked(parameter: str, content: bytes, label: str, rules: FileRules) -> Lo
 
 
 def _formats(rules: FileRules) -> tuple[str, ...]:
-    """The formats that the model takes, and that can be sent from here: metadata is removed from no other."""
+    """The formats that the model accepts and that can be sent from here: metadata can only be removed from these."""
     return tuple(name for name in rules.rule.formats if name in MEDIA_TYPES) if rules.rule else rules.formats
 
 
@@ -126,8 +126,8 @@ def _check_shape(parameter: str, label: str, width: int, height: int, rule: Medi
 
 
 def _without_trailing_data(parameter: str, label: str, content: bytes, fix: bool) -> tuple[bytes, int]:
-    """A PNG without the bytes after its end, and their number: the rest of an image that was cropped, or another
-    file. Cameras append nothing to a PNG, but many do to a JPEG."""
+    """A PNG without the bytes after its end, and their number: the remains of a cropped image, or another file. Cameras
+    append nothing to a PNG, but many do to a JPEG."""
     end = png_end(content) or len(content)
     tail = len(content) - end
     if not content[end:].strip(b"\x00\r\n "):
@@ -141,7 +141,7 @@ def _without_trailing_data(parameter: str, label: str, content: bytes, fix: bool
 
 
 def _private(parameter: str, label: str, kind: str, content: bytes, orientation: int) -> bytes:
-    """The image without what it says of place, time and author."""
+    """The image without its metadata, such as place, time and author."""
     try:
         return without_metadata(kind, content, orientation)
     except (ValueError, IndexError):
@@ -164,7 +164,7 @@ def _normalize(
 
 
 def _warnings(parameter: str, kind: str, image: "Image", rotated: bool) -> list[str]:
-    """Warnings about what breaks no rule, but may give a wrong result."""
+    """Warnings about what breaks no rule but may give a wrong result."""
     found: list[str] = []
     if rotated:
         found.append(

@@ -1,4 +1,4 @@
-"""Measured values held against a model's rules, with words for what does not fit."""
+"""Compares measured values with a model's rules, and describes what does not fit."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def span(pair: tuple[float, float]) -> str:
 
 
 def broken_shape(width: int, height: int, rule: MediaRule) -> Iterator[tuple[str, str]]:
-    """What is wrong with these sides, and the cure."""
+    """What is wrong with these dimensions, and the fix."""
     size = f"is {width} x {height} px"
     if rule.pixels and not rule.pixels[0] <= min(width, height) <= max(width, height) <= rule.pixels[1]:
         yield f"{size}; {span(rule.pixels)} px a side are accepted", "Scale it to that size."

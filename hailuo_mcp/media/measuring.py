@@ -1,7 +1,7 @@
-"""How long a video or a sound is, and how it is encoded. Needs the `media` extra (PyAV).
+"""Measures the length and encoding of a video or audio file. Needs the `media` extra (PyAV).
 
-Of the content only the first frame is decoded; all else is read from its packets. Bounded are the pixels of that frame,
-and how many packets a file may claim to have: a few bytes can claim billions.
+Only the first frame is decoded; everything else is read from the packets. The pixels of that frame and the number of
+packets are limited, because a few bytes can claim billions.
 """
 
 # PyAV's packets and streams have type parameters that nothing sets.
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from hailuo_mcp.core.parameters import Medium
 
 FORMATS = {"MP4": "mp4", "MOV": "mp4", "WAV": "wav", "MP3": "mp3"}
-"""Those that can be measured, with FFmpeg's names. The name is always given, so that a file is not read as a playlist,
-which could open other files."""
+"""The formats that can be measured, with FFmpeg's names. The name is always passed, so that a file is not read as a
+playlist, which could open other files."""
 PIXELS_MAX = 40_000_000
 SAMPLES_MAX = 1_000_000
-"""Over an hour of sound and video."""
+"""More than an hour of audio and video."""
 _CODECS = {"h264": "H.264", "hevc": "H.265"}
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
 _DEPTH = 6
@@ -40,10 +40,10 @@ Measure = Callable[[bytes, str, Medium], Measures | None]
 
 
 def measure(content: bytes, kind: str, medium: Medium) -> Measures | None:
-    """The measures of a file of one of `FORMATS`; None where PyAV is not installed.
+    """The measures of a file in one of `FORMATS`; None if PyAV is not installed.
 
     Raises:
-        ValueError: it is broken or truncated, has nothing of this medium, or claims more than is read.
+        ValueError: it is broken or truncated, has no stream of this medium, or claims too many packets.
     """
     try:
         import av  # optional, and slow to import
@@ -68,12 +68,12 @@ def measure(content: bytes, kind: str, medium: Medium) -> Measures | None:
                 rate = float(stream.average_rate or 0)
                 return Measures(seconds, codec, stream.width, stream.height, rate)
             return Measures(seconds, codec)
-    except Exception as error:  # PyAV raises many kinds for broken files; all mean the same here
+    except Exception as error:  # PyAV raises many exception types for broken files; all mean the same here
         raise ValueError(type(error).__name__) from None
 
 
 def _claimed_samples(content: bytes) -> int:
-    """How many samples an MP4 says that it has; more than can be if its index is compressed."""
+    """How many samples an MP4 claims to have; an impossible number if its index is compressed."""
     claimed = 0
     for kind, begin in _boxes(content, 0, len(content), _DEPTH):
         if kind == b"cmov":
@@ -86,7 +86,7 @@ def _claimed_samples(content: bytes) -> int:
 
 
 def _boxes(content: bytes, position: int, end: int, depth: int) -> Iterator[tuple[bytes, int]]:
-    """Each box with the offset of its content, those inside others included."""
+    """Each box, including nested ones, with the offset of its content."""
     while position + 8 <= end:
         size, kind, begin = int.from_bytes(content[position : position + 4]), content[position + 4 : position + 8], 8
         if size == 1:  # the real size follows

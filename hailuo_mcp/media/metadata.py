@@ -1,5 +1,5 @@
-"""Removes what an image says beside its picture (place, time, camera, author, comments, previews) without encoding it
-again. Kept is what decides how it looks: orientation, color profile, resolution, transparency, animation.
+"""Removes an image's metadata (place, time, camera, author, comments, previews) without re-encoding it. What determines
+its appearance is kept: orientation, color profile, resolution, transparency, animation.
 """
 
 import re
@@ -12,16 +12,16 @@ UPRIGHT = 1
 
 
 def _exif(orientation: int) -> bytes:
-    """EXIF data with an orientation alone: a TIFF header, and a directory with one entry."""
+    """EXIF data with only an orientation: a TIFF header, and a directory with one entry."""
     entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2) + b"\x00\x00"
     return b"MM\x00*\x00\x00\x00\x08" + b"\x00\x01" + entry + b"\x00\x00\x00\x00"
 
 
 def without_metadata(kind: str, content: bytes, orientation: int) -> bytes:
-    """The image without its metadata but this EXIF orientation. `kind`: JPEG, PNG or WebP.
+    """The image without metadata except this EXIF orientation. `kind`: JPEG, PNG or WebP.
 
     Raises:
-        ValueError: its structure cannot be followed.
+        ValueError: its structure cannot be parsed.
     """
     exif = _exif(orientation) if orientation != UPRIGHT else b""
     strip = {"JPEG": _strip_jpeg, "PNG": _strip_png, "WebP": _strip_webp}[kind]
@@ -43,7 +43,7 @@ def _strip_jpeg(content: bytes, exif: bytes) -> bytes:
     body = b"Exif\x00\x00" + exif
     segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body if exif else b""
     for marker, part in _jpeg_segments(content):
-        if segment and marker != _JFIF:  # JFIF must be the first, EXIF comes next
+        if segment and marker != _JFIF:  # JFIF must come first, then EXIF
             kept.append(segment)
             segment = b""
         if _is_needed(marker, part[4:]):
@@ -52,7 +52,7 @@ def _strip_jpeg(content: bytes, exif: bytes) -> bytes:
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker with its segment, the data of a scan included; nothing after the end of the image."""
+    """Each marker with its segment, including the data of a scan; nothing after the end of the image."""
     position = 2
     while found := _MARKER.search(content, position):
         marker, begin = found[1][0], found.end() - 2
@@ -82,7 +82,7 @@ def _is_needed(marker: int, body: bytes) -> bool:
 
 _PNG_SIGNATURE_LENGTH = 8
 _PNG_KEPT = frozenset(b"acTL bKGD cHRM cICP cLLI fcTL fdAT gAMA hIST iCCP mDCV pHYs sBIT sPLT sRGB tRNS".split())
-"""The chunks that may be left out, but say how the picture looks."""
+"""The optional chunks that affect the appearance."""
 
 
 def _strip_png(content: bytes, exif: bytes) -> bytes:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 _QUALITY = 95
 _PROFILE_MODES = frozenset({"RGB", "RGBA", "P"})
-"""Modes whose color profile is still valid after the conversion here."""
+"""Modes whose color profile is still valid after conversion."""
 
 
 def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) -> tuple[bytes, str, list[str]]:
-    """The image's first frame as PNG (if it is transparent and small enough) or JPEG; its format; what was done.
+    """The image's first frame as PNG (if it is transparent and small enough) or JPEG, its format, and what was done.
 
     Raises:
         Exception: of any kind, if Pillow cannot do it.
@@ -49,7 +49,7 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
 
 
 def _eight_bits(image: "Image") -> "Image":
-    """Pillow clips deeper grays when it converts them, which gives a white image."""
+    """Convert deeper grays to 8 bits: Pillow clips them when it converts them, which gives a white image."""
     if image.mode.startswith("I;16"):
         whole = image.convert("I")
         return whole.point(lambda value: value * (1 / 256)).convert("L")  # pyright: ignore[reportUnknownMemberType]  numpy's part of the type is unknown

@@ -1,4 +1,4 @@
-"""A clip on its way: what of it is there, and whether a response continues it."""
+"""A partly downloaded clip, and whether a response continues it."""
 
 import re
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class PartialClip:
-    """A clip on its way: its file, how much of it was received, and of which version."""
+    """A partly downloaded clip: its file, how much was received, and of which version."""
 
     url: str
     path: Path
     received: int = 0
     total: int | None = None
-    """Its size in bytes, where the server states it."""
+    """Its size in bytes, if the server states it."""
     validator: str = ""
-    """What identifies the version (RFC 9110, 13.1.5). Without it, the rest cannot be told from that of another file."""
+    """Identifies the version (RFC 9110, 13.1.5). Without it, the rest cannot be distinguished from that of another
+    file."""
 
     @property
     def resumable(self) -> bool:
@@ -34,8 +35,8 @@ class PartialClip:
         self.received, self.total, self.validator = 0, None, ""
 
     def accept(self, response: "httpx.Response") -> int | None:
-        """The offset of this response's content in the file, whose size and version are kept here; None if the response
-        does not match what was received before, which is then discarded."""
+        """The offset of this response's content in the file; records its size and version. None if the response does
+        not match what was received before, which is then discarded."""
         validator = _validator(response)
         start, total = 0, _number(response.headers.get("content-length", ""))
         if response.status_code == 206:
@@ -59,8 +60,8 @@ def _number(text: str) -> int | None:
 
 
 def _validator(response: "httpx.Response") -> str:
-    """What identifies this version of the file in `If-Range`; empty if nothing does. A modification time counts if the
-    file is at least a second older than the response: later changes would have another time (RFC 9110, 8.8.2.2)."""
+    """The validator of this version for `If-Range`; empty if there is none. A modification time counts if it is at
+    least a second before the response: later changes would have a different time (RFC 9110, 8.8.2.2)."""
     headers = response.headers
     etag = headers.get("etag", "")
     if etag and not etag.startswith("W/"):
@@ -73,6 +74,6 @@ def _validator(response: "httpx.Response") -> str:
 def _moment(text: str) -> datetime | None:
     """An HTTP date; None if it is missing or wrong."""
     try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP dates are always in GMT
     except (ValueError, OverflowError):
         return None

@@ -1,4 +1,4 @@
-"""Paths of local files as people paste them, and whether they are allowed."""
+"""Paths of local files as users paste them, and whether they are allowed."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ _ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]+://|(?:blob|sandbox|attachment|cid
 
 
 def unwrapped(given: str) -> str:
-    """The text without the spaces, quotes, backticks and angle brackets around it."""
+    """The text without surrounding spaces, quotes, backticks and angle brackets."""
     text = given.strip()
     while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
@@ -30,18 +30,18 @@ def unwrapped(given: str) -> str:
 
 
 def is_own_path(given: str) -> bool:
-    """Whether a path does not depend on the directory it is looked up in."""
+    """Whether a path does not depend on the current directory."""
     return Path(given).is_absolute() or bool(_HOME.match(given) or _DRIVE.match(given) or _WSL_SHARE.match(given))
 
 
 def allowed_path(parameter: str, given: str, directories: Sequence[Path], output_dir: Path | None) -> Path:
-    """The real path of a local file, all links followed.
+    """The real path of a local file, with all links resolved.
 
     `directories`: those that files may come from; empty means the home directory without hidden folders. The output
-    directory is always allowed. Only within allowed directories does anything depend on which files exist.
+    directory is always allowed. The result depends on which files exist only within allowed directories.
 
     Raises:
-        InvalidImage: it is no path, or not in an allowed directory.
+        InvalidImage: it is not a path, or not in an allowed directory.
     """
     text = _path_text(parameter, given)
     if not text:
@@ -60,7 +60,7 @@ def allowed_path(parameter: str, given: str, directories: Sequence[Path], output
     if real is not None and allowed(real):
         if os.path.lexists(real):
             return real
-        meant = _resolved(_meant(real, allowed))  # links once more: a name found so may be one
+        meant = _resolved(_meant(real, allowed))  # resolve links again: the name found may be one
         if meant is not None and allowed(meant):
             return meant
     raise InvalidImage(
@@ -72,7 +72,7 @@ def allowed_path(parameter: str, given: str, directories: Sequence[Path], output
 
 
 def _resolved(path: Path) -> Path | None:
-    """All links followed; None if there is no such path, which is reported like one that is not allowed."""
+    """The path with all links resolved; None if it does not exist, which is reported like a forbidden path."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):  # a loop of links, a name that is too long
@@ -80,7 +80,7 @@ def _resolved(path: Path) -> Path | None:
 
 
 def _path_text(parameter: str, given: str) -> str:
-    """The given text as a path of this system."""
+    """The given text in this system's path syntax."""
     text = unwrapped(given)
     if len(text) > PATH_MAX or "\n" in text:
         kind = "base64" if _BASE64.fullmatch(text) else "a text"
@@ -95,7 +95,7 @@ def _path_text(parameter: str, given: str) -> str:
     text = _HOME.sub("~", text, count=1) if _HOME.match(text) else text
     if os.name == "nt":
         text = text[1:] if re.match(r"/[A-Za-z]:", text) else text
-        if text.startswith(("\\\\", "//")):  # even checking whether such a path exists logs in at the machine it names
+        if text.startswith(("\\\\", "//")):  # even checking whether such a path exists logs in to the machine it names
             raise InvalidImage(f"{parameter} names another machine: {given[:80]!r}.", ABSOLUTE)
         return text
     if is_wsl() and (share := _WSL_SHARE.match(text)):
@@ -132,12 +132,11 @@ def is_wsl() -> bool:
 
 
 def _meant(missing: Path, allowed: Callable[[Path], bool]) -> Path:
-    """The only existing path whose names are equal to those of the missing one, but for the form of their letters and
-    spaces: macOS puts a narrow space into the names of screenshots, which nobody types. The path itself if there is
-    not exactly one."""
+    """The only existing path that equals the missing one after normalizing letters and spaces: macOS puts a narrow
+    space, which users cannot type, into the names of screenshots. The path itself if there is not exactly one."""
     place = missing
     names: list[str] = []
-    while not os.path.exists(place) and place != place.parent:  # noqa: PTH110  it raises nothing
+    while not os.path.exists(place) and place != place.parent:  # noqa: PTH110  never raises
         names.append(place.name)
         place = place.parent
     for name in reversed(names):
@@ -154,7 +153,7 @@ def _meant(missing: Path, allowed: Callable[[Path], bool]) -> Path:
 
 
 def _folded(name: str) -> str:
-    """The name with composed letters and plain spaces, as a shell takes it without escapes."""
+    """The name with composed letters and plain spaces, and without shell escapes."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", name.replace("\\ ", " "))).strip()
 
 

@@ -1,4 +1,4 @@
-"""Small images that stand for a clip before it plays: its first frame, or the image that it begins with."""
+"""Small images shown before a clip plays: its first frame, or the image that it begins with."""
 
 import io
 from pathlib import Path
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIDE_MAX = 720
-"""In pixels: enough for a view in a chat, and some 40 kB."""
+"""In pixels: enough for a view in a chat, and about 40 kB."""
 MEDIA_TYPE = "image/jpeg"
 _QUALITY = 78
 
 
 def image_poster(content: bytes) -> bytes:
-    """A small JPEG of an image that was checked. Blocks.
+    """A small JPEG of a checked image. Blocks.
 
     Raises:
         Exception: of any kind, if Pillow cannot read it.
@@ -25,7 +25,7 @@ def image_poster(content: bytes) -> bytes:
     from PIL import Image, ImageOps  # start-up time: only images need it
 
     with Image.open(io.BytesIO(content)) as opened:
-        opened.draft("RGB", (SIDE_MAX, SIDE_MAX))  # a JPEG is decoded at a fraction of its size
+        opened.draft("RGB", (SIDE_MAX, SIDE_MAX))  # decodes a JPEG at a fraction of its size
         return _jpeg(ImageOps.exif_transpose(opened))
 
 

@@ -1,4 +1,4 @@
-"""Videos and audio files: what each is by its content, and whether a model's rules take it, before anything is sent.
+"""Videos and audio files: detects their format and checks them against a model's rules before anything is sent.
 
 Without the `media` extra only the format and the size are known, and a warning says so.
 """
@@ -21,9 +21,9 @@ ANY_RULE: Mapping[Medium, MediaRule] = {
     "video": MediaRule(_UNDOCUMENTED, ("MP4", "MOV"), 50),
     "audio": MediaRule(_UNDOCUMENTED, ("WAV", "MP3"), 15),
 }
-"""For a model that documents nothing."""
+"""For a model without documented rules."""
 SECONDS_SLACK = 0.1
-"""A file ends with whole frames, so that one cut at 15 s is a little longer."""
+"""A file ends with a whole frame, so one cut at 15 s is a little longer."""
 RATE_SLACK = 0.01
 
 
@@ -31,14 +31,14 @@ async def read_recording(parameter: str, given: str, medium: Medium, rules: File
     """Load the video or audio file that the caller gave for `parameter`.
 
     Raises:
-        InvalidInput: it may not or cannot be read, or the model would not take it. The message has the measured value,
-            the hint says how to correct it.
+        InvalidInput: it may not or cannot be read, or the model would not accept it. The message has the measured
+            value, the hint says how to correct it.
     """
     try:
         if is_url(given):
             return from_url(parameter, given)
         return await anyio.to_thread.run_sync(_read, parameter, given, medium, rules, limiter=rules.limiter)
-    except InvalidImage as refused:  # of what all files have in common: places, paths, base64
+    except InvalidImage as refused:  # from the shared file checks: directories, paths, base64
         raise InvalidInput(refused.problem.message, refused.problem.hint) from None
 
 
@@ -90,10 +90,11 @@ def check_header(parameter: str, label: str, header: bytes, size: int, rule: Med
 def check_recording(
     parameter: str, label: str, content: bytes, medium: Medium, rule: MediaRule, measure: Measure
 ) -> LoadedFile:
-    """Check a file as far as it can be.
+    """Check a file as far as possible.
 
     Raises:
-        InvalidInput: the model would not take it. The message has the measured value, the hint says how to correct it.
+        InvalidInput: the model would not accept it. The message has the measured value, the hint says how to correct
+            it.
     """
     check_header(parameter, label, header := content[:HEADER_BYTES], len(content), rule)
     kind = recording_format(header) or ""
@@ -117,7 +118,7 @@ def check_recording(
 
 
 def check_together(parameter: str, files: Sequence[LoadedFile], rule: MediaRule) -> None:
-    """Check what all files of a parameter have together; those of unknown length count as nothing.
+    """Check the total length of a parameter's files; files of unknown length count as zero.
 
     Raises:
         InvalidInput: they are too long.
@@ -125,13 +126,13 @@ def check_together(parameter: str, files: Sequence[LoadedFile], rule: MediaRule)
     together = sum(file.seconds or 0 for file in files)
     if rule.total_seconds and together > rule.total_seconds + SECONDS_SLACK:
         raise InvalidInput(
-            f"{parameter} last {together:.1f} s together; at most {rule.total_seconds:g} s are accepted.",
+            f"{parameter} last {together:.1f} s in total; at most {rule.total_seconds:g} s are accepted.",
             "Give fewer of them, or shorter ones.",
         )
 
 
 def _broken(found: Measures, rule: MediaRule) -> Sequence[tuple[str, str]]:
-    """Every rule that a file breaks, with the cure."""
+    """Every rule that a file breaks, with the fix."""
     broken: list[tuple[str, str]] = []
     if rule.seconds and not within(found.seconds, rule.seconds, SECONDS_SLACK):
         cure = "Cut it." if found.seconds > rule.seconds[1] else "Give a longer one."

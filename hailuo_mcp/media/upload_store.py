@@ -1,8 +1,8 @@
-"""Images that callers on other machines have uploaded, until a call uses them.
+"""Images uploaded by remote callers, until a call uses them.
 
-They are in a hidden folder of the output directory, which all servers of a team share: any of them takes an upload, and
-any of them finds it. A file without content says that an upload is wanted; whoever deletes it has used it up, and only
-one can. Names of files are digests, and say nothing of tenants or images.
+They are in a hidden folder of the output directory, which all servers of a team share: any of them can accept an
+upload, and any of them finds it. An empty file marks an expected upload; deleting it uses it up, which only one process
+can do. File names are digests, which reveal nothing about tenants or images.
 """
 
 import os
@@ -19,11 +19,11 @@ from hailuo_mcp.core.errors import InvalidImage
 
 FOLDER = ".uploads"
 WANTED_FOR = timedelta(minutes=15)
-"""How long an image may be uploaded after it was asked for."""
+"""How long an image can be uploaded after it was requested."""
 KEPT_FOR = timedelta(hours=1)
 """How long an uploaded image is kept."""
 PER_OWNER_MAX = 20
-"""Images of one owner, those that are wanted included: at most 400 MB."""
+"""Images of one owner, including expected ones: at most 400 MB."""
 _DIGEST = "[0-9a-f]{32}"
 _KEY = re.compile(f"({_DIGEST})-({_DIGEST})-[0-9a-f]{{16}}")
 _WANTED, _IMAGE, _PART = ".wanted", ".image", ".part"
@@ -32,14 +32,14 @@ _LASTS = {_WANTED: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
 
 @dataclass(frozen=True, slots=True)
 class UploadStore:
-    """The folder. `owner` and `name` are digests; `clock` is in seconds since 1970, as the times of files are."""
+    """The folder. `owner` and `name` are digests; `clock` returns Unix time, like file times."""
 
     directory: Path
     clock: Callable[[], float] = time.time
 
     def want(self, owner: str, name: str, shown: str) -> str:
-        """The key by which the image may be uploaded once. An earlier key for the same name no longer works; an image
-        of that name stays until another has been uploaded. `shown` is what `wanted` returns.
+        """A key with which the image can be uploaded once. An earlier key for the same name no longer works; an
+        existing image of that name stays until another has been uploaded. `shown` is what `wanted` returns.
 
         Raises:
             InvalidImage: the owner has too many images here.
@@ -65,7 +65,7 @@ class UploadStore:
         return key
 
     def wanted(self, key: str) -> str | None:
-        """What was shown for this key when the image was asked for; None if it may not be uploaded (any more)."""
+        """The `shown` text of this key; None if the image cannot be uploaded (any more)."""
         path = self._wanted(key)
         try:
             return path.read_text("utf-8") if path and self._is_fresh(path) else None
@@ -73,7 +73,7 @@ class UploadStore:
             return None
 
     def part(self) -> Path:
-        """An empty file of its own for the content of an upload, until it is put or discarded."""
+        """A new empty file for the content of an upload, until it is put or discarded."""
         path = self.directory / f"{uuid4().hex}{_PART}"
         self._write(path, b"")
         return path
@@ -102,7 +102,7 @@ class UploadStore:
             return None
 
     def sweep(self) -> None:
-        """Delete what is past its time, whichever server it was for."""
+        """Delete what has expired, whichever server created it."""
         for path in self._files("*"):
             with suppress(OSError):
                 if not self._is_fresh(path):

@@ -53,7 +53,7 @@ REFUSED: Mapping[str, tuple[Step, str]] = {
     "no image": (says(200, b"<html>sign in</html>"), "web page"),
     "large": (says(200, b"\x89PNG\r\n\x1a\n" + b"\0" * BYTES_MAX), "20.0 MB"),
     "around and around": (redirects("/again"), "could not be fetched"),
-    "elsewhere": (redirects("https://10.0.0.1/x"), "no public https address"),
+    "elsewhere": (redirects("https://10.0.0.1/x"), "not a public https address"),
 }
 
 

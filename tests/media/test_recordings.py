@@ -140,7 +140,7 @@ def test_lengths_count_together(tmp_path: Path) -> None:
     files = [check(film(tmp_path / f"{n}.mp4", seconds=n)) for n in (7, 8)]
     check_together("reference_videos", files, VIDEO)
     check_together("reference_audios", [*files, files[0]], MediaRule(AUDIO.source, ("WAV",), 15))
-    with pytest.raises(InvalidInput, match=r"reference_videos last 22\.0 s together; at most 15 s"):
+    with pytest.raises(InvalidInput, match=r"reference_videos last 22\.0 s in total; at most 15 s"):
         check_together("reference_videos", [*files, files[0]], VIDEO)
 
 

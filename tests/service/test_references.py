@@ -150,7 +150,7 @@ async def test_a_dry_run_checks_all_and_shows_no_bytes(tmp_path: Path) -> None:
         ({"reference_videos": ["{dir}/a.png"]}, "is a PNG file; only MP4 or MOV is accepted"),
         ({"reference_images": ["{dir}/a.mp4"]}, r"reference_images\[0\] \(a.mp4\) is not an image"),
         ({"reference_audios": ["{dir}/a.mp4"], "reference_images": [png]}, "is an MP4 file; only WAV or MP3"),
-        ({"reference_videos": ["{dir}/a.mp4"] * 3}, r"reference_videos last 18\.0 s together"),
+        ({"reference_videos": ["{dir}/a.mp4"] * 3}, r"reference_videos last 18\.0 s in total"),
         ({"reference_videos": ["data:video/mp4;base64,!!"]}, "base64 is invalid"),
         ({"reference_videos": ["last-frame:minimax/h3/x"]}, "does not take 'last-frame"),
         ({"reference_images": ["clip:minimax/h3/x"]}, "does not take 'clip:"),

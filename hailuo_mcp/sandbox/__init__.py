@@ -1,8 +1,8 @@
 """A stand-in for every gateway, for tests, trial runs and the demo without a key.
 
 One ASGI application that speaks the gateways' wire contracts, written from their documents. It imports nothing from the
-rest of the package, so that a misreading of a document is not made twice. On a port it calls the webhooks that jobs
-were submitted with, on this machine only; apart from that it sends no requests.
+rest of the package, so that a document is not misread twice in the same way. When it serves a port, it calls the
+webhooks of its jobs, on this machine only; apart from that it sends no requests.
 """
 
 import time
@@ -54,7 +54,7 @@ def create_app(
 ) -> Starlette:
     """The sandbox, with its jobs, uploads and clips in `state_dir`, which several processes may share.
 
-    `seconds`: how long a job takes; 0 means that it is done at once.
+    `seconds`: how long a job takes; 0 means that it is completed at once.
     `public_url`: the base of the links in responses; None takes the base URL of each request.
     `retention_seconds`: how long Segmind keeps a result, counted from its submission.
     `clock`: the current Unix time.
@@ -93,7 +93,7 @@ class _Sandbox(Starlette):
                 MutableHeaders(scope=message)[MARKER_HEADER] = "1"
             await send(message)
 
-        # Around everything, not as a middleware: Starlette creates its own 500 outside of the middlewares.
+        # A wrapper, not a middleware: Starlette creates its own 500 outside of the middlewares.
         await super().__call__(scope, receive, send_marked)
 
 

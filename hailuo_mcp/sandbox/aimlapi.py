@@ -26,14 +26,15 @@ UNIFIED_PATH = "/v2/video/generations"
 
 CREDITS_PER_USD = 2_000_000
 _USD = {
-    # One of these is published: 6 s of 2.3-fast at 768P. The others have the same 5 % on top of what MiniMax charges.
+    # Only one of these is published: 6 s of 2.3-fast at 768P. The others assume the same 5 % on top of what MiniMax
+    # charges.
     HAILUO_23: {(768, 6): 0.294, (768, 10): 0.588, (1080, 6): 0.5145},
     HAILUO_23_FAST: {(768, 6): 0.1995, (768, 10): 0.336, (1080, 6): 0.3465},
 }
 
 _H3_DEFAULTS = {H3: ("2K", 6), H3_MAX: ("768p", 5)}
 _H3_USD_PER_SECOND = {"2K": 0.1365, "480p": 0.0525, "768p": 0.084}
-"""None of these is published: they have the same 5 %."""
+"""None of these is published: they assume the same 5 %."""
 _SIDES = {"2K": 1440, "1080P": 1080, "768P": 768, "768p": 768, "480p": 480}
 
 _STATUSES = {
@@ -68,7 +69,7 @@ _FIELDS: Mapping[str, Field] = {
     "model": Field(body.one_of(MODEL), required=True),
     "prompt_optimizer": Field(body.boolean),
     "first_frame_image": Field(_image),
-    "last_image_url": Field(_image),  # newer than the page; documented with the URL form, base64 is inferred
+    "last_image_url": Field(_image),  # newer than the page; documented for URLs, base64 is inferred
 }
 _UNIFIED_FIELDS: Mapping[str, Field] = {
     **_COMMON,
@@ -126,7 +127,7 @@ def routes(context: SandboxContext) -> list[Route]:
         if model in _H3_FIELDS:
             cost = _H3_USD_PER_SECOND[str(values.get("resolution", _H3_DEFAULTS[model][0]))] * shot.seconds
         job = await context.take(GATEWAY, generation_id, key, model, values | images, shot, cost=cost)
-        # `tokens_used` as in the printed sample; prices are published nowhere, so the number means nothing.
+        # `tokens_used` as in the printed sample; prices are not published, so the number is arbitrary.
         meta = {"usage": {"tokens_used": 1}}
         return JSONResponse({"generation_id": job.remote_id, "status": "queued", "meta": meta}, 201)
 

@@ -37,7 +37,7 @@ _STATES = {
     Phase.COMPLETED: "success",
     Phase.FAILED: "failed",
 }
-# The documents print the first two, and say that there are others without listing them.
+# The documents print the first two and mention others without listing them.
 _FAIL_CODES = {
     Fault.CONTENT: "CONTENT_VIOLATION",
     Fault.IMAGE: "INVALID_IMAGE_URL",
@@ -71,7 +71,7 @@ _COMMON: Mapping[str, Field] = {
 }
 _FIELDS: Mapping[str, Mapping[str, Field]] = {
     FAST: {**_COMMON, "provider": Field(body.one_of("auto", "value", "official"))},
-    HAILUO_23: _COMMON,  # older versions of its page have a provider too
+    HAILUO_23: _COMMON,  # older versions of its page also have a provider
 }
 
 

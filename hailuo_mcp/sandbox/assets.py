@@ -42,7 +42,7 @@ def read_data_url(value: str) -> tuple[bytes, str]:
     """The bytes and the file suffix of a `data:…;base64,…` URL.
 
     Raises:
-        Invalid: as a `body.Check` does.
+        Invalid: as for a `body.Check`.
     """
     match = _DATA_URL.fullmatch(value)
     if match is None:
@@ -71,7 +71,7 @@ class Assets:
         directory.mkdir(parents=True, exist_ok=True)
 
     def keep(self, data: bytes, suffix: str, stem: str = "") -> str:
-        """Store a file. Returns its name, which is the same for the same bytes, unless a `stem` is given."""
+        """Store a file. Returns its name: a digest of the bytes, unless a `stem` is given."""
         name = (stem or hashlib.sha256(data).hexdigest()) + suffix
         path = self._directory / name
         if not path.exists():
@@ -85,8 +85,7 @@ class Assets:
     def keep_inline(
         self, values: Mapping[str, object], names: Sequence[str], *, webp: bool = False, bare_base64: bool = False
     ) -> dict[str, str]:
-        """The fields of a body that hold images, by name: a URL as it is, an image sent inside the request checked and
-        stored (`store:<name>`).
+        """The image fields of a body, by name: a URL is kept, an inline image is checked and stored (`store:<name>`).
 
         `webp`: whether that format is accepted. `bare_base64`: whether base64 without `data:` is.
 
@@ -131,9 +130,9 @@ class Assets:
         return path.read_bytes() if path else None
 
     def failure(self, source: str | None) -> Failure | None:
-        """Why the gateway would reject an image, as far as the sandbox can know without fetching it."""
+        """Why the gateway would reject an image, as far as can be determined without fetching it."""
         if source is None or source.startswith(STORED) or _own_name(source) is None:
-            return None  # an image sent inside the request was checked then
+            return None  # an inline image was checked at submission
         data = self.read(source)
         if data is None:
             return Failure(Fault.IMAGE, "Cannot access the provided image URL")
@@ -144,7 +143,7 @@ class Assets:
 
 
 def _own_name(source: str) -> str | None:
-    """The stored name that a source refers to. The host is ignored: the sandbox may have had another port then."""
+    """The stored name that a source refers to. The host is ignored, because the sandbox may have had another port."""
     if source.startswith(STORED):
         return source.removeprefix(STORED)
     path = urlsplit(source).path

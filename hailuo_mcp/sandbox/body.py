@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 Check = Callable[[object], None]
-"""Raises `Invalid` with the rest of a sentence that begins with the name of the field."""
+"""Raises `Invalid` with a predicate to follow the name of the field."""
 
 MAX_PROMPT = 2000
 RATIOS = ("21:9", "16:9", "4:3", "1:1", "3:4", "9:16")
@@ -18,7 +18,7 @@ _REFERENCES_MAX = 12
 
 
 class Invalid(ValueError):
-    """The body is not as the gateway documents it; the message names the field and the rule."""
+    """The body does not match the gateway's documentation; the message names the field and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def whole(*allowed: int, as_string: bool = False) -> Check:
-    """One of some integers, not a boolean; `as_string`: also as a string, where a document's own sample sends one."""
+    """One of these integers, not a boolean; `as_string`: also as a string, if a documented sample sends one."""
 
     def check(value: object) -> None:
         if as_string and isinstance(value, str) and value in map(str, allowed):
@@ -117,7 +117,7 @@ def whole(*allowed: int, as_string: bool = False) -> Check:
 
 
 def between(least: int, most: int) -> Check:
-    """Any integer from one to the other, not a boolean."""
+    """Any integer in this range, not a boolean."""
 
     def check(value: object) -> None:
         if type(value) is not int or not least <= value <= most:
@@ -153,7 +153,7 @@ def nullable(check: Check) -> Check:
 
 
 def count_references(values: Mapping[str, object], names: Iterable[str]) -> dict[str, int]:
-    """How many references H3 is given by each of these names. Raises `Invalid`: more than it takes together."""
+    """The number of H3 references for each of these names. Raises `Invalid` if there are too many in total."""
     counts = {name: len(cast("list[object]", values.get(name, []))) for name in names}
     if sum(counts.values()) > _REFERENCES_MAX:
         raise Invalid(f"there are more than {_REFERENCES_MAX} references")

@@ -1,7 +1,7 @@
-"""Callbacks: when a job that was submitted with a webhook has ended, the webhook is called.
+"""Callbacks: when a job with a webhook has ended, the webhook is called.
 
-These are the only requests that the sandbox sends, hence two limits: it calls this machine only, and only when it runs
-on a port. Pending callbacks are stored next to the jobs, so that a restart loses none.
+These are the only requests that the sandbox sends. They go to this machine only, and only when the sandbox serves a
+port. Pending callbacks are stored with the jobs, so that a restart loses none.
 """
 
 import ipaddress
@@ -54,7 +54,7 @@ CREATE INDEX IF NOT EXISTS callbacks_by_time ON callbacks (due_at);
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """The webhook that a job calls when it has ended. `base`: the base URL of the links in the call."""
+    """The webhook to call when a job has ended. `base`: the base URL of the links in the call."""
 
     url: str
     base: str
@@ -82,7 +82,7 @@ async def echoes_challenge(url: str, timeout_seconds: float = CHALLENGE_SECONDS)
     """Whether the receiver passes the check that some gateways make at the submission: they POST `{"challenge": …}`
     and expect the same object back in time. An address on another machine is not challenged, and passes.
     """
-    import httpx  # start-up time: the sandbox in process needs no client
+    import httpx  # start-up time: the in-process sandbox needs no client
 
     if not is_this_machine(url):
         log.warning("no challenge is sent to %s: the sandbox calls this machine only", urlsplit(url).hostname)
@@ -103,7 +103,7 @@ async def echoes_challenge(url: str, timeout_seconds: float = CHALLENGE_SECONDS)
 
 
 class Callbacks:
-    """The callbacks of all jobs: stored at the submission, delivered within `running`.
+    """The callbacks of all jobs: stored at submission, delivered within `running`.
 
     `envelopes`: gateway to what it POSTs; `signers`: how it signs that, if it does. Each callback is sent again after
     the delays in `retry_after` until the response is 200; a process that dies while sending one has used up
@@ -128,8 +128,8 @@ class Callbacks:
             connection.executescript(_SCHEMA)
 
     def statements(self, job: Job, callback: Callback) -> tuple[Statement, ...]:
-        """What stores the callback; empty if there will be none, because the webhook is on another machine or the job
-        never ends or is forgotten at its end."""
+        """The SQL that stores the callback; empty if there will be none, because the webhook is on another machine, or
+        the job never ends or is forgotten at its end."""
         if not is_this_machine(callback.url):
             log.warning("%s will not be called: the sandbox calls this machine only", urlsplit(callback.url).hostname)
             return ()
@@ -144,7 +144,7 @@ class Callbacks:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Within this, deliver the callbacks that are due, also those that an earlier process left."""
+        """Within the block, deliver due callbacks, including those left by an earlier process."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._run)
             yield
@@ -196,7 +196,7 @@ class Callbacks:
         await to_thread.run_sync(self._store.write, statement)
 
     def _take(self) -> tuple[list[_Due], float]:
-        """The callbacks that are due, claimed for this process; and how long to pause if there is none."""
+        """The due callbacks, claimed for this process, and how long to pause if there are none."""
         now = self._clock()
         with closing(self._store.connect()) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -206,7 +206,7 @@ class Callbacks:
             ).fetchall()
             due = [_Due(*row) for row in rows]
             for one in due:
-                # Counted before it is made; if this process dies meanwhile, the next attempt follows after the timeout.
+                # Counted before it is made; if this process dies, the next attempt follows after the timeout.
                 last = one.attempts == len(self._retry_after)
                 connection.execute(
                     "UPDATE callbacks SET attempts = attempts + 1, due_at = ? WHERE job_id = ?",

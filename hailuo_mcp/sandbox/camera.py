@@ -77,7 +77,7 @@ def _known(inside: str) -> list[str]:
 
 
 def _pose(moves: Sequence[Move], time: float) -> tuple[float, float, float]:
-    """x, y and zoom at a time from 0 to 1: the moves that are complete, and part of the current one."""
+    """x, y and zoom at a time from 0 to 1: the completed moves and part of the current one."""
     x = y = zoom = 0.0
     for number, move in enumerate(moves):
         done = min(1.0, max(0.0, time * len(moves) - number))

@@ -1,4 +1,4 @@
-"""The clips of completed jobs: rendered at the first request, kept, and served with ranges. A link may expire."""
+"""The clips of completed jobs: rendered at the first request, cached, and served with ranges. A link may expire."""
 
 import importlib
 import os
@@ -19,7 +19,7 @@ from hailuo_mcp.sandbox.store import Store
 ROUTE = "/sandbox/clips/"
 MEDIA_TYPE = "video/mp4"
 ENDS = "Expires"
-"""In a link's query: the Unix time after which it gets a 403, as in object storage."""
+"""Query parameter of a link: the Unix time after which it gets a 403, as in object storage."""
 
 
 class Clips:
@@ -31,7 +31,7 @@ class Clips:
         directory.mkdir(parents=True, exist_ok=True)
 
     async def path(self, job: Job) -> Path:
-        """The clip of a completed job, rendered if it is not there yet."""
+        """The clip of a completed job, rendered if necessary."""
         return await to_thread.run_sync(self._path, job)
 
     def _path(self, job: Job) -> Path:
@@ -40,7 +40,7 @@ class Clips:
             return clip
         if not (self._may_render and _has_pyav()):
             return Path(__file__).with_name("preview-10s.mp4" if job.shot.seconds == 10 else "preview-6s.mp4")
-        # One clip at a time, since a rendering uses every core. A caller that waited may find the clip there.
+        # One clip at a time, because rendering uses every core. A caller that waited may find the clip rendered.
         with self._rendering:
             if not clip.exists():
                 self._render(job, clip)

@@ -33,13 +33,13 @@ def owner_of(key: str) -> str:
 
 
 def bearer_key(request: Request) -> str | None:
-    """The key of an `Authorization: Bearer` header, None if there is none."""
+    """The key of an `Authorization: Bearer` header; None if there is none."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
 def accepted_key(key: str | None, unknown: Response, forbidden: Response) -> str:
-    """The key of a request. Raises `Refusal` with one of the responses if it is missing, not known or not allowed."""
+    """The key of a request. Raises `Refusal` with one of the responses if it is missing, unknown or not allowed."""
     if not key or key == BAD_KEY:
         raise Refusal(unknown)
     if key == FORBIDDEN_KEY:
@@ -62,7 +62,7 @@ def timestamp(time: float) -> str:
 
 
 def submitted_within(jobs: Sequence[Job], query: Mapping[str, str], after: str, before: str) -> list[Job]:
-    """The jobs between the two times that a query names by these words, each of them if it is given."""
+    """The jobs between the times in these two query parameters, both optional."""
 
     def moment(name: str, default: float) -> float:
         value = query.get(name)
@@ -103,12 +103,12 @@ class SandboxContext:
         rejected: str | None = None,
         callback: Callback | None = None,
     ) -> Job:
-        """Record a job that will run as the triggers in its prompt say.
+        """Record a job that behaves as the triggers in its prompt say.
 
-        `rejected`: why the model behind the gateway will not make it, if the stand-in knows already.
+        `rejected`: why the model behind the gateway will reject it, if the stand-in knows.
 
         Raises:
-            Refusal: the prompt asks for a lost answer. The job is recorded.
+            Refusal: the prompt asks for a lost response. The job is recorded.
         """
         triggers = faults.triggers_in(shot.prompt)
 
@@ -148,7 +148,7 @@ class SandboxContext:
     async def find_with_phase(
         self, gateway: str, remote_id: str, key: str, retention: float = math.inf
     ) -> tuple[Job, Phase] | None:
-        """The job and its current phase; None if it is not known, or not any more."""
+        """The job and its current phase; None if it is unknown or forgotten."""
         job = await self.find(gateway, remote_id, key)
         phase = job.phase(self.clock(), retention) if job else Phase.GONE
         return None if job is None or phase is Phase.GONE else (job, phase)

@@ -1,7 +1,7 @@
 """Stand-in for fal: the queue, its history, the upload and the keys of its webhooks.
 
-Written from the queue's documents, the pages of the models and the gateway's own client. A job whose input is wrong is
-taken, and fails when it would be rendered.
+Written from the queue's documents, the pages of the models and the gateway's own client. A job with invalid input is
+accepted and fails when it would be rendered.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""fal's endpoints of the Hailuo line: what each takes, and the clip that an input asks for."""
+"""fal's Hailuo endpoints: the input of each, and the clip that an input asks for."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -68,7 +68,7 @@ def check(endpoint: str, given: object) -> None:
 
 
 def shot(endpoint: str, values: Values) -> Shot:
-    """The clip that an input asks for, which may be wrong."""
+    """The clip that an input asks for; the input may be invalid."""
 
     def text(name: str) -> str | None:
         value = values.get(name)

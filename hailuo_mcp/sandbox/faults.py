@@ -1,4 +1,4 @@
-"""Fault triggers: words in a prompt that make the sandbox fail in a known way, for tests and trial runs.
+"""Fault triggers: words in a prompt that make the sandbox fail in a defined way, for tests and trial runs.
 
 The README's table is generated from `FAULTS`.
 """
@@ -60,11 +60,11 @@ class ConnectionCut(Exception):
 
 
 class CutResponse(Response):
-    """A response that breaks off: it promises more bytes than it sends, then raises `ConnectionCut`."""
+    """A truncated response: it announces more bytes than it sends, then raises `ConnectionCut`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # An exception before the start would become a complete 500, from which a client could learn that nothing was
-        # lost. Once a length is promised and not kept, the server can only drop the connection.
+        # An exception before the start would become a complete 500, which tells a client that nothing was lost. After
+        # announcing a length that is not sent, the server can only drop the connection.
         headers = [(b"content-type", b"application/json"), (b"content-length", b"512")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
@@ -81,7 +81,8 @@ class _CutFilter(logging.Filter):
 
 @contextmanager
 def cut_log_filter() -> Generator[None]:
-    """uvicorn logs every exception of an application with its traceback; within this, cuts are one line."""
+    """uvicorn logs every exception of an application with its traceback; within the block, cuts are logged as one
+    line."""
     logger, cut_filter = logging.getLogger("uvicorn.error"), _CutFilter()
     logger.addFilter(cut_filter)
     try:

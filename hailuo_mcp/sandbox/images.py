@@ -14,7 +14,7 @@ _DECODE_MAX = 4096
 
 
 def broken_rule(data: bytes, *, webp: bool = False) -> str | None:
-    """The documented rule that an image breaks, None if it breaks none. `webp`: whether that format is accepted."""
+    """The documented rule that an image breaks; None if it breaks none. `webp`: whether that format is accepted."""
     if len(data) > BYTES_MAX:
         return "file size must not exceed 20MB"
     try:
@@ -34,7 +34,7 @@ def broken_rule(data: bytes, *, webp: bool = False) -> str | None:
 
 
 def decode(data: bytes) -> Image.Image:
-    """The image in RGB as a viewer shows it: upright, and on white where it is transparent."""
+    """The image in RGB as a viewer shows it: upright, on white if it is transparent."""
     with Image.open(io.BytesIO(data), formats=_READABLE) as opened:
         opened.draft("RGB", (_DECODE_MAX, _DECODE_MAX))
         image = ImageOps.exif_transpose(opened)

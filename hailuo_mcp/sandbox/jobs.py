@@ -1,4 +1,4 @@
-"""A job of the sandbox. Its state follows from its record and the clock alone."""
+"""A job of the sandbox. Its state depends only on its record and the clock."""
 
 import math
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What the clip shows. Images are names of stored ones (`store:<name>`) or URLs, which are never fetched."""
+    """What the clip shows. Images are stored names (`store:<name>`) or URLs, which are never fetched."""
 
     prompt: str
     seconds: int
@@ -50,7 +50,7 @@ class Shot:
 @dataclass(frozen=True, slots=True)
 class Job:
     id: str
-    """Names the clip. Unguessable, since a clip's link needs no key."""
+    """Names the clip. Unguessable, because a clip's link needs no key."""
     gateway: str
     remote_id: str
     owner: str

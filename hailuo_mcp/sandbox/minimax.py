@@ -1,6 +1,6 @@
 """Stand-in for MiniMax's own API: submission, query and file.
 
-Refusals have HTTP status 200 and a code in `base_resp`. A finished job names a file; each query for it returns a new
+Errors have HTTP status 200 and a code in `base_resp`. A finished job names a file; each query for it returns a new
 link, which expires after an hour. A `callback_url` must echo a challenge at once, and is called when the job has ended.
 """
 
@@ -41,7 +41,7 @@ _STATUSES = {
     Phase.FAILED: "Fail",
 }
 _PREPARING_SHARE = 0.05
-"""The fraction of a job's time in which it is not yet in the queue."""
+"""The fraction of a job's time before it enters the queue."""
 _SUBJECT = "subject_reference"
 _IMAGES = ("first_frame_image", "last_frame_image", _SUBJECT)
 _TASKS_FROM, _FILES_FROM = 10**17, 3 * 10**18
@@ -96,7 +96,7 @@ def routes(context: SandboxContext) -> list[Route]:
         key = _authorize(request)
         found = await context.find_with_phase(GATEWAY, request.query_params.get("task_id", ""), key)
         if found is None:
-            # Of the codes documented for this query, the one that fits.
+            # the documented code for this query that fits best
             return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
         job, phase = found
         preparing = context.clock() - job.submitted_at < job.takes * _PREPARING_SHARE
@@ -113,7 +113,7 @@ def routes(context: SandboxContext) -> list[Route]:
         ends = int(context.clock()) + LINK_SECONDS
         file = {
             "file_id": _file_id(job),  # a number here, a string in the response to a query
-            "bytes": 0,  # not known: the clip is rendered when it is first fetched
+            "bytes": 0,  # unknown: the clip is rendered when it is first fetched
             "created_at": int(job.ended_at),
             "filename": "output.mp4",
             "purpose": "video_generation",
@@ -157,7 +157,7 @@ def _status(job: Job, phase: Phase, *, preparing: bool = False) -> Mapping[str, 
 
 
 def _check_matrix(values: Mapping[str, object]) -> None:
-    """Which inputs, resolutions and lengths each model supports."""
+    """Check that the model supports these inputs, resolution and length."""
     model, resolution = values["model"], values.get("resolution", "768P")
     if (model == S2V_01) != ("subject_reference" in values):
         raise Invalid(f"subject_reference is required by {S2V_01}, and is a parameter of no other model")
@@ -212,7 +212,7 @@ def _authorize(request: Request) -> str:
         raise Refusal(_refused(NO_LOGIN, no_login))
     if key == BAD_KEY:
         raise Refusal(_refused(BAD_API_KEY, "invalid api key"))
-    if key == FORBIDDEN_KEY:  # no code is documented for it: a proxy in front of the API may refuse a key too
+    if key == FORBIDDEN_KEY:  # no code is documented for it; a proxy in front of the API may also refuse a key
         raise Refusal(JSONResponse({"message": "This key may not use this API"}, 403))
     return key
 

@@ -1,7 +1,7 @@
 """Stand-in for MiniMax's second API, for H3: submission, query, list, cancellation and upload.
 
-Refusals are HTTP statuses with an error object. A query for a finished task returns a new link each time. A task that
-has ended is deleted by the request that would cancel a queued one.
+Errors are HTTP statuses with an error object. Each query for a finished task returns a new link. The request that
+cancels a queued task deletes an ended one.
 """
 
 import uuid
@@ -175,7 +175,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
 
 def callback(job: Job) -> Mapping[str, object]:
-    """What a webhook is told of an ended task."""
+    """The body of the webhook for an ended task."""
     return {"task": {"id": job.remote_id, "model": job.model, "status": _STATUSES[job.final_phase]}}
 
 
@@ -200,7 +200,7 @@ def _task(context: SandboxContext, request: Request, job: Job, phase: Phase) -> 
 
 
 def _content(values: Mapping[str, object]) -> tuple[str, Mapping[str, Sequence[str]]]:
-    """The text of a body, and its URLs by role."""
+    """The text of a body and its URLs by role."""
     texts: list[str] = []
     inputs: dict[str, list[str]] = {}
     for place, item in enumerate(cast("list[object]", values["content"])):
@@ -232,7 +232,7 @@ def _url(value: object) -> None:
 
 
 def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) -> None:
-    """Which inputs go together, and the sizes and ratios that each model has."""
+    """Check the combination of inputs, and the model's resolutions and ratios."""
     model = str(values["model"])
     if values.get("resolution", "768P") not in _SHORT_SIDES[model]:
         raise Invalid(f"resolution must be one of {', '.join(_SHORT_SIDES[model])}")
@@ -258,7 +258,7 @@ def _check(values: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) ->
 
 
 def _source_of(files: Mapping[str, Sequence[Reference]], role: str) -> str | None:
-    """The first file of a role."""
+    """The first file with a role."""
     return next((file.source for file in files.get(role, ())), None)
 
 

@@ -4,9 +4,9 @@ The first frame is moved as the camera commands say and cross-faded to the last 
 preview. A generated card takes the place of an image that is missing or on another host.
 """
 
-# Some of Pillow's signatures mention NumPy, which is not a dependency, so that they are only partly known; PyAV's
-# packets have a type parameter that nothing sets.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Some of Pillow's signatures mention NumPy, which is not a dependency, so they are partly unknown; PyAV's packets have
+# a type parameter that nothing sets. pyright: reportUnknownMemberType=false, reportUnknownVariableType=false,
+# reportUnknownArgumentType=false
 
 import math
 import random
@@ -32,7 +32,7 @@ LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 
 _WIDESCREEN = (1366, 768)
 _SHORT_SIDE_MAX, _SHORT_SIDE_SCALED = 1080, 768
-"""Larger clips, such as those in 2K, are rendered in this size: they would take a minute."""
+"""Larger clips, such as 2K, are rendered at this size: they would take a minute."""
 _HEADROOM = 1.2
 """How much larger than the clip the image is kept, so that zooming in stays sharp."""
 _BT709, _LIMITED_RANGE = 1, 1
@@ -58,7 +58,7 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
     size = clip_size(shape, shot.short_side if shot.short_side <= _SHORT_SIDE_MAX else _SHORT_SIDE_SCALED)
     boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
     tone = shot.seconds if shot.sound else 0
-    # Without an image the prompt itself is what moves; below it would be there twice.
+    # Without an image the card shows the prompt, which need not be repeated below.
     moving, caption = (first, text) if first else (card(text, text, clip_size(shape, _WIDESCREEN[1])), "")
     _encode(target, size, _frames(moving, last, boxes, overlay(size, caption)), tone)
 
@@ -69,7 +69,7 @@ def _shape(ratio: str) -> Size:
 
 
 def clip_size(image_size: Size, short_side: int) -> Size:
-    """The image's aspect ratio with this shorter side, in even numbers as 4:2:0 video needs them."""
+    """The size with the image's aspect ratio and this shorter side, in even numbers as 4:2:0 video requires."""
     scale = short_side / min(image_size)
     width, height = (round(side * scale / 2) * 2 for side in image_size)
     return width, height
@@ -77,7 +77,7 @@ def clip_size(image_size: Size, short_side: int) -> Size:
 
 def card(text: str, title: str = "", size: Size = _WIDESCREEN) -> Image.Image:
     """A generated image, the same for the same text: soft discs on a gradient, so that camera moves are visible, and
-    the title in large letters in the middle, where every move leaves room for it."""
+    the title in large letters in the middle, where it stays visible during every move."""
     seeded = random.Random(text)  # noqa: S311  an image, not a secret
     hue, unit = seeded.randrange(256), min(size) / 100
     light = Image.linear_gradient("L").resize(size).point([round(level * 0.45 + 30) for level in range(256)])
@@ -108,7 +108,7 @@ def overlay(size: Size, prompt: str) -> Image.Image:
     """A transparent sheet with the label at the top and the beginning of the prompt at the bottom."""
     sheet = Image.new("RGBA", size)
     draw = ImageDraw.Draw(sheet)
-    # As large as the narrowest clip (2:5) can carry.
+    # The largest size that fits the narrowest clip (2:5).
     label = _font(min(min(size) * 0.045, size[0] / 22))
     unit = min(size) / 100
     draw.text(
@@ -141,7 +141,7 @@ def _frames(
     for number, box in enumerate(boxes):
         frame = av.VideoFrame(width, height, "yuv420p")
         frame.pts = number
-        fade = number / (len(boxes) - 1) * 3 - 2  # over the closing third
+        fade = number / (len(boxes) - 1) * 3 - 2  # over the last third
         for target, plane in zip(frame.planes, planes, strict=True):
             padded = Image.new("L", (target.line_size, target.height))
             padded.paste(plane.at(box, fade))
@@ -150,7 +150,7 @@ def _frames(
 
 
 class _Plane:
-    """One component of the video, in the size that it has there."""
+    """One color component of the video, at its own resolution."""
 
     def __init__(
         self, first: Image.Image, last: Image.Image | None, sheet: Image.Image, matrix: Matrix, size: Size
@@ -164,7 +164,7 @@ class _Plane:
         self._mask = sheet.getchannel("A").resize(size)
 
     def at(self, box: camera.Box, fade: float) -> Image.Image:
-        """The part of the image in the box. `fade`: how much of the last frame is shown, from 0 to 1."""
+        """The part of the image in the box. `fade`: the opacity of the last frame, from 0 to 1."""
         sides = self._moving.size * 2
         edges = [min(side, max(0, edge * side)) for edge, side in zip(box, sides, strict=True)]
         image = self._moving.resize(self._size, Image.Resampling.BILINEAR, (edges[0], edges[1], edges[2], edges[3]))
@@ -196,7 +196,7 @@ def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame], tone_seco
 
 
 def _tone(seconds: int) -> Iterator[av.AudioFrame]:
-    """A quiet tone, a second a frame."""
+    """A quiet tone, in frames of one second."""
     turns = [math.sin(2 * math.pi * _TONE_HZ * n / _SAMPLES_PER_SECOND) for n in range(_SAMPLES_PER_SECOND)]
     samples = array("h", [round(_TONE_LEVEL * turn) for turn in turns for _ in ("left", "right")]).tobytes()
     for number in range(seconds):
@@ -212,6 +212,6 @@ def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _printable(text: str) -> str:
-    """The text in ASCII, which is all that Pillow's own font has. Empty if most of it would be lost."""
+    """The text in ASCII, because Pillow's own font has nothing else. Empty if most of it would be lost."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return plain if len(plain) > len(text) / 2 else ""

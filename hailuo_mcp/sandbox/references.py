@@ -1,6 +1,5 @@
-"""Files for H3, uploaded or sent inside a request: what each is by its content, and which documented rules it breaks.
-
-Lengths need PyAV.
+"""Files for H3, uploaded or inline: their formats by content, and the documented rules that they break. Measuring
+lengths needs PyAV.
 """
 
 # PyAV's streams have type parameters that nothing sets.
@@ -21,7 +20,7 @@ from hailuo_mcp.sandbox.body import Invalid
 Medium = Literal["image", "video", "audio"]
 FILE = "mm_file://"
 UNMEASURED_SECONDS = 5
-"""What a video at a URL counts as: the sandbox fetches none."""
+"""The assumed length of a video at a URL, which is never fetched."""
 _MB = 1024 * 1024
 _MEGABYTES: dict[Medium, int] = {"image": 30, "video": 50, "audio": 15}
 _SIDES, _RATIOS, _SECONDS, _RATES = (256, 5760), (0.4, 2.5), (2, 15), (23.976, 60)
@@ -40,18 +39,18 @@ _KINDS: tuple[tuple[re.Pattern[bytes], Medium, str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A file of a request: `source` is a stored one (`store:<name>`) or a URL, which is never fetched."""
+    """A file of a request: `source` is a stored name (`store:<name>`) or a URL, which is never fetched."""
 
     source: str
     seconds: int = UNMEASURED_SECONDS
-    """Rounded up; of a video."""
+    """The length of a video, rounded up."""
 
 
 def keep_upload(assets: Assets, owner: str, data: bytes) -> str:
     """Store an uploaded file; returns its id. Only its owner can use it.
 
     Raises:
-        Invalid: it is of no documented kind, or breaks a rule.
+        Invalid: its format is not documented, or it breaks a rule.
     """
     _, suffix, _ = _read(data)
     file_id = str(uuid.uuid4().int % 10**18)
@@ -65,7 +64,7 @@ def read_references(
     """The files of a request, by role.
 
     Raises:
-        Invalid: one is not there, or breaks a rule.
+        Invalid: one is missing or breaks a rule.
     """
     return {role: [_reference(assets, owner, role, url) for url in urls] for role, urls in inputs.items()}
 
@@ -95,7 +94,7 @@ def _stem(owner: str, file_id: str) -> str:
 
 
 def _read(data: bytes) -> tuple[Medium, str, int]:
-    """What a file is, its suffix, and its length in seconds, rounded up; 0 where it is not known."""
+    """The medium and suffix of a file, and its length in seconds, rounded up; 0 if unknown."""
     found = next((kind for kind in _KINDS if kind[0].match(data)), None)
     if found is None:
         raise Invalid("the file is in no supported format")

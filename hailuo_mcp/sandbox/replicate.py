@@ -1,7 +1,7 @@
 """Stand-in for Replicate: predictions, their list, cancelling, files and the key of its webhooks.
 
-Written from the HTTP reference and the gateway's own client. Inputs, outputs and files are gone an hour after a
-prediction has ended; the record of the prediction stays.
+Written from the HTTP reference and the gateway's own client. Inputs, outputs and files are deleted an hour after a
+prediction has ended; its record stays.
 """
 
 import base64
@@ -93,7 +93,7 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_error(402, "You have insufficient credit to run this model.", "Insufficient credit"),
             rate_limited=_error(429, "Request was throttled.", "Too many requests"),
         )
-        # The model behind it fails such a job; no document says that the submission is refused.
+        # The model behind the gateway fails such a job; no document says that the submission is refused.
         unmade = "10 seconds are not available at 1080p" if (shot.seconds, side) == (10, 1080) else None
         callback = context.callback(request, outer.get("webhook"))
         prediction_id = uuid.uuid4().hex[:26]

@@ -3,7 +3,7 @@
 Written from the model pages and the gateway's own SDK. A body that the page's parameter table forbids is refused
 at submission; what only the model behind it can know (a bad image, 10 s at 1080p) fails the job later.
 
-The SDK reads `file_urls` of an upload; other documents print `urls`. How large one may be is documented nowhere.
+The SDK reads `file_urls` of an upload; other documents print `urls`. The size limit is not documented.
 """
 
 import uuid
@@ -72,7 +72,7 @@ def _fast_23_side(values: Values) -> int:
 
 
 def _hailuo_23_cost(values: Values) -> float:
-    """Of 6 s at 1080p, only that it is between the other two is published."""
+    """The price of 6 s at 1080p is only published as being between the other two."""
     return 0.6125 if values.get("resolution") == "1080p" else 0.7 if _seconds(values) == 10 else 0.35
 
 
@@ -135,7 +135,7 @@ def routes(context: SandboxContext) -> list[Route]:
             return error(504, "Request timed out")
         await anyio.sleep(job.takes)
         if job.failure:
-            # Which status v1 gives a failed generation is not printed; the page's table leaves only 400 and 500.
+            # The status of a failed v1 generation is not documented; the page's table leaves only 400 and 500.
             return error(500 if job.failure.fault is Fault.OTHER else 400, job.failure.message)
         return FileResponse(await context.clips.path(job), media_type=MEDIA_TYPE)
 
@@ -159,7 +159,8 @@ def routes(context: SandboxContext) -> list[Route]:
 
 
 def _keep(assets: Assets, data_urls: list[str]) -> list[str]:
-    """Their names. All are read before any is stored, so that a refused request leaves nothing behind."""
+    """Store files and return their names. All are read before any is stored, so that a refused request leaves nothing
+    behind."""
     try:
         images = [read_data_url(url) for url in data_urls]
     except Invalid as refusal:
@@ -205,7 +206,7 @@ async def _take(context: SandboxContext, request: Request) -> Job:
         first=_string(values.get(model.first_frame)),
         last=_string(values.get("last_frame_image")),
     )
-    # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, hence no 400.
+    # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, so this is no 400.
     unmade = "10 seconds are not available at 1080p" if (shot.seconds, shot.short_side) == (10, 1080) else None
     return await context.take(
         GATEWAY, str(uuid.uuid4()), key, slug, values, shot, cost=model.cost(values), rejected=unmade
@@ -234,12 +235,12 @@ async def _poll(context: SandboxContext, request: Request, *, with_result: bool)
         return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422, left)
     if with_result and phase is Phase.COMPLETED:
         return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)}, headers=left)
-    # The result of a job that is still running is documented nowhere: here it is answered like its status.
+    # The result of a running job is not documented: here it is the same as its status.
     return JSONResponse(answer | _links(context, request, remote_id), headers=left)
 
 
 def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:
-    """The times that are known so far, in seconds."""
+    """The times known so far, in seconds."""
     if phase is Phase.QUEUED:
         return {"queue_time": round(max(0.0, now - job.submitted_at), 3)}
     ended = min(now, job.ended_at) if job.ends else now

@@ -1,9 +1,8 @@
 """Stand-in for Segmind's request history (`api.spotprod.segmind.com`), which keeps a result for longer than an hour.
 
 Filters, defaults and the fields of a row are those of the SDK's `generations.history`. The envelope around the rows is
-inferred: the SDK calls it a "paginated dictionary" and no document prints one. Here it is
-`{data, page, per_page, total, total_pages}`. `user_id` and `user_email` are accepted and change nothing, since a key
-has no team here.
+inferred: the SDK calls it a "paginated dictionary" and no document prints one. Here it is `{data, page, per_page,
+total, total_pages}`. `user_id` and `user_email` are accepted and ignored, because keys have no teams here.
 """
 
 from collections.abc import Callable, Mapping

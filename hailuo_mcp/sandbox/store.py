@@ -28,7 +28,8 @@ Statement = tuple[str, tuple[object, ...]]
 class Store:
     """Blocking: call it from a worker thread. A job is written once, and changed only by a cancellation.
 
-    Every call opens its own connection, so that threads and processes are the same case; SQLite's lock serializes them.
+    Every call opens its own connection, so threads and processes need no separate handling; SQLite's lock serializes
+    them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +38,7 @@ class Store:
             connection.executescript(_SCHEMA)
 
     def add(self, job: Job, *also: Statement) -> None:
-        """Write a job, and run `also` in the same transaction."""
+        """Write a job, and run the statements in `also` in the same transaction."""
         row = (job.id, job.gateway, job.remote_id, job.owner, job.submitted_at, json.dumps(asdict(job)))
         self.write(("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row), *also)
 
@@ -78,7 +79,7 @@ class Store:
     def connect(self) -> sqlite3.Connection:
         """A new connection to the file; the caller closes it."""
         connection = sqlite3.connect(self._path, timeout=30)
-        connection.execute("PRAGMA synchronous = OFF")  # only a power failure could lose a job, and it is a rehearsal
+        connection.execute("PRAGMA synchronous = OFF")  # only a power failure could lose a job, and none is real
         return connection
 
 

@@ -1,6 +1,6 @@
 """Adding our entry to a host's configuration and removing it: first a plan that can be shown, then the change.
 
-The plan is verified: the new text, parsed, must hold what the old one held, and the change.
+The plan is verified: the new text, when parsed, must contain what the old one contained, plus the change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ class ConfigChange:
     file: ConfigFile
     action: Action
     raw: bytes | None
-    """The whole new content; None: no file."""
+    """The complete new content; None if the file is removed."""
     mode: int | None = None
-    """Its permissions; None: as they are."""
+    """Its permissions; None to keep them."""
     changes: tuple[str, ...] = ()
-    """What changes, as phrases; keys are masked."""
+    """The changes, as phrases; keys are masked."""
     diff: str = ""
-    """The lines that change; every text that is not known to be harmless is masked."""
+    """The changed lines; every text that is not known to be harmless is masked."""
     keeps_backup: bool = False
     deletes_backup: bool = False
 
@@ -46,7 +46,7 @@ class ConfigChange:
         """Make the change. Returns the path of the backup, if one was made.
 
         Raises:
-            ConfigError: it cannot be made; nothing is changed then.
+            ConfigError: it cannot be made; nothing was changed.
         """
         if not self.does_something:
             return None
@@ -64,7 +64,7 @@ class ConfigChange:
 
 
 def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
-    """The plan to add our entry, or to bring the existing one up to date; what the user added to it stays.
+    """Plan adding our entry, or updating the existing one; what the user added to it is kept.
 
     Raises:
         ConfigError: the configuration cannot be read or parsed, or its server of this name is another one.
@@ -78,7 +78,7 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
     mode = _mode(host, file, place, spec, current)
     changes = tuple(describe(host, spec.name, data, edit) for edit in edits)
     if file.mode is not None and mode not in (None, file.mode):
-        changes += ("the file is made readable by you alone",)
+        changes += ("the file is made readable only by you",)
     action: Action = "unchanged"
     if changes:
         action = "created" if file.raw is None else "added" if current is None else "updated"
@@ -95,8 +95,8 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
 
 
 def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
-    """The plan to remove our entry. If nothing else was changed since it was added, the file becomes what it was, to
-    the byte, or is removed if there was none.
+    """Plan removing our entry. If nothing else has changed since it was added, the file is restored byte for byte, or
+    removed if there was none.
 
     Raises:
         ConfigError: as `install`.
@@ -117,12 +117,12 @@ def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
 
 
 def snippet(host: Host, place: Place, spec: InstallSpec) -> str:
-    """A configuration with nothing but our entry, for pasting."""
+    """A configuration with only our entry, for pasting."""
     return _with_new_entry(host, "", spec.name, new_entry(host, place, spec), new_inputs(place, spec))
 
 
 def apply_edits(host: Host, text: str, edits: Sequence[Edit]) -> str:
-    """Raises ValueError or LookupError where the text has no room for one of them."""
+    """Raises ValueError or LookupError if the text has no place for one of them."""
     editor = toml if host.format == "toml" else yaml if host.format == "yaml" else jsonc
     for edit in edits:
         text = editor.drop(text, edit.path) if edit.drops else editor.put(text, edit.path, edit.value)
@@ -133,9 +133,10 @@ def check_edited(host: Host, text: str, expected: Mapping[str, Any]) -> None:
     """Verify an edited text.
 
     Raises:
-        ValueError: it does not hold what is expected.
+        ValueError: it does not contain what is expected.
     """
-    # An empty section for servers is as good as none: a TOML table that only holds others goes with the last of them.
+    # An empty section for servers equals a missing one: a TOML table that only contains tables disappears with the last
+    # one.
     if {host.servers_key: {}, **parse_text(host, text)} != {host.servers_key: {}, **expected}:
         raise ValueError("this program cannot edit its layout")
 
@@ -175,7 +176,7 @@ def _current_entry(host: Host, data: Mapping[str, Any], name: str) -> dict[str, 
 def _before_install(
     host: Host, file: ConfigFile, name: str, entry: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]
 ) -> ConfigFile | None:
-    """The file as it was before our entry was added, if nothing else was changed since."""
+    """The file as it was before our entry was added, if nothing else has changed since."""
     backup = config_file.read(file.backup)
     try:
         if name in servers_in(host, parse_text(host, backup.text)):
@@ -189,7 +190,7 @@ def _before_install(
 def _mode(
     host: Host, file: ConfigFile, place: Place, spec: InstallSpec, current: Mapping[str, Any] | None
 ) -> int | None:
-    """Private if the file holds keys of ours, or is a new one of the user: the host adds to it, also what is secret."""
+    """Private if the file contains our keys, or is a new file of the user, because the host may add secrets to it."""
     if file.raw is None and not place.is_shared:
         return PRIVATE
     if place.key_storage is not KeyStorage.IN_FILE:

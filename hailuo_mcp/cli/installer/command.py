@@ -15,7 +15,7 @@ from hailuo_mcp.core.errors import InvalidInput
 
 F = TypeVar("F", bound=Callable[..., Any])
 PORTABLE = installer.Launcher("uvx", (PROGRAM,), fetches=True)
-"""A command that works on other machines, if the host finds uvx there."""
+"""A command that also works on other machines, if the host finds uvx there."""
 DIFF_STYLES = {"+": "green", "-": "red"}
 
 
@@ -99,7 +99,7 @@ def install(
         )
     if not found.is_host_here:
         stderr_console().print(
-            f"note:  {chosen.title} was not found on this machine; the file is created all the same.", style="yellow"
+            f"note:  {chosen.title} was not found on this machine; the file is created anyway.", style="yellow"
         )
     if place.key_storage in (KeyStorage.REFERENCE, KeyStorage.FORWARDED):
         for variable in (variable for variable in env.keys if not is_set(variable)):
@@ -117,7 +117,7 @@ def install(
 def uninstall(host: str, scope: Scope, name: str, yes: bool, as_json: bool) -> Exit:
     """Take this server out of a host's configuration.
 
-    If nothing else was changed since it was installed, the file becomes what it was before, to the byte.
+    If nothing else has changed since it was installed, the file is restored byte for byte.
     """
     chosen, place = _place(host, scope)
     change = installer.uninstall(chosen, place, name)
@@ -152,9 +152,7 @@ def _list_hosts(*, as_json: bool) -> Exit:
     if here:
         click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
-        click.echo(
-            f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server all the same."
-        )
+        click.echo(f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server anyway.")
         click.echo(HOSTS_HELP)
     return Exit.DONE
 
@@ -168,7 +166,7 @@ def _place(host: str, scope: Scope) -> tuple[Host, Place]:
 
 
 def _check_name(name: str) -> str:
-    """Hosts put a server's name before those of its tools, and some cut long names."""
+    """Hosts prefix tool names with the server's name, and some truncate long names."""
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii() or len(name) > 40:
         raise InvalidInput(f"--name {name!r} is not a valid name", "Use at most 40 letters, digits, - and _.")
     return name
@@ -181,7 +179,7 @@ def _can_ask() -> bool:
 def _carry_out(
     change: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
 ) -> Exit:
-    """Show the change, ask, make it, and report."""
+    """Show the change, ask for consent, make it, and report."""
     if change.does_something and not as_json:
         _show(change)
     if change.does_something and not yes:

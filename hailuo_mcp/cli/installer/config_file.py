@@ -1,4 +1,4 @@
-"""Configuration files: read unchanged, replaced atomically, with a backup kept next to them."""
+"""Configuration files: read unchanged, replaced atomically, with a backup next to them."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ class ConfigFile:
 
     @property
     def text(self) -> str:
-        """Without a byte order mark; empty if there is no file.
+        """The content without a byte order mark; empty if there is no file.
 
         Raises:
             ConfigError: not UTF-8.
@@ -65,7 +65,7 @@ def read(path: Path) -> ConfigFile:
 
 
 def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
-    """Replace what was read by `raw`, atomically: readers see either the old or the new content.
+    """Replace the content that was read with `raw`, atomically: readers see either the old or the new content.
 
     Raises:
         ConfigError: the file cannot be written, or was changed since it was read.

@@ -1,4 +1,4 @@
-"""What the hosts' configurations hold now."""
+"""What the hosts' configurations contain now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DetectedConfig:
-    """What was found at one place."""
+    """The configuration found at one place."""
 
     host: Host
     place: Place
@@ -52,7 +52,7 @@ def detect_all(machine: Machine | None = None) -> tuple[DetectedConfig, ...]:
 def detect(host: Host, place: Place) -> DetectedConfig:
     """Never raises."""
     exists = place.path.exists()
-    # Claude Code's own directory is beside its file, not around it.
+    # Claude Code's own directory is next to its file, not its parent.
     directory = place.path.with_suffix("") if place.path.name == ".claude.json" else place.path.parent
     is_here = exists or (place.scope == "user" and directory.is_dir())
     try:
@@ -68,7 +68,7 @@ def detect(host: Host, place: Place) -> DetectedConfig:
 def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
     """
     Raises:
-        ConfigError: the host could not read it.
+        ConfigError: the host could not parse it.
     """
     text = file.text
     try:
@@ -96,7 +96,7 @@ def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:
     """The servers by name; empty if the configuration has no section for them.
 
     Raises:
-        ConfigError: the section for servers holds something else.
+        ConfigError: the section for servers is not an object.
     """
     servers = as_object(data.get(host.servers_key, {}))
     if servers is None:
@@ -118,7 +118,7 @@ def _entry(host: Host, name: str, value: Mapping[str, Any]) -> Entry:
     args = tuple(str(arg) for arg in (*words[1:], *(as_list(value.get(shape.args or "")) or ())))
     passed_on = [str((as_object(v) or {"name": v}).get("name")) for v in as_list(value.get(shape.forwarded)) or ()]
     variables = (*passed_on, *(as_object(value.get(shape.env)) or ()))
-    # Also the last part of a Windows path when this runs elsewhere.
+    # Also takes the last part of a Windows path on other systems.
     program = PurePath(command.replace("\\", "/")).stem
     ours = program in _PROGRAM_NAMES or any(mark in arg for arg in args for mark in _PROGRAM_NAMES)
     return Entry(name, command, args, variables, ours)

@@ -1,5 +1,5 @@
-"""A change as a diff to show. A configuration also holds the keys of other servers: every text is masked unless it is
-known to be harmless, and unchanged lines are not shown."""
+"""A change as a diff for display. A configuration also contains the keys of other servers: every text is masked unless
+it is known to be harmless, and unchanged lines are not shown."""
 
 import difflib
 import json

@@ -1,4 +1,4 @@
-"""What changes in a configuration: the data as it should be, and the steps from the data as it is."""
+"""Changes of a configuration: the desired data, and the edits that lead to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Edit:
 def with_entry(
     host: Host, data: Mapping[str, Any], name: str, entry: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The data with this entry, and with the inputs that it does not have yet.
+    """The data with this entry, and with the missing inputs.
 
     Raises:
-        ConfigError: the section for inputs holds something else.
+        ConfigError: the section for inputs is not an array.
     """
     changed: dict[str, Any] = {}
     if inputs:
@@ -40,7 +40,7 @@ def with_entry(
 
 
 def without_entry(host: Host, data: Mapping[str, Any], name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The data without the entry and without the inputs that only it refers to; and those inputs."""
+    """The data without the entry and the inputs that only it refers to, and those inputs."""
     servers = dict(data[host.servers_key])
     ours, others = str(servers.pop(name)), str(list(servers.values()))
     result = {**data, host.servers_key: servers}
@@ -59,7 +59,7 @@ def without_entry(host: Host, data: Mapping[str, Any], name: str) -> tuple[dict[
 def merged(
     host: Host, place: Place, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The current entry brought up to date; what the user added to it stays."""
+    """The updated entry; what the user added to it is kept."""
     result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
     for key in (host.extra.keys() | host.extra_when_fetched.keys()) & current.keys():
         result[key] = current[key]
@@ -77,7 +77,7 @@ def merged(
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[Key, ...] = ()) -> Iterator[Edit]:
-    """The edits from `old` to `new`: one for each value, and in the top-level list of inputs one for each item."""
+    """The edits from `old` to `new`: one per value, and in the top-level list of inputs one per item."""
     for key, value in new.items():
         here, before = (*path, key), old.get(key)
         if key not in old:
@@ -88,7 +88,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[Key, 
                 yield from difference(old_object, new_object, here)
             elif here == (INPUTS,):
                 items: list[Any] = before or []
-                # From the last to the first, so that the other indexes stay.
+                # From the last to the first, so that the other indexes stay valid.
                 yield from (Edit((*here, n), drops=True) for n in reversed(range(len(items))) if items[n] not in value)
                 yield from (Edit((*here, n), item) for n, item in enumerate(value) if item not in items)
             else:

@@ -20,9 +20,9 @@ class InstallSpec:
     launcher: Launcher
     name: str = NAME
     keys: Mapping[str, SecretStr] = field(default_factory=dict[str, SecretStr])
-    """Variable to key. A key itself is written only where the host has no other place for it."""
+    """Variable to key. A key itself is written only if the host has no other place for it."""
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Variable to value, for what is not secret."""
+    """Variable to value, for non-secret settings."""
     without: frozenset[str] = frozenset()
     """Variables to remove from an existing entry."""
 
@@ -44,14 +44,15 @@ def new_entry(host: Host, place: Place, spec: InstallSpec) -> dict[str, Any]:
 
 
 def command_parts(host: Host, launcher: Launcher) -> dict[str, Any]:
-    """The program and its arguments, as this host writes them."""
+    """The program and its arguments, in this host's format."""
     if host.shape.args is None:
         return {host.shape.command: [launcher.command, *launcher.args]}
     return {host.shape.command: launcher.command, host.shape.args: list(launcher.args)}
 
 
 def new_inputs(place: Place, spec: InstallSpec) -> list[dict[str, Any]]:
-    """What the host asks the user for: https://code.visualstudio.com/docs/copilot/reference/mcp-configuration"""
+    """The inputs that the host asks the user for:
+    https://code.visualstudio.com/docs/copilot/reference/mcp-configuration"""
     if place.key_storage is not KeyStorage.PROMPTED:
         return []
     return [

@@ -1,4 +1,4 @@
-"""What is known of a host: which files it reads, and what an entry there looks like."""
+"""What is known about a host: which files it reads, and the format of its entries."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,16 +26,16 @@ class KeyStorage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntryShape:
-    """What the parts of an entry are called."""
+    """The names of an entry's fields."""
 
     command: str = "command"
     args: str | None = "args"
-    """None: `command` is a list that starts with the program."""
+    """None if `command` is a list that starts with the program."""
     env: str = "env"
     forwarded: str = "env_vars"
     """The variables that the host passes on from its own environment."""
     reference: str = "${{env:{variable}}}"
-    """How a value of `env` names a variable of the host's environment."""
+    """How a value of `env` refers to a variable of the host's environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,19 @@ class Host:
     """What the user does to make the host start the server."""
     docs_url: str
     trailing_commas: bool = True
-    """Whether the host reads them, where it reads comments."""
+    """Whether the host accepts trailing commas, if it accepts comments."""
     servers_key: str = "mcpServers"
     """The key of the object that maps server names to entries."""
     shape: EntryShape = EntryShape()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What a new entry has besides command and variables. Where the user changed it, it stays changed."""
+    """What a new entry contains besides command and variables. The user's changes to it are kept."""
     extra_when_fetched: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What an entry has besides if the package may have to be downloaded first, which takes a while."""
+    """What an entry also contains if the package may have to be downloaded first, which takes a while."""
 
     def places(self, machine: Machine | None = None) -> tuple[Place, ...]:
         """The files it reads on this machine, the user's own first."""
         return self.find_places(machine or Machine.here())
 
     def place(self, scope: Scope, machine: Machine | None = None) -> Place | None:
-        """None: the host has no such scope."""
+        """The place for a scope; None if the host has no such scope."""
         return next((place for place in self.places(machine) if place.scope == scope), None)

@@ -1,7 +1,7 @@
 """Which keys and settings of this environment are installed with the server.
 
-A key is never taken from the command line, where every process could read it: it is in the environment, or typed at a
-prompt that does not show it.
+A key is never taken from the command line, where every process could read it: it comes from the environment, or from a
+prompt that does not echo it.
 """
 
 import os
@@ -42,14 +42,14 @@ def gateway_names() -> tuple[str, ...]:
 def install_env(
     place: Place, gateways: Iterable[str], present: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
 ) -> InstallEnv:
-    """The keys of these `gateways`, or else those that are set now, or else those the user names when asked; and, for
-    the user's own file, the other settings of this server that are set now.
+    """The keys of these `gateways`, else those that are set now, else those the user enters; and for the user's own
+    file, the other settings of this server that are set now.
 
-    `present` are the variables that the entry already has; `prints`: a placeholder will do for a key.
+    `present`: the variables that the entry already has; `prints`: a placeholder suffices for a key.
 
     Raises:
         SettingsError: a value is wrong.
-        InvalidInput: a key is needed, and no one can be asked.
+        InvalidInput: a key is needed, and the user cannot be asked.
     """
     load_settings()  # report a wrong value here, not in the host's log
     named = tuple(dict.fromkeys(gateways))
@@ -75,7 +75,7 @@ def install_env(
 
 
 def _settings(gateways: Iterable[str]) -> dict[str, str]:
-    """The addresses of these gateways, so that their keys go to the same servers as from here, and our own variables,
+    """The URLs of these gateways, so that their keys are sent to the same servers as from here, and our own variables,
     such as a budget."""
     names = [
         f"{gateway.name.upper()}_{purpose.upper()}_URL"
@@ -121,11 +121,11 @@ def _ask_which() -> tuple[str, ...]:
 
 
 def _ask_for(variable: str) -> SecretStr:
-    """Ask for a key, without showing it.
+    """Ask for a key without echoing it.
 
     Raises:
-        InvalidInput: no one can be asked, or nothing was typed.
-        SettingsError: what was typed is not a key.
+        InvalidInput: the user cannot be asked, or entered nothing.
+        SettingsError: the input is not a key.
     """
     if not sys.stdin.isatty():
         raise InvalidInput(

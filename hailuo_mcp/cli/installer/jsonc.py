@@ -1,8 +1,8 @@
 """JSON with comments and trailing commas, edited in place: only the characters of the change are touched.
 
 Comments and trailing commas are blanked out, which leaves plain JSON with every character at its position; the standard
-library's decoder then finds where each value ends. No library for Python does this: those that keep comments either
-write the whole document again or need Node.
+library's decoder then finds where each value ends. No Python library does this: those that keep comments either rewrite
+the whole document or need Node.
 """
 
 import json
@@ -20,7 +20,7 @@ _INDENT = "  "
 
 
 def parse(text: str, *, comments: bool = True, trailing_commas: bool = True) -> dict[str, Any]:
-    """The object in the text; an empty one where the text is empty. Without `comments`, nothing but JSON is allowed.
+    """The object in the text; an empty one if the text is empty. Without `comments`, only plain JSON is allowed.
 
     Raises:
         ValueError: it is not JSON, or not an object; the message gives the line and column.
@@ -45,7 +45,7 @@ def parse(text: str, *, comments: bool = True, trailing_commas: bool = True) -> 
 
 
 def put(text: str, path: Sequence[Key], value: Any) -> str:
-    """The text with `value` at `path`. Missing objects on the path are created, and a new item goes to the end of its
+    """The text with `value` at `path`. Missing objects on the path are created, and a new item is appended to its
     object or array. `text` must be valid for `parse`.
 
     Raises:
@@ -68,10 +68,10 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
 
 
 def drop(text: str, path: Sequence[Key]) -> str:
-    """The text without what is at `path`.
+    """The text without the item at `path`.
 
     Raises:
-        KeyError: there is nothing.
+        KeyError: there is none.
         ValueError: as `put`.
     """
     document = _scan(text)
@@ -132,7 +132,7 @@ class _Document:
 
     @property
     def is_multiline(self) -> bool:
-        """Whether the document is written over several lines, or is empty."""
+        """Whether the document spans several lines or is empty."""
         return "\n" in self.text.strip() or not self.plain.strip()[1:-1].strip()
 
     @property
@@ -141,7 +141,7 @@ class _Document:
 
     @property
     def indent_unit(self) -> str:
-        """One step of indentation, as the document's first item shows it."""
+        """One step of indentation, taken from the document's first item."""
         root = self.root
         if root.members and self.is_spread(root):
             return self.indent_at(root.members[0].start) or _INDENT
@@ -157,7 +157,7 @@ class _Document:
         return line[: len(line) - len(line.lstrip(" \t"))]
 
     def is_spread(self, container: _Container) -> bool:
-        """Whether the first member is on another line than the bracket before it."""
+        """Whether the first member is on a different line from the bracket before it."""
         return "\n" in self.text[container.start : container.members[0].start]
 
     def trailing_comma_of(self, container: _Container) -> int | None:
@@ -165,7 +165,7 @@ class _Document:
         return next((at for at in self.trailing if last.end <= at < container.closing), None)
 
     def dump(self, value: Any, indent: str | None) -> str:
-        """`value` as JSON: on one line, or over several of which all but the first begin with `indent`."""
+        """`value` as JSON: on one line, or on several, all but the first of which begin with `indent`."""
         if indent is None:
             return json.dumps(value, ensure_ascii=False)
         lines = json.dumps(value, indent=self.indent_unit, ensure_ascii=False)
@@ -202,7 +202,7 @@ def _scan(text: str) -> _Document:
     trailing: set[int] = set()
     pieces: list[str] = []
     done, comma = 0, -1
-    """How much of the text is in `pieces`, and the last comma with only space and comments after it so far."""
+    """The length of text already in `pieces`, and the last comma followed only by space and comments so far."""
     for token in _TOKEN.finditer(text):
         between = text[done : token.start()]
         done = token.end()
@@ -226,8 +226,8 @@ def _scan(text: str) -> _Document:
 
 
 def _locate(document: _Document, path: Sequence[Key]) -> tuple[_Container, _Member | None, int]:
-    """The innermost container on the path that exists, its member there, and the depth of that member's key. No member:
-    nothing is at that depth."""
+    """The innermost existing container on the path, its member there, and the depth of that member's key. The member is
+    None if there is nothing at that depth."""
     container = document.root
     for depth, key in enumerate(path):
         member = container.get(key)
@@ -271,7 +271,7 @@ def _insert(document: _Document, container: _Container, key: Key, value: Any) ->
 
 
 def _after_comments(document: _Document, at: int) -> int:
-    """Past the comments that follow on the same line."""
+    """The position after the comments that follow on the same line."""
     ahead = at
     while ahead < len(document.text) and document.text[ahead] in " \t":
         ahead += 1
@@ -279,7 +279,7 @@ def _after_comments(document: _Document, at: int) -> int:
 
 
 def _remove(document: _Document, container: _Container, member: _Member) -> str:
-    """Without the item, its comma, and the white space before it."""
+    """The text without the item, its comma, and the white space before it."""
     text, plain = document.text, document.plain
     index = container.members.index(member)
     last_comment = max((end for end in document.comments.values() if end <= member.start), default=0)

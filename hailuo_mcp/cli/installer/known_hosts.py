@@ -65,7 +65,7 @@ def _codex(machine: Machine) -> tuple[Place, ...]:
 
 
 def _in_home(*parts: str, key_storage: KeyStorage = KeyStorage.IN_FILE) -> Callable[[Machine], tuple[Place, ...]]:
-    """The same file below the home directory on every system."""
+    """The same file in the home directory on every system."""
     return lambda machine: (Place("user", machine.home.joinpath(*parts), key_storage),)
 
 
@@ -83,8 +83,8 @@ def _copilot(machine: Machine) -> tuple[Place, ...]:
 
 
 def _cline(machine: Machine) -> tuple[Place, ...]:
-    """The file that the extension and the command line share. Older extensions have one of their own; a newer one takes
-    over its servers when it first starts: https://github.com/cline/cline/pull/11818"""
+    """The file that the extension and the command line share. Older extensions have their own; a newer one migrates its
+    servers when it first starts: https://github.com/cline/cline/pull/11818"""
     file = Path("settings") / "cline_mcp_settings.json"
     data = machine.directory("CLINE_DATA_DIR", machine.directory("CLINE_DIR", machine.home / ".cline") / "data")
     path = machine.directory("CLINE_MCP_SETTINGS_PATH", data / file)
@@ -106,7 +106,7 @@ def _goose(machine: Machine) -> tuple[Place, ...]:
 
 def _opencode(machine: Machine) -> tuple[Place, ...]:
     def file(directory: Path) -> Path:
-        """opencode reads both; its own command creates `opencode.jsonc`."""
+        """opencode reads both files; its own command creates `opencode.jsonc`."""
         path = directory / "opencode.json"
         with_comments = path.with_suffix(".jsonc")
         return with_comments if with_comments.exists() and not path.exists() else path
@@ -142,7 +142,7 @@ HOSTS = (
         name="claude-code",
         title="Claude Code",
         format="json",
-        # With a default: otherwise, an unset variable would arrive as the text of the reference.
+        # With a default: otherwise, an unset variable would be passed as the literal reference.
         shape=EntryShape(reference="${{{variable}:-}}"),
         extra={"type": "stdio"},
         find_places=_claude_code,

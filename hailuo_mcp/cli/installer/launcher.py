@@ -1,5 +1,5 @@
-"""The command that a host starts this server with. Hosts started from the desktop have their own PATH, which rarely has
-`uvx`: so the path is absolute, and one that survives an upgrade."""
+"""The command with which a host starts this server. Hosts started from the desktop have their own PATH, which rarely
+contains `uvx`, so the path is absolute and chosen to survive upgrades."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Launcher:
 def find_launcher(
     environ: Mapping[str, str] | None = None, *, prefix: Path | None = None, scripts: Path | None = None
 ) -> Launcher:
-    """How to start the program that is running now, later and from anywhere.
+    """How to start the running program later and from anywhere.
 
     If `uvx` runs it, it is in uv's cache, which may be emptied: then the launcher is `uvx` itself. Otherwise it is the
     command `hailuo-mcp` as found on the PATH, because that link survives upgrades by `uv tool`, pipx and Homebrew; or
@@ -51,12 +51,13 @@ def find_launcher(
 
 
 def _is_in_a_cache(prefix: Path) -> bool:
-    """A tag in the environment itself does not count: uv puts one into every environment it creates."""
+    """Whether a parent directory is tagged as a cache. A tag in the environment itself does not count: uv puts one into
+    every environment it creates."""
     return any((directory / CACHE_TAG).exists() for directory in prefix.parents)
 
 
 def _uvx(environ: Mapping[str, str]) -> Path | None:
-    """uv passes its own path to the processes it runs."""
+    """The path of uvx; uv passes its own path to the processes it runs."""
     uv = environ.get("UV")
     sibling = Path(uv).with_name("uvx.exe" if os.name == "nt" else "uvx") if uv else None
     if sibling and sibling.is_file():
@@ -66,7 +67,7 @@ def _uvx(environ: Mapping[str, str]) -> Path | None:
 
 
 def _source() -> tuple[str, ...]:
-    """`--from`, if the package did not come from the index, or came with the media extra."""
+    """The value of `--from`, if the package did not come from the index or has the media extra."""
     extra = "[media]" if find_spec("av") else ""
     if origin := _origin():
         return "--from", f"{PACKAGE}{extra} @ {origin}"

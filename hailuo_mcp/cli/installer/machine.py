@@ -41,5 +41,5 @@ class Machine:
         return self.directory("LOCALAPPDATA", self.home / "AppData" / "Local")
 
     def directory(self, variable: str, default: Path) -> Path:
-        """The directory that an environment variable names, or else the default."""
+        """The directory that an environment variable names, else the default."""
         return Path(value) if (value := self.environ.get(variable)) else default

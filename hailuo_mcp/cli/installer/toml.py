@@ -1,5 +1,5 @@
-"""TOML, edited in place. A new entry goes to the end of the file as a table of its own, which leaves the rest as it is;
-tomlkit makes every other change, and keeps comments and layout."""
+"""TOML, edited in place. A new entry is appended to the file as a separate table, which leaves the rest unchanged;
+tomlkit makes every other change and keeps comments and layout."""
 
 import tomllib
 from collections.abc import MutableMapping, Sequence
@@ -39,7 +39,7 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
             if _at(parse(appended), keys) == value:
                 return appended
         except ValueError:
-            pass  # a table cannot be added below one that is written inline
+            pass  # a table cannot be added to an inline table
     document = tomlkit.parse(text)
     _table_at(document, keys[:-1], create=True)[keys[-1]] = value
     changed = _dump(document)
@@ -47,10 +47,10 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
 
 
 def drop(text: str, path: Sequence[Key]) -> str:
-    """The text without what is at `path`.
+    """The text without the item at `path`.
 
     Raises:
-        KeyError: there is nothing.
+        KeyError: there is none.
         ValueError: as `put`.
     """
     document = tomlkit.parse(text)

@@ -1,4 +1,4 @@
-"""YAML, edited in place: PyYAML says where a value is in the text, and only those characters change."""
+"""YAML, edited in place: PyYAML locates a value in the text, and only those characters change."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def parse(text: str) -> dict[str, Any]:
         return {}
     if (mapping := as_object(data)) is None:
         raise ValueError("its top level is not a mapping")
-    # A key without a value is how a section without entries is usually written.
+    # An empty section is usually written as a key without a value.
     return {key: {} if value is None else value for key, value in mapping.items()}
 
 
@@ -32,7 +32,7 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
     """The text with `value` at `path`; missing mappings on the path are created. `text` must be valid for `parse`.
 
     Raises:
-        ValueError: something on the path is no mapping.
+        ValueError: something on the path is not a mapping.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     keys = [str(key) for key in path]
@@ -51,11 +51,11 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
 
 
 def drop(text: str, path: Sequence[Key]) -> str:
-    """The text without what is at `path`.
+    """The text without the item at `path`.
 
     Raises:
-        KeyError: there is nothing.
-        ValueError: something on the path is no mapping.
+        KeyError: there is none.
+        ValueError: something on the path is not a mapping.
     """
     node = _compose(text)
     *above, last = (str(key) for key in path)
@@ -127,7 +127,7 @@ def _replace(text: str, node: Any, value: Any) -> str:
 
 
 def _end(node: Any) -> int:
-    """Where a value ends. The mark of a block is where the next one begins, below blank lines and comments."""
+    """Where a value ends. PyYAML's end mark of a block is where the next one begins, after blank lines and comments."""
     if not _is_block(node):
         return node.end_mark.index
     last = node.value[-1]

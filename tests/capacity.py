@@ -27,11 +27,11 @@ KINDS = (
     ("120 s, nothing published or learned", None, 120.0),
     ("9 minutes, 120 s expected", 120.0, 540.0),
 )
-"""How a job is called, what is expected of it, and how long it takes."""
+"""A kind of job: its name, what is expected of it, and how long it takes."""
 
 
 def looks(expected: float | None, takes: float) -> list[float]:
-    """When a watcher looks at a job, in seconds from its submission, until it sees the end."""
+    """When the worker polls a job, in seconds from its submission, until it sees the end."""
     job = Job(model="segmind/hailuo-02-fast", origin="https://x", state=State.PROCESSING, estimated_seconds=expected)
     seen = [POLICY.come_back_after(job, job.created_at)]
     while seen[-1] < takes:

@@ -22,10 +22,10 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
 
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
-    # Thousands of ledgers, each of which waits for the disk several times: no test is about a power failure.
+    # Thousands of ledgers would each wait for the disk several times, and no test is about a power failure.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
-# Else every worker compiles all tests again, and every process that a test starts all it imports.
+# Otherwise, every worker recompiles all tests, and every process that a test starts recompiles its imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell lets what it runs in the background ignore Ctrl-C, and nohup lets it ignore SIGHUP; so would every process
@@ -38,7 +38,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 @pytest.fixture(autouse=True)
 def _log_of_every_level() -> None:  # pyright: ignore[reportUnusedFunction]  pytest calls it
-    """A command that ran in this process leaves the log as quiet as its user wants it, for itself alone."""
+    """Restore the log level: a command that ran in this process sets it for itself."""
     logging.getLogger("hailuo_mcp").setLevel(logging.NOTSET)
 
 
@@ -50,7 +50,7 @@ def figures(record_property: Callable[[str, object], None]) -> Callable[[str], N
 
 @pytest.fixture(scope="session")
 def postgres(testrun_uid: str) -> Generator[Postgres]:
-    """The server of this run. Where none can be had, the tests that want it fail."""
+    """The server of this run. If none is available, the tests that need it fail."""
     with shared_postgres(testrun_uid) as server:
         yield server
 
@@ -71,7 +71,7 @@ def own_postgres() -> Generator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a new ledger is: whoever asks for it runs on both engines."""
+    """The URL of a new ledger: a test that uses it runs on both engines."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state' / 'jobs.sqlite3'}"
     return request.getfixturevalue("postgres_url")

@@ -26,7 +26,7 @@ _ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
 
 
 def vscode(variables: Sequence[str]) -> str:
-    """The host asks for each of these variables, and keeps what it is told in its secret store."""
+    """The host asks for each of these variables, and keeps the values in its secret store."""
     place, wanted = _wanted("vscode", variables)
     fields = {"name": NAME, "config": _compact(new_entry(find_host("vscode"), place, wanted))}
     if asked := new_inputs(place, wanted):

@@ -33,7 +33,7 @@ class Postgres:
         self._control = control
 
     def restart(self, mode: Literal["fast", "immediate"]) -> None:
-        """Only a server that was started here can be restarted, stopped and started; on its old place all the same."""
+        """Only a server started here can be restarted, stopped and started; it keeps its address."""
         self._run("restart", "-m", mode)
 
     def stop(self) -> None:

@@ -41,7 +41,7 @@ class SlowGateway:
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(sent)))
                 self.end_headers()
-                with suppress(ConnectionError):  # whoever asked is gone
+                with suppress(ConnectionError):  # the client is gone
                     self.wfile.write(sent)
 
             def log_message(self, format: str, *args: object) -> None:

@@ -1,5 +1,5 @@
-"""What several test files share: settings that touch nothing of the user's, studios over a scripted network, calls that
-each model takes, and the server and the sandbox as processes of their own."""
+"""Shared test helpers: settings isolated from the user's, sessions over a scripted network, valid calls for each model,
+and the server and the sandbox as separate processes."""
 
 import inspect
 import json
@@ -46,7 +46,7 @@ KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789"
 QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
 Era = Literal["legacy", "auto"]
 QUICK = {"poll_policy": PollPolicy(early=(), every=0.02, sandbox=0.02, lost=0.02), "retry": QUICK_RETRIES}
-"""Figures for a test that does not wait as a person would."""
+"""A policy for tests, with short intervals."""
 Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
@@ -88,14 +88,14 @@ def uri_of(kind: str, name: str) -> str:
 
 
 def arguments_for(model_id: str, **more: Any) -> dict[str, Any]:
-    """A call that names the model and gives it no more than it needs."""
+    """A call that names the model, with only its required arguments."""
     model = next(model for gateway in GATEWAYS for model in gateway.models if model.id == model_id)
     needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
     return {"model": model_id, "prompt": "a red kite rises [Push in]", **needed, **more}
 
 
 class Wire:
-    """The far end of every gateway: what was asked is kept, what it answers is the test's."""
+    """The remote end of every gateway: it records requests and returns scripted responses."""
 
     def __init__(self, answer: Answerer) -> None:
         self.answer = answer
@@ -138,7 +138,7 @@ def breaks(request: httpx.Request) -> httpx.Response:
 
 @asynccontextmanager
 async def open_session(settings: Settings, **options: Any) -> AsyncGenerator[Session]:
-    """The session of the person on this machine; `options` are those of `build_services`."""
+    """The session of this machine's user; `options` are those of `build_services`."""
     async with build_services(settings, **options) as services:
         yield Session(services)
 
@@ -170,7 +170,7 @@ def segmind(*, submit: Answerer | None = None, status: Answerer, result: Answere
 
 
 async def age(session: Session, job: Job, by: timedelta) -> None:
-    """Let the ledger believe that the job was submitted, and last asked for, so much earlier."""
+    """Backdate the job's submission and last poll in the ledger by this much."""
 
     def earlier(known: Job) -> Job:
         polled_at = known.polled_at - by if known.polled_at else None
@@ -261,7 +261,9 @@ def sandbox_on_a_port(
             asked.append(Asked(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
-    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: nobody has to wait for the server
+    listening = listener_on(
+        "127.0.0.1", 0
+    )  # it accepts from here on: no need to wait for the server
     running = uvicorn.Server(uvicorn.Config(listened_to, log_level="error", ws="none", log_config=None))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()

@@ -16,7 +16,7 @@ LAZY = {
     "sandbox": ("sandbox",),
     "telemetry": ("telemetry",),
 }
-"""Who imports modules of the package inside functions, to start faster, and from where."""
+"""Which modules import modules of the package inside functions, to start faster."""
 
 
 def _modules() -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""What plugin systems, stores and catalogs are given: made from the code, valid, and true."""
+"""The listings for plugin systems, stores and catalogs: generated from the code, valid and correct."""
 
 import json
 import os

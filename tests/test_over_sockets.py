@@ -1,4 +1,4 @@
-"""Everything real but the gateways: the server as a process over stdio, the sandbox on a port, clips on disk."""
+"""Everything is real except the gateways: the server as a process over stdio, the sandbox on a port, clips on disk."""
 
 import asyncio
 import json

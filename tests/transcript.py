@@ -1,7 +1,7 @@
 """What `hailuo-mcp demo` prints, for the documentation.
 
 `uv run python -m tests.transcript` runs the demo and writes `docs/demo.txt`; then `uv run cog -r docs/sandbox.md`. What
-is different each time is put in one form: ids, dates, lengths of time, sizes, paths, and how often a job was polled.
+differs each time is normalized: ids, dates, durations, sizes, paths, and the number of polls.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 TRANSCRIPT = Path(__file__).parent.parent / "docs" / "demo.txt"
 PROGRAM = Path(sys.executable).with_name("hailuo-mcp")
 JOB_SECONDS = "16"
-"""How long the sandbox takes: long enough that all jobs are met while they run, also on a busy machine."""
+"""How long the sandbox takes: long enough to see all jobs running, even on a busy machine."""
 HOME = "/home/you"
 DAY = "2026-01-31"
 UUID = "1f2e3d4c-5b6a-4788-9aab-bccddeef0011"
@@ -24,7 +24,7 @@ TITLE = "What the demo prints"
 
 
 def play() -> str:
-    """Run the demo in an empty home, and put what it prints in form.
+    """Run the demo in an empty home, and normalize its output.
 
     Raises:
         subprocess.CalledProcessError: it did not succeed.
@@ -38,7 +38,7 @@ def play() -> str:
 
 
 def in_form(text: str, home: str) -> str:
-    """The transcript without what is different each time; a job's polls between its first and its last are left out."""
+    """The transcript without what differs each time; a job's polls between its first and its last are left out."""
     text = text.replace(str(PROGRAM), f"{HOME}/.local/bin/{PROGRAM.name}").replace(home, HOME)
     text = re.sub(r"\d+\.\d (s|MB)\b", r"… \1", text)
     text = re.sub(r"/\d{4}-\d\d-\d\d-", f"/{DAY}-", text)

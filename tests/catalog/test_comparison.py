@@ -1,4 +1,4 @@
-"""What `list_models` compares: the cheapest, the fastest, and who does what not all do."""
+"""What `list_models` compares: the cheapest, the fastest, and which models have features that others lack."""
 
 from collections.abc import Mapping
 

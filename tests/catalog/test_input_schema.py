@@ -1,4 +1,4 @@
-"""One schema for all models: flat, and true about which of them takes what."""
+"""One schema for all models: flat, and correct about which model accepts what."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -82,8 +82,8 @@ def test_each_parameter_says_truly_and_briefly_which_models_take_it(variables: d
 
 
 def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set[str] | None = None) -> None:
-    """That the words mean these models: gateways, names and ids. Nothing is said of all of them, or of too many to
-    name."""
+    """Check that the words mean these models: gateways, names and ids. Nothing is said about all models, or about too
+    many to name."""
     usable = {model.id for model in catalog.usable}
     if phrase in ("Most models", "Some models"):
         assert (2 * len(models) > len(usable)) is (phrase == "Most models")

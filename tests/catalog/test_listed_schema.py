@@ -1,4 +1,4 @@
-"""What is listed is what is taken: a model's schema accepts a call exactly if a dry run does."""
+"""The listed schema is the truth: a model's schema accepts a call exactly if a dry run does."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -86,8 +86,8 @@ SOUND: Mapping[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
-    """Mostly what the model takes, with a mistake now and then. A picture is always something that needs no file: where
-    any string may name one, only URLs."""
+    """Mostly valid arguments, with an occasional mistake. Images never need a file: if any string may be a path, only
+    URLs are drawn."""
     needed = {name: PICTURE for name in IMAGE_PARAMETERS if model.is_required(name)}
     arguments: dict[str, Any] = {"prompt": "a cat", **needed}
     names = draw(st.lists(st.sampled_from([*list(model.model_fields) * 12, *CANONICAL, "fps"]), max_size=5))

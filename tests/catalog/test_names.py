@@ -1,4 +1,4 @@
-"""Models by the names that people have for them."""
+"""Models by the names that users know."""
 
 import pytest
 

@@ -115,7 +115,7 @@ def in_process(cli: Cli, capsys: pytest.CaptureFixture[str]) -> InProcessCli:
 
 @pytest.fixture
 def finished(in_process: InProcessCli) -> dict[str, Any]:
-    """A completed job, its clip saved."""
+    """A completed job with a saved clip."""
     return in_process.json("generate", "A finished kite", "--wait")
 
 

@@ -1,5 +1,5 @@
-"""Signals to real processes while a gateway is slow to answer a paid submission: the id is written all the same. And
-while nothing is going on: the process ends at once, quietly."""
+"""Signals to real processes. While a gateway is slow to answer a paid submission, the id is still recorded; while idle,
+the process ends at once, quietly."""
 
 import json
 import signal
@@ -25,7 +25,7 @@ from tests.support import environment
 pytestmark = pytest.mark.slow
 Process = subprocess.Popen[str]
 ANSWER_AFTER = 0.7
-"""Seconds after the signal: longer than a process that dies of it lives."""
+"""Seconds after the signal: longer than a process killed by it survives."""
 ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 PROMPT = "a red kite rises"
 
@@ -72,7 +72,7 @@ def on_stdio(process: Process) -> None:
 
 
 def remote_ids(url: str) -> list[str | None]:
-    """Of all jobs, from a ledger that is opened again."""
+    """All jobs, from a reopened ledger."""
 
     async def read() -> list[str | None]:
         ledger = open_ledger(Settings.model_validate({"database_url": url}))
@@ -85,7 +85,7 @@ def remote_ids(url: str) -> list[str | None]:
 
 
 def answered_late(gateway: SlowGateway, process: Process, cut: Callable[[], None], *, again: bool = False) -> None:
-    """Wait for the submission, cut the line, and answer only then."""
+    """Wait for the submission, cut the connection, and answer only then."""
     assert gateway.came.wait(30)
     cut()
     time.sleep(ANSWER_AFTER / 2)
@@ -225,7 +225,7 @@ def test_one_signal_ends_an_idle_server_at_once_and_quietly(number: signal.Signa
 
 
 def test_an_id_is_written_once_the_ledger_lets_it(gateway: SlowGateway, tmp_path: Path) -> None:
-    """Another process holds the lock of the file from the submission on, longer than a write waits for it."""
+    """From the submission on, another process locks the file for longer than a write waits."""
     path = tmp_path / "jobs.sqlite3"
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}") as process:
         on_stdio(process)

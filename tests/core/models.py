@@ -1,4 +1,4 @@
-"""Every model there is, and the least that a call of each must have."""
+"""Every model, and the minimal valid call for each."""
 
 from typing import Any
 

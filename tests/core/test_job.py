@@ -1,4 +1,4 @@
-"""The job: what may follow what."""
+"""The job: which state may follow which."""
 
 from datetime import timedelta
 

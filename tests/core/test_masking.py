@@ -1,4 +1,4 @@
-"""Masking secrets: no form in which a key may come back is shown."""
+"""Masking secrets: a key is hidden in every encoding in which it may come back."""
 
 import html
 import json
@@ -50,7 +50,7 @@ def test_a_key_is_masked_in_every_form(form: Callable[[str], str]) -> None:
     left = masked.replace(MASK, "")
     assert left.startswith("invalid key <")
     assert left.endswith("> given")
-    assert len(left) < len("invalid key <> given") + 12  # what base64 has of the characters beside the key
+    assert len(left) < len("invalid key <> given") + 12  # the base64 of the characters next to the key
 
 
 @settings(deadline=None)

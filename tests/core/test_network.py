@@ -1,4 +1,4 @@
-"""Why no connection can be made: each cause has its own sentence and cure, over real sockets, proxies and TLS."""
+"""Why no connection can be made: each cause has its own message and fix, over real sockets, proxies and TLS."""
 
 import asyncio
 import ssl
@@ -50,7 +50,7 @@ def served_by(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
 
 
 async def status_of(url: str) -> int | Problem:
-    """What a poll of this address gives; a submission must fail in the same way, and not be charged."""
+    """The result of polling this address; a submission must fail in the same way and not be charged."""
     client = GatewayClient("Segmind", retry=ONCE)
     try:
         return (await client.send_with_retry(Request("GET", url), 5)).status
@@ -155,7 +155,7 @@ async def refuse_host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def socks5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Enough of the protocol to pass one connection on to a port of this machine."""
+    """Enough of the protocol to forward one connection to a port of this machine."""
     methods = (await reader.readexactly(2))[1]
     await reader.readexactly(methods)
     writer.write(b"\x05\x00")

@@ -1,4 +1,4 @@
-"""The request id: what it may hold, and what is refused."""
+"""The request id: what it may contain, and what is refused."""
 
 import pytest
 from hypothesis import given

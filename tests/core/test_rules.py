@@ -1,5 +1,5 @@
-"""What a spec can say of a model that takes references and is paid by the second: one such model, from its rules to its
-request body."""
+"""Specs of models that take references and are priced per second: one such model, from its rules to its request
+body."""
 
 from datetime import date
 from itertools import product

@@ -1,4 +1,4 @@
-"""Parameter specs: what each model takes and says of itself."""
+"""Parameter specs: what each model accepts and declares."""
 
 from itertools import product
 from typing import Any

@@ -1,4 +1,4 @@
-"""Of each model, schema, validation and wire say the same."""
+"""For each model, schema, validation and request body agree."""
 
 import json
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, least
 from tests.properties import tried_with
 
 FIRST_OF_ITS_SHAPE = {json.dumps(model.full_schema()): model.id for model in reversed(MODELS.values())}.values()
-"""Of models that take the same, by the same rules, one is tried thoroughly."""
+"""Of models with the same parameters and rules, one is tested thoroughly."""
 
 
 # --- what arguments may be ----------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "fps", "image_url", "Durat
 
 @cache
 def _valid_by_itself(model: type[ModelSpec]) -> dict[str, list[Any]]:
-    """Of each parameter the values that its own schema accepts, so that few calls are drawn in vain."""
+    """For each parameter, values that its own schema accepts, so that few drawn calls are useless."""
     accepted: dict[str, list[Any]] = {}
     for name in (name for name in VALID if model.accepts(name)):
         schema: Any = jsonschema.Draft202012Validator(model.property_schemas()[name])

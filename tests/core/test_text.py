@@ -1,4 +1,4 @@
-"""Values and schemas in words."""
+"""Values and schemas as text."""
 
 import math
 

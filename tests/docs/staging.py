@@ -1,4 +1,4 @@
-"""What the docs' pictures are taken of: the real player, fed by the real server in its sandbox."""
+"""The subject of the docs' pictures: the real player, fed by the real server in its sandbox."""
 
 import asyncio
 import hashlib
@@ -47,7 +47,7 @@ WAVE: Result = {
     "duration": 6,
 }
 STABLE = ("model", "estimated_seconds", "estimated_cost_usd", "sandbox", "parameters")
-"""What of an answer is the same each time."""
+"""The parts of a result that are the same each time."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ async def saved(stage: Stage, view: View) -> None:
     while not answer.get("structuredContent", {}).get("video_path"):
         answer = await stage.call("get_status", {"request_id": request_id})
         await asyncio.sleep(0.5)
-    # Where it lies here is nobody's business, nor the same each time.
+    # its local path is private, and differs each time
     place = f"/home/you/Videos/hailuo/{Path(answer['structuredContent']['video_path']).name}"
     shown: Result = {**answer["structuredContent"], "video_path": place, "warnings": list[str]()}
     await view.tell("ui/notifications/tool-result", {**answer, "structuredContent": shown})
@@ -121,7 +121,7 @@ async def saved(stage: Stage, view: View) -> None:
 
 
 async def facts(directory: Path, calls: list[Result]) -> list[Mapping[str, Any]]:
-    """What the server answers to these calls, without what is different each time."""
+    """The server's results for these calls, without what differs each time."""
     image = draw_image(directory / "pictures" / IMAGE_NAME)
     opened = open_session(settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session, Client(build_server(session.services, "0")) as client:
@@ -135,7 +135,7 @@ def with_image(call: Result, path: str) -> Result:
 
 
 def digest(answers: list[Mapping[str, Any]], *words: str) -> str:
-    """Of the player's source, what the server answers, and the words around it."""
+    """The digest of the player's source, the server's results, and the surrounding text."""
     shown = json.dumps([player_html(), answers, words], sort_keys=True)
     shown = re.sub(r" \(sha256:\w+\)", "", shown)  # an image file is not the same with every version of Pillow
     return hashlib.sha256(shown.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`docs/benchmarks.md` has the figures of one run of every benchmark."""
+"""`docs/benchmarks.md` has the numbers of one run of every benchmark."""
 
 import re
 import subprocess

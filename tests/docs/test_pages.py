@@ -1,4 +1,4 @@
-"""The pages hang together: each is reached from the README, and every link leads somewhere."""
+"""The pages are linked: each can be reached from the README, and no link is broken."""
 
 import pytest
 import yaml

@@ -103,7 +103,7 @@ POLL: Mapping[Fault, Outcome] = {
     Fault.EMPTY: passing("gateway_error"),
     Fault.HTML: passing("gateway_error"),
     Fault.BROKEN_JSON: passing("gateway_error"),
-    Fault.OTHER_JSON: ordinary("processing"),  # a state that nobody documented is no error
+    Fault.OTHER_JSON: ordinary("processing"),  # an undocumented state is not an error
     Fault.NUMBER: ordinary("completed"),
     Fault.BOMB: passing("gateway_error"),
     Fault.HUGE: passing("gateway_error"),
@@ -140,8 +140,8 @@ DOWNLOAD: Mapping[Fault, Outcome] = {
     Fault.DRIP: NOT_ASKED_FOR,
 }
 HISTORY: Mapping[Fault, Outcome] = {
-    **{fault: ordinary("queued") for fault in Fault},  # what could not be asked proves nothing
-    # The history's own word; a person who asks has it asked again.
+    **{fault: ordinary("queued") for fault in Fault},  # a failed request proves nothing
+    # The history's own state; an explicit get_status asks it again.
     Fault.NOT_FOUND: Outcome("expired", "unknown", safe_to_retry=False),
     Fault.GONE: Outcome("expired", "unknown", safe_to_retry=False),
     Fault.NUMBER: ordinary("completed"),
@@ -155,7 +155,7 @@ EXPECTED: Mapping[Step, Mapping[Fault, Outcome]] = {
     Step.HISTORY: HISTORY,
 }
 EXCEPTIONS: Mapping[tuple[str, Step, Fault], Outcome] = {
-    ("fal", Step.HISTORY, Fault.NOT_FOUND): ordinary("queued"),  # a list that is not there is no answer
+    ("fal", Step.HISTORY, Fault.NOT_FOUND): ordinary("queued"),  # a missing list is not an answer
     ("fal", Step.HISTORY, Fault.GONE): ordinary("queued"),
     ("aimlapi", Step.DOWNLOAD, Fault.NO_CREDITS): passing("network_error"),  # 403, as above
     ("minimax", Step.POLL, Fault.BAD_REQUEST): ordinary("queued"),  # its one parameter is wrong: as not found

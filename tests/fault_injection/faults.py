@@ -1,5 +1,5 @@
-"""A gateway on a raw socket that fails at one step, in one way, until it is fixed. It counts the paid jobs that
-it took: submissions that were read whole and not refused for certain.
+"""A gateway on a raw socket that fails at one step, in one way, until it is fixed. It counts the paid jobs that it
+accepted: submissions that were read completely and not certainly refused.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ WELL = {"status_code": 0, "status_msg": "success"}
 
 @cache
 def bomb() -> bytes:
-    """100 MB of zeros, packed twice. Made when it is first sent, since packing takes a while."""
+    """100 MB of zeros, compressed twice. Created when first sent, because compression takes a while."""
     return gzip.compress(gzip.compress(bytes(100 * 1024 * 1024), 6))
 
 
@@ -110,7 +110,7 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("fal", Step.HISTORY): Step.POLL,
     ("fal-h3", Step.RESULT): Step.POLL,
 }
-"""The step whose answer is the last before a host that goes away is gone."""
+"""The step whose response is the last before a disappearing host is gone."""
 
 
 @dataclass(frozen=True, slots=True)

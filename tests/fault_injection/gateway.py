@@ -111,7 +111,7 @@ class WatchedGateway:
                 await self._tell(within, path)
 
         await self._tell(before, path)
-        with suppress(ClientDisconnect):  # a killed client says no goodbye
+        with suppress(ClientDisconnect):  # a killed client does not close the connection
             await self._app(scope, receive, send_watched)
         await self._tell(after, path)
 

@@ -40,7 +40,7 @@ class StdioServer:
         """The structured content of a tool's answer.
 
         Raises:
-            ServerGoneError: there is none, and will be none.
+            ServerGoneError: there will be no answer.
         """
         answer = await self._request("tools/call", {"name": tool, "arguments": arguments})
         return answer["result"]["structuredContent"]

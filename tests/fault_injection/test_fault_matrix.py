@@ -46,7 +46,7 @@ STEPS = (
     *(("fal-h3", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT)),
 )
 FINDABLE = ("segmind", "fal", "replicate", "minimax-h3", "fal-h3")
-"""Whose history tells what became of a submission without an answer."""
+"""Gateways whose history shows the outcome of an unanswered submission."""
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
 AT_ONCE = 24
 NO_LONGER_KEPT = timedelta(minutes=70)
@@ -143,7 +143,7 @@ async def go_through(cell: Cell, directory: Path, names: Names) -> None:
 
 async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
     """The job was accepted; the fault is at a later step."""
-    if cell.step is Step.HISTORY:  # the gateway keeps the result no longer, but its history has it
+    if cell.step is Step.HISTORY:  # the gateway no longer keeps the result, but its history does
         job = await call.session.known(request_id)
         assert job
         await age(call.session, job, NO_LONGER_KEPT)
@@ -282,7 +282,7 @@ async def test_no_fault_at_any_step_pays_twice_loses_a_job_or_shows_a_key(
 
     with resolving() as names, everything_logged() as said:
         await asyncio.gather(*(run(n, cell) for n, cell in enumerate(cells) if cell.fault is not Fault.HUGE))
-        # One at a time and beside nothing else: a body of this size must reach the size limit before the time limit.
+        # One at a time and alone: a body of this size must reach the size limit before the time limit.
         for number, cell in enumerate(cells):
             if cell.fault is Fault.HUGE:
                 await run(number, cell)

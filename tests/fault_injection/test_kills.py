@@ -1,4 +1,4 @@
-"""Servers are killed repeatedly at the worst moments; every paid clip is on disk in the end, and paid for once."""
+"""Servers are killed repeatedly at the worst moments; in the end every paid clip is on disk, and paid for once."""
 
 import asyncio
 import os

@@ -127,7 +127,7 @@ class Cell:
             self.said.append(f"{job.state} without proof")
 
     async def _until(self, step: Step, work: Callable[[Session], Any]) -> str:
-        """What an assistant does: the same call again until it is answered well; first in trouble, then without."""
+        """What an assistant does: repeat the call until it succeeds; first with the fault, then without."""
         if step is self.step:
             await self._in_trouble(work)
         async with self._opened() as (session, _, _):

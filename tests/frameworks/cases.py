@@ -1,5 +1,5 @@
-"""The frameworks that are run against the server, and what was seen of each: `docs/frameworks.md` is made from this
-table, and the tests hold every row of it against a real run."""
+"""The frameworks that are run against the server, and the observed results: `docs/frameworks.md` is generated from this
+table, and the tests compare every row with a real run."""
 
 import json
 from dataclasses import dataclass

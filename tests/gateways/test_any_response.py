@@ -1,4 +1,4 @@
-"""Whatever a gateway responds: no response is an internal error, none ends a job without proof, and no number in one
+"""Arbitrary responses of a gateway: none is an internal error, none ends a job without proof, and no invalid number
 spoils the rest."""
 
 import asyncio
@@ -34,7 +34,7 @@ RAW = {
 }
 """What `json.dumps` does not write, by what stands for it in the values below."""
 ENDS = frozenset({"completed", "complete", "success", "failed", "fail", "error", "succeeded", "ok", "canceled"})
-"""Words that some gateway has for the end of a job."""
+"""Gateways' names for terminal states."""
 WORDS = st.sampled_from(
     [*ENDS, "COMPLETED", "Success ", "Finished", "queued", "processing", "generating", "", " ", "\ud800", "\x00", CLIP]
 )
@@ -105,7 +105,7 @@ def job_of(name: str) -> Job:
 
 
 async def outcome(question: Awaitable[T]) -> T | Problem:
-    """The answer, or the problem of the error: never an internal one, always short, and fit to be written."""
+    """The result, or the problem of the error: never internal, always short, and serializable."""
     try:
         return await question
     except HailuoError as error:

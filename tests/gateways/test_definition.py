@@ -1,4 +1,4 @@
-"""What a gateway states of itself."""
+"""What a gateway declares."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""The clock of the machine is set, forward and back, while workers lease jobs: whatever it says, a job in flight is due
-again within two minutes, and no two workers have it while it runs as it should."""
+"""The machine's clock is set forward and back while workers lease jobs: a job in flight is always due again within two
+minutes, and while the clock runs correctly, no two workers have the same job."""
 
 import asyncio
 from collections.abc import Generator
@@ -23,7 +23,7 @@ TICKS = st.integers(1, 60).map(lambda seconds: timedelta(seconds=seconds))
 
 
 class Clock(RuleBasedStateMachine):
-    """Two workers that follow the jobs of one ledger by a clock that anyone may set."""
+    """Two workers that follow the jobs of one ledger, with an adjustable clock."""
 
     jobs = Bundle("jobs")
 
@@ -34,7 +34,7 @@ class Clock(RuleBasedStateMachine):
         self.now: datetime = NOON
         self.in_flight: dict[str, Job] = {}
         self.leases: dict[str, tuple[str, datetime]] = {}
-        """Who has a job until when, as long as the clock was not set since."""
+        """Who has a job until when, unless the clock was set since."""
 
     def lease(self, worker: str) -> tuple[Job, ...]:
         # What is due too far in the future becomes due by one call, and is taken by the next.
@@ -85,7 +85,7 @@ class Clock(RuleBasedStateMachine):
             del self.in_flight[job_id]
 
     def teardown(self) -> None:
-        """Everything in flight is due within two minutes of a clock that runs."""
+        """Everything in flight is due within two minutes of a running clock."""
         due = {job.id for job in self.lease("last")}
         self.now += DELAY_MAX
         due |= {job.id for job in self.lease("last")}

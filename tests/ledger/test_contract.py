@@ -1,4 +1,4 @@
-"""What a ledger promises, held against every engine."""
+"""The contract of a ledger, tested on every engine."""
 
 import asyncio
 import json
@@ -271,7 +271,7 @@ async def test_an_upload_is_remembered_by_tenant_origin_and_content_for_a_while(
 async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: Ledger) -> None:
     job = await create(ledger, a_job(remote_id="r"))
     await create(ledger, a_job("elsewhere", origin="sandbox"))
-    assert await ledger.lease("one", NOON, MINUTE, 4, ORIGINS) == ()  # no clip is done in its first moments
+    assert await ledger.lease("one", NOON, MINUTE, 4, ORIGINS) == ()  # no clip is ready this early
     assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (job,)
     assert await ledger.lease("two", NOON + 2 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 2 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
@@ -312,7 +312,7 @@ async def test_a_row_that_cannot_be_read_is_skipped_with_one_warning_and_stops_n
     for question in (ledger.get(bad.id), ledger.find("a/b", "r-0", "", HERE), ledger.change(bad.id, lambda j: j)):
         with pytest.raises(InternalError, match=bad.id):
             await question
-    # Whether it stands for an identical call is not known: nothing is paid for twice unless that is asked for.
+    # Whether it is a duplicate is unknown: nothing is paid for twice unless the user asks for it.
     with pytest.raises(InternalError, match=bad.id):
         await create(ledger, a_job("0"))
     again = a_job("0")
@@ -346,7 +346,7 @@ async def test_of_many_leases_at_once_each_job_is_in_one(ledger: Ledger) -> None
     leased = [job.id for lease in leases for job in lease]
     assert len(leased) == len(set(leased))
     assert set(leased) <= {job.id for job in jobs}
-    assert len(leased) >= 18  # a lease that meets another's rows passes them over, though no others are left for it
+    assert len(leased) >= 18  # a lease skips rows locked by another, even if no others are left
 
 
 async def test_a_job_whose_key_is_kept_nowhere_is_not_watched(ledger: Ledger) -> None:
@@ -369,7 +369,7 @@ async def test_unconfirmed_jobs_alike_are_found_over_all_tenants(ledger: Ledger)
 
 
 async def test_an_entered_job_that_is_entered_again_is_its_own_and_one(ledger: Ledger) -> None:
-    """As after a commit whose answer was lost; the guard is PostgreSQL's, SQLite's commits answer."""
+    """As after a commit whose response was lost; only PostgreSQL needs this."""
     job = await create(ledger, a_job(), jobs_a_day(1))
     again = await create(ledger, job, jobs_a_day(1))
     assert again == job

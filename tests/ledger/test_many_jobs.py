@@ -1,5 +1,5 @@
-"""How long a look into the ledger takes with few and with many jobs in it. The figures are printed; nothing is asserted
-of them, for they are this machine's."""
+"""How long ledger queries take with few and with many jobs. The times are printed but not asserted, because they depend
+on the machine."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ FEW, MANY, LOOKS = 100, 100_000, 1_000
 
 
 async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
-    """One job entered as ever, and copies of it by the engine itself."""
+    """One job created as usual, and copies of it made by the engine."""
     pattern = a_job("many-0", id="many-0", remote_id="many-0", state=State.COMPLETED, parameters={"prompt": "x" * 900})
     if not begin:
         await create(ledger, pattern, SubmitPolicy(FREE, timedelta(0), force_new=True))
@@ -52,7 +52,7 @@ async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
 
 
 async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
-    """Median and 99th percentile of each kind of look, over jobs from all of the ledger."""
+    """Median and 99th percentile of each kind of query, over jobs from the whole ledger."""
     told: dict[str, str] = {}
     for name in ("find", "get", "enter"):
         times: list[float] = []

@@ -1,4 +1,4 @@
-"""What is particular to PostgreSQL: its news, its schema, its clock, and how it is refused."""
+"""What is specific to PostgreSQL: notifications, schema, clock, and connection errors."""
 
 import asyncio
 import subprocess
@@ -32,7 +32,7 @@ async def here(postgres_url: str) -> AsyncGenerator[Ledger]:
 
 @pytest.fixture
 async def there(postgres_url: str) -> AsyncGenerator[Ledger]:
-    """As another process has it."""
+    """The ledger of another process."""
     ledger = PostgresLedger(postgres_url)
     yield ledger
     await ledger.close()
@@ -47,7 +47,7 @@ async def db(postgres_url: str) -> AsyncGenerator["asyncpg.Connection[asyncpg.Re
 
 
 class Heard:
-    """The keys that a ledger told of, one after the other."""
+    """The keys that a ledger reported, in order."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.keys: asyncio.Queue[str] = asyncio.Queue()
@@ -122,7 +122,7 @@ async def test_after_a_lost_connection_anything_may_have_changed(
 
 
 async def test_lost_connections_fail_no_call(here: Ledger, db: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Each call meets connections that were cut since the last."""
+    """Connections are cut between the calls."""
     job = await create(here, a_job())
     for n in range(5):
         await asyncio.gather(*(here.get(job.id) for _ in range(4)))  # several connections lie in the pool
@@ -174,7 +174,7 @@ async def test_a_look_that_is_cut_is_done_again(here: Ledger, db: "asyncpg.Conne
 async def test_what_was_begun_is_written_though_its_caller_is_gone(
     here: Ledger, db: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    """So that whoever enters a job knows that it did, and sends it."""
+    """So that the creator of a job knows that it created it, and sends it."""
     job = a_job()
     entered: list[str] = []
     caller = anyio.CancelScope()
@@ -194,7 +194,7 @@ async def test_what_was_begun_is_written_though_its_caller_is_gone(
 
 
 async def test_a_job_entered_again_after_a_lost_answer_is_its_own(here: Ledger) -> None:
-    """Neither the guard nor the budget, which it has used up itself, stands in its way."""
+    """Neither the duplicate check nor the budget, which it has used up itself, prevents it."""
     guard = SubmitPolicy(Budget(ORIGINS, max_jobs=1), WINDOW, force_new=True)
     job = await create(here, a_job(), guard)
     assert await create(here, job, guard) == job

@@ -1,4 +1,4 @@
-"""The ledger's file and its directory are the user's alone, also those of an earlier version."""
+"""The ledger's file and its directory are private to the user, including those of an earlier version."""
 
 import os
 import stat

@@ -22,7 +22,7 @@ Workers: TypeAlias = "Sequence[subprocess.Popen[str]]"
 
 @pytest.fixture(scope="module")
 def workers() -> Generator[Workers]:
-    """Processes that wait for something to do; they live through all tests here, for they are slow to start."""
+    """Processes that wait for work; all tests here share them, because they are slow to start."""
     pipe = subprocess.PIPE
     command = (sys.executable, "-m", "tests.ledger.worker")
     directory = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def workers() -> Generator[Workers]:
 
 
 async def together(workers: Workers, what: str, url: str) -> list[str]:
-    """All that the processes say that did `what` at the same moment."""
+    """The output of the processes that ran `what` at the same moment."""
 
     def one(number: int, worker: "subprocess.Popen[str]") -> list[str]:
         assert worker.stdin
@@ -87,4 +87,4 @@ async def test_each_due_job_is_leased_by_one_of_several_processes(workers: Worke
     said = await together(workers, "lease", url)
     assert len(said) == len(set(said))
     assert set(said) <= {job.id for job in jobs}
-    assert len(said) >= 30  # a process that meets only rows that others hold just now goes home early
+    assert len(said) >= 30  # a process that finds only rows locked by others ends early

@@ -1,5 +1,4 @@
-"""The server of the database is restarted while jobs are entered, changed and asked for: callers wait, nothing is
-lost."""
+"""The database server is restarted while jobs are created, changed and read: callers wait, nothing is lost."""
 
 import asyncio
 import time
@@ -41,7 +40,7 @@ async def test_a_restart_in_the_middle_loses_nothing_and_callers_only_wait(
         return job.accepted(f"r-{job.id}", retention=None, sandbox=False)
 
     async def call(ledger: PostgresLedger) -> None:
-        """The way of a submission and a poll through the ledger, again and again."""
+        """The ledger calls of a submission and a poll, repeatedly."""
         while not over:
             job = a_job(uuid4().hex)
             await timed(job.id, create(ledger, job))

@@ -1,4 +1,4 @@
-"""What cannot be written is kept in memory, answered from there, and written as soon as that is possible."""
+"""What cannot be written is kept in memory, read from there, and written as soon as possible."""
 
 import sqlite3
 from collections.abc import AsyncGenerator, Callable

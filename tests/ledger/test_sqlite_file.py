@@ -1,4 +1,4 @@
-"""The file of the SQLite ledger: how it is made, kept and refused."""
+"""The file of the SQLite ledger: how it is created, protected and rejected."""
 
 import asyncio
 import sqlite3

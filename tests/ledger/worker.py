@@ -1,5 +1,5 @@
-"""One of several processes on one ledger: it reads lines `WHAT URL NUMBER`, does what they ask with a ledger of its
-own, and says what came of it in a line of JSON."""
+"""One of several processes on one ledger: it reads lines `WHAT URL NUMBER`, runs each with its own ledger, and prints
+the result as a line of JSON."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, le
 
 JOBS_A_DAY = 50
 CALLS = 20
-"""Calls of each process at once, where a budget is at stake."""
+"""Concurrent calls per process in the budget test."""
 
 
 async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
@@ -44,7 +44,7 @@ async def change(ledger: Ledger, number: str) -> list[str]:
 
 
 async def secret(ledger: Ledger, _: str) -> list[str]:
-    """The first use, by which the ledger is made."""
+    """The first use, which creates the ledger."""
     return [(await ledger.secret()).hex()]
 
 

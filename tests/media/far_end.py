@@ -1,4 +1,4 @@
-"""A server on loopback that does exactly what a test wants of it, down to the bytes on the wire."""
+"""A server on loopback that does exactly what a test specifies, down to the bytes on the wire."""
 
 import asyncio
 import re
@@ -39,7 +39,7 @@ class FarEnd:
             await self._steps[min(len(self.heads), len(self._steps)) - 1](head, writer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the other side had enough
+            pass  # the client closed the connection
         finally:
             writer.close()
 
@@ -104,7 +104,7 @@ async def hangs(_: str, writer: asyncio.StreamWriter) -> None:
 
 
 async def drips(_: str, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, without an end."""
+    """A byte now and then, endlessly."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
     while True:
         writer.write(b"x")

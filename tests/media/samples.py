@@ -1,4 +1,4 @@
-"""Pictures and clips made on the spot, good and bad."""
+"""Generated images and clips, valid and invalid."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # numpy's part of Pillow's types is unknown; PyAV's packets and streams have type parameters that nothing sets.
@@ -162,7 +162,7 @@ def completed(url: str | None, **fields: Any) -> Job:
 
 @contextmanager
 def without_privileges() -> Generator[None]:
-    """As a user to whom permissions apply: root may do everything."""
+    """Run as a user to whom permissions apply: root may do everything."""
     if not hasattr(os, "geteuid"):
         pytest.skip("permissions are another matter on this system")
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""Which addresses are of the public internet, and which links may be followed."""
+"""Which addresses are public, and which links may be followed."""
 
 import socket
 from collections.abc import Sequence

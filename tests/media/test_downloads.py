@@ -1,4 +1,4 @@
-"""A clip on its way: cut, resumed, refused, too large, too slow. Every server here is a real one, on loopback."""
+"""Downloading a clip: cut, resumed, refused, too large, too slow. Every server here is a real one on loopback."""
 
 import asyncio
 import gzip
@@ -115,7 +115,7 @@ async def test_a_part_that_was_not_requested_is_completed(tmp_path: Path) -> Non
 
 
 async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
-    """Whether the server heeds `If-Range` or not."""
+    """Whether or not the server honors `If-Range`."""
     steps = ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"')
     content, far_end = await _save(tmp_path, *steps)
     assert content == OTHER

@@ -94,7 +94,7 @@ async def test_a_name_is_looked_up_once_and_connected_to_by_what_was_checked(tmp
     answers = [["127.0.0.1"]]
 
     async def resolve(host: str, port: int) -> Sequence[str]:
-        return answers.pop()  # a second look-up, by anybody, would fail
+        return answers.pop()  # any second lookup would fail
 
     async with serving(ranged(CLIP)) as far_end:
         store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)

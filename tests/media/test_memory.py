@@ -1,4 +1,4 @@
-"""How much memory images can take in a real server, whoever sends how many at once."""
+"""How much memory images can take in a real server, however many callers send them at once."""
 
 import struct
 import sys

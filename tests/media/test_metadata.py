@@ -1,4 +1,4 @@
-"""What an image says beside its picture stays on this machine, and the picture is not touched."""
+"""An image's metadata stays on this machine, and its pixels are not touched."""
 
 import io
 from collections.abc import Callable

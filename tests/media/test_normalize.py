@@ -106,7 +106,7 @@ def test_a_large_image_is_resized_no_more_than_needed_and_allowed() -> None:
     content, _, done = normalize(noise, rotated=False, bytes_max=900_000, side_over=300)
     assert (opened(content).size, done) == ((800, 650), ["resized from 1600 x 1300 to 800 x 650 px"])
     content, _, _ = normalize(noise, rotated=False, bytes_max=1000, side_over=300)
-    assert opened(content).size == (400, 325)  # half of it would be too small to be taken
+    assert opened(content).size == (400, 325)  # half of it would be too small
 
 
 async def test_a_file_over_20_mb_is_re_encoded() -> None:

@@ -1,4 +1,4 @@
-"""Local images by paths as people paste them, and base64 without its `data:` prefix. Nothing here may open a file that
+"""Local images by paths as users paste them, and base64 without its `data:` prefix. Nothing here may open a file that
 is not in an allowed directory."""
 
 import base64

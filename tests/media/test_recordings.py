@@ -1,4 +1,4 @@
-"""Videos and audio files: what each is by its content, and whether a model's rules take it."""
+"""Videos and audio files: their format by content, and whether a model's rules accept them."""
 
 import struct
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The output directory: names, what is there already, what is left behind, what cannot be written."""
+"""The output directory: names, existing files, leftovers, and write errors."""
 
 import base64
 import os

@@ -61,7 +61,7 @@ class Assistant:
         return Answer(call, await self._client.call_tool(call.tool, dict(call.arguments)))
 
     async def follow(self, answer: Answer) -> Answer:
-        """Do what the answer says.
+        """Do what the result says.
 
         Raises:
             AssertionError: it says nothing that could be done.

@@ -85,7 +85,7 @@ def stored_callbacks(state_dir: Path) -> list[tuple[int, float | None]]:
 
 
 def delivered_callbacks(state_dir: Path) -> list[tuple[int, float | None]]:
-    """The same, once none is pending."""
+    """The stored callbacks, once none is pending."""
     end = time.monotonic() + SOON
     while any(due_at is not None for _, due_at in stored_callbacks(state_dir)):
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""The clients of fal and Replicate, held against their stand-ins over a real port."""
+"""The clients of fal and Replicate, tested against their stand-ins over a real port."""
 
 # The SDKs have few types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false

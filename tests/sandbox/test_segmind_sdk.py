@@ -1,4 +1,4 @@
-"""The gateway's own client, held against the stand-in over a real port."""
+"""The gateway's own client, tested against the stand-in over a real port."""
 
 # The SDK has no types, and returns bare dictionaries.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false

@@ -36,7 +36,7 @@ async def on_record(session: Session, job: Job) -> Job:
 
 
 def history_of(row: Mapping[str, Any] | None) -> Answerer:
-    """Segmind after the hour: the request is gone, and the history says this."""
+    """Segmind after an hour: the request is gone, and the history returns this."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":

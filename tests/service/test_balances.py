@@ -1,4 +1,4 @@
-"""What is left in the accounts: asked for at most once a minute, and needed for nothing."""
+"""Account balances: requested at most once a minute, and never required."""
 
 from pathlib import Path
 from typing import Any

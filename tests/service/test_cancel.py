@@ -1,4 +1,4 @@
-"""Cancelling a job: only what is still queued, only where the gateway can, and never an ended job's record."""
+"""Cancelling a job: only if it is still queued and the gateway can, and never deleting an ended job's record."""
 
 from pathlib import Path
 

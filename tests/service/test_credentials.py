@@ -1,4 +1,4 @@
-"""Which key goes with what: the server's, a tenant's, or one that came with the call; pauses are an account's own."""
+"""Which key is used for which job: the server's, a tenant's, or one sent with the call; pauses are per account."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
 
 
 class Gateways:
-    """Take every job; whoever is to have a pause gets a 429, by key."""
+    """Accept every job; answer 429 to the keys that are to be paused."""
 
     def __init__(self) -> None:
         self.paused: set[str] = set()

@@ -1,4 +1,4 @@
-"""A first frame of H3 is held to the limits of its gateway: not all share MiniMax's own."""
+"""A first frame for H3 is checked against its gateway's limits: not all share MiniMax's."""
 
 from pathlib import Path
 

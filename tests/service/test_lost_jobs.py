@@ -1,4 +1,4 @@
-"""A job that its gateway does not find, and a submission that was not answered: what the history says counts."""
+"""A job that its gateway does not find, and a submission without a response: the history decides."""
 
 import inspect
 from collections.abc import Mapping
@@ -182,7 +182,7 @@ async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
-        # A crash leaves the job as it was entered: nobody saw that the answer was lost.
+        # A crash leaves the job as it was created: the lost response was not recorded.
         await session.ledger.change(lost.id, lambda job: job.model_copy(update={"lost_at": None}))
         asked = len(wire.requests)
         assert (await session.status(lost.request_id)).state is State.UNCONFIRMED

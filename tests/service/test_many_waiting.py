@@ -1,4 +1,4 @@
-"""Several calls that wait for one job: the one that has waited longest asks, and what it learns is shared."""
+"""Several calls that wait for one job: the one that has waited longest polls, and the result is shared."""
 
 from collections.abc import Awaitable
 from pathlib import Path

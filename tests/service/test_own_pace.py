@@ -1,5 +1,4 @@
-"""A rate limit that we know holds polls back: a question is then answered with what was known last, and no error blames
-the gateway."""
+"""A known rate limit delays polls: a call then returns the last known state, and no error blames the gateway."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""How often a waiting caller's job is asked for. `benchmarks/waiting.py` measures the same over real sockets."""
+"""How often a waiting caller's job is polled. `benchmarks/waiting.py` measures the same over real sockets."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from hailuo_mcp.service.poll_policy import POLICY
 
 
 def _polls(ends: float, usual: float | None) -> list[float]:
-    """When a job that ends then is asked, from its submission on."""
+    """When a job that ends at this time is polled, in seconds after its submission."""
     moments = [0.0]
     while moments[-1] < ends:
         moments.append(moments[-1] + POLICY.to_next_poll(moments[-1], usual))

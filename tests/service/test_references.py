@@ -37,7 +37,7 @@ def uploads(wire: Wire) -> int:
 
 
 def items(wire: Wire) -> list[Mapping[str, Any]]:
-    """What the last submission was made from, besides its text."""
+    """The inputs of the last submission, besides its text."""
     (*_, last) = (request for request in wire.posts if request.url.path == SUBMIT)
     return [item for item in body_of(last)["content"] if item["type"] != "text"]
 

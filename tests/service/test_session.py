@@ -1,4 +1,4 @@
-"""Submitting: what is decided, written and sent, in which order, and what is known after each way it can end."""
+"""Submitting: what is decided, written and sent, in which order, and what is known after each outcome."""
 
 import base64
 import io

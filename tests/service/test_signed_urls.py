@@ -1,4 +1,4 @@
-"""Signed addresses: only what was made here is taken, for what it was made for, as long as it lasts."""
+"""Signed URLs: only our own are accepted, only for their purpose, and only until they expire."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -35,7 +35,7 @@ async def test_a_download_that_takes_too_long_says_how_far_it_got_and_goes_on(tm
         first = await session.download_within(job.request_id, 1)
         assert (first.path, first.received, first.total) == (None, HALF, len(CLIP))
         released.set()
-        await anyio.sleep(0.5)  # saved though no one asks
+        await anyio.sleep(0.5)  # saved without a call
         known = await session.known(job.request_id)
         assert known
         assert known.video_path

@@ -1,4 +1,4 @@
-"""Following a job: what each answer of a gateway makes of it, and what no answer makes of it."""
+"""Following a job: the effect of each response of a gateway, and of none."""
 
 import base64
 from datetime import timedelta

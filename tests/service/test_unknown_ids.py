@@ -1,4 +1,4 @@
-"""Ids from elsewhere: those of a lost ledger, of nobody, and what is no id."""
+"""Unknown ids: those of a lost ledger, of no job, and invalid ones."""
 
 from pathlib import Path
 

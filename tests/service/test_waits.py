@@ -27,7 +27,7 @@ async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_
         await go_on.wait()
         return httpx.Response(200, json={"status": "PROCESSING"})
 
-    # Who comes after the answer is answered from it.
+    # A later call gets the same result.
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60")
     opened, wire = wired(settings, segmind(status=slowly))
 

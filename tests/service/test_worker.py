@@ -48,7 +48,7 @@ async def entered(session: Session, *jobs: Job) -> None:
 async def working(
     session: Session, *, policy: PollPolicy = POLICY, limits: WorkerLimits | None = None
 ) -> AsyncGenerator[None]:
-    """A worker that saves nothing. In the end it is cut off like one whose process dies: it releases nothing."""
+    """A worker that saves nothing. At the end it is cancelled like one whose process dies: it releases no lease."""
     services = session.services
     worker = Worker(services.ledger, services.poller, frozenset({ORIGIN}), policy, save=False, limits=limits)
     async with anyio.create_task_group() as tasks:
@@ -146,7 +146,7 @@ async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: P
     [
         ({"state": State.COMPLETED, "video_url": CLIP}, POLICY.save_again, None),
         ({"state": State.COMPLETED, "video_url": CLIP, "video_path": "/clip"}, None, None),
-        # Its link is still to come.
+        # its link is still missing
         ({"state": State.COMPLETED, "ended_at": utc_now() - timedelta(hours=1)}, POLICY.longest, POLICY.longest),
         ({"state": State.FAILED}, None, None),
         ({"state": State.EXPIRED}, None, None),
@@ -174,8 +174,8 @@ class AtOnce(PollPolicy):
 
 
 async def test_several_workers_never_ask_about_a_job_at_the_same_time(tmp_path: Path, url: str) -> None:
-    """Each job is looked at again at once, for some rounds, by three workers that do nothing else. There are more jobs
-    than two of them have places for, and the first looks end once all three are at it."""
+    """Each job is polled again immediately, for some rounds, by three workers. There are more jobs than two workers can
+    take, and the first polls end once all three are busy."""
     jobs, rounds = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE + 8)], 3
     looks: Counter[str] = Counter()
     workers: set[int] = set()
@@ -197,7 +197,7 @@ async def test_several_workers_never_ask_about_a_job_at_the_same_time(tmp_path: 
             if len(workers) == 3:
                 all_at_it.set()
             await all_at_it.wait()
-            await asyncio.sleep(0.01)  # a gateway takes its time: whoever else looks now is seen
+            await asyncio.sleep(0.01)  # a gateway takes its time: a concurrent poll would be noticed
             under_way.discard(path)
             if looks.total() >= rounds * len(jobs):
                 over.set()

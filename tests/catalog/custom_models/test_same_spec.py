@@ -1,4 +1,5 @@
-"""A model from a file is the same spec as one that is built in: each of those, written into a file, comes out alike."""
+"""A model from a file is the same spec as a built-in one: each built-in model, written to a file, is read back
+unchanged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,13 +35,13 @@ CALLS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, type[ModelSpec]]:
-    """Each built-in model's other self, from one file."""
+    """Each built-in model's copy, from one file."""
     text = "".join(written(model, f"{model.id}-twin") for model in BUILT_IN.values())
     return {model.id.removesuffix("-twin"): model for model in models_in(tmp_path_factory.mktemp("config"), text)}
 
 
 def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
-    """All that a call comes to, the model's id aside."""
+    """Everything that a call results in, except the model's id."""
     try:
         spec = model.parse(call)
     except InvalidInput as refusal:

@@ -1,5 +1,4 @@
-"""Shots that follow one another: each begins with the frame on which the one before ended, or is refused with the
-cure."""
+"""Chained shots: each begins with the last frame of the previous one, or is refused with the fix."""
 
 import json
 import os
@@ -26,7 +25,7 @@ MODEL = "segmind/minimax-hailuo-2"
 
 
 def _frames(clip: str) -> tuple[Image.Image, Image.Image]:
-    """First and last, without what previews are marked with: the badge above and the captions below."""
+    """The first and last frame, without a preview's marks: the badge above and the captions below."""
     with av.open(clip) as container:
         frames: list[Image.Image] = [
             frame.to_image()  # pyright: ignore[reportUnknownMemberType]  PyAV leaves it untyped
@@ -102,7 +101,7 @@ def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: 
 
 
 async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tuple[str, str]:
-    """What is said, and the cure, for a shot that is to follow one made of this prompt; or of one nobody made."""
+    """The message and the hint for a shot that continues one with this prompt, or one that does not exist."""
     opened = open_session(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
     async with opened as session:
         request_id = f"{MODEL}/nobody"

@@ -1,4 +1,4 @@
-"""`docs/troubleshooting.md` names nothing that is not there."""
+"""`docs/troubleshooting.md` names nothing that does not exist."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_command_is_real(capsys: pytest.CaptureFixture[str], line: str) ->
         return
     program, *args = re.findall(r'"[^"]*"|\S+', command)
     assert program == "hailuo-mcp"
-    # With --help nothing is done, and yet a command or an option that does not exist is refused.
+    # With --help nothing is executed, but a command or an option that does not exist is refused.
     assert run([*args, "--help"]) == 0, capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""A model by rote: it reads text, and does only what the text says. Run inside a framework's own environment, so it
+"""A scripted model: it reads text, and does only what the text says. Run inside a framework's own environment, so it
 imports nothing but the standard library.
 """
 

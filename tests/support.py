@@ -261,9 +261,7 @@ def sandbox_on_a_port(
             asked.append(Asked(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
-    listening = listener_on(
-        "127.0.0.1", 0
-    )  # it accepts from here on: no need to wait for the server
+    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: no need to wait for the server
     running = uvicorn.Server(uvicorn.Config(listened_to, log_level="error", ws="none", log_config=None))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()

@@ -67,7 +67,7 @@ def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
     fitting = {word: meant for word, meant in groups.items() if meant <= left}
     words: list[str] = []
     while left:
-        # the shortest of equivalent descriptions, then the earliest
+        # The shortest of equivalent descriptions, then the earliest.
         word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
         words.append(word)
         left -= fitting.pop(word)

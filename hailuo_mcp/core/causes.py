@@ -32,8 +32,8 @@ def explain(error: BaseException, url: str) -> Trouble:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, target)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        cure = "The server there does not speak TLS: check the scheme and port of the base URL, and the proxy."
-        return Trouble(f"the TLS handshake with {target} failed", cure)
+        fix = "The server there does not speak TLS: check the scheme and port of the base URL, and the proxy."
+        return Trouble(f"the TLS handshake with {target} failed", fix)
     if isinstance(error, httpx.ProxyError):
         return _refused_by_proxy(error, _shown(proxy))
     where = f"the proxy {_shown(proxy)}" if proxy else target
@@ -41,20 +41,18 @@ def explain(error: BaseException, url: str) -> Trouble:
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             name = f"the name of {where}" if proxy else f"the name {urlsplit(url).hostname}"
-            cure = check or "Check the network, DNS or VPN, and the spelling of the gateway's base URL."
-            return Trouble(f"{name} does not resolve", cure)
+            fix = check or "Check the network, DNS or VPN, and the spelling of the gateway's base URL."
+            return Trouble(f"{name} does not resolve", fix)
         if isinstance(cause, ConnectionRefusedError):
-            cure = check or "Check the gateway's base URL and port, and a firewall on the way."
-            return Trouble(f"{where} refuses connections", cure)
+            fix = check or "Check the gateway's base URL and port, and a firewall on the way."
+            return Trouble(f"{where} refuses connections", fix)
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
             return Trouble(f"there is no route to {where}", check or "Check the network connection, VPN or firewall.")
     if isinstance(error, httpx.PoolTimeout):
         return Trouble("all connections are in use", "Call again in a minute.")
     if isinstance(error, (httpx.ConnectTimeout, TimeoutError)):
-        cure = (
-            check or "Check the network connection, and whether a firewall or a missing proxy (HTTPS_PROXY) drops it."
-        )
-        return Trouble(f"{where} does not answer", cure)
+        fix = check or "Check the network connection, and whether a firewall or a missing proxy (HTTPS_PROXY) drops it."
+        return Trouble(f"{where} does not answer", fix)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return _NO_URL
     return Trouble(f"the connection to {where} failed", check or "Check the network connection, then call again.")
@@ -73,11 +71,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> Trouble:
     expired, not_yet, other_name = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_…
     if error.verify_code in (expired, not_yet):
-        cure = "Check this machine's clock; if it is right, the gateway must renew its certificate."
-        return Trouble(f"the certificate of {target} is not valid at this time ({error.verify_message})", cure)
+        fix = "Check this machine's clock; if it is right, the gateway must renew its certificate."
+        return Trouble(f"the certificate of {target} is not valid at this time ({error.verify_message})", fix)
     if error.verify_code in other_name:
-        cure = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
-        return Trouble(f"the certificate of {target} is for another name", cure)
+        fix = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
+        return Trouble(f"the certificate of {target} is for another name", fix)
     variable, value = named_ca()
     said = f" {variable} names {value}; it does not contain that authority." if variable else ""
     return Trouble(f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + said)
@@ -86,10 +84,10 @@ def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> Trouble:
 def _refused_by_proxy(error: Exception, proxy: str) -> Trouble:
     said = "".join(c if c.isprintable() else " " for c in str(error))[:80]
     if said.startswith("407") or "auth" in said.lower() or "password" in said.lower():
-        cure = "Write its user and password into the variable: HTTPS_PROXY=http://user:password@host:port."
-        return Trouble(f"the proxy {proxy} refuses this user ({said})", cure)
-    cure = "Ask the proxy's administrator to allow the gateway's host, or add that host to NO_PROXY."
-    return Trouble(f"the proxy {proxy} refuses the connection ({said})", cure)
+        fix = "Write its user and password into the variable: HTTPS_PROXY=http://user:password@host:port."
+        return Trouble(f"the proxy {proxy} refuses this user ({said})", fix)
+    fix = "Ask the proxy's administrator to allow the gateway's host, or add that host to NO_PROXY."
+    return Trouble(f"the proxy {proxy} refuses the connection ({said})", fix)
 
 
 def _shown(proxy: str | None) -> str:

@@ -28,7 +28,7 @@ class Trouble:
     """Why there is no connection, as a clause, and the fix, in sentences."""
 
     cause: str
-    cure: str
+    fix: str
 
 
 class Unsound(Exception):
@@ -75,9 +75,9 @@ def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple
         if understood == "*" or _host_and_port(understood):
             exceptions.append(understood)
         else:
-            cure = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
+            fix = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
             skipped.append(
-                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", cure)
+                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", fix)
             )
     return Proxies(by_scheme, tuple(exceptions)), tuple(skipped)
 
@@ -95,8 +95,8 @@ def _proxy(scheme: str, value: str) -> str:
             Trouble(f"{variable} is not a proxy address", f"Write {variable}=http://host:port, or remove it.")
         )
     if parts.scheme.lower() not in _PROXY_SCHEMES:
-        cure = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
-        raise Unsound(Trouble(f"{variable} names a {parts.scheme}:// proxy, which is not supported", cure))
+        fix = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
+        raise Unsound(Trouble(f"{variable} names a {parts.scheme}:// proxy, which is not supported", fix))
     return url
 
 
@@ -154,16 +154,16 @@ def _tls_context(variable: str, value: str) -> ssl.SSLContext:
         return httpx.create_ssl_context(trust_env=False)
     path = Path(value).expanduser()
     if not path.exists():
-        cure = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
-        raise Unsound(Trouble(f"{variable} names {value}, which does not exist", cure))
+        fix = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
+        raise Unsound(Trouble(f"{variable} names {value}, which does not exist", fix))
     try:
         if path.is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError):
-        cure = f"It must be a readable PEM file, with -----BEGIN CERTIFICATE-----; correct {variable}, or remove it."
+        fix = f"It must be a readable PEM file, with -----BEGIN CERTIFICATE-----; correct {variable}, or remove it."
         raise Unsound(
-            Trouble(f"{variable} names {value}, which contains no certificates that can be read", cure)
+            Trouble(f"{variable} names {value}, which contains no certificates that can be read", fix)
         ) from None
 
 
@@ -183,7 +183,7 @@ def check_environment() -> Iterator[Trouble]:
 def warn_about_environment() -> None:
     """Log what is wrong with the environment."""
     for trouble in check_environment():
-        log.warning("%s. %s", trouble.cause, trouble.cure)
+        log.warning("%s. %s", trouble.cause, trouble.fix)
 
 
 def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":

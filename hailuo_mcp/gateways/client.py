@@ -231,7 +231,7 @@ class GatewayClient:
             return NetworkError(f"No connection to {self._title} could be made; nothing was sent.")
         trouble = failed.trouble
         return NetworkError(
-            f"No connection to {self._title} could be made, so nothing was sent: {trouble.cause}.", trouble.cure
+            f"No connection to {self._title} could be made, so nothing was sent: {trouble.cause}.", trouble.fix
         )
 
     async def _with_retries(

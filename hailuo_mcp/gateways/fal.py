@@ -62,7 +62,7 @@ class Fal(Gateway):
         callback = getattr(spec, "callback_url", None)
         query = f"?{urlencode({'fal_webhook': callback})}" if callback else ""
         request = self.post(f"/{_endpoint_of(spec)}{query}", spec.to_body())
-        # otherwise the queue itself retries a job up to ten times
+        # Otherwise the queue itself retries a job up to ten times.
         return replace(request, headers={**request.headers, "X-Fal-No-Retry": "1"})
 
     async def submit(self, spec: ModelSpec, seconds: float) -> Submission:

@@ -54,7 +54,7 @@ class HailuoModel(FalModel):
         body = super().to_body()
         if self.tier == "pro":
             body.pop("duration", None)
-        # only one endpoint has a choice within its tier
+        # Only one endpoint has a choice within its tier.
         if not self.endpoint.endswith("/hailuo-02/standard/image-to-video"):
             body.pop("resolution", None)
         return body

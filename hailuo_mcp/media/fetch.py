@@ -128,7 +128,7 @@ def guarded_client(
     try:
         verify = tls_context()
     except Unsound as unsound:
-        raise NetworkError(f"The clip cannot be fetched: {unsound.trouble.cause}.", unsound.trouble.cure) from None
+        raise NetworkError(f"The clip cannot be fetched: {unsound.trouble.cause}.", unsound.trouble.fix) from None
 
     class GuardedTransport(httpx.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

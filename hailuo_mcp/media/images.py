@@ -108,8 +108,8 @@ def _formats(rules: FileRules) -> tuple[str, ...]:
 
 
 def _check_shape(parameter: str, label: str, width: int, height: int, rule: MediaRule | None) -> None:
-    for problem, cure in broken_shape(width, height, rule) if rule else ():
-        raise InvalidImage(f"{parameter} ({label}) {problem}.", cure)
+    for problem, fix in broken_shape(width, height, rule) if rule else ():
+        raise InvalidImage(f"{parameter} ({label}) {problem}.", fix)
     if rule:
         return
     if min(width, height) <= SHORT_SIDE_OVER:

@@ -107,8 +107,8 @@ def check_recording(
         ) from None
     notes: tuple[str, ...] = ()
     if measures:
-        for problem, cure in _broken(measures, rule):
-            raise InvalidInput(f"{parameter} ({label}) {problem}.", cure)
+        for problem, fix in _broken(measures, rule):
+            raise InvalidInput(f"{parameter} ({label}) {problem}.", fix)
     elif unknown := _unmeasured(rule):
         notes = (
             f"{parameter} ({label}): its {unknown} could not be checked without the media extra "
@@ -135,8 +135,8 @@ def _broken(found: Measures, rule: MediaRule) -> Sequence[tuple[str, str]]:
     """Every rule that a file breaks, with the fix."""
     broken: list[tuple[str, str]] = []
     if rule.seconds and not within(found.seconds, rule.seconds, SECONDS_SLACK):
-        cure = "Cut it." if found.seconds > rule.seconds[1] else "Give a longer one."
-        broken.append((f"lasts {found.seconds:.1f} s; {span(rule.seconds)} s are accepted", cure))
+        fix = "Cut it." if found.seconds > rule.seconds[1] else "Give a longer one."
+        broken.append((f"lasts {found.seconds:.1f} s; {span(rule.seconds)} s are accepted", fix))
     if rule.codecs and found.codec not in rule.codecs:
         wanted = " or ".join(rule.codecs)
         broken.append((f"is encoded as {found.codec}; only {wanted} is accepted", f"Convert it to {wanted}."))

@@ -96,7 +96,7 @@ def routes(context: SandboxContext) -> list[Route]:
         key = _authorize(request)
         found = await context.find_with_phase(GATEWAY, request.query_params.get("task_id", ""), key)
         if found is None:
-            # the documented code for this query that fits best
+            # The documented code for this query that fits best.
             return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
         job, phase = found
         preparing = context.clock() - job.submitted_at < job.takes * _PREPARING_SHARE

@@ -5,8 +5,8 @@ preview. A generated card takes the place of an image that is missing or on anot
 """
 
 # Some of Pillow's signatures mention NumPy, which is not a dependency, so they are partly unknown; PyAV's packets have
-# a type parameter that nothing sets. pyright: reportUnknownMemberType=false, reportUnknownVariableType=false,
-# reportUnknownArgumentType=false
+# a type parameter that nothing sets.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
 import random

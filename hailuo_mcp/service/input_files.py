@@ -135,10 +135,10 @@ class InputFiles:
 
 def _only_urls(name: str, given: str, medium: Medium, model: str, gateway: Gateway) -> HailuoError:
     kind = InvalidImage if name in IMAGE_PARAMETERS or medium == "image" else InvalidInput
-    cure = f"{gateway.title} takes no local file there: put it on a web address and pass that."
+    fix = f"{gateway.title} takes no local file there: put it on a web address and pass that."
     if given.startswith(CLIP):
-        cure = f"{gateway.title} takes no local file there: pass the clip's own link, video_url of get_status."
-    return kind(f"{name} must be a URL for {model}.", cure)
+        fix = f"{gateway.title} takes no local file there: pass the clip's own link, video_url of get_status."
+    return kind(f"{name} must be a URL for {model}.", fix)
 
 
 def _how_to_save(wanted: RequestId, job: Job | None) -> str:

@@ -65,11 +65,11 @@ async def status_of(url: str) -> int | Problem:
     return problem
 
 
-def is_about(problem: int | Problem, cause: str, cure: str) -> None:
+def is_about(problem: int | Problem, cause: str, fix: str) -> None:
     assert isinstance(problem, Problem)
     assert (problem.code, problem.charged, problem.safe_to_retry) == ("network_error", "no", True)
     assert cause in problem.message
-    assert cure in problem.hint
+    assert fix in problem.hint
 
 
 # --- no proxy -------------------------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_the_schema_accepts_exactly_what_reading_accepts(more: dict[str, Any]) -
         ),
     ],
 )
-def test_a_refusal_names_the_value_and_the_cure(more: dict[str, Any], message: str, hint: str) -> None:
+def test_a_refusal_names_the_value_and_the_fix(more: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Film.parse({"prompt": "x", **more})
     assert message in refused.value.problem.message

@@ -113,7 +113,7 @@ async def saved(stage: Stage, view: View) -> None:
     while not answer.get("structuredContent", {}).get("video_path"):
         answer = await stage.call("get_status", {"request_id": request_id})
         await asyncio.sleep(0.5)
-    # its local path is private, and differs each time
+    # Its local path is private, and differs each time.
     place = f"/home/you/Videos/hailuo/{Path(answer['structuredContent']['video_path']).name}"
     shown: Result = {**answer["structuredContent"], "video_path": place, "warnings": list[str]()}
     await view.tell("ui/notifications/tool-result", {**answer, "structuredContent": shown})

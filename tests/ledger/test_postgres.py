@@ -215,7 +215,7 @@ SECRET = "hunter2"
         ({"query": f"host={{host}}&password={SECRET}&{SECRET}"}, "not a URL"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_an_error_with_a_cure_and_without_its_password(
+async def test_a_database_that_cannot_be_used_is_an_error_with_a_fix_and_without_its_password(
     postgres: Postgres, caplog: pytest.LogCaptureFixture, change: dict[str, str], says: str
 ) -> None:
     parts = urlsplit(postgres.url)

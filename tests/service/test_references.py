@@ -317,7 +317,7 @@ async def test_fal_gets_every_reference_uploaded(tmp_path: Path) -> None:
     assert not any("authorization" in request.headers for request in stored)
 
 
-async def test_where_only_urls_are_documented_a_local_file_is_refused_with_the_cure(tmp_path: Path) -> None:
+async def test_where_only_urls_are_documented_a_local_file_is_refused_with_the_fix(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     film(tmp_path / "pictures/a.mp4")
     call = {"model": "aimlapi/h3", "prompt": "a red kite"}

@@ -146,7 +146,7 @@ async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: P
     [
         ({"state": State.COMPLETED, "video_url": CLIP}, POLICY.save_again, None),
         ({"state": State.COMPLETED, "video_url": CLIP, "video_path": "/clip"}, None, None),
-        # its link is still missing
+        # Its link is still missing.
         ({"state": State.COMPLETED, "ended_at": utc_now() - timedelta(hours=1)}, POLICY.longest, POLICY.longest),
         ({"state": State.FAILED}, None, None),
         ({"state": State.EXPIRED}, None, None),

@@ -47,7 +47,7 @@ async def agreed(_purchase: Purchase) -> None:
 async def cannot_ask(_purchase: Purchase) -> None:
     """For a caller that cannot ask the user."""
     raise NotConfirmed(
-        f"{VARIABLE} asks for a person's consent to this job, and this client cannot ask one; nothing was sent.",
+        f"{VARIABLE} requires the user's consent to this job, and this client cannot ask for it; nothing was sent.",
         f"Tell the user: they can submit it with `hailuo-mcp generate`, or change {VARIABLE}.",
     )
 

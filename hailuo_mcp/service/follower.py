@@ -110,7 +110,7 @@ class Follower:
         """Poll, and share the result with all calls that wait for this job.
 
         Raises:
-            HailuoError: trouble that does not pass by itself.
+            HailuoError: a permanent error.
         """
         try:
             job, trouble = await self._ask(wait.job, seconds)
@@ -125,7 +125,7 @@ class Follower:
         blocks a caller longer than `seconds`; then the last known job is returned.
 
         Raises:
-            HailuoError: trouble that does not pass by itself.
+            HailuoError: a permanent error.
         """
         expired = job.state is State.EXPIRED
         if (job.is_final and not expired) or not self._may_poll(job):

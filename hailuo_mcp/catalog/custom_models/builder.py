@@ -107,7 +107,7 @@ def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
             for number, name in enumerate(getattr(rule, key)):
                 if name not in known or not model.accepts(name):
                     what = "list" if key == "together" else "parameter"
-                    raise WrongEntry((*here, key, number), f"{repr_name(name)} is no {what} of this model")
+                    raise WrongEntry((*here, key, number), f"{repr_name(name)} is not a {what} of this model")
         if rule.at_most is not None:
             yield AtMost(rule.at_most, tuple(rule.together), rule.fix_hint, rule.source)
             continue
@@ -160,7 +160,7 @@ def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) ->
     for name, value in values.items():
         if name not in schemas or name == "prompt":
             choice = ", ".join(other for other in schemas if other != "prompt") or "none; remove this"
-            what = "is always there" if name == "prompt" else "is no parameter of this model"
+            what = "is always there" if name == "prompt" else "is not a parameter of this model"
             raise WrongEntry((*place, name), f"{repr_name(name)} {what}; take from {choice}")
         closed = _possible(schemas[name])
         optional = not closed or model.model_fields[name].default is None

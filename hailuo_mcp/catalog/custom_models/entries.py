@@ -99,7 +99,7 @@ class Entry(BaseModel):
 
 
 class ParameterEntry(Entry):
-    wire_name: Annotated[str, _format(_WIRE_NAME, "is no name of a field; take letters, digits and _")] | None = None
+    wire_name: Annotated[str, _format(_WIRE_NAME, "is not a field name; take letters, digits and _")] | None = None
     required: bool = False
     wire_form: Literal["plain", "upper", "lower", "text", "list"] | None = None
     values: Annotated[list[Value], Field(min_length=1)] | None = None
@@ -171,11 +171,11 @@ class NoteEntry(Entry):
 
 
 class ModelEntry(Entry):
-    id: Annotated[str, _format(MODEL_ID, 'is no model id; write "<gateway>/<name>" in a-z, 0-9, . and -')]
-    remote_name: Annotated[str, _format(_REMOTE_NAME, "is no name a gateway has; take letters, digits, . _ - and /")]
+    id: Annotated[str, _format(MODEL_ID, 'is not a model id; write "<gateway>/<name>" in a-z, 0-9, . and -')]
+    remote_name: Annotated[str, _format(_REMOTE_NAME, "is not a valid model name; take letters, digits, . _ - and /")]
     summary: Words
     body_format: str | None = None
-    documented_at: Annotated[str, _format(_LINK, 'is no web address; write "https://…"')]
+    documented_at: Annotated[str, _format(_LINK, 'is not a web address; write "https://…"')]
     parameters: Mapping[str, ParameterEntry] = {}
     rules: list[RuleEntry] = []
     fills: list[FillEntry] = []

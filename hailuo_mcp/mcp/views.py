@@ -248,7 +248,7 @@ def unfinished_download(download: DownloadProgress) -> Download:
         bytes=download.received,
         total=download.total,
         media_type=MEDIA_TYPE,
-        next_step=f'Call download_video with request_id "{request_id}" again; the download continues in the background.',
+        next_step=f'Call download_video again with request_id "{request_id}"; the download continues meanwhile.',
     )
 
 

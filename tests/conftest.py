@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from tests.postgres import Postgres, shared_postgres, started_postgres
@@ -24,6 +25,10 @@ MEMORY_BYTES_MIN = 4 * 1024**3
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
     # Thousands of ledgers would each wait for the disk several times, and no test is about a power failure.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+# A property does not become false because the machine is busy. All else stays as Hypothesis has it, here and in CI.
+hypothesis.settings.register_profile("busy machine", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 # Otherwise, every worker recompiles all tests, and every process that a test starts recompiles its imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

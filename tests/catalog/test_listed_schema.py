@@ -116,7 +116,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
     seen = {True: 0, False: 0}
 
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     @given(arguments=_arguments(model))
     def agree(arguments: dict[str, Any]) -> None:
         answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})

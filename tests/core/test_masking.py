@@ -9,7 +9,7 @@ from string import ascii_letters, digits
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hailuo_mcp.core.masking import MASK, SECRET_MIN, holds_secret, mask
@@ -53,13 +53,11 @@ def test_a_key_is_masked_in_every_form(form: Callable[[str], str]) -> None:
     assert len(left) < len("invalid key <> given") + 12  # the base64 of the characters next to the key
 
 
-@settings(deadline=None)
 @given(st.text(ascii_letters + digits + "-._~+/=:", min_size=SECRET_MIN, max_size=60), st.sampled_from(sorted(FORMS)))
 def test_a_key_is_found_in_every_form(secret: str, form: str) -> None:
     assert holds_secret(f"<{FORMS[form](secret)}>", [secret])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=SECRET_MIN), st.text(max_size=20))
 def test_a_key_of_any_characters_is_masked_as_it_is(secret: str, text: str) -> None:
     if len(secret.replace("\\", "")) >= SECRET_MIN:

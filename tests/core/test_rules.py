@@ -109,7 +109,7 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from([*Film.model_fields]), JUNK, max_size=4))
 def test_the_schema_accepts_exactly_what_reading_accepts(more: dict[str, Any]) -> None:
     call = {"prompt": "x", **more}

@@ -107,7 +107,6 @@ def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec],
 
     @settings(
         max_examples=examples if model.id in FIRST_OF_ITS_SHAPE else examples // 4,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(arguments_in(name for name in VALID if model.accepts(name)) | arguments_in(VALID), spoilt)
@@ -135,7 +134,7 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
 def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_back(
     model: type[ModelSpec], examples: int
 ) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+    @settings(max_examples=examples, suppress_health_check=[HealthCheck.filter_too_much])
     @given(valid_calls(model))
     def holds(call: dict[str, Any]) -> None:
         spec = model.parse(call)

@@ -339,7 +339,6 @@ def test_whatever_happens_every_paid_job_is_known_once_and_no_state_goes_backwar
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             derandomize=True,
             database=None,
             suppress_health_check=[HealthCheck.too_slow],

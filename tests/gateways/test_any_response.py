@@ -89,7 +89,7 @@ EVERY_GATEWAY = pytest.mark.parametrize("name", sorted(GATEWAYS))
 
 
 def arbitrary(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
 
 
 def responds(status: int, body: bytes, headers: dict[str, str] | None = None) -> Step:

@@ -106,8 +106,6 @@ def test_no_set_clock_delays_or_loses_a_job(url: str, loop: asyncio.Runner) -> N
             super().__init__(ledger, loop)
 
     try:
-        run_state_machine_as_test(
-            OfThisLedger, settings=settings(max_examples=25, stateful_step_count=20, deadline=None)
-        )
+        run_state_machine_as_test(OfThisLedger, settings=settings(max_examples=25, stateful_step_count=20))
     finally:
         loop.run(ledger.close())

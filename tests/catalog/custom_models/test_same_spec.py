@@ -66,7 +66,7 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
 def test_a_call_comes_to_the_same_body_or_the_same_refusal(
     model_id: str, twins: Mapping[str, type[ModelSpec]], examples: int
 ) -> None:
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     @given(call=CALLS)
     def alike(call: Mapping[str, Any]) -> None:
         assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)

@@ -45,7 +45,6 @@ def examples(number: int) -> Callable[..., Any]:
     """So many, the same in each run; a failing one is made small."""
     return settings(
         max_examples=max(5, int(number * SCALE)),
-        deadline=None,
         database=None,
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

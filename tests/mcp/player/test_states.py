@@ -185,7 +185,7 @@ async def test_a_clip_that_says_it_is_a_preview_is_not_announced_twice(open_view
 
 async def test_a_duplicate_says_that_nothing_new_was_sent(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing", duplicate=True))
-    await view.shows("this is that one, and nothing new was sent")
+    await view.shows("submitted earlier; nothing new was sent")
 
 
 async def test_why_a_model_was_chosen_stays_when_later_answers_leave_it_out(open_view: OpenView) -> None:

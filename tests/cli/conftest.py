@@ -78,13 +78,15 @@ class InProcessCli:
 
     environment: Mapping[str, str]
     capsys: pytest.CaptureFixture[str]
+    has_pyav: bool = False
 
     def __call__(self, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**self.environment, **environment}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "stdin", io.StringIO())
-            patch.setitem(sys.modules, "av", None)
+            if not self.has_pyav:
+                patch.setitem(sys.modules, "av", None)
             patch.chdir(self.environment["HOME"])
             self.capsys.readouterr()
             log = logging.getLogger("hailuo_mcp")

@@ -56,7 +56,7 @@ def rendering_gateways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> It
 def gateways_on_a_port(directory: Path, capsys: pytest.CaptureFixture[str], *, render: bool) -> Generator[Gateways]:
     with sandbox_on_a_port(directory, seconds=0.3, render=render) as variables:
         process = Cli(directory, variables)
-        yield Gateways(directory, InProcessCli(process.environment, capsys), process)
+        yield Gateways(directory, InProcessCli(process.environment, capsys, has_pyav=True), process)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def error_codes() -> str:
     who = {
         errors.CallerError: "the assistant",
         errors.AccountError: "the account's owner",
-        errors.GatewayTrouble: "nobody: wait",
+        errors.GatewayTrouble: "no one: retry later",
     }
     rows: list[tuple[str, ...]] = []
     for code in get_args(errors.ErrorCode):

@@ -213,7 +213,7 @@ class GatewayError(GatewayTrouble):
 
 class GatewayTimeout(GatewayTrouble):
     code = "gateway_timeout"
-    default_hint = "Call again in a minute; the job goes on by itself."
+    default_hint = "Call again in a minute; the job continues meanwhile."
 
 
 class NetworkError(GatewayTrouble):

@@ -10,7 +10,7 @@ MASK = "***"
 SECRET_MIN = 5
 """Shorter values are not masked: they would match parts of ordinary words."""
 _ESCAPED = re.compile(
-    r"\\{1,8}+u(?P<utf16>[0-9a-f]{4})|\\{1,8}+x(?P<byte>[0-9a-f]{2})|\\{1,8}+(?P<escaped>[^\\])|"
+    r"\\{1,32}+u(?P<utf16>[0-9a-f]{4})|\\{1,32}+x(?P<byte>[0-9a-f]{2})|\\{1,32}+(?P<escaped>[^\\])|"
     r"%(?:25){0,4}+(?P<percent>[0-9a-f]{2})|(?P<html>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -36,11 +36,15 @@ def _found(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     pattern = _pattern(secrets)
     if pattern is None:
         return
-    if _ESCAPED.search(text) is None:
-        yield from (match.span() for match in pattern.finditer(text))
-        return
-    plain, places = _unescaped(text)
-    yield from ((places[match.start()][0], places[match.end() - 1][1]) for match in pattern.finditer(plain))
+    spans = [match.span() for match in pattern.finditer(text)]
+    if _ESCAPED.search(text):
+        plain, places = _unescaped(text)
+        spans += ((places[match.start()][0], places[match.end() - 1][1]) for match in pattern.finditer(plain))
+    end = 0
+    for span in sorted(spans):  # one that both texts contain is found twice
+        if span[1] > end:
+            yield max(span[0], end), span[1]
+            end = span[1]
 
 
 def _unescaped(text: str) -> tuple[str, list[tuple[int, int]]]:

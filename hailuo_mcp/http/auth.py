@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
+from hailuo_mcp.core.network import tls_context
 from hailuo_mcp.core.settings import BY_OAUTH, Settings
 from hailuo_mcp.core.unpacking import IDENTITY, unpacked
 from hailuo_mcp.gateways.base import sequence
@@ -156,7 +157,9 @@ class _Keys:
 
         raw = bytearray()
         async with (
-            httpx.AsyncClient(timeout=self._policy.fetch_seconds, follow_redirects=False) as client,
+            httpx.AsyncClient(
+                timeout=self._policy.fetch_seconds, follow_redirects=False, verify=tls_context()
+            ) as client,
             client.stream("GET", self._url, headers={"Accept": "application/json", **IDENTITY}) as answer,
         ):
             answer.raise_for_status()

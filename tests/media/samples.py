@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import av
@@ -98,8 +99,7 @@ def clip(size: int = 300_000, seed: int = 0) -> bytes:
     index = BOX.pack(24, b"moov") + bytes(16)
     head = BOX.pack(24, b"ftyp") + b"isom\x00\x00\x02\x00isommp41"
     rest = size - len(head) - len(index) - 8
-    content = b"".join((seed + i).to_bytes(4) for i in range(rest // 4 + 1))[:rest]
-    return head + index + BOX.pack(rest + 8, b"mdat") + content
+    return head + index + BOX.pack(rest + 8, b"mdat") + Random(seed).randbytes(rest)
 
 
 def film(

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -129,16 +129,18 @@ def test_what_looks_like_a_secret_is_masked_and_nothing_else(words: str, left: s
     assert formatter.format(record) == (left or words)
 
 
-@given(
-    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SECRET_MIN).filter(
-        lambda secret: len(secret.replace("\\", "")) >= SECRET_MIN
-    )
-)
+def _without(characters: str) -> st.SearchStrategy[str]:
+    return st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=characters))
+
+
+# A backslash among escapes of URLs or HTML may leave less than what is masked.
+@given((_without("\\") | _without("%&")).filter(lambda secret: len(secret.replace("\\", "")) >= SECRET_MIN))
+@example("00%00")  # as an escape, it is shorter than what is masked
 def test_a_key_of_any_characters_is_masked_in_every_form(secret: str) -> None:
     for inner in (logging.Formatter("%(message)s"), _json()):
         record = logging.LogRecord("x", logging.INFO, "", 0, "<%s> <%r>", (secret, secret), None)
         line = MaskingFormatter(inner, (secret,)).format(record)
-        assert line.count(MASK) == 2, line
+        assert line.count(MASK) >= 2, line  # more if a field of the record has that name
 
 
 def _json() -> logging.Formatter:

@@ -6,6 +6,8 @@ The copy runs in a process of its own, so that no other test sees what is added 
 import shutil
 from pathlib import Path
 
+import pytest
+
 import hailuo_mcp
 from tests.support import facts_of, server, text_of
 
@@ -49,6 +51,7 @@ TOOL = Tool(
 '''
 
 
+@pytest.mark.slow
 async def test_a_tool_is_one_file_listed_in_its_package(tmp_path: Path) -> None:
     tools = tmp_path / "hailuo_mcp" / "mcp" / "tools"
     shutil.copytree(PACKAGE, tmp_path / "hailuo_mcp", ignore=shutil.ignore_patterns("__pycache__"))

@@ -55,6 +55,7 @@ STAND_IN_MODEL = """
 """
 
 
+@pytest.mark.slow
 async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"

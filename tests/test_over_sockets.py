@@ -81,6 +81,7 @@ async def test_a_lost_answer_over_a_real_socket_is_found_again_in_the_history(tm
             assert found["request_id"] != lost["request_id"]
 
 
+@pytest.mark.slow
 async def test_a_server_killed_between_submission_and_answer_has_the_job_on_record(tmp_path: Path) -> None:
     posted = asyncio.Event()
     connections: list[asyncio.StreamWriter] = []

@@ -26,6 +26,7 @@ def test_the_demo_leaves_three_h264_clips_with_a_key_set_or_not(cli: Cli) -> Non
     assert "real-key" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_demo_prints_a_conversation_and_what_to_do_next_in_an_empty_home(tmp_path: Path) -> None:
     cli = Cli(tmp_path, without_pyav(tmp_path))
     done = cli("demo", HAILUO_MCP_OUTPUT_DIR="")

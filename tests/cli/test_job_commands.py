@@ -3,6 +3,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
@@ -10,6 +11,7 @@ from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
 from tests.support import MODEL_IDS, without_pyav
 
 
+@pytest.mark.slow
 def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli, in_process: InProcessCli) -> None:
     submitted = cli.json("generate", "A red kite over the bay")
     assert submitted["state"] == "queued"
@@ -107,6 +109,7 @@ def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli
     assert "documented: APIXO page" in details
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
     cli: Cli, in_process: InProcessCli
 ) -> None:

@@ -101,7 +101,7 @@ def schema_of(model: type[ModelSpec]) -> Any:
 
 
 @EVERY_MODEL
-@tried_with(few=40, many=200)
+@tried_with(few=24, many=200)
 def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec], examples: int) -> None:
     schema = schema_of(model)
 
@@ -130,7 +130,7 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
 
 
 @EVERY_MODEL
-@tried_with(few=20, many=60)
+@tried_with(few=10, many=60)
 def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_back(
     model: type[ModelSpec], examples: int
 ) -> None:

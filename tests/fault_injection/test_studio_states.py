@@ -342,8 +342,7 @@ def test_whatever_happens_every_paid_job_is_known_once_and_no_state_goes_backwar
             stateful_step_count=STEPS,
             derandomize=True,
             database=None,
-            # A run takes a second: what failed is told as it was, since shrinking it would take longer than the time limit.
-            phases=[Stage.generate],
+            phases=[Stage.generate],  # to shrink what failed would take longer than the time limit
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )

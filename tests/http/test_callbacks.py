@@ -100,6 +100,7 @@ async def test_the_challenge_of_minimax_is_echoed_and_sets_nothing_going(tmp_pat
         assert len(wire.requests) == asked
 
 
+@pytest.mark.slow
 async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.http.traced_callback", str(tmp_path)]
     seen = json.loads((await anyio.run_process(program, stderr=None)).stdout)

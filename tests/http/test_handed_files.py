@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
 
 from hailuo_mcp.mcp import tools
+from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.media.fetch import LinkPolicy
 from hailuo_mcp.media.images import BYTES_MAX
 from hailuo_mcp.service.session import Session
 from tests.http.servers import SANDBOX, over_http
 from tests.http.test_uploads import MODEL, Team, a_team, picture
 from tests.media.far_end import Step, redirects, says, serving
-from tests.support import server
+from tests.support import open_session, settings_for
 
 FILE = {"file_id": "file_1", "mime_type": "image/png", "file_name": "frame.png"}
 
@@ -30,8 +32,11 @@ async def given(team: Team, url: str) -> Mapping[str, Any]:
 
 
 async def test_the_tool_names_its_files_over_http_and_its_schema_stays_one_of_strings(tmp_path: Path) -> None:
-    async with over_http(tmp_path, **SANDBOX) as connect, connect() as client, server(tmp_path, **SANDBOX) as local:
-        listed, on_stdio = [(await each.list_tools()).tools for each in (client, local)]
+    opened = open_session(settings_for(tmp_path, **SANDBOX))
+    async with opened as session, Client(build_server(session.services, "0")) as local:
+        on_stdio = (await local.list_tools()).tools
+    async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
+        listed = (await client.list_tools()).tools
         generate = next(tool for tool in listed if tool.name == "generate_video")
         assert (generate.meta or {})["openai/fileParams"] == ["first_frame_image", "last_frame_image"]
         assert generate.input_schema["properties"]["first_frame_image"]["type"] == "string"

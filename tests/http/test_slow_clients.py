@@ -177,6 +177,7 @@ async def test_of_too_many_connections_a_slow_one_gives_way_else_the_new_one() -
         assert await end_of(await server.connect(HEAD)) == b""
 
 
+@pytest.mark.slow
 async def test_a_thousand_callers_that_come_at_once_are_all_served() -> None:
     async with serving(ConnectionLimits()) as server:
         request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"

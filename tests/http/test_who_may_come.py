@@ -76,6 +76,7 @@ async def test_no_file_of_this_machine_is_read(home: Path, running: Running) -> 
         assert facts_of(await client.call_tool("list_jobs"))["total"] == 0
 
 
+@pytest.mark.slow
 async def test_without_a_key_the_sandbox_does_not_step_in_unasked(tmp_path: Path) -> None:
     async with over_http(tmp_path) as connect, connect() as client:
         assert facts_of(await client.call_tool("list_models"))["sandbox"] is False

@@ -72,6 +72,7 @@ async def test_a_directory_that_is_not_ours_stays_as_it_is(tmp_path: Path) -> No
     await ledger.close()
 
 
+@pytest.mark.slow
 async def test_the_real_server_makes_its_state_private(tmp_path: Path) -> None:
     async with server(tmp_path, HAILUO_MCP_SANDBOX="1") as client:
         await client.call_tool("list_jobs")

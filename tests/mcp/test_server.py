@@ -95,6 +95,7 @@ async def test_a_cancelled_wait_leaves_the_server_and_the_job_running(era: Era, 
     assert "Traceback" not in log_of(tmp_path).read_text()
 
 
+@pytest.mark.slow
 async def test_a_job_survives_a_restart_of_the_server(tmp_path: Path) -> None:
     async with server(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
         request_id = facts_of(await client.call_tool("generate_video", arguments_for(FAST_02)))["request_id"]
@@ -119,6 +120,7 @@ def _a_dead_port() -> int:
         return free.getsockname()[1]
 
 
+@pytest.mark.slow
 async def test_no_key_appears_in_any_answer_or_in_the_log(tmp_path: Path) -> None:
     variables = {**KEYS, **sent_to(_a_dead_port()), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
     answers: list[str] = []

@@ -112,6 +112,7 @@ def test_a_caller_that_asks_again_while_its_call_waits_has_abandoned_it() -> Non
         assert limit.cap(8) == 4
 
 
+@pytest.mark.slow
 async def test_a_result_does_not_wait_for_a_clip_longer_than_its_caller_allows(tmp_path: Path) -> None:
     async def stall(stream: SocketStream) -> None:
         async with stream:

@@ -167,6 +167,7 @@ async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "broken.mp4", "film.mp4"]
 
 
+@pytest.mark.slow
 async def test_a_cancelled_join_leaves_no_files(tmp_path: Path) -> None:
     large = render(tmp_path / "b.mp4", GREEN, 300, size=(1280, 720), preset="ultrafast")
     clips = [render(tmp_path / "a.mp4", RED, 10), large]

@@ -178,6 +178,7 @@ def _saver(directory: Path, job: Job) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 async def test_two_processes_at_once_leave_one_complete_file(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         savers = [_saver(tmp_path, completed(far_end.url())) for _ in range(2)]

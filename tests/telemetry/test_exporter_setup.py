@@ -115,6 +115,7 @@ def test_without_the_extra_one_line_says_how_to_get_it_and_the_server_serves(tmp
     assert "pip install 'hailuo-mcp[otel]'" in line
 
 
+@pytest.mark.slow
 def test_an_unresponsive_collector_does_not_delay_the_shutdown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"

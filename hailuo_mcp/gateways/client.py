@@ -4,8 +4,8 @@ A paid POST is sent again only if no connection was made, or on 429: no gateway 
 second one safe. Requests that cost nothing are retried with backoff.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -267,8 +267,8 @@ class GatewayClient:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-@asynccontextmanager
-async def deadline(seconds: float, message: str) -> AsyncGenerator[None]:
+@contextmanager
+def deadline(seconds: float, message: str) -> Generator[None]:
     """A shared time limit for several requests. Raises GatewayTimeout with this message."""
     try:
         with anyio.fail_after(seconds):

@@ -95,7 +95,7 @@ class Fal(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = _path(model, remote_id)
-        async with history.time_limit(self):
+        with history.time_limit(self):
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
             if state is not State.COMPLETED:
@@ -142,7 +142,7 @@ class Fal(Gateway):
         return cancelled if seen.state is State.QUEUED or stopped else seen
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        async with deadline(seconds, f"{self.title} did not take the file within {seconds:.0f} s."):
+        with deadline(seconds, f"{self.title} did not take the file within {seconds:.0f} s."):
             facts = {"file_name": file_name(media_type), "content_type": media_type}
             initiate = self.post("/storage/upload/initiate?storage_type=gcs", facts, host="upload")
             response = await self.client.send_with_retry(initiate, seconds)
@@ -168,7 +168,7 @@ class Fal(Gateway):
         if model is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with history.time_limit(self):
+        with history.time_limit(self):
             async for row, sandbox in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):
                 request_id, sent = row.get("request_id"), moment(row.get("sent_at"))
                 if not isinstance(request_id, str) or not history.is_near(sent, job):

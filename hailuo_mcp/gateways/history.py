@@ -1,7 +1,7 @@
 """Searching a gateway's history for a submission whose response was lost."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from hailuo_mcp.core.errors import GatewayError, InvalidInput
@@ -15,7 +15,7 @@ WINDOW = timedelta(minutes=5)
 PAGES_MAX = 5
 
 
-def time_limit(gateway: Gateway) -> AbstractAsyncContextManager[None]:
+def time_limit(gateway: Gateway) -> AbstractContextManager[None]:
     """One time limit for several requests, as a poll has."""
     seconds = gateway.client.retry.poll_timeout
     return deadline(seconds, f"{gateway.title} did not answer within {seconds:.0f} s.")

@@ -138,7 +138,7 @@ class Replicate(Gateway):
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with history.time_limit(self):
+        with history.time_limit(self):
             async for row, sandbox in self._history(job.created_at):
                 remote_id, made = row.get("id"), moment(row.get("created_at"))
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model") != spec.remote_name:

@@ -84,7 +84,7 @@ class Segmind(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = f"/v2/requests/{quote(remote_id, safe='')}"
-        async with history.time_limit(self):
+        with history.time_limit(self):
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
             if state is State.COMPLETED:
@@ -125,7 +125,7 @@ class Segmind(Gateway):
         if spec is None:
             return None
         candidates: dict[str, Observation] = {}
-        async with history.time_limit(self):
+        with history.time_limit(self):
             async for row, sandbox in self._history(spec.remote_name, job.created_at):
                 remote_id = row.get("request_id")
                 if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:

@@ -5,7 +5,7 @@ creates for a call.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 from typing import Literal
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ Operation = Literal["submit", "poll", "upload", "history", "cancel", "file"]
 Attributes = Mapping[str, str | int | float | bool]
 
 OK, CANCELLED = "ok", "cancelled"
+_NO_SPAN = nullcontext(trace.INVALID_SPAN)
 
 
 def _tracer() -> Tracer | None:
@@ -41,14 +42,17 @@ def annotate_span(attributes: Attributes) -> None:
     trace.get_current_span().set_attributes(dict(attributes))
 
 
-@contextmanager
-def span(name: str, attributes: Attributes | None = None, kind: SpanKind = SpanKind.INTERNAL) -> Generator[Span]:
+def span(
+    name: str, attributes: Attributes | None = None, kind: SpanKind = SpanKind.INTERNAL
+) -> AbstractContextManager[Span]:
     """A span around the block. An exception marks it with its code or class, never with its text, which may hold
     secrets."""
     tracer = _tracer()
-    if tracer is None:
-        yield trace.INVALID_SPAN
-        return
+    return _NO_SPAN if tracer is None else _started(tracer, name, attributes, kind)
+
+
+@contextmanager
+def _started(tracer: Tracer, name: str, attributes: Attributes | None, kind: SpanKind) -> Generator[Span]:
     about = current()
     known = {"hailuo_mcp.request_id": about.request_id, "hailuo_mcp.tenant": about.tenant}
     with tracer.start_as_current_span(

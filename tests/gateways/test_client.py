@@ -207,9 +207,8 @@ async def test_a_response_that_is_too_large_is_cut_off_and_not_requested_again()
 
 
 async def test_a_deadline_is_a_gateway_timeout() -> None:
-    with pytest.raises(GatewayTimeout, match="too slow"):
-        async with deadline(0.01, "too slow"):
-            await asyncio.Event().wait()
+    with pytest.raises(GatewayTimeout, match="too slow"), deadline(0.01, "too slow"):
+        await asyncio.Event().wait()
 
 
 async def test_errors_are_logged_without_their_text(caplog: pytest.LogCaptureFixture) -> None:

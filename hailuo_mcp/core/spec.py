@@ -33,7 +33,13 @@ list."""
 class ModelSpec(BaseModel):
     """One model. Subclass it in a gateway's file; an instance is one complete, validated set of parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        regex_engine="python-re",
+        populate_by_name=True,
+        defer_build=True,  # start-up time: most users can use the models of one gateway
+    )
 
     id: ClassVar[str]
     """`<gateway>/<name>`, the id that users see; see `ModelId`."""

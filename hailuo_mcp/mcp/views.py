@@ -24,7 +24,7 @@ SOON = timedelta(minutes=15)
 
 
 class View(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class JobView(View):

@@ -52,7 +52,7 @@ TOOL = Tool(
 
 
 @pytest.mark.slow
-async def test_a_tool_is_one_file_listed_in_its_package(tmp_path: Path) -> None:
+async def test_adding_a_tool_takes_one_file_listed_in_its_package(tmp_path: Path) -> None:
     tools = tmp_path / "hailuo_mcp" / "mcp" / "tools"
     shutil.copytree(PACKAGE, tmp_path / "hailuo_mcp", ignore=shutil.ignore_patterns("__pycache__"))
     (tools / "count_jobs.py").write_text(COUNT_JOBS.lstrip())

@@ -38,12 +38,12 @@ process.stdout.write(JSON.stringify(config));
 """How the host builds a command from a manifest, using the format's own package."""
 
 
-def test_the_manifest_says_what_the_code_says() -> None:
+def test_manifest_matches_the_code() -> None:
     written = json.loads((ROOT / "bundle" / "manifest.json").read_text())
     assert written == manifest(), "bundle/manifest.json is behind the code: uv run python -m tests.test_packaging"
 
 
-def test_every_key_is_a_secret_field_and_none_must_be_filled_in() -> None:
+def test_every_key_is_an_optional_secret_field() -> None:
     fields = user_config()
     for kind in GATEWAYS:
         assert fields[f"{kind.name}_api_key"]["sensitive"] is True
@@ -58,7 +58,7 @@ def test_an_untouched_settings_page_is_an_empty_environment(given: str) -> None:
     assert load_settings({variable_of(name): value for name, value in values.items()}) == load_settings({})
 
 
-def test_what_the_page_gives_arrives_as_a_setting() -> None:
+def test_values_of_the_settings_page_become_settings() -> None:
     filled = {"output_dir": "/clips", "max_jobs_per_day": "3", "max_usd_per_day": "1.5", "fix_images": "true"}
     assert filled.keys() == TITLES.keys() <= Settings.model_fields.keys()
     keys = {f"{kind.name}_api_key": f"key-of-{kind.name}" for kind in GATEWAYS}
@@ -73,7 +73,7 @@ def test_what_the_page_gives_arrives_as_a_setting() -> None:
         assert settings.gateways[kind.name].urls["base"] == f"https://{kind.name}.example"
 
 
-def test_the_icon_is_of_the_kind_and_size_that_hosts_ask_for() -> None:
+def test_icon_has_the_format_and_size_that_hosts_require() -> None:
     with Image.open(ROOT / "bundle" / "icon.png") as icon:
         assert (icon.format, icon.size) == ("PNG", (512, 512))
 
@@ -108,7 +108,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_the_bundle_holds_the_locked_versions_and_nothing_of_this_machine(unpacked: Path) -> None:
+def test_bundle_contains_the_locked_versions_and_no_local_paths(unpacked: Path) -> None:
     import tomllib
 
     def versions(lock: Path) -> dict[str, str]:

@@ -56,7 +56,7 @@ STAND_IN_MODEL = """
 
 
 @pytest.mark.slow
-async def test_a_model_is_one_class_named_in_its_gateway_and_a_row_in_the_stand_in(tmp_path: Path) -> None:
+async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"
     _edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
@@ -175,7 +175,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
 
 @pytest.mark.slow
-async def test_a_gateway_is_one_file_in_the_tuple_and_one_for_its_stand_in(tmp_path: Path) -> None:
+async def test_adding_a_gateway_takes_one_file_and_one_stand_in_file(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     (copy / "gateways" / "skylark.py").write_text(GATEWAY.lstrip())
     registry = copy / "gateways" / "__init__.py"

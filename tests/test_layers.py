@@ -47,7 +47,7 @@ def _is_in(module: str, package: str) -> bool:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_an_import_inside_a_function_saves_start_up_time_and_hides_no_cycle(module: str) -> None:
+def test_import_inside_a_function_is_allowed_only_where_listed(module: str) -> None:
     allowed = next((places for user, places in LAZY.items() if _is_in(module, user)), ())
     for imported in _local_imports(module):
         assert any(_is_in(imported, place) for place in allowed), f"{module} imports {imported} inside a function"

@@ -38,7 +38,7 @@ def test_a_file_is_up_to_date(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["plugin", "mcp"])
-def test_the_plugin_is_valid_by_the_published_schema(name: str) -> None:
+def test_plugin_matches_the_published_schema(name: str) -> None:
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     jsonschema.validate(load(f"plugin/{name}.json"), schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -56,7 +56,7 @@ def test_the_marketplace_leads_to_the_plugin() -> None:
     assert (entry["name"], entry["version"]) == (manifest["name"], manifest["version"])
 
 
-def test_every_key_can_be_given_wherever_keys_are_asked_for() -> None:
+def test_every_listing_that_asks_for_keys_names_all_of_them() -> None:
     assert list(load("plugin/.claude-plugin/plugin.json")["mcpServers"]["hailuo"]["env"]) == KEYS
     assert [field["envVar"] for field in load("gemini-extension.json")["settings"]] == KEYS
     assert all(field["sensitive"] for field in load("gemini-extension.json")["settings"])
@@ -66,7 +66,7 @@ def test_every_key_can_be_given_wherever_keys_are_asked_for() -> None:
     assert [secret["env"] for secret in docker["config"]["secrets"]] == KEYS
 
 
-def test_no_listing_holds_a_key() -> None:
+def test_no_listing_contains_a_key() -> None:
     """An environment with keys changes nothing."""
     for path, text in listings.listings().items():
         found = [key for key in KEYS if (value := os.environ.get(key)) and value in text]
@@ -74,7 +74,7 @@ def test_no_listing_holds_a_key() -> None:
 
 
 @pytest.mark.parametrize("path", SKILLS, ids=lambda path: path.parent.name)
-def test_a_skill_names_only_what_there_is(path: Path) -> None:
+def test_skill_names_only_existing_tools_and_parameters(path: Path) -> None:
     _, head, body = path.read_text().split("---\n", 2)
     meta = yaml.safe_load(head)
     assert meta["name"] == path.parent.name
@@ -107,7 +107,7 @@ def test_the_notes_of_a_release_are_its_section_of_the_changelog() -> None:
 
 
 @pytest.mark.parametrize("name", ["ci.yml", "release.yml"])
-def test_a_workflow_runs_commands_that_there_are(name: str) -> None:
+def test_workflow_runs_only_existing_scripts(name: str) -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     assert all("uses" in step or "run" in step for step in steps)

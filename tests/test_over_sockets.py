@@ -41,7 +41,7 @@ def _codec(path: str) -> str:
 
 
 @pytest.mark.slow
-async def test_jobs_of_every_model_live_through_a_restart_and_through_the_loss_of_the_ledger(tmp_path: Path) -> None:
+async def test_jobs_of_every_model_survive_a_restart_and_the_loss_of_the_ledger(tmp_path: Path) -> None:
     small = {"segmind/hailuo-2.3-fast": {"resolution": "768p"}}
     with sandbox_on_a_port(tmp_path) as gateways:
         async with server(tmp_path, **gateways, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
@@ -69,7 +69,7 @@ async def test_jobs_of_every_model_live_through_a_restart_and_through_the_loss_o
     assert not any(key in log_of(tmp_path).read_text() for key in KEYS.values())
 
 
-async def test_a_lost_answer_over_a_real_socket_is_found_again_in_the_history(tmp_path: Path) -> None:
+async def test_lost_response_over_a_real_socket_is_found_in_the_history(tmp_path: Path) -> None:
     with sandbox_on_a_port(tmp_path) as gateways:
         async with server(tmp_path, **gateways, HAILUO_MCP_AUTO_DOWNLOAD="0") as client:
             call = arguments_for("segmind/hailuo-02-fast", prompt="a kite sandbox:lost_answer")
@@ -82,7 +82,7 @@ async def test_a_lost_answer_over_a_real_socket_is_found_again_in_the_history(tm
 
 
 @pytest.mark.slow
-async def test_a_server_killed_between_submission_and_answer_has_the_job_on_record(tmp_path: Path) -> None:
+async def test_server_killed_before_the_response_has_recorded_the_job(tmp_path: Path) -> None:
     posted = asyncio.Event()
     connections: list[asyncio.StreamWriter] = []
 

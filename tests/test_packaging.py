@@ -139,7 +139,7 @@ def test_the_registry_entry_describes_every_variable_and_marks_every_secret() ->
     assert [entry["name"] for entry in entries if entry.get("isSecret") and "default" in entry] == []
 
 
-def test_the_registry_entry_promises_no_server_that_nobody_runs() -> None:
+def test_registry_entry_lists_no_remote_server() -> None:
     """The registry wants a remote server to be publicly accessible at its URL, and this project runs none. A template
     of a team's own address would fit the schema, but not that rule."""
     assert "remotes" not in server_json()
@@ -205,7 +205,7 @@ def test_a_file_that_new_users_look_for_is_there(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
 
 
-def test_no_file_speaks_of_the_machine_it_was_written_on() -> None:
+def test_no_file_contains_paths_of_the_development_machine() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = _run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
@@ -231,7 +231,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> None:
+def test_wheel_contains_only_the_package(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     package = {
         path.relative_to(ROOT).as_posix()
@@ -251,7 +251,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_the_source_distribution_holds_what_its_tests_need(distributions: Path) -> None:
+def test_source_distribution_contains_what_its_tests_need(distributions: Path) -> None:
     (archive,) = distributions.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.split("/", 1)[1] for name in opened.getnames() if "/" in name}
@@ -281,7 +281,7 @@ def test_the_wheel_is_the_same_from_the_checkout_and_from_the_source_distributio
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
 @pytest.mark.parametrize("link", [links.cursor(()), links.vscode(["SEGMIND_API_KEY"])], ids=["cursor", "vscode"])
-async def test_what_a_one_click_link_holds_runs(distributions: Path, tmp_path: Path, link: str) -> None:
+async def test_command_of_a_one_click_link_runs(distributions: Path, tmp_path: Path, link: str) -> None:
     """The package is taken from the wheel, as it will be from the index; a key that was not typed in arrives empty."""
     held = decoded(link)["config"]
     assert held["command"] == "uvx"

@@ -98,7 +98,7 @@ def _environment(directory: Path, **variables: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_model_gets_both_clips_and_understands_its_mistake(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
+def test_scripted_model_gets_both_clips_and_a_clear_error(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
     image = tmp_path / "pictures" / "kite.png"
     image.parent.mkdir()
     Image.new("RGB", (640, 480), "red").save(image)
@@ -132,7 +132,7 @@ def test_a_model_gets_both_clips_and_understands_its_mistake(case: Case, command
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_example_of_the_docs_runs(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
+def test_example_from_the_docs_runs(case: Case, command_of: CommandOf, tmp_path: Path) -> None:
     (example,) = EXAMPLES.glob(f"{case.name}.*")
     out = _run(command_of(case, example), RUN_SECONDS, cwd=tmp_path, env=_environment(tmp_path))
     assert case.example_shows in out

@@ -103,7 +103,7 @@ async def entered(tokens: OAuthTokens, given: str) -> bool:
 # --- the issuer's keys --------------------------------------------------------------------------------------------
 
 
-async def test_a_new_key_is_fetched_soon_and_one_that_is_gone_is_good_no_longer_than_keys_are_kept() -> None:
+async def test_new_key_is_fetched_and_a_removed_key_expires() -> None:
     assert POLICY.fetch_again_seconds <= 10
     assert POLICY.kept_seconds <= 300
     now = 0.0
@@ -122,7 +122,7 @@ async def test_a_new_key_is_fetched_soon_and_one_that_is_gone_is_good_no_longer_
         assert len(issuer.asked) == 3
 
 
-async def test_an_unreachable_issuer_lets_no_one_in_at_first_and_everyone_known_later() -> None:
+async def test_unreachable_issuer_refuses_tokens_unless_its_keys_are_cached() -> None:
     now = 0.0
     async with issuing(clock=lambda: now) as (issuer, tokens):
         issuer.answer = b""
@@ -153,7 +153,7 @@ ODD: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("answer", ODD)
-async def test_what_is_no_key_set_lets_nobody_in_and_raises_nothing(answer: str) -> None:
+async def test_invalid_key_set_refuses_tokens_without_raising(answer: str) -> None:
     async with issuing() as (issuer, tokens):
         issuer.answer = ODD[answer]
         assert not await entered(tokens, token())
@@ -167,7 +167,7 @@ async def test_a_redirect_of_the_key_set_is_not_followed() -> None:
         assert issuer.asked == ["/jwks"]
 
 
-async def test_a_slow_issuer_is_not_waited_for_long_and_delays_no_one_whose_key_is_known() -> None:
+async def test_slow_issuer_times_out_without_delaying_tokens_with_known_keys() -> None:
     async with issuing(KeyPolicy(fetch_seconds=0.5, fetch_again_seconds=-1.0)) as (issuer, tokens):
         assert await entered(tokens, token())
         issuer.pace_seconds = 0.1  # each byte in time for a time-out that counts silence
@@ -198,20 +198,20 @@ REFUSED: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("forged", REFUSED)
-async def test_claims_that_do_not_hold_are_refused(forged: str) -> None:
+async def test_invalid_claims_are_refused(forged: str) -> None:
     async with issuing() as (_, tokens):
         assert await entered(tokens, token())
         assert not await entered(tokens, REFUSED[forged]())
 
 
-async def test_an_audience_may_stand_among_others_and_clocks_may_differ_a_little() -> None:
+async def test_token_with_several_audiences_or_small_clock_skew_is_accepted() -> None:
     async with issuing() as (_, tokens):
         assert await entered(tokens, token(aud=["https://a.example", AUDIENCE]))
         assert await entered(tokens, token(exp=int(time.time()) - auth.LEEWAY_SECONDS + 5))
         assert await entered(tokens, token(nbf=int(time.time()) + auth.LEEWAY_SECONDS - 5))
 
 
-async def test_without_a_key_id_a_key_is_taken_only_where_there_is_one() -> None:
+async def test_token_without_a_key_id_is_accepted_only_if_there_is_one_key() -> None:
     async with issuing() as (issuer, tokens):
         assert await entered(tokens, token(kid=None))
     async with issuing() as (issuer, tokens):
@@ -219,7 +219,7 @@ async def test_without_a_key_id_a_key_is_taken_only_where_there_is_one() -> None
         assert not await entered(tokens, token(kid=None))
 
 
-async def test_a_published_key_is_no_secret_to_sign_with() -> None:
+async def test_published_key_is_not_accepted_as_a_signing_secret() -> None:
     def part(facts: Mapping[str, Any]) -> bytes:
         return base64.urlsafe_b64encode(json.dumps(facts).encode()).rstrip(b"=")
 
@@ -243,7 +243,7 @@ def static(value: str) -> StaticTokens:
     return StaticTokens(load_settings({"HAILUO_MCP_HTTP_TOKENS": value}).http_tokens)
 
 
-async def test_a_token_may_be_configured_as_itself_or_as_its_digest() -> None:
+async def test_static_token_is_configured_in_plain_text_or_as_a_digest() -> None:
     digest = hashlib.sha256(HASHED.encode()).hexdigest()
     tokens = static(f"ann:{PLAIN}, ben:sha256:{digest.upper()}")
     for given, who in ((PLAIN, "ann"), (HASHED, "ben")):
@@ -267,7 +267,7 @@ async def test_a_token_may_be_configured_as_itself_or_as_its_digest() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_the_scheme_is_read_in_any_letter_case(scheme: str) -> None:
+async def test_auth_scheme_is_case_insensitive(scheme: str) -> None:
     headers = [(b"authorization", f"{scheme} {PLAIN}".encode())]
     connection = HTTPConnection({"type": "http", "headers": headers})
     assert await BearerAuthBackend(static(f"ann:{PLAIN}")).authenticate(connection)
@@ -288,7 +288,7 @@ async def test_the_scheme_is_read_in_any_letter_case(scheme: str) -> None:
         (":x", "entry 1 is not of the form"),
     ],
 )
-def test_a_token_that_could_not_do_what_it_seems_to_is_refused_at_start_and_not_repeated(value: str, why: str) -> None:
+def test_invalid_token_entry_is_refused_at_start_and_not_shown(value: str, why: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({"HAILUO_MCP_HTTP_TOKENS": value})
     assert why in str(refused.value)
@@ -298,12 +298,12 @@ def test_a_token_that_could_not_do_what_it_seems_to_is_refused_at_start_and_not_
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "::ffff:127.0.0.1", "localhost"])
-def test_a_host_of_this_machine_alone_needs_nothing(host: str) -> None:
+def test_loopback_host_needs_no_tokens(host: str) -> None:
     check_exposure(load_settings({}), host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "::ffff:192.0.2.1", "169.254.1.1", "localhost.example"])  # noqa: S104
-def test_any_other_needs_tokens_and_names(host: str) -> None:
+def test_public_host_needs_tokens_and_allowed_hosts(host: str) -> None:
     with pytest.raises(SettingsError, match=r"HTTP_TOKENS.*ALLOWED_HOSTS"):
         check_exposure(load_settings({}), host)
     given = {"HAILUO_MCP_HTTP_TOKENS": "ann:x", "HAILUO_MCP_ALLOWED_HOSTS": "video.example"}
@@ -318,14 +318,14 @@ BY_NAME = {
 
 
 @pytest.mark.parametrize("variable", BY_NAME)
-def test_on_this_machine_a_name_for_others_needs_tokens(variable: str) -> None:
+def test_public_name_on_a_loopback_host_needs_tokens(variable: str) -> None:
     given = {f"HAILUO_MCP_{variable}": BY_NAME[variable]}
     with pytest.raises(SettingsError, match=rf"HAILUO_MCP_{variable}=.*\.example.*treated as the owner.*HTTP_TOKENS"):
         check_exposure(load_settings(given), "127.0.0.1")
     check_exposure(load_settings({**given, "HAILUO_MCP_HTTP_TOKENS": "ann:x"}), "127.0.0.1")
 
 
-def test_names_of_this_machine_need_no_tokens() -> None:
+def test_loopback_names_need_no_tokens() -> None:
     given = {
         "HAILUO_MCP_ALLOWED_HOSTS": "localhost:9000,[::1]:80,127.0.0.2",
         "HAILUO_MCP_ALLOWED_ORIGINS": "http://localhost:5173,http://[::1]:3000",

@@ -61,7 +61,7 @@ async def submit(session: Session) -> Job:
     return (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
 
 
-async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> None:
+async def test_job_is_submitted_with_its_own_callback_url(tmp_path: Path) -> None:
     async with called_back(tmp_path) as (session, wire, _, _):
         job = await submit(session)
         sent = body_of(wire.posts[0])
@@ -71,13 +71,13 @@ async def test_a_job_is_submitted_with_an_address_of_its_own(tmp_path: Path) -> 
         assert "callback" not in str((await session.jobs()).jobs)
 
 
-async def test_an_address_that_the_caller_names_stays(tmp_path: Path) -> None:
+async def test_callback_url_given_by_the_caller_is_kept(tmp_path: Path) -> None:
     async with called_back(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (session, wire, _, _):
         await session.generate(arguments_for("apixo/hailuo-2.3-fast", callback_url="https://hooks.example/x"))
         assert body_of(wire.posts[0])["callback_url"] == "https://hooks.example/x"
 
 
-async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) -> None:
+async def test_callback_ends_a_wait_but_its_content_is_not_trusted(tmp_path: Path) -> None:
     async with called_back(tmp_path) as (session, wire, apixo, client):
         job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
@@ -88,7 +88,7 @@ async def test_a_call_ends_a_wait_at_once_and_is_not_believed(tmp_path: Path) ->
         assert (await session.status(job.request_id, 20)).state == "completed"
 
 
-async def test_the_challenge_of_minimax_is_echoed_and_sets_nothing_going(tmp_path: Path) -> None:
+async def test_minimax_challenge_is_echoed_and_triggers_no_poll(tmp_path: Path) -> None:
     async with called_back(tmp_path, MINIMAX_API_KEY="k") as (session, wire, _, client):
         address = SignedUrls(HERE, SECRET, called_back=True).callback("minimax", (await submit(session)).id)
         assert address
@@ -101,7 +101,7 @@ async def test_the_challenge_of_minimax_is_echoed_and_sets_nothing_going(tmp_pat
 
 
 @pytest.mark.slow
-async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path) -> None:
+async def test_callback_starts_its_own_trace(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.http.traced_callback", str(tmp_path)]
     seen = json.loads((await anyio.run_process(program, stderr=None)).stdout)
     assert seen["about"]
@@ -109,7 +109,7 @@ async def test_what_a_call_sets_going_is_a_trace_of_its_own(tmp_path: Path) -> N
     assert seen["parents"]["poll apixo"] == "called back"
 
 
-async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
+async def test_forged_and_replayed_callbacks_trigger_no_requests(tmp_path: Path) -> None:
     async with called_back(tmp_path) as (session, wire, apixo, client):
         job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
@@ -128,7 +128,7 @@ async def test_forgeries_and_replays_cost_nothing(tmp_path: Path) -> None:
         assert len(wire.requests) == asked
 
 
-async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
+async def test_oversized_callback_body_is_ignored(tmp_path: Path) -> None:
     async with called_back(tmp_path) as (session, wire, _, client):
         await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
@@ -137,7 +137,7 @@ async def test_a_body_of_any_length_is_taken_for_none(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast", "minimax/h3"])  # MiniMax asks us
-async def test_the_sandbox_calls_and_a_waiting_call_is_answered(model: str, tmp_path: Path) -> None:
+async def test_sandbox_callback_ends_a_waiting_call(model: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with sandbox_on_a_port(tmp_path / "far", seconds=3, callbacks=True) as far:

@@ -31,7 +31,7 @@ async def given(team: Team, url: str) -> Mapping[str, Any]:
     return await team.generate("ann", model=MODEL, first_frame_image={**FILE, "download_url": url})
 
 
-async def test_the_tool_names_its_files_over_http_and_its_schema_stays_one_of_strings(tmp_path: Path) -> None:
+async def test_file_parameters_are_declared_over_http_and_stay_strings(tmp_path: Path) -> None:
     opened = open_session(settings_for(tmp_path, **SANDBOX))
     async with opened as session, Client(build_server(session.services, "0")) as local:
         on_stdio = (await local.list_tools()).tools
@@ -44,7 +44,7 @@ async def test_the_tool_names_its_files_over_http_and_its_schema_stays_one_of_st
             assert "openai/fileParams" not in (tool.meta or {})
 
 
-async def test_a_file_that_is_handed_over_is_fetched_and_checked_as_any_other(tmp_path: Path) -> None:
+async def test_file_from_the_host_is_downloaded_and_checked_like_any_other(tmp_path: Path) -> None:
     async with serving(redirects("/there"), says(200, picture())) as far_end, a_team(tmp_path) as team:
         job = await given(near(team), far_end.url("/file?sig=secret"))
         assert job["state"] == "queued", job
@@ -63,7 +63,7 @@ REFUSED: Mapping[str, tuple[Step, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_cannot_be_fetched_is_refused_and_nothing_is_sent(case: str, tmp_path: Path) -> None:
+async def test_file_that_cannot_be_downloaded_is_refused_and_nothing_is_sent(case: str, tmp_path: Path) -> None:
     step, words = REFUSED[case]
     async with serving(step) as far_end, a_team(tmp_path) as team:
         error = (await given(near(team), far_end.url("/file?sig=secret")))["error"]
@@ -76,20 +76,20 @@ async def test_what_cannot_be_fetched_is_refused_and_nothing_is_sent(case: str, 
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/x", "file:///etc/passwd", "https://[::1]/x", "nonsense", "https://"]
 )
-async def test_a_link_into_this_network_is_not_followed(url: str, tmp_path: Path) -> None:
+async def test_link_into_the_private_network_is_not_followed(url: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         error = (await given(team, url))["error"]
         assert (error["code"], error["charged"]) == ("invalid_image", "no")
 
 
-async def test_an_object_without_a_link_is_refused_as_any_wrong_value(tmp_path: Path) -> None:
+async def test_object_without_a_link_is_refused_like_any_invalid_value(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         for value in (FILE, {}, {"download_url": 7}):
             facts = await team.generate("ann", model=MODEL, first_frame_image=value)
             assert facts["error"]["code"] == "invalid_input"
 
 
-async def test_on_stdio_no_file_is_handed_over(tmp_path: Path) -> None:
+async def test_file_object_is_refused_on_stdio(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         local = Session(replace(team.session.services, uploads=None))
 

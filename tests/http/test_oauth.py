@@ -106,7 +106,7 @@ FORGED: dict[str, Forged] = {
 }
 
 
-async def test_a_token_that_is_forged_or_for_somebody_else_is_refused(issuer: Issuer, tmp_path: Path) -> None:
+async def test_forged_token_or_one_for_another_audience_is_refused(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient() as web:
 
         async def status(token: str) -> int:
@@ -120,7 +120,7 @@ async def test_a_token_that_is_forged_or_for_somebody_else_is_refused(issuer: Is
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the highest memory use from /proc")
-async def test_keys_that_unpack_to_much_more_than_they_may_are_not_unpacked(issuer: Issuer, tmp_path: Path) -> None:
+async def test_decompression_bomb_in_the_key_set_is_not_unpacked(issuer: Issuer, tmp_path: Path) -> None:
     issuer.bomb = True
     async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient(timeout=60) as web:
         assert (await web.post(running.url, json=INITIALIZE, headers=ACCEPT)).status_code == 401
@@ -132,7 +132,7 @@ async def test_keys_that_unpack_to_much_more_than_they_may_are_not_unpacked(issu
     assert "could not be fetched" in log_of(tmp_path).read_text()
 
 
-async def test_a_client_finds_the_issuer_by_the_metadata(issuer: Issuer, tmp_path: Path) -> None:
+async def test_client_finds_the_issuer_in_the_metadata(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient() as web:
         refused = await web.post(running.url, json=INITIALIZE, headers=ACCEPT)
         address = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
@@ -142,7 +142,7 @@ async def test_a_client_finds_the_issuer_by_the_metadata(issuer: Issuer, tmp_pat
         assert set(metadata["scopes_supported"]) == {"video:read", "video:generate"}
 
 
-async def test_the_scopes_say_who_may_spend(issuer: Issuer, tmp_path: Path) -> None:
+async def test_scopes_decide_who_may_generate(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running:
         async with as_one(running.url, issuer.token()) as ann:
             job = await submitted(ann)
@@ -157,7 +157,7 @@ async def test_the_scopes_say_who_may_spend(issuer: Issuer, tmp_path: Path) -> N
             assert facts_of(await ben.call_tool("list_jobs"))["total"] == 0
 
 
-async def test_a_subject_is_nobody_among_the_operators_own_tokens(issuer: Issuer, tmp_path: Path) -> None:
+async def test_oauth_subject_is_separate_from_a_static_token_of_the_same_name(issuer: Issuer, tmp_path: Path) -> None:
     variables = {**issuer.settings(), "HAILUO_MCP_HTTP_TOKENS": "ann:ann-static-token"}
     async with serving(tmp_path, **variables) as running:
         async with as_one(running.url, "ann-static-token") as ann:
@@ -166,7 +166,7 @@ async def test_a_subject_is_nobody_among_the_operators_own_tokens(issuer: Issuer
             assert facts_of(await other.call_tool("list_jobs"))["total"] == 0
 
 
-async def test_a_token_that_may_not_look_opens_no_clip(issuer: Issuer, tmp_path: Path) -> None:
+async def test_token_without_the_read_scope_opens_no_clip(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient() as web:
         async with as_one(running.url, issuer.token()) as ann:
             job = await submitted(ann)

@@ -74,7 +74,7 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[Session]:
 
 
 @pytest.mark.parametrize("way", READING)
-async def test_a_ledger_that_cannot_be_used_is_not_located(
+async def test_path_of_an_unusable_ledger_is_hidden_from_remote_callers(
     way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
@@ -88,7 +88,9 @@ async def test_a_ledger_that_cannot_be_used_is_not_located(
         assert str(tmp_path) in await READING[way](Session(session.services, LOCAL))
 
 
-async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_address_of_an_unreachable_database_is_hidden_from_remote_callers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     url = "postgresql://somebody@127.0.0.1:9/video"
     ledger = open_ledger(settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=url))
     with pytest.raises(HailuoError) as raised:
@@ -100,7 +102,7 @@ async def test_nor_is_a_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize("auto", ["0", "1"])
-async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_path: Path) -> None:
+async def test_path_of_an_unwritable_output_directory_is_hidden_from_remote_callers(auto: str, tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("a file, where a directory should be")
     async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0") as session:
         own = Session(session.services, Caller("ann"))
@@ -122,7 +124,7 @@ async def test_nor_is_an_output_directory_that_cannot_be_written(auto: str, tmp_
             assert str(tmp_path) not in told
 
 
-async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) -> None:
+async def test_routes_answer_503_without_details_if_the_ledger_is_unusable(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
     async with opened(tmp_path) as session:
         assert session.services.urls
@@ -139,7 +141,7 @@ async def test_the_routes_say_that_it_is_not_well_and_no_more(tmp_path: Path) ->
             assert (await client.get("/ready")).json() == {"status": "stopping"}
 
 
-async def test_a_server_that_is_well_says_so_to_anybody(tmp_path: Path) -> None:
+async def test_health_and_ready_need_no_token(tmp_path: Path) -> None:
     async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as session:
         app = Starlette(routes=routes.routes(session.services, lambda: False))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:

@@ -17,9 +17,7 @@ KEY = {"SEGMIND_API_KEY": "k"}
         ({**KEY, "HAILUO_MCP_SANDBOX": "1"}, True, True),
     ],
 )
-def test_the_sandbox_serves_over_http_only_where_it_is_asked_for(
-    environ: dict[str, str], on_stdio: bool, over_http: bool
-) -> None:
+def test_sandbox_is_used_over_http_only_if_requested(environ: dict[str, str], on_stdio: bool, over_http: bool) -> None:
     assert load_settings(environ).in_sandbox is on_stdio
     assert load_settings(environ, http=True).in_sandbox is over_http
 
@@ -33,7 +31,7 @@ def test_the_sandbox_serves_over_http_only_where_it_is_asked_for(
         ({"HAILUO_MCP_AUTO_DOWNLOAD": "0"}, False, False),
     ],
 )
-def test_clips_are_saved_unasked_on_stdio_and_over_http_where_it_is_set(
+def test_clips_are_saved_automatically_on_stdio_and_over_http_only_if_set(
     environ: dict[str, str], on_stdio: bool, over_http: bool
 ) -> None:
     assert load_settings(environ).auto_download is on_stdio

@@ -112,7 +112,7 @@ INCOMPLETE = {
 }
 
 
-async def test_requests_that_do_not_arrive_in_time_are_answered_so_and_closed() -> None:
+async def test_incomplete_request_gets_408_and_is_closed() -> None:
     async with serving(replace(QUICK, incomplete_max=len(INCOMPLETE))) as server:
 
         async def send(name: str, sent: bytes) -> None:
@@ -125,7 +125,7 @@ async def test_requests_that_do_not_arrive_in_time_are_answered_so_and_closed() 
                 clients.start_soon(send, name, sent)
 
 
-async def test_a_request_that_drips_is_closed_all_the_same() -> None:
+async def test_slowly_dripping_request_is_closed() -> None:
     async with serving(QUICK) as server:
         streams = await server.connect(HEAD + b"content-length: 100000\r\n\r\n")
 
@@ -142,7 +142,7 @@ async def test_a_request_that_drips_is_closed_all_the_same() -> None:
             tasks.cancel_scope.cancel()
 
 
-async def test_a_large_body_has_time_by_its_size() -> None:
+async def test_large_body_gets_time_in_proportion_to_its_size() -> None:
     async with serving(ConnectionLimits(request_seconds=0.5, bytes_per_second=10_000, chance_sweeps=1)) as server:
         reader, writer = await server.connect(HEAD + b"content-length: 15000\r\n\r\n")
         for _ in range(15):
@@ -152,7 +152,7 @@ async def test_a_large_body_has_time_by_its_size() -> None:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_of_too_many_incomplete_requests_the_oldest_are_closed_and_others_served() -> None:
+async def test_oldest_incomplete_requests_are_closed_when_there_are_too_many() -> None:
     async with serving(ConnectionLimits(request_seconds=60, incomplete_max=4, chance_sweeps=2)) as server:
         slow = [await server.connect(HEAD) for _ in range(10)]
         for streams in slow[:6]:
@@ -163,7 +163,7 @@ async def test_of_too_many_incomplete_requests_the_oldest_are_closed_and_others_
             assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_of_too_many_connections_a_slow_one_gives_way_else_the_new_one() -> None:
+async def test_slow_connection_is_closed_before_a_new_one_when_there_are_too_many() -> None:
     async with serving(ConnectionLimits(request_seconds=60, connections_max=3, chance_sweeps=1)) as server:
         slow = await server.connect(HEAD)
         quiet = [await server.connect(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") for _ in range(2)]  # kept alive
@@ -178,7 +178,7 @@ async def test_of_too_many_connections_a_slow_one_gives_way_else_the_new_one() -
 
 
 @pytest.mark.slow
-async def test_a_thousand_callers_that_come_at_once_are_all_served() -> None:
+async def test_a_thousand_simultaneous_callers_are_all_served() -> None:
     async with serving(ConnectionLimits()) as server:
         request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         answers: list[bytes] = []
@@ -193,7 +193,7 @@ async def test_a_thousand_callers_that_come_at_once_are_all_served() -> None:
         assert len([each for each in answers if each.startswith(b"HTTP/1.1 200 ")]) == 1000
 
 
-def test_the_limits_leave_files_for_everything_else() -> None:
+def test_limits_leave_file_descriptors_for_everything_else() -> None:
     assert ConnectionLimits().within(20_000) == ConnectionLimits()
     small = ConnectionLimits().within(256)
     assert (small.connections_max, small.incomplete_max, small.backlog) == (128, 64, 64)
@@ -224,7 +224,7 @@ async def with_few_files(directory: Path) -> AsyncGenerator[str]:
 
 
 @pytest.mark.slow
-async def test_three_hundred_half_open_connections_and_garbage_disturb_no_one(tmp_path: Path) -> None:
+async def test_half_open_connections_and_garbage_do_not_affect_other_clients(tmp_path: Path) -> None:
     async with with_few_files(tmp_path) as url:
         server = Served(httpx.URL(url).port or 0)
         half_open = [await server.connect(HEAD) for _ in range(300)]

@@ -85,9 +85,7 @@ async def test_a_submission_in_flight_gets_its_answer(era: Era, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_many_submissions_in_flight_get_their_answers_while_the_server_says_it_is_stopping(
-    era: Era, tmp_path: Path
-) -> None:
+async def test_many_submissions_in_flight_are_answered_while_the_server_stops(era: Era, tmp_path: Path) -> None:
     many = 16  # as many as go to one gateway at the same time; four more wait for a place
     gateway, answers, states = SlowGateway(many), list[dict[str, Any]](), list[tuple[int, str]]()
     with on_a_port(gateway) as variables:
@@ -121,7 +119,7 @@ async def test_many_submissions_in_flight_get_their_answers_while_the_server_say
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_wait_answers_at_once_with_what_is_known(era: Era, tmp_path: Path) -> None:
+async def test_wait_returns_the_last_known_state_when_the_server_stops(era: Era, tmp_path: Path) -> None:
     async with serving(tmp_path, **SANDBOX) as running, Client(running.url, mode=era) as client:
         submitted = facts_of(await client.call_tool("generate_video", {"prompt": "a kite sandbox:never"}))
 
@@ -134,7 +132,7 @@ async def test_a_wait_answers_at_once_with_what_is_known(era: Era, tmp_path: Pat
         assert answer["state"] in ("queued", "processing")
 
 
-async def test_streams_are_closed_as_meant(tmp_path: Path) -> None:
+async def test_streams_are_closed_properly(tmp_path: Path) -> None:
     async with serving(tmp_path, **SANDBOX) as running, Client(running.url) as client:
         with anyio.fail_after(10):
             async with client.listen(resource_subscriptions=["hailuo://jobs"]) as events:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("encoded", [True, False], ids=["encoded", "as it is"])
-async def test_who_listens_to_a_job_is_told_of_its_end(encoded: bool, transport: Transport, tmp_path: Path) -> None:
+async def test_listener_of_a_job_is_notified_when_it_ends(encoded: bool, transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX, HAILUO_MCP_AUTO_DOWNLOAD="0") as connect, connect() as client:
         submitted = facts_of(await client.call_tool("generate_video", {"prompt": "a kite"}))
         other = facts_of(await client.call_tool("generate_video", {"prompt": "another kite"}))
@@ -34,7 +34,7 @@ async def test_who_listens_to_a_job_is_told_of_its_end(encoded: bool, transport:
         assert states[other["request_id"]] == "queued"  # nobody follows that one
 
 
-async def test_who_listens_to_the_jobs_is_told_of_a_new_one(transport: Transport, tmp_path: Path) -> None:
+async def test_listener_of_the_job_list_is_notified_of_a_new_job(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect() as client:
         with anyio.fail_after(20):
             async with client.listen(resource_subscriptions=["hailuo://jobs"]) as events:
@@ -42,14 +42,14 @@ async def test_who_listens_to_the_jobs_is_told_of_a_new_one(transport: Transport
                 assert await anext(aiter(events)) == ResourceUpdated("hailuo://jobs")
 
 
-async def test_a_job_that_does_not_exist_is_listened_to_in_vain(transport: Transport, tmp_path: Path) -> None:
+async def test_subscription_to_an_unknown_job_is_accepted(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect() as client:
         async with client.listen(resource_subscriptions=["hailuo://jobs/nonsense", "hailuo://jobs/%FF", "x:y"]) as one:
             assert len(one.honored.resource_subscriptions or ()) == 3
         assert (await client.list_tools()).tools
 
 
-async def test_news_of_tasks_need_the_extension_and_are_not_promised(tmp_path: Path) -> None:
+async def test_task_notifications_need_the_extension(tmp_path: Path) -> None:
     body = {
         "jsonrpc": "2.0",
         "id": 1,

@@ -96,7 +96,7 @@ async def _ask(client: Client, method: str, task_id: str) -> Ack:
     return await client.session.send_request(TaskRequest(method=method, params=params), Ack)
 
 
-async def test_a_declaring_client_gets_the_clip_from_the_one_call(transport: Transport, tmp_path: Path) -> None:
+async def test_client_with_the_extension_gets_the_clip_from_one_call(transport: Transport, tmp_path: Path) -> None:
     extension = Tasks()
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
         result = await client.call_tool("generate_video", KITE)
@@ -113,7 +113,7 @@ async def test_a_declaring_client_gets_the_clip_from_the_one_call(transport: Tra
         assert facts_of(ordinary)["video_url"] == job["video_url"]
 
 
-async def test_a_job_that_fails_is_a_completed_task_that_says_so(transport: Transport, tmp_path: Path) -> None:
+async def test_failed_job_is_a_completed_task_with_the_error(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
         result = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:fail"})
         assert not result.is_error  # as get_status answers it: a failed job is an ordinary answer
@@ -121,7 +121,7 @@ async def test_a_job_that_fails_is_a_completed_task_that_says_so(transport: Tran
         assert facts_of(result)["error"]["code"] in text_of(result)
 
 
-async def test_a_cancelled_task_is_acknowledged_and_goes_on(transport: Transport, tmp_path: Path) -> None:
+async def test_cancelled_task_is_acknowledged_and_continues(transport: Transport, tmp_path: Path) -> None:
     acks: list[Ack] = []
 
     async def cancel(ctx: ClaimContext, created: Created) -> None:
@@ -138,7 +138,7 @@ async def test_a_cancelled_task_is_acknowledged_and_goes_on(transport: Transport
         assert tasks.NOTICE not in (again.meta or {})
 
 
-async def test_a_submission_whose_answer_was_lost_is_a_task_that_finds_it(transport: Transport, tmp_path: Path) -> None:
+async def test_task_finds_the_job_of_a_submission_whose_response_was_lost(transport: Transport, tmp_path: Path) -> None:
     extension = Tasks()
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
         result = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:lost_answer"})
@@ -149,7 +149,7 @@ async def test_a_submission_whose_answer_was_lost_is_a_task_that_finds_it(transp
         assert "/unconfirmed-" not in facts_of(result)["request_id"]
 
 
-async def test_what_leaves_nothing_to_wait_for_is_answered_ordinarily(transport: Transport, tmp_path: Path) -> None:
+async def test_call_without_a_new_job_is_answered_without_a_task(transport: Transport, tmp_path: Path) -> None:
     extension = Tasks()
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
         rehearsed = await client.call_tool("generate_video", {**KITE, "dry_run": True})
@@ -165,7 +165,7 @@ async def test_what_leaves_nothing_to_wait_for_is_answered_ordinarily(transport:
         assert len(extension.created) == 1
 
 
-async def test_a_task_outlives_the_server_that_made_it(transport: Transport, tmp_path: Path) -> None:
+async def test_task_survives_a_server_restart(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
         task = await client.session.call_tool("generate_video", KITE, allow_claimed=True)
         assert isinstance(task, Created)
@@ -192,7 +192,7 @@ async def test_an_unknown_task_is_an_invalid_parameter(method: str, transport: T
 @pytest.mark.parametrize(
     ("era", "code"), [("auto", MISSING_REQUIRED_CLIENT_CAPABILITY), ("legacy", METHOD_NOT_FOUND)], ids=["new", "old"]
 )
-async def test_a_client_that_does_not_declare_it_never_meets_a_task(
+async def test_client_without_the_extension_gets_no_tasks(
     era: Era, code: int, transport: Transport, tmp_path: Path
 ) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect(era) as client:

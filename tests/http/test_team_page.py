@@ -98,7 +98,7 @@ async def page_of(
             yield session, web
 
 
-async def test_the_cookie_is_for_this_host_alone_and_no_script_reads_it(tmp_path: Path) -> None:
+async def test_cookie_is_limited_to_this_host_and_hidden_from_scripts(tmp_path: Path) -> None:
     async with page_of(tmp_path) as (_, web):
         answer = await web.post("/", data={"token": ANN})
         assert (answer.status_code, answer.headers["location"]) == (303, "./")
@@ -122,7 +122,7 @@ async def test_the_cookie_is_for_this_host_alone_and_no_script_reads_it(tmp_path
         ({"Sec-Fetch-Site": "same-origin"}, 303),
     ],
 )
-async def test_another_sites_form_signs_nobody_in_or_out(headers: dict[str, str], status: int, tmp_path: Path) -> None:
+async def test_form_of_another_site_cannot_sign_in_or_out(headers: dict[str, str], status: int, tmp_path: Path) -> None:
     async with page_of(tmp_path) as (_, web):
         for form in ({"token": ANN}, {"action": "sign-out"}):
             answer = await web.post("/", data=form, headers=headers)
@@ -131,7 +131,7 @@ async def test_another_sites_form_signs_nobody_in_or_out(headers: dict[str, str]
 
 
 @pytest.mark.parametrize("token", ["wrong", "", f"Bearer {ANN}", ANN + "x" * 20_000])
-async def test_a_wrong_token_is_refused_and_not_repeated(token: str, tmp_path: Path) -> None:
+async def test_wrong_token_is_refused_and_not_shown(token: str, tmp_path: Path) -> None:
     async with page_of(tmp_path) as (_, web):
         answer = await web.post("/", data={"token": token})
         assert answer.status_code == 401
@@ -139,7 +139,7 @@ async def test_a_wrong_token_is_refused_and_not_repeated(token: str, tmp_path: P
         assert not token or token not in answer.text
 
 
-async def test_guesses_are_slow_and_few_at_a_time(tmp_path: Path) -> None:
+async def test_token_guesses_are_delayed_and_limited(tmp_path: Path) -> None:
     async with page_of(tmp_path, failure_seconds=0.5) as (_, web):
         codes: list[int] = []
 
@@ -155,7 +155,7 @@ async def test_guesses_are_slow_and_few_at_a_time(tmp_path: Path) -> None:
         assert time.monotonic() - began >= 0.5
 
 
-async def test_a_cookie_ends_with_its_time_and_with_its_token(tmp_path: Path) -> None:
+async def test_cookie_ends_when_it_expires_or_its_token_is_replaced(tmp_path: Path) -> None:
     async with page_of(tmp_path) as (_, web):
         await web.post("/", data={"token": ANN})
         (name, value), *_ = web.cookies.items()

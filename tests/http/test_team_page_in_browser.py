@@ -33,7 +33,7 @@ async def chrome() -> AsyncGenerator["Browser"]:
         await launched.close()
 
 
-async def test_a_member_signs_in_and_the_page_fits_every_width_and_everyone(
+async def test_member_signs_in_and_the_page_is_responsive_and_accessible(
     chrome: "Browser",
     axe: str,
     tmp_path: Path,

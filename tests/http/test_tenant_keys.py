@@ -72,7 +72,7 @@ def scope_of(answer: Mapping[str, Mapping[str, object]]) -> object:
     return answer["result"].get("cacheScope")
 
 
-async def test_a_tenants_own_key_is_used_for_it_alone_and_nothing_falls_back(tmp_path: Path) -> None:
+async def test_tenants_own_key_is_used_only_for_that_tenant_without_fallback(tmp_path: Path) -> None:
     file = f'[tenants.ann]\nmax_jobs_per_day = 2\nkeys.segmind = "{ANNS}"\n'
     async with serving_two(tmp_path, file=file) as scene:
         assert await models_of(scene.ann) == {"segmind"}
@@ -101,7 +101,7 @@ async def test_a_tenants_own_key_is_used_for_it_alone_and_nothing_falls_back(tmp
 
 
 @pytest.mark.parametrize("tokens", [True, False], ids=["with tokens", "without"])
-async def test_a_key_sent_along_goes_to_its_gateway_and_is_kept_nowhere(tokens: bool, tmp_path: Path) -> None:
+async def test_key_from_a_header_is_sent_to_its_gateway_and_not_stored(tokens: bool, tmp_path: Path) -> None:
     variables = {"HAILUO_MCP_KEYS_FROM_HEADERS": "1", **({} if tokens else {"HAILUO_MCP_HTTP_TOKENS": ""})}
     async with serving_two(tmp_path, **variables) as scene:
         plain = scene.ann if tokens else replace(scene.ann, token=None)
@@ -133,7 +133,7 @@ async def test_a_key_sent_along_goes_to_its_gateway_and_is_kept_nowhere(tokens: 
         assert scene.holds("a kite"), "where the job is kept is looked at"
 
 
-async def test_a_key_that_no_gateway_could_be_sent_is_refused_and_not_repeated(tmp_path: Path) -> None:
+async def test_key_with_invalid_characters_is_refused_and_not_shown(tmp_path: Path) -> None:
     async with serving_two(tmp_path, HAILUO_MCP_KEYS_FROM_HEADERS="1") as scene:
         for wrong in (b"two words", b"k\xc3\xa9y", b"tab\there"):
             headers = [(b"authorization", f"Bearer {ANN}".encode()), (b"x-segmind-api-key", wrong)]
@@ -144,14 +144,14 @@ async def test_a_key_that_no_gateway_could_be_sent_is_refused_and_not_repeated(t
         assert scene.asked == []
 
 
-async def test_where_the_operator_did_not_allow_it_a_key_sent_along_is_not_used(tmp_path: Path) -> None:
+async def test_key_from_a_header_is_ignored_unless_the_operator_allows_it(tmp_path: Path) -> None:
     async with serving_two(tmp_path) as scene:
         sender = replace(scene.ann, headers=SENDING)
         await sender.call("generate_video", prompt="a kite", model=SEGMIND)
         assert scene.keys_since(0) == {SERVERS}
 
 
-async def test_who_has_no_key_at_all_is_told_what_to_send(tmp_path: Path) -> None:
+async def test_caller_without_a_key_learns_which_header_to_send(tmp_path: Path) -> None:
     none = dict.fromkeys(KEYS, "")
     async with serving_two(tmp_path, **none, HAILUO_MCP_KEYS_FROM_HEADERS="1") as scene:
         refused = await scene.ann.call("generate_video", prompt="a kite")

@@ -124,7 +124,7 @@ async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene
 
 
 @pytest.mark.slow
-async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_path: Path, ledger_url: str) -> None:
+async def test_ids_of_another_tenant_are_answered_like_unknown_ids(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         before = list(scene.asked)
         differing: list[str] = []
@@ -148,7 +148,7 @@ async def test_another_tenants_ids_are_answered_like_ids_that_never_were(tmp_pat
 
 
 @pytest.mark.slow
-async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path, ledger_url: str) -> None:
+async def test_job_lists_show_nothing_of_another_tenant(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         for era in ERAS:
             for name, (method, params) in VIEWS.items():
@@ -166,7 +166,7 @@ async def test_what_lists_jobs_lists_nothing_of_another(tmp_path: Path, ledger_u
 
 
 @pytest.mark.slow
-async def test_guard_and_uploads_are_each_tenants_own_and_so_is_the_budget(tmp_path: Path, ledger_url: str) -> None:
+async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url, HAILUO_MCP_MAX_JOBS_PER_DAY="3") as scene:
         picture = io.BytesIO()
         Image.effect_noise((400, 400), 60).convert("RGB").save(picture, "JPEG")
@@ -191,7 +191,7 @@ async def test_guard_and_uploads_are_each_tenants_own_and_so_is_the_budget(tmp_p
 
 
 @pytest.mark.slow
-async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
+async def test_local_user_and_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
     asked: list[Asked] = []
     with sandbox_on_a_port(tmp_path / "far", asked=asked) as far:
         tokens = {"HAILUO_MCP_HTTP_TOKENS": TOKENS}
@@ -220,7 +220,7 @@ async def test_the_person_at_the_machine_and_a_tenant_see_nothing_of_each_other(
 
 
 @pytest.mark.slow
-async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path, ledger_url: str) -> None:
+async def test_subscription_gets_no_updates_about_jobs_of_another_tenant(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         mine = scene.running
         uris = ["hailuo://jobs", f"hailuo://jobs/{mine}", f"hailuo://jobs/{quote(mine, safe='')}"]
@@ -257,7 +257,7 @@ async def test_no_news_of_another_tenants_jobs_come(tmp_path: Path, ledger_url: 
 
 
 @pytest.mark.slow
-async def test_the_clip_of_another_is_no_clip(tmp_path: Path, ledger_url: str) -> None:
+async def test_clip_of_another_tenant_is_answered_like_an_unknown_clip(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         saved = (await scene.ann.call("download_video", request_id=scene.ids["remote"]))["structuredContent"]
         link = saved["video_url"]
@@ -276,7 +276,9 @@ async def test_the_clip_of_another_is_no_clip(tmp_path: Path, ledger_url: str) -
 
 
 @pytest.mark.slow
-async def test_the_time_tells_coarsely_nothing(tmp_path: Path, figures: Callable[[str], None]) -> None:
+async def test_response_times_for_another_tenants_and_unknown_jobs_are_reported(
+    tmp_path: Path, figures: Callable[[str], None]
+) -> None:
     async with two_tenants(tmp_path) as scene:
         took: dict[str, list[float]] = {"another's": [], "unknown": []}
         for turn in range(40):
@@ -322,7 +324,7 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Sess
         yield session, Session(session.services, Caller("ann")), Session(session.services, Caller("ben")), calls
 
 
-async def test_the_same_is_asked_of_the_ledger_for_anothers_id_and_for_one_that_never_was(tmp_path: Path) -> None:
+async def test_ledger_calls_are_the_same_for_another_tenants_and_an_unknown_id(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, ann, ben, calls):
         job = (await ann.generate(arguments_for(MODEL))).job
         pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.id}": NEVER["unconfirmed"]}

@@ -41,7 +41,7 @@ async def submitted(client: Client, **more: Any) -> str:
     return facts_of(answer)["request_id"]
 
 
-async def test_without_a_token_or_with_a_wrong_one_nobody_gets_in(tmp_path: Path) -> None:
+async def test_missing_or_wrong_token_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path, **TWO) as running, httpx.AsyncClient() as web:
         for given in (
             {},
@@ -57,7 +57,7 @@ async def test_without_a_token_or_with_a_wrong_one_nobody_gets_in(tmp_path: Path
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_another_tenants_job_is_as_unknown_as_one_that_never_was(era: Era, tmp_path: Path) -> None:
+async def test_job_of_another_tenant_is_answered_like_an_unknown_job(era: Era, tmp_path: Path) -> None:
     async with (
         serving(tmp_path, **TWO) as running,
         as_one(running.url, ANN, era) as ann,
@@ -75,7 +75,7 @@ async def test_another_tenants_job_is_as_unknown_as_one_that_never_was(era: Era,
         assert await submitted(ben) != mine  # an equal job of another tenant stands for nothing
 
 
-async def test_a_finished_clip_is_a_link_that_its_owner_can_open_and_seek_in(tmp_path: Path) -> None:
+async def test_finished_clip_is_a_link_that_its_owner_can_open_and_seek(tmp_path: Path) -> None:
     async with serving(tmp_path, **TWO) as running, as_one(running.url, ANN) as ann, httpx.AsyncClient() as web:
         request_id = await submitted(ann)
         status = facts_of(await ann.call_tool("get_status", {"request_id": request_id, "wait_seconds": 20}))

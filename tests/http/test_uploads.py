@@ -83,7 +83,7 @@ async def a_team(directory: Path, store_clock: Any = time.time, **variables: str
             yield Team(Session(services), web)
 
 
-async def test_a_local_path_is_answered_with_a_link_and_the_next_call_takes_the_name(tmp_path: Path) -> None:
+async def test_local_path_returns_an_upload_link_and_the_next_call_uses_the_name(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         call = {"prompt": "a kite", "model": MODEL, "first_frame_image": "~/My pictures/red kite.png"}
         refused = await tools.call("generate_video", tools.Call(team.as_one("ann"), call, nothing))
@@ -117,7 +117,7 @@ async def test_a_local_path_is_answered_with_a_link_and_the_next_call_takes_the_
             assert job["parameters"]["first_frame_image"].startswith("upload:red-kite.png (sha256:")
 
 
-async def test_both_frames_are_asked_for_at_once_under_names_of_their_own(tmp_path: Path) -> None:
+async def test_two_local_frames_get_separate_links_and_names(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         frames = {"first_frame_image": r"C:\shots\a\frame.png", "last_frame_image": r"C:\shots\b\frame.png"}
         links = (await team.generate("ann", True, model="segmind/hailuo-02-fast", **frames))["error"]["uploads"]
@@ -130,7 +130,7 @@ async def test_both_frames_are_asked_for_at_once_under_names_of_their_own(tmp_pa
         assert job["state"] == "queued", job
 
 
-async def test_a_reference_image_is_uploaded_too_but_no_video(tmp_path: Path) -> None:
+async def test_reference_image_is_uploaded_but_a_video_is_not(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         given = {"model": "minimax/h3", "reference_images": ["https://x.example/a.png", "/home/ann/b.png"]}
         (link,) = (await team.generate("ann", True, **given))["error"]["uploads"]
@@ -155,12 +155,12 @@ async def test_a_reference_image_is_uploaded_too_but_no_video(tmp_path: Path) ->
         ("upload:kite.png", "curl -T kite.png "),
     ],
 )
-async def test_the_command_names_the_file_as_a_shell_takes_it(given: str, command: str, tmp_path: Path) -> None:
+async def test_curl_command_quotes_the_file_name_for_the_shell(given: str, command: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         assert command in (await team.generate("ann", model=MODEL, first_frame_image=given))["error"]["hint"]
 
 
-async def test_a_name_is_asked_for_before_there_is_a_path(tmp_path: Path) -> None:
+async def test_upload_name_may_be_requested_without_a_path(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         url = await team.link(given="upload:kite.jpg")
         assert (await team.web.put(url, content=picture(kind="JPEG"))).status_code == 201
@@ -168,7 +168,7 @@ async def test_a_name_is_asked_for_before_there_is_a_path(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["upload:", "upload:a/b.png", "upload:../../etc/passwd", f"upload:{'a' * 81}"])
-async def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
+async def test_invalid_upload_name_is_refused(name: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         error = (await team.generate("ann", model=MODEL, first_frame_image=name))["error"]
         assert (error["code"], error["charged"]) == ("invalid_image", "no")
@@ -176,7 +176,7 @@ async def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
         assert "uploads" not in error
 
 
-async def test_another_tenant_has_neither_the_image_nor_its_name(tmp_path: Path) -> None:
+async def test_another_tenant_cannot_use_the_image_or_its_name(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         assert (await team.web.put(await team.link("ann"), content=picture())).status_code == 201
         bens = await team.generate("ben", model=MODEL, first_frame_image="upload:frame.png")
@@ -188,7 +188,7 @@ async def test_another_tenant_has_neither_the_image_nor_its_name(tmp_path: Path)
         assert len(digests) == 2, "each has its own image of this name"
 
 
-async def test_a_link_works_once_and_only_the_newest_of_a_name(tmp_path: Path) -> None:
+async def test_only_the_newest_link_of_a_name_works_and_only_once(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         older, url = await team.link(), await team.link()
         assert (await team.web.put(older, content=picture())).status_code == 404
@@ -198,7 +198,7 @@ async def test_a_link_works_once_and_only_the_newest_of_a_name(tmp_path: Path) -
         assert "generate_video again" in again.json()["error"]
 
 
-async def test_of_two_uploads_at_once_by_one_link_one_is_taken(tmp_path: Path) -> None:
+async def test_one_of_several_simultaneous_uploads_to_a_link_succeeds(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         url = await team.link()
         codes: list[int] = []
@@ -213,7 +213,7 @@ async def test_of_two_uploads_at_once_by_one_link_one_is_taken(tmp_path: Path) -
         assert set(codes) <= {201, 404, 409}
 
 
-async def test_a_link_and_an_image_end_with_their_time(tmp_path: Path) -> None:
+async def test_links_and_images_expire(tmp_path: Path) -> None:
     now = time.time()
     async with a_team(tmp_path, lambda: now) as team:
         url = await team.link()
@@ -240,7 +240,7 @@ CHANGES: Mapping[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_changed_link_is_none(change: str, tmp_path: Path) -> None:
+async def test_tampered_link_is_refused(change: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         url = await team.link()
         assert (await team.web.put(CHANGES[change](url), content=picture())).status_code in (404, 405)
@@ -259,7 +259,7 @@ async def test_a_changed_link_is_none(change: str, tmp_path: Path) -> None:
     ],
     ids=["a PDF", "nothing", "truncated", "small", "wide", "large"],
 )
-async def test_what_is_no_usable_image_is_refused_and_the_link_stays(
+async def test_unusable_image_is_refused_and_the_link_remains_valid(
     content: bytes, status: int, words: str, tmp_path: Path
 ) -> None:
     async def in_pieces() -> AsyncIterator[bytes]:  # of unannounced length
@@ -275,7 +275,7 @@ async def test_what_is_no_usable_image_is_refused_and_the_link_stays(
         assert (await team.web.put(url, content=picture())).status_code == 201
 
 
-async def test_the_place_and_time_of_an_image_are_not_kept(tmp_path: Path) -> None:
+async def test_image_metadata_is_removed(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret garden"
     async with a_team(tmp_path) as team:
@@ -288,7 +288,7 @@ async def test_the_place_and_time_of_an_image_are_not_kept(tmp_path: Path) -> No
             assert (file.stat().st_mode & 0o777, team.folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-async def test_one_tenant_has_so_many_images_and_no_more(tmp_path: Path) -> None:
+async def test_number_of_images_per_tenant_is_limited(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         for number in range(PER_OWNER_MAX):
             await team.link(given=f"upload:{number}.png")
@@ -299,7 +299,7 @@ async def test_one_tenant_has_so_many_images_and_no_more(tmp_path: Path) -> None
         assert await team.link("ben"), "others are not affected"
 
 
-async def test_a_server_takes_so_many_uploads_at_a_time(tmp_path: Path) -> None:
+async def test_number_of_simultaneous_uploads_is_limited(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         urls = [await team.link(given=f"upload:{number}.png") for number in range(AT_ONCE + 1)]
         go_on, all_begun, begun = anyio.Event(), anyio.Event(), 0
@@ -328,7 +328,7 @@ async def test_a_server_takes_so_many_uploads_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
-async def test_only_put_uploads(method: str, tmp_path: Path) -> None:
+async def test_only_put_is_accepted(method: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         answer = await team.web.request(method, await team.link())
         assert answer.status_code == 405
@@ -344,14 +344,14 @@ async def test_a_view_in_a_chat_may_use_the_link_from_its_own_origin(tmp_path: P
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_token_that_may_only_look_gets_no_link(tmp_path: Path) -> None:
+async def test_read_only_token_gets_no_link(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         facts = await team.generate("ann", False, model=MODEL, first_frame_image="/home/ann/frame.png", dry_run=True)
         assert "uploads" not in facts["error"]
         assert not team.folder.exists()
 
 
-async def test_nor_is_there_one_for_a_gateway_that_takes_web_addresses_alone(tmp_path: Path) -> None:
+async def test_gateway_that_accepts_only_urls_gets_no_link(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         error = (await team.generate("ann", model="apixo/hailuo-2.3-fast", first_frame_image="/home/ann/x.png"))[
             "error"
@@ -359,7 +359,7 @@ async def test_nor_is_there_one_for_a_gateway_that_takes_web_addresses_alone(tmp
         assert "uploads" not in error
 
 
-async def test_on_stdio_there_are_no_uploads(tmp_path: Path) -> None:
+async def test_stdio_has_no_uploads(tmp_path: Path) -> None:
     async with server(tmp_path, **SANDBOX) as client:
         for given in ("upload:frame.png", "/nowhere/frame.png"):
             answer = await client.call_tool("generate_video", {"prompt": "a kite", "first_frame_image": given})
@@ -369,7 +369,7 @@ async def test_on_stdio_there_are_no_uploads(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_any_server_of_a_team_takes_the_upload_by_curl_without_a_token(tmp_path: Path) -> None:
+async def test_any_server_of_a_team_accepts_the_curl_upload_without_a_token(tmp_path: Path) -> None:
     frame = tmp_path / "frame.png"
     frame.write_bytes(picture())
     team = {**SANDBOX, "HAILUO_MCP_HTTP_TOKENS": TOKENS}
@@ -396,7 +396,7 @@ async def test_any_server_of_a_team_takes_the_upload_by_curl_without_a_token(tmp
 
 
 @pytest.mark.slow
-async def test_without_tokens_the_person_on_this_machine_uploads_too(tmp_path: Path) -> None:
+async def test_local_user_uploads_without_tokens(tmp_path: Path) -> None:
     async with serving(tmp_path, **SANDBOX) as running, httpx.AsyncClient() as web, Client(running.url) as client:
         call = {"prompt": "a kite", "model": MODEL, "first_frame_image": "/somewhere/frame.png"}
         (upload,) = facts_of(await client.call_tool("generate_video", call))["error"]["uploads"]

@@ -27,7 +27,7 @@ async def _submitted(client: Client) -> str:
     ("over", "era"),
     [("stdio", "legacy"), ("stdio", "auto"), ("http", "auto")],  # over HTTP, a legacy cancel has no session to find
 )
-async def test_a_cancelled_wait_frees_its_call_at_once_and_the_job_goes_on(over: str, era: Era, tmp_path: Path) -> None:
+async def test_cancelled_wait_ends_its_call_and_the_job_continues(over: str, era: Era, tmp_path: Path) -> None:
     transport = TRANSPORTS[over]
     async with transport(tmp_path, **SANDBOX) as connect, connect(era) as client:
         request_id = await _submitted(client)
@@ -53,7 +53,7 @@ async def _wait(client: Client, request_id: str, told: object) -> None:
     await client.call_tool("get_status", asked, progress_callback=told)  # pyright: ignore[reportArgumentType]
 
 
-async def test_progress_comes_at_a_humane_rate_and_says_state_seconds_and_estimate(tmp_path: Path) -> None:
+async def test_progress_has_a_moderate_rate_and_includes_state_seconds_and_estimate(tmp_path: Path) -> None:
     heard: list[tuple[float, float, float | None, str | None]] = []
 
     async def told(progress: float, total: float | None, message: str | None) -> None:
@@ -77,7 +77,7 @@ async def test_progress_comes_at_a_humane_rate_and_says_state_seconds_and_estima
     )
 
 
-async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path) -> None:
+async def test_slow_poll_does_not_stop_progress_reports(tmp_path: Path) -> None:
     told: list[Job] = []
     enough = anyio.Event()
 
@@ -99,7 +99,7 @@ async def test_a_slow_poll_does_not_silence_the_progress(tmp_path: Path) -> None
     assert {job.state for job in told} == {State.QUEUED}
 
 
-async def test_a_caller_who_cannot_be_told_still_gets_the_answer(tmp_path: Path) -> None:
+async def test_failed_progress_report_does_not_lose_the_result(tmp_path: Path) -> None:
     async def gone(_: Job) -> None:
         raise anyio.BrokenResourceError
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_job_goes_its_whole_way_over_http(era: Era, tmp_path: Path) -> None:
+async def test_job_runs_from_submission_to_clip_over_http(era: Era, tmp_path: Path) -> None:
     async with over_http(tmp_path, **SANDBOX) as connect, connect(era) as client:
         assert client.protocol_version == ERAS[era]
         tools = await client.list_tools()
@@ -41,14 +41,14 @@ async def test_a_job_goes_its_whole_way_over_http(era: Era, tmp_path: Path) -> N
         assert json.loads(contents.text)["video_path"] == saved["video_path"]
 
 
-async def test_many_clients_of_both_eras_share_one_studio(tmp_path: Path) -> None:
+async def test_clients_of_both_eras_share_one_ledger(tmp_path: Path) -> None:
     async with over_http(tmp_path, **SANDBOX) as connect, connect("legacy") as old, connect("auto") as new:
         first = facts_of(await old.call_tool("generate_video", {"prompt": "a red kite rises"}))
         second = facts_of(await new.call_tool("generate_video", {"prompt": "a red kite rises"}))
         assert (second["duplicate"], second["request_id"]) == (True, first["request_id"])
 
 
-async def test_finished_clips_are_saved_by_themselves_where_that_is_asked_for(tmp_path: Path) -> None:
+async def test_finished_clips_are_saved_automatically_if_set(tmp_path: Path) -> None:
     async with over_http(tmp_path, **SANDBOX, HAILUO_MCP_AUTO_DOWNLOAD="1") as connect, connect() as client:
         await client.call_tool("generate_video", {"prompt": "a red kite rises"})
         with anyio.fail_after(30):
@@ -57,7 +57,7 @@ async def test_finished_clips_are_saved_by_themselves_where_that_is_asked_for(tm
                 await anyio.sleep(0.2)
 
 
-async def test_it_announces_what_it_has_and_that_no_list_changes(transport: Transport, tmp_path: Path) -> None:
+async def test_server_announces_its_capabilities_without_list_changes(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect:
         async with connect("auto") as client:
             new = client.server_capabilities
@@ -75,7 +75,7 @@ async def test_it_announces_what_it_has_and_that_no_list_changes(transport: Tran
     assert "io.modelcontextprotocol/tasks" not in (old.extensions or {})
 
 
-async def test_lists_say_how_long_they_hold_and_jobs_that_they_do_not(transport: Transport, tmp_path: Path) -> None:
+async def test_lists_may_be_cached_and_jobs_may_not(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect() as client:
         for listed in (
             await client.list_tools(),
@@ -89,7 +89,7 @@ async def test_lists_say_how_long_they_hold_and_jobs_that_they_do_not(transport:
         assert (jobs.ttl_ms, jobs.cache_scope) == (0, "private")
 
 
-async def test_an_image_comes_as_data(tmp_path: Path) -> None:
+async def test_image_is_accepted_as_a_data_uri(tmp_path: Path) -> None:
     call = {"prompt": "a kite", "first_frame_image": PNG, "dry_run": True}
     async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
         answer = await client.call_tool("generate_video", call)

@@ -45,7 +45,7 @@ def running(home: Path) -> Generator[Running]:
 
 
 @pytest.mark.parametrize(("body", "headers"), [(INITIALIZE, ACCEPT), (DISCOVER, MODERN)], ids=["old", "new"])
-async def test_only_requests_that_name_this_machine_are_answered(
+async def test_only_requests_with_a_loopback_host_are_answered(
     body: dict[str, Any], headers: dict[str, str], running: Running
 ) -> None:
     async with httpx.AsyncClient() as web:
@@ -63,7 +63,7 @@ async def test_only_requests_that_name_this_machine_are_answered(
             assert await status(Origin=origin) == 403
 
 
-async def test_no_file_of_this_machine_is_read(home: Path, running: Running) -> None:
+async def test_local_files_are_not_read(home: Path, running: Running) -> None:
     picture = home / "pictures" / "first.png"
     picture.parent.mkdir()
     picture.write_bytes(b"\x89PNG")
@@ -77,7 +77,7 @@ async def test_no_file_of_this_machine_is_read(home: Path, running: Running) -> 
 
 
 @pytest.mark.slow
-async def test_without_a_key_the_sandbox_does_not_step_in_unasked(tmp_path: Path) -> None:
+async def test_sandbox_is_not_used_without_a_key_unless_requested(tmp_path: Path) -> None:
     async with over_http(tmp_path) as connect, connect() as client:
         assert facts_of(await client.call_tool("list_models"))["sandbox"] is False
         refused = await client.call_tool("generate_video", {"prompt": "a kite"})
@@ -89,9 +89,7 @@ OPEN_HOSTS = ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.
 
 
 @pytest.mark.parametrize("host", OPEN_HOSTS)
-def test_a_host_that_others_could_reach_is_refused_in_one_line(
-    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_public_host_is_refused_with_one_line(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--host", host)
     assert refused.returncode == 2
     assert refused.stdout == ""
@@ -109,7 +107,7 @@ def test_a_host_that_others_could_reach_is_refused_in_one_line(
     ],
     ids=["tokens alone", "hosts alone"],
 )
-def test_such_a_host_needs_both_tokens_and_names(
+def test_public_host_needs_both_tokens_and_allowed_hosts(
     given: dict[str, str], missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = "0.0.0.0"  # noqa: S104  refused
@@ -121,7 +119,7 @@ def test_such_a_host_needs_both_tokens_and_names(
 
 
 @pytest.mark.slow
-def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_command_exits_with_one_line_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     without_http = subprocess.run(SERVE[:-1], env=environment(tmp_path), capture_output=True, text=True, timeout=30)
     assert (without_http.returncode, len(without_http.stderr.splitlines())) == (2, 1)
     assert "serve --http" in without_http.stderr
@@ -130,7 +128,7 @@ def test_a_wrong_call_ends_with_one_line_and_its_exit_code(tmp_path: Path, capsy
     assert "HAILUO_MCP_SANDBOX" in wrong_setting.stderr
 
 
-def test_a_port_in_use_is_refused_in_one_line(
+def test_port_in_use_is_refused_with_one_line(
     tmp_path: Path, running: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = str(httpx.URL(running.url).port)
@@ -140,7 +138,7 @@ def test_a_port_in_use_is_refused_in_one_line(
     assert "cannot listen on 127.0.0.1" in line
 
 
-async def test_it_serves_at_mcp_alone(running: Running) -> None:
+async def test_mcp_is_served_only_at_its_path(running: Running) -> None:
     async with httpx.AsyncClient() as web:
         assert running.url.endswith("/mcp")
         answer = await web.post(httpx.URL(running.url).join("/"), content=json.dumps(INITIALIZE), headers=ACCEPT)
@@ -164,9 +162,7 @@ async def over_http_1_0(url: httpx.URL, headers: dict[str, str]) -> bytes:
         return await stream.receive()
 
 
-async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_machine(
-    tmp_path: Path, running: Running
-) -> None:
+async def test_proxied_request_is_not_treated_as_local(tmp_path: Path, running: Running) -> None:
     async with httpx.AsyncClient() as web:
         for header in PROXIED:
             answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, header: "x"})
@@ -192,7 +188,7 @@ async def test_what_came_through_a_proxy_is_not_taken_for_the_person_at_this_mac
         ((), {"HAILUO_MCP_ALLOWED_ORIGINS": "https://app.example"}),
     ],
 )
-def test_without_tokens_a_name_for_callers_from_outside_is_refused_at_start(
+def test_public_name_without_tokens_is_refused_at_start(
     options: tuple[str, ...], given: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--port", "0", *options, **given)

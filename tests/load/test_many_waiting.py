@@ -87,7 +87,7 @@ def facts_in(response: bytes) -> dict[str, Any]:
     return json.JSONDecoder().raw_decode(text)[0]["result"]["structuredContent"]
 
 
-async def test_two_thousand_callers_that_wait_at_once_are_answered_soon_in_little_memory(tmp_path: Path) -> None:
+async def test_two_thousand_waiting_callers_are_answered_quickly_in_little_memory(tmp_path: Path) -> None:
     answers: list[tuple[float, bytes]] = []
     connecting = anyio.CapacityLimiter(CONNECTING)
     with sandbox_on_a_port(tmp_path / "far", seconds=JOB_SECONDS) as far:

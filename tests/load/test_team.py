@@ -139,7 +139,7 @@ async def _kill_in_turns(team: Team) -> None:
         await replica.start()
 
 
-async def test_a_team_loses_no_job_and_pays_for_none_twice_while_servers_die_and_the_database_restarts(
+async def test_no_job_is_lost_or_paid_twice_while_servers_and_the_database_restart(
     tmp_path: Path, gateways: Path, own_postgres: Postgres, figures: Any
 ) -> None:
     clients = sized(CLIENTS)

@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
 
-async def test_a_balance_is_asked_for_at_most_once_a_minute() -> None:
+async def test_balance_is_requested_at_most_once_a_minute() -> None:
     minimax, asked = connect("minimax", says(200, LEFT), says(200, {**LEFT, "available_amount": "3"}))
     segmind, others = connect("segmind", says(404, {"error": "not found"}, {"x-remaining-credits": "98.7"}))
     fal, none = connect("fal", says(500))
@@ -39,7 +39,7 @@ async def test_a_balance_is_asked_for_at_most_once_a_minute() -> None:
     assert await balances.of([minimax]) == {"minimax": 3.0}
 
 
-async def test_each_account_has_its_own() -> None:
+async def test_each_account_has_its_own_balance() -> None:
     balances = Balances()
     one, _ = connect("minimax", says(200, LEFT), key="one")
     other, _ = connect("minimax", says(200, {**LEFT, "available_amount": "1"}), key="other")
@@ -59,7 +59,7 @@ async def test_each_account_has_its_own() -> None:
         hangs,
     ],
 )
-async def test_a_balance_that_does_not_come_is_left_out_in_silence(step: Step) -> None:
+async def test_unavailable_balance_is_omitted_without_an_error(step: Step) -> None:
     assert await Balances().of([connect(name, step)[0] for name in ("minimax", "segmind")]) == {}
 
 
@@ -70,7 +70,7 @@ def rows(result: CallToolResult) -> list[dict[str, Any]]:
 async def _ignore(*_: object) -> None: ...
 
 
-async def test_the_list_of_models_shows_what_is_left_to_whose_account_it_is(tmp_path: Path) -> None:
+async def test_model_list_shows_balances_only_to_the_account_owner(tmp_path: Path) -> None:
     with sandbox_on_a_port(tmp_path, render=False) as variables:
         async with open_session(settings_for(tmp_path, **variables)) as session:
             result = await tools.call("list_models", tools.Call(session, {}, _ignore))

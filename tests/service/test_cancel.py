@@ -11,7 +11,7 @@ from tests.support import arguments_for, listened_to, settings_for
 SEGMIND = "segmind/hailuo-02-fast"
 
 
-async def test_a_gateway_that_cannot_cancel_is_only_asked_for_the_state(tmp_path: Path) -> None:
+async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
@@ -23,7 +23,7 @@ async def test_a_gateway_that_cannot_cancel_is_only_asked_for_the_state(tmp_path
         assert {request.method for request in wire.requests[asked:]} == {"GET"}
 
 
-async def test_an_ended_job_is_not_even_asked_for(tmp_path: Path) -> None:
+async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
@@ -35,7 +35,7 @@ async def test_an_ended_job_is_not_even_asked_for(tmp_path: Path) -> None:
         assert len(wire.requests) == asked
 
 
-def test_a_cancelled_job_has_ended_and_costs_nothing_unless_a_cost_was_reported() -> None:
+def test_cancelled_job_is_final_and_free_unless_a_cost_was_reported() -> None:
     job = Job(
         model=SEGMIND, origin="https://x", remote_id="r", state=State.QUEUED, budget_cost_usd=1, estimated_cost_usd=1
     )
@@ -49,7 +49,7 @@ def test_a_cancelled_job_has_ended_and_costs_nothing_unless_a_cost_was_reported(
 
 
 @pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
-async def test_a_queued_job_is_cancelled_after_its_state_was_asked(model_id: str, tmp_path: Path) -> None:
+async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="600"))
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
@@ -68,7 +68,7 @@ async def test_a_queued_job_is_cancelled_after_its_state_was_asked(model_id: str
 
 
 @pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
-async def test_a_job_that_has_ended_unseen_keeps_its_record(model_id: str, tmp_path: Path) -> None:
+async def test_job_that_ended_since_the_last_poll_keeps_its_record(model_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job

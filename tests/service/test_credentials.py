@@ -57,7 +57,7 @@ def made(directory: Path, *, tenants: str = "") -> tuple[Opened, Wire, Gateways]
 ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
 
 
-async def test_a_tenants_own_key_goes_with_all_its_requests_and_no_other(tmp_path: Path) -> None:
+async def test_tenants_own_key_is_used_for_all_its_requests_and_no_others(tmp_path: Path) -> None:
     opened, wire, _ = made(tmp_path, tenants=ANNS)
     async with opened as session:
         own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
@@ -69,7 +69,7 @@ async def test_a_tenants_own_key_goes_with_all_its_requests_and_no_other(tmp_pat
             assert {key_of(request) for request in wire.requests} == {key}
 
 
-async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall_back(tmp_path: Path) -> None:
+async def test_gateway_without_the_tenants_own_key_is_not_offered(tmp_path: Path) -> None:
     opened, wire, _ = made(tmp_path, tenants=ANNS)
     async with opened as session:
         ann = Session(session.services, Caller("ann"))
@@ -84,7 +84,7 @@ async def test_gateways_without_a_key_of_ones_own_are_not_offered_and_never_fall
         assert wire.requests == []
 
 
-async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_again(tmp_path: Path) -> None:
+async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Path) -> None:
     opened, wire, _ = made(tmp_path, tenants=ANNS)
     async with opened as session:
         ann, sender = (
@@ -111,7 +111,7 @@ async def test_a_job_with_a_key_sent_along_is_only_asked_for_when_the_key_comes_
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 
 
-async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_asked_for_with(tmp_path: Path) -> None:
+async def test_imported_job_is_polled_only_with_the_key_that_found_it(tmp_path: Path) -> None:
     opened, wire, _ = made(tmp_path)
     async with opened as session:
         sender = Session(session.services, with_keys("", segmind="header-key"))
@@ -121,7 +121,7 @@ async def test_a_job_that_the_ledger_did_not_know_stays_with_the_key_it_was_aske
         assert {key_of(request) for request in wire.requests} == {"header-key"}
 
 
-async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Path) -> None:
+async def test_rate_limit_applies_only_to_its_account(tmp_path: Path) -> None:
     opened, wire, gateways = made(tmp_path, tenants=ANNS)
     async with opened as session:
         people = {name: Session(session.services, Caller(name)) for name in ("ann", "ben")}
@@ -139,5 +139,5 @@ async def test_a_pause_is_for_the_account_that_was_asked_to_make_it(tmp_path: Pa
         assert gateway.retry_after > 20, "an account is the same, whoever sends its key"
 
 
-def test_no_key_is_shown_by_a_caller() -> None:
+def test_repr_of_a_caller_shows_no_key() -> None:
     assert "hush" not in repr(with_keys("ann", segmind="hush-hush"))

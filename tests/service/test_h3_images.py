@@ -22,7 +22,7 @@ from tests.support import listened_to, settings_for
         ("fal/h3-max", (640, 400), None),
     ],
 )
-async def test_an_image_is_checked_as_its_gateway_documents_it(
+async def test_image_is_checked_against_the_limits_of_its_gateway(
     model: str, size: tuple[int, int], said: str | None, tmp_path: Path
 ) -> None:
     picture = tmp_path / "pictures" / "first.png"

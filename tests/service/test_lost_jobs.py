@@ -44,7 +44,7 @@ from tests.support import (
         (AIMLAPI, timedelta(days=6)),
     ],
 )
-async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
+async def test_404_within_the_retention_changes_nothing_and_warns(
     model_id: str, young: timedelta, tmp_path: Path
 ) -> None:
     def gateway(request: httpx.Request) -> httpx.Response:
@@ -78,7 +78,7 @@ async def test_a_404_while_results_are_still_kept_changes_nothing_and_warns(
         (None, State.EXPIRED),
     ],
 )
-async def test_a_404_after_that_is_answered_by_the_history_else_the_job_has_expired(
+async def test_404_after_the_retention_is_resolved_by_the_history_or_expires(
     row: Mapping[str, Any] | None, state: State, tmp_path: Path
 ) -> None:
     opened, _ = wired(settings_for(tmp_path, **QUIET), history_of(row))
@@ -100,7 +100,7 @@ OUT_OF_REACH = [
 
 
 @pytest.mark.parametrize("history", OUT_OF_REACH)
-async def test_a_history_that_cannot_be_asked_leaves_the_job_as_it_is_until_it_answers(
+async def test_unavailable_history_leaves_the_job_unchanged_until_it_responds(
     history: Answerer, ledger_url: str, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url)
@@ -119,7 +119,7 @@ async def test_a_history_that_cannot_be_asked_leaves_the_job_as_it_is_until_it_a
         assert (found.state, found.video_url) == (State.COMPLETED, CLIP)
 
 
-async def test_a_person_who_asks_for_an_expired_job_has_it_asked_for_again(ledger_url: str, tmp_path: Path) -> None:
+async def test_status_of_an_expired_job_polls_again(ledger_url: str, tmp_path: Path) -> None:
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_DATABASE_URL=ledger_url, HAILUO_MCP_MIN_POLL_SECONDS="60")
     opened, wire = wired(settings, history_of(None))
     async with opened as session:
@@ -140,7 +140,7 @@ async def test_a_person_who_asks_for_an_expired_job_has_it_asked_for_again(ledge
         assert (await on_record(session, job)).state is State.COMPLETED
 
 
-async def test_a_download_of_an_expired_job_asks_for_it_again_too(tmp_path: Path) -> None:
+async def test_download_of_an_expired_job_polls_again(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     sandbox = wire.answer
     async with opened as session:
@@ -154,7 +154,7 @@ async def test_a_download_of_an_expired_job_asks_for_it_again_too(tmp_path: Path
         assert (saved.state, path.is_file()) == (State.COMPLETED, True)
 
 
-async def test_an_unknown_id_whose_history_cannot_be_asked_is_not_called_unknown(tmp_path: Path) -> None:
+async def test_id_is_not_reported_as_unknown_if_the_history_is_unavailable(tmp_path: Path) -> None:
     opened, _ = wired(settings_for(tmp_path, **QUIET), gone_with_history(says(503)))
     async with opened as session:
         with pytest.raises(GatewayError):
@@ -164,7 +164,7 @@ async def test_an_unknown_id_whose_history_cannot_be_asked_is_not_called_unknown
 # --- lost submissions -----------------------------------------------------------------------------------------------
 
 
-async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_answering(tmp_path: Path) -> None:
+async def test_lost_submission_is_found_in_the_history_and_its_old_id_still_works(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
@@ -178,7 +178,7 @@ async def test_a_lost_submission_is_found_in_the_history_and_its_old_id_goes_on_
         assert len(wire.posts) == 1
 
 
-async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under_way_any_more(tmp_path: Path) -> None:
+async def test_submission_interrupted_by_a_crash_is_looked_up_after_a_while(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
@@ -192,7 +192,7 @@ async def test_a_submission_cut_by_a_crash_is_looked_for_once_it_cannot_be_under
         assert len(wire.posts) == 1
 
 
-async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissions(tmp_path: Path) -> None:
+async def test_row_added_while_the_history_is_read_belongs_to_the_later_submission(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     sandbox = wire.answer
     async with opened as session:
@@ -212,7 +212,7 @@ async def test_a_row_that_came_while_the_history_was_asked_is_the_later_submissi
     assert (same.state, same.remote_id) == (State.UNCONFIRMED, None)
 
 
-async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> None:
+async def test_two_equal_rows_in_the_history_are_inconclusive(tmp_path: Path) -> None:
     opened, _ = listened_to(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
@@ -224,9 +224,7 @@ async def test_two_equal_rows_in_the_history_prove_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("model_id", "place"), [(APIXO, "APIXO console"), (AIMLAPI, "usage page of the account")])
-async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_to_look(
-    model_id: str, place: str, tmp_path: Path
-) -> None:
+async def test_lost_submission_without_a_history_says_where_to_look(model_id: str, place: str, tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
     async with opened as session:
         lost = await submitted(session, model_id)
@@ -241,7 +239,7 @@ async def test_where_there_is_no_history_a_lost_submission_says_honestly_where_t
             await session.download(lost.request_id)
 
 
-async def test_a_history_in_trouble_leaves_a_lost_submission_unconfirmed(tmp_path: Path) -> None:
+async def test_failing_history_leaves_a_lost_submission_unconfirmed(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
     async with opened as session:
         lost = await submitted(session)

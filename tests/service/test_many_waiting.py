@@ -30,7 +30,7 @@ async def submitted(session: Session) -> Job:
     return (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
 
 
-async def test_all_are_told_the_end_from_one_question(tmp_path: Path) -> None:
+async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> None:
     arrived, go_on = anyio.Event(), anyio.Event()
     answers: list[Job] = []
 
@@ -57,7 +57,7 @@ async def test_all_are_told_the_end_from_one_question(tmp_path: Path) -> None:
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 
 
-async def test_when_the_call_that_asks_for_all_is_cancelled_the_next_one_asks(tmp_path: Path) -> None:
+async def test_next_call_polls_when_the_polling_call_is_cancelled(tmp_path: Path) -> None:
     ended, first_asked = False, anyio.Event()
     states: list[State] = []
 
@@ -83,7 +83,7 @@ async def test_when_the_call_that_asks_for_all_is_cancelled_the_next_one_asks(tm
     assert states == [State.COMPLETED] * CALLERS
 
 
-async def test_each_is_answered_at_the_end_of_its_own_wait_with_what_all_know(tmp_path: Path) -> None:
+async def test_each_call_returns_the_shared_state_at_the_end_of_its_own_wait(tmp_path: Path) -> None:
     answers: dict[float, Job] = {}
     opened, _ = followed(tmp_path, PROCESSING)
     async with opened as session:
@@ -101,7 +101,7 @@ async def test_each_is_answered_at_the_end_of_its_own_wait_with_what_all_know(tm
     assert {answer.state for answer in answers.values()} == {State.PROCESSING}
 
 
-async def test_a_refused_key_ends_all_waits_after_one_question(tmp_path: Path) -> None:
+async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None:
     errors: list[HailuoError] = []
     arrived, go_on = anyio.Event(), anyio.Event()
 
@@ -130,7 +130,7 @@ async def test_a_refused_key_ends_all_waits_after_one_question(tmp_path: Path) -
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 
 
-async def test_trouble_that_passes_is_told_to_those_whose_wait_is_over_and_to_nobody_else(tmp_path: Path) -> None:
+async def test_transient_error_is_raised_only_in_calls_whose_wait_is_over(tmp_path: Path) -> None:
     down = True
     outcomes: dict[float, str] = {}
 

@@ -21,7 +21,7 @@ BURST = 10
 """Requests that MiniMax's documented rate allows at once."""
 
 
-async def test_more_questions_than_the_documented_rate_allows_are_answered_from_the_ledger(tmp_path: Path) -> None:
+async def test_calls_beyond_the_documented_rate_are_answered_from_the_ledger(tmp_path: Path) -> None:
     body = {"task_id": "t1", "status": "Processing", "base_resp": {"status_code": 0}}
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, body))
     async with opened as session:
@@ -40,7 +40,7 @@ async def test_more_questions_than_the_documented_rate_allows_are_answered_from_
         assert len(wire.requests) == BURST
 
 
-async def test_a_caller_is_told_to_come_back_when_our_own_pace_allows_a_question(tmp_path: Path) -> None:
+async def test_poll_after_seconds_follows_the_rate_limit(tmp_path: Path) -> None:
     async def no_progress(progress: float, total: float | None, message: str) -> None: ...
 
     def too_many(_: httpx.Request) -> httpx.Response:
@@ -64,7 +64,7 @@ async def test_a_caller_is_told_to_come_back_when_our_own_pace_allows_a_question
         assert 85 <= json.loads(content.text)["poll_after_seconds"] <= 90
 
 
-async def test_after_a_429_the_first_question_is_told_so_and_later_ones_are_answered_from_the_ledger(
+async def test_first_call_after_a_429_fails_and_later_ones_are_answered_from_the_ledger(
     tmp_path: Path,
 ) -> None:
     def too_many(_: httpx.Request) -> httpx.Response:

@@ -20,21 +20,21 @@ def _polls(ends: float, usual: float | None) -> list[float]:
 
 
 @pytest.mark.parametrize("ends", [20, 27, 34])
-def test_a_job_of_unknown_length_is_asked_at_most_twelve_times_and_known_within_three_seconds(ends: float) -> None:
+def test_job_of_unknown_length_is_polled_at_most_12_times_and_noticed_within_3_s(ends: float) -> None:
     polls = _polls(ends, None)
     assert len(polls) <= 12
     assert polls[-1] - ends <= 3
 
 
 @given(usual=st.floats(10, 600), off=st.floats(-0.2, 0.2))
-def test_a_job_of_learned_length_is_asked_three_times_when_it_keeps_to_it(usual: float, off: float) -> None:
+def test_job_of_learned_length_is_polled_three_times(usual: float, off: float) -> None:
     polls = _polls(usual + off, usual)
     assert len(polls) <= 4
     assert polls[-1] - usual - off <= 0.6
 
 
 @given(elapsed=st.floats(0, 100_000), usual=st.none() | st.floats(0, 10_000))
-def test_a_pace_is_never_nothing_and_never_thunders(elapsed: float, usual: float | None) -> None:
+def test_poll_interval_is_positive_and_bounded(elapsed: float, usual: float | None) -> None:
     assert 0 < POLICY.to_next_poll(elapsed, usual) <= max(elapsed / 12, (usual or 0) / 2 + 1, 9)
 
 
@@ -51,9 +51,7 @@ JOBS = st.builds(
 
 
 @given(job=JOBS, jump=JUMPS, polled=JUMPS)
-def test_whatever_the_clock_says_a_job_is_asked_for_within_two_minutes(
-    job: Job, jump: timedelta, polled: timedelta
-) -> None:
+def test_job_is_polled_within_two_minutes_whatever_the_clock_says(job: Job, jump: timedelta, polled: timedelta) -> None:
     now = job.created_at + jump
     job = job.model_copy(update={"polled_at": now + polled})
     assert 0 < POLICY.while_waiting(job, now) <= 120
@@ -64,7 +62,7 @@ def test_whatever_the_clock_says_a_job_is_asked_for_within_two_minutes(
     assert job.since_poll(now) == (timedelta.max if polled > timedelta(0) else -polled)
 
 
-def test_a_link_that_does_not_come_is_asked_for_at_growing_intervals_for_a_quarter_of_an_hour() -> None:
+def test_missing_link_is_polled_at_growing_intervals_for_fifteen_minutes() -> None:
     job = Job(model="segmind/hailuo-02-fast", origin="https://api.example", state=State.COMPLETED)
     seconds, intervals = 0.0, list[float]()
     while not POLICY.link_is_given_up(job, job.created_at + timedelta(seconds=seconds)):
@@ -77,7 +75,7 @@ def test_a_link_that_does_not_come_is_asked_for_at_growing_intervals_for_a_quart
     assert not POLICY.link_is_given_up(job.model_copy(update={"video_url": "https://x/1.mp4"}), job.created_at)
 
 
-def test_a_caller_who_comes_back_does_so_after_half_of_the_time_that_is_left() -> None:
+def test_caller_is_asked_to_poll_after_half_of_the_remaining_time() -> None:
     def job(state: State = State.QUEUED, **fields: Any) -> Job:
         return Job(model="segmind/hailuo-02-fast", origin="https://api.example", state=state, **fields)
 

@@ -30,7 +30,7 @@ def red_image(directory: Path) -> Path:
     return path
 
 
-async def test_the_first_frame_is_a_small_jpeg_from_the_moment_of_the_answer(tmp_path: Path) -> None:
+async def test_first_frame_is_a_small_jpeg_right_after_the_submission(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
         arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
         job = (await session.generate(arguments)).job
@@ -41,7 +41,7 @@ async def test_the_first_frame_is_a_small_jpeg_from_the_moment_of_the_answer(tmp
         assert red > 200 > 60 > max(green, blue)
 
 
-async def test_a_saved_clip_shows_its_own_first_frame_also_after_a_restart(tmp_path: Path) -> None:
+async def test_saved_clip_shows_its_first_frame_even_after_a_restart(tmp_path: Path) -> None:
     async with sandbox(tmp_path, seconds=0) as session:
         job = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a kite"})).job
         assert not session.has_poster(job)
@@ -51,7 +51,7 @@ async def test_a_saved_clip_shows_its_own_first_frame_also_after_a_restart(tmp_p
         assert (await session.poster(job.request_id)).startswith(b"\xff\xd8")
 
 
-async def test_an_image_by_its_url_is_not_fetched(tmp_path: Path) -> None:
+async def test_image_given_by_url_is_not_fetched(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
         job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
         assert not session.has_poster(job)
@@ -59,7 +59,7 @@ async def test_an_image_by_its_url_is_not_fetched(tmp_path: Path) -> None:
             await session.poster(job.request_id)
 
 
-async def test_nobody_sees_the_image_of_another_tenant(tmp_path: Path) -> None:
+async def test_poster_is_hidden_from_other_tenants(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
         arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
         job = (await session.generate(arguments)).job
@@ -67,7 +67,7 @@ async def test_nobody_sees_the_image_of_another_tenant(tmp_path: Path) -> None:
             await Session(session.services, Caller(tenant="eve")).poster(job.request_id)
 
 
-async def test_the_oldest_posters_are_forgotten(tmp_path: Path) -> None:
+async def test_oldest_posters_are_dropped(tmp_path: Path) -> None:
     posters = Posters(kept_max=1)
     image = LoadedFile(shown="red.png", digest="", content=red_image(tmp_path).read_bytes())
     async with sandbox(tmp_path) as session:
@@ -78,7 +78,7 @@ async def test_the_oldest_posters_are_forgotten(tmp_path: Path) -> None:
         assert (posters.may_have(earlier), posters.may_have(later)) == (False, True)
 
 
-async def test_an_image_that_cannot_be_read_is_no_poster_and_no_error(tmp_path: Path) -> None:
+async def test_unreadable_image_gives_no_poster_and_no_error(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
         job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
         await session.services.posters.keep(job, LoadedFile(shown="x", digest="", content=b"no image"))

@@ -46,7 +46,7 @@ def urls(wire: Wire) -> dict[str, str]:
     return {item["role"]: item[item["type"]]["url"] for item in items(wire)}
 
 
-async def test_files_of_this_machine_are_uploaded_or_inline_as_h3_takes_them(tmp_path: Path) -> None:
+async def test_local_files_are_uploaded_or_inlined_as_h3_accepts_them(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     place = tmp_path / "pictures"
     (place / "kite.webp").write_bytes(content := encoded(picture(), "WEBP"))
@@ -71,7 +71,7 @@ async def test_files_of_this_machine_are_uploaded_or_inline_as_h3_takes_them(tmp
     assert "mm_file" in json.dumps(job.job.body)
 
 
-async def test_a_file_that_is_given_twice_is_uploaded_once_and_for_one_account(tmp_path: Path) -> None:
+async def test_file_given_twice_is_uploaded_once_per_account(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     given = data_uri(film(tmp_path / "a.mp4"), "video/mp4")
     async with opened as session:
@@ -108,7 +108,7 @@ async def test_a_large_image_is_uploaded_and_follows_the_limits_of_h3(tmp_path: 
             await session.generate(arguments_for("minimax/hailuo-02", first_frame_image=str(place / "small.png")))
 
 
-async def test_the_place_in_an_image_does_not_leave_the_machine(tmp_path: Path) -> None:
+async def test_location_metadata_of_an_image_is_not_sent(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     exif = Image.Exif()
     exif[ORIENTATION], exif[0x010E] = 3, "in front of my house"
@@ -122,7 +122,7 @@ async def test_the_place_in_an_image_does_not_leave_the_machine(tmp_path: Path) 
     assert any("reference_images[0] is rotated" in warning for warning in job.warnings)
 
 
-async def test_a_dry_run_checks_all_and_shows_no_bytes(tmp_path: Path) -> None:
+async def test_dry_run_checks_everything_and_shows_no_bytes(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     place = tmp_path / "pictures"
     film(place / "a.mp4", seconds=2)
@@ -158,7 +158,7 @@ async def test_a_dry_run_checks_all_and_shows_no_bytes(tmp_path: Path) -> None:
         ({"reference_videos": ["clip:minimax/h3/x"]}, "there is no job minimax/h3/x"),
     ],
 )
-async def test_what_cannot_be_sent_is_refused_before_anything_is(
+async def test_unusable_reference_is_refused_before_anything_is_sent(
     given: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     opened, wire = sandboxed(tmp_path)
@@ -180,7 +180,7 @@ async def test_what_cannot_be_sent_is_refused_before_anything_is(
     assert not wire.requests
 
 
-async def test_a_saved_clip_is_a_reference_video_and_its_last_frame_a_reference_image(tmp_path: Path) -> None:
+async def test_saved_clip_and_its_last_frame_can_be_references(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")
     async with opened as session:
         first = (await session.generate(H3)).job
@@ -201,7 +201,7 @@ async def test_a_saved_clip_is_a_reference_video_and_its_last_frame_a_reference_
                 await stranger.generate({**H3, "prompt": "mine", name: [given]})
 
 
-async def test_a_clip_that_is_not_there_yet_or_no_more_is_named(tmp_path: Path) -> None:
+async def test_missing_or_expired_clip_is_named_in_the_error(tmp_path: Path) -> None:
     opened, _ = sandboxed(tmp_path)
     async with opened as session:
         never = (await session.generate({**H3, "prompt": "sandbox:never"})).job
@@ -221,7 +221,7 @@ async def test_a_clip_that_is_not_there_yet_or_no_more_is_named(tmp_path: Path) 
             await session.generate({**H3, "prompt": "x", "reference_videos": ["clip:fal/hailuo-02/unknown"]})
 
 
-async def test_a_caller_elsewhere_may_not_name_files_of_this_machine(tmp_path: Path) -> None:
+async def test_remote_caller_may_not_name_local_files(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     film(tmp_path / "pictures/a.mp4")
     settings = settings_for(tmp_path, HAILUO_MCP_SANDBOX="1")
@@ -235,7 +235,7 @@ async def test_a_caller_elsewhere_may_not_name_files_of_this_machine(tmp_path: P
     assert uploads(wire) == 1
 
 
-async def test_an_upload_that_is_refused_sends_no_submission(tmp_path: Path) -> None:
+async def test_refused_upload_sends_no_submission(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, MINIMAX_API_KEY="sk-test")
     refusal = {"type": "error", "error": {"type": "bad_request_error", "message": "too short (2013)"}}
     opened, wire = wired(settings, lambda _: httpx.Response(400, json=refusal))
@@ -255,7 +255,7 @@ def large(directory: Path) -> bytes:
     return film(directory / "large.mp4", seconds=2) + (empty + 8).to_bytes(4) + b"free" + bytes(empty)
 
 
-async def test_a_large_file_goes_before_its_job_is_written(tmp_path: Path) -> None:
+async def test_large_file_is_uploaded_before_its_job_is_recorded(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, MINIMAX_API_KEY="sk-test")
     opened, wire = wired(settings, lambda _: httpx.Response(500))
     call = {**H3, "reference_videos": [data_uri(large(tmp_path), "video/mp4")]}
@@ -269,7 +269,7 @@ async def test_a_large_file_goes_before_its_job_is_written(tmp_path: Path) -> No
     assert job.remote_id == "t1"
 
 
-async def test_a_call_does_not_outlive_its_host_while_a_large_file_is_on_its_way(tmp_path: Path) -> None:
+async def test_call_returns_in_time_while_a_large_file_is_uploading(tmp_path: Path) -> None:
     arrived = anyio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -292,7 +292,7 @@ async def test_a_call_does_not_outlive_its_host_while_a_large_file_is_on_its_way
     assert uploads(wire) == 1
 
 
-async def test_fal_gets_every_reference_uploaded(tmp_path: Path) -> None:
+async def test_every_reference_is_uploaded_to_fal(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     place = tmp_path / "pictures"
     (place / "kite.png").write_bytes(png())
@@ -317,7 +317,7 @@ async def test_fal_gets_every_reference_uploaded(tmp_path: Path) -> None:
     assert not any("authorization" in request.headers for request in stored)
 
 
-async def test_where_only_urls_are_documented_a_local_file_is_refused_with_the_fix(tmp_path: Path) -> None:
+async def test_local_file_is_refused_with_a_hint_where_only_urls_are_accepted(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
     film(tmp_path / "pictures/a.mp4")
     call = {"model": "aimlapi/h3", "prompt": "a red kite"}

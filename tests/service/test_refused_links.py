@@ -43,9 +43,7 @@ WEB_PAGE = answers(200, b"<!DOCTYPE html><title>Log in to the Wi-Fi</title>", "c
     [(answers(status), f"127.0.0.1 (HTTP {status})") for status in (401, 403, 407, 451, 511)]
     + [(WEB_PAGE, "127.0.0.1 (HTTP 200) sent a web page")],
 )
-async def test_a_link_that_is_refused_here_is_said_to_be_and_works_once_it_is_not(
-    step: Step, reason: str, tmp_path: Path
-) -> None:
+async def test_refused_link_is_reported_and_works_once_it_is_accepted(step: Step, reason: str, tmp_path: Path) -> None:
     async with finished(tmp_path, step, ranged(CLIP)) as (session, job, wire, _):
         error = await failure(session, job)
         assert isinstance(error, NetworkError)
@@ -60,7 +58,7 @@ async def test_a_link_that_is_refused_here_is_said_to_be_and_works_once_it_is_no
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
-async def test_a_fresh_link_takes_the_place_of_one_that_fails(status: int, tmp_path: Path) -> None:
+async def test_failing_link_is_replaced_by_a_fresh_one(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status), ranged(CLIP)) as (session, job, wire, far_end):
         wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
         saved, path = await session.download(job.request_id)
@@ -69,7 +67,7 @@ async def test_a_fresh_link_takes_the_place_of_one_that_fails(status: int, tmp_p
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_fresh_link_that_fails_too_is_no_lost_clip(status: int, tmp_path: Path) -> None:
+async def test_failing_fresh_link_does_not_mean_a_lost_clip(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, far_end):
         wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
         assert not speaks_of_paying_again(await failure(session, job))
@@ -77,7 +75,7 @@ async def test_a_fresh_link_that_fails_too_is_no_lost_clip(status: int, tmp_path
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_gateway_that_cannot_be_asked_proves_nothing(status: int, tmp_path: Path) -> None:
+async def test_unreachable_gateway_does_not_mean_a_lost_clip(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, _):
         await age(session, job, HOUR_AND_A_BIT)
         for trouble in (DOWN, says(403, {"error": "Forbidden"})):
@@ -92,7 +90,7 @@ async def test_a_gateway_that_cannot_be_asked_proves_nothing(status: int, tmp_pa
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_only_a_gateway_that_gives_no_link_any_more_makes_the_clip_expired(status: int, tmp_path: Path) -> None:
+async def test_clip_expires_only_if_the_gateway_no_longer_has_a_link(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, _):
         wire.answer = Turns(GONE)
         assert not speaks_of_paying_again(await failure(session, job))  # it should still know the job

@@ -13,7 +13,7 @@ KEY = KEYS["SEGMIND_API_KEY"]
 
 
 @pytest.mark.parametrize("echo", [KEY, KEY.replace("-", "%2D")])
-async def test_a_link_with_the_key_is_followed_and_not_kept(echo: str, tmp_path: Path) -> None:
+async def test_link_with_the_key_is_followed_and_not_stored(echo: str, tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         settings = settings_for(
             tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0", SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}"

@@ -90,7 +90,7 @@ async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(model_id: str, tmp_path: Path) -> None:
+async def test_job_is_recorded_as_unconfirmed_before_its_submission_is_received(model_id: str, tmp_path: Path) -> None:
     seen: list[Any] = []
 
     async def gateway(request: httpx.Request) -> httpx.Response:
@@ -112,7 +112,7 @@ async def test_a_job_is_on_record_as_unconfirmed_before_its_submission_is_seen(m
         assert (job.state, job.remote_id, job.error, job.sandbox) == (State.QUEUED, remote_id, None, False)
 
 
-async def test_what_was_asked_stands_on_record_with_its_defaults(tmp_path: Path) -> None:
+async def test_arguments_are_recorded_with_their_defaults(tmp_path: Path) -> None:
     opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
     async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
@@ -126,9 +126,7 @@ async def test_what_was_asked_stands_on_record_with_its_defaults(tmp_path: Path)
 
 
 @pytest.mark.parametrize("model_id", ONE_OF_EACH)
-async def test_the_link_is_said_to_die_when_the_gateway_drops_it_counted_from_submission(
-    model_id: str, tmp_path: Path
-) -> None:
+async def test_expires_at_is_the_submission_time_plus_the_gateways_retention(model_id: str, tmp_path: Path) -> None:
     name = gateway_of(model_id)
     opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
     async with opened as session:
@@ -137,7 +135,7 @@ async def test_the_link_is_said_to_die_when_the_gateway_drops_it_counted_from_su
         assert job.expires_at == (job.created_at + retention if retention else None)
 
 
-async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warning(tmp_path: Path) -> None:
+async def test_ledger_failure_after_the_response_returns_the_id_with_a_warning(tmp_path: Path) -> None:
     def gateway(_: httpx.Request) -> httpx.Response:
         with sqlite3.connect(session.settings.database_path) as db:
             db.execute("DROP TABLE jobs")
@@ -166,7 +164,7 @@ async def test_a_lost_ledger_after_the_answer_still_returns_the_id_with_a_warnin
         ("aimlapi/hailuo-02", says(429, {"message": "slow down"}), "rate_limited"),
     ],
 )
-async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_cost_nothing(
+async def test_refusal_is_an_error_with_an_id_and_a_failed_job_without_cost(
     model_id: str, answer: Any, code: str, tmp_path: Path
 ) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), answer)
@@ -184,7 +182,7 @@ async def test_a_definite_refusal_is_an_error_with_an_id_and_a_failed_job_that_c
 
 @pytest.mark.parametrize("model_id", ONE_OF_EACH)
 @pytest.mark.parametrize("answer", [breaks, says(500, {"error": "boom"}), says(200, {"hello": "there"}), says(302)])
-async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
+async def test_lost_response_leaves_an_unconfirmed_job_that_is_never_resent(
     model_id: str, answer: Any, tmp_path: Path
 ) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), answer)
@@ -201,7 +199,7 @@ async def test_a_lost_answer_leaves_an_unconfirmed_job_and_is_never_sent_again(
         assert (await only_job(session)).id == job.id
 
 
-async def test_where_no_connection_can_be_made_nothing_was_charged(tmp_path: Path) -> None:
+async def test_failed_connection_is_not_charged(tmp_path: Path) -> None:
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=request)
 
@@ -251,7 +249,7 @@ async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_p
         assert len(wire.posts) == 3
 
 
-async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path) -> None:
+async def test_one_of_several_simultaneous_identical_calls_is_sent(tmp_path: Path) -> None:
     outcomes: list[tuple[str, bool]] = []
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
 
@@ -268,7 +266,7 @@ async def test_of_identical_calls_at_the_same_moment_one_is_sent(tmp_path: Path)
         assert sorted(duplicate for _, duplicate in outcomes) == [False, True, True, True, True]
 
 
-async def test_an_image_counts_by_its_content_and_is_uploaded_once(tmp_path: Path) -> None:
+async def test_image_is_identified_by_its_content_and_uploaded_once(tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     (tmp_path / "pictures").mkdir()
     file = tmp_path / "pictures" / "first.png"
@@ -299,7 +297,7 @@ async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Pat
         await only_job(session)
 
 
-async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money(tmp_path: Path) -> None:
+async def test_job_of_unknown_price_counts_as_the_highest_price_in_the_budget(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="2.50"), says(200, TAKEN["apixo"]))
     async with opened as session:
         job = (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
@@ -310,7 +308,7 @@ async def test_a_job_of_unknown_price_counts_as_the_dearest_in_a_budget_of_money
         assert (await session.jobs()).spent_usd == 0
 
 
-async def test_a_clip_that_could_not_be_saved_is_not_paid_for(tmp_path: Path) -> None:
+async def test_unwritable_output_directory_is_refused_before_submission(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("in the way")
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
     async with opened as session:
@@ -417,7 +415,7 @@ async def test_the_estimated_time_is_learned_from_finished_jobs_of_the_same_leng
         assert (await session.jobs()).spent_usd == pytest.approx(0.39)  # pyright: ignore[reportUnknownMemberType]
 
 
-async def test_without_a_key_and_without_the_sandbox_nothing_is_asked(tmp_path: Path) -> None:
+async def test_nothing_is_sent_without_a_key_or_the_sandbox(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500))
     async with opened as session:
         for call in (session.generate({"prompt": "x"}), session.status("segmind/hailuo-02-fast/r-1")):

@@ -17,7 +17,7 @@ def parts(link: str) -> tuple[str, str]:
     return query["until"][0], query["signature"][0]
 
 
-def test_a_clips_link_is_taken_until_it_runs_out() -> None:
+def test_clip_link_is_accepted_until_it_expires() -> None:
     link, until = LINKS.clip("k1", NOW)
     assert link.startswith("https://video.example/clips/k1.mp4?")
     assert until <= NOW + CLIP_LINK_LASTS
@@ -26,7 +26,7 @@ def test_a_clips_link_is_taken_until_it_runs_out() -> None:
     assert not LINKS.is_clip("k1", *parts(link), until)
 
 
-def test_a_clips_link_is_good_for_its_own_clip_and_time_alone() -> None:
+def test_clip_link_is_valid_only_for_its_own_clip_and_time() -> None:
     until, signature = parts(LINKS.clip("k1", NOW)[0])
     assert not LINKS.is_clip("k2", until, signature, NOW)
     assert not LINKS.is_clip("k1", str(int(until) + 60), signature, NOW)
@@ -34,16 +34,16 @@ def test_a_clips_link_is_good_for_its_own_clip_and_time_alone() -> None:
 
 
 @pytest.mark.parametrize("until", ["", "-1", "9" * 400, "1e9", "٣", " 1", "1.5"])
-def test_what_is_no_time_is_refused(until: str) -> None:
+def test_invalid_time_is_refused(until: str) -> None:
     assert not LINKS.is_clip("k1", until, parts(LINKS.clip("k1", NOW)[0])[1], NOW)
 
 
 @pytest.mark.parametrize("signature", ["", "0", "é", "0" * 32])
-def test_what_is_no_signature_is_refused(signature: str) -> None:
+def test_invalid_signature_is_refused(signature: str) -> None:
     assert not LINKS.is_clip("k1", parts(LINKS.clip("k1", NOW)[0])[0], signature, NOW)
 
 
-def test_a_callbacks_address_names_its_job_for_its_gateway_alone() -> None:
+def test_callback_url_is_valid_only_for_its_gateway() -> None:
     address = LINKS.callback("apixo", "k1")
     assert address
     assert address.startswith("https://video.example/callbacks/apixo/")
@@ -55,11 +55,11 @@ def test_a_callbacks_address_names_its_job_for_its_gateway_alone() -> None:
         assert LINKS.called_for("apixo", forged) is None
 
 
-def test_where_no_gateway_can_reach_the_server_none_is_asked_to_call() -> None:
+def test_loopback_server_has_no_callback_url() -> None:
     assert SignedUrls("http://127.0.0.1:8000", b"s" * 32).callback("apixo", "k1") is None
 
 
-def test_a_clips_signature_opens_no_callback() -> None:
+def test_clip_signature_is_not_valid_for_a_callback() -> None:
     signature = parts(LINKS.clip("k1", NOW)[0])[1]
     assert LINKS.called_for("apixo", f"k1.{signature}") is None
 

@@ -29,7 +29,7 @@ def stalls(until: anyio.Event) -> Step:
     return step
 
 
-async def test_a_download_that_takes_too_long_says_how_far_it_got_and_goes_on(tmp_path: Path) -> None:
+async def test_slow_download_reports_its_progress_and_continues(tmp_path: Path) -> None:
     released = anyio.Event()
     async with finished(tmp_path, stalls(released)) as (session, job, _, far_end):
         first = await session.download_within(job.request_id, 1)
@@ -54,7 +54,7 @@ async def test_calls_during_a_download_share_it(tmp_path: Path) -> None:
         released.set()
 
 
-async def test_progress_is_reported_in_bytes_and_never_falls(tmp_path: Path) -> None:
+async def test_progress_is_reported_in_bytes_and_never_decreases(tmp_path: Path) -> None:
     reports: list[tuple[int, int | None]] = []
 
     async def report(received: int, total: int | None) -> None:
@@ -69,7 +69,7 @@ async def test_progress_is_reported_in_bytes_and_never_falls(tmp_path: Path) -> 
         released.set()
 
 
-async def test_a_gateway_too_slow_to_be_asked_about_an_unknown_job_is_a_timeout(tmp_path: Path) -> None:
+async def test_slow_gateway_times_out_for_an_unknown_job(tmp_path: Path) -> None:
     async with finished(tmp_path, ranged(CLIP)) as (session, job, wire, _):
 
         async def silent(_: object) -> None:

@@ -42,7 +42,7 @@ from tests.support import (
 
 
 @pytest.mark.parametrize(("answer", "state"), [(COMPLETED, State.COMPLETED), (FAILED, State.FAILED)])
-async def test_an_ended_job_is_answered_without_asking_again(answer: Answerer, state: State, tmp_path: Path) -> None:
+async def test_ended_job_is_answered_without_polling(answer: Answerer, state: State, tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
     async with opened as session:
         job = await submitted(session)
@@ -54,7 +54,7 @@ async def test_an_ended_job_is_answered_without_asking_again(answer: Answerer, s
         assert len(wire.requests) == asked
 
 
-async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_path: Path) -> None:
+async def test_completed_job_without_a_link_is_polled_until_there_is_one(tmp_path: Path) -> None:
     result = Turns(says(200, {"status": "COMPLETED", "output": None}), COMPLETED)
     opened, _ = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED"}), result=result)
@@ -67,7 +67,7 @@ async def test_completed_without_a_link_is_asked_again_until_there_is_one(tmp_pa
         assert (second.state, second.video_url) == (State.COMPLETED, CLIP)
 
 
-async def test_a_link_that_does_not_come_is_told_after_a_while_and_still_taken_later(tmp_path: Path) -> None:
+async def test_missing_link_is_reported_after_a_while_and_still_accepted_later(tmp_path: Path) -> None:
     result = Turns(says(200, {"status": "COMPLETED", "output": None}))
     opened, wire = wired(
         settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "COMPLETED"}), result=result)
@@ -93,7 +93,7 @@ async def test_a_link_that_does_not_come_is_told_after_a_while_and_still_taken_l
         assert (await session.status(job.request_id)).video_url == CLIP
 
 
-async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path: Path) -> None:
+async def test_clip_inside_the_response_is_saved_and_shown_by_its_path(tmp_path: Path) -> None:
     clip = b"\0\0\0\x18ftypmp42" + b"clip" * 100
     output = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
     opened, wire = wired(
@@ -114,7 +114,7 @@ async def test_a_clip_inside_the_answer_is_saved_and_shown_by_its_path(tmp_path:
 @pytest.mark.parametrize(
     ("word", "code"), [("sandbox:content_violation", "content_violation"), ("sandbox:fail", "gateway_error")]
 )
-async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
+async def test_failed_job_is_a_normal_result_with_its_reason(
     model_id: str, word: str, code: str, tmp_path: Path
 ) -> None:
     assert word in FAULTS
@@ -133,7 +133,7 @@ async def test_a_failed_job_is_an_ordinary_answer_with_its_reason(
 # --- trouble with asking --------------------------------------------------------------------------------------------
 
 
-async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
+async def test_transient_errors_are_retried(tmp_path: Path) -> None:
     status = Turns(says(500), says(503), breaks, COMPLETED)
     opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
     async with opened as session:
@@ -151,7 +151,7 @@ async def test_a_blip_fails_nothing(tmp_path: Path) -> None:
         (says(200, ["no", "object"]), "gateway_error"),
     ],
 )
-async def test_a_question_without_an_answer_is_an_error_and_leaves_the_job_as_it_was(
+async def test_failed_poll_is_an_error_and_leaves_the_job_unchanged(
     answer: Answerer, code: str, tmp_path: Path
 ) -> None:
     opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=answer))
@@ -164,7 +164,7 @@ async def test_a_question_without_an_answer_is_an_error_and_leaves_the_job_as_it
         assert await on_record(session, job) == job
 
 
-async def test_a_wait_outlives_passing_trouble(tmp_path: Path) -> None:
+async def test_wait_survives_transient_errors(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
     told: list[State] = []
 
@@ -177,7 +177,7 @@ async def test_a_wait_outlives_passing_trouble(tmp_path: Path) -> None:
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED])
 
 
-async def test_a_state_that_nobody_documented_is_processing(tmp_path: Path) -> None:
+async def test_undocumented_state_counts_as_processing(tmp_path: Path) -> None:
     opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=says(200, {"status": "DREAMING"})))
     async with opened as session:
         assert (await session.status((await submitted(session)).request_id)).state is State.PROCESSING
@@ -186,7 +186,7 @@ async def test_a_state_that_nobody_documented_is_processing(tmp_path: Path) -> N
 # --- clips ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_clip_that_cannot_be_saved_is_told_with_its_link_and_changes_no_state(tmp_path: Path) -> None:
+async def test_clip_that_cannot_be_saved_is_reported_with_its_link(tmp_path: Path) -> None:
     output = "https://127.0.0.1:9/clip.mp4"
     opened, _ = wired(
         settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "COMPLETED", "output": output}))

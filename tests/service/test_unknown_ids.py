@@ -19,7 +19,7 @@ from tests.support import (
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str, tmp_path: Path) -> None:
+async def test_id_works_without_its_ledger_and_is_recorded_again(model_id: str, tmp_path: Path) -> None:
     first, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with first as session:
         job = await submitted(session, model_id)
@@ -39,9 +39,7 @@ async def test_an_id_polls_without_its_ledger_and_is_entered_again(model_id: str
 
 
 @pytest.mark.parametrize("model_id", [FAST_02, APIXO, AIMLAPI])
-async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_entered(
-    model_id: str, tmp_path: Path
-) -> None:
+async def test_id_unknown_to_ledger_and_gateway_is_an_error_and_not_recorded(model_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(UnknownRequest):
@@ -50,7 +48,7 @@ async def test_an_id_that_neither_ledger_nor_gateway_knows_is_an_error_and_not_e
         assert (await session.jobs()).total == 0
 
 
-async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the_history(tmp_path: Path) -> None:
+async def test_id_is_found_in_the_history_after_ledger_loss_and_retention(tmp_path: Path) -> None:
     row = {"request_id": "gone", "model_status": "COMPLETED", "generation_url": "https://cdn.example/gone.mp4"}
     opened, wire = wired(settings_for(tmp_path, **QUIET), history_of(row))
     async with opened as session:
@@ -61,7 +59,7 @@ async def test_an_id_whose_ledger_is_lost_and_whose_hour_is_over_is_found_in_the
 
 
 @pytest.mark.parametrize("request_id", ["nobody/nothing/x", f"{FAST_02}/unconfirmed-nothing", "segmind/hailuo-9/x"])
-async def test_an_id_that_can_be_no_jobs_is_refused_without_asking(request_id: str, tmp_path: Path) -> None:
+async def test_impossible_id_is_refused_without_a_request(request_id: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(UnknownRequest):
@@ -69,7 +67,7 @@ async def test_an_id_that_can_be_no_jobs_is_refused_without_asking(request_id: s
         assert wire.requests == []
 
 
-async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) -> None:
+async def test_unconfirmed_id_is_valid_only_for_its_own_model(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
     async with opened as session:
         lost = await submitted(session, AIMLAPI)
@@ -82,7 +80,7 @@ async def test_an_unconfirmed_id_answers_only_for_its_own_model(tmp_path: Path) 
 @pytest.mark.parametrize(
     "request_id", [None, 7, "", "r-1", "segmind/r-1", f"{FAST_02}/", f"{FAST_02}/..", f"{FAST_02}/\n"]
 )
-async def test_what_is_no_request_id_is_refused_with_the_form_of_one(request_id: object, tmp_path: Path) -> None:
+async def test_invalid_request_id_is_refused_with_the_expected_form(request_id: object, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(InvalidInput, match="request_id"):
@@ -90,7 +88,7 @@ async def test_what_is_no_request_id_is_refused_with_the_form_of_one(request_id:
         assert wire.requests == []
 
 
-async def test_a_job_of_another_origin_is_told_as_last_known_and_never_asked_for(tmp_path: Path) -> None:
+async def test_job_of_another_origin_is_returned_as_last_known_and_not_polled(tmp_path: Path) -> None:
     rehearsal, _ = wired(
         settings_for(tmp_path, **QUIET, SEGMIND_BASE_URL="http://127.0.0.1:9"), segmind(status=PROCESSING)
     )

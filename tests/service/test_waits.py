@@ -18,7 +18,7 @@ from tests.support import (
 )
 
 
-async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_path: Path) -> None:
+async def test_simultaneous_status_calls_for_one_job_share_one_request(tmp_path: Path) -> None:
     arrived, go_on = anyio.Event(), anyio.Event()
     answers: list[State] = []
 
@@ -46,7 +46,7 @@ async def test_questions_about_one_job_at_the_same_moment_share_one_request(tmp_
         assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 
 
-async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path: Path) -> None:
+async def test_cancelled_wait_does_not_affect_the_job(tmp_path: Path) -> None:
     arrived, go_on = anyio.Event(), anyio.Event()
 
     async def slowly(request: httpx.Request) -> httpx.Response:
@@ -66,7 +66,7 @@ async def test_a_cancelled_wait_leaves_the_job_and_the_others_who_wait(tmp_path:
         assert len(wire.posts) == 1
 
 
-async def test_a_wait_ends_with_the_job_and_tells_its_progress(tmp_path: Path) -> None:
+async def test_wait_ends_with_the_job_and_reports_progress(tmp_path: Path) -> None:
     status = Turns(says(200, {"status": "QUEUED"}), PROCESSING, COMPLETED)
     opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
     told: list[State] = []
@@ -79,7 +79,7 @@ async def test_a_wait_ends_with_the_job_and_tells_its_progress(tmp_path: Path) -
         assert (job.state, told) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
 
 
-async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway_is_silent(tmp_path: Path) -> None:
+async def test_wait_that_times_out_is_a_normal_result_even_if_the_gateway_is_silent(tmp_path: Path) -> None:
     async def never(request: httpx.Request) -> httpx.Response:
         await anyio.sleep_forever()
         raise AssertionError
@@ -93,7 +93,7 @@ async def test_a_wait_that_runs_out_is_an_ordinary_answer_also_while_the_gateway
             assert (await session.status(job.request_id, 0.1)).state is State.PROCESSING
 
 
-async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path: Path) -> None:
+async def test_call_too_soon_after_a_poll_is_answered_from_that_poll(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
     async with opened as session:
         job = await submitted(session)
@@ -105,7 +105,7 @@ async def test_a_poll_too_soon_after_the_last_is_answered_from_the_last(tmp_path
         assert len(wire.requests) == 3
 
 
-async def test_a_clock_that_was_ahead_and_is_corrected_keeps_nobody_from_asking(tmp_path: Path) -> None:
+async def test_corrected_clock_does_not_block_polls(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60"), segmind(status=PROCESSING))
     async with opened as session:
         job = await submitted(session)

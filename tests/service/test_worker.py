@@ -85,7 +85,7 @@ async def changed(session: Session, *, jobs: int) -> None:
     await enough.wait()
 
 
-async def test_a_look_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
+async def test_slow_poll_does_not_delay_other_jobs(tmp_path: Path) -> None:
     release = asyncio.Event()
     jobs = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE)]
 
@@ -102,7 +102,7 @@ async def test_a_look_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
         release.set()
 
 
-async def test_no_more_than_a_few_jobs_are_looked_at_at_once(tmp_path: Path) -> None:
+async def test_number_of_simultaneous_polls_is_limited(tmp_path: Path) -> None:
     release, full = asyncio.Event(), asyncio.Event()
     under_way: set[str] = set()
     most = 0
@@ -125,7 +125,7 @@ async def test_no_more_than_a_few_jobs_are_looked_at_at_once(tmp_path: Path) -> 
     assert most == AT_ONCE
 
 
-async def test_the_longest_due_is_looked_at_first(tmp_path: Path) -> None:
+async def test_longest_due_job_is_polled_first(tmp_path: Path) -> None:
     jobs = [a_job(remote_id=f"r-{n}", created_at=utc_now() - timedelta(minutes=n)) for n in (5, 9, 7)]
     async with worked_on(tmp_path, says_completed, *jobs) as (session, wire):
         await changed(session, jobs=3)
@@ -133,7 +133,7 @@ async def test_the_longest_due_is_looked_at_first(tmp_path: Path) -> None:
     assert [path.split("/r-")[1][0] for path in polls] == ["9", "7", "5"]
 
 
-async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: Path) -> None:
+async def test_final_job_is_left_alone_if_clips_are_not_saved(tmp_path: Path) -> None:
     job = a_job(remote_id="r-1")
     async with worked_on(tmp_path, says_completed, job) as (session, wire):
         await changed(session, jobs=1)
@@ -155,7 +155,7 @@ async def test_where_clips_are_not_saved_a_settled_job_is_left_alone(tmp_path: P
         ({"created_at": utc_now() - timedelta(days=8), "polls": 9}, POLICY.longest, POLICY.longest),
     ],
 )
-def test_a_watch_ends_where_nothing_is_left_to_see_or_to_save(
+def test_background_polling_ends_when_nothing_is_left_to_poll_or_save(
     fields: dict[str, object], saving: timedelta | None, only_asking: timedelta | None
 ) -> None:
     job = a_job(**fields)
@@ -173,7 +173,7 @@ class AtOnce(PollPolicy):
 # --- several workers on one ledger ---------------------------------------------------------------------------------
 
 
-async def test_several_workers_never_ask_about_a_job_at_the_same_time(tmp_path: Path, url: str) -> None:
+async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: Path, url: str) -> None:
     """Each job is polled again immediately, for some rounds, by three workers. There are more jobs than two workers can
     take, and the first polls end once all three are busy."""
     jobs, rounds = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE + 8)], 3
@@ -218,7 +218,7 @@ async def test_several_workers_never_ask_about_a_job_at_the_same_time(tmp_path: 
     assert set(looks.values()) == {rounds}
 
 
-async def test_the_jobs_of_a_worker_that_died_are_taken_over_when_its_lease_ends(tmp_path: Path, url: str) -> None:
+async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path: Path, url: str) -> None:
     lease = timedelta(seconds=1)
     limits = WorkerLimits(lease=lease, idle_seconds=0.05)
     asked = asyncio.Event()
@@ -241,7 +241,7 @@ async def test_the_jobs_of_a_worker_that_died_are_taken_over_when_its_lease_ends
     assert took > lease.total_seconds() * 0.8
 
 
-def test_a_dead_servers_jobs_are_taken_over_within_a_minute() -> None:
+def test_jobs_of_a_dead_server_are_taken_over_within_a_minute() -> None:
     limits = WorkerLimits()
     assert limits.lease + timedelta(seconds=limits.idle_seconds) < timedelta(minutes=1)
     assert timedelta(seconds=limits.step_seconds) < limits.lease

@@ -36,7 +36,7 @@ def test_the_image_contains_what_it_copies_and_runs_as_an_ordinary_user() -> Non
 
 
 @pytest.mark.parametrize("file", ["Dockerfile", "deploy/compose.yaml", "docs/deployment.md"])
-def test_every_variable_that_is_named_exists(file: str) -> None:
+def test_every_named_variable_exists(file: str) -> None:
     named = set(re.findall(r"\b(?:HAILUO_MCP_[A-Z_]+|[A-Z]+_API_KEY(?:_FILE)?)\b", (ROOT / file).read_text()))
     assert named <= KNOWN
 

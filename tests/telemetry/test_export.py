@@ -61,7 +61,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield Run(collector, completed, failed, log_of(directory).read_text())
 
 
-def test_a_tool_call_holds_the_ledger_and_the_gateway_and_that_its_request(run: Run) -> None:
+def test_tool_call_span_contains_the_ledger_and_gateway_spans(run: Run) -> None:
     (entered, *_) = run.collector.named("ledger create_if_absent")
     (submitted, *_) = run.collector.named("submit segmind")
     posted = next(span for span in run.collector.named("POST") if span.parent == submitted.id)
@@ -74,7 +74,7 @@ def test_a_tool_call_holds_the_ledger_and_the_gateway_and_that_its_request(run: 
     assert run.collector.services == {"hailuo-mcp"}
 
 
-def test_spans_say_which_job_they_are_about(run: Run) -> None:
+def test_spans_name_their_job(run: Run) -> None:
     request_id = run.completed["request_id"]
     told = {span.name for span in run.collector.spans if span.attributes.get("hailuo_mcp.request_id") == request_id}
     assert {"tools/call generate_video", "tools/call get_status", "ledger change", "poll segmind"} <= told
@@ -91,7 +91,7 @@ def test_jobs_are_counted_by_state_and_model(run: Run) -> None:
     assert run.collector.total("hailuo_mcp.job.transitions", model=UNTIMED, state="completed") == 1
 
 
-def test_what_jobs_took_is_recorded_when_they_end(run: Run) -> None:
+def test_polls_duration_and_spend_are_recorded_when_jobs_end(run: Run) -> None:
     for state in ("completed", "failed"):
         (polls,) = run.collector.points("hailuo_mcp.job.polls", model=MODEL, state=state)
         assert (polls.count, polls.value >= 1) == (1, True)
@@ -105,7 +105,7 @@ def test_notice_lag_is_recorded_only_if_the_gateway_reports_the_time(run: Run) -
     assert run.collector.count("hailuo_mcp.job.notice_lag", model=UNTIMED) == 0
 
 
-def test_gateways_are_timed_by_operation_and_outcome(run: Run) -> None:
+def test_gateway_durations_are_recorded_by_operation_and_outcome(run: Run) -> None:
     name = "hailuo_mcp.gateway.duration"
     assert run.collector.count(name, gateway="segmind", operation="submit", outcome="ok") == 2
     asked = run.collector.count(name, gateway="segmind", operation="poll", outcome="ok")
@@ -114,7 +114,7 @@ def test_gateways_are_timed_by_operation_and_outcome(run: Run) -> None:
     assert run.collector.points("http.client.request.duration")
 
 
-def test_nothing_private_leaves(run: Run) -> None:
+def test_nothing_private_is_exported(run: Run) -> None:
     sent = b"".join(body for _, body in run.collector.bodies)
     for private in (b"private red kite", b"sandbox:fail", b"https://", b"sk-0123"):
         assert private not in sent, private
@@ -124,6 +124,6 @@ def test_nothing_private_leaves(run: Run) -> None:
     assert refused[0].attributes["error.type"]
 
 
-def test_the_log_has_no_prompt_and_says_nothing_of_the_export(run: Run) -> None:
+def test_log_contains_no_prompt_and_no_export_messages(run: Run) -> None:
     assert "private" not in run.log
     assert not re.search("opentelemetry|WARNING|ERROR", run.log)

@@ -52,7 +52,7 @@ OFF: tuple[Mapping[str, str], ...] = (
 )
 
 
-def test_it_is_off_by_default() -> None:
+def test_export_is_off_by_default() -> None:
     """One process for all, since none leaves anything behind in it."""
     each = SERVED.format(within=True, timed=False) + "for name in given:\n    del os.environ[name]\n"
     program = f"import os\nfor given in {OFF!r}:\n    os.environ.update(given)\n" + textwrap.indent(each, "    ")
@@ -87,13 +87,13 @@ def test_the_console_is_stderr() -> None:
         ({**NOWHERE, "OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "could not be set up"),
     ],
 )
-def test_what_cannot_be_had_is_said_and_the_server_runs(variables: Mapping[str, str], words: str) -> None:
+def test_unsupported_setting_is_reported_and_the_server_runs(variables: Mapping[str, str], words: str) -> None:
     served = _serve(variables)
     assert words in served.stderr
     assert served.stdout
 
 
-def test_without_the_extra_one_line_says_how_to_get_it_and_the_server_serves(tmp_path: Path) -> None:
+def test_missing_extra_is_reported_in_one_line_and_the_server_runs(tmp_path: Path) -> None:
     (tmp_path / "opentelemetry_sdk_blocked.py").write_text(
         "import sys\nsys.modules['opentelemetry.sdk'] = sys.modules['opentelemetry.exporter'] = None\n"
     )

@@ -40,7 +40,7 @@ def _object(stream: io.StringIO) -> dict[str, Any]:
     return json.loads(line)
 
 
-def test_a_json_line_is_one_object_with_the_job_it_is_about(tmp_path: Path) -> None:
+def test_json_line_is_one_object_with_its_job(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_LOG_FORMAT="JSON")
     with _logging(settings) as (logger, stream), log_context(request_id="segmind/x/1", tenant="studio-a"):
         logger.warning("two\nlines of %s", "words")
@@ -55,7 +55,7 @@ def test_a_json_line_is_one_object_with_the_job_it_is_about(tmp_path: Path) -> N
     }
 
 
-def test_a_text_line_names_the_job_unless_its_words_do(tmp_path: Path) -> None:
+def test_text_line_names_the_job_unless_the_message_does(tmp_path: Path) -> None:
     with _logging(settings_for(tmp_path)) as (logger, stream):
         logger.info("before")
         with log_context(request_id="segmind/x/1"):
@@ -100,7 +100,7 @@ def test_no_known_secret_is_ever_logged(tmp_path: Path, form: str) -> None:
     assert written.count(MASK) >= 4
 
 
-def test_every_secret_among_the_settings_is_known() -> None:
+def test_every_secret_in_the_settings_is_found() -> None:
     settings = Settings.model_validate({"gateways": {"a": GatewaySettings(key=SecretStr("first-key"), urls={})}})
     deep = {"x": [SecretStr("second-key"), (settings, {"y": SecretStr("third-key")})], "z": "no secret"}
     assert set(secrets_in(deep)) == {"first-key", "second-key", "third-key"}
@@ -123,7 +123,7 @@ def test_every_secret_among_the_settings_is_known() -> None:
         ("SEGMIND_API_KEY=SG_1f2e3d_KEY1", "SEGMIND_API_KEY=***"),
     ],
 )
-def test_what_looks_like_a_secret_is_masked_and_nothing_else(words: str, left: str | None) -> None:
+def test_only_text_that_looks_like_a_secret_is_masked(words: str, left: str | None) -> None:
     formatter = MaskingFormatter(logging.Formatter("%(message)s"), ())
     record = logging.LogRecord("x", logging.INFO, "", 0, words, None, None)
     assert formatter.format(record) == (left or words)
@@ -150,9 +150,7 @@ def _json() -> logging.Formatter:
 
 
 @pytest.mark.parametrize("transport", ["stdio", pytest.param("http", marks=pytest.mark.slow)])
-async def test_a_server_that_logs_everything_logs_no_key_no_prompt_and_no_signed_link(
-    tmp_path: Path, transport: str
-) -> None:
+async def test_debug_log_contains_no_key_prompt_or_signed_link(tmp_path: Path, transport: str) -> None:
     with sandbox_on_a_port(tmp_path, render=False) as to_the_sandbox:
         variables: Mapping[str, str] = {
             **to_the_sandbox,
@@ -175,7 +173,7 @@ async def test_a_server_that_logs_everything_logs_no_key_no_prompt_and_no_signed
         assert private not in written
 
 
-async def test_a_wrong_form_is_refused_at_start(tmp_path: Path) -> None:
+async def test_unknown_log_format_is_refused_at_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="HAILUO_MCP_LOG_FORMAT='yaml'"):
         settings_for(tmp_path, **SANDBOX, HAILUO_MCP_LOG_FORMAT="yaml")
 

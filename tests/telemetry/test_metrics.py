@@ -49,7 +49,7 @@ def _job(**values: Any) -> Job:
     return Job(model=MODEL, origin="sandbox", state=State.PROCESSING, created_at=created, remote_id="r", **values)
 
 
-def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
+def test_completion_timed_by_the_gateway_has_a_notice_lag(meter: Meter) -> None:
     job = _job(estimated_cost_usd=0.3, polls=4)
     count_transition(job, job.apply_observation(Observation(state=State.COMPLETED, took_seconds=90)), meter.metrics)
     ((about, lag),) = meter.read("notice_lag")
@@ -58,7 +58,7 @@ def test_a_completion_that_the_gateway_timed_has_its_lag(meter: Meter) -> None:
     assert [polls for _, polls in meter.read("polls")] == [5]
 
 
-def test_a_completion_timed_here_has_none(meter: Meter) -> None:
+def test_completion_timed_locally_has_no_notice_lag(meter: Meter) -> None:
     job = _job(polled_at=utc_now())
     ended = job.apply_observation(Observation(state=State.COMPLETED))
     assert ended.took_seconds
@@ -79,7 +79,7 @@ def test_a_completion_timed_here_has_none(meter: Meter) -> None:
         ),
     ],
 )
-def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, price: str, usd: float) -> None:
+def test_spend_is_the_final_cost_of_a_job(meter: Meter, seen: Observation, price: str, usd: float) -> None:
     job = _job(estimated_cost_usd=0.3, tenant="studio-a")
     count_transition(job, job.apply_observation(seen), meter.metrics)
     ((about, spent),) = meter.read("spend")
@@ -91,7 +91,7 @@ def test_spend_is_what_a_job_cost_in_the_end(meter: Meter, seen: Observation, pr
     ]
 
 
-def test_an_end_is_counted_once(meter: Meter) -> None:
+def test_end_of_a_job_is_counted_once(meter: Meter) -> None:
     job = _job()
     expired = job.mark_expired(Problem(code="expired", message="gone"))
     count_transition(job, expired, meter.metrics)

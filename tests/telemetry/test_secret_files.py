@@ -8,7 +8,7 @@ from hailuo_mcp.core.setting_values import SettingsError
 from tests.support import settings_for
 
 
-def test_a_key_and_the_ledgers_url_may_be_in_files(tmp_path: Path) -> None:
+def test_key_and_database_url_are_read_from_files(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-from-a-file\n")
     (tmp_path / "database").write_text("sqlite:////var/lib/jobs.sqlite3\n")
     files = {"SEGMIND_API_KEY_FILE": "key", "HAILUO_MCP_DATABASE_URL_FILE": "database"}
@@ -29,7 +29,7 @@ def test_a_key_and_the_ledgers_url_may_be_in_files(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, variables: dict[str, str], words: str) -> None:
+def test_unusable_secret_file_is_named_in_the_error(tmp_path: Path, variables: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words) as refused:
         settings_for(tmp_path, **variables)
     assert "sk-1" not in str(refused.value)

@@ -164,7 +164,7 @@ def encoded(header: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("latin-1", "replace")) for name, value in header.items()]
 
 
-def test_requests_that_are_nearly_right(target: Target) -> None:
+def test_almost_valid_requests(target: Target) -> None:
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
         @seed(0)
@@ -190,7 +190,7 @@ def test_requests_that_are_nearly_right(target: Target) -> None:
     target.tell()
 
 
-def test_tools_get_any_arguments_and_answer_each(target: Target) -> None:
+def test_tools_answer_any_arguments(target: Target) -> None:
     answers: Counter[str] = Counter()
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
@@ -218,7 +218,7 @@ def test_tools_get_any_arguments_and_answer_each(target: Target) -> None:
     assert {"answered", "invalid_input", "unknown_request", "unknown_model"} <= set(answers)
 
 
-def test_resources_prompts_and_tasks_get_any_parameters(target: Target) -> None:
+def test_resources_prompts_and_tasks_answer_any_parameters(target: Target) -> None:
     handled = 0
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
@@ -241,7 +241,7 @@ def test_resources_prompts_and_tasks_get_any_parameters(target: Target) -> None:
     assert handled > sum(target.statuses.values()) * 0.6
 
 
-def test_bodies_and_headers_that_are_not(target: Target) -> None:
+def test_malformed_bodies_and_headers(target: Target) -> None:
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
         @seed(0)
@@ -258,7 +258,7 @@ def test_bodies_and_headers_that_are_not(target: Target) -> None:
     target.tell()
 
 
-def test_everything_beside_mcp(target: Target) -> None:
+def test_routes_other_than_mcp(target: Target) -> None:
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
         @seed(0)
@@ -280,7 +280,7 @@ def test_everything_beside_mcp(target: Target) -> None:
     target.tell()
 
 
-def test_parts_of_a_clip(target: Target) -> None:
+def test_byte_ranges_of_a_clip(target: Target) -> None:
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
 
         def call(tool: str, **arguments: Any) -> dict[str, Any]:
@@ -337,7 +337,7 @@ def head(length: str, *more: str, verb: str = "POST", token: str = TOKEN) -> byt
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def test_connections_that_break_stall_or_say_too_much(target: Target) -> None:
+def test_broken_stalled_and_oversized_connections(target: Target) -> None:
     honest = json.dumps(INITIALIZE).encode()
     place = urlsplit(target.url)
     address = (place.hostname, place.port)
@@ -395,7 +395,7 @@ def test_connections_that_break_stall_or_say_too_much(target: Target) -> None:
     target.tell()
 
 
-def test_many_at_once(target: Target) -> None:
+def test_simultaneous_clients(target: Target) -> None:
     def client(number: int) -> None:
         with httpx.Client(timeout=60) as web:
             for turn in range(5):

@@ -1,4 +1,4 @@
-"""Both transports, for what must hold on each."""
+"""Both transports, for tests that must pass on each."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The real server as a process of its own, over either transport, and the SDK's client connected to it."""
+"""The real server as a separate process, over either transport, and the SDK's client connected to it."""
 
 import signal
 import subprocess
@@ -26,25 +26,25 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 @dataclass(slots=True)
 class Running:
-    """A server that listens."""
+    """A running server."""
 
     url: str
     process: subprocess.Popen[str]
-    told_to_end: bool = False
+    stop_requested: bool = False
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.told_to_end = True
+        self.stop_requested = True
         self.process.send_signal(number)
 
-    async def is_terminal(self) -> int:
+    async def exit_code(self) -> int:
         """The exit code, once it has ended."""
         return await anyio.to_thread.run_sync(self.process.wait, ENDS_WITHIN_SECONDS)
 
 
 @asynccontextmanager
 async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncGenerator[Running]:
-    """The HTTP server, on a free port where none is named. Its log is appended to `log` in the directory; it must end
-    in good order."""
+    """The HTTP server, on a free port unless one is given. Its log is appended to `log` in the directory; it must exit
+    with code 0."""
     with (
         log_of(directory).open("a") as log,
         subprocess.Popen(  # noqa: ASYNC220  it starts at once
@@ -62,9 +62,9 @@ async def serving(directory: Path, port: int = 0, /, **variables: str) -> AsyncG
             assert url, log_of(directory).read_text()
             running = Running(url, process)
             yield running
-            if not running.told_to_end:  # a second signal would end it at once, wherever it is
+            if not running.stop_requested:  # a second signal would end it immediately
                 running.signal()
-            assert (code := await running.is_terminal()) == 0, f"{code}: {log_of(directory).read_text()[-2000:]}"
+            assert (code := await running.exit_code()) == 0, f"{code}: {log_of(directory).read_text()[-2000:]}"
         finally:
             process.kill()
 
@@ -83,7 +83,7 @@ async def over_http(directory: Path, **variables: str) -> AsyncGenerator[Connect
 
 @asynccontextmanager
 async def over_stdio(directory: Path, **variables: str) -> AsyncGenerator[Connect]:
-    """Each client starts a server of its own, on the same ledger."""
+    """Each client starts its own server, on the same ledger."""
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(directory, **variables), cwd=directory
     )

@@ -1,5 +1,5 @@
-"""Who is let in by a token: the operator's own, and OAuth access tokens whose issuer may change its keys, be away, or
-answer anything."""
+"""Token authentication: the operator's static tokens, and OAuth access tokens whose issuer may rotate its keys, be
+unreachable, or send any response."""
 
 import asyncio
 import base64
@@ -51,23 +51,23 @@ POLICY = KeyPolicy()
 
 
 class Issuer:
-    """Answers what it is set to, on a port; an empty answer is none at all."""
+    """Sends a configurable response on a port; an empty one means no response."""
 
     def __init__(self) -> None:
         self.answer: bytes = ok(jwks("old"))
         self.pace_seconds = 0.0
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.slow = asyncio.Event()
-        """Set when a slow answer has begun."""
+        """Set when a slow response has begun."""
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = await reader.readuntil(b"\r\n\r\n")
-            self.asked.append(request.split(b" ")[1].decode())
-            at_once = 1 if self.pace_seconds else 65536
-            for start in range(0, len(self.answer), at_once):
-                writer.write(self.answer[start : start + at_once])
+            self.requests.append(request.split(b" ")[1].decode())
+            chunk_size = 1 if self.pace_seconds else 65536
+            for start in range(0, len(self.answer), chunk_size):
+                writer.write(self.answer[start : start + chunk_size])
                 await writer.drain()
                 if self.pace_seconds:
                     self.slow.set()
@@ -84,7 +84,7 @@ def ok(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def issuing(
+async def running_issuer(
     policy: KeyPolicy = POLICY, clock: Callable[[], float] = time.monotonic
 ) -> AsyncGenerator[tuple[Issuer, OAuthTokens]]:
     issuer = Issuer()
@@ -96,7 +96,7 @@ async def issuing(
         server.close()
 
 
-async def entered(tokens: OAuthTokens, given: str) -> bool:
+async def is_accepted(tokens: OAuthTokens, given: str) -> bool:
     return await tokens.verify_token(given) is not None
 
 
@@ -107,36 +107,38 @@ async def test_new_key_is_fetched_and_a_removed_key_expires() -> None:
     assert POLICY.fetch_again_seconds <= 10
     assert POLICY.kept_seconds <= 300
     now = 0.0
-    async with issuing(clock=lambda: now) as (issuer, tokens):
-        assert await entered(tokens, token("old"))
+    async with running_issuer(clock=lambda: now) as (issuer, tokens):
+        assert await is_accepted(tokens, token("old"))
         issuer.answer = ok(jwks("new"))
-        assert not await entered(tokens, token("new")), "anyone can name a new key: the issuer is not asked each time"
+        assert not await is_accepted(tokens, token("new")), (
+            "the keys are not fetched each time: anyone can name a new one"
+        )
         now += POLICY.fetch_again_seconds + 0.1
-        assert await entered(tokens, token("new"))
-        assert not await entered(tokens, token("old"))
+        assert await is_accepted(tokens, token("new"))
+        assert not await is_accepted(tokens, token("old"))
         issuer.answer = ok(jwks("old"))
         now += POLICY.kept_seconds - 1
-        assert await entered(tokens, token("new")), "known keys are kept for a while"
+        assert await is_accepted(tokens, token("new")), "known keys are cached for a while"
         now += 1.1
-        assert not await entered(tokens, token("new"))
-        assert len(issuer.asked) == 3
+        assert not await is_accepted(tokens, token("new"))
+        assert len(issuer.requests) == 3
 
 
 async def test_unreachable_issuer_refuses_tokens_unless_its_keys_are_cached() -> None:
     now = 0.0
-    async with issuing(clock=lambda: now) as (issuer, tokens):
+    async with running_issuer(clock=lambda: now) as (issuer, tokens):
         issuer.answer = b""
-        assert not await entered(tokens, token())
+        assert not await is_accepted(tokens, token())
         issuer.answer = ok(jwks("old"))
         now += POLICY.fetch_again_seconds + 0.1
-        assert await entered(tokens, token())
+        assert await is_accepted(tokens, token())
         issuer.answer = ok(b"down", "503 Down")
         now += POLICY.kept_seconds + 0.1
-        assert await entered(tokens, token()), "its keys are still known"
+        assert await is_accepted(tokens, token()), "its keys are still cached"
 
 
 DEEP = b"[" * 200_000
-ODD: dict[str, bytes] = {
+INVALID_KEY_SETS: dict[str, bytes] = {
     "too large": ok(b'{"keys": [], "x": "' + b"x" * (2 * MIB) + b'"}'),
     "no JSON": ok(b"<html>"),
     "no UTF-8": ok(b"\xff\xfe"),
@@ -152,32 +154,32 @@ ODD: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("answer", ODD)
+@pytest.mark.parametrize("answer", INVALID_KEY_SETS)
 async def test_invalid_key_set_refuses_tokens_without_raising(answer: str) -> None:
-    async with issuing() as (issuer, tokens):
-        issuer.answer = ODD[answer]
-        assert not await entered(tokens, token())
-        assert len(issuer.asked) == 1
+    async with running_issuer() as (issuer, tokens):
+        issuer.answer = INVALID_KEY_SETS[answer]
+        assert not await is_accepted(tokens, token())
+        assert len(issuer.requests) == 1
 
 
 async def test_a_redirect_of_the_key_set_is_not_followed() -> None:
-    async with issuing() as (issuer, tokens):
+    async with running_issuer() as (issuer, tokens):
         issuer.answer = ok(b"", "302 Found", f"Location: {issuer.url}/elsewhere")
-        assert not await entered(tokens, token())
-        assert issuer.asked == ["/jwks"]
+        assert not await is_accepted(tokens, token())
+        assert issuer.requests == ["/jwks"]
 
 
 async def test_slow_issuer_times_out_without_delaying_tokens_with_known_keys() -> None:
-    async with issuing(KeyPolicy(fetch_seconds=0.5, fetch_again_seconds=-1.0)) as (issuer, tokens):
-        assert await entered(tokens, token())
-        issuer.pace_seconds = 0.1  # each byte in time for a time-out that counts silence
+    async with running_issuer(KeyPolicy(fetch_seconds=0.5, fetch_again_seconds=-1.0)) as (issuer, tokens):
+        assert await is_accepted(tokens, token())
+        issuer.pace_seconds = 0.1  # each byte arrives before a read time-out
         issuer.answer = ok(jwks("old", "new"))
         with anyio.fail_after(5):
-            async with anyio.create_task_group() as unknown:
-                unknown.start_soon(entered, tokens, token("new"))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(is_accepted, tokens, token("new"))
                 await issuer.slow.wait()
                 with anyio.fail_after(0.3):
-                    assert await entered(tokens, token())
+                    assert await is_accepted(tokens, token())
 
 
 # --- the claims ---------------------------------------------------------------------------------------------------
@@ -199,24 +201,24 @@ REFUSED: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("forged", REFUSED)
 async def test_invalid_claims_are_refused(forged: str) -> None:
-    async with issuing() as (_, tokens):
-        assert await entered(tokens, token())
-        assert not await entered(tokens, REFUSED[forged]())
+    async with running_issuer() as (_, tokens):
+        assert await is_accepted(tokens, token())
+        assert not await is_accepted(tokens, REFUSED[forged]())
 
 
 async def test_token_with_several_audiences_or_small_clock_skew_is_accepted() -> None:
-    async with issuing() as (_, tokens):
-        assert await entered(tokens, token(aud=["https://a.example", AUDIENCE]))
-        assert await entered(tokens, token(exp=int(time.time()) - auth.LEEWAY_SECONDS + 5))
-        assert await entered(tokens, token(nbf=int(time.time()) + auth.LEEWAY_SECONDS - 5))
+    async with running_issuer() as (_, tokens):
+        assert await is_accepted(tokens, token(aud=["https://a.example", AUDIENCE]))
+        assert await is_accepted(tokens, token(exp=int(time.time()) - auth.LEEWAY_SECONDS + 5))
+        assert await is_accepted(tokens, token(nbf=int(time.time()) + auth.LEEWAY_SECONDS - 5))
 
 
 async def test_token_without_a_key_id_is_accepted_only_if_there_is_one_key() -> None:
-    async with issuing() as (issuer, tokens):
-        assert await entered(tokens, token(kid=None))
-    async with issuing() as (issuer, tokens):
+    async with running_issuer() as (issuer, tokens):
+        assert await is_accepted(tokens, token(kid=None))
+    async with running_issuer() as (issuer, tokens):
         issuer.answer = ok(json.dumps({"keys": [jwk("old"), jwk("new")]}).encode())
-        assert not await entered(tokens, token(kid=None))
+        assert not await is_accepted(tokens, token(kid=None))
 
 
 async def test_published_key_is_not_accepted_as_a_signing_secret() -> None:
@@ -226,14 +228,14 @@ async def test_published_key_is_not_accepted_as_a_signing_secret() -> None:
     public = KEYS["old"].public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     claims = part({"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 60})
-    async with issuing() as (_, tokens):
+    async with running_issuer() as (_, tokens):
         for secret in (json.dumps(jwk("old", "old")).encode(), pem, b""):
             signed = part({"alg": "HS256", "kid": "old"}) + b"." + claims
             signature = base64.urlsafe_b64encode(hmac.digest(secret, signed, "sha256")).rstrip(b"=")
-            assert not await entered(tokens, (signed + b"." + signature).decode())
+            assert not await is_accepted(tokens, (signed + b"." + signature).decode())
 
 
-# --- tokens of the operator's own ---------------------------------------------------------------------------------
+# --- static tokens ------------------------------------------------------------------------------------------------
 
 PLAIN = "plain-token-0123456789"
 HASHED = "hashed-token-0123456789"
@@ -250,7 +252,7 @@ async def test_static_token_is_configured_in_plain_text_or_as_a_digest() -> None
         known = await tokens.verify_token(given)
         assert known
         assert known.subject == who
-    odd = (
+    invalid = (
         "",
         " ",
         PLAIN + " ",
@@ -262,7 +264,7 @@ async def test_static_token_is_configured_in_plain_text_or_as_a_digest() -> None
         "x" * 10_000,
         "\0",
     )
-    for given in odd:
+    for given in invalid:
         assert await tokens.verify_token(given) is None, given
 
 

@@ -1,4 +1,4 @@
-"""Callbacks: a gateway that calls makes the job be asked for at once, and nothing it says is believed."""
+"""Callbacks: a call from a gateway triggers a poll immediately, and its content is not trusted."""
 
 import json
 import socket
@@ -18,11 +18,11 @@ from hailuo_mcp.http import routes
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.http.servers import serving
-from tests.http.test_tokens import as_one
+from tests.http.test_tokens import client_with_token
 from tests.support import Wire, arguments_for, body_of, facts_of, sandbox_on_a_port, settings_for, wired
 
 SECRET = b"s" * 32
-HERE = "https://video.example"
+PUBLIC_URL = "https://video.example"
 RUNNING: dict[str, object] = {"code": 200, "data": {"taskId": "task_1", "state": "processing"}}
 DONE: dict[str, object] = {
     "code": 200,
@@ -31,29 +31,29 @@ DONE: dict[str, object] = {
 
 
 class Apixo:
-    """Takes every job, and answers what it is set to."""
+    """Accepts every job, and returns a configurable status."""
 
     def __init__(self) -> None:
         self.status: dict[str, object] = RUNNING
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        taken = {"code": 200, "message": "success", "data": {"taskId": "task_1"}}
-        return httpx.Response(200, json=taken if request.method == "POST" else self.status)
+        accepted = {"code": 200, "message": "success", "data": {"taskId": "task_1"}}
+        return httpx.Response(200, json=accepted if request.method == "POST" else self.status)
 
 
 @asynccontextmanager
-async def called_back(
+async def session_with_callbacks(
     directory: Path, **variables: str
 ) -> AsyncGenerator[tuple[Session, Wire, Apixo, httpx.AsyncClient]]:
-    """A studio whose gateways can call it, and a client for its routes."""
+    """A session whose gateways can call back, and a client for the server's routes."""
     apixo = Apixo()
     settings = settings_for(directory, APIXO_API_KEY="k", HAILUO_MCP_AUTO_DOWNLOAD="0", **variables)
     opened, wire = wired(settings, apixo)
     async with opened as open_session:
-        urls = SignedUrls(HERE, SECRET, called_back=True)
+        urls = SignedUrls(PUBLIC_URL, SECRET, called_back=True)
         session = Session(replace(open_session.services, urls=urls))
         app = Starlette(routes=routes.routes(session.services, lambda: False))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
             yield session, wire, apixo, client
 
 
@@ -62,26 +62,26 @@ async def submit(session: Session) -> Job:
 
 
 async def test_job_is_submitted_with_its_own_callback_url(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (session, wire, _, _):
+    async with session_with_callbacks(tmp_path) as (session, wire, _, _):
         job = await submit(session)
         sent = body_of(wire.posts[0])
         assert sent["request_type"] == "callback"
-        assert sent["callback_url"] == SignedUrls(HERE, SECRET, called_back=True).callback("apixo", job.id)
+        assert sent["callback_url"] == SignedUrls(PUBLIC_URL, SECRET, called_back=True).callback("apixo", job.id)
         assert "callback_url" not in job.parameters
         assert "callback" not in str((await session.jobs()).jobs)
 
 
 async def test_callback_url_given_by_the_caller_is_kept(tmp_path: Path) -> None:
-    async with called_back(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (session, wire, _, _):
+    async with session_with_callbacks(tmp_path, HAILUO_MCP_CALLBACK_HOSTS="hooks.example") as (session, wire, _, _):
         await session.generate(arguments_for("apixo/hailuo-2.3-fast", callback_url="https://hooks.example/x"))
         assert body_of(wire.posts[0])["callback_url"] == "https://hooks.example/x"
 
 
 async def test_callback_ends_a_wait_but_its_content_is_not_trusted(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (session, wire, apixo, client):
+    async with session_with_callbacks(tmp_path) as (session, wire, apixo, client):
         job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
-        assert (await client.post(address, json=DONE)).status_code == 200  # a lie: it is still running
+        assert (await client.post(address, json=DONE)).status_code == 200  # not true: the job is still running
         assert (await session.status(job.request_id)).state == "processing"
         apixo.status = DONE
         assert (await client.post(address, content=b"no json")).status_code == 200
@@ -89,15 +89,15 @@ async def test_callback_ends_a_wait_but_its_content_is_not_trusted(tmp_path: Pat
 
 
 async def test_minimax_challenge_is_echoed_and_triggers_no_poll(tmp_path: Path) -> None:
-    async with called_back(tmp_path, MINIMAX_API_KEY="k") as (session, wire, _, client):
-        address = SignedUrls(HERE, SECRET, called_back=True).callback("minimax", (await submit(session)).id)
+    async with session_with_callbacks(tmp_path, MINIMAX_API_KEY="k") as (session, wire, _, client):
+        address = SignedUrls(PUBLIC_URL, SECRET, called_back=True).callback("minimax", (await submit(session)).id)
         assert address
-        asked = len(wire.requests)
+        before = len(wire.requests)
         answer = await client.post(address, json={"challenge": "c-1"})
         assert (answer.status_code, answer.json()) == (200, {"challenge": "c-1"})
         assert (await client.post(address[:-1] + "x", json={"challenge": "c-1"})).status_code == 404
         await anyio.wait_all_tasks_blocked()
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ async def test_callback_starts_its_own_trace(tmp_path: Path) -> None:
 
 
 async def test_forged_and_replayed_callbacks_trigger_no_requests(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (session, wire, apixo, client):
+    async with session_with_callbacks(tmp_path) as (session, wire, apixo, client):
         job = await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         before = len(wire.requests)
@@ -121,33 +121,38 @@ async def test_forged_and_replayed_callbacks_trigger_no_requests(tmp_path: Path)
         assert len(wire.requests) == before
         apixo.status = DONE
         assert (await session.status(job.request_id)).state == "completed"
-        asked = len(wire.requests)
+        seen = len(wire.requests)
         for _ in range(20):
             assert (await client.post(address, json=DONE)).status_code == 200
         await session.status(job.request_id)
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == seen
 
 
 async def test_oversized_callback_body_is_ignored(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as (session, wire, _, client):
+    async with session_with_callbacks(tmp_path) as (session, wire, _, client):
         await submit(session)
         address = body_of(wire.posts[0])["callback_url"]
         assert (await client.post(address, content=b"x" * (routes.CALLBACK_BYTES_MAX + 1))).status_code == 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast", "minimax/h3"])  # MiniMax asks us
+@pytest.mark.parametrize(
+    "model", ["apixo/hailuo-2.3-fast", "minimax/hailuo-2.3-fast", "minimax/h3"]
+)  # MiniMax: challenge
 async def test_sandbox_callback_ends_a_waiting_call(model: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with sandbox_on_a_port(tmp_path / "far", seconds=3, callbacks=True) as far:
+    with sandbox_on_a_port(tmp_path / "far", seconds=3, callbacks=True) as gateways:
         variables = {
-            **far,
+            **gateways,
             "HAILUO_MCP_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "HAILUO_MCP_HTTP_TOKENS": "ann:ann-static-token",
         }
-        async with serving(tmp_path, port, **variables) as running, as_one(running.url, "ann-static-token") as ann:
+        async with (
+            serving(tmp_path, port, **variables) as running,
+            client_with_token(running.url, "ann-static-token") as ann,
+        ):
             job = facts_of(await ann.call_tool("generate_video", arguments_for(model)))
-            # Without the call nobody would ask before 8 s have passed.
-            asked = {"request_id": job["request_id"], "wait_seconds": 7}
-            assert facts_of(await ann.call_tool("get_status", asked))["state"] == "completed"
+            # Without the callback, the next poll would come after 8 s.
+            arguments = {"request_id": job["request_id"], "wait_seconds": 7}
+            assert facts_of(await ann.call_tool("get_status", arguments))["state"] == "completed"

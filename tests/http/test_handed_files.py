@@ -1,4 +1,4 @@
-"""Files that ChatGPT hands over with a call, over HTTP."""
+"""Files that ChatGPT passes with a call, over HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,13 +21,13 @@ from tests.support import open_session, settings_for
 FILE = {"file_id": "file_1", "mime_type": "image/png", "file_name": "frame.png"}
 
 
-def near(team: Team) -> Team:
-    """The same, where this machine counts as a public host."""
+def allow_loopback(team: Team) -> Team:
+    """The same team, with this machine treated as a public host."""
     services = replace(team.session.services, link_policy=LinkPolicy(frozenset({"127.0.0.1"})))
     return replace(team, session=Session(services))
 
 
-async def given(team: Team, url: str) -> Mapping[str, Any]:
+async def generate_from(team: Team, url: str) -> Mapping[str, Any]:
     return await team.generate("ann", model=MODEL, first_frame_image={**FILE, "download_url": url})
 
 
@@ -46,7 +46,7 @@ async def test_file_parameters_are_declared_over_http_and_stay_strings(tmp_path:
 
 async def test_file_from_the_host_is_downloaded_and_checked_like_any_other(tmp_path: Path) -> None:
     async with serving(redirects("/there"), says(200, picture())) as far_end, a_team(tmp_path) as team:
-        job = await given(near(team), far_end.url("/file?sig=secret"))
+        job = await generate_from(allow_loopback(team), far_end.url("/file?sig=secret"))
         assert job["state"] == "queued", job
         assert "secret" not in str(job)
         assert job["parameters"]["first_frame_image"].startswith("data URI (sha256:")
@@ -64,13 +64,13 @@ REFUSED: Mapping[str, tuple[Step, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_file_that_cannot_be_downloaded_is_refused_and_nothing_is_sent(case: str, tmp_path: Path) -> None:
-    step, words = REFUSED[case]
+    step, message = REFUSED[case]
     async with serving(step) as far_end, a_team(tmp_path) as team:
-        error = (await given(near(team), far_end.url("/file?sig=secret")))["error"]
+        error = (await generate_from(allow_loopback(team), far_end.url("/file?sig=secret")))["error"]
         assert (error["code"], error["charged"]) == ("invalid_image", "no")
-        assert words in error["message"]
+        assert message in error["message"]
         assert "secret" not in str(error)
-        assert (await team.as_one("ann").jobs()).total == 0
+        assert (await team.session_of("ann").jobs()).total == 0
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ async def test_file_that_cannot_be_downloaded_is_refused_and_nothing_is_sent(cas
 )
 async def test_link_into_the_private_network_is_not_followed(url: str, tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
-        error = (await given(team, url))["error"]
+        error = (await generate_from(team, url))["error"]
         assert (error["code"], error["charged"]) == ("invalid_image", "no")
 
 
@@ -93,12 +93,12 @@ async def test_file_object_is_refused_on_stdio(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         local = Session(replace(team.session.services, uploads=None))
 
-        async def nothing(*_: Any) -> None: ...
+        async def no_progress(*_: Any) -> None: ...
 
         call = {
             "prompt": "a kite",
             "model": MODEL,
             "first_frame_image": {**FILE, "download_url": "https://x.example/x"},
         }
-        answer = await tools.call("generate_video", tools.Call(local, call, nothing))
+        answer = await tools.call("generate_video", tools.Call(local, call, no_progress))
         assert (answer.structured_content or {})["error"]["code"] == "invalid_input"

@@ -1,5 +1,5 @@
-"""OAuth 2.1 over HTTP: access tokens of an issuer whose keys are fetched, their scopes, and the protected-resource
-metadata by which a client finds the issuer."""
+"""OAuth 2.1 over HTTP: access tokens from an issuer whose keys are fetched, their scopes, and the protected-resource
+metadata that leads a client to the issuer."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.fault_injection.faults import bomb
 from tests.http.servers import SANDBOX, serving
-from tests.http.test_tokens import as_one, submitted
+from tests.http.test_tokens import client_with_token, submitted
 from tests.http.test_who_may_come import ACCEPT, INITIALIZE
 from tests.support import facts_of, log_of, peak_mb, text_of
 
@@ -34,7 +34,7 @@ class Issuer:
     """An issuer with one signing key, and its key set on a port."""
 
     url: str = ""
-    asked: int = 0
+    request_count: int = 0
     bomb: bool = False
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
 
@@ -71,7 +71,7 @@ def issuer() -> Generator[Issuer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            issuer.asked += 1
+            issuer.request_count += 1
             body = bomb() if issuer.bomb else issuer.jwks.encode()
             self.send_response(200)
             if issuer.bomb:
@@ -116,7 +116,7 @@ async def test_forged_token_or_one_for_another_audience_is_refused(issuer: Issue
         assert await status(issuer.token()) == 200
         assert {name: await status(forge(issuer)) for name, forge in FORGED.items()} == dict.fromkeys(FORGED, 401)
         assert await status(issuer.token(scope="email")) == 403
-        assert issuer.asked <= 2, "an unknown key makes the issuer be asked once in a while, not each time"
+        assert issuer.request_count <= 2, "an unknown key triggers a fetch only once in a while, not each time"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the highest memory use from /proc")
@@ -127,7 +127,7 @@ async def test_decompression_bomb_in_the_key_set_is_not_unpacked(issuer: Issuer,
         before = peak_mb(running.process.pid)
         headers = {**ACCEPT, "Authorization": f"Bearer {issuer.token()}"}
         assert (await web.post(running.url, json=INITIALIZE, headers=headers)).status_code == 401
-        assert issuer.asked == 1
+        assert issuer.request_count == 1
         assert peak_mb(running.process.pid) - before < 50
     assert "could not be fetched" in log_of(tmp_path).read_text()
 
@@ -144,15 +144,15 @@ async def test_client_finds_the_issuer_in_the_metadata(issuer: Issuer, tmp_path:
 
 async def test_scopes_decide_who_may_generate(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running:
-        async with as_one(running.url, issuer.token()) as ann:
+        async with client_with_token(running.url, issuer.token()) as ann:
             job = await submitted(ann)
-        async with as_one(running.url, issuer.token(scope="video:read")) as reader:
+        async with client_with_token(running.url, issuer.token(scope="video:read")) as reader:
             refused = await reader.call_tool("generate_video", {"prompt": "a kite"})
             assert refused.is_error
             assert facts_of(refused)["error"]["code"] == "forbidden"
             assert "video:generate" in text_of(refused)
             assert facts_of(await reader.call_tool("get_status", {"request_id": job}))["request_id"] == job
-        async with as_one(running.url, issuer.token(sub="ben", scope=None, scp=["video:read"])) as ben:
+        async with client_with_token(running.url, issuer.token(sub="ben", scope=None, scp=["video:read"])) as ben:
             assert (await ben.call_tool("get_status", {"request_id": job})).is_error
             assert facts_of(await ben.call_tool("list_jobs"))["total"] == 0
 
@@ -160,15 +160,15 @@ async def test_scopes_decide_who_may_generate(issuer: Issuer, tmp_path: Path) ->
 async def test_oauth_subject_is_separate_from_a_static_token_of_the_same_name(issuer: Issuer, tmp_path: Path) -> None:
     variables = {**issuer.settings(), "HAILUO_MCP_HTTP_TOKENS": "ann:ann-static-token"}
     async with serving(tmp_path, **variables) as running:
-        async with as_one(running.url, "ann-static-token") as ann:
+        async with client_with_token(running.url, "ann-static-token") as ann:
             await submitted(ann)
-        async with as_one(running.url, issuer.token(sub="ann")) as other:
+        async with client_with_token(running.url, issuer.token(sub="ann")) as other:
             assert facts_of(await other.call_tool("list_jobs"))["total"] == 0
 
 
 async def test_token_without_the_read_scope_opens_no_clip(issuer: Issuer, tmp_path: Path) -> None:
     async with serving(tmp_path, **issuer.settings()) as running, httpx.AsyncClient() as web:
-        async with as_one(running.url, issuer.token()) as ann:
+        async with client_with_token(running.url, issuer.token()) as ann:
             job = await submitted(ann)
             await ann.call_tool("get_status", {"request_id": job, "wait_seconds": 20})
             link = facts_of(await ann.call_tool("download_video", {"request_id": job}))["video_url"]

@@ -1,4 +1,4 @@
-"""Where things are on the server is not told to callers on other machines, whatever goes wrong; its people are."""
+"""Errors do not reveal the server's paths and addresses to remote callers; the local user sees them."""
 
 import json
 import logging
@@ -25,14 +25,14 @@ from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.support import arguments_for, settings_for, wired
 
 MODEL = "segmind/minimax-hailuo-2"
-HERE = "https://video.example"
+PUBLIC_URL = "https://video.example"
 
 
-async def nothing(*_: Any) -> None: ...
+async def no_progress(*_: Any) -> None: ...
 
 
 async def call(session: Session, tool: str, **arguments: Any) -> str:
-    return (await tools.call(tool, tools.Call(session, arguments, nothing))).model_dump_json()
+    return (await tools.call(tool, tools.Call(session, arguments, no_progress))).model_dump_json()
 
 
 async def refused(work: Awaitable[object]) -> str:
@@ -42,8 +42,8 @@ async def refused(work: Awaitable[object]) -> str:
         return error.error.model_dump_json()
 
 
-Way = Callable[[Session], Awaitable[str]]
-READING: dict[str, Way] = {
+Access = Callable[[Session], Awaitable[str]]
+ACCESSES: dict[str, Access] = {
     "list_jobs": lambda session: call(session, "list_jobs"),
     "get_status": lambda session: call(session, "get_status", request_id=f"{MODEL}/x"),
     "download_video": lambda session: call(session, "download_video", request_id=f"{MODEL}/x"),
@@ -62,30 +62,30 @@ READING: dict[str, Way] = {
 }
 
 
-def done(_: httpx.Request) -> httpx.Response:
+def completed(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"request_id": "r-1", "status": "COMPLETED", "output": "https://127.0.0.1:9/x.mp4"})
 
 
 @asynccontextmanager
 async def opened(directory: Path, **variables: str) -> AsyncGenerator[Session]:
-    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), done)
+    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), completed)
     async with opened as session:
-        yield Session(replace(session.services, urls=SignedUrls(HERE, b"s" * 32)))
+        yield Session(replace(session.services, urls=SignedUrls(PUBLIC_URL, b"s" * 32)))
 
 
-@pytest.mark.parametrize("way", READING)
+@pytest.mark.parametrize("way", ACCESSES)
 async def test_path_of_an_unusable_ledger_is_hidden_from_remote_callers(
-    way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    access: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").write_text("a file, where a directory should be")
     async with opened(tmp_path) as session:
         with caplog.at_level(logging.ERROR):
-            told = await READING[way](Session(session.services, Caller("ann")))
-        assert "internal_error" in told or "-32603" in told
-        assert str(tmp_path) not in told
-        assert "HAILUO_MCP" not in told
-        assert str(tmp_path) in caplog.text, "whoever runs the server finds it in the log"
-        assert str(tmp_path) in await READING[way](Session(session.services, LOCAL))
+            answer = await ACCESSES[access](Session(session.services, Caller("ann")))
+        assert "internal_error" in answer or "-32603" in answer
+        assert str(tmp_path) not in answer
+        assert "HAILUO_MCP" not in answer
+        assert str(tmp_path) in caplog.text, "the operator finds it in the log"
+        assert str(tmp_path) in await ACCESSES[access](Session(session.services, LOCAL))
 
 
 async def test_address_of_an_unreachable_database_is_hidden_from_remote_callers(
@@ -96,9 +96,9 @@ async def test_address_of_an_unreachable_database_is_hidden_from_remote_callers(
     with pytest.raises(HailuoError) as raised:
         await ledger.ready()
     assert "127.0.0.1" in raised.value.problem.message
-    told = Caller("ann").redact(raised.value).problem
-    assert "127.0.0.1" not in told.message + told.hint
-    assert "video" not in told.message + told.hint
+    answer = Caller("ann").redact(raised.value).problem
+    assert "127.0.0.1" not in answer.message + answer.hint
+    assert "video" not in answer.message + answer.hint
 
 
 @pytest.mark.parametrize("auto", ["0", "1"])
@@ -114,14 +114,14 @@ async def test_path_of_an_unwritable_output_directory_is_hidden_from_remote_call
     async with opened(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD=auto) as session:
         for caller in (Caller("ann"), LOCAL):
             own = Session(session.services, caller)
-            told = await call(own, "generate_video", prompt="another", model=MODEL)
+            answer = await call(own, "generate_video", prompt="another", model=MODEL)
             if caller == LOCAL:
-                assert auto == "0" or str(tmp_path) in told
+                assert auto == "0" or str(tmp_path) in answer
                 continue
-            told += await call(own, "get_status", request_id=job.request_id)
-            told += await call(own, "download_video", request_id=job.request_id)
-            assert "could not be saved on the server" in told
-            assert str(tmp_path) not in told
+            answer += await call(own, "get_status", request_id=job.request_id)
+            answer += await call(own, "download_video", request_id=job.request_id)
+            assert "could not be saved on the server" in answer
+            assert str(tmp_path) not in answer
 
 
 async def test_routes_answer_503_without_details_if_the_ledger_is_unusable(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_routes_answer_503_without_details_if_the_ledger_is_unusable(tmp_p
         link, _ = session.services.urls.clip("k", utc_now())
         stopping = False
         app = Starlette(routes=routes.routes(session.services, lambda: stopping))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
             assert (await client.get("/health")).json() == {"status": "ok"}
             for path in ("/ready", link):
                 answer = await client.get(path)
@@ -144,7 +144,7 @@ async def test_routes_answer_503_without_details_if_the_ledger_is_unusable(tmp_p
 async def test_health_and_ready_need_no_token(tmp_path: Path) -> None:
     async with opened(tmp_path, HAILUO_MCP_HTTP_TOKENS="ann:a-token") as session:
         app = Starlette(routes=routes.routes(session.services, lambda: False))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
             for path, word in (("/health", "ok"), ("/ready", "ready")):
                 answer = await client.get(path)
                 assert (answer.status_code, json.loads(answer.text)) == (200, {"status": word})

@@ -1,4 +1,4 @@
-"""What differs where callers come over HTTP."""
+"""Settings whose defaults differ over HTTP."""
 
 import pytest
 

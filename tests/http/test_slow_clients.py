@@ -1,4 +1,5 @@
-"""Clients that open connections and say little: they are closed, others are served, and the log stays small."""
+"""Clients that open connections and send little: their connections are closed, others are served, and the log stays
+small."""
 
 import asyncio
 import contextlib
@@ -67,7 +68,7 @@ async def serving(limits: ConnectionLimits) -> AsyncGenerator[Served]:
     listener = listener_on("127.0.0.1", 0)
     config = uvicorn.Config(
         Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]),
-        http=connections.protocol,  # pyright: ignore[reportArgumentType]  called as a class would be
+        http=connections.protocol,  # pyright: ignore[reportArgumentType]  called like a class
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=1,
@@ -92,7 +93,7 @@ async def serving(limits: ConnectionLimits) -> AsyncGenerator[Served]:
 
 
 async def end_of(streams: Streams, within: float = 5.0) -> bytes:
-    """Everything that still comes until the connection is closed."""
+    """Everything that is received until the connection is closed."""
     async with asyncio.timeout(within):
         try:
             return await streams[0].read()
@@ -138,7 +139,7 @@ async def test_slowly_dripping_request_is_closed() -> None:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(drip)
-            await end_of(streams)  # what is still dripping can discard the response
+            await end_of(streams)  # bytes that are still being sent can discard the response
             tasks.cancel_scope.cancel()
 
 
@@ -166,8 +167,8 @@ async def test_oldest_incomplete_requests_are_closed_when_there_are_too_many() -
 async def test_slow_connection_is_closed_before_a_new_one_when_there_are_too_many() -> None:
     async with serving(ConnectionLimits(request_seconds=60, connections_max=3, chance_sweeps=1)) as server:
         slow = await server.connect(HEAD)
-        quiet = [await server.connect(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") for _ in range(2)]  # kept alive
-        for reader, _ in quiet:
+        idle = [await server.connect(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") for _ in range(2)]  # kept alive
+        for reader, _ in idle:
             assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
         await anyio.sleep(0.5)
         assert await server.get() == 200

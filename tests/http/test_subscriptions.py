@@ -1,4 +1,4 @@
-"""`subscriptions/listen`: news of jobs, without anybody asking for them meanwhile."""
+"""`subscriptions/listen`: notifications about jobs, without any client polling them."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -31,7 +31,7 @@ async def test_listener_of_a_job_is_notified_when_it_ends(encoded: bool, transpo
                     states = {job["request_id"]: job["state"] for job in known}
                     if states[request_id] == "completed":
                         break
-        assert states[other["request_id"]] == "queued"  # nobody follows that one
+        assert states[other["request_id"]] == "queued"  # no client follows that one
 
 
 async def test_listener_of_the_job_list_is_notified_of_a_new_job(transport: Transport, tmp_path: Path) -> None:

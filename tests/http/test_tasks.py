@@ -1,4 +1,4 @@
-"""The tasks extension with the SDK's client, over both transports; and that nobody else notices it."""
+"""The tasks extension with the SDK's client, over both transports, and that other clients are not affected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +64,7 @@ class Ack(Result):
 
 
 class Tasks(ClientExtension):
-    """Polls a task to its end, as a host does it, and keeps what it saw."""
+    """Polls a task to its end as a host does, and records the responses."""
 
     identifier = tasks.EXTENSION
 
@@ -91,7 +91,7 @@ class Tasks(ClientExtension):
             await anyio.sleep(task.poll_interval_ms / 1000)
 
 
-async def _ask(client: Client, method: str, task_id: str) -> Ack:
+async def _request(client: Client, method: str, task_id: str) -> Ack:
     params = Params(task_id=task_id, input_responses={} if method == "tasks/update" else None)
     return await client.session.send_request(TaskRequest(method=method, params=params), Ack)
 
@@ -116,7 +116,7 @@ async def test_client_with_the_extension_gets_the_clip_from_one_call(transport: 
 async def test_failed_job_is_a_completed_task_with_the_error(transport: Transport, tmp_path: Path) -> None:
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
         result = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:fail"})
-        assert not result.is_error  # as get_status answers it: a failed job is an ordinary answer
+        assert not result.is_error  # as in get_status: a failed job is a normal result
         assert facts_of(result)["state"] == "failed"
         assert facts_of(result)["error"]["code"] in text_of(result)
 
@@ -134,7 +134,7 @@ async def test_cancelled_task_is_acknowledged_and_continues(transport: Transport
         result = await client.call_tool("generate_video", KITE)
         assert facts_of(result)["state"] == "completed"
         assert "Segmind cannot cancel a job; it goes on" in str((acks[0].meta or {})[tasks.NOTICE])
-        again = await _ask(client, "tasks/cancel", extension.created[0].task_id)
+        again = await _request(client, "tasks/cancel", extension.created[0].task_id)
         assert tasks.NOTICE not in (again.meta or {})
 
 
@@ -152,12 +152,12 @@ async def test_task_finds_the_job_of_a_submission_whose_response_was_lost(transp
 async def test_call_without_a_new_job_is_answered_without_a_task(transport: Transport, tmp_path: Path) -> None:
     extension = Tasks()
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[extension]) as client:
-        rehearsed = await client.call_tool("generate_video", {**KITE, "dry_run": True})
-        assert facts_of(rehearsed)["state"] == "dry_run"
+        dry_run = await client.call_tool("generate_video", {**KITE, "dry_run": True})
+        assert facts_of(dry_run)["state"] == "dry_run"
         refused = await client.call_tool("generate_video", {**KITE, "prompt": ""})
         assert refused.is_error
-        broke = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:no_credits"})
-        assert facts_of(broke)["error"]["code"] == "insufficient_credits"
+        without_credits = await client.call_tool("generate_video", {**KITE, "prompt": "a kite sandbox:no_credits"})
+        assert facts_of(without_credits)["error"]["code"] == "insufficient_credits"
         assert extension.created == []
         await client.call_tool("generate_video", KITE)
         again = await client.call_tool("generate_video", KITE)
@@ -185,7 +185,7 @@ async def test_an_unknown_task_is_an_invalid_parameter(method: str, transport: T
     async with transport(tmp_path, **SANDBOX) as connect, connect(extensions=[Tasks()]) as client:
         for task_id in ("nonsense", "segmind/hailuo-02-fast/none-such", "nobody/nothing/x"):
             with pytest.raises(MCPError, match="Task not found") as refused:
-                await _ask(client, method, task_id)
+                await _request(client, method, task_id)
             assert refused.value.code == INVALID_PARAMS
 
 
@@ -200,5 +200,5 @@ async def test_client_without_the_extension_gets_no_tasks(
         assert submitted["state"] == "queued"
         for method in ("tasks/get", "tasks/update", "tasks/cancel"):
             with pytest.raises(MCPError) as refused:
-                await _ask(client, method, submitted["request_id"])
+                await _request(client, method, submitted["request_id"])
             assert refused.value.code == code

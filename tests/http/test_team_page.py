@@ -1,4 +1,4 @@
-"""The page at `/`: for whom it opens, what it shows, and what it does not let in."""
+"""The page at `/`: who can open it, what it shows, and what it rejects."""
 
 import re
 import time
@@ -20,16 +20,16 @@ from hailuo_mcp.http.team_page.sign_in import LASTS, SignIns
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.http.servers import SANDBOX, serving
-from tests.http.test_tokens import ANN, BEN, TOKENS, as_one, submitted
+from tests.http.test_tokens import ANN, BEN, TOKENS, client_with_token, submitted
 from tests.support import open_session, settings_for
 
-HERE = "https://video.example"
+PUBLIC_URL = "https://video.example"
 SCRIPT = "<script>alert(1)</script> & \"quotes\" 'too'"
 
 
 @asynccontextmanager
 async def browser(url: str) -> AsyncGenerator[httpx.AsyncClient]:
-    """What a browser's forms send, and its cookies."""
+    """A client that sends forms and keeps cookies as a browser does."""
     base = url.removesuffix("/mcp")
     async with httpx.AsyncClient(base_url=base, headers={"Origin": base}, follow_redirects=True, timeout=30) as web:
         yield web
@@ -39,7 +39,7 @@ async def browser(url: str) -> AsyncGenerator[httpx.AsyncClient]:
 async def test_a_member_signs_in_sees_their_own_jobs_and_signs_out(tmp_path: Path) -> None:
     limits = {"HAILUO_MCP_MAX_JOBS_PER_DAY": "5"}
     async with serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS, **limits) as running:
-        async with as_one(running.url, ANN) as ann:
+        async with client_with_token(running.url, ANN) as ann:
             request_id = await submitted(ann, prompt=SCRIPT)
             await ann.call_tool("get_status", {"request_id": request_id, "wait_seconds": 45})
             await ann.call_tool("download_video", {"request_id": request_id})
@@ -66,9 +66,9 @@ async def test_a_member_signs_in_sees_their_own_jobs_and_signs_out(tmp_path: Pat
             played = await bens.get("/" + clip[1].replace("&amp;", "&"))
             assert (played.status_code, played.headers["content-type"]) == (200, "video/mp4")
 
-            others = await bens.post("/", data={"token": BEN})
-            assert request_id not in others.text
-            assert "No jobs yet" in others.text
+            bens_page = await bens.post("/", data={"token": BEN})
+            assert request_id not in bens_page.text
+            assert "No jobs yet" in bens_page.text
 
             after = await web.post("/", data={"action": "sign-out"})
             assert "Sign in" in after.text
@@ -84,7 +84,7 @@ async def test_without_tokens_there_is_no_page(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def page_of(
-    directory: Path, base: str = HERE, tokens: str = TOKENS, failure_seconds: float = 0.0
+    directory: Path, base: str = PUBLIC_URL, tokens: str = TOKENS, failure_seconds: float = 0.0
 ) -> AsyncGenerator[tuple[Session, httpx.AsyncClient]]:
     async with open_session(settings_for(directory, HAILUO_MCP_HTTP_TOKENS=tokens)) as session:
         settings = session.services.settings
@@ -162,21 +162,21 @@ async def test_cookie_ends_when_it_expires_or_its_token_is_replaced(tmp_path: Pa
         assert "Sign out" in (await web.get("/")).text
     async with page_of(tmp_path, tokens=f"ann:{ANN}") as (session, web):
         web.cookies.set(name, value)
-        assert "Sign out" in (await web.get("/")).text, "any server of the team knows it"
-        await _check_signed_in(session, web, name, value)
+        assert "Sign out" in (await web.get("/")).text, "any server of the team accepts it"
+        await _check_forged_cookies_are_refused(session, web, name, value)
     async with page_of(tmp_path, tokens="ann:another-token-0123456789") as (_, web):
         web.cookies.set(name, value)
         assert "Sign out" not in (await web.get("/")).text, "its token was replaced"
 
 
-async def _check_signed_in(session: Session, web: httpx.AsyncClient, name: str, value: str) -> None:
+async def _check_forged_cookies_are_refused(session: Session, web: httpx.AsyncClient, name: str, value: str) -> None:
     tenant, until, signature = value.split(".")
     late = f"{tenant}.{int(until) + 1}.{signature}"
     other = f"{'YmVu'}.{until}.{signature}"
     for forged in (late, other, f"{tenant}.{until}.", f"{tenant}.{until}", "", "...", value[:-1] + "é".encode().hex()):
         web.cookies.set(name, forged)
         assert "Sign out" not in (await web.get("/")).text
-    sign_ins = SignIns(SignedUrls(HERE, await session.ledger.secret()), session.services.settings)
+    sign_ins = SignIns(SignedUrls(PUBLIC_URL, await session.ledger.secret()), session.services.settings)
     old = AccessToken(token="x", client_id="ann", scopes=[], expires_at=int(utc_now().timestamp()) - 1)
     expired = sign_ins.remember(Response(), old, utc_now()).headers["set-cookie"]
     web.cookies.set(name, expired.partition("=")[2].partition(";")[0])

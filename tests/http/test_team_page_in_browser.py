@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.http.servers import SANDBOX, serving
-from tests.http.test_tokens import ANN, TOKENS, as_one, submitted
+from tests.http.test_tokens import ANN, TOKENS, client_with_token, submitted
 from tests.mcp.player.conftest import chromium
 from tests.mcp.player.test_accessibility import AXE
 from tests.mcp.player.test_accessibility import axe as axe
@@ -41,7 +41,7 @@ async def test_member_signs_in_and_the_page_is_responsive_and_accessible(
     shots = Path(os.environ.get("PAGE_SHOTS") or tmp_path)
     limits = {"HAILUO_MCP_MAX_JOBS_PER_DAY": "4", "HAILUO_MCP_MAX_USD_PER_DAY": "20"}
     async with serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS, **limits) as running:
-        async with as_one(running.url, ANN) as ann:
+        async with client_with_token(running.url, ANN) as ann:
             for prompt in PROMPTS:
                 request_id = await submitted(ann, prompt=prompt)
                 await ann.call_tool("get_status", {"request_id": request_id, "wait_seconds": 45})
@@ -57,7 +57,7 @@ async def test_member_signs_in_and_the_page_is_responsive_and_accessible(
         await page.get_by_label("Token").fill("not a token")
         await page.keyboard.press("Enter")
         assert "does not know this token" in await page.get_by_role("alert").inner_text()
-        errors.clear()  # of the answer 401
+        errors.clear()  # from the 401 response
         await page.get_by_label("Token").fill(ANN)
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_role("heading", name="Today").wait_for()

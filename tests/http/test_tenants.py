@@ -1,5 +1,5 @@
-"""Nothing of one tenant is seen by another, whatever is asked with whichever id; what does not exist and what is
-another's are the same, in words, in structure and in what it takes to find out."""
+"""A tenant sees nothing of another, with any request and any id: another tenant's job and a nonexistent one get the
+same response, after the same ledger calls."""
 
 import base64
 import io
@@ -26,13 +26,13 @@ from hailuo_mcp.mcp.player import PLAYER_URI
 from hailuo_mcp.service.session import Session
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
-from tests.http.wire import Line, headers_of, message
+from tests.http.wire import RawClient, headers_of, message
 from tests.support import Asked, Era, arguments_for, sandbox_on_a_port, server, settings_for, wired
 
 MODEL = "segmind/minimax-hailuo-2"
 PROMPT = "annas secret lighthouse"
 ERAS: tuple[Era, ...] = ("legacy", "auto")
-NEVER = {
+UNKNOWN_IDS = {
     "remote": f"{MODEL}/00000000-0000-4000-8000-000000000000",
     "unconfirmed": f"{MODEL}/unconfirmed-{'0' * 32}",
 }
@@ -40,7 +40,7 @@ Probe = tuple[str, Mapping[str, Any]]
 
 
 def probes(request_id: str, era: Era) -> dict[str, Probe]:
-    """Everything that takes the id of a job."""
+    """Every request that takes the id of a job."""
     encoded = quote(request_id, safe="")
     tools: dict[str, Mapping[str, Any]] = {
         "get_status": {"request_id": request_id},
@@ -82,11 +82,11 @@ VIEWS: dict[str, Probe] = {
         },
     ),
 }
-"""What shows jobs without being given an id."""
+"""Requests that show jobs and take no id."""
 
 
-def told(answer: Mapping[str, Any], request_id: str) -> str:
-    """The answer without the id that was asked for."""
+def without_id(answer: Mapping[str, Any], request_id: str) -> str:
+    """The response without the requested id."""
     text = json.dumps(answer, sort_keys=True)
     for written in (quote(request_id, safe=""), request_id):
         text = text.replace(written, "ID")
@@ -95,56 +95,56 @@ def told(answer: Mapping[str, Any], request_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A server with two tenants, of whom Ann has a finished job and one that goes on."""
+    """A server with two tenants; Ann has a finished job and a running one."""
 
-    ann: Line
-    ben: Line
+    ann: RawClient
+    ben: RawClient
     asked: list[Asked]
     ids: Mapping[str, str]
-    """Ann's finished job, by each form of its id."""
+    """The ids of Ann's finished job, by form."""
     running: str
 
 
 @asynccontextmanager
 async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene]:
     asked: list[Asked] = []
-    with sandbox_on_a_port(directory / "far", asked=asked) as far:
+    with sandbox_on_a_port(directory / "far", asked=asked) as gateways:
         async with (
-            serving(directory, **far, HAILUO_MCP_HTTP_TOKENS=TOKENS, **variables) as running,
+            serving(directory, **gateways, HAILUO_MCP_HTTP_TOKENS=TOKENS, **variables) as running,
             httpx.AsyncClient(timeout=30) as web,
         ):
-            ann, ben = (Line(web, running.url, token) for token in (ANN, BEN))
+            ann, ben = (RawClient(web, running.url, token) for token in (ANN, BEN))
             job = (await ann.call("generate_video", prompt=PROMPT, model=MODEL))["structuredContent"]
             await ann.call("get_status", request_id=job["request_id"], wait_seconds=20)
             saved = (await ann.call("download_video", request_id=job["request_id"]))["structuredContent"]
             key = saved["video_url"].rpartition("/")[2].partition(".")[0]
-            going_on = await ann.call("generate_video", prompt=f"{PROMPT} sandbox:never", model=MODEL)
+            running_job = await ann.call("generate_video", prompt=f"{PROMPT} sandbox:never", model=MODEL)
             ids = {"remote": job["request_id"], "unconfirmed": f"{MODEL}/unconfirmed-{key}"}
-            yield Scene(ann, ben, asked, ids, going_on["structuredContent"]["request_id"])
+            yield Scene(ann, ben, asked, ids, running_job["structuredContent"]["request_id"])
 
 
 @pytest.mark.slow
 async def test_ids_of_another_tenant_are_answered_like_unknown_ids(tmp_path: Path, ledger_url: str) -> None:
     async with two_tenants(tmp_path, HAILUO_MCP_DATABASE_URL=ledger_url) as scene:
         before = list(scene.asked)
-        differing: list[str] = []
+        differences: list[str] = []
         found = 0
         for era in ERAS:
             ben, ann = replace(scene.ben, era=era), replace(scene.ann, era=era)
             for form, mine in [*scene.ids.items(), ("remote", scene.running)]:
-                never = NEVER[form]
+                unknown_id = UNKNOWN_IDS[form]
                 for name, (method, params) in probes(mine, era).items():
                     others = await ben.ask(method, params)
-                    unknown = await ben.ask(*probes(never, era)[name])
-                    if told(others, mine) != told(unknown, never):
-                        differing.append(f"{era}, {form}, {name}: {others} and not {unknown}")
+                    unknown = await ben.ask(*probes(unknown_id, era)[name])
+                    if without_id(others, mine) != without_id(unknown, unknown_id):
+                        differences.append(f"{era}, {form}, {name}: {others} and not {unknown}")
                     if mine != scene.running and name not in ("generate_video",):
                         own = await ann.ask(method, params)
                         found += "error" not in own and not own["result"].get("isError")
-        assert differing == []
+        assert differences == []
         assert found == 2 * 8 * len(ERAS) + 2 * 3, "each of these shows the job to its owner"
         assert [one for one in scene.asked[len(before) :] if one.method == "POST"] == []
-        assert scene.asked == before, "nothing was asked of a gateway for the stranger, and of the finished job nothing"
+        assert scene.asked == before, "no request to a gateway, for another tenant or for a finished job"
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ async def test_job_lists_show_nothing_of_another_tenant(tmp_path: Path, ledger_u
         listed = (await scene.ben.call("list_jobs"))["structuredContent"]
         assert (listed["total"], listed["spent_usd"]) == (0, 0)
         own = json.dumps(await scene.ann.ask(*VIEWS["hailuo://jobs"]))
-        assert "lighthouse" in own  # the marks are such that they would be found
+        assert "lighthouse" in own  # the marks would be found if they were there
         table = (await scene.ann.call("list_jobs"))["content"][0]["text"]
         assert ", saved, video_url http" in table
         assert "not saved" not in table
@@ -181,7 +181,7 @@ async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(t
         used_up = (await scene.ann.call("generate_video", **{**equal, "prompt": "one too many"}))["structuredContent"]
         assert used_up["error"]["code"] == "budget_exceeded"
         second = (await scene.ben.call("generate_video", **equal))["structuredContent"]
-        assert uploads() == 2, "a picture that somebody uploaded is nobody else's"
+        assert uploads() == 2, "an uploaded image is not shared between tenants"
         assert not second["duplicate"]
         assert second["request_id"] != first["request_id"]
         again = (await scene.ben.call("generate_video", **equal))["structuredContent"]
@@ -193,27 +193,27 @@ async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(t
 @pytest.mark.slow
 async def test_local_user_and_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
     asked: list[Asked] = []
-    with sandbox_on_a_port(tmp_path / "far", asked=asked) as far:
+    with sandbox_on_a_port(tmp_path / "far", asked=asked) as gateways:
         tokens = {"HAILUO_MCP_HTTP_TOKENS": TOKENS}
         async with (
-            serving(tmp_path, **far, **tokens) as running,
-            server(tmp_path, **far) as local,
+            serving(tmp_path, **gateways, **tokens) as running,
+            server(tmp_path, **gateways) as local,
             httpx.AsyncClient(timeout=30) as web,
         ):
-            ann = Line(web, running.url, ANN)
-            at_home = (
+            ann = RawClient(web, running.url, ANN)
+            local_job = (
                 await local.call_tool("generate_video", {"prompt": "at home", "model": MODEL})
             ).structured_content
             remote = (await ann.call("generate_video", prompt="abroad", model=MODEL))["structuredContent"]
-            assert at_home
+            assert local_job
             before = len(asked)
-            refused = await ann.call("get_status", request_id=at_home["request_id"])
+            refused = await ann.call("get_status", request_id=local_job["request_id"])
             assert refused["structuredContent"]["error"]["code"] == "unknown_request"
             assert len(asked) == before
             assert (await ann.call("list_jobs"))["structuredContent"]["total"] == 1
             listed = (await local.call_tool("list_jobs")).structured_content
             assert listed
-            assert [job["request_id"] for job in listed["jobs"]] == [at_home["request_id"]]
+            assert [job["request_id"] for job in listed["jobs"]] == [local_job["request_id"]]
             unsaved = f"last-frame:{remote['request_id']}"
             call = {"prompt": "on", "model": MODEL, "first_frame_image": unsaved}
             assert (await local.call_tool("generate_video", call)).is_error
@@ -225,9 +225,9 @@ async def test_subscription_gets_no_updates_about_jobs_of_another_tenant(tmp_pat
         mine = scene.running
         uris = ["hailuo://jobs", f"hailuo://jobs/{mine}", f"hailuo://jobs/{quote(mine, safe='')}"]
         body = message("subscriptions/listen", {"notifications": {"resourceSubscriptions": uris}}, "auto")
-        heard: dict[str, list[str]] = {ANN: [], BEN: []}
-        listening = {token: anyio.Event() for token in heard}
-        ann_heard = anyio.Event()
+        received: dict[str, list[str]] = {ANN: [], BEN: []}
+        listening = {token: anyio.Event() for token in received}
+        ann_notified = anyio.Event()
         before = len(scene.asked)
 
         async def listen(token: str) -> None:
@@ -235,25 +235,25 @@ async def test_subscription_gets_no_updates_about_jobs_of_another_tenant(tmp_pat
             async with scene.ann.web.stream("POST", scene.ann.url, json=body, headers=headers) as stream:
                 async for line in stream.aiter_lines():
                     if line.startswith("data: {"):
-                        heard[token].append(line)
+                        received[token].append(line)
                         listening[token].set()
                         if token == ANN and "hailuo://jobs" in line and "updated" in line:
-                            ann_heard.set()
+                            ann_notified.set()
 
         async with anyio.create_task_group() as streams:
-            for token in heard:
+            for token in received:
                 streams.start_soon(listen, token)
             with anyio.fail_after(20):
-                for token in heard:
+                for token in received:
                     await listening[token].wait()
                 await scene.ann.call("generate_video", prompt="one more", model=MODEL)
-                await ann_heard.wait()
-            await scene.ben.call("list_jobs")  # whatever was on its way to Ben before has arrived
+                await ann_notified.wait()
+            await scene.ben.call("list_jobs")  # everything that was sent to Ben before has arrived
             streams.cancel_scope.cancel()
-        assert len(heard[BEN]) == 1, heard[BEN]  # that it listens, and nothing else
-        assert "acknowledged" in heard[BEN][0]
+        assert len(received[BEN]) == 1, received[BEN]  # only the acknowledgement
+        assert "acknowledged" in received[BEN][0]
         polls = [one for one in scene.asked[before:] if one.method == "GET"]
-        assert all(mine.rpartition("/")[2] in one.path for one in polls), "and for Ann alone the job was followed"
+        assert all(mine.rpartition("/")[2] in one.path for one in polls), "the job was polled only for Ann"
 
 
 @pytest.mark.slow
@@ -262,17 +262,17 @@ async def test_clip_of_another_tenant_is_answered_like_an_unknown_clip(tmp_path:
         saved = (await scene.ann.call("download_video", request_id=scene.ids["remote"]))["structuredContent"]
         link = saved["video_url"]
         bare, _, query = link.partition("?")
-        never = f"{bare.rpartition('/')[0]}/{'0' * 32}.mp4"
+        unknown_url = f"{bare.rpartition('/')[0]}/{'0' * 32}.mp4"
         web = scene.ann.web
         for token in (BEN, "wrong", None):
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             answers = [
-                await web.request(verb, url, headers=headers) for verb in ("GET", "HEAD") for url in (bare, never)
+                await web.request(verb, url, headers=headers) for verb in ("GET", "HEAD") for url in (bare, unknown_url)
             ]
             assert {one.status_code for one in answers} == {404}
             assert answers[0].text == answers[1].text
             assert set(answers[0].headers) == set(answers[1].headers)
-        assert (await web.get(f"{never}?{query}")).status_code == 404  # signed for another clip
+        assert (await web.get(f"{unknown_url}?{query}")).status_code == 404  # signed for another clip
 
 
 @pytest.mark.slow
@@ -284,41 +284,41 @@ async def test_response_times_for_another_tenants_and_unknown_jobs_are_reported(
         for turn in range(40):
             names = list(took) if turn % 2 else list(reversed(took))
             for name in names:
-                asked = scene.ids["remote"] if name == "another's" else NEVER["remote"]
+                request_id = scene.ids["remote"] if name == "another's" else UNKNOWN_IDS["remote"]
                 began = time.perf_counter()
-                await scene.ben.call("get_status", request_id=asked)
+                await scene.ben.call("get_status", request_id=request_id)
                 took[name].append((time.perf_counter() - began) * 1000)
         medians = {name: statistics.median(times) for name, times in took.items()}
         figures(", ".join(f"{name}: {median:.2f} ms" for name, median in medians.items()))
 
 
-# --- without a network: what is asked of the ledger, and what trouble tells ----------------------------------------
+# --- without a network: the calls of the ledger --------------------------------------------------------------------
 
 
-class NotingLedger(SqliteLedger):
-    """A ledger that keeps the names of its methods as they are called."""
+class RecordingLedger(SqliteLedger):
+    """A ledger that records the names of the methods that are called."""
 
-    NOTED = ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds")
+    RECORDED = ("get", "find", "page", "change", "create_if_absent", "import_job", "upload", "usual_seconds")
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name in NotingLedger.NOTED:
+        if name in RecordingLedger.RECORDED:
             self.calls.append(name)
         return super().__getattribute__(name)
 
 
 @asynccontextmanager
 async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Session, Session, Session, list[str]]]:
-    """The session of the server's owner, Ann's and Ben's, and the names of the ledger's methods as they are called."""
+    """The sessions of the server's owner, Ann and Ben, and the names of the ledger's methods that are called."""
 
-    def taken(request: httpx.Request) -> httpx.Response:
+    def accept(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"request_id": "r-1", "status": "QUEUED"})
 
-    ledger = NotingLedger(directory / "ledger.sqlite3")
-    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), taken, ledger=ledger)
+    ledger = RecordingLedger(directory / "ledger.sqlite3")
+    opened, _ = wired(settings_for(directory, SEGMIND_API_KEY="k", **variables), accept, ledger=ledger)
     calls = ledger.calls
     async with opened as session:
         yield session, Session(session.services, Caller("ann")), Session(session.services, Caller("ben")), calls
@@ -327,9 +327,9 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[tuple[Sess
 async def test_ledger_calls_are_the_same_for_another_tenants_and_an_unknown_id(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, ann, ben, calls):
         job = (await ann.generate(arguments_for(MODEL))).job
-        pairs = {job.request_id: NEVER["remote"], f"{MODEL}/unconfirmed-{job.id}": NEVER["unconfirmed"]}
+        pairs = {job.request_id: UNKNOWN_IDS["remote"], f"{MODEL}/unconfirmed-{job.id}": UNKNOWN_IDS["unconfirmed"]}
 
-        async def asked(session: Session, request_id: str) -> list[list[str]]:
+        async def ledger_calls(session: Session, request_id: str) -> list[list[str]]:
             each: list[list[str]] = []
             last_frame = arguments_for(MODEL, first_frame_image=f"last-frame:{request_id}")
             for use in (
@@ -348,9 +348,9 @@ async def test_ledger_calls_are_the_same_for_another_tenants_and_an_unknown_id(t
                     each.append(list(calls))
             return each
 
-        for others, never in pairs.items():
-            assert await asked(ben, others) == await asked(ben, never)
-        assert await asked(ben, job.request_id) == [
+        for others, unknown_id in pairs.items():
+            assert await ledger_calls(ben, others) == await ledger_calls(ben, unknown_id)
+        assert await ledger_calls(ben, job.request_id) == [
             ["unknown_request", "find"],
             ["unknown_request", "find"],
             ["unknown_request", "find"],

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.slow
 
 ANN, BEN = "ann-token-0123456789", "ben-token-0123456789"
 TOKENS = f"ann:{ANN},ben:sha256:{hashlib.sha256(BEN.encode()).hexdigest()}"
-TWO = {**SANDBOX, "HAILUO_MCP_HTTP_TOKENS": TOKENS}
+TWO_TENANTS = {**SANDBOX, "HAILUO_MCP_HTTP_TOKENS": TOKENS}
 
 
 @asynccontextmanager
-async def as_one(url: str, token: str, era: Era = "auto", **headers: str) -> AsyncGenerator[Client]:
+async def client_with_token(url: str, token: str, era: Era = "auto", **headers: str) -> AsyncGenerator[Client]:
     """A client that sends this token."""
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}", **headers}, timeout=60) as web,
@@ -42,7 +42,7 @@ async def submitted(client: Client, **more: Any) -> str:
 
 
 async def test_missing_or_wrong_token_is_refused(tmp_path: Path) -> None:
-    async with serving(tmp_path, **TWO) as running, httpx.AsyncClient() as web:
+    async with serving(tmp_path, **TWO_TENANTS) as running, httpx.AsyncClient() as web:
         for given in (
             {},
             {"Authorization": "Bearer wrong"},
@@ -52,31 +52,37 @@ async def test_missing_or_wrong_token_is_refused(tmp_path: Path) -> None:
             answer = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, **given})
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Bearer")
-        entered = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Authorization": f"Bearer {BEN}"})
-        assert entered.status_code == 200
+        accepted = await web.post(running.url, json=INITIALIZE, headers={**ACCEPT, "Authorization": f"Bearer {BEN}"})
+        assert accepted.status_code == 200
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 async def test_job_of_another_tenant_is_answered_like_an_unknown_job(era: Era, tmp_path: Path) -> None:
     async with (
-        serving(tmp_path, **TWO) as running,
-        as_one(running.url, ANN, era) as ann,
-        as_one(running.url, BEN, era) as ben,
+        serving(tmp_path, **TWO_TENANTS) as running,
+        client_with_token(running.url, ANN, era) as ann,
+        client_with_token(running.url, BEN, era) as ben,
     ):
         mine = await submitted(ann)
-        never = "segmind/minimax-hailuo-2/" + "0" * 32
+        unknown_id = "segmind/minimax-hailuo-2/" + "0" * 32
         for tool in ("get_status", "download_video", "cancel_job"):
-            others, unknown = [await ben.call_tool(tool, {"request_id": asked}) for asked in (mine, never)]
+            others, unknown = [
+                await ben.call_tool(tool, {"request_id": request_id}) for request_id in (mine, unknown_id)
+            ]
             assert others.is_error
-            assert text_of(others).replace(mine, "ID") == text_of(unknown).replace(never, "ID")
+            assert text_of(others).replace(mine, "ID") == text_of(unknown).replace(unknown_id, "ID")
             assert facts_of(others)["error"]["code"] == "unknown_request"
         assert facts_of(await ben.call_tool("list_jobs"))["total"] == 0
         assert facts_of(await ann.call_tool("list_jobs"))["total"] == 1
-        assert await submitted(ben) != mine  # an equal job of another tenant stands for nothing
+        assert await submitted(ben) != mine  # an equal job of another tenant is not a duplicate
 
 
 async def test_finished_clip_is_a_link_that_its_owner_can_open_and_seek(tmp_path: Path) -> None:
-    async with serving(tmp_path, **TWO) as running, as_one(running.url, ANN) as ann, httpx.AsyncClient() as web:
+    async with (
+        serving(tmp_path, **TWO_TENANTS) as running,
+        client_with_token(running.url, ANN) as ann,
+        httpx.AsyncClient() as web,
+    ):
         request_id = await submitted(ann)
         status = facts_of(await ann.call_tool("get_status", {"request_id": request_id, "wait_seconds": 20}))
         assert status["state"] == "completed"

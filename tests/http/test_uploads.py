@@ -1,4 +1,4 @@
-"""Images on the caller's machine: the link that a call gives, what it takes, and for whom it is."""
+"""Images on the caller's machine: the upload link that a call returns, what it accepts, and who may use it."""
 
 import io
 import json
@@ -28,13 +28,13 @@ from hailuo_mcp.media.upload_store import KEPT_FOR, PER_OWNER_MAX, WANTED_FOR, U
 from hailuo_mcp.service.image_uploads import AT_ONCE, ImageUploads
 from hailuo_mcp.service.session import Session
 from tests.http.servers import SANDBOX, serving
-from tests.http.test_tokens import ANN, BEN, TOKENS, as_one
+from tests.http.test_tokens import ANN, BEN, TOKENS, client_with_token
 from tests.support import facts_of, open_session, server, settings_for, text_of
 
-HERE = "https://video.example"
+PUBLIC_URL = "https://video.example"
 MODEL = "segmind/hailuo-2.3-fast"
 Facts = Mapping[str, Any]
-USING_IT = {"model": MODEL, "first_frame_image": "upload:frame.png"}
+WITH_UPLOAD = {"model": MODEL, "first_frame_image": "upload:frame.png"}
 
 
 def picture(width: int = 640, height: int = 400, kind: str = "PNG", **options: Any) -> bytes:
@@ -43,21 +43,23 @@ def picture(width: int = 640, height: int = 400, kind: str = "PNG", **options: A
     return file.getvalue()
 
 
-async def nothing(*_: Any) -> None: ...
+async def no_progress(*_: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """The services of an HTTP server, and the web as any uploader sees it."""
+    """The services of an HTTP server, and a client without a token."""
 
     session: Session
     web: httpx.AsyncClient
 
-    def as_one(self, tenant: str, *, may_generate: bool = True) -> Session:
+    def session_of(self, tenant: str, *, may_generate: bool = True) -> Session:
         return Session(self.session.services, Caller(tenant, may_generate))
 
     async def generate(self, tenant: str, may_generate: bool = True, **arguments: Any) -> Facts:
-        call = tools.Call(self.as_one(tenant, may_generate=may_generate), {"prompt": "a kite", **arguments}, nothing)
+        call = tools.Call(
+            self.session_of(tenant, may_generate=may_generate), {"prompt": "a kite", **arguments}, no_progress
+        )
         return (await tools.call("generate_video", call)).structured_content or {}
 
     async def link(self, tenant: str = "ann", given: str = "/home/ann/frame.png") -> str:
@@ -73,20 +75,20 @@ class Team:
 @asynccontextmanager
 async def a_team(directory: Path, store_clock: Any = time.time, **variables: str) -> AsyncGenerator[Team]:
     settings = settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables)
-    async with open_session(settings, base_url=HERE, local_files=False) as session:
+    async with open_session(settings, base_url=PUBLIC_URL, local_files=False) as session:
         uploads = session.services.uploads
         assert uploads
         timed = ImageUploads(UploadStore(uploads.store.directory, store_clock), uploads.urls, uploads.rules)
         services = replace(session.services, uploads=timed)
         app = Starlette(routes=routes.routes(services, lambda: False))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as web:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as web:
             yield Team(Session(services), web)
 
 
 async def test_local_path_returns_an_upload_link_and_the_next_call_uses_the_name(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         call = {"prompt": "a kite", "model": MODEL, "first_frame_image": "~/My pictures/red kite.png"}
-        refused = await tools.call("generate_video", tools.Call(team.as_one("ann"), call, nothing))
+        refused = await tools.call("generate_video", tools.Call(team.session_of("ann"), call, no_progress))
         assert refused.is_error
         error: Facts = facts_of(refused)["error"]
         (upload,) = error["uploads"]
@@ -103,13 +105,13 @@ async def test_local_path_returns_an_upload_link_and_the_next_call_uses_the_name
         assert "Nothing was sent." in text
         assert f"curl -T ~/'My pictures/red kite.png' '{upload['url']}'" in text
         assert 'generate_video again with first_frame_image "upload:red-kite.png"' in text
-        assert (await team.as_one("ann").jobs()).total == 0
+        assert (await team.session_of("ann").jobs()).total == 0
 
         stored = await team.web.put(upload["url"], content=picture())
         assert stored.status_code == 201, stored.text
         assert stored.json()["image"] == "upload:red-kite.png"
         assert "upload:red-kite.png" in stored.json()["next_step"]
-        for _ in range(2):  # a name can be used as often as it lasts
+        for _ in range(2):  # a name can be used repeatedly until it expires
             job = await team.generate(
                 "ann", model=MODEL, first_frame_image="upload:red-kite.png", force_new=True, duration=6
             )
@@ -220,9 +222,9 @@ async def test_links_and_images_expire(tmp_path: Path) -> None:
         now += WANTED_FOR.total_seconds() + 1
         assert (await team.web.put(url, content=picture())).status_code == 404
         assert (await team.web.put(await team.link(), content=picture())).status_code == 201
-        assert (await team.generate("ann", True, **USING_IT, dry_run=True))["state"] == "dry_run"
+        assert (await team.generate("ann", True, **WITH_UPLOAD, dry_run=True))["state"] == "dry_run"
         now += KEPT_FOR.total_seconds() + 1
-        assert "uploads" in (await team.generate("ann", True, **USING_IT))["error"]
+        assert "uploads" in (await team.generate("ann", True, **WITH_UPLOAD))["error"]
         now += WANTED_FOR.total_seconds() + 1
         assert team.session.services.uploads
         team.session.services.uploads.store.sweep()
@@ -260,9 +262,9 @@ async def test_tampered_link_is_refused(change: str, tmp_path: Path) -> None:
     ids=["a PDF", "nothing", "truncated", "small", "wide", "large"],
 )
 async def test_unusable_image_is_refused_and_the_link_remains_valid(
-    content: bytes, status: int, words: str, tmp_path: Path
+    content: bytes, status: int, text: str, tmp_path: Path
 ) -> None:
-    async def in_pieces() -> AsyncIterator[bytes]:  # of unannounced length
+    async def in_pieces() -> AsyncIterator[bytes]:  # without a Content-Length
         for start in range(0, len(content), 1 << 20):
             yield content[start : start + (1 << 20)]
 
@@ -270,7 +272,7 @@ async def test_unusable_image_is_refused_and_the_link_remains_valid(
         url = await team.link()
         for body in (content, in_pieces()):
             answer = await team.web.put(url, content=body)
-            assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
+            assert (answer.status_code, text in answer.json()["error"]) == (status, True), answer.text
         assert not list(team.folder.glob("*.part"))
         assert (await team.web.put(url, content=picture())).status_code == 201
 
@@ -295,7 +297,7 @@ async def test_number_of_images_per_tenant_is_limited(tmp_path: Path) -> None:
         error = (await team.generate("ann", model=MODEL, first_frame_image="upload:more.png"))["error"]
         assert "uploads" not in error
         assert f"{PER_OWNER_MAX} images" in error["message"]
-        assert await team.link(given="upload:3.png"), "a name that is there may be asked for again"
+        assert await team.link(given="upload:3.png"), "an existing name may be requested again"
         assert await team.link("ben"), "others are not affected"
 
 
@@ -338,8 +340,8 @@ async def test_only_put_is_accepted(method: str, tmp_path: Path) -> None:
 async def test_a_view_in_a_chat_may_use_the_link_from_its_own_origin(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         url = await team.link()
-        asked = await team.web.options(url, headers={"Origin": "null", "Access-Control-Request-Method": "PUT"})
-        assert (asked.status_code, asked.headers["access-control-allow-methods"]) == (204, "PUT")
+        preflight = await team.web.options(url, headers={"Origin": "null", "Access-Control-Request-Method": "PUT"})
+        assert (preflight.status_code, preflight.headers["access-control-allow-methods"]) == (204, "PUT")
         answer = await team.web.put(url, content=picture(), headers={"Origin": "null"})
         assert answer.headers["access-control-allow-origin"] == "*"
 
@@ -376,9 +378,9 @@ async def test_any_server_of_a_team_accepts_the_curl_upload_without_a_token(tmp_
     async with (
         serving(tmp_path, **team) as one,
         serving(tmp_path, **team) as two,
-        as_one(one.url, ANN) as ann,
-        as_one(two.url, ANN) as ann_at_two,
-        as_one(two.url, BEN) as ben,
+        client_with_token(one.url, ANN) as ann,
+        client_with_token(two.url, ANN) as ann_at_two,
+        client_with_token(two.url, BEN) as ben,
     ):
         call = {"prompt": "a kite", "model": MODEL, "first_frame_image": str(frame)}
         refused = await ann.call_tool("generate_video", call)

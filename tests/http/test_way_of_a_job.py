@@ -1,4 +1,4 @@
-"""A job's whole way over HTTP, in both eras of the protocol, and what the server says of itself."""
+"""A job from submission to clip over HTTP, in both protocol eras, and what the server announces."""
 
 import json
 from pathlib import Path
@@ -28,11 +28,11 @@ async def test_job_runs_from_submission_to_clip_over_http(era: Era, tmp_path: Pa
 
         submitted = facts_of(await client.call_tool("generate_video", {"prompt": "a red kite rises"}))
         assert (submitted["state"], submitted["sandbox"]) == ("queued", True)
-        asked = {"request_id": submitted["request_id"], "wait_seconds": 30}
-        done = facts_of(await client.call_tool("get_status", asked))
+        arguments = {"request_id": submitted["request_id"], "wait_seconds": 30}
+        done = facts_of(await client.call_tool("get_status", arguments))
         assert done["state"] == "completed"
         assert done["video_url"]
-        assert done["video_path"] is None  # over HTTP nothing is saved unasked
+        assert done["video_path"] is None  # over HTTP, nothing is saved automatically
 
         saved = facts_of(await client.call_tool("download_video", {"request_id": submitted["request_id"]}))
         assert (await anyio.Path(saved["video_path"]).read_bytes())[4:8] == b"ftyp"
@@ -52,7 +52,7 @@ async def test_finished_clips_are_saved_automatically_if_set(tmp_path: Path) -> 
     async with over_http(tmp_path, **SANDBOX, HAILUO_MCP_AUTO_DOWNLOAD="1") as connect, connect() as client:
         await client.call_tool("generate_video", {"prompt": "a red kite rises"})
         with anyio.fail_after(30):
-            # The watcher saves it, though nobody asks.
+            # The worker saves it without a call.
             while not list((tmp_path / "clips").glob("*.mp4")):  # noqa: ASYNC110  another process
                 await anyio.sleep(0.2)
 
@@ -93,6 +93,6 @@ async def test_image_is_accepted_as_a_data_uri(tmp_path: Path) -> None:
     call = {"prompt": "a kite", "first_frame_image": PNG, "dry_run": True}
     async with over_http(tmp_path, **SANDBOX) as connect, connect() as client:
         answer = await client.call_tool("generate_video", call)
-        # It is read: what is wrong with it is its size, not where it comes from.
+        # The image was read: it is refused for its size, not for its source.
         assert facts_of(answer)["error"]["code"] == "invalid_image"
         assert "1 x 1 px" in text_of(answer)

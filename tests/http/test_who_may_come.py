@@ -1,4 +1,4 @@
-"""What the HTTP server refuses: other machines, other names, local files, a sandbox that nobody asked for."""
+"""What the HTTP server refuses: other machines, other names, local files, and a sandbox that was not requested."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(home: Path) -> Generator[Running]:
-    """A server in the sandbox. No test leaves anything behind in it."""
+    """A server with the sandbox. No test changes its state."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving(home, **SANDBOX)) as running:
         yield running
 

@@ -1,5 +1,5 @@
-"""JSON-RPC as it stands on the wire, in both protocol eras, with a bearer token: for what an SDK's client would not
-send, or not show."""
+"""Raw JSON-RPC in both protocol eras, with a bearer token: for requests and responses that the SDK's client would not
+send or show."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ TASKS: Mapping[str, Any] = {
 
 
 def message(method: str, params: Mapping[str, Any], era: Era) -> dict[str, Any]:
-    """A request; where the protocol has no handshake, it says itself what its client can."""
-    about: Mapping[str, Any] = {"_meta": TASKS if method.startswith("tasks/") else META} if era == "auto" else {}
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **about}}
+    """A request; where the protocol has no handshake, it carries the client's capabilities itself."""
+    meta: Mapping[str, Any] = {"_meta": TASKS if method.startswith("tasks/") else META} if era == "auto" else {}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **meta}}
 
 
 def headers_of(body: Mapping[str, Any], era: Era, token: str | None = None, **more: str) -> dict[str, str]:
@@ -37,20 +37,20 @@ def headers_of(body: Mapping[str, Any], era: Era, token: str | None = None, **mo
 
 
 def answer_in(response: httpx.Response) -> dict[str, Any]:
-    """The JSON-RPC answer, also where it came as an event."""
+    """The JSON-RPC response, whether it came as JSON or as an event."""
     return answer_of(response.text)
 
 
 def answer_of(text: str) -> dict[str, Any]:
-    """The same of what came as a body."""
+    """The same, from the text of the body."""
     if not text.startswith("{"):
         (text,) = (line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {"))
     return json.loads(text)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A server's address, and one caller's token."""
+class RawClient:
+    """A client of one server, with one caller's token."""
 
     web: httpx.AsyncClient
     url: str
@@ -59,7 +59,7 @@ class Line:
     headers: tuple[tuple[str, str], ...] = ()
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole answer to a request."""
+        """The whole response to a request."""
         body = message(method, params, self.era)
         headers = headers_of(body, self.era, self.token, **dict(self.headers))
         return answer_in(await self.web.post(self.url, json=body, headers=headers))

@@ -17,7 +17,7 @@ from hailuo_mcp.mcp.server import build_server
 from hailuo_mcp.mcp.wait_limit import KNOWN_CLIENTS, START_SECONDS, WaitLimit, waits_long
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
-from tests.http.wire import Line
+from tests.http.wire import RawClient
 from tests.support import (
     KEYS,
     Era,
@@ -212,7 +212,7 @@ async def test_over_http_the_wait_limit_is_kept_for_each_tenant(tmp_path: Path) 
         serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS) as running,
         httpx.AsyncClient(timeout=30) as web,
     ):
-        ann, ben = (Line(web, running.url, token) for token in (ANN, BEN))
+        ann, ben = (RawClient(web, running.url, token) for token in (ANN, BEN))
         submitted = (await ann.call("generate_video", **NEVER))["structuredContent"]
         held = await ann.call("get_status", request_id=submitted["request_id"], wait_seconds=4)
         of_ben = (await ben.call("generate_video", **NEVER))["structuredContent"]

@@ -1,1 +1,1 @@
-"""The HTTP server under what no honest client sends."""
+"""Fuzz tests of the HTTP server: requests that no well-behaved client sends."""

@@ -1,4 +1,4 @@
-"""What is sent: requests that are nearly right, in every field wrong in turn, and bodies that are no requests."""
+"""The generated input: almost valid requests with some wrong fields, and bodies that are not requests."""
 
 import json
 from typing import Any, cast
@@ -41,14 +41,14 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 
 def objects(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """An object with each field right, wrong, or missing, and perhaps one that nobody knows."""
-    known = st.fixed_dictionaries({}, optional={name: right | right | values for name, right in fields.items()})
+    """An object with each field valid, invalid or missing, and perhaps unknown fields."""
+    known = st.fixed_dictionaries({}, optional={name: valid | valid | values for name, valid in fields.items()})
     return st.tuples(st.dictionaries(texts, values, max_size=2), known).map(_together)
 
 
 def _together(parts: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-    strange, known = parts
-    return {**strange, **known}
+    unknown, known = parts
+    return {**unknown, **known}
 
 
 pictures = st.sampled_from(
@@ -84,7 +84,7 @@ fields: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "download_video": {"request_id": request_ids},
     "cancel_job": {"request_id": request_ids},
 }
-"""What each tool takes."""
+"""The arguments of each tool."""
 
 
 @st.composite
@@ -94,8 +94,8 @@ def calls(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 @st.composite
-def nearly_right_calls(draw: st.DrawFn) -> tuple[str, Any]:
-    """Arguments of which at most one is wrong by itself; together they may still not fit."""
+def almost_valid_calls(draw: st.DrawFn) -> tuple[str, Any]:
+    """Arguments of which at most one is invalid by itself; their combination may still be invalid."""
     tool = draw(st.sampled_from(("generate_video", *fields)))
     names = draw(st.sets(st.sampled_from(sorted(fields[tool])), max_size=4))
     needed = {"prompt", "dry_run"} if tool == "generate_video" else names
@@ -107,7 +107,7 @@ def nearly_right_calls(draw: st.DrawFn) -> tuple[str, Any]:
 
 references = objects(type=st.sampled_from(("ref/resource", "ref/prompt")), uri=st.sampled_from(URIS), name=texts)
 prompts = st.sampled_from(("animate_picture", "storyboard", "compare_models", "rescue_clips"))
-asked: st.SearchStrategy[tuple[str, Any]] = st.one_of(
+own_requests: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.tuples(st.just("tools/call"), objects(name=texts, arguments=values)),
     st.tuples(st.just("resources/read"), objects(uri=st.sampled_from(URIS))),
     st.tuples(st.just("prompts/get"), objects(name=prompts, arguments=objects(picture=texts, story=texts))),
@@ -124,8 +124,8 @@ asked: st.SearchStrategy[tuple[str, Any]] = st.one_of(
         objects(notifications=objects(resourceSubscriptions=st.lists(st.sampled_from(URIS), max_size=5))),
     ),
 )
-"""What handlers of the server's own answer, with parameters that are right or wrong."""
-others: st.SearchStrategy[tuple[str, Any]] = asked | st.one_of(
+"""Requests for the server's own handlers, with valid or invalid parameters."""
+others: st.SearchStrategy[tuple[str, Any]] = own_requests | st.one_of(
     st.tuples(
         st.just("initialize"),
         objects(protocolVersion=st.sampled_from(VERSIONS), capabilities=values, clientInfo=values),
@@ -138,7 +138,7 @@ metas: st.SearchStrategy[Any] = st.sampled_from(METAS) | values
 
 @st.composite
 def requests(draw: st.DrawFn) -> dict[str, Any]:
-    """A JSON-RPC request, or nearly one."""
+    """A JSON-RPC request, or almost one."""
     method, given = draw(calls() | others)
     params: Any = given
     meta = draw(metas)
@@ -157,26 +157,26 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
-HONEST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}).encode()
-odd_bodies = st.one_of(
+VALID_REQUEST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}).encode()
+malformed_bodies = st.one_of(
     st.binary(max_size=200),
     values.map(lambda value: json.dumps(value).encode()),
     st.lists(requests(), max_size=3).map(lambda batch: json.dumps(batch).encode()),
-    st.integers(0, len(HONEST)).map(lambda cut: HONEST[:cut]),
-    st.tuples(st.integers(0, len(HONEST)), st.binary(min_size=1, max_size=4)).map(
-        lambda put: HONEST[: put[0]] + put[1] + HONEST[put[0] :]
+    st.integers(0, len(VALID_REQUEST)).map(lambda cut: VALID_REQUEST[:cut]),
+    st.tuples(st.integers(0, len(VALID_REQUEST)), st.binary(min_size=1, max_size=4)).map(
+        lambda put: VALID_REQUEST[: put[0]] + put[1] + VALID_REQUEST[put[0] :]
     ),
     st.sampled_from(
         (
             b"[" * 100_000,
             b'{"a":' * 100_000,
-            HONEST.replace(b'"id": 1', b'"id": ' + b"9" * 10_000),
-            HONEST.replace(b'"id": 1', b'"id": 1, "id": 2, "method": "ping", "method": []'),
-            HONEST.replace(b'"id": 1', b'"id": NaN'),
-            b"\xef\xbb\xbf" + HONEST,
-            HONEST.decode().encode("utf-16"),
-            HONEST.replace(b"tools/list", b"\xff\xfe"),
-            HONEST.replace(b"{}", b'{"deep": ' + b"[" * 400 + b"]" * 400 + b"}"),
+            VALID_REQUEST.replace(b'"id": 1', b'"id": ' + b"9" * 10_000),
+            VALID_REQUEST.replace(b'"id": 1', b'"id": 1, "id": 2, "method": "ping", "method": []'),
+            VALID_REQUEST.replace(b'"id": 1', b'"id": NaN'),
+            b"\xef\xbb\xbf" + VALID_REQUEST,
+            VALID_REQUEST.decode().encode("utf-16"),
+            VALID_REQUEST.replace(b"tools/list", b"\xff\xfe"),
+            VALID_REQUEST.replace(b"{}", b'{"deep": ' + b"[" * 400 + b"]" * 400 + b"}"),
         )
     ),
 )

@@ -1,5 +1,5 @@
-"""Whatever comes over HTTP, the server answers soon and in good order: no 5xx, no traceback, nothing of the machine,
-nothing left open.
+"""Whatever is sent over HTTP, the server responds quickly and correctly: no 5xx, no traceback, no local paths, nothing
+left open.
 
 `FUZZ_SCALE=20 uv run pytest tests/http/fuzz -m slow -n 0` runs twenty times as many examples as CI does.
 """
@@ -38,11 +38,11 @@ SCALE = float(os.environ.get("FUZZ_SCALE", "1"))
 ANSWERED_WITHIN_SECONDS = 10.0
 PARSE_ERROR, HEADER_MISMATCH = -32700, -32020
 TOKEN = "ann-token-0123456789"
-TELLING = re.compile(r'Traceback|File "|/site-packages/|line \d+, in |sqlite3?\.|asyncpg')
+LEAK = re.compile(r'Traceback|File "|/site-packages/|line \d+, in |sqlite3?\.|asyncpg')
 
 
 def examples(number: int) -> Callable[..., Any]:
-    """So many, the same in each run; a failing one is made small."""
+    """This many examples, the same in each run; a failing one is shrunk."""
     return settings(
         max_examples=max(5, int(number * SCALE)),
         database=None,
@@ -53,7 +53,7 @@ def examples(number: int) -> Callable[..., Any]:
 
 @dataclass
 class Target:
-    """A server in a process of its own, and what came back from it."""
+    """A server in a separate process, and statistics of its responses."""
 
     url: str
     process: subprocess.Popen[str]
@@ -71,7 +71,7 @@ class Target:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def send(self, web: httpx.Client, verb: str, url: str, **request: Any) -> tuple[int, str]:
-        """The status and the text of an answer; of a stream that stays open, its beginning."""
+        """The status and the text of a response; for a stream that stays open, only its beginning."""
         began = time.monotonic()
         text = ""
         try:
@@ -83,27 +83,27 @@ class Target:
                         break
                 status = answer.status_code
         except httpx.RemoteProtocolError:
-            status = 0  # closed without a word, as for what is no HTTP
-        self.note(status, text, time.monotonic() - began)
+            status = 0  # closed without a response, as for input that is not HTTP
+        self.check(status, text, time.monotonic() - began)
         return status, text
 
-    def note(self, status: int, text: str, seconds: float) -> None:
+    def check(self, status: int, text: str, seconds: float) -> None:
         self.statuses[status] += 1
         self.slowest = max(self.slowest, seconds)
         assert status < 500, text
-        assert not TELLING.search(text), text
+        assert not LEAK.search(text), text
         assert str(self.directory) not in text, text
         assert seconds < ANSWERED_WITHIN_SECONDS
 
-    def tell(self) -> None:
-        """At the end of a test: what came back. 0 stands for a connection closed without a word."""
+    def report(self) -> None:
+        """Report the statuses at the end of a test; 0 means a connection closed without a response."""
         total, statuses = sum(self.statuses.values()), dict(sorted(self.statuses.items()))
         self.figures(f"{total} requests, slowest {self.slowest:.2f} s; statuses {statuses}")
 
 
 @pytest.fixture
 def target(tmp_path: Path, figures: Callable[[str], None]) -> Generator[Target]:
-    """After the test the server lives, has nothing open that it had not before, and logged nothing unforeseen."""
+    """After the test, the server still runs, has no more files open than before, and has logged no unexpected error."""
     variables = {
         **SANDBOX,
         "HAILUO_MCP_HTTP_TOKENS": f"ann:{TOKEN}",
@@ -126,7 +126,7 @@ def target(tmp_path: Path, figures: Callable[[str], None]) -> Generator[Target]:
         try:
             assert process.stdout
             target = Target(process.stdout.readline().strip(), process, tmp_path, figures)
-            warm(target)
+            check_serves(target)
             before = target.open_files
             yield target
             assert process.poll() is None
@@ -134,18 +134,18 @@ def target(tmp_path: Path, figures: Callable[[str], None]) -> Generator[Target]:
             while target.open_files > before + 2 and time.monotonic() < deadline:
                 time.sleep(0.2)
             assert target.open_files <= before + 2, "connections or files were left open"
-            warm(target)
+            check_serves(target)
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
-            noted = log_of(tmp_path).read_text()
-            assert "Traceback" not in noted
-            assert [line for line in noted.splitlines() if " ERROR " in line] == []
+            log_text = log_of(tmp_path).read_text()
+            assert "Traceback" not in log_text
+            assert [line for line in log_text.splitlines() if " ERROR " in line] == []
         finally:
             process.kill()
 
 
-def warm(target: Target) -> None:
-    """An honest client gets what it asks for."""
+def check_serves(target: Target) -> None:
+    """A well-behaved client gets its results."""
     with httpx.Client(timeout=ANSWERED_WITHIN_SECONDS) as web:
         for era in ("legacy", "auto"):
             body = message("tools/call", {"name": "list_jobs", "arguments": {}}, era)
@@ -156,7 +156,7 @@ def warm(target: Target) -> None:
 
 
 def printable(header: Mapping[str, str]) -> dict[str, str]:
-    """What can be sent at all."""
+    """The headers without characters that cannot be sent."""
     return {name: re.sub(r"[\x00-\x1f\x7f]", "", value).strip() for name, value in header.items()}
 
 
@@ -187,7 +187,7 @@ def test_almost_valid_requests(target: Target) -> None:
             assert "unexpected error" not in text, text
 
         fuzz()
-    target.tell()
+    target.report()
 
 
 def test_tools_answer_any_arguments(target: Target) -> None:
@@ -196,13 +196,13 @@ def test_tools_answer_any_arguments(target: Target) -> None:
 
         @seed(0)
         @examples(600)
-        @given(call=strategies.nearly_right_calls() | strategies.calls(), era=st.sampled_from(("legacy", "auto")))
+        @given(call=strategies.almost_valid_calls() | strategies.calls(), era=st.sampled_from(("legacy", "auto")))
         def fuzz(call: tuple[str, dict[str, Any]], era: Era) -> None:
             body = message(*call, era)
             header = headers_of(body, era, TOKEN)
             status, text = target.send(web, "POST", target.url, content=json.dumps(body).encode(), headers=header)
             answer = answer_of(text)
-            if "error" in answer:  # what is no JSON, as NaN and half a surrogate, ends before any tool
+            if "error" in answer:  # invalid JSON, such as NaN or half a surrogate, does not reach a tool
                 assert (status, answer["error"]["code"]) == (400, PARSE_ERROR), text
                 answers["no JSON"] += 1
                 return
@@ -213,7 +213,7 @@ def test_tools_answer_any_arguments(target: Target) -> None:
 
         fuzz()
     target.figures(f"answers of the tools: {dict(answers.most_common())}")
-    target.tell()
+    target.report()
     assert answers.total() - answers["no JSON"] > answers.total() * 0.7, "most reach a tool"
     assert {"answered", "invalid_input", "unknown_request", "unknown_model"} <= set(answers)
 
@@ -224,11 +224,11 @@ def test_resources_prompts_and_tasks_answer_any_parameters(target: Target) -> No
 
         @seed(0)
         @examples(400)
-        @given(asked=strategies.asked)
-        def fuzz(asked: tuple[str, dict[str, Any]]) -> None:
+        @given(request=strategies.own_requests)
+        def fuzz(request: tuple[str, dict[str, Any]]) -> None:
             nonlocal handled
-            body = message(*asked, "auto")
-            header = headers_of({**body, "params": {"name": "", "uri": "", **asked[1]}}, "auto", TOKEN)
+            body = message(*request, "auto")
+            header = headers_of({**body, "params": {"name": "", "uri": "", **request[1]}}, "auto", TOKEN)
             content = json.dumps(body).encode()
             status, text = target.send(web, "POST", target.url, content=content, headers=encoded(printable(header)))
             assert status
@@ -236,8 +236,8 @@ def test_resources_prompts_and_tasks_answer_any_parameters(target: Target) -> No
             handled += str(HEADER_MISMATCH) not in text and str(PARSE_ERROR) not in text
 
         fuzz()
-    target.figures(f"{handled} came to a handler")
-    target.tell()
+    target.figures(f"{handled} reached a handler")
+    target.report()
     assert handled > sum(target.statuses.values()) * 0.6
 
 
@@ -246,16 +246,16 @@ def test_malformed_bodies_and_headers(target: Target) -> None:
 
         @seed(0)
         @examples(300)
-        @given(body=strategies.odd_bodies, header=strategies.headers, verb=st.just("POST") | strategies.verbs)
+        @given(body=strategies.malformed_bodies, header=strategies.headers, verb=st.just("POST") | strategies.verbs)
         def fuzz(body: bytes, header: dict[str, str], verb: str) -> None:
-            honest = {"Authorization": f"Bearer {TOKEN}", **ACCEPT, "Content-Type": "application/json"}
-            sent = {name: value.strip() for name, value in {**honest, **header}.items()}
+            valid = {"Authorization": f"Bearer {TOKEN}", **ACCEPT, "Content-Type": "application/json"}
+            sent = {name: value.strip() for name, value in {**valid, **header}.items()}
             if verb == "GET":
-                return  # a stream for news, which stays open: see below
+                return  # a stream of notifications, which stays open: see below
             target.send(web, verb, target.url, content=body, headers=encoded(sent))
 
         fuzz()
-    target.tell()
+    target.report()
 
 
 def test_routes_other_than_mcp(target: Target) -> None:
@@ -277,7 +277,7 @@ def test_routes_other_than_mcp(target: Target) -> None:
             target.send(web, verb, target.base + path, content=body, headers=encoded(sent))
 
         fuzz()
-    target.tell()
+    target.report()
 
 
 def test_byte_ranges_of_a_clip(target: Target) -> None:
@@ -309,17 +309,17 @@ def test_byte_ranges_of_a_clip(target: Target) -> None:
         fuzz()
         for name, value in (("if-range", "x"), ("if-none-match", whole.headers["etag"]), ("if-modified-since", "x")):
             assert target.send(web, "GET", link, headers={name: value})[0] in (200, 304)
-    target.tell()
+    target.report()
 
 
-def spoken(target: Target, raw: bytes, *, wait: float = ANSWERED_WITHIN_SECONDS) -> bytes:
-    """What comes back for bytes, after which nothing more is said."""
-    place = urlsplit(target.url)
+def raw_response(target: Target, raw: bytes, *, wait: float = ANSWERED_WITHIN_SECONDS) -> bytes:
+    """The response to these bytes, after which nothing more is sent."""
+    parts = urlsplit(target.url)
     answer = b""
-    with socket.create_connection((place.hostname, place.port), timeout=wait) as line, suppress(OSError):
-        line.sendall(raw)
-        line.shutdown(socket.SHUT_WR)
-        while part := line.recv(65536):
+    with socket.create_connection((parts.hostname, parts.port), timeout=wait) as connection, suppress(OSError):
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        while part := connection.recv(65536):
             answer += part
     return answer
 
@@ -338,10 +338,10 @@ def head(length: str, *more: str, verb: str = "POST", token: str = TOKEN) -> byt
 
 
 def test_broken_stalled_and_oversized_connections(target: Target) -> None:
-    honest = json.dumps(INITIALIZE).encode()
-    place = urlsplit(target.url)
-    address = (place.hostname, place.port)
-    host = f"Host: 127.0.0.1:{place.port}"
+    valid = json.dumps(INITIALIZE).encode()
+    parts = urlsplit(target.url)
+    address = (parts.hostname, parts.port)
+    host = f"Host: 127.0.0.1:{parts.port}"
 
     def opening(length: str, *more: str) -> bytes:
         return head(length, *more).replace(b"Host: 127.0.0.1", host.encode(), 1)
@@ -350,49 +350,49 @@ def test_broken_stalled_and_oversized_connections(target: Target) -> None:
         "nothing": b"",
         "no HTTP": b"\x16\x03\x01" + bytes(range(256)),
         "cut in the head": opening("Content-Length: 5")[:40],
-        "cut body": opening(f"Content-Length: {len(honest) + 10}") + honest,
+        "cut body": opening(f"Content-Length: {len(valid) + 10}") + valid,
         "cut chunk": opening("Transfer-Encoding: chunked") + b"ff\r\n{",
-        "no last chunk": opening("Transfer-Encoding: chunked") + b"%x\r\n%s\r\n" % (len(honest), honest),
+        "no last chunk": opening("Transfer-Encoding: chunked") + b"%x\r\n%s\r\n" % (len(valid), valid),
         "chunk of no size": opening("Transfer-Encoding: chunked") + b"zz\r\n",
-        "negative length": opening("Content-Length: -1") + honest,
-        "two lengths": opening("Content-Length: 5", "Content-Length: 6") + honest,
+        "negative length": opening("Content-Length: -1") + valid,
+        "two lengths": opening("Content-Length: 5", "Content-Length: 6") + valid,
         "length and chunks": opening("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
-        "too long by its word": opening(f"Content-Length: {BODY_BYTES_MAX + 1}") + honest,
+        "too long by its word": opening(f"Content-Length: {BODY_BYTES_MAX + 1}") + valid,
         "a head without an end": opening("X: " + "a" * 200_000),
         "ten thousand headers": opening("Content-Length: 0", *("X: y" for _ in range(10_000))),
-        "an expectation": opening(f"Content-Length: {len(honest)}", "Expect: 100-continue") + honest,
+        "an expectation": opening(f"Content-Length: {len(valid)}", "Expect: 100-continue") + valid,
         "another protocol": opening("Content-Length: 0", "Connection: Upgrade", "Upgrade: websocket"),
-        "old": opening(f"Content-Length: {len(honest)}").replace(b"HTTP/1.1", b"HTTP/1.0", 1) + honest,
+        "old": opening(f"Content-Length: {len(valid)}").replace(b"HTTP/1.1", b"HTTP/1.0", 1) + valid,
     }
     for name, raw in broken.items():
         began = time.monotonic()
-        answer = spoken(target, raw)
+        answer = raw_response(target, raw)
         status = int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 0
         assert status < 500, (name, answer)
-        target.note(status, answer.decode(errors="replace"), time.monotonic() - began)
-    assert b" 413 " in spoken(target, broken["too long by its word"]).split(b"\r\n")[0]
+        target.check(status, answer.decode(errors="replace"), time.monotonic() - began)
+    assert b" 413 " in raw_response(target, broken["too long by its word"]).split(b"\r\n")[0]
 
-    over = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
-    with socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) as line:  # too long, in chunks
-        line.sendall(opening("Transfer-Encoding: chunked"))
+    oversized = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
+    with socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) as connection:  # too long, in chunks
+        connection.sendall(opening("Transfer-Encoding: chunked"))
         with suppress(OSError):
             for _ in range((BODY_BYTES_MAX >> 20) + 8):
-                line.sendall(over)
+                connection.sendall(oversized)
         with suppress(ConnectionResetError):
-            assert b" 413 " in line.recv(65536).split(b"\r\n")[0]
+            assert b" 413 " in connection.recv(65536).split(b"\r\n")[0]
 
     stalled = [socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) for _ in range(100)]
     streams = [socket.create_connection(address, timeout=ANSWERED_WITHIN_SECONDS) for _ in range(20)]
     try:
-        for line in stalled:
-            line.sendall(opening("Content-Length: 1000") + b'{"')
-        for line in streams:
-            line.sendall(opening("Content-Length: 0").replace(b"POST", b"GET", 1))
-        warm(target)  # all these wait, and hold up nobody
+        for connection in stalled:
+            connection.sendall(opening("Content-Length: 1000") + b'{"')
+        for connection in streams:
+            connection.sendall(opening("Content-Length: 0").replace(b"POST", b"GET", 1))
+        check_serves(target)  # all these wait, and delay no other client
     finally:
-        for line in (*stalled, *streams):
-            line.close()
-    target.tell()
+        for connection in (*stalled, *streams):
+            connection.close()
+    target.report()
 
 
 def test_simultaneous_clients(target: Target) -> None:
@@ -409,4 +409,4 @@ def test_simultaneous_clients(target: Target) -> None:
 
     with ThreadPoolExecutor(40) as clients:
         list(clients.map(client, range(int(40 * max(1.0, SCALE)))))
-    target.tell()
+    target.report()

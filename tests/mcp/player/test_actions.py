@@ -118,8 +118,8 @@ async def test_a_host_that_knows_only_single_blocks_is_sent_one(open_view: OpenV
     view = await playing(open_view, website, refusals=Choosy({"ui/message": Refused(-32602, "Invalid params")}))
     await view.press("Make another")
     await view.shows("Asked in the chat.")
-    as_list, as_one = view.params_of("ui/message")
-    assert [as_one["content"]] == as_list["content"]
+    as_list, client_with_token = view.params_of("ui/message")
+    assert [client_with_token["content"]] == as_list["content"]
 
 
 async def test_a_message_that_was_denied_is_not_sent_again_by_itself(open_view: OpenView, website: Website) -> None:

@@ -73,7 +73,7 @@ async def opened(directory: Path, **variables: str) -> AsyncGenerator[Session]:
         yield Session(replace(session.services, urls=SignedUrls(PUBLIC_URL, b"s" * 32)))
 
 
-@pytest.mark.parametrize("way", ACCESSES)
+@pytest.mark.parametrize("access", ACCESSES)
 async def test_path_of_an_unusable_ledger_is_hidden_from_remote_callers(
     access: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -250,7 +250,7 @@ async def test_tampered_link_is_refused(change: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "words"),
+    ("content", "status", "text"),
     [
         (b"%PDF-1.7 not an image at all", 422, "PDF"),
         (b"", 422, ""),

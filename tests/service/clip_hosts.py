@@ -1,4 +1,4 @@
-"""A completed job whose clip is at a real server on loopback, for tests of what that server does."""
+"""A completed job whose clip is on a real loopback server, for tests of that server's behavior."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the tests that follow a job share: its gateway's answers, and a job that is submitted."""
+"""Shared by the tests that follow a job: the gateway's responses, and a submitted job."""
 
 from collections.abc import Awaitable, Mapping
 from typing import Any

@@ -15,7 +15,7 @@ from hailuo_mcp.service.session import Session
 from tests.gateways.wire import Step, breaks, connect, hangs, says, says_text
 from tests.support import facts_of, open_session, sandbox_on_a_port, settings_for, text_of
 
-LEFT = {"available_amount": "12.50", "credit_balance": "0.00", "base_resp": {"status_code": 0}}
+ACCOUNT_BODY = {"available_amount": "12.50", "credit_balance": "0.00", "base_resp": {"status_code": 0}}
 
 
 class Clock:
@@ -26,7 +26,7 @@ class Clock:
 
 
 async def test_balance_is_requested_at_most_once_a_minute() -> None:
-    minimax, asked = connect("minimax", says(200, LEFT), says(200, {**LEFT, "available_amount": "3"}))
+    minimax, asked = connect("minimax", says(200, ACCOUNT_BODY), says(200, {**ACCOUNT_BODY, "available_amount": "3"}))
     segmind, others = connect("segmind", says(404, {"error": "not found"}, {"x-remaining-credits": "98.7"}))
     fal, none = connect("fal", says(500))
     clock = Clock()
@@ -41,8 +41,8 @@ async def test_balance_is_requested_at_most_once_a_minute() -> None:
 
 async def test_each_account_has_its_own_balance() -> None:
     balances = Balances()
-    one, _ = connect("minimax", says(200, LEFT), key="one")
-    other, _ = connect("minimax", says(200, {**LEFT, "available_amount": "1"}), key="other")
+    one, _ = connect("minimax", says(200, ACCOUNT_BODY), key="one")
+    other, _ = connect("minimax", says(200, {**ACCOUNT_BODY, "available_amount": "1"}), key="other")
     assert await balances.of([one]) == {"minimax": 12.5}
     assert await balances.of([other]) == {"minimax": 1.0}
 
@@ -74,8 +74,8 @@ async def test_model_list_shows_balances_only_to_the_account_owner(tmp_path: Pat
     with sandbox_on_a_port(tmp_path, render=False) as variables:
         async with open_session(settings_for(tmp_path, **variables)) as session:
             result = await tools.call("list_models", tools.Call(session, {}, _ignore))
-            told = {row["model"].partition("/")[0]: row["balance"] for row in rows(result) if "balance" in row}
-            assert told == {"segmind": 100.0, "minimax": 100.0}
+            shown = {row["model"].partition("/")[0]: row["balance"] for row in rows(result) if "balance" in row}
+            assert shown == {"segmind": 100.0, "minimax": 100.0}
             assert "segmind 100.00, minimax 100.00." in text_of(result)
             job = {"prompt": "a kite", "model": "segmind/minimax-hailuo-2"}
             submitted = await tools.call("generate_video", tools.Call(session, job, _ignore))

@@ -16,11 +16,11 @@ async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
         assert not session.may_cancel(job)
-        asked = len(wire.requests)
-        same = await session.cancel(job.request_id)
-        assert same.state is State.QUEUED
-        assert same.warnings[-1].startswith("Nothing was cancelled: Segmind cannot cancel a job; it goes on")
-        assert {request.method for request in wire.requests[asked:]} == {"GET"}
+        before = len(wire.requests)
+        unchanged = await session.cancel(job.request_id)
+        assert unchanged.state is State.QUEUED
+        assert unchanged.warnings[-1].startswith("Nothing was cancelled: Segmind cannot cancel a job; it goes on")
+        assert {request.method for request in wire.requests[before:]} == {"GET"}
 
 
 async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
@@ -28,11 +28,11 @@ async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
         done = await session.status(job.request_id, 10)
-        asked = len(wire.requests)
-        same = await session.cancel(job.request_id)
-        assert (same.state, same.video_path) == (State.COMPLETED, done.video_path)
-        assert same.warnings[-1] == "Nothing was cancelled: the job is completed."
-        assert len(wire.requests) == asked
+        before = len(wire.requests)
+        unchanged = await session.cancel(job.request_id)
+        assert (unchanged.state, unchanged.video_path) == (State.COMPLETED, done.video_path)
+        assert unchanged.warnings[-1] == "Nothing was cancelled: the job is completed."
+        assert len(wire.requests) == before
 
 
 def test_cancelled_job_is_final_and_free_unless_a_cost_was_reported() -> None:
@@ -54,10 +54,10 @@ async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Pat
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert session.may_cancel(job)
-        asked = len(wire.requests)
+        before = len(wire.requests)
         cancelled = await session.cancel(job.request_id)
         assert cancelled.state is State.CANCELLED
-        assert wire.requests[asked].method == "GET"
+        assert wire.requests[before].method == "GET"
         assert await session.status(job.request_id) == cancelled
         page = await session.jobs(State.CANCELLED)
         assert (page.total, page.spent_usd) == (1, 0)
@@ -73,8 +73,8 @@ async def test_job_that_ended_since_the_last_poll_keeps_its_record(model_id: str
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert job.state is State.QUEUED
-        asked = len(wire.requests)
-        same = await session.cancel(job.request_id)
-        assert same.state is State.COMPLETED
-        assert {request.method for request in wire.requests[asked:]} == {"GET"}
+        before = len(wire.requests)
+        unchanged = await session.cancel(job.request_id)
+        assert unchanged.state is State.COMPLETED
+        assert {request.method for request in wire.requests[before:]} == {"GET"}
         assert (await session.download(job.request_id))[1].exists()

@@ -16,7 +16,7 @@ SEGMIND, APIXO = "segmind/minimax-hailuo-2", "apixo/hailuo-2.3-fast"
 
 
 class Gateways:
-    """Accept every job; answer 429 to the keys that are to be paused."""
+    """Accept every job; answer 429 to the paused keys."""
 
     def __init__(self) -> None:
         self.paused: set[str] = set()
@@ -27,8 +27,8 @@ class Gateways:
             return httpx.Response(429, headers={"Retry-After": "60"}, json={"error": "slow down"})
         if request.method == "POST":
             self.jobs += 1
-            taken = {"code": 200, "data": {"taskId": f"t-{self.jobs}"}, "request_id": f"r-{self.jobs}"}
-            return httpx.Response(200, json=taken)
+            accepted = {"code": 200, "data": {"taskId": f"t-{self.jobs}"}, "request_id": f"r-{self.jobs}"}
+            return httpx.Response(200, json=accepted)
         return httpx.Response(200, json={"status": "PROCESSING", "code": 200, "data": {"state": "processing"}})
 
 
@@ -40,7 +40,7 @@ def with_keys(tenant: str, **keys: str) -> Caller:
     return Caller(tenant, keys={name: SecretStr(key) for name, key in keys.items()})
 
 
-def made(directory: Path, *, tenants: str = "") -> tuple[Opened, Wire, Gateways]:
+def session_with(directory: Path, *, tenants: str = "") -> tuple[Opened, Wire, Gateways]:
     file = directory / "tenants.toml"
     file.write_text(tenants)
     variables = {
@@ -58,7 +58,7 @@ ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
 
 
 async def test_tenants_own_key_is_used_for_all_its_requests_and_no_others(tmp_path: Path) -> None:
-    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
     async with opened as session:
         own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
         for caller, key in own_keys:
@@ -70,7 +70,7 @@ async def test_tenants_own_key_is_used_for_all_its_requests_and_no_others(tmp_pa
 
 
 async def test_gateway_without_the_tenants_own_key_is_not_offered(tmp_path: Path) -> None:
-    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
     async with opened as session:
         ann = Session(session.services, Caller("ann"))
         assert {model.id.split("/")[0] for model in ann.catalog.usable} == {"segmind"}
@@ -85,7 +85,7 @@ async def test_gateway_without_the_tenants_own_key_is_not_offered(tmp_path: Path
 
 
 async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Path) -> None:
-    opened, wire, _ = made(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
     async with opened as session:
         ann, sender = (
             Session(session.services, Caller("ann")),
@@ -93,9 +93,9 @@ async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Pat
         )
         job = (await sender.generate(arguments_for(SEGMIND))).job
         assert job.uses_caller_key
-        asked = len(wire.requests)
-        told = await ann.status(job.request_id, 5)
-        assert any("X-Segmind-Api-Key" in warning for warning in told.warnings)
+        before = len(wire.requests)
+        status = await ann.status(job.request_id, 5)
+        assert any("X-Segmind-Api-Key" in warning for warning in status.warnings)
         with pytest.raises(CallerError):
             await ann.download(job.request_id)
         with pytest.raises(CallerError):
@@ -103,7 +103,7 @@ async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Pat
         session.services.poller.on_webhook(job.id)
         other_gateway = Session(session.services, with_keys("ann", apixo="header-apixo"))
         assert any("X-Segmind-Api-Key" in w for w in (await other_gateway.status(job.request_id)).warnings)
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
         much_later = job.created_at + timedelta(days=1)
         due = await session.ledger.lease("watcher", much_later, timedelta(seconds=1), 9, frozenset({job.origin}))
         assert due == ()
@@ -112,7 +112,7 @@ async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Pat
 
 
 async def test_imported_job_is_polled_only_with_the_key_that_found_it(tmp_path: Path) -> None:
-    opened, wire, _ = made(tmp_path)
+    opened, wire, _ = session_with(tmp_path)
     async with opened as session:
         sender = Session(session.services, with_keys("", segmind="header-key"))
         job = await sender.status(f"{SEGMIND}/from-elsewhere")
@@ -122,21 +122,21 @@ async def test_imported_job_is_polled_only_with_the_key_that_found_it(tmp_path: 
 
 
 async def test_rate_limit_applies_only_to_its_account(tmp_path: Path) -> None:
-    opened, wire, gateways = made(tmp_path, tenants=ANNS)
+    opened, wire, gateways = session_with(tmp_path, tenants=ANNS)
     async with opened as session:
-        people = {name: Session(session.services, Caller(name)) for name in ("ann", "ben")}
-        jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in people.items()}
+        sessions = {name: Session(session.services, Caller(name)) for name in ("ann", "ben")}
+        jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in sessions.items()}
         gateways.paused = {"ann-segmind"}
         with pytest.raises(RateLimited, match="Segmind"):
-            await people["ann"].status(jobs["ann"].request_id)
-        assert (await people["ben"].status(jobs["ben"].request_id)).state == "processing"
-        asked = len(wire.requests)
-        (warning,) = (await people["ann"].status(jobs["ann"].request_id)).warnings
+            await sessions["ann"].status(jobs["ann"].request_id)
+        assert (await sessions["ben"].status(jobs["ben"].request_id)).state == "processing"
+        before = len(wire.requests)
+        (warning,) = (await sessions["ann"].status(jobs["ann"].request_id)).warnings
         assert "too many requests, and asks again in 60 s" in warning
-        assert len(wire.requests) == asked, "the pause is kept"
+        assert len(wire.requests) == before, "the pause is kept"
         same_account = Session(session.services, with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
-        assert gateway.retry_after > 20, "an account is the same, whoever sends its key"
+        assert gateway.retry_after > 20, "the account is the same, regardless of who sends its key"
 
 
 def test_repr_of_a_caller_shows_no_key() -> None:

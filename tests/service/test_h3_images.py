@@ -10,7 +10,7 @@ from tests.support import listened_to, settings_for
 
 
 @pytest.mark.parametrize(
-    ("model", "size", "said"),
+    ("model", "size", "message"),
     [
         ("minimax/h3", (280, 280), None),
         ("minimax/h3", (255, 300), "256–5760 px a side"),
@@ -23,7 +23,7 @@ from tests.support import listened_to, settings_for
     ],
 )
 async def test_image_is_checked_against_the_limits_of_its_gateway(
-    model: str, size: tuple[int, int], said: str | None, tmp_path: Path
+    model: str, size: tuple[int, int], message: str | None, tmp_path: Path
 ) -> None:
     picture = tmp_path / "pictures" / "first.png"
     picture.parent.mkdir()
@@ -31,10 +31,10 @@ async def test_image_is_checked_against_the_limits_of_its_gateway(
     opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     call = {"model": model, "prompt": "a kite", "first_frame_image": str(picture)}
     async with opened as session:
-        if said is None:
+        if message is None:
             job = (await session.generate(call)).job
             assert (await session.status(job.request_id, 10)).state == "completed"
             return
-        with pytest.raises(InvalidImage, match=said):
+        with pytest.raises(InvalidImage, match=message):
             await session.generate(call)
         assert wire.requests == []

@@ -48,16 +48,18 @@ async def test_404_within_the_retention_changes_nothing_and_warns(
     model_id: str, young: timedelta, tmp_path: Path
 ) -> None:
     def gateway(request: httpx.Request) -> httpx.Response:
-        taken = {"request_id": "r-1", "generation_id": "r-1", "code": 200, "data": {"taskId": "r-1"}}
-        return httpx.Response(200, json=taken) if request.method == "POST" else httpx.Response(404, json={"code": 404})
+        accepted = {"request_id": "r-1", "generation_id": "r-1", "code": 200, "data": {"taskId": "r-1"}}
+        return (
+            httpx.Response(200, json=accepted) if request.method == "POST" else httpx.Response(404, json={"code": 404})
+        )
 
     opened, wire = wired(settings_for(tmp_path, **QUIET), gateway)
     async with opened as session:
         job = await submitted(session, model_id)
         await age(session, job, young)
-        asked = await session.status(job.request_id)
-        assert asked.state is State.QUEUED
-        assert f"{model_id.split('/')[0].upper()}_API_KEY" in asked.warnings[-1]
+        status = await session.status(job.request_id)
+        assert status.state is State.QUEUED
+        assert f"{model_id.split('/')[0].upper()}_API_KEY" in status.warnings[-1]
         assert not any("history" in path for path in wire.asked)
         await age(session, job, timedelta(days=1, minutes=1) if model_id == AIMLAPI else timedelta(hours=1, minutes=1))
         expired = await session.status(job.request_id)
@@ -85,12 +87,12 @@ async def test_404_after_the_retention_is_resolved_by_the_history_or_expires(
     async with opened as session:
         job = await submitted(session)
         await age(session, job, timedelta(minutes=61))
-        asked = await session.status(job.request_id)
-        assert asked.state is state
-        assert asked.video_url == (CLIP if state is State.COMPLETED else None)
+        status = await session.status(job.request_id)
+        assert status.state is state
+        assert status.video_url == (CLIP if state is State.COMPLETED else None)
 
 
-OUT_OF_REACH = [
+UNAVAILABLE = [
     says(503),
     says(403, {"error": "Forbidden"}),
     says(429),
@@ -99,7 +101,7 @@ OUT_OF_REACH = [
 ]
 
 
-@pytest.mark.parametrize("history", OUT_OF_REACH)
+@pytest.mark.parametrize("history", UNAVAILABLE)
 async def test_unavailable_history_leaves_the_job_unchanged_until_it_responds(
     history: Answerer, ledger_url: str, tmp_path: Path
 ) -> None:
@@ -108,9 +110,9 @@ async def test_unavailable_history_leaves_the_job_unchanged_until_it_responds(
     async with opened as session:
         job = await submitted(session)
         await age(session, job, timedelta(minutes=61))
-        asked = await session.status(job.request_id)
-        assert (asked.state, asked.error) == (State.QUEUED, None)
-        assert "history could not be asked" in asked.warnings[-1]
+        status = await session.status(job.request_id)
+        assert (status.state, status.error) == (State.QUEUED, None)
+        assert "history could not be asked" in status.warnings[-1]
         with pytest.raises(NotReady):
             await session.download(job.request_id)
         assert (await on_record(session, job)).state is State.QUEUED
@@ -127,13 +129,13 @@ async def test_status_of_an_expired_job_polls_again(ledger_url: str, tmp_path: P
         await age(session, job, timedelta(minutes=61))
         assert (await session.status(job.request_id, 45)).state is State.EXPIRED
         wire.answer = breaks
-        seen = len(wire.requests)
+        before = len(wire.requests)
         assert (await session.status(job.request_id)).warnings == ()
-        assert len(wire.requests) == seen, "it was asked for a moment ago"
+        assert len(wire.requests) == before, "it was polled a moment ago"
         await age(session, job, timedelta(seconds=61))
-        still = await session.status(job.request_id)
-        assert still.state is State.EXPIRED
-        assert "asked for again, without an answer" in still.warnings[-1]
+        unchanged = await session.status(job.request_id)
+        assert unchanged.state is State.EXPIRED
+        assert "asked for again, without an answer" in unchanged.warnings[-1]
         wire.answer = history_of({"request_id": "r-1", "model_status": "COMPLETED", "generation_url": CLIP})
         found = await session.status(job.request_id, 45)
         assert (found.state, found.video_url, found.error) == (State.COMPLETED, CLIP, None)
@@ -184,9 +186,9 @@ async def test_submission_interrupted_by_a_crash_is_looked_up_after_a_while(tmp_
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         # A crash leaves the job as it was created: the lost response was not recorded.
         await session.ledger.change(lost.id, lambda job: job.model_copy(update={"lost_at": None}))
-        asked = len(wire.requests)
+        before = len(wire.requests)
         assert (await session.status(lost.request_id)).state is State.UNCONFIRMED
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
         await age(session, lost, timedelta(seconds=31))
         assert (await session.status(lost.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
@@ -207,9 +209,9 @@ async def test_row_added_while_the_history_is_read_belongs_to_the_later_submissi
             return await answer if inspect.isawaitable(answer) else answer
 
         wire.answer = meanwhile
-        same = await session.status(lost.request_id)
+        unchanged = await session.status(lost.request_id)
     assert later[0].remote_id
-    assert (same.state, same.remote_id) == (State.UNCONFIRMED, None)
+    assert (unchanged.state, unchanged.remote_id) == (State.UNCONFIRMED, None)
 
 
 async def test_two_equal_rows_in_the_history_are_inconclusive(tmp_path: Path) -> None:
@@ -217,10 +219,10 @@ async def test_two_equal_rows_in_the_history_are_inconclusive(tmp_path: Path) ->
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)
-        asked = await session.status(lost.request_id)
-        assert (asked.state, asked.request_id) == (State.UNCONFIRMED, lost.request_id)
-        assert asked.error
-        assert asked.error.charged == "unknown"
+        status = await session.status(lost.request_id)
+        assert (status.state, status.request_id) == (State.UNCONFIRMED, lost.request_id)
+        assert status.error
+        assert status.error.charged == "unknown"
 
 
 @pytest.mark.parametrize(("model_id", "place"), [(APIXO, "APIXO console"), (AIMLAPI, "usage page of the account")])
@@ -228,13 +230,13 @@ async def test_lost_submission_without_a_history_says_where_to_look(model_id: st
     opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
     async with opened as session:
         lost = await submitted(session, model_id)
-        asked = len(wire.requests)
-        same = await session.status(lost.request_id, 45)
-        assert (same.state, len(wire.requests)) == (State.UNCONFIRMED, asked)
-        assert same.error
-        assert "has no history" in same.error.hint
-        assert place in same.error.hint
-        assert "paying twice" in same.error.hint
+        before = len(wire.requests)
+        unchanged = await session.status(lost.request_id, 45)
+        assert (unchanged.state, len(wire.requests)) == (State.UNCONFIRMED, before)
+        assert unchanged.error
+        assert "has no history" in unchanged.error.hint
+        assert place in unchanged.error.hint
+        assert "paying twice" in unchanged.error.hint
         with pytest.raises(NotReady):
             await session.download(lost.request_id)
 

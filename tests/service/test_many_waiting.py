@@ -16,14 +16,14 @@ from tests.support import KEYS, Answerer, Opened, Wire, arguments_for, says, seg
 
 CALLERS = 5
 QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0", "HAILUO_MCP_MIN_POLL_SECONDS": "0.3"}
-UNHURRIED = PollPolicy(early=(), every=0.3)
+SLOW_POLLS = PollPolicy(early=(), every=0.3)
 PROCESSING = says(200, {"status": "PROCESSING"})
 DOWN = says(503, {"error": "down"})
 COMPLETED = says(200, {"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
 
 
 def followed(directory: Path, status: Answerer, **options: Any) -> tuple[Opened, Wire]:
-    return wired(settings_for(directory, **QUIET), segmind(status=status), poll_policy=UNHURRIED, **options)
+    return wired(settings_for(directory, **QUIET), segmind(status=status), poll_policy=SLOW_POLLS, **options)
 
 
 async def submitted(session: Session) -> Job:

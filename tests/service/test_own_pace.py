@@ -75,9 +75,9 @@ async def test_first_call_after_a_429_fails_and_later_ones_are_answered_from_the
         job = (await session.generate(arguments_for(FAST_02))).job
         with pytest.raises(RateLimited, match="429: slow down"):
             await session.status(job.request_id)
-        asked = len(wire.requests)
+        before = len(wire.requests)
         for wait in (0.0, 0.05):
             answer = await session.status(job.request_id, wait)
             assert answer.state is State.QUEUED
             assert "in 120 s at the earliest; this is its own pace" in answer.warnings[-1]
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before

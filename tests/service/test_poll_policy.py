@@ -1,4 +1,4 @@
-"""How often a waiting caller's job is polled. `benchmarks/waiting.py` measures the same over real sockets."""
+"""How often a job is polled while a caller waits. `benchmarks/waiting.py` measures the same over real sockets."""
 
 from datetime import timedelta
 from typing import Any

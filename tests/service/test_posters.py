@@ -1,4 +1,4 @@
-"""Posters: what views show of a job before its clip plays, from the first frame that was sent or the saved clip."""
+"""Posters: what views show of a job before its clip plays, from the submitted first frame or the saved clip."""
 
 import io
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""Images, videos and audio as references: from this machine, inside the call and from saved clips, on the wire."""
+"""Images, videos and audio as references, from local files, data URIs and saved clips, as they are sent."""
 
 import json
 import re
@@ -48,17 +48,17 @@ def urls(wire: Wire) -> dict[str, str]:
 
 async def test_local_files_are_uploaded_or_inlined_as_h3_accepts_them(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
-    place = tmp_path / "pictures"
-    (place / "kite.webp").write_bytes(content := encoded(picture(), "WEBP"))
-    film(place / "my film.mov", seconds=2.5)
-    tone(place / "song.mp3")
+    pictures = tmp_path / "pictures"
+    (pictures / "kite.webp").write_bytes(content := encoded(picture(), "WEBP"))
+    film(pictures / "my film.mov", seconds=2.5)
+    tone(pictures / "song.mp3")
     async with opened as session:
         job = await session.generate(
             {
                 **H3,
-                "reference_images": [f"'{place}/kite.webp'"],
-                "reference_videos": [f"file://{place}/my%20film.mov"],
-                "reference_audios": [str(place / "song.mp3")],
+                "reference_images": [f"'{pictures}/kite.webp'"],
+                "reference_videos": [f"file://{pictures}/my%20film.mov"],
+                "reference_audios": [str(pictures / "song.mp3")],
             }
         )
     sent = urls(wire)
@@ -89,23 +89,23 @@ async def test_file_given_twice_is_uploaded_once_per_account(tmp_path: Path) -> 
 
 async def test_a_large_image_is_uploaded_and_follows_the_limits_of_h3(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
-    place = tmp_path / "pictures"
-    (place / "small.png").write_bytes(png(256, 256))
+    pictures = tmp_path / "pictures"
+    (pictures / "small.png").write_bytes(png(256, 256))
     noise = picture(1400, 1000).effect_spread(400)
-    (place / "large.png").write_bytes(encoded(noise, "PNG", compress_level=0))
-    (place / "tiny.png").write_bytes(png(255, 300))
-    (place / "tall.png").write_bytes(png(300, 800))
+    (pictures / "large.png").write_bytes(encoded(noise, "PNG", compress_level=0))
+    (pictures / "tiny.png").write_bytes(png(255, 300))
+    (pictures / "tall.png").write_bytes(png(300, 800))
     async with opened as session:
         for name, many in (("first_frame_image", False), ("reference_images", True)):
             for file in ("small.png", "large.png"):
-                given = str(place / file)
+                given = str(pictures / file)
                 await session.generate({**H3, "prompt": f"{name} {file}", name: [given] if many else given})
         assert uploads(wire) == 1
-        for file, said in (("tiny.png", "256–5760 px a side are accepted"), ("tall.png", "0.4–2.5 is accepted")):
-            with pytest.raises(InvalidImage, match=rf"reference_images\[1\] \({file}\) .*{said}"):
-                await session.generate({**H3, "reference_images": [str(place / "small.png"), str(place / file)]})
+        for file, message in (("tiny.png", "256–5760 px a side are accepted"), ("tall.png", "0.4–2.5 is accepted")):
+            with pytest.raises(InvalidImage, match=rf"reference_images\[1\] \({file}\) .*{message}"):
+                await session.generate({**H3, "reference_images": [str(pictures / "small.png"), str(pictures / file)]})
         with pytest.raises(InvalidImage, match="over 300 px"):
-            await session.generate(arguments_for("minimax/hailuo-02", first_frame_image=str(place / "small.png")))
+            await session.generate(arguments_for("minimax/hailuo-02", first_frame_image=str(pictures / "small.png")))
 
 
 async def test_location_metadata_of_an_image_is_not_sent(tmp_path: Path) -> None:
@@ -124,12 +124,12 @@ async def test_location_metadata_of_an_image_is_not_sent(tmp_path: Path) -> None
 
 async def test_dry_run_checks_everything_and_shows_no_bytes(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
-    place = tmp_path / "pictures"
-    film(place / "a.mp4", seconds=2)
-    call = {**H3, "reference_images": [data_uri(png())], "reference_videos": [str(place / "a.mp4")]}
+    pictures = tmp_path / "pictures"
+    film(pictures / "a.mp4", seconds=2)
+    call = {**H3, "reference_images": [data_uri(png())], "reference_videos": [str(pictures / "a.mp4")]}
     async with opened as session:
         shown = await session.generate(call, dry_run=True)
-        for wrong in ({"reference_videos": [str(tone(place / "a.mp3") and place / "a.mp3")]}, {"duration": 3}):
+        for wrong in ({"reference_videos": [str(tone(pictures / "a.mp3") and pictures / "a.mp3")]}, {"duration": 3}):
             with pytest.raises(HailuoError) as refused:
                 await session.generate({**call, **wrong}, dry_run=True)
             assert refused.value.problem.charged == "no"
@@ -142,7 +142,7 @@ async def test_dry_run_checks_everything_and_shows_no_bytes(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"reference_videos": ["/etc/hostname"]}, r"reference_videos\[0\].*outside the directories"),
         ({"reference_videos": ["{dir}/missing.mp4"]}, r"reference_videos\[0\].*does not exist"),
@@ -159,20 +159,20 @@ async def test_dry_run_checks_everything_and_shows_no_bytes(tmp_path: Path) -> N
     ],
 )
 async def test_unusable_reference_is_refused_before_anything_is_sent(
-    given: dict[str, Any], said: str, tmp_path: Path
+    given: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     opened, wire = sandboxed(tmp_path)
-    place = tmp_path / "pictures"
-    film(place / "a.mp4", seconds=6)
-    (place / "a.png").write_bytes(png())
-    (place / "notes.mp4").write_text("TOKEN=hunter2" * 100)
+    pictures = tmp_path / "pictures"
+    film(pictures / "a.mp4", seconds=6)
+    (pictures / "a.png").write_bytes(png())
+    (pictures / "notes.mp4").write_text("TOKEN=hunter2" * 100)
     texts = {
-        name: [data_uri(png()) if one is png else one.replace("{dir}", str(place)) for one in many]
+        name: [data_uri(png()) if one is png else one.replace("{dir}", str(pictures)) for one in many]
         for name, many in given.items()
     }
     async with opened as session:
         for dry_run in (True, False):
-            with pytest.raises(HailuoError, match=said) as refused:
+            with pytest.raises(HailuoError, match=message) as refused:
                 await session.generate({**H3, **texts}, dry_run=dry_run)
             problem = refused.value.problem
             assert (problem.charged, bool(problem.hint), "hunter2" in problem.message) == ("no", True, False)
@@ -192,13 +192,13 @@ async def test_saved_clip_and_its_last_frame_can_be_references(tmp_path: Path) -
         again = {**H3, "prompt": "and on", "reference_images": [f"last-frame:{request_id}", data_uri(png())]}
         job = (await session.generate(again)).job
         assert job.parameters["reference_images"][0].startswith(f"last frame of {request_id} (sha256:")
-        stranger = Session(session.services, Caller(tenant="someone"))
+        other_tenant = Session(session.services, Caller(tenant="someone"))
         for name, given in (
             ("reference_videos", f"clip:{request_id}"),
             ("reference_images", f"last-frame:{request_id}"),
         ):
             with pytest.raises(HailuoError, match=r"there is no job|not saved here"):
-                await stranger.generate({**H3, "prompt": "mine", name: [given]})
+                await other_tenant.generate({**H3, "prompt": "mine", name: [given]})
 
 
 async def test_missing_or_expired_clip_is_named_in_the_error(tmp_path: Path) -> None:
@@ -208,14 +208,14 @@ async def test_missing_or_expired_clip_is_named_in_the_error(tmp_path: Path) -> 
         failed = (await session.generate({**H3, "prompt": "sandbox:fail"})).job
         gone = (await session.generate({**H3, "prompt": "sandbox:expire"})).job
         await session.status(failed.request_id)
-        for job, kind, said in (
+        for job, kind, message in (
             (never, NotReady, "has no clip yet"),
             (failed, NotReady, "failed; it has no clip"),
             (gone, HailuoError, "expired|no clip"),
         ):
             with pytest.raises(kind) as refused:
                 await session.generate({**H3, "prompt": "x", "reference_videos": [f"clip:{job.request_id}"]})
-            assert re.match(rf"reference_videos\[0\]: .*({said})", refused.value.problem.message)
+            assert re.match(rf"reference_videos\[0\]: .*({message})", refused.value.problem.message)
             assert refused.value.problem.charged == "no"
         with pytest.raises(UnknownRequest, match="there is no job"):
             await session.generate({**H3, "prompt": "x", "reference_videos": ["clip:fal/hailuo-02/unknown"]})
@@ -294,16 +294,16 @@ async def test_call_returns_in_time_while_a_large_file_is_uploading(tmp_path: Pa
 
 async def test_every_reference_is_uploaded_to_fal(tmp_path: Path) -> None:
     opened, wire = sandboxed(tmp_path)
-    place = tmp_path / "pictures"
-    (place / "kite.png").write_bytes(png())
-    film(place / "a.mp4")
-    tone(place / "a.wav")
+    pictures = tmp_path / "pictures"
+    (pictures / "kite.png").write_bytes(png())
+    film(pictures / "a.mp4")
+    tone(pictures / "a.wav")
     call = {
         "model": "fal/h3",
         "prompt": "a red kite",
-        "reference_images": [str(place / "kite.png"), "https://pictures.example/x.png"],
-        "reference_videos": [str(place / "a.mp4")],
-        "reference_audios": [str(place / "a.wav")],
+        "reference_images": [str(pictures / "kite.png"), "https://pictures.example/x.png"],
+        "reference_videos": [str(pictures / "a.mp4")],
+        "reference_audios": [str(pictures / "a.wav")],
     }
     async with opened as session:
         job = (await session.generate(call)).job
@@ -322,14 +322,14 @@ async def test_local_file_is_refused_with_a_hint_where_only_urls_are_accepted(tm
     film(tmp_path / "pictures/a.mp4")
     call = {"model": "aimlapi/h3", "prompt": "a red kite"}
     async with opened as session:
-        for name, given, cure in (
+        for name, given, hint in (
             ("reference_images", data_uri(png()), "put it on a web address"),
             ("reference_videos", str(tmp_path / "pictures/a.mp4"), "put it on a web address"),
             ("reference_videos", "clip:aimlapi/h3/x", "video_url of get_status"),
         ):
             with pytest.raises(HailuoError, match=rf"{name}\[0\] must be a URL for aimlapi/h3") as refused:
                 await session.generate({**call, name: [given]})
-            assert cure in refused.value.problem.hint
+            assert hint in refused.value.problem.hint
         assert not wire.requests
         await session.generate({**call, "reference_videos": ["https://videos.example/a.mp4"]})
         await session.generate({**call, "first_frame_image": data_uri(png())})

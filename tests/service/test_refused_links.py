@@ -16,7 +16,7 @@ from tests.media.far_end import says as answers
 from tests.service.clip_hosts import CLIP, completed, finished
 from tests.support import Turns, age, says, segmind
 
-HOUR_AND_A_BIT = timedelta(minutes=61)
+OVER_AN_HOUR = timedelta(minutes=61)
 GONE = says(404, {"error": "Request r-1 not found"})
 DOWN = says(503, {"error": "busy"})
 
@@ -30,7 +30,7 @@ async def failure(session: Session, job: Job) -> HailuoError:
     return failed.value
 
 
-def speaks_of_paying_again(error: HailuoError) -> bool:
+def mentions_paying_again(error: HailuoError) -> bool:
     text = f"{error.problem.message} {error.problem.hint}"
     return "generate_video" in text or "charged again" in text
 
@@ -51,8 +51,8 @@ async def test_refused_link_is_reported_and_works_once_it_is_accepted(step: Step
         assert reason in error.problem.message
         assert "proxy, firewall or VPN" in error.problem.hint
         assert "call download_video again" in error.problem.hint
-        assert not speaks_of_paying_again(error)
-        assert wire.asked[-1].startswith("GET ")  # a fresh link was asked for
+        assert not mentions_paying_again(error)
+        assert wire.asked[-1].startswith("GET ")  # a fresh link was requested
         _, path = await session.download(job.request_id)
         assert path.read_bytes() == CLIP
 
@@ -70,31 +70,31 @@ async def test_failing_link_is_replaced_by_a_fresh_one(status: int, tmp_path: Pa
 async def test_failing_fresh_link_does_not_mean_a_lost_clip(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, far_end):
         wire.answer = segmind(status=completed(far_end.url("/fresh.mp4")))
-        assert not speaks_of_paying_again(await failure(session, job))
+        assert not mentions_paying_again(await failure(session, job))
         assert len(far_end.heads) == 2
 
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_unreachable_gateway_does_not_mean_a_lost_clip(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, _):
-        await age(session, job, HOUR_AND_A_BIT)
-        for trouble in (DOWN, says(403, {"error": "Forbidden"})):
-            wire.answer = trouble
-            assert not speaks_of_paying_again(await failure(session, job))
+        await age(session, job, OVER_AN_HOUR)
+        for failing in (DOWN, says(403, {"error": "Forbidden"})):
+            wire.answer = failing
+            assert not mentions_paying_again(await failure(session, job))
 
         def history_down(request: httpx.Request) -> httpx.Response | Awaitable[httpx.Response]:
             return (DOWN if "history" in request.url.path else GONE)(request)
 
         wire.answer = history_down
-        assert not speaks_of_paying_again(await failure(session, job))
+        assert not mentions_paying_again(await failure(session, job))
 
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_clip_expires_only_if_the_gateway_no_longer_has_a_link(status: int, tmp_path: Path) -> None:
     async with finished(tmp_path, answers(status)) as (session, job, wire, _):
         wire.answer = Turns(GONE)
-        assert not speaks_of_paying_again(await failure(session, job))  # it should still know the job
-        await age(session, job, HOUR_AND_A_BIT)
+        assert not mentions_paying_again(await failure(session, job))  # it should still know the job
+        await age(session, job, OVER_AN_HOUR)
         error = await failure(session, job)
         assert isinstance(error, Expired)
         assert "gives no link" in error.problem.message

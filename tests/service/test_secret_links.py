@@ -1,4 +1,4 @@
-"""A clip whose link contains the key: it is saved at once, and the link is kept and shown nowhere."""
+"""A clip whose link contains the key: it is saved immediately, and the link is neither stored nor shown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Submitting: what is decided, written and sent, in which order, and what is known after each outcome."""
+"""Submitting: what is decided, recorded and sent, in which order, and what is known after each outcome."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ from tests.support import (
 )
 
 ONE_OF_EACH = ("segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "aimlapi/hailuo-02", "minimax/hailuo-02")
-TAKEN = {
+ACCEPTED = {
     "segmind": {"request_id": "r-1", "status": "QUEUED"},
     "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
     "aimlapi": {"generation_id": "r-1", "status": "queued"},
@@ -62,13 +62,13 @@ def a_picture(width: int = 640, height: int = 480) -> str:
 
 
 async def only_job(session: Session) -> Any:
-    """The one job that the ledger has."""
+    """The only job in the ledger."""
     page = await session.jobs()
     assert page.total == 1
     return page.jobs[0]
 
 
-# --- the way of a job ---------------------------------------------------------------------------------------------
+# --- from submission to clip --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
@@ -82,10 +82,10 @@ async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id
         assert (done.state, done.error) == (State.COMPLETED, None)
         assert done.video_path
         assert jobs_in(tmp_path) == {Path(done.video_path).name: Path(done.video_path)}
-        asked = len(wire.requests)
+        before = len(wire.requests)
         assert await session.status(submitted.request_id) == done
         assert (await session.download(submitted.request_id))[1] == Path(done.video_path)
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
         assert len(wire.posts) == 1
 
 
@@ -97,7 +97,7 @@ async def test_job_is_recorded_as_unconfirmed_before_its_submission_is_received(
         other_process = SqliteLedger(session.settings.database_path)
         seen.extend((await other_process.page("", None, 10, frozenset())).jobs)
         await other_process.close()
-        return httpx.Response(200, json=TAKEN[gateway_of(model_id)])
+        return httpx.Response(200, json=ACCEPTED[gateway_of(model_id)])
 
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway)
     async with opened as session:
@@ -113,7 +113,7 @@ async def test_job_is_recorded_as_unconfirmed_before_its_submission_is_received(
 
 
 async def test_arguments_are_recorded_with_their_defaults(tmp_path: Path) -> None:
-    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, ACCEPTED["segmind"]))
     async with opened as session:
         job = (await session.generate(arguments_for("segmind/hailuo-2.3-fast", duration="6"))).job
         assert job.parameters == {
@@ -128,7 +128,7 @@ async def test_arguments_are_recorded_with_their_defaults(tmp_path: Path) -> Non
 @pytest.mark.parametrize("model_id", ONE_OF_EACH)
 async def test_expires_at_is_the_submission_time_plus_the_gateways_retention(model_id: str, tmp_path: Path) -> None:
     name = gateway_of(model_id)
-    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[name]))
+    opened, _ = wired(settings_for(tmp_path, **KEYS), says(200, ACCEPTED[name]))
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         retention = RETENTION[name]
@@ -140,7 +140,7 @@ async def test_ledger_failure_after_the_response_returns_the_id_with_a_warning(t
         with sqlite3.connect(session.settings.database_path) as db:
             db.execute("DROP TABLE jobs")
         db.close()
-        return httpx.Response(200, json=TAKEN["segmind"])
+        return httpx.Response(200, json=ACCEPTED["segmind"])
 
     opened, _ = wired(settings_for(tmp_path, **KEYS), gateway)
     async with opened as session:
@@ -175,7 +175,7 @@ async def test_refusal_is_an_error_with_an_id_and_a_failed_job_without_cost(
         job = await only_job(session)
         assert refused.value.request_id == job.request_id
         assert (job.state, job.error.code, job.error.charged) == (State.FAILED, code, "no")
-        wire.answer = says(200, TAKEN[gateway_of(model_id)])
+        wire.answer = says(200, ACCEPTED[gateway_of(model_id)])
         again = await session.generate(arguments_for(model_id))
         assert (again.duplicate, again.job.state) == (False, State.QUEUED)
 
@@ -218,7 +218,7 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
     async def slowly(_: httpx.Request) -> httpx.Response:
         arrived.set()
         await answered.wait()
-        return httpx.Response(200, json=TAKEN["segmind"])
+        return httpx.Response(200, json=ACCEPTED["segmind"])
 
     opened, _ = wired(settings_for(tmp_path, **KEYS), slowly)
     async with opened as session:
@@ -251,7 +251,7 @@ async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_p
 
 async def test_one_of_several_simultaneous_identical_calls_is_sent(tmp_path: Path) -> None:
     outcomes: list[tuple[str, bool]] = []
-    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, ACCEPTED["segmind"]))
 
     async def call() -> None:
         submitted = await session.generate(arguments_for("segmind/hailuo-02-fast"))
@@ -287,7 +287,9 @@ async def test_image_is_identified_by_its_content_and_uploaded_once(tmp_path: Pa
 
 
 async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Path) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, TAKEN["segmind"]))
+    opened, wire = wired(
+        settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_JOBS_PER_DAY="1"), says(200, ACCEPTED["segmind"])
+    )
     async with opened as session:
         await session.generate(arguments_for("segmind/hailuo-02-fast"))
         with pytest.raises(HailuoError) as refused:
@@ -298,7 +300,9 @@ async def test_a_budget_refuses_before_anything_is_written_or_sent(tmp_path: Pat
 
 
 async def test_job_of_unknown_price_counts_as_the_highest_price_in_the_budget(tmp_path: Path) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="2.50"), says(200, TAKEN["apixo"]))
+    opened, wire = wired(
+        settings_for(tmp_path, **KEYS, HAILUO_MCP_MAX_USD_PER_DAY="2.50"), says(200, ACCEPTED["apixo"])
+    )
     async with opened as session:
         job = (await session.generate(arguments_for("apixo/hailuo-2.3-fast"))).job
         assert (job.estimated_cost_usd, job.budget_cost_usd) == (None, 2.4)
@@ -310,7 +314,7 @@ async def test_job_of_unknown_price_counts_as_the_highest_price_in_the_budget(tm
 
 async def test_unwritable_output_directory_is_refused_before_submission(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("in the way")
-    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN["segmind"]))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, ACCEPTED["segmind"]))
     async with opened as session:
         with pytest.raises(InvalidInput) as refused:
             await session.generate(arguments_for("segmind/hailuo-02-fast"))
@@ -324,7 +328,7 @@ async def test_unwritable_output_directory_is_refused_before_submission(tmp_path
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_dry_run_shows_the_exact_request_and_sends_and_records_nothing(model_id: str, tmp_path: Path) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, TAKEN[gateway_of(model_id)]))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, ACCEPTED[gateway_of(model_id)]))
     async with opened as session:
         dry = await session.generate(arguments_for(model_id), dry_run=True)
         assert wire.requests == []
@@ -353,7 +357,7 @@ async def test_a_dry_run_marks_an_image_and_uploads_none(model_id: str, mark: st
 
 
 @pytest.mark.parametrize(
-    ("allowed", "url", "taken"),
+    ("allowed", "url", "accepted"),
     [
         ("", "https://hooks.example/x", False),
         ("hooks.example", "https://hooks.example/x", True),
@@ -366,13 +370,13 @@ async def test_a_dry_run_marks_an_image_and_uploads_none(model_id: str, mark: st
     ],
 )
 async def test_a_callback_goes_only_to_a_host_that_the_user_allowed(
-    allowed: str, url: str, taken: bool, tmp_path: Path
+    allowed: str, url: str, accepted: bool, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_CALLBACK_HOSTS=allowed)
-    opened, wire = wired(settings, says(200, TAKEN["apixo"]))
+    opened, wire = wired(settings, says(200, ACCEPTED["apixo"]))
     async with opened as session:
         call = arguments_for("apixo/hailuo-2.3-fast", callback_url=url)
-        if taken:
+        if accepted:
             await session.generate(call)
             assert body_of(wire.posts[0])["callback_url"] == url
         else:

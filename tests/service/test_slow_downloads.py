@@ -75,7 +75,7 @@ async def test_slow_gateway_times_out_for_an_unknown_job(tmp_path: Path) -> None
         async def silent(_: object) -> None:
             await anyio.sleep_forever()
 
-        wire.answer = silent  # pyright: ignore[reportAttributeAccessIssue]  it answers nothing
+        wire.answer = silent  # pyright: ignore[reportAttributeAccessIssue]  it never responds
         unknown = f"{RequestId.parse(job.request_id).model}/not-in-the-ledger"
         with pytest.raises(GatewayTimeout):
             await session.download_within(unknown, 0.2)
@@ -90,7 +90,7 @@ async def test_the_tool_answers_within_thirty_seconds_with_the_next_step_and_pro
         reports.append((progress, total, message))
 
     async def silent_until_released(head: str, writer: asyncio.StreamWriter) -> None:
-        if "range: bytes" in head.lower():  # it reconnected, and finds more silence
+        if "range: bytes" in head.lower():  # it reconnected, and gets no more data
             await released.wait()
             await ranged(CLIP)(head, writer)
         else:

@@ -1,4 +1,4 @@
-"""Following a job: the effect of each response of a gateway, and of none."""
+"""Following a job: the effect of each response of a gateway, and of no response."""
 
 import base64
 from datetime import timedelta
@@ -48,10 +48,10 @@ async def test_ended_job_is_answered_without_polling(answer: Answerer, state: St
         job = await submitted(session)
         ended = await session.status(job.request_id)
         assert ended.state is state
-        asked = len(wire.requests)
+        before = len(wire.requests)
         wire.answer = breaks
         assert await session.status(job.request_id, 45) == ended
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
 
 
 async def test_completed_job_without_a_link_is_polled_until_there_is_one(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ async def test_clip_inside_the_response_is_saved_and_shown_by_its_path(tmp_path:
         assert job.video_path
         assert await anyio.Path(job.video_path).read_bytes() == clip
         assert "base64" not in (await on_record(session, job)).model_dump_json()
-        asked = len(wire.requests)
+        before = len(wire.requests)
         assert (await session.download(job.request_id))[1] == Path(job.video_path)
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
 
 
 @pytest.mark.parametrize("model_id", [FAST_02, APIXO, AIMLAPI])
@@ -130,7 +130,7 @@ async def test_failed_job_is_a_normal_result_with_its_reason(
         assert refused.value.problem.safe_to_retry is False
 
 
-# --- trouble with asking --------------------------------------------------------------------------------------------
+# --- failed polls ---------------------------------------------------------------------------------------------------
 
 
 async def test_transient_errors_are_retried(tmp_path: Path) -> None:
@@ -166,15 +166,15 @@ async def test_failed_poll_is_an_error_and_leaves_the_job_unchanged(
 
 async def test_wait_survives_transient_errors(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=says(500)))
-    told: list[State] = []
+    reports: list[State] = []
 
     async def report(job: Job) -> None:
-        told.append(job.state)
+        reports.append(job.state)
         wire.answer = segmind(status=COMPLETED)
 
     async with opened as session:
         job = await session.status((await submitted(session)).request_id, 20, report)
-        assert (job.state, told) == (State.COMPLETED, [State.QUEUED])
+        assert (job.state, reports) == (State.COMPLETED, [State.QUEUED])
 
 
 async def test_undocumented_state_counts_as_processing(tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_comp
     async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         await session.ledger.change(job.id, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))
-        for out_of_reach in (says(503), gone_with_history(says(503))):
-            wire.answer = out_of_reach
+        for unavailable in (says(503), gone_with_history(says(503))):
+            wire.answer = unavailable
             with pytest.raises(GatewayError):
                 await session.download(job.request_id)
         await age(session, job, timedelta(minutes=61))

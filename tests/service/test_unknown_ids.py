@@ -32,9 +32,9 @@ async def test_id_works_without_its_ledger_and_is_recorded_again(model_id: str, 
         assert polled.video_url
         assert "not in the ledger" in polled.warnings[0]
         assert (await second.jobs()).jobs == (polled,)
-        asked = len(wire.requests)
+        before = len(wire.requests)
         assert await second.status(job.request_id) == polled
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
         assert wire.posts == []
 
 
@@ -44,7 +44,7 @@ async def test_id_unknown_to_ledger_and_gateway_is_an_error_and_not_recorded(mod
     async with opened as session:
         with pytest.raises(UnknownRequest):
             await session.status(f"{model_id}/nothing")
-        assert len(wire.requests) == (2 if model_id == FAST_02 else 1)  # Segmind's history is asked too
+        assert len(wire.requests) == (2 if model_id == FAST_02 else 1)  # Segmind's history is requested too
         assert (await session.jobs()).total == 0
 
 
@@ -71,10 +71,10 @@ async def test_unconfirmed_id_is_valid_only_for_its_own_model(tmp_path: Path) ->
     opened, wire = wired(settings_for(tmp_path, **QUIET), breaks)
     async with opened as session:
         lost = await submitted(session, AIMLAPI)
-        asked = len(wire.requests)
+        before = len(wire.requests)
         with pytest.raises(UnknownRequest):
             await session.status(lost.request_id.replace(AIMLAPI, FAST_02))
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == before
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ async def test_invalid_request_id_is_refused_with_the_expected_form(request_id: 
 
 
 async def test_job_of_another_origin_is_returned_as_last_known_and_not_polled(tmp_path: Path) -> None:
-    rehearsal, _ = wired(
+    other_origin, _ = wired(
         settings_for(tmp_path, **QUIET, SEGMIND_BASE_URL="http://127.0.0.1:9"), segmind(status=PROCESSING)
     )
-    async with rehearsal as session:
+    async with other_origin as session:
         job = await submitted(session)
         assert job.origin == "http://127.0.0.1:9"
     opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=COMPLETED))
-    async with opened as real:
-        asked = await real.status(job.request_id, 45)
-        assert (asked.state, wire.requests) == (State.QUEUED, [])
-        assert "http://127.0.0.1:9, which is not configured now" in asked.warnings[-1]
+    async with opened as configured:
+        status = await configured.status(job.request_id, 45)
+        assert (status.state, wire.requests) == (State.QUEUED, [])
+        assert "http://127.0.0.1:9, which is not configured now" in status.warnings[-1]
         with pytest.raises(NotReady):
-            await real.download(job.request_id)
-        again = await real.generate(arguments_for(FAST_02))
+            await configured.download(job.request_id)
+        again = await configured.generate(arguments_for(FAST_02))
         assert not again.duplicate

@@ -36,9 +36,9 @@ async def test_simultaneous_status_calls_for_one_job_share_one_request(tmp_path:
 
     async with opened as session:
         job = await submitted(session)
-        async with anyio.create_task_group() as questions:
+        async with anyio.create_task_group() as calls:
             for _ in range(5):
-                questions.start_soon(ask, job)
+                calls.start_soon(ask, job)
             await arrived.wait()
             await anyio.wait_all_tasks_blocked()
             go_on.set()
@@ -57,10 +57,10 @@ async def test_cancelled_wait_does_not_affect_the_job(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
     async with opened as session:
         job = await submitted(session)
-        async with anyio.create_task_group() as questions:
-            questions.start_soon(session.status, job.request_id, 45)
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(session.status, job.request_id, 45)
             await arrived.wait()
-            questions.cancel_scope.cancel()
+            calls.cancel_scope.cancel()
         go_on.set()
         assert (await session.status(job.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
@@ -69,14 +69,14 @@ async def test_cancelled_wait_does_not_affect_the_job(tmp_path: Path) -> None:
 async def test_wait_ends_with_the_job_and_reports_progress(tmp_path: Path) -> None:
     status = Turns(says(200, {"status": "QUEUED"}), PROCESSING, COMPLETED)
     opened, _ = wired(settings_for(tmp_path, **QUIET), segmind(status=status))
-    told: list[State] = []
+    reports: list[State] = []
 
     async def report(job: Job) -> None:
-        told.append(job.state)
+        reports.append(job.state)
 
     async with opened as session:
         job = await session.status((await submitted(session)).request_id, 45, report)
-        assert (job.state, told) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
+        assert (job.state, reports) == (State.COMPLETED, [State.QUEUED, State.PROCESSING])
 
 
 async def test_wait_that_times_out_is_a_normal_result_even_if_the_gateway_is_silent(tmp_path: Path) -> None:

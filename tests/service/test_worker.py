@@ -38,17 +38,17 @@ def says_completed(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
 
 
-async def entered(session: Session, *jobs: Job) -> None:
+async def record_jobs(session: Session, *jobs: Job) -> None:
     policy = SubmitPolicy(Budget(frozenset()), timedelta(0))
     for job in jobs:
         await session.ledger.create_if_absent(job, policy, POLICY.first_poll_at(job))
 
 
 @asynccontextmanager
-async def working(
+async def running_worker(
     session: Session, *, policy: PollPolicy = POLICY, limits: WorkerLimits | None = None
 ) -> AsyncGenerator[None]:
-    """A worker that saves nothing. At the end it is cancelled like one whose process dies: it releases no lease."""
+    """A worker that saves no clips. At the end it is cancelled without releasing its leases, as if its process died."""
     services = session.services
     worker = Worker(services.ledger, services.poller, frozenset({ORIGIN}), policy, save=False, limits=limits)
     async with anyio.create_task_group() as tasks:
@@ -63,25 +63,25 @@ def a_session(directory: Path, answer: Answerer, **variables: str) -> tuple[Open
 
 
 @asynccontextmanager
-async def worked_on(directory: Path, answer: Answerer, *jobs: Job) -> AsyncGenerator[tuple[Session, Wire]]:
+async def session_with_worker(directory: Path, answer: Answerer, *jobs: Job) -> AsyncGenerator[tuple[Session, Wire]]:
     opened, wire = a_session(directory, answer)
     async with opened as session:
-        await entered(session, *jobs)
-        async with working(session):
+        await record_jobs(session, *jobs)
+        async with running_worker(session):
             yield session, wire
 
 
-async def changed(session: Session, *, jobs: int) -> None:
-    """Waits until so many jobs were changed."""
+async def wait_for_changes(session: Session, *, jobs: int) -> None:
+    """Wait until this many jobs have changed."""
     keys: set[str] = set()
     enough = asyncio.Event()
 
-    def note(key: str) -> None:
+    def on_change(key: str) -> None:
         keys.add(key)
         if len(keys) >= jobs:
             enough.set()
 
-    session.ledger.on_change.append(note)
+    session.ledger.on_change.append(on_change)
     await enough.wait()
 
 
@@ -94,8 +94,8 @@ async def test_slow_poll_does_not_delay_other_jobs(tmp_path: Path) -> None:
             await release.wait()
         return says_completed(request)
 
-    async with worked_on(tmp_path, answer, *jobs) as (session, _):
-        await changed(session, jobs=2 * AT_ONCE - 1)
+    async with session_with_worker(tmp_path, answer, *jobs) as (session, _):
+        await wait_for_changes(session, jobs=2 * AT_ONCE - 1)
         first = await session.ledger.get(jobs[0].id)
         assert first
         assert first.state is State.QUEUED
@@ -118,25 +118,25 @@ async def test_number_of_simultaneous_polls_is_limited(tmp_path: Path) -> None:
         return says_completed(request)
 
     jobs = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE)]
-    async with worked_on(tmp_path, answer, *jobs) as (session, _):
+    async with session_with_worker(tmp_path, answer, *jobs) as (session, _):
         await full.wait()
         release.set()
-        await changed(session, jobs=2 * AT_ONCE)
+        await wait_for_changes(session, jobs=2 * AT_ONCE)
     assert most == AT_ONCE
 
 
 async def test_longest_due_job_is_polled_first(tmp_path: Path) -> None:
     jobs = [a_job(remote_id=f"r-{n}", created_at=utc_now() - timedelta(minutes=n)) for n in (5, 9, 7)]
-    async with worked_on(tmp_path, says_completed, *jobs) as (session, wire):
-        await changed(session, jobs=3)
+    async with session_with_worker(tmp_path, says_completed, *jobs) as (session, wire):
+        await wait_for_changes(session, jobs=3)
     polls = [path for path in wire.asked if path.endswith("/status")]
     assert [path.split("/r-")[1][0] for path in polls] == ["9", "7", "5"]
 
 
 async def test_final_job_is_left_alone_if_clips_are_not_saved(tmp_path: Path) -> None:
     job = a_job(remote_id="r-1")
-    async with worked_on(tmp_path, says_completed, job) as (session, wire):
-        await changed(session, jobs=1)
+    async with session_with_worker(tmp_path, says_completed, job) as (session, wire):
+        await wait_for_changes(session, jobs=1)
     assert not list((tmp_path / "clips").glob("*"))
     assert all("clips.example" not in str(request.url) for request in wire.requests)
 
@@ -151,7 +151,7 @@ async def test_final_job_is_left_alone_if_clips_are_not_saved(tmp_path: Path) ->
         ({"state": State.FAILED}, None, None),
         ({"state": State.EXPIRED}, None, None),
         ({"created_at": utc_now() - timedelta(days=8), "polls": POLICY.polls_min}, None, None),
-        # The clock was set: no job is given up by its age alone.
+        # The clock was changed: no job is given up because of its age alone.
         ({"created_at": utc_now() - timedelta(days=8), "polls": 9}, POLICY.longest, POLICY.longest),
     ],
 )
@@ -163,8 +163,8 @@ def test_background_polling_ends_when_nothing_is_left_to_poll_or_save(
     assert POLICY.in_background(job, utc_now(), save=False) == only_asking
 
 
-class AtOnce(PollPolicy):
-    """Asks again without a pause."""
+class ImmediatePolls(PollPolicy):
+    """Polls again without a pause."""
 
     def in_background(self, job: Job, now: datetime, *, save: bool = True) -> timedelta | None:
         return None if job.is_final else timedelta(0)
@@ -177,12 +177,12 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
     """Each job is polled again immediately, for some rounds, by three workers. There are more jobs than two workers can
     take, and the first polls end once all three are busy."""
     jobs, rounds = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE + 8)], 3
-    looks: Counter[str] = Counter()
+    polls_by_path: Counter[str] = Counter()
     workers: set[int] = set()
-    all_at_it = asyncio.Event()
+    all_busy = asyncio.Event()
     under_way: set[str] = set()
     collisions: list[str] = []
-    over = asyncio.Event()
+    done = asyncio.Event()
 
     def as_worker(number: int) -> Answerer:
         async def answer(request: httpx.Request) -> httpx.Response:
@@ -192,16 +192,16 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
             if path in under_way:
                 collisions.append(path)
             under_way.add(path)
-            looks[path] += 1
+            polls_by_path[path] += 1
             workers.add(number)
             if len(workers) == 3:
-                all_at_it.set()
-            await all_at_it.wait()
+                all_busy.set()
+            await all_busy.wait()
             await asyncio.sleep(0.01)  # a gateway takes its time: a concurrent poll would be noticed
             under_way.discard(path)
-            if looks.total() >= rounds * len(jobs):
-                over.set()
-            if looks[path] < rounds:
+            if polls_by_path.total() >= rounds * len(jobs):
+                done.set()
+            if polls_by_path[path] < rounds:
                 return httpx.Response(200, json={"status": "PROCESSING"})
             return says_completed(request)
 
@@ -210,12 +210,14 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
     async with AsyncExitStack() as stack:
         opened = [a_session(tmp_path, as_worker(n), HAILUO_MCP_DATABASE_URL=url)[0] for n in range(3)]
         sessions = [await stack.enter_async_context(session) for session in opened]
-        await entered(sessions[0], *jobs)
+        await record_jobs(sessions[0], *jobs)
         for session in sessions:
-            await stack.enter_async_context(working(session, policy=AtOnce(), limits=WorkerLimits(idle_seconds=0.01)))
-        await over.wait()
+            await stack.enter_async_context(
+                running_worker(session, policy=ImmediatePolls(), limits=WorkerLimits(idle_seconds=0.01))
+            )
+        await done.wait()
     assert not collisions
-    assert set(looks.values()) == {rounds}
+    assert set(polls_by_path.values()) == {rounds}
 
 
 async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path: Path, url: str) -> None:
@@ -230,13 +232,13 @@ async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path
     first, _ = a_session(tmp_path, never, HAILUO_MCP_DATABASE_URL=url)
     second, wire = a_session(tmp_path, says_completed, HAILUO_MCP_DATABASE_URL=url)
     async with first as doomed, second as other:
-        await entered(doomed, a_job(remote_id="r-1"))
-        async with working(doomed, limits=limits):
+        await record_jobs(doomed, a_job(remote_id="r-1"))
+        async with running_worker(doomed, limits=limits):
             await asked.wait()
             began = asyncio.get_running_loop().time()
-        async with working(other, limits=limits):
+        async with running_worker(other, limits=limits):
             assert not wire.requests
-            await changed(other, jobs=1)
+            await wait_for_changes(other, jobs=1)
         took = asyncio.get_running_loop().time() - began
     assert took > lease.total_seconds() * 0.8
 

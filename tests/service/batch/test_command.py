@@ -34,7 +34,7 @@ def test_a_batch_saves_every_clip_and_prints_the_paths_in_order(gateways: Gatewa
     assert "shots.jsonl:4: failed: Segmind failed the job" in done.stderr
     assert "6 shots: 5 saved, 1 failed" in done.stderr
     assert gateways.taken == Counter(line["prompt"] for line in mixed(6))
-    again = gateways.cli("batch", str(file))  # nothing to submit, so no question
+    again = gateways.cli("batch", str(file))  # nothing to submit, so no confirmation
     assert (again.returncode, again.stdout) == (3, done.stdout)
     assert sum(gateways.taken.values()) == 6
 
@@ -252,20 +252,20 @@ def test_on_a_terminal_the_total_is_confirmed(
         preexec_fn=os.setsid,
     ) as running:
         os.close(theirs)
-        asked = _read_until(ours, b"Submit them? [y/N]:")
+        question = _read_until(ours, b"Submit them? [y/N]:")
         if answer == "\x03":
             _press_ctrl_c(running)
         else:
             os.write(ours, answer.encode())
-        said = _read_until(ours, None)
+        output = _read_until(ours, None)
         running.wait(30)
     os.close(ours)
-    assert b"To submit: 1, about $0.27." in asked
+    assert b"To submit: 1, about $0.27." in question
     assert running.returncode == code
     assert gateways.taken.total() == jobs
     if jobs:
-        assert b"segmind/" not in said.split(b"1 saved")[-1]
-        assert b"spent or reserved" in said, "the live table"
+        assert b"segmind/" not in output.split(b"1 saved")[-1]
+        assert b"spent or reserved" in output, "the live table"
 
 
 def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:
@@ -278,16 +278,16 @@ def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:
 
 
 def _read_until(handle: int, end: bytes | None) -> bytes:
-    said = b""
-    while end is None or end not in said:
+    output = b""
+    while end is None or end not in output:
         try:
             chunk = os.read(handle, 4096)
         except OSError:  # the other side has closed it
             break
         if not chunk:
             break
-        said += chunk
-    return said
+        output += chunk
+    return output
 
 
 def test_after_the_wait_the_jobs_are_left_to_the_next_run(gateways: Gateways, shots: Shots) -> None:

@@ -40,7 +40,7 @@ def test_a_batch_that_is_killed_right_after_its_submissions_submits_none_again(
     gateways: Gateways, shots: Shots
 ) -> None:
     file = shots(*mixed(4))
-    # One at a time: when killed, it has its answer and has not recorded it yet.
+    # One at a time: when it is killed, it has the response but has not recorded it yet.
     for _ in range(2):
         killed_after(gateways, file, 1, "queued", "--at-once", "1")
     taken = gateways.taken
@@ -64,8 +64,8 @@ def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
     by_prompt = dict(zip((line["prompt"] for line in mixed(12)), document["shots"], strict=True))
     for prompt, shot in by_prompt.items():
         times = gateways.taken[prompt]
-        # Killed between the ledger and the answer, it is unknown whether it was sent: with a gateway that has a history
-        # it is found again, and with one that has none it is never sent again.
+        # After a kill between the ledger and the response, it is unknown whether the job was submitted: it is found in
+        # the gateway's history, or, without a history, never submitted again.
         assert times == 1 or (times == 0 and shot["state"] == "unconfirmed"), (prompt, times, shot)
         assert shot["state"] in ("saved", "unconfirmed", "failed")
     assert by_prompt["Shot 03 of a kite sandbox:fail"]["state"] in ("failed", "unconfirmed")
@@ -81,12 +81,12 @@ def test_after_ctrl_c_the_jobs_continue_and_the_next_run_finds_them(gateways: Ga
         assert running.stderr is not None
         next(line for line in running.stderr if "queued" in line)
         running.send_signal(signal.SIGINT)
-        said = running.communicate()[1]
+        stderr = running.communicate()[1]
     assert running.returncode == 130
-    assert "The same command continues from here." in said
-    assert "Traceback" not in said
+    assert "The same command continues from here." in stderr
+    assert "Traceback" not in stderr
     states = [shot["state"] for shot in gateways.cli.json("batch", str(file), "--dry-run")["shots"]]
-    assert "unconfirmed" not in states, "submissions in flight got their answers"
+    assert "unconfirmed" not in states, "submissions in flight got their responses"
     gateways.cli.json("batch", str(file), "--yes", code=3)
     assert gateways.taken == Counter(line["prompt"] for line in mixed(4))
 
@@ -105,7 +105,7 @@ def test_the_same_batch_run_twice_at_once_submits_each_shot_once(gateways: Gatew
 
 
 def forget_answers(file: Path) -> None:
-    """As if the process had died each time between the answer and the record of it."""
+    """Simulate that the process died each time between the response and recording it."""
     path = progress_path(file)
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "request_id" not in line) + '{"torn')
 

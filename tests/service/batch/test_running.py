@@ -42,7 +42,7 @@ def gateway(submit: Answerer, status: Answerer | None = None) -> Answerer:
     return answer
 
 
-def taken(request: httpx.Request) -> httpx.Response:
+def accept(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"request_id": body_of(request)["prompt"].replace(" ", "-")})
 
 
@@ -60,8 +60,8 @@ def statuses(batch: Batch) -> list[ShotStatus]:
 
 
 async def test_a_transient_refusal_is_retried(tmp_path: Path, shots: Shots) -> None:
-    submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), taken)
-    limited = Turns(*[says(429, {"error": "x"})] * 5, taken)  # four tries of the first attempt, and one of the next
+    submit = Turns(says(429, {"error": "slow down"}), says(429, {"error": "slow down"}), accept)
+    limited = Turns(*[says(429, {"error": "x"})] * 5, accept)  # four tries of the first attempt, and one of the next
     for number, answer in enumerate((submit, limited)):
         opened, _ = wired(settings_for(tmp_path / str(number), **KEYS), gateway(answer))
         async with opened as session:
@@ -75,7 +75,7 @@ async def test_a_lasting_failure_leaves_the_shot_to_the_next_run(tmp_path: Path,
     def submit(request: httpx.Request) -> httpx.Response:
         if refusing:
             raise httpx.ConnectError("refused", request=request)
-        return taken(request)
+        return accept(request)
 
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(submit))
     async with opened as session:
@@ -91,25 +91,23 @@ async def test_a_lasting_failure_leaves_the_shot_to_the_next_run(tmp_path: Path,
 
 
 async def test_a_job_that_cannot_be_polled_is_left_to_the_next_run(tmp_path: Path, shots: Shots) -> None:
-    troubled = True
+    failing = True
 
     def status(_: httpx.Request) -> httpx.Response:
         return (
-            httpx.Response(401, json={"error": "key"})
-            if troubled
-            else httpx.Response(200, json={"status": "COMPLETED"})
+            httpx.Response(401, json={"error": "key"}) if failing else httpx.Response(200, json={"status": "COMPLETED"})
         )
 
-    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken, status))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(accept, status))
     async with opened as session:
         assert statuses(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.ABANDONED]
-        troubled = False
+        failing = False
         assert statuses(await run(session, shots({"prompt": "A kite"}))) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
 
 
 async def test_shots_submitted_at_the_same_time_stay_within_the_budget(tmp_path: Path, shots: Shots) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(accept))
     async with opened as session:
         lines = [{"prompt": f"A kite {n}", "model": "segmind/minimax-hailuo-2"} for n in range(6)]
         batch = await run(session, shots(*lines), Limits(max_usd=0.9, at_once=6))
@@ -119,7 +117,7 @@ async def test_shots_submitted_at_the_same_time_stay_within_the_budget(tmp_path:
 
 
 async def test_a_refused_shot_frees_its_share_of_the_budget(tmp_path: Path, shots: Shots) -> None:
-    submit = Turns(says(400, {"error": "not this one"}), taken)
+    submit = Turns(says(400, {"error": "not this one"}), accept)
     opened, _ = wired(settings_for(tmp_path, **KEYS), gateway(submit))
     async with opened as session:
         batch = await run(session, shots({"prompt": "A"}, {"prompt": "B"}), Limits(max_jobs=1, at_once=1))
@@ -140,7 +138,7 @@ class FailsOnce(SqliteLedger):
 
 async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progress(tmp_path: Path, shots: Shots) -> None:
     ledger = FailsOnce(tmp_path / "ledger.sqlite3")
-    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(taken), ledger=ledger)
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(accept), ledger=ledger)
     async with opened as session:
         file = shots({"prompt": "A kite", "model": "segmind/minimax-hailuo-2"})
         assert statuses(await run(session, file)) == [ShotStatus.SAVED]
@@ -149,7 +147,7 @@ async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progres
 
 
 async def test_a_key_is_accepted_only_once(tmp_path: Path) -> None:
-    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), taken)))
+    opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), accept)))
     async with opened as session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}
         with pytest.raises(HailuoError):
@@ -160,5 +158,5 @@ async def test_a_key_is_accepted_only_once(tmp_path: Path) -> None:
         assert (await session.generate(call, job_id="other")).duplicate is False
         job = refused.job.model_copy(update={"fingerprint": "another"})
         policy = SubmitPolicy(Budget(frozenset({job.origin})), timedelta(0), force_new=True)
-        entered = await session.ledger.create_if_absent(job, policy, job.created_at)
-        assert entered.job.fingerprint == refused.job.fingerprint
+        created = await session.ledger.create_if_absent(job, policy, job.created_at)
+        assert created.job.fingerprint == refused.job.fingerprint

@@ -72,8 +72,8 @@ def test_image_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         "file:///f",
     ]
     found = read(tmp_path, "\n".join(json.dumps({"prompt": "A", "first_frame_image": one}) for one in given))
-    here = [str(tmp_path / "a.png"), str(tmp_path / "sub/b.png")]
-    assert [shot.arguments["first_frame_image"] for shot in found] == [*here, *given[2:]]
+    local = [str(tmp_path / "a.png"), str(tmp_path / "sub/b.png")]
+    assert [shot.arguments["first_frame_image"] for shot in found] == [*local, *given[2:]]
 
 
 def test_paths_of_references_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_names_are_unique_and_not_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_table_is_reported_with_its_line(tmp_path: Path, text: str | bytes, line: int, message: str) -> None:
-    ((found, said),) = wrong(tmp_path, text, "shots.csv")
+    ((found, reported),) = wrong(tmp_path, text, "shots.csv")
     assert found == line
-    assert message in said
+    assert message in reported
 
 
 @pytest.mark.parametrize(("name", "text"), [("shots.txt", "{}"), ("shots.jsonl", "\n \n"), ("shots.csv", "prompt\n")])

@@ -1,5 +1,5 @@
-"""What all tests share: figures that a test measured are printed at the end of the run, also where output is captured;
-a PostgreSQL server, started when the first test wants it; and temporary files in memory where there is room.
+"""What all tests share: figures that a test measured are printed at the end of the run, even if output is captured; a
+PostgreSQL server, started when the first test needs it; and temporary files in memory if there is room.
 
 The network beyond loopback is blocked for every test by pytest-socket (see pyproject.toml).
 """
@@ -26,15 +26,16 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     # Thousands of ledgers would each wait for the disk several times, and no test is about a power failure.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
-# A property does not become false because the machine is busy. All else stays as Hypothesis has it, here and in CI.
+# A property does not become false because the machine is busy. Everything else keeps Hypothesis's defaults, here and in
+# CI.
 hypothesis.settings.register_profile("busy machine", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("busy machine")
 
 # Otherwise, every worker recompiles all tests, and every process that a test starts recompiles its imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A shell lets what it runs in the background ignore Ctrl-C, and nohup lets it ignore SIGHUP; so would every process
-# that a test sends one.
+# A shell makes its background commands ignore Ctrl-C, and nohup makes a command ignore SIGHUP; the processes that tests
+# start and signal would inherit this.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -69,7 +70,7 @@ def postgres_url(postgres: Postgres) -> Generator[str]:
 
 @pytest.fixture
 def own_postgres() -> Generator[Postgres]:
-    """A server that no other test is on; in a place that its own user can reach, if this one is root."""
+    """A server that no other test uses, in a directory that the server's user can reach if the tests run as root."""
     with started_postgres(Path("/tmp") / f"hailuo-restarted-{uuid4().hex[:8]}") as server:
         yield server
 
@@ -85,7 +86,8 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
-            # Only reports of test calls: a failed set-up has nothing to tell, and collection errors have no properties.
+            # Only reports of test calls: a failed set-up has nothing to report, and collection errors have no
+            # properties.
             if not isinstance(report, pytest.TestReport) or report.when != "call":
                 continue
             for name, text in report.user_properties:

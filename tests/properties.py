@@ -1,9 +1,9 @@
-"""How many examples a property is tried with."""
+"""How many examples a property is tested with."""
 
 import pytest
 
 
 def tried_with(few: int, many: int) -> pytest.MarkDecorator:
-    """Parametrizes a test with `examples`: few among the fast tests, many among the slow ones."""
+    """Parametrize a test with `examples`: few in the fast run, many in the slow run."""
     cases = [pytest.param(few, id="few"), pytest.param(many, id="many", marks=pytest.mark.slow)]
     return pytest.mark.parametrize("examples", cases)

@@ -1,5 +1,4 @@
-"""AI/ML API, which has no history, on a port of this machine: it reads a submission, and answers when the test lets
-it."""
+"""AI/ML API, which has no history, on a local port: it reads a submission, and responds when the test allows it."""
 
 import json
 import threading
@@ -13,29 +12,29 @@ SECONDS = 30.0
 
 
 class SlowGateway:
-    """Counts the paid jobs that it took; `came` is set by a submission, `answer` lets it be answered."""
+    """Records the paid jobs that it accepted; a submission sets `came`, and setting `answer` lets it respond."""
 
     def __init__(self) -> None:
         self.came, self.answer = threading.Event(), threading.Event()
         self.taken: list[str] = []
         self.state = "queued"
-        taken = self
+        gateway = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
-                remote_id = f"r-{len(taken.taken) + 1}"
-                taken.taken.append(remote_id)
-                taken.came.set()
-                taken.answer.wait(SECONDS)
-                self._say({"generation_id": remote_id, "status": "queued"})
+                remote_id = f"r-{len(gateway.taken) + 1}"
+                gateway.taken.append(remote_id)
+                gateway.came.set()
+                gateway.answer.wait(SECONDS)
+                self._respond({"generation_id": remote_id, "status": "queued"})
 
             def do_GET(self) -> None:
-                self._say({"id": "x", "status": taken.state})
+                self._respond({"id": "x", "status": gateway.state})
 
-            def _say(self, body: dict[str, Any]) -> None:
+            def _respond(self, body: dict[str, Any]) -> None:
                 sent = json.dumps(body).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")

@@ -40,7 +40,7 @@ FIRST_MODEL_IDS = (
     "apixo/hailuo-2.3-fast",
     "aimlapi/hailuo-02",
 )
-"""Few enough models for a test to know them all."""
+"""A small fixed set of models for tests that list them all."""
 KEYS = {f"{gateway.name.upper()}_API_KEY": f"sk-{gateway.name}-Secret0123456789" for gateway in GATEWAYS}
 
 QUICK_RETRIES = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
@@ -51,7 +51,8 @@ Answerer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
 def settings_for(directory: Path, **variables: str) -> Settings:
-    """Settings from these variables alone, with everything kept below `directory`; every call asks its gateway."""
+    """Settings from these variables only, with everything stored below `directory`; every status call polls its
+    gateway."""
     environ = {
         "HAILUO_MCP_OUTPUT_DIR": str(directory / "clips"),
         "HAILUO_MCP_INPUT_DIRS": str(directory / "pictures"),
@@ -65,7 +66,7 @@ def settings_for(directory: Path, **variables: str) -> Settings:
 
 
 def environment(directory: Path, **variables: str) -> dict[str, str]:
-    """The same, as the environment of a process of its own."""
+    """The same, as the environment of a separate process."""
     return {
         "XDG_STATE_HOME": str(directory / "state"),
         "XDG_CONFIG_HOME": str(directory / "config"),
@@ -117,7 +118,7 @@ class Wire:
 
 
 class Turns:
-    """Answers in turn, the last one again and again."""
+    """The given answers in turn; the last one is repeated."""
 
     def __init__(self, *answers: Answerer) -> None:
         self._answers = list(answers)
@@ -147,14 +148,14 @@ Opened = AbstractAsyncContextManager[Session]
 
 
 def wired(settings: Settings, answer: Answerer, **options: Any) -> tuple[Opened, Wire]:
-    """A session, not yet open, whose gateways talk to the test."""
+    """A session, not yet open, whose gateways are scripted by the test."""
     wire = Wire(answer)
     return open_session(settings, transport=lambda: httpx.MockTransport(wire), **{**QUICK, **options}), wire
 
 
 def listened_to(settings: Settings, **options: Any) -> tuple[Opened, Wire]:
-    """A session over the sandbox in this process, not yet open, whose requests are kept. It renders no clips, which
-    takes seconds."""
+    """A session over the sandbox in this process, not yet open, whose requests are recorded. It renders no clips,
+    because that takes seconds."""
     return wired(settings, sandbox_transport(settings, render=False)().handle_async_request, render=False, **options)
 
 
@@ -184,7 +185,7 @@ def body_of(request: httpx.Request) -> dict[str, Any]:
 
 
 def peak_mb(process_id: int) -> int:
-    """The most memory that a process has used until now; on Linux only."""
+    """The most memory that a process has used so far; on Linux only."""
     return int(Path(f"/proc/{process_id}/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 
 
@@ -208,7 +209,7 @@ def jobs_in(directory: Path) -> Mapping[str, Path]:
 
 
 def without_pyav(directory: Path) -> dict[str, str]:
-    """The variables of a process for which PyAV is not installed: its sandbox serves a bundled clip, where rendering
+    """The variables of a process for which PyAV is not installed: its sandbox serves a bundled clip, since rendering
     one takes seconds."""
     packages = directory / "without_pyav"
     packages.mkdir(exist_ok=True)
@@ -218,7 +219,7 @@ def without_pyav(directory: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def server(directory: Path, era: Era = "auto", /, **variables: str) -> AsyncGenerator[Client]:
-    """The real server in a process of its own, and a client connected to it. Its log is appended to `log` in the
+    """The real server in a separate process, and a client connected to it. Its log is appended to `log` in the
     directory."""
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(directory, **variables), cwd=directory
@@ -234,7 +235,7 @@ def log_of(directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that came to the sandbox on a port, and the key it came with."""
+    """A request to the sandbox on a port, and the key that was sent with it."""
 
     method: str
     path: str
@@ -250,19 +251,19 @@ def sandbox_on_a_port(
     callbacks: bool = False,
     asked: list[Asked] | None = None,
 ) -> Generator[dict[str, str]]:
-    """The sandbox on a free port of this machine; yields the variables that send every gateway there. What it is asked
-    is appended to `asked`."""
+    """The sandbox on a free local port; yields the variables that redirect every gateway to it. Its requests are
+    appended to `asked`."""
     sandbox = create_app(directory / "sandbox", seconds=seconds, render=render, callbacks=callbacks)
 
-    async def listened_to(scope: Any, receive: Any, send: Any) -> None:
+    async def recording(scope: Any, receive: Any, send: Any) -> None:
         if asked is not None and scope["type"] == "http":
             headers = {name: value.decode() for name, value in scope["headers"]}
             key = headers.get(b"x-api-key") or headers.get(b"authorization", "").removeprefix("Bearer ")
             asked.append(Asked(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
-    listening = listener_on("127.0.0.1", 0)  # it accepts from here on: no need to wait for the server
-    running = uvicorn.Server(uvicorn.Config(listened_to, log_level="error", ws="none", log_config=None))
+    listening = listener_on("127.0.0.1", 0)  # it accepts connections from here on: no need to wait for the server
+    running = uvicorn.Server(uvicorn.Config(recording, log_level="error", ws="none", log_config=None))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

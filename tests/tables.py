@@ -65,17 +65,17 @@ def models() -> str:
 
 
 def model_names() -> str:
-    """A row for each model, whichever gateways sell it."""
+    """A row for each model name, with all gateways that sell it."""
     sold: dict[str, list[type[ModelSpec]]] = {}
     for model in _catalog().usable:
         sold.setdefault(ModelId.parse(model.id).name, []).append(model)
     rows: list[tuple[str, ...]] = []
     for name, models_of_name in sold.items():
-        makes = dict.fromkeys(model.summary for model in models_of_name)
+        summaries = dict.fromkeys(model.summary for model in models_of_name)
         known = [price for model in models_of_name for price in model_summary(model)["price_usd"] or ()]
         price = f"from ${min(known):g}" if known else "not published"
         gateways = ", ".join(ModelId.parse(model.id).gateway for model in models_of_name)
-        rows.append((f"`{name}`", "; ".join(makes), gateways, price))
+        rows.append((f"`{name}`", "; ".join(summaries), gateways, price))
     return table(("model", "makes", "sold by", "US$ a clip"), rows)
 
 
@@ -92,7 +92,7 @@ def keys() -> str:
 
 
 def prices() -> str:
-    """Every price of every model, with the parameters by which its call differs from the default."""
+    """Every price of every model, with the parameters that differ from the defaults."""
     rows: list[tuple[str, ...]] = []
     for model in _catalog().usable:
         for price in model.prices:
@@ -111,20 +111,20 @@ def _with_history(kind: type[Gateway]) -> list[str]:
 
 
 def _price(price: PriceRule) -> str:
-    said = f"${price.usd:g}" + (" a second" if price.per == "second" else "")
-    said += ", also of reference videos" if price.charges_videos else ""
-    return said + (f", ${price.usd_per_image:g} an image after {price.free_images}" if price.usd_per_image else "")
+    text = f"${price.usd:g}" + (" a second" if price.per == "second" else "")
+    text += ", also of reference videos" if price.charges_videos else ""
+    return text + (f", ${price.usd_per_image:g} an image after {price.free_images}" if price.usd_per_image else "")
 
 
 def canonical_parameters() -> str:
-    """What a model from a file may take."""
+    """What a custom model may accept."""
     rows: list[tuple[str, ...]] = []
     for name, canonical in CANONICAL.items():
         plain, *_ = get_args(canonical.kind)
         values = " / ".join(f"`{value}`" for value in get_args(plain) if isinstance(value, str))
         typed = {"boolean": "`true` / `false`", "integer": "whole numbers", "array": "a list of files"}
-        said = values or typed.get(canonical.schema["type"], "text")
-        rows.append((f"`{name}`", said, canonical.meaning))
+        text = values or typed.get(canonical.schema["type"], "text")
+        rows.append((f"`{name}`", text, canonical.meaning))
     return table(("name", "values", "meaning"), rows)
 
 
@@ -137,8 +137,8 @@ def variables() -> str:
     return table(("variable", "what it does"), ((f"`{name}`", meaning) for name, meaning in described()))
 
 
-def rehearsals() -> str:
-    return table(("in the prompt", "what happens"), ((f"`{word}`", said) for word, said in FAULTS.items()))
+def faults() -> str:
+    return table(("in the prompt", "what happens"), ((f"`{word}`", text) for word, text in FAULTS.items()))
 
 
 def error_codes() -> str:
@@ -161,7 +161,7 @@ def error_codes() -> str:
 
 
 def figures() -> str:
-    """What OpenTelemetry gets, from the instruments themselves."""
+    """The exported metrics, from the instruments themselves."""
     reader = InMemoryMetricReader()
     made = telemetry.create_metrics(MeterProvider([reader]).get_meter("docs"))
     for field in fields(made):

@@ -1,6 +1,6 @@
 """The list in ARCHITECTURE.md, "Add a tool", followed in a copy of the package: it is complete.
 
-The copy runs in a process of its own, so that no other test sees what is added here.
+The copy runs in a separate process, so that no other test sees what is added here.
 """
 
 import shutil

@@ -25,7 +25,7 @@ from tests.support import facts_of
 
 ROOT = Path(__file__).parent.parent
 BUILD_SECONDS = 600
-AS_THE_HOST = """
+HOST_CONFIG = """
 import { readFileSync } from "node:fs";
 import { getMcpConfigForManifest } from "@anthropic-ai/mcpb/node";
 const [directory, given] = process.argv.slice(1);
@@ -125,12 +125,12 @@ def test_bundle_contains_the_locked_versions_and_no_local_paths(unpacked: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
-@pytest.mark.parametrize("left", ["untouched", "emptied"])
+@pytest.mark.parametrize("page", ["untouched", "emptied"])
 async def test_the_unpacked_bundle_serves_a_sandbox_job_without_a_key(
-    unpacked: Path, tool: Path, tmp_path: Path, left: str
+    unpacked: Path, tool: Path, tmp_path: Path, page: str
 ) -> None:
-    given = {} if left == "untouched" else dict.fromkeys(user_config(), "")
-    started = _as_the_host(tool, unpacked, given | {"output_dir": str(tmp_path / "clips"), "fix_images": False})
+    given = {} if page == "untouched" else dict.fromkeys(user_config(), "")
+    started = _host_config(tool, unpacked, given | {"output_dir": str(tmp_path / "clips"), "fix_images": False})
     assert started["command"] == "uv"
     environ = {**for_uv(tmp_path), "HAILUO_MCP_SANDBOX_SECONDS": "0.5", **started["env"]}
     parameters = StdioServerParameters(command=uv(), args=started["args"], env=environ, cwd=tmp_path)
@@ -150,8 +150,8 @@ async def test_the_unpacked_bundle_serves_a_sandbox_job_without_a_key(
     assert Path(saved["video_path"]).is_relative_to(tmp_path / "clips")
 
 
-def _as_the_host(tool: Path, directory: Path, given: dict[str, Any]) -> dict[str, Any]:
-    command = ["node", "--input-type=module", "--eval", AS_THE_HOST, "--", str(directory), json.dumps(given)]
+def _host_config(tool: Path, directory: Path, given: dict[str, Any]) -> dict[str, Any]:
+    command = ["node", "--input-type=module", "--eval", HOST_CONFIG, "--", str(directory), json.dumps(given)]
     done = subprocess.run(command, cwd=tool, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -1,6 +1,7 @@
-"""The lists of ARCHITECTURE.md, “Add a model” and “Add a gateway”, followed in a copy of the package: they are enough.
+"""The lists of ARCHITECTURE.md, “Add a model” and “Add a gateway”, followed in a copy of the package: they are
+complete.
 
-The copy is a process of its own, so that nothing of what is added here is seen by another test.
+The copy runs in a separate process, so that no other test sees what is added here.
 """
 
 import shutil
@@ -16,7 +17,7 @@ PACKAGE = Path(hailuo_mcp.__file__).parent
 
 def _copy(directory: Path) -> Path:
     copy = directory / "hailuo_mcp"
-    shutil.copytree(PACKAGE, copy)  # with what is compiled already
+    shutil.copytree(PACKAGE, copy)  # including compiled files
     return copy
 
 
@@ -70,7 +71,7 @@ async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_pa
         properties = generate.input_schema["properties"]
         assert " hailuo-9, " in properties["model"]["description"]
         assert "only" in properties["routing"]["description"]
-        assert "only" not in properties["mode"]["description"]  # of more than two models' names, none is listed
+        assert "only" not in properties["mode"]["description"]  # with more than two models, no names are listed
 
         wrong = {"model": "segmind/hailuo-9", "prompt": "a kite", "mode": "pro", "duration": 10}
         refused = await client.call_tool("generate_video", wrong)
@@ -82,8 +83,8 @@ async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_pa
         job = facts_of(await client.call_tool("generate_video", {"prompt": "a kite", "mode": "PRO"}))
         assert job["model"] == "segmind/hailuo-9"  # the cheapest now
         assert job["parameters"] == {"prompt": "a kite", "duration": 6, "mode": "pro"}
-        asked = {"request_id": job["request_id"], "wait_seconds": 30}
-        done = facts_of(await client.call_tool("get_status", asked))
+        arguments = {"request_id": job["request_id"], "wait_seconds": 30}
+        done = facts_of(await client.call_tool("get_status", arguments))
         assert (done["state"], done["cost_usd"]) == ("completed", 0.01)
         assert Path(done["video_path"]).name.split("-hailuo-9-")[1].startswith("a-kite")
 
@@ -197,8 +198,8 @@ async def test_adding_a_gateway_takes_one_file_and_one_stand_in_file(tmp_path: P
 
         job = facts_of(await client.call_tool("generate_video", call))
         assert job["request_id"].startswith("skylark/lark/eu/")
-        asked = {"request_id": job["request_id"], "wait_seconds": 30}
-        done = facts_of(await client.call_tool("get_status", asked))
+        arguments = {"request_id": job["request_id"], "wait_seconds": 30}
+        done = facts_of(await client.call_tool("get_status", arguments))
         assert (done["state"], done["sandbox"]) == ("completed", True)
         assert done["expires_at"]
         assert Path(done["video_path"]).is_file()

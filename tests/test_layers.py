@@ -1,4 +1,4 @@
-"""What the import contract in `pyproject.toml` cannot say: why an import may stand inside a function."""
+"""What the import contract in `pyproject.toml` cannot express: which imports are allowed inside functions."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LAZY = {
     "sandbox": ("sandbox",),
     "telemetry": ("telemetry",),
 }
-"""Which modules import modules of the package inside functions, to start faster."""
+"""Which modules import modules of the package inside functions, for a faster start."""
 
 
 def _modules() -> dict[str, Path]:

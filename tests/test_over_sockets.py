@@ -26,8 +26,8 @@ from tests.support import (
 
 async def _saved(client: Client, request_id: str) -> str:
     """The path of a job's clip, however long it takes to be saved."""
-    asked = {"request_id": request_id, "wait_seconds": 45}
-    job = facts_of(await client.call_tool("get_status", asked))
+    arguments = {"request_id": request_id, "wait_seconds": 45}
+    job = facts_of(await client.call_tool("get_status", arguments))
     assert (job["request_id"], job["state"], job["sandbox"]) == (request_id, "completed", True)
     assert request_id.startswith(f"{job['model']}/")
     return facts_of(await client.call_tool("download_video", {"request_id": request_id}))["video_path"]

@@ -1,4 +1,4 @@
-"""What is shipped: the registry's `server.json`, the distributions, and the files that a new user looks for first.
+"""What is published: the registry's `server.json`, the distributions, and the files that a new user looks for first.
 
 `uv run python -m tests.test_packaging` rewrites from the code: `server.json`'s variables and versions, the bundle's
 manifest, and the descriptions for plugin systems and catalogs (`bundle/listings.py`).
@@ -75,7 +75,7 @@ def registry_variables() -> list[dict[str, Any]]:
                 {
                     "name": f"{gateway.name.upper()}_{purpose.upper()}_URL",
                     "description": f"Another address for {gateway.title}'s {purpose} host, as for a proxy.",
-                    # Not a default: a client may set that, and a base address that is set moves the other hosts along.
+                    # Not a default: a client may set it, and setting the base address also changes the other hosts.
                     "placeholder": default,
                 }
             )
@@ -109,15 +109,15 @@ def test_the_registry_entry_is_valid() -> None:
     assert "/2025-12-11/" in entry["$schema"]
     schema = _registry_schema(entry["$schema"])
     if schema is None:
-        pytest.skip("the registry's schema is neither beside this checkout nor to be had over the network")
+        pytest.skip("the registry's schema is neither next to this checkout nor available over the network")
     jsonschema.validate(entry, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**entry, "description": "x" * 101}, schema)
 
 
 def _registry_schema(url: str) -> dict[str, Any] | None:
-    """The copy beside the checkout, or the registry's own: fetched by a process of its own, for tests reach nothing but
-    this machine."""
+    """The copy next to the checkout, or else the registry's, downloaded by a separate process because tests may not use
+    the network."""
     if REGISTRY_SCHEMA.exists():
         return json.loads(REGISTRY_SCHEMA.read_text())
     fetch = f"import urllib.request as r; print(r.urlopen({url!r}, timeout={SCHEMA_SECONDS / 2}).read().decode())"
@@ -140,8 +140,8 @@ def test_the_registry_entry_describes_every_variable_and_marks_every_secret() ->
 
 
 def test_registry_entry_lists_no_remote_server() -> None:
-    """The registry wants a remote server to be publicly accessible at its URL, and this project runs none. A template
-    of a team's own address would fit the schema, but not that rule."""
+    """The registry requires a remote server to be publicly accessible at its URL, and this project runs none. A
+    template for a team's own address would fit the schema, but not that rule."""
     assert "remotes" not in server_json()
 
 
@@ -282,12 +282,13 @@ def test_the_wheel_is_the_same_from_the_checkout_and_from_the_source_distributio
 @pytest.mark.timeout(BUILD_SECONDS)
 @pytest.mark.parametrize("link", [links.cursor(()), links.vscode(["SEGMIND_API_KEY"])], ids=["cursor", "vscode"])
 async def test_command_of_a_one_click_link_runs(distributions: Path, tmp_path: Path, link: str) -> None:
-    """The package is taken from the wheel, as it will be from the index; a key that was not typed in arrives empty."""
-    held = decoded(link)["config"]
-    assert held["command"] == "uvx"
+    """The package comes from the wheel, as it later will from the index; a key that was not filled in is passed as an
+    empty string."""
+    config = decoded(link)["config"]
+    assert config["command"] == "uvx"
     uvx = Path(_uv()).with_name("uvx")
-    environ = {**for_uv(tmp_path), "UV_FIND_LINKS": str(distributions), **dict.fromkeys(held.get("env", {}), "")}
-    parameters = StdioServerParameters(command=str(uvx), args=held["args"], env=environ, cwd=tmp_path)
+    environ = {**for_uv(tmp_path), "UV_FIND_LINKS": str(distributions), **dict.fromkeys(config.get("env", {}), "")}
+    parameters = StdioServerParameters(command=str(uvx), args=config["args"], env=environ, cwd=tmp_path)
     with (tmp_path / "log").open("w") as log:
         async with Client(stdio_client(parameters, errlog=log), read_timeout_seconds=BUILD_SECONDS) as client:
             listed = facts_of(await client.call_tool("list_models", {}))
@@ -295,7 +296,7 @@ async def test_command_of_a_one_click_link_runs(distributions: Path, tmp_path: P
 
 
 def _uv() -> str:
-    """uv tells the processes it runs where it is itself."""
+    """uv passes its own path to the processes that it runs."""
     found = os.environ.get("UV") or shutil.which("uv")
     assert found, "uv is needed to build"
     return found

@@ -58,7 +58,7 @@ def in_form(text: str, home: str) -> str:
 
 
 def folded() -> str:
-    """For the documentation, up to the clips: what follows there is on its own pages."""
+    """For the documentation, up to the list of clips: what follows is described on its own pages."""
     lines = TRANSCRIPT.read_text().splitlines()
     shown = takewhile(lambda line: not line.startswith("To do the same by hand"), lines)
     text = "\n".join(shown).strip()

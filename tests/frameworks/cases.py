@@ -20,7 +20,7 @@ class Case:
     packages: tuple[str, ...]
     """What was run, the framework itself first; their versions are in the lock."""
     ran: str
-    """What of the framework was run, beyond a session with the server."""
+    """Which parts of the framework were run, besides a session with the server."""
     reads: Literal["text", "structured content", "text and structured content"]
     """What the model reads of a result."""
     first_wait: int

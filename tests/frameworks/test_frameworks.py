@@ -1,5 +1,5 @@
-"""Frameworks that people build agents with, each in an environment of its own, run against the real server with their
-own defaults. No model is called: a script follows what the framework would send to it, and nothing else."""
+"""Agent frameworks, each in its own environment and with its own defaults, run against the real server. No model is
+called: a script follows only what the framework would send to a model."""
 
 import json
 import os
@@ -33,7 +33,7 @@ CommandOf = Callable[[Case, Path], list[str]]
 
 @pytest.fixture(scope="module")
 def command_of(tmp_path_factory: pytest.TempPathFactory) -> CommandOf:
-    """Each lock is installed once a run."""
+    """Each lock is installed once per run."""
     installed: dict[str, Path] = {}
 
     def command(case: Case, file: Path) -> list[str]:
@@ -58,7 +58,7 @@ def _install_for_python(lock: str, directory: Path) -> None:
 
 
 def _install_for_node(lock: str, directory: Path) -> None:
-    """Node finds packages from a script's own place upward, so the scripts are copied beside them."""
+    """Node searches for packages from a script's directory upward, so the scripts are copied next to them."""
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
         if os.environ.get("CI"):
@@ -119,7 +119,7 @@ def test_scripted_model_gets_both_clips_and_a_clear_error(case: Case, command_of
     clips = [str(clip) for clip in (tmp_path / "clips").glob("*.mp4")]
     assert len(clips) == 2
     for flow in ("from_text", "from_image"):
-        # A framework may have failed to reach the server in time, and have told the model so.
+        # A framework may not have reached the server in time, and may have reported that to the model.
         first, last = next(text for text in seen[flow] if "wait_seconds" in text), seen[flow][-1]
         assert re.search(r"\w+/[\w.-]+/[\w-]+", first), first
         assert re.search(r"(\$|estimated_cost_usd\W+)0\.\d+", first), first
@@ -127,8 +127,8 @@ def test_scripted_model_gets_both_clips_and_a_clear_error(case: Case, command_of
         assert next(read for begin, read in READS.items() if first.startswith(begin)) == case.reads
     (waits, *_) = (waits for text in seen["from_text"] if (waits := re.findall(r"wait_seconds (\d+)", text)))
     assert int(waits[0]) == case.first_wait
-    for said in ("invalid_input", "duration", "6 or 10", "charged"):
-        assert said in seen["mistake"]
+    for word in ("invalid_input", "duration", "6 or 10", "charged"):
+        assert word in seen["mistake"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -20,20 +20,20 @@ EVERY_SECONDS = 0.25
 
 
 async def _write(file: Path) -> None:
-    beside = file.with_suffix(".new")
+    new_file = file.with_suffix(".new")
     while True:
         names = sorted(str(getattr(task.get_coro(), "__qualname__", task.get_name())) for task in asyncio.all_tasks())
-        beside.write_text("\n".join(names))
-        beside.replace(file)
+        new_file.write_text("\n".join(names))
+        new_file.replace(file)
         await anyio.sleep(EVERY_SECONDS)
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with anyio.create_task_group() as beside:
-        beside.start_soon(_write, Path(os.environ["HAILUO_TEST_TASKS"]))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_write, Path(os.environ["HAILUO_TEST_TASKS"]))
         services = partial(build_services, settings, local_files=False, work=True)
         await serve_http(settings, lambda url: services(base_url=url), "0", listener, partial(print, flush=True))
-        beside.cancel_scope.cancel()
+        tasks.cancel_scope.cancel()
 
 
 def main(port: int) -> None:

@@ -15,14 +15,14 @@ CLI = (sys.executable, "-m", "hailuo_mcp")
 
 
 def free_ports(count: int) -> list[int]:
-    """All taken at once, so that no two are the same."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
-        return [taken.getsockname()[1] for taken in sockets]
+    """All reserved at the same time, so that no two are the same."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
+        return [reserved.getsockname()[1] for reserved in sockets]
 
 
 class Process:
-    """`hailuo-mcp`, or another command, with these arguments; its log is appended to one file over all its lives."""
+    """`hailuo-mcp`, or another command, with these arguments; its log is appended to one file across restarts."""
 
     def __init__(
         self, arguments: Sequence[str], environ: Mapping[str, str], log: Path, *, command: Sequence[str] = CLI
@@ -34,14 +34,14 @@ class Process:
         self.starts = 0
 
     async def start(self) -> None:
-        """Returns once it says where it listens."""
+        """Return once it has printed where it listens."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220  it starts at once
                 self._command, env=self._environ, stdout=subprocess.PIPE, stderr=log, text=True
             )
         assert self._process.stdout
-        said = await anyio.to_thread.run_sync(self._process.stdout.readline, abandon_on_cancel=True)
-        assert said, self._log.read_text()
+        address = await anyio.to_thread.run_sync(self._process.stdout.readline, abandon_on_cancel=True)
+        assert address, self._log.read_text()
         self.starts += 1
 
     async def __aenter__(self) -> Self:

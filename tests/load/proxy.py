@@ -1,5 +1,5 @@
-"""nginx with the configuration from `deploy/`, on loopback and without TLS; in front of the sandbox too, where
-its log counts what the gateway was asked."""
+"""nginx with the configuration from `deploy/`, on loopback and without TLS; in front of the sandbox too, where its log
+counts the requests to the gateway."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-OFFERED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+PUBLISHED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 SERVER = re.compile(r"server \S+:8000( [^;]*);")
 
 GATEWAY = """
@@ -41,25 +41,25 @@ def find_nginx() -> str:
 
 
 def configuration(directory: Path, port: int, replicas: Sequence[int], gateway: int, sandboxes: Sequence[int]) -> str:
-    """The offered file, for these ports. What is changed is where it listens, and where things are kept."""
-    text = OFFERED.read_text()
+    """The published file, with only its addresses and directories changed."""
+    text = PUBLISHED.read_text()
     first = SERVER.search(text)
-    assert first, f"{OFFERED} names no servers"
-    how = first[1]
-    servers = "\n".join(f"server 127.0.0.1:{replica}{how};" for replica in replicas)
+    assert first, f"{PUBLISHED} names no servers"
+    options = first[1]
+    servers = "\n".join(f"server 127.0.0.1:{replica}{options};" for replica in replicas)
     text = text[: first.start()] + servers + SERVER.sub("", text[first.end() :])
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     text = re.sub(r"ssl_certificate\S* \S+;", "", text)
     text = text.replace("/dev/stdout", str(directory / "calls.log"))
-    beside = GATEWAY.format(
+    sandbox_server = GATEWAY.format(
         port=gateway,
         log=directory / "asked.log",
         servers="\n".join(f"server 127.0.0.1:{sandbox};" for sandbox in sandboxes),
     )
-    places = "\n".join(
+    temp_paths = "\n".join(
         f"{kind}_temp_path {directory / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    text = text.replace("http {", f"http {{\n{places}\n{beside}", 1)
+    text = text.replace("http {", f"http {{\n{temp_paths}\n{sandbox_server}", 1)
     return f"pid {directory / 'nginx.pid'};\ndaemon off;\n{text}"
 
 
@@ -67,7 +67,7 @@ def configuration(directory: Path, port: int, replicas: Sequence[int], gateway: 
 def nginx(
     directory: Path, port: int, replicas: Sequence[int], gateway: int, sandboxes: Sequence[int]
 ) -> Generator[None]:
-    """Runs until the end of the block. Its logs are `calls.log`, `asked.log` and `nginx.log` in the directory."""
+    """Run until the end of the block. The logs are `calls.log`, `asked.log` and `nginx.log` in the directory."""
     file = directory / "nginx.conf"
     file.write_text(configuration(directory, port, replicas, gateway, sandboxes))
     command = [find_nginx(), "-p", str(directory), "-e", "stderr", "-c", str(file)]

@@ -27,5 +27,5 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def spread(values: Sequence[float], scale: float = 1.0, unit: str = "s") -> str:
     """Median, 99th percentile and maximum in a few words."""
-    half, most = percentile(values, 50) * scale, percentile(values, 99) * scale
-    return f"p50 {half:.3g} {unit}, p99 {most:.3g} {unit}, most {max(values, default=float('nan')) * scale:.3g} {unit}"
+    median, p99 = percentile(values, 50) * scale, percentile(values, 99) * scale
+    return f"p50 {median:.3g} {unit}, p99 {p99:.3g} {unit}, most {max(values, default=float('nan')) * scale:.3g} {unit}"

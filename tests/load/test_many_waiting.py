@@ -1,4 +1,5 @@
-"""Two thousand callers wait for one job at once, on one real server: each has its answer soon, and memory stays small.
+"""Two thousand callers wait for one job simultaneously, on one real server: each is answered quickly, and memory use
+stays low.
 
 uv run pytest tests/load/test_many_waiting.py -m slow -n 0 -s
 """
@@ -30,10 +31,10 @@ CALLERS = 2000
 CONNECTING = 100
 """How many of them connect at the same moment: more would only measure this client."""
 JOB_SECONDS, WAIT_SECONDS = 20.0, 45
-"""The server asks 9, 18 and 20.4 s after the submission."""
+"""The server polls 9, 18 and 20.4 s after the submission."""
 MEMORY_MB = 400
 ANSWERED_WITHIN_SECONDS = 2.0
-"""From the poll that sees the end, which may fall up to the policy's interval after it."""
+"""After the poll that sees the end, which may come up to the policy's interval later."""
 CPU_MS_EACH_MAX = 4.0
 """Processor time of a call until the job's end; a poll for each call takes more."""
 META = {
@@ -45,11 +46,11 @@ META = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used until now."""
+    """What a process has used so far."""
 
     cpu: float
     starved: float
-    """Seconds that it was ready to run while other processes had the processor."""
+    """Seconds in which it was ready to run while other processes had the processor."""
 
     @classmethod
     def of(cls, process_id: int) -> "Usage":
@@ -58,7 +59,7 @@ class Usage:
         return cls((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), starved)
 
 
-def written(url: str, tool: str, **arguments: object) -> bytes:
+def call_request(url: str, tool: str, **arguments: object) -> bytes:
     """The HTTP request of a call. Written by hand: an HTTP client for two thousand connections takes more time than
     the server that is measured."""
     params = {"name": tool, "arguments": arguments, "_meta": META}
@@ -72,7 +73,7 @@ def written(url: str, tool: str, **arguments: object) -> bytes:
     return head.encode() + body
 
 
-async def answered(url: str, request: bytes, connecting: anyio.CapacityLimiter) -> bytes:
+async def send(url: str, request: bytes, connecting: anyio.CapacityLimiter) -> bytes:
     parts = urlsplit(url)
     async with connecting:
         stream = await anyio.connect_tcp(str(parts.hostname), parts.port or 80)
@@ -94,14 +95,14 @@ async def test_two_thousand_waiting_callers_are_answered_quickly_in_little_memor
         variables = {**far, "HAILUO_MCP_AUTO_DOWNLOAD": "0", "HAILUO_MCP_MIN_POLL_SECONDS": "2"}
         async with serving(tmp_path, **variables) as running:
             server = running.process.pid
-            submit = written(running.url, "generate_video", prompt="a kite", model="segmind/minimax-hailuo-2")
-            job = facts_in(await answered(running.url, submit, connecting))
+            submit = call_request(running.url, "generate_video", prompt="a kite", model="segmind/minimax-hailuo-2")
+            job = facts_in(await send(running.url, submit, connecting))
             began = time.monotonic()
             before = at_end = Usage.of(server)
-            ask = written(running.url, "get_status", request_id=job["request_id"], wait_seconds=WAIT_SECONDS)
+            ask = call_request(running.url, "get_status", request_id=job["request_id"], wait_seconds=WAIT_SECONDS)
 
             async def wait() -> None:
-                response = await answered(running.url, ask, connecting)
+                response = await send(running.url, ask, connecting)
                 answers.append((time.monotonic() - began, response))
 
             async with anyio.create_task_group() as callers:
@@ -115,7 +116,7 @@ async def test_two_thousand_waiting_callers_are_answered_quickly_in_little_memor
     each = [(used.cpu - since.cpu) / CALLERS * 1e3 for used, since in ((at_end, before), (after, at_end))]
     print(
         f"{CALLERS} callers: {peak} MB; ms of processor time each: {each[0]:.2f} until the end, {each[1]:.2f} after; "
-        f"told from {first:.1f} to {last:.1f} s after the end, {starved:.1f} s of which the server could not run"
+        f"answered from {first:.1f} to {last:.1f} s after the end, {starved:.1f} s of which the server could not run"
     )
     assert [facts_in(response)["state"] for _, response in answers] == ["completed"] * CALLERS
     assert first - starved < POLICY.every

@@ -42,7 +42,7 @@ ENDS_WITHIN_SECONDS = 3000 * share() if share() > 0.2 else 300
 FETCHED = 5
 SEGMIND, AIMLAPI = "segmind/minimax-hailuo-2", "aimlapi/hailuo-02"
 NO_HISTORY_EVERY = 25
-"""One job in so many goes to a gateway in which a lost submission cannot be found again."""
+"""One job in this many goes to a gateway where a lost submission cannot be found again."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if share() > 0.2 else 400)]
 
@@ -56,7 +56,7 @@ def own_postgres() -> Generator[Postgres]:
 
 @pytest.fixture
 def gateways(tmp_path: Path) -> Generator[Path]:
-    """Where the sandbox keeps its jobs: in memory where possible, because the test is not about the gateways' disk."""
+    """Where the sandbox keeps its jobs: in memory if possible, because the test is not about the gateways' disk."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as directory:
         yield Path(directory)
@@ -64,7 +64,7 @@ def gateways(tmp_path: Path) -> Generator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """What runs."""
+    """The running servers."""
 
     url: str
     replicas: list[Process]
@@ -159,7 +159,7 @@ async def test_no_job_is_lost_or_paid_twice_while_servers_and_the_database_resta
             async with anyio.create_task_group() as chaos:
                 chaos.start_soon(_kill_in_turns, running)
                 chaos.start_soon(_restart_once, own_postgres, log, len(everything))
-                with anyio.move_on_after(ENDS_WITHIN_SECONDS):  # what is missing then is reported below
+                with anyio.move_on_after(ENDS_WITHIN_SECONDS):  # jobs that are missing then are reported below
                     async with anyio.create_task_group() as working:
                         for client, own in prompts.items():
                             agent = Agent(running.url, _token(client % TENANTS), f"client {client}", log)
@@ -168,39 +168,39 @@ async def test_no_job_is_lost_or_paid_twice_while_servers_and_the_database_resta
                 chaos.cancel_scope.cancel()
             await _some_clips_can_be_fetched(log)
             ledger = await _ledger(database_url)
-    taken = _taken(gateways)
+    accepted = _accepted_jobs(gateways)
     ours, others = (after - then for after, then in zip(_cpu(), before, strict=True))
     figures(
-        f"{_report(log, taken, ledger, running, took, clients)}\nCPU: {ours:.0f} s of the clients, {others:.0f} s of"
-        f" servers with their {running.kills} new starts, sandbox and nginx, {(ours + others) / took:.2f} cores in all"
+        f"{_report(log, accepted, ledger, running, took, clients)}\nCPU: {ours:.0f} s of the clients, {others:.0f} s of"
+        f" servers with {running.kills} restarts, sandbox and nginx, {(ours + others) / took:.2f} cores in all"
     )
     print({prompt: log.states.get(prompt) for prompt in everything if prompt not in log.links})  # shown if it fails
 
-    twice = {prompt: count for prompt, count in Counter(job.shot.prompt for job in taken).items() if count > 1}
+    twice = {prompt: count for prompt, count in Counter(job.shot.prompt for job in accepted).items() if count > 1}
     assert not twice
     remote_ids = Counter((row["model"].split("/")[0], row["remote_id"]) for row in ledger if row["remote_id"])
     assert max(remote_ids.values()) == 1
     lost = [
         job.shot.prompt
-        for job in taken
+        for job in accepted
         if (job.gateway, job.remote_id) not in remote_ids and job.shot.prompt not in log.unconfirmed
     ]
     assert not lost
     assert not log.wrong
-    assert log.met["database restarts"] == 1
+    assert log.events["database restarts"] == 1
     assert running.kills >= 3
-    by_prompt = {job.shot.prompt: job for job in taken}
+    by_prompt = {job.shot.prompt: job for job in accepted}
     assert set(log.links) | log.unconfirmed == set(everything)
     assert all(everything[prompt].startswith(WITHOUT_HISTORY) for prompt in log.unconfirmed)
-    strangers = [prompt for prompt, link in log.links.items() if not link.endswith(f"/{by_prompt[prompt].id}.mp4")]
-    assert not strangers
+    wrong_links = [prompt for prompt, link in log.links.items() if not link.endswith(f"/{by_prompt[prompt].id}.mp4")]
+    assert not wrong_links
 
 
 async def _restart_once(postgres: Postgres, log: Log, jobs: int) -> None:
     while len(log.links) < jobs * RESTART_WHEN:  # noqa: ASYNC110  a count of many tasks
         await anyio.sleep(0.2)
     await anyio.to_thread.run_sync(postgres.restart, "fast")
-    log.met["database restarts"] += 1
+    log.events["database restarts"] += 1
 
 
 async def _some_clips_can_be_fetched(log: Log) -> None:
@@ -221,12 +221,12 @@ async def _ledger(url: str) -> list[Mapping[str, Any]]:
 
 
 def _cpu() -> tuple[float, float]:
-    """Seconds that this process has used, and its children that have ended."""
+    """CPU seconds of this process, and of its children that have ended."""
     used = os.times()
     return used.user + used.system, used.children_user + used.children_system
 
 
-def _taken(directory: Path) -> list[SandboxJob]:
+def _accepted_jobs(directory: Path) -> list[SandboxJob]:
     """The jobs that the gateways accepted, from their own store."""
     path = directory / "sandbox.sqlite3"
     with closing(sqlite3.connect(path)) as db:
@@ -236,12 +236,12 @@ def _taken(directory: Path) -> list[SandboxJob]:
 
 
 def _report(
-    log: Log, taken: list[SandboxJob], ledger: list[Mapping[str, Any]], team: Team, took: float, clients: int
+    log: Log, accepted: list[SandboxJob], ledger: list[Mapping[str, Any]], team: Team, took: float, clients: int
 ) -> str:
-    by_prompt = {job.shot.prompt: job for job in taken}
-    late = [log.noticed[prompt] - by_prompt[prompt].ended_at for prompt in log.noticed if prompt in by_prompt]
-    ends = {(job.gateway, job.remote_id): job.ended_at for job in taken}
-    noted = [
+    by_prompt = {job.shot.prompt: job for job in accepted}
+    delays = [log.noticed[prompt] - by_prompt[prompt].ended_at for prompt in log.noticed if prompt in by_prompt]
+    ends = {(job.gateway, job.remote_id): job.ended_at for job in accepted}
+    ledger_delays = [
         datetime.fromisoformat(row["ended"]).timestamp() - end
         for row in ledger
         if row["ended"] and (end := ends.get((row["model"].split("/")[0], row["remote_id"]))) is not None
@@ -251,22 +251,22 @@ def _report(
     answered = (line for line in _lines(team.directory / "calls.log") if "/mcp" in line)
     statuses = Counter(re.split(r" (\d{3}) ", line)[1] for line in answered)
     states = Counter(f"{row['model'].split('/')[0]} {row['state']}" for row in ledger)
-    submitted = log.seconds["generate_video"]
-    looked = log.seconds["get_status"]
+    submit_seconds = log.seconds["generate_video"]
+    status_seconds = log.seconds["get_status"]
     return "\n".join(
         (
-            f"share {share():g}: {clients} clients, {len(taken)} jobs taken by the gateways, {took:.0f} s,"
+            f"share {share():g}: {clients} clients, {len(accepted)} jobs taken by the gateways, {took:.0f} s,"
             f" load average {os.getloadavg()[0]:.1f}",
-            f"calls: {log.calls}, {log.calls / took:.1f} a second; jobs a second {len(taken) / took:.1f}",
-            f"generate_video: {spread(submitted, 1000, 'ms')}",
-            f"get_status without wait: {spread(looked, 1000, 'ms')}",
-            f"polls a job at the gateway: {polls / max(1, len(taken)):.2f}; asked there: {dict(asked)}",
-            f"late, from the gateway's end to the client's notice: {spread(late)}, p90 {percentile(late, 90):.2g} s",
-            f"late in the ledger: {spread(noted)}",
-            f"servers killed {team.kills}, database restarts {log.met['database restarts']},"
+            f"calls: {log.calls}, {log.calls / took:.1f} a second; jobs a second {len(accepted) / took:.1f}",
+            f"generate_video: {spread(submit_seconds, 1000, 'ms')}",
+            f"get_status without wait: {spread(status_seconds, 1000, 'ms')}",
+            f"polls a job at the gateway: {polls / max(1, len(accepted)):.2f}; asked there: {dict(asked)}",
+            f"late, from the gateway's end to the client's notice: {spread(delays)}, p90 {percentile(delays, 90):.2g} s",
+            f"late in the ledger: {spread(ledger_delays)}",
+            f"servers killed {team.kills}, database restarts {log.events['database restarts']},"
             f" nginx answered {dict(statuses)}",
-            f"clients met {dict(log.met)}",
-            f"in the ledger {dict(states)}; unconfirmed at a gateway without a history, and told so:"
+            f"clients met {dict(log.events)}",
+            f"in the ledger {dict(states)}; reported as unconfirmed at a gateway without a history:"
             f" {len(log.unconfirmed)}, of these taken {sum(prompt in by_prompt for prompt in log.unconfirmed)}",
         )
     )

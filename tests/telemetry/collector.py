@@ -13,8 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A span, as far as tests ask."""
+class RecordedSpan:
+    """A span, with the fields that tests use."""
 
     name: str
     id: bytes
@@ -28,7 +28,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One data point of a figure: a sum's value, or a histogram's count and sum."""
+    """One data point of a metric: a sum's value, or a histogram's count and sum."""
 
     attributes: Mapping[str, str]
     value: float
@@ -37,28 +37,28 @@ class Point:
 
 @dataclass(slots=True)
 class Collector:
-    """What was sent, raw and read."""
+    """What was received, raw and parsed."""
 
     endpoint: str
     bodies: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     @property
-    def spans(self) -> list[Seen]:
-        return [_seen(span) for request in self._traces() for span in _spans_in(request)]
+    def spans(self) -> list[RecordedSpan]:
+        return [_recorded(span) for request in self._traces() for span in _spans_in(request)]
 
     @property
     def services(self) -> set[str]:
         return {
-            _words(resource.resource.attributes)["service.name"]
+            _as_text(resource.resource.attributes)["service.name"]
             for request in self._traces()
             for resource in request.resource_spans
         }
 
-    def named(self, name: str) -> list[Seen]:
+    def named(self, name: str) -> list[RecordedSpan]:
         return [span for span in self.spans if span.name == name]
 
     def points(self, name: str, **attributes: str) -> list[Point]:
-        """The data points of a figure that have these attributes, `hailuo_mcp.` left out of their names."""
+        """The data points of a metric that have these attributes, named without the prefix `hailuo_mcp.`."""
         wanted = {f"hailuo_mcp.{key}": value for key, value in attributes.items()}
         return [point for point in self._points(name) if wanted.items() <= point.attributes.items()]
 
@@ -74,16 +74,16 @@ class Collector:
                 yield ExportTraceServiceRequest.FromString(body)
 
     def _points(self, name: str) -> Iterator[Point]:
-        """Those of the last export: sums only grow."""
+        """The points of the last export, since sums are cumulative."""
         requests = [ExportMetricsServiceRequest.FromString(body) for path, body in self.bodies if path == "/v1/metrics"]
         for request in requests[-1:]:
             for resource in request.resource_metrics:
                 for scope in resource.scope_metrics:
                     for metric in (metric for metric in scope.metrics if metric.name == name):
                         for number in metric.sum.data_points:
-                            yield Point(_words(number.attributes), number.as_double or number.as_int, 1)
+                            yield Point(_as_text(number.attributes), number.as_double or number.as_int, 1)
                         for spread in metric.histogram.data_points:
-                            yield Point(_words(spread.attributes), spread.sum, spread.count)
+                            yield Point(_as_text(spread.attributes), spread.sum, spread.count)
 
 
 @contextmanager
@@ -115,22 +115,22 @@ def _spans_in(request: ExportTraceServiceRequest) -> Iterator[Span]:
             yield from scope.spans
 
 
-def _seen(span: Span) -> Seen:
-    return Seen(
+def _recorded(span: Span) -> RecordedSpan:
+    return RecordedSpan(
         name=span.name,
         id=span.span_id,
         parent=span.parent_span_id,
         trace=span.trace_id,
-        attributes=_words(span.attributes),
+        attributes=_as_text(span.attributes),
         failed=span.status.code == 2,
         description=span.status.message,
         events=len(span.events),
     )
 
 
-def _words(attributes: Iterable[KeyValue]) -> dict[str, str]:
-    read: dict[str, str] = {}
+def _as_text(attributes: Iterable[KeyValue]) -> dict[str, str]:
+    values: dict[str, str] = {}
     for pair in attributes:
         kind = pair.value.WhichOneof("value")
-        read[pair.key] = str(getattr(pair.value, kind)) if kind else ""
-    return read
+        values[pair.key] = str(getattr(pair.value, kind)) if kind else ""
+    return values

@@ -1,4 +1,4 @@
-"""The files for operators are valid, as far as that can be tested without a container engine."""
+"""The files for operators are valid, as far as this can be tested without a container engine."""
 
 import re
 import subprocess
@@ -29,8 +29,8 @@ def test_the_dockerfile_passes_its_linter() -> None:
 def test_the_image_contains_what_it_copies_and_runs_as_an_ordinary_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = [name for line in lines if line.startswith("COPY") and "--from" not in line for name in line.split()[1:-1]]
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert {*copied} == let_in
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {*copied} == allowed
     assert all((ROOT / name).exists() for name in copied)
     assert [line for line in lines if line.startswith("USER")] == ["USER 10001"]
 

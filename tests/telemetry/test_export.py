@@ -13,7 +13,7 @@ from mcp import MCPError
 
 from tests.http.servers import SANDBOX, TRANSPORTS
 from tests.support import facts_of, log_of
-from tests.telemetry.collector import Collector, Seen, collecting
+from tests.telemetry.collector import Collector, RecordedSpan, collecting
 
 PROMPT = "a quite private red kite"
 MODEL, UNTIMED = "segmind/minimax-hailuo-2", "aimlapi/hailuo-02"
@@ -21,15 +21,15 @@ MODEL, UNTIMED = "segmind/minimax-hailuo-2", "aimlapi/hailuo-02"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the collector got of a server that had one job completed, one failed, and one refused call."""
+    """What the collector received from a server with one completed job, one failed job and one refused call."""
 
     collector: Collector
     completed: dict[str, Any]
     failed: dict[str, Any]
     log: str
 
-    def above(self, span: Seen) -> list[str]:
-        """The names of the spans that hold this one, nearest first."""
+    def ancestors(self, span: RecordedSpan) -> list[str]:
+        """The names of this span's ancestors, nearest first."""
         by_id = {other.id: other for other in self.collector.spans}
         names: list[str] = []
         while span.parent:
@@ -41,20 +41,20 @@ class Run:
 async def _jobs(transport: str, directory: Path, endpoint: str) -> tuple[dict[str, Any], dict[str, Any]]:
     variables = {**SANDBOX, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
     async with TRANSPORTS[transport](directory, **variables) as connect, connect() as client:
-        ends: list[dict[str, Any]] = []
+        results: list[dict[str, Any]] = []
         for prompt, model in ((PROMPT, MODEL), (f"{PROMPT} sandbox:fail", MODEL), (PROMPT, UNTIMED)):
             job = facts_of(await client.call_tool("generate_video", {"prompt": prompt, "model": model}))
             arguments = {"request_id": job["request_id"], "wait_seconds": 20}
-            ends.append(dict(facts_of(await client.call_tool("get_status", arguments))))
+            results.append(dict(facts_of(await client.call_tool("get_status", arguments))))
         await client.call_tool("get_status", {"request_id": "segmind/hailuo-02-fast/unconfirmed-nobody"})
         with pytest.raises(MCPError):
             await client.read_resource(f"hailuo://{PROMPT}?key=sk-0123456789")
-    return ends[0], ends[1]
+    return results[0], results[1]
 
 
 @pytest.fixture(scope="module", params=["stdio", pytest.param("http", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Run]:
-    directory = tmp_path_factory.mktemp("sight")
+    directory = tmp_path_factory.mktemp("export")
     with ExitStack() as open_until_read:
         collector = open_until_read.enter_context(collecting())
         completed, failed = anyio.run(_jobs, request.param, directory, collector.endpoint)
@@ -62,22 +62,22 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_tool_call_span_contains_the_ledger_and_gateway_spans(run: Run) -> None:
-    (entered, *_) = run.collector.named("ledger create_if_absent")
+    (created, *_) = run.collector.named("ledger create_if_absent")
     (submitted, *_) = run.collector.named("submit segmind")
     posted = next(span for span in run.collector.named("POST") if span.parent == submitted.id)
-    assert run.above(entered)[0] == run.above(submitted)[0] == "tools/call generate_video"
+    assert run.ancestors(created)[0] == run.ancestors(submitted)[0] == "tools/call generate_video"
     assert posted.attributes["http.request.method"] == "POST"
     assert posted.attributes["http.response.status_code"] == "200"
     polled = run.collector.named("poll segmind")
     assert polled
-    assert all(run.above(span)[0] in ("tools/call get_status", "watch") for span in polled)
+    assert all(run.ancestors(span)[0] in ("tools/call get_status", "watch") for span in polled)
     assert run.collector.services == {"hailuo-mcp"}
 
 
 def test_spans_name_their_job(run: Run) -> None:
     request_id = run.completed["request_id"]
-    told = {span.name for span in run.collector.spans if span.attributes.get("hailuo_mcp.request_id") == request_id}
-    assert {"tools/call generate_video", "tools/call get_status", "ledger change", "poll segmind"} <= told
+    named = {span.name for span in run.collector.spans if span.attributes.get("hailuo_mcp.request_id") == request_id}
+    assert {"tools/call generate_video", "tools/call get_status", "ledger change", "poll segmind"} <= named
     ended = [span.attributes.get("hailuo_mcp.state") for span in run.collector.named("tools/call get_status")]
     assert {"completed", "failed"} <= set(ended)
 
@@ -108,9 +108,9 @@ def test_notice_lag_is_recorded_only_if_the_gateway_reports_the_time(run: Run) -
 def test_gateway_durations_are_recorded_by_operation_and_outcome(run: Run) -> None:
     name = "hailuo_mcp.gateway.duration"
     assert run.collector.count(name, gateway="segmind", operation="submit", outcome="ok") == 2
-    asked = run.collector.count(name, gateway="segmind", operation="poll", outcome="ok")
+    polled = run.collector.count(name, gateway="segmind", operation="poll", outcome="ok")
     polls = run.collector.total("hailuo_mcp.job.polls", model=MODEL)
-    assert asked == polls
+    assert polled == polls
     assert run.collector.points("http.client.request.duration")
 
 

@@ -1,4 +1,4 @@
-"""When telemetry is exported: only if OpenTelemetry's variables ask for it, and never at the cost of serving."""
+"""Telemetry is exported only if OpenTelemetry's variables enable it, and never disturbs serving."""
 
 import socket
 import subprocess
@@ -33,8 +33,8 @@ NOWHERE = {ENDPOINT: "http://127.0.0.1:9"}
 def _serve(
     variables: Mapping[str, str], *, within: bool = False, timed: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """A process that serves under these variables and, within, is seen to do something; timed, it prints how long it
-    took to stop."""
+    """A process that serves with these variables. `within` makes it record a span and a metric; `timed` makes it print
+    how long it took to stop."""
     return _run(SERVED.format(within=within, timed=timed), variables)
 
 
@@ -53,7 +53,7 @@ OFF: tuple[Mapping[str, str], ...] = (
 
 
 def test_export_is_off_by_default() -> None:
-    """One process for all, since none leaves anything behind in it."""
+    """One process for all cases, since none changes its state."""
     each = SERVED.format(within=True, timed=False) + "for name in given:\n    del os.environ[name]\n"
     program = f"import os\nfor given in {OFF!r}:\n    os.environ.update(given)\n" + textwrap.indent(each, "    ")
     served = _run(program, {})
@@ -80,16 +80,16 @@ def test_the_console_is_stderr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "message"),
     [
         ({"OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER=jaeger is not supported"),
         ({**NOWHERE, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc is not supported"),
         ({**NOWHERE, "OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "could not be set up"),
     ],
 )
-def test_unsupported_setting_is_reported_and_the_server_runs(variables: Mapping[str, str], words: str) -> None:
+def test_unsupported_setting_is_reported_and_the_server_runs(variables: Mapping[str, str], message: str) -> None:
     served = _serve(variables)
-    assert words in served.stderr
+    assert message in served.stderr
     assert served.stdout
 
 

@@ -69,14 +69,14 @@ def test_text_line_names_the_job_unless_the_message_does(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_known_secret_is_ever_logged(tmp_path: Path, form: str) -> None:
-    """A key on purpose: in the words, in an argument, in an exception, and in what was extra."""
+    """A key is logged on purpose: in the message, in an argument, in an exception, and in an extra field."""
     settings = settings_for(tmp_path, **KEYS, HAILUO_MCP_LOG_FORMAT=form)
     quoted = "sk%2Dcollector%3D1"
-    told = {
+    environ = {
         "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"x-team={quoted},b=c",
         "HAILUO_MCP_HTTP_TOKENS": "a:tok-of-a,b:tok-of-b",
     }
-    with _logging(settings, **told) as (logger, stream):
+    with _logging(settings, **environ) as (logger, stream):
         logger.info("the key is %s", KEY)
         logger.info(f"lower {KEY.lower()}", extra={"asked": {"header": KEY}})
         try:
@@ -107,7 +107,7 @@ def test_every_secret_in_the_settings_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "left"),
+    ("text", "masked"),
     [
         ("GET https://cdn.example/a.mp4?Signature=abc&Expires=1 failed", "GET https://cdn.example/a.mp4?*** failed"),
         ("see <https://h/x?sig=1>, https://h/y", "see <https://h/x?***>, https://h/y"),
@@ -123,10 +123,10 @@ def test_every_secret_in_the_settings_is_found() -> None:
         ("SEGMIND_API_KEY=SG_1f2e3d_KEY1", "SEGMIND_API_KEY=***"),
     ],
 )
-def test_only_text_that_looks_like_a_secret_is_masked(words: str, left: str | None) -> None:
+def test_only_text_that_looks_like_a_secret_is_masked(text: str, masked: str | None) -> None:
     formatter = MaskingFormatter(logging.Formatter("%(message)s"), ())
-    record = logging.LogRecord("x", logging.INFO, "", 0, words, None, None)
-    assert formatter.format(record) == (left or words)
+    record = logging.LogRecord("x", logging.INFO, "", 0, text, None, None)
+    assert formatter.format(record) == (masked or text)
 
 
 def _without(characters: str) -> st.SearchStrategy[str]:

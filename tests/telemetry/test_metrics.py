@@ -52,9 +52,9 @@ def _job(**values: Any) -> Job:
 def test_completion_timed_by_the_gateway_has_a_notice_lag(meter: Meter) -> None:
     job = _job(estimated_cost_usd=0.3, polls=4)
     count_transition(job, job.apply_observation(Observation(state=State.COMPLETED, took_seconds=90)), meter.metrics)
-    ((about, lag),) = meter.read("notice_lag")
+    ((attributes, lag),) = meter.read("notice_lag")
     assert lag == pytest.approx(10, abs=0.5)
-    assert about == {"hailuo_mcp.gateway": "apixo", "hailuo_mcp.model": MODEL}
+    assert attributes == {"hailuo_mcp.gateway": "apixo", "hailuo_mcp.model": MODEL}
     assert [polls for _, polls in meter.read("polls")] == [5]
 
 
@@ -82,10 +82,10 @@ def test_completion_timed_locally_has_no_notice_lag(meter: Meter) -> None:
 def test_spend_is_the_final_cost_of_a_job(meter: Meter, seen: Observation, price: str, usd: float) -> None:
     job = _job(estimated_cost_usd=0.3, tenant="studio-a")
     count_transition(job, job.apply_observation(seen), meter.metrics)
-    ((about, spent),) = meter.read("spend")
+    ((attributes, spent),) = meter.read("spend")
     assert spent == usd
-    assert about["hailuo_mcp.price"] == price
-    assert about["hailuo_mcp.tenant"] == "studio-a"
+    assert attributes["hailuo_mcp.price"] == price
+    assert attributes["hailuo_mcp.tenant"] == "studio-a"
     assert not [
         labels for name in ("transitions", "polls") for labels, _ in meter.read(name) if "studio-a" in str(labels)
     ]
@@ -98,7 +98,7 @@ def test_end_of_a_job_is_counted_once(meter: Meter) -> None:
     found = expired.apply_observation(Observation(state=State.COMPLETED))
     count_transition(expired, found, meter.metrics)
     count_transition(found, found.saved("/clips/a.mp4"), meter.metrics)
-    counted = {about["hailuo_mcp.state"]: count for about, count in meter.read("transitions")}
+    counted = {attributes["hailuo_mcp.state"]: count for attributes, count in meter.read("transitions")}
     assert counted == {"expired": 1, "completed": 1}
     assert len(meter.read("polls")) == 1
 
@@ -106,13 +106,13 @@ def test_end_of_a_job_is_counted_once(meter: Meter) -> None:
 async def test_an_instrumented_ledger_passes_everything_on(tmp_path: Path) -> None:
     inner = SqliteLedger(tmp_path / "jobs.sqlite3")
     ledger = InstrumentedLedger(inner)
-    heard: list[str] = []
-    ledger.on_change.append(heard.append)
+    changes: list[str] = []
+    ledger.on_change.append(changes.append)
     try:
-        entered = await ledger.import_job(_job(), utc_now())
-        assert entered.created
-        job = entered.job
-        assert heard == [job.id]
+        imported = await ledger.import_job(_job(), utc_now())
+        assert imported.created
+        job = imported.job
+        assert changes == [job.id]
         assert (await ledger.change(job.id, lambda j: j.touch())).polls == 1
         assert await ledger.get(job.id) == await ledger.find(MODEL, "r", "", "sandbox") == await inner.get(job.id)
     finally:
@@ -126,7 +126,7 @@ def test_an_instrumented_ledger_wraps_every_method() -> None:
 
 async def test_a_poll_is_counted_when_it_is_recorded() -> None:
     job = _job()
-    asked = job.apply_observation(Observation(state=State.PROCESSING)).touch()
-    assert asked.polls == 2
-    assert asked.mark_expired(Problem(code="expired", message="gone")).polls == 3
+    polled = job.apply_observation(Observation(state=State.PROCESSING)).touch()
+    assert polled.polls == 2
+    assert polled.mark_expired(Problem(code="expired", message="gone")).polls == 3
     assert Job.model_validate_json(job.model_dump_json(exclude={"polls"})).polls == 0

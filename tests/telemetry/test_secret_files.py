@@ -1,4 +1,4 @@
-"""Secrets from files, as containers hand them over."""
+"""Secrets from files, as containers provide them."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_key_and_database_url_are_read_from_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "message"),
     [
         ({"SEGMIND_API_KEY_FILE": "/nowhere/key"}, "SEGMIND_API_KEY_FILE='/nowhere/key' cannot be read: No such file"),
         (
@@ -29,7 +29,7 @@ def test_key_and_database_url_are_read_from_files(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_unusable_secret_file_is_named_in_the_error(tmp_path: Path, variables: dict[str, str], words: str) -> None:
-    with pytest.raises(SettingsError, match=words) as refused:
+def test_unusable_secret_file_is_named_in_the_error(tmp_path: Path, variables: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
         settings_for(tmp_path, **variables)
     assert "sk-1" not in str(refused.value)

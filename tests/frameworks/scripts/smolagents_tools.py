@@ -12,7 +12,7 @@ with MCPClient(server, structured_output=False) as tools:
     by_name = {tool.name: tool for tool in tools}
 
     async def call(name: str, arguments: dict[str, Any]) -> str:
-        # ToolCallingAgent sends the model what str() makes of an answer.
+        # ToolCallingAgent sends the model the str() of a result.
         return await asyncio.to_thread(lambda: str(by_name[name](**arguments, sanitize_inputs_outputs=True)))
 
     seen = asyncio.run(driver.converse(call))

@@ -1,4 +1,4 @@
-"""The links that add the server to a host with one click. What they hold is what `hailuo-mcp install HOST --portable`
+"""The links that add the server to a host with one click. They contain what `hailuo-mcp install HOST --portable`
 writes; the README's table of them is generated.
 
 VS Code: https://code.visualstudio.com/api/extension-guides/ai/mcp#create-an-mcp-installation-url
@@ -26,22 +26,22 @@ _ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
 
 
 def vscode(variables: Sequence[str]) -> str:
-    """The host asks for each of these variables, and keeps the values in its secret store."""
-    place, wanted = _wanted("vscode", variables)
-    fields = {"name": NAME, "config": _compact(new_entry(find_host("vscode"), place, wanted))}
-    if asked := new_inputs(place, wanted):
-        fields["inputs"] = _compact(asked)
+    """The host asks for each of these variables, and stores the values in its secret store."""
+    place, spec = _install_spec("vscode", variables)
+    fields = {"name": NAME, "config": _compact(new_entry(find_host("vscode"), place, spec))}
+    if inputs := new_inputs(place, spec):
+        fields["inputs"] = _compact(inputs)
     return f"{VSCODE}?{urlencode(fields, quote_via=quote)}"
 
 
 def cursor(variables: Sequence[str]) -> str:
     """The host takes these variables from its own environment."""
-    place, wanted = _wanted("cursor", variables)
-    config = base64.b64encode(_compact(new_entry(find_host("cursor"), place, wanted)).encode()).decode()
+    place, spec = _install_spec("cursor", variables)
+    config = base64.b64encode(_compact(new_entry(find_host("cursor"), place, spec)).encode()).decode()
     return f"{CURSOR}?{urlencode({'name': NAME, 'config': config}, quote_via=quote)}"
 
 
-def _wanted(host: str, variables: Sequence[str]) -> tuple[Place, InstallSpec]:
+def _install_spec(host: str, variables: Sequence[str]) -> tuple[Place, InstallSpec]:
     place = find_host(host).place("user", _ANYWHERE)
     assert place
     return place, InstallSpec(

@@ -49,18 +49,18 @@ def models() -> str:
     for model in _catalog().usable:
         facts = model_summary(model)
         schemas = model.property_schemas()
-        takes: list[str] = []
+        parameters: list[str] = []
         for name in model.model_fields:
             if name == "prompt":
                 continue
             closed = [str(v) for v in schemas[name].get("enum", ())]
             default = schemas[name].get("default")
             shown = "/".join(f"**{v}**" if v == str(default) else v for v in closed)
-            takes.append(
+            parameters.append(
                 f"`{name}`" + (" (required)" if model.is_required(name) else "") + (f" {shown}" if shown else "")
             )
         price, seconds = _range(facts["price_usd"], "${:g}"), _range(facts["typical_seconds"], "{:.0f} s")
-        rows.append((f"`{model.id}`", model.summary, ", ".join(takes), price, seconds))
+        rows.append((f"`{model.id}`", model.summary, ", ".join(parameters), price, seconds))
     return table(("model", "makes", "takes, besides `prompt` (defaults bold)", "US$ a clip", "usual time"), rows)
 
 

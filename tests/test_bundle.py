@@ -142,11 +142,11 @@ async def test_the_unpacked_bundle_serves_a_sandbox_job_without_a_key(
             ]
             job = facts_of(await client.call_tool("generate_video", {"prompt": "a lighthouse at dusk, push in"}))
             assert job["sandbox"] is True
-            asked = {"request_id": job["request_id"]}
-            ended = facts_of(await client.call_tool("get_status", {**asked, "wait_seconds": 30}))
+            arguments = {"request_id": job["request_id"]}
+            ended = facts_of(await client.call_tool("get_status", {**arguments, "wait_seconds": 30}))
             assert ended["state"] == "completed", ended
             # A slow machine may still be saving the clip: download_video waits for it.
-            saved = facts_of(await client.call_tool("download_video", asked))
+            saved = facts_of(await client.call_tool("download_video", arguments))
     assert Path(saved["video_path"]).is_relative_to(tmp_path / "clips")
 
 

@@ -50,7 +50,7 @@ def test_a_file_has_the_version_of_the_package(path: str) -> None:
     assert load(path)["version"] == listings.project()["version"]
 
 
-def test_the_marketplace_leads_to_the_plugin() -> None:
+def test_marketplace_refers_to_the_plugin() -> None:
     (entry,) = load(".claude-plugin/marketplace.json")["plugins"]
     manifest = load(f"{entry['source']}/.claude-plugin/plugin.json")
     assert (entry["name"], entry["version"]) == (manifest["name"], manifest["version"])
@@ -67,7 +67,7 @@ def test_every_listing_that_asks_for_keys_names_all_of_them() -> None:
 
 
 def test_no_listing_contains_a_key() -> None:
-    """An environment with keys changes nothing."""
+    """Keys in the environment do not get into the listings."""
     for path, text in listings.listings().items():
         found = [key for key in KEYS if (value := os.environ.get(key)) and value in text]
         assert not found, path
@@ -95,7 +95,7 @@ def test_skills_show_the_camera_commands_of_the_models_page() -> None:
     assert commands == set(re.findall(r"`(\[[A-Z][^]`]*\])`", page))
 
 
-def test_the_notes_of_a_release_are_its_section_of_the_changelog() -> None:
+def test_release_notes_are_the_section_of_the_changelog() -> None:
     notes = runpy.run_path(str(ROOT / ".ci" / "notes.py"))["notes"]
     changelog = (
         "# Changelog\n\n## [Unreleased]\n\n- new\n\n## [1.0.0] - 2026-01-31\n\n- first\n\n## [0.9.0]\n\n- earlier\n"

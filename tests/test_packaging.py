@@ -162,7 +162,7 @@ def test_the_registry_entry_describes_every_variable_as_the_code_does() -> None:
     )
 
 
-def test_the_defaults_in_the_registry_entry_are_what_unset_variables_mean() -> None:
+def test_defaults_in_the_registry_entry_match_the_code() -> None:
     declared = {
         entry["name"]: entry["default"]
         for entry in server_json()["packages"][0]["environmentVariables"]
@@ -201,7 +201,7 @@ def test_the_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "ARCHITECTURE.md", "README.md", "uv.lock", ".ci/run"])
-def test_a_file_that_new_users_look_for_is_there(name: str) -> None:
+def test_file_for_new_users_exists(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
 
 

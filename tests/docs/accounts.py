@@ -66,7 +66,7 @@ BLOCKS: Mapping[tuple[str, str], str] = {
     ): "tests/docs/test_operating.py::test_the_statements_make_a_database_that_the_servers_can_use",
     **{
         ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/service/batch/test_docs.py"
-        "::test_every_command_of_the_page_does_what_it_says"
+        "::test_every_command_of_the_page_succeeds"
         for options in ("--dry-run", "--max-usd 5 --yes", "--json", "--retry-failed --yes", "--join film.mp4")
     },
 }

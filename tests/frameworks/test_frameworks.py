@@ -25,7 +25,7 @@ READS = {
     '{"_meta"': "text and structured content",
     "{": "structured content",
 }
-"""How what a model reads begins: our text with `[sandbox` or `request_id`; a result of the SDK as it is printed, with
+"""How the text that a model reads begins: our text with `[sandbox` or `request_id`; a printed result of the SDK, with
 `meta=`, or as JSON; or our JSON."""
 CommandOf = Callable[[Case, Path], list[str]]
 """The command that runs a script or an example of a case."""

@@ -37,7 +37,7 @@ class Running:
         self.process.send_signal(number)
 
     async def exit_code(self) -> int:
-        """The exit code, once it has ended."""
+        """The exit code, once the process has ended."""
         return await anyio.to_thread.run_sync(self.process.wait, ENDS_WITHIN_SECONDS)
 
 

@@ -64,7 +64,7 @@ def on_a_port(gateway: SlowGateway) -> Generator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_submission_in_flight_gets_its_answer(era: Era, tmp_path: Path) -> None:
+async def test_submission_in_flight_gets_its_response(era: Era, tmp_path: Path) -> None:
     gateway, answers = SlowGateway(), list[dict[str, Any]]()
     with on_a_port(gateway) as variables:
         async with serving(tmp_path, **variables) as running, Client(running.url, mode=era) as client:

@@ -56,7 +56,7 @@ class Connection:
         self._client: Client | None = None
         self._calls: set[anyio.CancelScope] = set()
 
-    async def hold(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    async def keep_open(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Stay connected until cancelled."""
         headers = {"Authorization": f"Bearer {self._token}"}
         while True:
@@ -99,7 +99,7 @@ class Agent:
         slots = anyio.CapacityLimiter(AT_ONCE)
         async with anyio.create_task_group() as connections:
             connection = Connection(self._url, self._token, self._log)
-            await connections.start(connection.hold)
+            await connections.start(connection.keep_open)
             async with anyio.create_task_group() as tasks:
 
                 async def one(prompt: str, model: str) -> None:

@@ -26,6 +26,6 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def spread(values: Sequence[float], scale: float = 1.0, unit: str = "s") -> str:
-    """Median, 99th percentile and maximum in a few words."""
+    """Median, 99th percentile and maximum as text."""
     median, p99 = percentile(values, 50) * scale, percentile(values, 99) * scale
     return f"p50 {median:.3g} {unit}, p99 {p99:.3g} {unit}, most {max(values, default=float('nan')) * scale:.3g} {unit}"

@@ -246,8 +246,8 @@ def _report(
         for row in ledger
         if row["ended"] and (end := ends.get((row["model"].split("/")[0], row["remote_id"]))) is not None
     ]
-    asked = Counter(line.split(" ")[0] + " " + _kind(line) for line in _lines(team.directory / "asked.log"))
-    polls = sum(count for what, count in asked.items() if what.endswith(("status", "poll")))
+    requests = Counter(line.split(" ")[0] + " " + _kind(line) for line in _lines(team.directory / "asked.log"))
+    polls = sum(count for what, count in requests.items() if what.endswith(("status", "poll")))
     answered = (line for line in _lines(team.directory / "calls.log") if "/mcp" in line)
     statuses = Counter(re.split(r" (\d{3}) ", line)[1] for line in answered)
     states = Counter(f"{row['model'].split('/')[0]} {row['state']}" for row in ledger)
@@ -255,19 +255,19 @@ def _report(
     status_seconds = log.seconds["get_status"]
     return "\n".join(
         (
-            f"share {share():g}: {clients} clients, {len(accepted)} jobs taken by the gateways, {took:.0f} s,"
+            f"share {share():g}: {clients} clients, {len(accepted)} jobs accepted by the gateways, {took:.0f} s,"
             f" load average {os.getloadavg()[0]:.1f}",
             f"calls: {log.calls}, {log.calls / took:.1f} a second; jobs a second {len(accepted) / took:.1f}",
             f"generate_video: {spread(submit_seconds, 1000, 'ms')}",
             f"get_status without wait: {spread(status_seconds, 1000, 'ms')}",
-            f"polls a job at the gateway: {polls / max(1, len(accepted)):.2f}; asked there: {dict(asked)}",
-            f"late, from the gateway's end to the client's notice: {spread(delays)}, p90 {percentile(delays, 90):.2g} s",
-            f"late in the ledger: {spread(ledger_delays)}",
+            f"polls a job at the gateway: {polls / max(1, len(accepted)):.2f}; requests there: {dict(requests)}",
+            f"delay from the job's end to the client's notice: {spread(delays)}, p90 {percentile(delays, 90):.2g} s",
+            f"delay in the ledger: {spread(ledger_delays)}",
             f"servers killed {team.kills}, database restarts {log.events['database restarts']},"
             f" nginx answered {dict(statuses)}",
-            f"clients met {dict(log.events)}",
+            f"client events {dict(log.events)}",
             f"in the ledger {dict(states)}; reported as unconfirmed at a gateway without a history:"
-            f" {len(log.unconfirmed)}, of these taken {sum(prompt in by_prompt for prompt in log.unconfirmed)}",
+            f" {len(log.unconfirmed)}, of these accepted {sum(prompt in by_prompt for prompt in log.unconfirmed)}",
         )
     )
 

@@ -26,15 +26,17 @@ class Clock:
 
 
 async def test_balance_is_requested_at_most_once_a_minute() -> None:
-    minimax, asked = connect("minimax", says(200, ACCOUNT_BODY), says(200, {**ACCOUNT_BODY, "available_amount": "3"}))
-    segmind, others = connect("segmind", says(404, {"error": "not found"}, {"x-remaining-credits": "98.7"}))
-    fal, none = connect("fal", says(500))
+    minimax, minimax_wire = connect(
+        "minimax", says(200, ACCOUNT_BODY), says(200, {**ACCOUNT_BODY, "available_amount": "3"})
+    )
+    segmind, segmind_wire = connect("segmind", says(404, {"error": "not found"}, {"x-remaining-credits": "98.7"}))
+    fal, fal_wire = connect("fal", says(500))
     clock = Clock()
     balances = Balances(clock)
     for _ in range(3):
         assert await balances.of([minimax, segmind, fal]) == {"minimax": 12.5, "segmind": 98.7}
-    assert asked.asked == ["GET /account/query_balance"]
-    assert (len(others.asked), none.asked) == (1, [])
+    assert minimax_wire.asked == ["GET /account/query_balance"]
+    assert (len(segmind_wire.asked), fal_wire.asked) == (1, [])
     clock.now += 61
     assert await balances.of([minimax]) == {"minimax": 3.0}
 

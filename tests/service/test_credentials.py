@@ -133,7 +133,7 @@ async def test_rate_limit_applies_only_to_its_account(tmp_path: Path) -> None:
         before = len(wire.requests)
         (warning,) = (await sessions["ann"].status(jobs["ann"].request_id)).warnings
         assert "too many requests, and asks again in 60 s" in warning
-        assert len(wire.requests) == before, "the pause is kept"
+        assert len(wire.requests) == before, "the pause is respected"
         same_account = Session(session.services, with_keys("ben", segmind="ann-segmind"))
         gateway = same_account.gateways["segmind"]
         assert gateway.retry_after > 20, "the account is the same, regardless of who sends its key"

@@ -1,5 +1,5 @@
-"""Links of completed jobs that fail: refused on the way, replaced by the gateway, or gone for good. The clip's host is
-a real server on loopback."""
+"""Failing links of completed jobs: refused on the way, replaced by the gateway, or gone for good. The clip's host is a
+real server on loopback."""
 
 from collections.abc import Awaitable
 from datetime import timedelta

@@ -231,7 +231,7 @@ async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
         assert (job.state, job.remote_id) == (State.QUEUED, "r-1")
 
 
-# --- never twice --------------------------------------------------------------------------------------------------
+# --- duplicates and budgets ---------------------------------------------------------------------------------------
 
 
 async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_path: Path) -> None:

@@ -73,12 +73,12 @@ async def session_with_worker(directory: Path, answer: Answerer, *jobs: Job) -> 
 
 async def wait_for_changes(session: Session, *, jobs: int) -> None:
     """Wait until this many jobs have changed."""
-    keys: set[str] = set()
+    job_ids: set[str] = set()
     enough = asyncio.Event()
 
-    def on_change(key: str) -> None:
-        keys.add(key)
-        if len(keys) >= jobs:
+    def on_change(job_id: str) -> None:
+        job_ids.add(job_id)
+        if len(job_ids) >= jobs:
             enough.set()
 
     session.ledger.on_change.append(on_change)
@@ -223,10 +223,10 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
 async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path: Path, url: str) -> None:
     lease = timedelta(seconds=1)
     limits = WorkerLimits(lease=lease, idle_seconds=0.05)
-    asked = asyncio.Event()
+    polled = asyncio.Event()
 
     async def never(_: httpx.Request) -> httpx.Response:
-        asked.set()
+        polled.set()
         return await asyncio.Future[httpx.Response]()
 
     first, _ = a_session(tmp_path, never, HAILUO_MCP_DATABASE_URL=url)
@@ -234,7 +234,7 @@ async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path
     async with first as doomed, second as other:
         await record_jobs(doomed, a_job(remote_id="r-1"))
         async with running_worker(doomed, limits=limits):
-            await asked.wait()
+            await polled.wait()
             began = asyncio.get_running_loop().time()
         async with running_worker(other, limits=limits):
             assert not wire.requests

@@ -26,7 +26,7 @@ def test_the_dockerfile_passes_its_linter() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
-def test_the_image_contains_what_it_copies_and_runs_as_an_ordinary_user() -> None:
+def test_image_copies_existing_files_and_runs_as_an_unprivileged_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = [name for line in lines if line.startswith("COPY") and "--from" not in line for name in line.split()[1:-1]]
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
@@ -41,13 +41,13 @@ def test_every_named_variable_exists(file: str) -> None:
     assert named <= KNOWN
 
 
-def test_the_proxy_knows_the_servers_of_the_compose_file() -> None:
+def test_proxy_lists_the_servers_of_the_compose_file() -> None:
     proxy = (ROOT / "deploy" / "nginx.conf").read_text()
     assert re.findall(r"server (hailuo-\d+):8000", proxy) == SERVERS
     assert [name for name in COMPOSE["services"] if name.startswith("hailuo-")] == SERVERS
 
 
-def test_every_secret_that_is_used_is_declared() -> None:
+def test_every_used_secret_is_declared() -> None:
     used = {secret for service in COMPOSE["services"].values() for secret in service.get("secrets", ())}
     assert used == set(COMPOSE["secrets"])
     server = COMPOSE["services"]["hailuo-1"]

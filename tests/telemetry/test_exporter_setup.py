@@ -72,7 +72,7 @@ def test_one_signal_can_be_enabled_alone() -> None:
     assert collector.services == {"videos"}
 
 
-def test_the_console_is_stderr() -> None:
+def test_console_exporter_writes_to_stderr() -> None:
     served = _serve({"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console"}, within=True)
     assert served.stdout == "3 True\n"
     assert '"name": "seen"' in served.stderr

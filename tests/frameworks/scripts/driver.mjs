@@ -1,4 +1,4 @@
-// The same as driver.py, for Node: a model by rote that reads text, and does only what the text says.
+// The Node version of driver.py: a scripted model that reads text, and does only what the text says.
 const { HAILUO_PYTHON, IMAGE, HOME, PATH } = process.env;
 const PROMPT = "A red kite rises over the dunes";
 const TURNS_MAX = 30;
@@ -27,7 +27,7 @@ async function follow(call, given) {
   return texts;
 }
 
-// `call(tool, arguments)` answers what the framework would send to the model, as text.
+// `call(tool, arguments)` returns what the framework would send to the model, as text.
 export async function converse(call, tools) {
   const from_text = await follow(call, { prompt: PROMPT });
   const from_image = await follow(call, { prompt: `${PROMPT} again`, first_frame_image: IMAGE });

@@ -20,9 +20,9 @@ async def main() -> None:
         functions = {declaration.name: adapter for declaration in declared}
 
         async def call(name: str, arguments: dict[str, Any]) -> str:
-            asked = types.Part(function_call=types.FunctionCall(name=name, args=arguments))
+            request = types.Part(function_call=types.FunctionCall(name=name, args=arguments))
             answer = types.GenerateContentResponse(
-                candidates=[types.Candidate(content=types.Content(role="model", parts=[asked]))]
+                candidates=[types.Candidate(content=types.Content(role="model", parts=[request]))]
             )
             (part,) = await get_function_response_parts_async(answer, functions)
             # What goes to the API, as JSON; the text is inside.

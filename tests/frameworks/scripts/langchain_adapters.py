@@ -27,12 +27,12 @@ async def main() -> None:
         ChatGoogleGenerativeAI(model="gemini-3-pro", api_key="none").bind_tools(list(tools.values()))
 
         async def call(name: str, arguments: dict[str, Any]) -> str:
-            asked = {"type": "tool_call", "id": "1", "name": name, "args": arguments}
+            request = {"type": "tool_call", "id": "1", "name": name, "args": arguments}
             try:
-                answer = await tools[name].ainvoke(asked)
+                answer = await tools[name].ainvoke(request)
             except ToolException as error:  # as LangGraph's ToolNode does
                 answer = ToolMessage(content=str(error), tool_call_id="1", name=name, status="error")
-            return _sent([HumanMessage("go"), AIMessage("", tool_calls=[asked]), answer])
+            return _sent([HumanMessage("go"), AIMessage("", tool_calls=[request]), answer])
 
         seen = await driver.converse(call)
         driver.report(tools=sorted(tools), **seen)

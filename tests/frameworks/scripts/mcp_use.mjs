@@ -1,4 +1,4 @@
-// mcp-use: its client, and the tools as its agents are given them.
+// mcp-use: its client, and the tools as its agents get them.
 import { MCPClient } from "mcp-use";
 import { LangChainAdapter } from "mcp-use/adapters";
 import { args, command, converse, env } from "./driver.mjs";

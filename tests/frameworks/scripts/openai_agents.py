@@ -24,10 +24,10 @@ async def main() -> None:
             if tools[name].strict_json_schema:  # the model must fill in every argument
                 arguments = {**dict.fromkeys(properties), **arguments}
             text = json.dumps(arguments)
-            asked = ResponseFunctionToolCall(arguments=text, call_id="1", name=name, type="function_call")
+            request = ResponseFunctionToolCall(arguments=text, call_id="1", name=name, type="function_call")
             context = ToolContext(context=None, tool_name=name, tool_call_id="1", tool_arguments=text)
             output = await tools[name].on_invoke_tool(context, text)
-            return _text(ItemHelpers.tool_call_output_item(asked, output)["output"])
+            return _text(ItemHelpers.tool_call_output_item(request, output)["output"])
 
         seen = await driver.converse(call)
         driver.report(tools=sorted(tools), strict=sum(t.strict_json_schema for t in tools.values()), **seen)

@@ -34,7 +34,7 @@ class Gateways:
         return [json.loads(record) for (record,) in rows]
 
     @property
-    def taken(self) -> Counter[str]:
+    def job_counts(self) -> Counter[str]:
         """The number of jobs for each prompt."""
         return Counter(job["shot"]["prompt"] for job in self.jobs)
 

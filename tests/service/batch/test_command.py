@@ -33,23 +33,23 @@ def test_a_batch_saves_every_clip_and_prints_the_paths_in_order(gateways: Gatewa
     assert all(clip.stat().st_size > 1000 for clip in saved)
     assert "shots.jsonl:4: failed: Segmind failed the job" in done.stderr
     assert "6 shots: 5 saved, 1 failed" in done.stderr
-    assert gateways.taken == Counter(line["prompt"] for line in mixed(6))
+    assert gateways.job_counts == Counter(line["prompt"] for line in mixed(6))
     again = gateways.cli("batch", str(file))  # nothing to submit, so no confirmation
     assert (again.returncode, again.stdout) == (3, done.stdout)
-    assert sum(gateways.taken.values()) == 6
+    assert sum(gateways.job_counts.values()) == 6
 
 
 def test_only_retry_failed_submits_a_failed_shot_again(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:fail A kite"})
     for times in (1, 1):
         assert gateways.cli.json("batch", str(file), "--yes", code=3)["shots"][0]["attempt"] == 1
-        assert gateways.taken.total() == times
+        assert gateways.job_counts.total() == times
     retried = gateways.cli.json("batch", str(file), "--yes", "--retry-failed", code=3)
     assert retried["shots"][0]["attempt"] == 2
     assert retried["shots"][0]["error"]["code"] == "gateway_error"
-    assert gateways.taken.total() == 2
+    assert gateways.job_counts.total() == 2
     assert gateways.cli("batch", str(file), "--yes").returncode == 3
-    assert gateways.taken.total() == 2
+    assert gateways.job_counts.total() == 2
 
 
 def test_a_dry_run_shows_prices_and_sends_nothing(gateways: Gateways, shots: Shots) -> None:
@@ -108,7 +108,7 @@ def test_all_errors_are_reported_before_anything_is_sent(gateways: Gateways, sho
     assert gateways.jobs == []
 
 
-def test_shots_chain_inside_the_file_and_join_into_a_film(rendering_gateways: Gateways, shots: Shots) -> None:
+def test_shots_continue_each_other_and_are_joined_into_a_film(rendering_gateways: Gateways, shots: Shots) -> None:
     file = shots(
         {"prompt": "A kite rises", "name": "rise", "model": "segmind/hailuo-02-fast", "first_frame_image": PICTURE},
         {"prompt": "It turns", "first_frame_image": "last-frame:rise", "model": "segmind/hailuo-02-fast"},
@@ -136,7 +136,7 @@ def test_a_shot_that_continues_one_without_a_clip_is_not_submitted(gateways: Gat
     document = gateways.cli.json("batch", str(file), "--yes", "--join", "film.mp4", code=3)
     assert [shot["state"] for shot in document["shots"]] == ["failed", "blocked", "blocked"]
     assert document["film"] is None
-    assert gateways.taken.total() == 1
+    assert gateways.job_counts.total() == 1
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_a_budget_covers_all_runs(gateways: Gateways, shots: Shots, limit: list[
             {"saved": fits} if fits else {}
         )
         assert document["stopped"]["code"] == "budget_exceeded"
-        assert gateways.taken.total() == fits
+        assert gateways.job_counts.total() == fits
     assert gateways.cli("batch", str(file), "--yes").returncode == 0
-    assert set(gateways.taken.values()) == {1}
+    assert set(gateways.job_counts.values()) == {1}
 
 
 def test_the_daily_budget_also_stops_a_batch(gateways: Gateways, shots: Shots) -> None:
@@ -161,7 +161,7 @@ def test_the_daily_budget_also_stops_a_batch(gateways: Gateways, shots: Shots) -
     assert done.returncode == 5
     assert "The budget of 1 jobs a day is used up" in done.stderr
     assert "3 shots: 2 waiting, 1 saved" in done.stderr
-    assert gateways.taken.total() == 1
+    assert gateways.job_counts.total() == 1
 
 
 def test_at_most_the_given_number_of_jobs_runs_at_once(gateways: Gateways, shots: Shots) -> None:
@@ -176,29 +176,29 @@ def test_changed_lines_are_new_shots_and_removed_ones_are_left_alone(gateways: G
     done = gateways.cli("batch", str(shots(c, b)), "--yes")
     assert "To submit: 1," in done.stderr
     assert "1 from earlier runs are no longer in the file and are ignored." in done.stderr
-    assert gateways.taken == {"Shot a": 1, "Shot b": 1, "Shot c": 1}
+    assert gateways.job_counts == {"Shot a": 1, "Shot b": 1, "Shot c": 1}
 
 
 def test_equal_lines_are_separate_shots(gateways: Gateways, shots: Shots) -> None:
     done = gateways.cli("batch", str(shots({"prompt": "A kite"}, {"prompt": "A kite"})), "--yes")
     assert len(set(paths(done.stdout))) == 2
-    assert gateways.taken == {"A kite": 2}
+    assert gateways.job_counts == {"A kite": 2}
 
 
 def test_a_clip_that_was_just_generated_by_hand_is_not_paid_for_again(gateways: Gateways, shots: Shots) -> None:
     by_hand = gateways.cli.json("generate", "A kite")
     document = gateways.cli.json("batch", str(shots({"prompt": "A kite"})), "--yes")
     assert document["shots"][0]["request_id"] == by_hand["request_id"]
-    assert gateways.taken == {"A kite": 1}
+    assert gateways.job_counts == {"A kite": 1}
 
 
-def test_a_submission_without_an_answer_is_never_repeated(gateways: Gateways, shots: Shots) -> None:
+def test_submission_without_a_response_is_never_repeated(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "sandbox:lost_answer A kite", "model": "aimlapi/hailuo-02"})
     for more in ((), ("--retry-failed",)):
         done = gateways.cli("batch", str(file), "--yes", *more)
         assert done.returncode == 7
         assert "shots.jsonl:1: unconfirmed" in done.stderr
-        assert gateways.taken.total() == 1
+        assert gateways.job_counts.total() == 1
 
 
 def test_out_of_credits_leaves_the_rest_for_the_next_run(gateways: Gateways, shots: Shots) -> None:
@@ -210,7 +210,7 @@ def test_out_of_credits_leaves_the_rest_for_the_next_run(gateways: Gateways, sho
     assert document["shots"][0]["error"]["code"] == "insufficient_credits"
     again = gateways.cli.json("batch", str(file), "--yes", code=5)
     assert [shot["attempt"] for shot in again["shots"]] == [3, 1, 1], "each run tries the refused shot once"
-    assert gateways.taken == {"C": 1} | ({"A boat": 1} if again["shots"][1]["state"] == "saved" else {})
+    assert gateways.job_counts == {"C": 1} | ({"A boat": 1} if again["shots"][1]["state"] == "saved" else {})
 
 
 def test_without_a_terminal_nothing_is_submitted_unless_confirmed_by_option(gateways: Gateways, shots: Shots) -> None:
@@ -220,20 +220,20 @@ def test_without_a_terminal_nothing_is_submitted_unless_confirmed_by_option(gate
     assert gateways.jobs == []
 
 
-def test_the_sandbox_in_process_costs_nothing_and_asks_nothing(gateways: Gateways, shots: Shots) -> None:
+def test_in_process_sandbox_needs_no_confirmation(gateways: Gateways, shots: Shots) -> None:
     done = gateways.cli("batch", str(shots({"prompt": "A kite"})), "--json", HAILUO_MCP_SANDBOX="1")
     document = json.loads(done.stdout)
     assert document["sandbox"] is True
     assert document["shots"][0]["state"] == "saved"
 
 
-def test_sandbox_jobs_do_not_count_at_the_gateways(gateways: Gateways, shots: Shots) -> None:
+def test_sandbox_jobs_do_not_count_as_gateway_jobs(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "A kite"})
     assert gateways.cli("batch", str(file), HAILUO_MCP_SANDBOX="1").returncode == 0
     assert gateways.jobs == []
     assert gateways.cli("batch", str(file), "--yes").returncode == 0
     assert gateways.cli("batch", str(file), "--yes").returncode == 0
-    assert gateways.taken == {"A kite": 1}
+    assert gateways.job_counts == {"A kite": 1}
 
 
 @pytest.mark.parametrize(("answer", "code", "jobs"), [("y\n", 0, 1), ("n\n", 130, 0), ("\x03", 130, 0)])
@@ -262,14 +262,14 @@ def test_on_a_terminal_the_total_is_confirmed(
     os.close(ours)
     assert b"To submit: 1, about $0.27." in question
     assert running.returncode == code
-    assert gateways.taken.total() == jobs
+    assert gateways.job_counts.total() == jobs
     if jobs:
         assert b"segmind/" not in output.split(b"1 saved")[-1]
         assert b"spent or reserved" in output, "the live table"
 
 
 def _press_ctrl_c(running: "subprocess.Popen[bytes]") -> None:
-    """Until it takes effect: pressed just before Python reads from the terminal, it is noticed only after the read."""
+    """Repeated until it takes effect: just before Python reads from the terminal, it is noticed only after the read."""
     for _ in range(5):
         running.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

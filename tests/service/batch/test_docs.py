@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
 
 
 @pytest.mark.slow
-def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
+def test_every_command_of_the_page_succeeds(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HAILUO_MCP_SANDBOX_SECONDS": "0.2"})
     (tmp_path / "kite.png").write_bytes(png())
     ran = 0

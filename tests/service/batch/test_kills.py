@@ -36,23 +36,21 @@ def killed_after(gateways: Gateways, file: Path, lines: int, word: str, *args: s
         running.communicate()
 
 
-def test_a_batch_that_is_killed_right_after_its_submissions_submits_none_again(
-    gateways: Gateways, shots: Shots
-) -> None:
+def test_batch_killed_right_after_its_submissions_repeats_none(gateways: Gateways, shots: Shots) -> None:
     file = shots(*mixed(4))
     # One at a time: when it is killed, it has the response but has not recorded it yet.
     for _ in range(2):
         killed_after(gateways, file, 1, "queued", "--at-once", "1")
-    taken = gateways.taken
-    assert 1 <= taken.total() <= 2
+    job_counts = gateways.job_counts
+    assert 1 <= job_counts.total() <= 2
     document = gateways.cli.json("batch", str(file), "--yes", code=3)
     assert [shot["state"] for shot in document["shots"]] == ["saved", "saved", "saved", "failed"]
-    assert gateways.taken == Counter(line["prompt"] for line in mixed(4))
+    assert gateways.job_counts == Counter(line["prompt"] for line in mixed(4))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
+def test_twelve_shots_are_twelve_jobs_despite_kills_at_random_moments(
     gateways: Gateways, shots: Shots, figures: Callable[[str], None]
 ) -> None:
     file = shots(*mixed(12))
@@ -63,7 +61,7 @@ def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
     document = gateways.cli.json("batch", str(file), "--yes", code=done.returncode)
     by_prompt = dict(zip((line["prompt"] for line in mixed(12)), document["shots"], strict=True))
     for prompt, shot in by_prompt.items():
-        times = gateways.taken[prompt]
+        times = gateways.job_counts[prompt]
         # After a kill between the ledger and the response, it is unknown whether the job was submitted: it is found in
         # the gateway's history, or, without a history, never submitted again.
         assert times == 1 or (times == 0 and shot["state"] == "unconfirmed"), (prompt, times, shot)
@@ -72,7 +70,7 @@ def test_twelve_shots_and_many_kills_at_random_moments_are_twelve_jobs(
     assert sum(shot["state"] == "saved" for shot in by_prompt.values()) >= 6
     assert done.returncode in (3, 7)
     states = Counter(shot["state"] for shot in by_prompt.values())
-    figures(f"8 kills, 12 shots, {gateways.taken.total()} jobs at the gateways: {dict(states)}")
+    figures(f"8 kills, 12 shots, {gateways.job_counts.total()} jobs at the gateways: {dict(states)}")
 
 
 def test_after_ctrl_c_the_jobs_continue_and_the_next_run_finds_them(gateways: Gateways, shots: Shots) -> None:
@@ -88,7 +86,7 @@ def test_after_ctrl_c_the_jobs_continue_and_the_next_run_finds_them(gateways: Ga
     states = [shot["state"] for shot in gateways.cli.json("batch", str(file), "--dry-run")["shots"]]
     assert "unconfirmed" not in states, "submissions in flight got their responses"
     gateways.cli.json("batch", str(file), "--yes", code=3)
-    assert gateways.taken == Counter(line["prompt"] for line in mixed(4))
+    assert gateways.job_counts == Counter(line["prompt"] for line in mixed(4))
 
 
 def test_the_same_batch_run_twice_at_once_submits_each_shot_once(gateways: Gateways, shots: Shots) -> None:
@@ -97,7 +95,7 @@ def test_the_same_batch_run_twice_at_once_submits_each_shot_once(gateways: Gatew
     for running in processes:
         running.communicate(timeout=60)
     gateways.cli.json("batch", str(file), "--yes", code=3)
-    assert gateways.taken == Counter(line["prompt"] for line in mixed(4))
+    assert gateways.job_counts == Counter(line["prompt"] for line in mixed(4))
     assert sorted(path.name for path in file.parent.glob(".*.part")) == []
 
 
@@ -110,14 +108,14 @@ def forget_answers(file: Path) -> None:
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "request_id" not in line) + '{"torn')
 
 
-def test_days_later_the_ledger_alone_is_enough(gateways: Gateways, shots: Shots) -> None:
+def test_batch_resumes_from_the_ledger_alone_days_later(gateways: Gateways, shots: Shots) -> None:
     file = shots({"prompt": "A kite"}, {"prompt": "A boat"})
     before = gateways.cli.json("batch", str(file), "--yes")
     forget_answers(file)
     _age_everything(gateways, before, timedelta(days=3))
     after = gateways.cli.json("batch", str(file), "--yes")
     assert [shot["request_id"] for shot in after["shots"]] == [shot["request_id"] for shot in before["shots"]]
-    assert gateways.taken.total() == 2
+    assert gateways.job_counts.total() == 2
 
 
 def _age_everything(gateways: Gateways, document: dict[str, Any], by: timedelta) -> None:
@@ -142,7 +140,7 @@ def test_a_lost_ledger_is_restored_from_the_gateways(gateways: Gateways, shots: 
     document = gateways.cli.json("batch", str(file), "--yes", code=3)
     assert [shot["state"] for shot in document["shots"]] == ["saved", "failed"]
     assert "which is no longer known" in document["shots"][1]["error"]["message"]
-    assert gateways.taken.total() == 2
+    assert gateways.job_counts.total() == 2
 
 
 def test_an_invalid_record_of_progress_is_refused(gateways: Gateways, shots: Shots, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A batch in this process: transient failures, and lasting ones."""
+"""A batch in this process: transient and persistent failures."""
 
 import base64
 from collections.abc import Callable
@@ -69,7 +69,7 @@ async def test_a_transient_refusal_is_retried(tmp_path: Path, shots: Shots) -> N
             assert statuses(batch) == [ShotStatus.SAVED]
 
 
-async def test_a_lasting_failure_leaves_the_shot_to_the_next_run(tmp_path: Path, shots: Shots) -> None:
+async def test_persistent_failure_leaves_the_shot_to_the_next_run(tmp_path: Path, shots: Shots) -> None:
     refusing = True
 
     def submit(request: httpx.Request) -> httpx.Response:
@@ -136,7 +136,7 @@ class FailsOnce(SqliteLedger):
         return await super().change(job_id, change)
 
 
-async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progress(tmp_path: Path, shots: Shots) -> None:
+async def test_response_that_the_ledger_could_not_store_is_found_in_the_progress(tmp_path: Path, shots: Shots) -> None:
     ledger = FailsOnce(tmp_path / "ledger.sqlite3")
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(accept), ledger=ledger)
     async with opened as session:
@@ -146,7 +146,7 @@ async def test_an_answer_that_the_ledger_could_not_store_is_found_in_the_progres
         assert len(wire.posts) == 1
 
 
-async def test_a_key_is_accepted_only_once(tmp_path: Path) -> None:
+async def test_job_id_is_accepted_only_once(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), gateway(Turns(says(400, {"error": "no"}), accept)))
     async with opened as session:
         call = {"prompt": "A kite", "model": "segmind/minimax-hailuo-2"}

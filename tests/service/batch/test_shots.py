@@ -56,7 +56,7 @@ def test_a_csv_table_means_the_same_as_json_lines(tmp_path: Path) -> None:
     assert [shot.line for shot in from_table] == [2, 5]
 
 
-def test_a_cell_of_the_wrong_type_is_left_to_the_model_to_refuse(tmp_path: Path) -> None:
+def test_cell_of_the_wrong_type_is_passed_on_for_the_model_to_refuse(tmp_path: Path) -> None:
     (shot,) = read(tmp_path, "prompt,duration,go_fast\nA,six,yes\n", "shots.csv")
     assert shot.arguments == {"prompt": "A", "duration": "six", "go_fast": "yes"}
 
@@ -100,7 +100,7 @@ def test_a_request_id_does_not_refer_to_a_shot_of_the_file(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("to", ["2", "3", "later", "4", "missing", "", "0"])
-def test_a_shot_that_continues_itself_a_later_one_or_none_is_refused(tmp_path: Path, to: str) -> None:
+def test_shot_that_continues_no_earlier_shot_is_refused(tmp_path: Path, to: str) -> None:
     found = wrong(
         tmp_path,
         '{"prompt": "A"}\n' + json.dumps({"prompt": "B", "first_frame_image": f"last-frame:{to}"}) + "\n"
@@ -109,7 +109,7 @@ def test_a_shot_that_continues_itself_a_later_one_or_none_is_refused(tmp_path: P
     assert found == [(2, f"first_frame_image continues {to!r}, which is not an earlier shot of this file.")]
 
 
-def test_all_wrong_lines_are_reported_at_once(tmp_path: Path) -> None:
+def test_all_invalid_lines_are_reported_together(tmp_path: Path) -> None:
     found = wrong(
         tmp_path,
         b'{"prompt": "A"}\n[1]\n{"prompt": \n\xff\xfe\n{"a": 1, "a": 2}\n"x"\n' + b"[" * 100_000 + b"\n",

@@ -22,7 +22,7 @@ class Case:
     ran: str
     """Which parts of the framework were run, besides a session with the server."""
     reads: Literal["text", "structured content", "text and structured content"]
-    """What the model reads of a result."""
+    """The part of a result that the model reads."""
     first_wait: int
     """The `wait_seconds` that the first next step names, in seconds."""
     job_seconds: float = 2

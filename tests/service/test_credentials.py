@@ -54,11 +54,11 @@ def session_with(directory: Path, *, tenants: str = "") -> tuple[Opened, Wire, G
     return opened, wire, gateways
 
 
-ANNS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
+TENANTS = '[tenants.ann]\nkeys.segmind = "ann-segmind"\n'
 
 
 async def test_tenants_own_key_is_used_for_all_its_requests_and_no_others(tmp_path: Path) -> None:
-    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=TENANTS)
     async with opened as session:
         own_keys = ((Caller("ann"), "ann-segmind"), (Caller("ben"), "server-segmind"), (LOCAL, "server-segmind"))
         for caller, key in own_keys:
@@ -70,7 +70,7 @@ async def test_tenants_own_key_is_used_for_all_its_requests_and_no_others(tmp_pa
 
 
 async def test_gateway_without_the_tenants_own_key_is_not_offered(tmp_path: Path) -> None:
-    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=TENANTS)
     async with opened as session:
         ann = Session(session.services, Caller("ann"))
         assert {model.id.split("/")[0] for model in ann.catalog.usable} == {"segmind"}
@@ -85,7 +85,7 @@ async def test_gateway_without_the_tenants_own_key_is_not_offered(tmp_path: Path
 
 
 async def test_job_with_a_callers_key_is_polled_only_with_that_key(tmp_path: Path) -> None:
-    opened, wire, _ = session_with(tmp_path, tenants=ANNS)
+    opened, wire, _ = session_with(tmp_path, tenants=TENANTS)
     async with opened as session:
         ann, sender = (
             Session(session.services, Caller("ann")),
@@ -122,7 +122,7 @@ async def test_imported_job_is_polled_only_with_the_key_that_found_it(tmp_path: 
 
 
 async def test_rate_limit_applies_only_to_its_account(tmp_path: Path) -> None:
-    opened, wire, gateways = session_with(tmp_path, tenants=ANNS)
+    opened, wire, gateways = session_with(tmp_path, tenants=TENANTS)
     async with opened as session:
         sessions = {name: Session(session.services, Caller(name)) for name in ("ann", "ben")}
         jobs = {name: (await one.generate(arguments_for(SEGMIND))).job for name, one in sessions.items()}

@@ -1,4 +1,4 @@
-"""AI/ML API's responses to a poll: each form that the documents print, and those only known from practice."""
+"""AI/ML API's responses to a poll: every documented form, and those known only from practice."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ async def test_completed_without_video_has_no_link() -> None:
     assert seen == Observation(state=State.COMPLETED)
 
 
-async def test_a_link_before_the_end_is_an_example_not_a_clip() -> None:
+async def test_a_link_of_an_unfinished_job_is_ignored() -> None:
     seen, _ = await poll("aimlapi", says(200, {"status": "queued", "video": {"url": "https://example.com"}}))
     assert seen.video_url is None
 
@@ -69,7 +69,7 @@ async def test_failed(word: str, error: Any, code: str, words: str) -> None:
     [({"credits_used": 120000, "usd_spent": 0.06}, 0.06), ({"credits_used": 120000}, 0.06), ({"usd_spent": "x"}, None)],
 )
 @pytest.mark.parametrize("as_list", [True, False])
-async def test_h3_reports_what_was_spent_and_may_list_its_clip(
+async def test_h3_reports_its_cost_and_may_return_the_clip_in_a_list(
     usage: dict[str, Any], usd: float | None, as_list: bool
 ) -> None:
     video = {"url": "https://cdn.aimlapi.com/generations/hedgehog/1.mp4"}

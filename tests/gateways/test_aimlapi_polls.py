@@ -22,7 +22,7 @@ from tests.gateways.wire import (
         ("active", State.PROCESSING),
     ],
 )
-async def test_unfinished(word: str, state: State) -> None:
+async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     usage = {"usage": {"credits_used": 5}}
     seen, script = await poll("aimlapi", says(200, {"id": "r1", "status": word, "video": None, "meta": usage}))
     assert seen == Observation(state=state)
@@ -30,7 +30,7 @@ async def test_unfinished(word: str, state: State) -> None:
 
 
 @pytest.mark.parametrize("word", ["completed", "complete", "COMPLETED"])
-async def test_completed(word: str) -> None:
+async def test_a_completed_job_has_its_link_and_cost(word: str) -> None:
     usage = {"usage": {"credits_used": 500_000}}
     body = {"id": "r1", "status": word, "video": {"url": CLIP}, "error": None, "meta": usage}
     seen, _ = await poll("aimlapi", says(200, body))
@@ -57,7 +57,7 @@ async def test_a_link_of_an_unfinished_job_is_ignored() -> None:
     ],
 )
 @pytest.mark.parametrize("word", ["error", "failed"])
-async def test_failed(word: str, error: Any, code: str, words: str) -> None:
+async def test_a_failed_job_has_its_error(word: str, error: Any, code: str, words: str) -> None:
     seen, _ = await poll("aimlapi", says(200, {"status": word, "error": error}))
     assert seen.error
     assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, code, "unknown")

@@ -32,7 +32,7 @@ RAW = {
     "<infinity>": "-Infinity",
     "<nested>": "[" * 5000 + "]" * 5000,
 }
-"""Text that `json.dumps` never writes, by the placeholder for it in the values below."""
+"""Placeholder in the values below to the text for it, which `json.dumps` cannot write."""
 ENDS = frozenset({"completed", "complete", "success", "failed", "fail", "error", "succeeded", "ok", "canceled"})
 """Gateways' names for terminal states."""
 WORDS = st.sampled_from(

@@ -19,7 +19,7 @@ def envelope(**data: Any) -> Step:
 
 
 @pytest.mark.parametrize(("word", "state"), [("pending", State.QUEUED), ("processing", State.PROCESSING)])
-async def test_unfinished(word: str, state: State) -> None:
+async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     seen, script = await poll("apixo", envelope(state=word))
     assert seen == Observation(state=state)
     assert script.asked == ["GET /api/v1/statusTask/hailuo-2-3-fast?taskId=r1"]
@@ -71,7 +71,7 @@ async def test_the_duration_is_converted_from_milliseconds(times: dict[str, Any]
         ({}, "gateway_error", "no reason given"),
     ],
 )
-async def test_failed_with_http_200(failure: dict[str, Any], code: str, words: str) -> None:
+async def test_a_failed_job_has_its_error_despite_http_200(failure: dict[str, Any], code: str, words: str) -> None:
     seen, _ = await poll("apixo", envelope(state="failed", **failure))
     assert seen.state is State.FAILED
     assert seen.error

@@ -108,7 +108,7 @@ async def test_completed_without_a_file_fetches_none(answer: dict[str, Any]) -> 
         ("1033", "downstream", "gateway_error", "1033 downstream"),
     ],
 )
-async def test_failed_says_why(word: str, code: object, message: str, expected: str, words: str) -> None:
+async def test_a_failed_job_has_its_reason(word: str, code: object, message: str, expected: str, words: str) -> None:
     seen, script = await poll("minimax", task(word, code, message))
     assert seen.error
     assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, expected, "unknown")

@@ -101,11 +101,11 @@ def loop() -> Generator[asyncio.Runner]:
 def test_setting_the_clock_neither_delays_nor_loses_a_job(url: str, loop: asyncio.Runner) -> None:
     ledger = ledger_at(url)
 
-    class OfThisLedger(Clock):
+    class LedgerClock(Clock):
         def __init__(self) -> None:
             super().__init__(ledger, loop)
 
     try:
-        run_state_machine_as_test(OfThisLedger, settings=settings(max_examples=25, stateful_step_count=20))
+        run_state_machine_as_test(LedgerClock, settings=settings(max_examples=25, stateful_step_count=20))
     finally:
         loop.run(ledger.close())

@@ -358,7 +358,7 @@ def test_a_missing_postgres_client_is_reported_in_one_line_at_startup(monkeypatc
 
 
 def test_sqlite_does_not_import_the_postgres_client(tmp_path: Path) -> None:
-    """Importing it takes time."""
+    """Importing it would slow down the start."""
     program = f"""
 import sys
 import anyio

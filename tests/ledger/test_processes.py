@@ -22,7 +22,7 @@ Workers: TypeAlias = "Sequence[subprocess.Popen[str]]"
 
 @pytest.fixture(scope="module")
 def workers() -> Generator[Workers]:
-    """Processes that wait for work; all tests here share them, because they are slow to start."""
+    """Processes that wait for work; the tests share them, because they are slow to start."""
     pipe = subprocess.PIPE
     command = (sys.executable, "-m", "tests.ledger.worker")
     directory = Path(__file__).parents[2]

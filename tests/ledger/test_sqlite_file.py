@@ -91,7 +91,7 @@ async def test_an_absurd_cost_is_left_out_of_the_total(tmp_path: Path, cost: flo
 
 
 async def test_a_poll_without_changes_is_visible_to_other_processes(tmp_path: Path) -> None:
-    """It is written without waiting for the disk, but it is written."""
+    """It is written, though without waiting for the disk."""
     first, second = (SqliteLedger(tmp_path / "jobs.sqlite3") for _ in range(2))
     job = await create(first, a_job(remote_id="r", state=State.QUEUED))
     await first.change(job.id, lambda j: j.touch())

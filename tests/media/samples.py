@@ -164,7 +164,7 @@ def completed(url: str | None, **fields: Any) -> Job:
 
 @contextmanager
 def without_privileges() -> Generator[None]:
-    """Run as a user whose permissions are enforced: root's are not."""
+    """Run as a user whose permissions are enforced, unlike those of root."""
     if not hasattr(os, "geteuid"):
         pytest.skip("permissions work differently on this system")
     if os.geteuid() != 0:

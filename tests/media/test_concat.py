@@ -1,4 +1,4 @@
-"""Joins clips into one video, and decodes it."""
+"""Joining clips into one video, which is then decoded."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PyAV and numpy are only partly typed.

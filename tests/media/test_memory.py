@@ -1,4 +1,4 @@
-"""How much memory images can take in a real server, however many callers send them at once."""
+"""How much memory images can take in a real server, even if many callers send them at the same time."""
 
 import struct
 import sys

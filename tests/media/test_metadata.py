@@ -1,4 +1,4 @@
-"""An image's metadata stays on this machine, and its pixels are not touched."""
+"""An image's metadata is never sent, and its pixels are not changed."""
 
 import io
 from collections.abc import Callable

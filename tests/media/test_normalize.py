@@ -18,7 +18,7 @@ register_heif_opener()  # so that Pillow can write them
 
 
 async def _fixed(content: bytes) -> tuple[LoadedFile, str]:
-    """The fixed image, which must be accepted as it is, and the warning."""
+    """The fixed image, which must be accepted without another fix, and the warning."""
     found = await read_image("first_frame_image", data_uri(content), FileRules(fix=True))
     again = await read_image("first_frame_image", found.data_uri, FileRules(fix=False))
     assert again.content == found.content

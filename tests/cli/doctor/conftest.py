@@ -109,7 +109,7 @@ def doctor(tmp_path: Path) -> Doctor:
 
 
 def configure(home: Path, entry: str) -> Path:
-    """A configuration of Cursor with this entry for our server."""
+    """Write a configuration of Cursor with this entry for our server."""
     machine = Machine("linux", home, {}, home / "project")
     place = find_host("cursor").place("user", machine)
     assert place

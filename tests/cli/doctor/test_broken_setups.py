@@ -119,7 +119,7 @@ def test_an_unreachable_address_is_reported_with_its_variable(doctor: Doctor) ->
         ({"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "::1,%%"}, "NO_PROXY contains '%%'", "separated by commas"),
     ],
 )
-def test_wrong_proxies_and_certificates_are_reported_here_and_at_startup(
+def test_wrong_proxy_and_certificate_settings_are_reported_at_startup_too(
     doctor: Doctor, variables: dict[str, str], cause: str, cure: str
 ) -> None:
     found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="https://127.0.0.1:1", **variables)

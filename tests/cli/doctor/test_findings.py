@@ -114,5 +114,5 @@ async def test_a_file_that_keeps_the_server_from_starting_hides_no_other_finding
 
 
 def test_an_extra_is_installed_from_the_source_of_this_installation() -> None:
-    """Here from the checkout: the package need not be published."""
+    """Here that is the checkout; no package of this name need be published."""
     assert (Path(source()) / "pyproject.toml").is_file()

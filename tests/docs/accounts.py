@@ -97,7 +97,7 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "docs/troubleshooting.md",
         "hailuo-mcp",
-    ): "tests/cli/test_stdio.py::test_without_arguments_stdout_carries_the_protocol_and_nothing_else",
+    ): "tests/cli/test_stdio.py::test_without_arguments_stdout_carries_only_the_protocol",
 }
 """By page and line, for a line of a shell that `test_blocks.py` cannot run by itself: a server that serves until it is
 stopped, or another program."""

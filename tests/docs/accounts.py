@@ -30,15 +30,15 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "docs/shots.md",
         'generate_video {"model": "segmind/minimax-hailuo-2", "prompt": "A paper boat leaves the quay at dawn '
         '[Tracking shot]", "dry_run": true}',
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_tool_calls_make_three_continuous_shots",
     (
         "docs/shots.md",
         "export MODEL=segmind/minimax-hailuo-2",
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_commands_make_three_continuous_shots",
     (
         "docs/custom-models.md",
         "[[models]]",
-    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
+    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_pages_example_works_from_the_schema_to_a_saved_clip",
     (
         "docs/custom-models.md",
         "hailuo-mcp models segmind/hailuo-02-draft",

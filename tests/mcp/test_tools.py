@@ -13,7 +13,7 @@ from mcp_types import ListToolsResult
 from hailuo_mcp.core.job import State
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.mcp import tools
-from tests.catalog.test_comparison import WANTS
+from tests.catalog.test_comparison import CRITERIA
 from tests.mcp.calling import APIXO, DEFINITIONS, FAST_02, NAMES, over
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import (
@@ -280,7 +280,7 @@ async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: 
             "models": [],
             "default_model": None,
             "sandbox": False,
-            "best_for": {want: [] for want in WANTS},
+            "best_for": {criterion: [] for criterion in CRITERIA},
             "sold_by": {},
         }
         assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above

@@ -116,7 +116,7 @@ async def wait_until_saved(stage: Stage, view: View) -> None:
     # Its local path is private, and differs each time.
     path = f"/home/you/Videos/hailuo/{Path(answer['structuredContent']['video_path']).name}"
     shown: Result = {**answer["structuredContent"], "video_path": path, "warnings": list[str]()}
-    await view.tell("ui/notifications/tool-result", {**answer, "structuredContent": shown})
+    await view.send("ui/notifications/tool-result", {**answer, "structuredContent": shown})
     await view.shows("Saved")
 
 

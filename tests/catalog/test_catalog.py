@@ -54,7 +54,7 @@ def test_a_forced_sandbox_offers_every_model_regardless_of_keys() -> None:
     assert _usable(HAILUO_MCP_SANDBOX="1", APIXO_API_KEY="k") == list(MODEL_IDS)
 
 
-def test_a_list_of_models_limits_the_offer_and_keeps_the_usual_order() -> None:
+def test_a_list_of_models_limits_the_usable_models_and_keeps_their_order() -> None:
     assert _usable(HAILUO_MCP_MODELS="aimlapi/hailuo-02, segmind/hailuo-02-fast") == [
         "segmind/hailuo-02-fast",
         "aimlapi/hailuo-02",

@@ -114,7 +114,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     listed = _call(portal, session, "list_models", {"model": model.id})
     assert listed.structured_content
     schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
-    seen = {True: 0, False: 0}
+    counts = {True: 0, False: 0}
 
     @settings(max_examples=examples)
     @given(arguments=_arguments(model))
@@ -122,7 +122,7 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
         answer = _call(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
         plain = {n: v for n, v in present(arguments).items() if model.accepts(n) or not is_neutral(n, v)}
         valid = schema.is_valid(plain)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
-        seen[valid] += 1
+        counts[valid] += 1
         assert answer.is_error is not valid, answer.structured_content
         if not valid:
             assert answer.structured_content
@@ -130,4 +130,4 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
             assert answer.structured_content["error"]["charged"] == "no"
 
     agree()
-    assert min(seen.values()) > examples // 20, seen
+    assert min(counts.values()) > examples // 20, counts

@@ -1,4 +1,4 @@
-"""Models by the names that users know."""
+"""Finding models by the names that users know."""
 
 import pytest
 

@@ -14,7 +14,7 @@ PICTURE = "https://example.com/first.png"
 
 
 def minimal_call(model: type[ModelSpec]) -> dict[str, Any]:
-    """A valid call, with an image where the model takes one."""
+    """A valid call, with an image if the model accepts one."""
     call = {"first_frame_image": PICTURE} if model.accepts("first_frame_image") else {}
     return {"prompt": "x", **call, **({"subject_reference": PICTURE} if model.is_required("subject_reference") else {})}
 

@@ -28,7 +28,7 @@ def test_a_value_that_is_not_empty_is_kept(value: object) -> None:
     assert present({"prompt": "x", "duration": value})["duration"] == value
 
 
-def test_null_reaches_the_request_only_where_the_gateway_documents_it() -> None:
+def test_null_is_sent_only_if_the_gateway_documents_it() -> None:
     call = {"prompt": "x", "first_frame_image": PICTURE, "last_frame_image": None}
     assert MODELS["segmind/hailuo-02-fast"].parse(call).to_body()["last_frame_image"] is None
     assert "last_image_url" not in MODELS["aimlapi/hailuo-02"].parse(call).to_body()

@@ -36,19 +36,19 @@ observations = st.builds(
 
 @given(st.lists(observations, max_size=12))
 def test_a_state_never_goes_backward(sequence: list[Observation]) -> None:
-    now = job(State.UNCONFIRMED)
-    for seen in sequence:
-        before, now = now, now.apply_observation(seen)
-        revived = before.state is State.EXPIRED and now.state is State.COMPLETED
-        assert now.state.rank >= before.state.rank
+    current = job(State.UNCONFIRMED)
+    for observation in sequence:
+        before, current = current, current.apply_observation(observation)
+        revived = before.state is State.EXPIRED and current.state is State.COMPLETED
+        assert current.state.rank >= before.state.rank
         if before.state.is_terminal:
-            assert now.state is before.state or revived
-            assert now.ended_at == before.ended_at
-        if now.state.is_terminal and not before.state.is_terminal:
-            assert now.ended_at is not None
-        assert not before.video_url or now.video_url, "a link once known is never lost"
-        assert now.sandbox >= before.sandbox, "a sandbox job never becomes a real one"
-        assert now.polled_at is not None
+            assert current.state is before.state or revived
+            assert current.ended_at == before.ended_at
+        if current.state.is_terminal and not before.state.is_terminal:
+            assert current.ended_at is not None
+        assert not before.video_url or current.video_url, "a link once known is never lost"
+        assert current.sandbox >= before.sandbox, "a sandbox job never becomes a real one"
+        assert current.polled_at is not None
 
 
 @given(st.permutations(list(State)))
@@ -67,11 +67,11 @@ def test_a_terminal_job_keeps_its_state(end: State, state: State) -> None:
 
 
 def test_an_expired_job_may_turn_out_to_be_completed_and_a_failed_one_may_not() -> None:
-    seen = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
+    observation = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
     expired = job(State.EXPIRED, error=PROBLEM)
-    revived = expired.apply_observation(seen)
+    revived = expired.apply_observation(observation)
     assert (revived.state, revived.video_url, revived.error, revived.cost_usd) == (State.COMPLETED, CLIP, None, 0.2)
-    assert job(State.FAILED, error=PROBLEM).apply_observation(seen).state is State.FAILED
+    assert job(State.FAILED, error=PROBLEM).apply_observation(observation).state is State.FAILED
 
 
 def test_a_completed_job_without_a_link_accepts_one_later() -> None:
@@ -82,8 +82,8 @@ def test_a_completed_job_without_a_link_accepts_one_later() -> None:
 
 
 def test_the_link_of_an_unfinished_job_is_ignored() -> None:
-    seen = Observation(state=State.QUEUED, video_url=CLIP)
-    assert job(State.PROCESSING).apply_observation(seen).video_url is None
+    observation = Observation(state=State.QUEUED, video_url=CLIP)
+    assert job(State.PROCESSING).apply_observation(observation).video_url is None
 
 
 def test_a_failed_job_keeps_its_error() -> None:
@@ -208,9 +208,9 @@ def test_the_stored_document_keeps_the_names_that_earlier_versions_wrote() -> No
 def test_a_warning_about_an_observation_lasts_until_the_next_one() -> None:
     job = Job(model="segmind/hailuo-02-fast", origin="https://x", remote_id="r1", warnings=("lasting",))
     odd = Observation(state=State.PROCESSING, warnings=("unknown state", "lasting"))
-    seen = job.apply_observation(odd).apply_observation(odd)
-    assert seen.warnings == ("lasting", "unknown state")
-    assert Job.model_validate_json(seen.model_dump_json()).apply_observation(
+    observed = job.apply_observation(odd).apply_observation(odd)
+    assert observed.warnings == ("lasting", "unknown state")
+    assert Job.model_validate_json(observed.model_dump_json()).apply_observation(
         Observation(state=State.COMPLETED)
     ).warnings == ("lasting",)
 

@@ -91,7 +91,7 @@ def test_the_schema_has_plain_lists_and_bounds() -> None:
 
 
 def test_schema_and_parse_agree_on_combinations_of_inputs() -> None:
-    seen = {True: 0, False: 0}
+    counts = {True: 0, False: 0}
     for first, last, images, videos, audios, ratio in product(
         (None, IMAGE), (None, IMAGE), (0, 1, 7, 8, 9, 10), (0, 1, 2, 3, 4), (0, 1, 2, 3), (None, *RATIOS)
     ):
@@ -99,9 +99,9 @@ def test_schema_and_parse_agree_on_combinations_of_inputs() -> None:
         given_lists["reference_audios"] = [AUDIO] * audios
         given = {"first_frame_image": first, "last_frame_image": last, "aspect_ratio": ratio, **given_lists}
         call = {"prompt": "x", **{name: value for name, value in given.items() if value}}
-        seen[_accepts(call)] += 1
+        counts[_accepts(call)] += 1
         assert SCHEMA.is_valid(call) == _accepts(call), call
-    assert min(seen.values()) > 50
+    assert min(counts.values()) > 50
 
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(

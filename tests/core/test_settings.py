@@ -63,7 +63,7 @@ def test_without_any_variable_everything_has_its_documented_default() -> None:
     }
 
 
-GIVEN: list[tuple[str, str, object]] = [
+VALID_VALUES: list[tuple[str, str, object]] = [
     ("SANDBOX", "1", "1"),
     ("SANDBOX", "0", "0"),
     ("SANDBOX_SECONDS", "0.5", 0.5),
@@ -94,18 +94,18 @@ GIVEN: list[tuple[str, str, object]] = [
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
 ]
-NOT_ALONE = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
+TESTED_SEPARATELY = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
 """Variables that need another one, or a file; they have their own tests."""
 
 
-@pytest.mark.parametrize(("name", "text", "value"), GIVEN)
+@pytest.mark.parametrize(("name", "text", "value"), VALID_VALUES)
 def test_a_variable_is_read(name: str, text: str, value: object) -> None:
     assert getattr(read(**{PREFIX + name: f" {text} "}), name.lower()) == value
 
 
 def test_every_variable_is_tested_and_described_in_one_line() -> None:
     described = variables()
-    assert set(described) == {PREFIX + name for name in {name for name, _, _ in GIVEN} | NOT_ALONE}
+    assert set(described) == {PREFIX + name for name in {name for name, _, _ in VALID_VALUES} | TESTED_SEPARATELY}
     assert len(described) == len(Settings.model_fields) - len(INTERNAL_FIELDS)
     assert all(description and "\n" not in description for description in described.values())
 

@@ -207,7 +207,7 @@ def test_the_typical_time_is_the_published_one(model_id: str, more: dict[str, An
     assert low <= (seconds or 0) <= high
 
 
-def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
+def test_advice_is_given_if_a_parameter_may_be_ignored_or_refused() -> None:
     def advice(model_id: str, **more: Any) -> str:
         return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).warnings())
 

@@ -18,7 +18,7 @@ from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_cal
 from tests.properties import tried_with
 
 FIRST_OF_ITS_SHAPE = {json.dumps(model.full_schema()): model.id for model in reversed(MODELS.values())}.values()
-"""Of models with the same parameters and rules, one is tested thoroughly."""
+"""Of the models with the same parameters and rules, only one is tested thoroughly."""
 
 
 # --- possible arguments -------------------------------------------------------------------------------------------
@@ -51,8 +51,8 @@ JUNK: tuple[Any, ...] = (
 
 
 def _is_lenient(value: Any) -> bool:
-    """Whether this is one of the leniencies that the schema does not promise: numbers and booleans as strings, letter
-    case."""
+    """Whether this value may be accepted although the schema does not say so: a number or a boolean as a string, or a
+    word in another letter case."""
     if not isinstance(value, str):
         return False
     words = {word for values in VALID.values() for word in values if isinstance(word, str)}
@@ -75,7 +75,7 @@ extra_arguments = st.dictionaries(st.sampled_from([*CANONICAL, "fps", "image_url
 
 @cache
 def _valid_by_itself(model: type[ModelSpec]) -> dict[str, list[Any]]:
-    """For each parameter, values that its own schema accepts, so that few drawn calls are useless."""
+    """For each parameter, values that its own schema accepts, so that few of the generated calls are discarded."""
     accepted: dict[str, list[Any]] = {}
     for name in (name for name in VALID if model.accepts(name)):
         schema: Any = jsonschema.Draft202012Validator(model.property_schemas()[name])

@@ -42,7 +42,7 @@ async def content_of(answer: httpx.Response) -> bytes:
 @given(
     content=st.binary(max_size=300) | st.integers(0, 300_000).map(lambda size: b"\0" * size), chunk=st.integers(1, 9)
 )
-async def test_content_in_no_or_one_encoding_is_unpacked(
+async def test_content_with_at_most_one_encoding_is_unpacked(
     encoding: str | None, pack: Callable[[bytes], bytes], content: bytes, chunk: int
 ) -> None:
     assert await content_of(response(pack(content), encoding, chunk * 1000)) == content

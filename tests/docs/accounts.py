@@ -136,7 +136,7 @@ def covering_test_of_line(block: Block, line: str) -> str | None:
         return named
     try:
         command = Command.read(line)
-    except ValueError:  # an open quotation
+    except ValueError:  # an unclosed quotation mark
         return None
     if not command.words:
         return "tests/docs/test_blocks.py::test_variables_are_settings" if command.variables else None

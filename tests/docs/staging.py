@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "docs"
 DIGESTS = PICTURES / "pictures.json"
-"""Picture to the digest of what it shows, so that a test can tell when one is out of date without drawing it."""
+"""The digest of what each picture shows, so that a test can tell when one is out of date without drawing it."""
 IMAGE_NAME = "kite.png"
 SECONDS = 16
 """How long the sandbox takes: long enough to see a job in each of its states, also on a busy machine."""
@@ -121,7 +121,7 @@ async def wait_until_saved(stage: Stage, view: View) -> None:
 
 
 async def facts(directory: Path, calls: list[Result]) -> list[Mapping[str, Any]]:
-    """The server's results for these calls, without what differs each time."""
+    """The server's results for these calls, without the fields that differ each time."""
     image = draw_image(directory / "pictures" / IMAGE_NAME)
     opened = open_session(settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session, Client(build_server(session.services, "0")) as client:

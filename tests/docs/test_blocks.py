@@ -103,7 +103,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A separate home with the page's files and an image."""
+    """A separate home directory with the page's files and an image."""
     for name in (*variables(), *KEYS):
         monkeypatch.delenv(name, raising=False)
     for name, value in {

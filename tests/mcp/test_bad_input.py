@@ -1,4 +1,4 @@
-"""Arguments that a gateway would refuse or charge for in vain: each is refused first, by name and with a fix."""
+"""Arguments that a gateway would refuse, or charge for without a useful result: each is refused by name, with a fix."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +40,7 @@ class Case:
     code: ErrorCode = "invalid_input"
 
     def missing_words(self, message: str, hint: str) -> list[str]:
-        """The words that a refusal should contain and does not, in any letter case."""
+        """The words that a refusal should contain but does not, ignoring letter case."""
         return [
             word
             for text, words in ((message, self.named), (hint, self.fix))

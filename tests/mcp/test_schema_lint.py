@@ -220,9 +220,9 @@ GOOD_RESOURCE: Json = {
     "uri": "hailuo://jobs",
 }
 
-ANTHROPIC_API = "Messages API, tools: such a tool makes it refuse the whole request"
+ANTHROPIC_API = "Messages API, tools: one such tool makes the API refuse the whole request"
 ANTHROPIC_NAME = "Messages API reference, tools.name: ^[a-zA-Z0-9_-]{1,64}$"
-OPENAI_API = "function calling without strict mode: such a schema makes it refuse the whole request"
+OPENAI_API = "function calling without strict mode: one such schema makes the API refuse the whole request"
 OPENAI_NAME = "Function calling reference, name: letters, digits, underscores and dashes, at most 64"
 GEMINI_API = "function declarations take a subset of the OpenAPI 3.0 schema"
 GENAI = "google-genai: a boolean additionalProperties makes the conversion of the tools fail"
@@ -231,7 +231,7 @@ VS_CODE = "language model tools: an array type must have items, or the tool is l
 CURSOR = "MCP settings: server and tool name together over 60 characters, and the tool may be filtered out"
 SDK = "MCP Python SDK: one such tool makes the whole tools/list fail in the versions with a handshake"
 TYPESCRIPT = "MCP TypeScript SDK 1: an error's structured content is validated too, and thrown away if it does not fit"
-PORTABLE = "what all of them accept: a flat object, one type each; models fill in other schemas badly"
+PORTABLE = "accepted by all of them: a flat object, one type per property; models fill in other schemas badly"
 MCP_SPEC = "MCP specification"
 
 TOOL_RULES = [

@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a call."""
+    """The result of a call."""
 
     call: Call
     result: CallToolResult

@@ -13,7 +13,7 @@ from tests.model_mistakes.assistant import Assistant
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import facts_of, listened_to, settings_for, text_of
 
-WHOLE_JOB_TOKENS, AS_FACTS_TOKENS = 1600, 2600
+WHOLE_JOB_TOKENS, STRUCTURED_TOKENS = 1600, 2600
 PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
 
 
@@ -56,4 +56,4 @@ async def test_a_whole_job_shown_as_structured_content_stays_within_its_limit(
     first, last = (tokens(json.dumps(facts_of(answer.result))) for answer in (submitted, done))
     total = definitions + first + 2 * last
     figures(f"a whole job, as facts instead of text: {total} tokens")
-    assert total < AS_FACTS_TOKENS
+    assert total < STRUCTURED_TOKENS

@@ -280,11 +280,11 @@ async def test_a_model_that_retries_after_a_lost_response_is_led_to_the_job(tmp_
         assert run.charged == 1
 
 
-async def test_a_model_that_asks_again_about_a_failed_job_learns_what_to_change(tmp_path: Path) -> None:
+async def test_a_model_that_asks_again_about_a_failed_job_is_told_what_to_change(tmp_path: Path) -> None:
     async with sandbox_run(tmp_path) as run:
         request_id = await run.job(f"{PROMPT} sandbox:content_violation")
-        asked = [await run.assistant.call("get_status", request_id=request_id) for _ in range(3)]
-        assert all("Change the prompt" in answer.text and not answer.is_error for answer in asked)
+        answers = [await run.assistant.call("get_status", request_id=request_id) for _ in range(3)]
+        assert all("Change the prompt" in answer.text and not answer.is_error for answer in answers)
         saved = await run.assistant.call("download_video", request_id=request_id)
         assert "failed" in saved.text
         assert run.charged == 1

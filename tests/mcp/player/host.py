@@ -253,8 +253,8 @@ class View:
     async def until(self, condition: str, arg: object = None) -> None:
         """Wait until the view's document meets a condition on `arg`, written in JavaScript."""
         # Not playwright's wait_for_function: it evaluates text, which the view's policy forbids.
-        look = f"const look = () => {{ if ({condition}) met(); else setTimeout(look, 50); }}; look();"
-        waiting = f"(arg) => new Promise((met) => {{ {look} }})"
+        check = f"const check = () => {{ if ({condition}) met(); else setTimeout(check, 50); }}; check();"
+        waiting = f"(arg) => new Promise((met) => {{ {check} }})"
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.frame.evaluate(waiting, arg)

@@ -52,7 +52,7 @@ STATES: dict[str, Callable[[str], jobs.Result | None]] = {
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, installed once a run. Without npm these tests are skipped, but never in CI."""
+    """The source of axe-core, installed once per run. Without npm these tests are skipped, but never in CI."""
     npm = shutil.which("npm")
     if not npm:
         if os.environ.get("CI"):

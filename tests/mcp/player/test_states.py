@@ -116,7 +116,7 @@ async def test_a_temporary_failure_offers_to_try_again(open_view: OpenView) -> N
     assert await view.buttons() == ["Ask to try again"]
 
 
-async def test_an_expired_job_says_that_the_clip_is_gone(open_view: OpenView) -> None:
+async def test_an_expired_job_says_that_the_clip_has_expired(open_view: OpenView) -> None:
     view = await open_view(jobs.expired())
     await view.shows("Expired", "The clip has expired", "results are kept for an hour", "Charged")
     assert await view.buttons() == ["Make another"]

@@ -1,4 +1,4 @@
-"""An image on the user's computer, dropped into the view of a remote server, which is the real one, and uploaded."""
+"""An image on the user's computer, dropped into the view of the real server and uploaded to it."""
 
 from pathlib import Path
 from typing import Any

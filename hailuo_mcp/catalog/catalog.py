@@ -144,14 +144,14 @@ class Catalog:
         if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
             more = f"Or take {_some(others, ' or ')}, which accepts these arguments."
             return InvalidInput(problem.message, f"{problem.hint} {more}")
-        takers = [
+        accepting = [
             f"{name}: {_some([other.id for other in self.usable if other.accepts(name)], ', ') or 'no usable model'}"
             for name, value in check_names(arguments, CANONICAL, "").known.items()
             if not model.accepts(name) and not is_neutral(name, value)
         ]
-        if not takers:
+        if not accepting:
             return refusal
-        return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
+        return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(accepting)}.")
 
     def _closest(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> tuple[Model, InvalidInput]:
         """The model that needs the smallest change, with its error, when no model accepts the arguments. A missing

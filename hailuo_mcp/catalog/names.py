@@ -22,10 +22,10 @@ def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) ->
     models = tuple(known)
     gateway, _, rest = wanted.partition("/")
     if rest and gateway in {ModelId.parse(model.id).gateway for model in models}:
-        there = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
+        at_gateway = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
         # A gateway's own name for a model may begin like an id: `minimax/hailuo-02` is one of AI/ML API.
         return tuple(
-            [model for model in there if _fold(rest) in _names(model)]
+            [model for model in at_gateway if _fold(rest) in _names(model)]
             or [model for model in usable if model.remote_name.lower() == wanted and not model.variant]
         )
     for name in dict.fromkeys(_fold(text).removeprefix(cut) for text in (wanted, rest) for cut in ("", VENDOR)):
@@ -63,14 +63,14 @@ def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
     for model in usable:
         for word in (*model.split("/", 1), model):
             groups.setdefault(word, set()).add(model)
-    left = set(ids)
-    fitting = {word: meant for word, meant in groups.items() if meant <= left}
+    remaining = set(ids)
+    fitting = {word: models for word, models in groups.items() if models <= remaining}
     words: list[str] = []
-    while left:
+    while remaining:
         # The shortest of equivalent descriptions, then the earliest.
-        word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
+        word = max(fitting, key=lambda word: (len(fitting[word] & remaining), -len(word)))
         words.append(word)
-        left -= fitting.pop(word)
+        remaining -= fitting.pop(word)
     return sorted(words, key=list(groups).index)
 
 

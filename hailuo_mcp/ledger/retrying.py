@@ -48,7 +48,7 @@ class RetryingLedger(InstrumentedLedger):
         self._tasks = tasks
         await super().listen(tasks)
 
-    async def change_surely(self, job: Job, change: Callable[[Job], Job]) -> Job:
+    async def change_with_retry(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """As `change`, for changes that must not be lost. One that cannot be written now is kept in memory and retried
         until it is written, and once more when the ledger is closed. `job` is the last written version.
         """

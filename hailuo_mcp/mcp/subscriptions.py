@@ -56,9 +56,9 @@ class Subscriptions:
         self._streams.add(stream)
         try:
             with self._changes.subscribed(publish):
-                async with background_tasks() as beside:
+                async with background_tasks() as background:
                     for request_id in sorted(wanted)[:FOLLOWED_MAX]:
-                        beside.start_soon(_follow, session, request_id)
+                        background.start_soon(_follow, session, request_id)
                     return await stream(ctx, params)
         finally:
             self._streams.discard(stream)

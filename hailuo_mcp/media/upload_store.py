@@ -27,7 +27,7 @@ PER_OWNER_MAX = 20
 _DIGEST = "[0-9a-f]{32}"
 _KEY = re.compile(f"({_DIGEST})-({_DIGEST})-[0-9a-f]{{16}}")
 _WANTED, _IMAGE, _PART = ".wanted", ".image", ".part"
-_LASTS = {_WANTED: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
+_LIFETIMES = {_WANTED: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,11 @@ class UploadStore:
         return self.directory / f"{key}{_WANTED}" if _KEY.fullmatch(key) else None
 
     def _files(self, pattern: str) -> Iterator[Path]:
-        return (path for path in self.directory.glob(pattern) if path.suffix in _LASTS)
+        return (path for path in self.directory.glob(pattern) if path.suffix in _LIFETIMES)
 
     def _is_fresh(self, path: Path) -> bool:
         """Raises OSError."""
-        return self.clock() - path.stat().st_mtime < _LASTS[path.suffix].total_seconds()
+        return self.clock() - path.stat().st_mtime < _LIFETIMES[path.suffix].total_seconds()
 
     def _write(self, path: Path, content: bytes) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)

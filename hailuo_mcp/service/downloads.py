@@ -55,9 +55,9 @@ class Downloads:
         Raises:
             HailuoError: as for `saved`.
         """
-        async with background_tasks() as beside:
+        async with background_tasks() as tasks:
             if report:
-                beside.start_soon(self._report, job.id, report)
+                tasks.start_soon(self._report, job.id, report)
             job, path = await self.saved(job)
         return DownloadProgress(job, path)
 

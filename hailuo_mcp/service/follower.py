@@ -17,8 +17,8 @@ from hailuo_mcp.service.services import Services
 
 PACE_GRACE_SECONDS = 2.0
 """How long our own rate limit may delay a caller that does not wait, before it gets the last known state."""
-LOOK_EVERY_SECONDS = 15.0
-"""How often a call that waits beside another checks whether waiting is still useful."""
+CHECK_INTERVAL_SECONDS = 15.0
+"""How often a call that is not the leader checks whether waiting is still useful."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Follower:
         if report is None:
             await self._until_end(wait, seconds, outage_seconds)
         else:
-            async with background_tasks() as beside:
-                beside.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
+            async with background_tasks() as tasks:
+                tasks.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
                 await self._until_end(wait, seconds, outage_seconds)
         return wait.job
 
@@ -57,9 +57,9 @@ class Follower:
         Raises:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
-        job, trouble = await self._ask(job, None)
-        if trouble:
-            raise trouble
+        job, error = await self._ask(job, None)
+        if error:
+            raise error
         return job
 
     def may_move(self, job: Job) -> bool:
@@ -81,11 +81,11 @@ class Follower:
         began = anyio.current_time()
         long_polls = self.services.long_polls
         with long_polls.joined(wait):
-            if not wait.leads and self._may_poll(wait.job):
+            if not wait.is_leader and self._may_poll(wait.job):
                 long_polls.on_change(wait.job.id)
             while True:
                 wait.changed = anyio.Event()
-                if wait.leads and not wait.job.is_final:
+                if wait.is_leader and not wait.job.is_final:
                     await self._ask_for_all(wait, began + seconds - anyio.current_time())
                 now = anyio.current_time()
                 left = began + seconds - now
@@ -94,17 +94,17 @@ class Follower:
                 # By then the history was asked several times; waiting longer is useless.
                 if wait.job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
                     break
-                pause = self._interval(wait.job) if wait.leads else LOOK_EVERY_SECONDS
+                pause = self._interval(wait.job) if wait.is_leader else CHECK_INTERVAL_SECONDS
                 if await long_polls.pause(wait, min(left, pause)):
                     break
                 if wait.failure:
                     raise wait.failure
-                if wait.leads and not wait.job.is_final:  # another server, or the worker, may have asked meanwhile
+                if wait.is_leader and not wait.job.is_final:  # another server, or the worker, may have asked meanwhile
                     known = await self.services.ledger.get(wait.job.id)
                     if known and known != wait.job:
                         long_polls.share(known, None)
-        if wait.trouble:
-            raise wait.trouble
+        if wait.error:
+            raise wait.error
 
     async def _ask_for_all(self, wait: Wait, seconds: float) -> None:
         """Poll, and share the result with all calls that wait for this job.
@@ -113,12 +113,12 @@ class Follower:
             HailuoError: a permanent error.
         """
         try:
-            job, trouble = await self._ask(wait.job, seconds)
+            job, transient = await self._ask(wait.job, seconds)
         except HailuoError as error:
             self.services.long_polls.fail(wait.job, error)
             raise
-        if job is not wait.job or trouble is not wait.trouble:
-            self.services.long_polls.share(job, trouble)
+        if job is not wait.job or transient is not wait.error:
+            self.services.long_polls.share(job, transient)
 
     async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
         """The job, polled if it is due. Transient errors are returned, because a wait tolerates them. A poll never
@@ -143,8 +143,8 @@ class Follower:
         except HailuoError as error:
             error.request_id = job.request_id
             if expired:
-                said = f"{error.problem.message} {error.problem.hint}"
-                return job.warned(f"This job was asked for again, without an answer: {said}"), None
+                reason = f"{error.problem.message} {error.problem.hint}"
+                return job.warned(f"This job was asked for again, without an answer: {reason}"), None
             if not isinstance(error, GatewayTrouble):
                 raise
             return job, error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from hailuo_mcp.catalog.catalog import Choice
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import price_in_words, repr_short
+from hailuo_mcp.core.text import format_price, repr_short
 
 
 class ChoiceNotes:
@@ -16,17 +16,17 @@ class ChoiceNotes:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: dict[tuple[str, str], float] = {}
+        self._given_at: dict[tuple[str, str], float] = {}
 
-    def unsaid(self, tenant: str, notes: Sequence[str]) -> tuple[str, ...]:
+    def not_given_recently(self, tenant: str, notes: Sequence[str]) -> tuple[str, ...]:
         """The notes that this tenant was not given recently."""
         now = self._clock()
-        new = [note for note in notes if now - self._said.get((tenant, note), float("-inf")) > self.KEPT_SECONDS]
+        new = [note for note in notes if now - self._given_at.get((tenant, note), float("-inf")) > self.KEPT_SECONDS]
         for note in new:
-            self._said.pop((tenant, note), None)  # moves it to the end: the oldest are dropped first
-            self._said[tenant, note] = now
-        while len(self._said) > self.NOTES_MAX:
-            del self._said[next(iter(self._said))]
+            self._given_at.pop((tenant, note), None)  # moves it to the end: the oldest are dropped first
+            self._given_at[tenant, note] = now
+        while len(self._given_at) > self.NOTES_MAX:
+            del self._given_at[next(iter(self._given_at))]
         return tuple(new)
 
 
@@ -64,5 +64,5 @@ def explain_ignored(choice: Choice) -> tuple[str, ...]:
 def _terms(spec: ModelSpec) -> str:
     """Price and usual time."""
     price, seconds = spec.price(), spec.typical_seconds()
-    cost = price_in_words(price.usd, price.kind) if price else "its price is not published"
+    cost = format_price(price.usd, price.kind) if price else "its price is not published"
     return f"{cost}; usually {seconds:.0f} s" if seconds else cost

@@ -78,9 +78,9 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted(environ.keys() - known):
         close = difflib.get_close_matches(name, known - environ.keys(), n=1, cutoff=0.8)
         if name.startswith(PREFIX) or (close and name.startswith(prefixes)):
-            meant = f"Did you mean {close[0]}? " if close else ""
+            suggestion = f"Did you mean {close[0]}? " if close else ""
             yield warning(
-                "settings", f"{name} is not a setting; it is ignored", f"{meant}hailuo-mcp settings lists them."
+                "settings", f"{name} is not a setting; it is ignored", f"{suggestion}hailuo-mcp settings lists them."
             )
 
 

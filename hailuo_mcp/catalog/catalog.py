@@ -31,7 +31,7 @@ class Choice:
     others: tuple[ModelSpec, ...] | None = None
     """If no model was named, or one that several gateways have: the other usable candidates that accept the arguments,
     in order of preference."""
-    asked: str = ""
+    given_name: str = ""
     """The name that the caller gave, if it is not the model's id."""
     ignored: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Neutral values of parameters that the model does not have."""
@@ -111,11 +111,11 @@ class Catalog:
         if not fitting:
             raise self._closest_refusal(given) if named is None else self._refusal_of(given, named)
         choice, *others = sorted(fitting, key=_cheapness)  # a stable sort: equal prices stay in catalog order
-        asked = str(model_name).strip() if named else ""
+        given_name = str(model_name).strip() if named else ""
         return replace(
             choice,
             others=tuple(other.spec for other in others) if named is None or others else None,
-            asked="" if asked.lower() == choice.spec.id else asked,
+            given_name="" if given_name.lower() == choice.spec.id else given_name,
         )
 
     def _accepting(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> list[Choice]:

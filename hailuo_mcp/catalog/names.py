@@ -13,10 +13,10 @@ VENDOR = "minimax-"
 SUGGESTIONS_MAX = 3
 
 
-def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
+def models_named(given: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
     """The usable models that the name means: one, or the same model at several gateways; empty if there is none or the
     name is ambiguous."""
-    wanted = asked.strip().lower()
+    wanted = given.strip().lower()
     if exact := [model for model in usable if model.id == wanted]:
         return tuple(exact)
     models = tuple(known)
@@ -38,10 +38,10 @@ def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) ->
     return ()
 
 
-def similar(asked: str, usable: Iterable[Model]) -> list[str]:
+def similar(given: str, usable: Iterable[Model]) -> list[str]:
     """The ids of usable models with similar names."""
     names = {name: model.id for model in usable for name in (_fold(model.id), *_names(model))}
-    wanted = _fold(asked[:80])
+    wanted = _fold(given[:80])
     close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
     close += [name for name in names if len(wanted) > 2 and wanted in name]
     return list(dict.fromkeys(names[name] for name in close))[:SUGGESTIONS_MAX]
@@ -57,7 +57,7 @@ def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
     return sold
 
 
-def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
+def shortest_description(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
     """The shortest description of these usable models: by gateway, by a name that is the same everywhere, or by id."""
     groups: dict[str, set[str]] = {}
     for model in usable:

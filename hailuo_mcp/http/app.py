@@ -97,10 +97,10 @@ class Gate:
             named = AuthSettings.model_validate(
                 {"issuer_url": issuer, "resource_server_url": resource, "validate_token_resource": False}
             )
-            here = AnyHttpUrl(resource)
-            self.metadata_url = build_resource_metadata_url(here)
+            resource_url = AnyHttpUrl(resource)
+            self.metadata_url = build_resource_metadata_url(resource_url)
             self.metadata = create_protected_resource_routes(
-                here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
+                resource_url, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
             )
 
 

@@ -99,8 +99,8 @@ class RetryingLedger(InstrumentedLedger):
         return replace(page, jobs=tuple(map(self._latest, page.jobs)))
 
     async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
-        here = {job.remote_id for job in self._jobs() if (job.model, job.origin) == (model, origin)}
-        return await super().remote_ids(model, origin) | {remote_id for remote_id in here if remote_id}
+        in_memory = {job.remote_id for job in self._jobs() if (job.model, job.origin) == (model, origin)}
+        return await super().remote_ids(model, origin) | {remote_id for remote_id in in_memory if remote_id}
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
         latest = map(self._latest, await super().unconfirmed_like(job))

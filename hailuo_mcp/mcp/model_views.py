@@ -6,7 +6,7 @@ from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.comparison import best_for
-from hailuo_mcp.catalog.names import fewest_words, same_models
+from hailuo_mcp.catalog.names import same_models, shortest_description
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
@@ -127,7 +127,7 @@ def best_for_lines(view: ModelList) -> list[tuple[str, str]]:
     usable = [model["model"] for model in view.models]
     rows: list[tuple[str, str]] = []
     for want, ids in view.best_for.items():
-        words = ids if want in qualifiers else fewest_words(ids, usable)
+        words = ids if want in qualifiers else shortest_description(ids, usable)
         rows.append((want.replace("_", " "), ", ".join(words) + qualifiers.get(want, "") if ids else "none known"))
     return rows
 

@@ -133,9 +133,9 @@ def answer_to_bad_line(error: Exception) -> JSONRPCError:
 def _id_of(error: Exception) -> int | str | None:
     """The id of a message that failed validation."""
     for details in error.errors(include_url=False) if isinstance(error, ValidationError) else ():
-        whole = details["input"]
-        if isinstance(whole, dict):
-            found = cast("Mapping[str, Any]", whole).get("id")
+        message = details["input"]
+        if isinstance(message, dict):
+            found = cast("Mapping[str, Any]", message).get("id")
             if isinstance(found, (int, str)) and not isinstance(found, bool):
                 return found
     return None

@@ -37,9 +37,9 @@ class Follower:
             HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
         """
         if seconds <= 0:
-            return await self.asked(job)
+            return await self.poll_if_due(job)
         if job.is_final:
-            job, _ = await self._ask(job, seconds)  # an expired one may have come back
+            job, _ = await self._poll(job, seconds)  # an expired one may have come back
             if job.is_final:
                 return job
         wait = Wait(job)
@@ -51,18 +51,18 @@ class Follower:
                 await self._until_end(wait, seconds, outage_seconds)
         return wait.job
 
-    async def asked(self, job: Job) -> Job:
+    async def poll_if_due(self, job: Job) -> Job:
         """The job, polled if it is due.
 
         Raises:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
-        job, error = await self._ask(job, None)
+        job, error = await self._poll(job, None)
         if error:
             raise error
         return job
 
-    def may_move(self, job: Job) -> bool:
+    def may_change(self, job: Job) -> bool:
         """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
         if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
@@ -86,10 +86,10 @@ class Follower:
             while True:
                 wait.changed = anyio.Event()
                 if wait.is_leader and not wait.job.is_final:
-                    await self._ask_for_all(wait, began + seconds - anyio.current_time())
+                    await self._poll_for_all(wait, began + seconds - anyio.current_time())
                 now = anyio.current_time()
                 left = began + seconds - now
-                if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_move(wait.job):
+                if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_change(wait.job):
                     break
                 # By then the history was asked several times; waiting longer is useless.
                 if wait.job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
@@ -106,21 +106,21 @@ class Follower:
         if wait.error:
             raise wait.error
 
-    async def _ask_for_all(self, wait: Wait, seconds: float) -> None:
+    async def _poll_for_all(self, wait: Wait, seconds: float) -> None:
         """Poll, and share the result with all calls that wait for this job.
 
         Raises:
             HailuoError: a permanent error.
         """
         try:
-            job, transient = await self._ask(wait.job, seconds)
+            job, transient = await self._poll(wait.job, seconds)
         except HailuoError as error:
             self.services.long_polls.fail(wait.job, error)
             raise
         if job is not wait.job or transient is not wait.error:
             self.services.long_polls.share(job, transient)
 
-    async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
+    async def _poll(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
         """The job, polled if it is due. Transient errors are returned, because a wait tolerates them. A poll never
         blocks a caller longer than `seconds`; then the last known job is returned.
 
@@ -158,5 +158,5 @@ class Follower:
         """Seconds to the next poll while a caller waits: the gateway's rate limit takes precedence."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         back_off = gateway.retry_after if gateway else 0.0
-        wanted = self.services.poll_policy.while_waiting(job, utc_now())
-        return max(self.settings.min_poll_seconds, wanted, back_off)
+        interval = self.services.poll_policy.while_waiting(job, utc_now())
+        return max(self.settings.min_poll_seconds, interval, back_off)

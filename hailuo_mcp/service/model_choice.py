@@ -34,7 +34,7 @@ def explain_choice(choice: Choice) -> tuple[str, ...]:
     """Which model was chosen and why; nothing if the caller gave its id."""
     spec = choice.spec
     if choice.others is None:
-        return (f"The model {repr_short(choice.asked)} was taken as {spec.id}.",) if choice.asked else ()
+        return (f"The model {repr_short(choice.given_name)} was taken as {spec.id}.",) if choice.given_name else ()
     count = 1 + len(choice.others)
     if count == 1:
         why = "the only usable model that takes these arguments"
@@ -42,8 +42,8 @@ def explain_choice(choice: Choice) -> tuple[str, ...]:
         why = f"the cheapest of {count} usable models that take these arguments"
     else:
         why = f"the first of {count} usable models that take these arguments, none with a published price"
-    if choice.asked:
-        head = f"The model {repr_short(choice.asked)} was taken as {spec.id}, "
+    if choice.given_name:
+        head = f"The model {repr_short(choice.given_name)} was taken as {spec.id}, "
         why = why.replace("usable models", "gateways", 1)
     else:
         head = f"No model was named: {spec.id} was chosen, "

@@ -283,7 +283,7 @@ class Session:
         """Whether a next shot can begin with the last frame of this job's clip."""
         return job.state is State.COMPLETED and job.has_clip and can_read_clips() and self.caller.may_generate
 
-    def may_move(self, job: Job) -> bool:
+    def may_change(self, job: Job) -> bool:
         """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
-        return self._follower.may_move(job)
+        return self._follower.may_change(job)

@@ -83,11 +83,11 @@ class Database:
         """As `write`, in one transaction. Each statement sees what was committed before it: after waiting for a lock,
         the latest version."""
 
-        async def whole(session: Session) -> T:
+        async def in_transaction(session: Session) -> T:
             async with session.transaction(isolation="read_committed"):
                 return await work(session)
 
-        return await self.write(whole)
+        return await self.write(in_transaction)
 
     async def connect(self) -> "Connection[Record]":
         """A new connection outside the pool, after the schema migration; retried without limit."""

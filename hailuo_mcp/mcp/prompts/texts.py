@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
-from hailuo_mcp.catalog.names import fewest_words
+from hailuo_mcp.catalog.names import shortest_description
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import format_price, repr_short
@@ -71,7 +71,7 @@ def _call(**arguments: Any) -> str:
 
 def _camera(catalog: Catalog) -> list[str]:
     usable = [model.id for model in catalog.usable]
-    without = fewest_words([model.id for model in catalog.usable if model.camera_commands is None], usable)
+    without = shortest_description([model.id for model in catalog.usable if model.camera_commands is None], usable)
     return [
         "Camera commands go in square brackets at the place in the prompt where the move happens:",
         *(f"- {commands}: {meaning}" for commands, meaning in CAMERA.items()),
@@ -117,8 +117,8 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
     if not catalog.usable:
         return [*task, "", *_no_model(catalog)]
     options = _picked(given, "duration", "resolution")
-    asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
-    spec = catalog.parse(given.get("model"), asked).spec
+    given_arguments = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
+    spec = catalog.parse(given.get("model"), given_arguments).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that accepts this"
     sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)

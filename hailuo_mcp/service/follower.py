@@ -63,7 +63,7 @@ class Follower:
         return job
 
     def may_change(self, job: Job) -> bool:
-        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+        """Whether a later poll can show a change: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
         if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
             return False

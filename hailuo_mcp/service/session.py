@@ -284,6 +284,6 @@ class Session:
         return job.state is State.COMPLETED and job.has_clip and can_read_clips() and self.caller.may_generate
 
     def may_change(self, job: Job) -> bool:
-        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+        """Whether a later poll can show a change: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
         return self._follower.may_change(job)

@@ -10,7 +10,7 @@ import pytest
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.setting_values import SettingsError
-from hailuo_mcp.core.text import price_in_words
+from hailuo_mcp.core.text import format_price
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
 from tests.support import (
@@ -248,7 +248,7 @@ def test_neutral_values_of_unsupported_parameters_are_ignored_with_a_warning(mod
 def test_a_note_on_the_choice_is_repeated_to_a_tenant_only_after_a_while() -> None:
     times = iter([0.0, 10.0, 20.0, 700.0])
     notes = ChoiceNotes(lambda: next(times))
-    given = [notes.unsaid(tenant, ("a", "b")) for tenant in ("ann", "ann", "bob", "ann")]
+    given = [notes.not_given_recently(tenant, ("a", "b")) for tenant in ("ann", "ann", "bob", "ann")]
     assert given == [("a", "b"), (), ("a", "b"), ("a", "b")]
 
 
@@ -263,7 +263,7 @@ def test_a_note_on_the_choice_is_repeated_to_a_tenant_only_after_a_while() -> No
     ],
 )
 def test_a_price_is_described_as_exactly_as_it_is_known(usd: float, kind: str, words: str) -> None:
-    assert price_in_words(usd, kind) == words
+    assert format_price(usd, kind) == words
 
 
 def test_an_unknown_argument_is_refused_with_the_closest_name() -> None:

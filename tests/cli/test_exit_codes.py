@@ -97,7 +97,7 @@ def test_an_unwritable_directory_is_named_in_the_error(cli: Cli, in_process: InP
     (cli.home / "clips").write_text("in the way")
     (cli.home / "state").write_text("in the way")
     done = in_process(command, *(["kite"] if command == "generate" else []))
-    assert done.returncode in (Exit.WRONG_CALL, Exit.UNFORESEEN)
+    assert done.returncode in (Exit.WRONG_CALL, Exit.UNEXPECTED)
     assert done.stdout == ""
     assert str(cli.home) in done.stderr
     assert "Traceback" not in done.stderr

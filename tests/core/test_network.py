@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from hailuo_mcp.core.errors import NetworkError, Problem
-from hailuo_mcp.core.network import CA_VARIABLES, Unsound, check_environment, read_proxies, tls_context
+from hailuo_mcp.core.network import CA_VARIABLES, UnusableSetting, check_environment, read_proxies, tls_context
 from hailuo_mcp.gateways.client import GatewayClient, Request, RetryPolicy
 from hailuo_mcp.media.fetch import LinkPolicy, guarded_client
 
@@ -248,7 +248,7 @@ def test_no_proxy_is_understood_in_every_usual_form(no_proxy: str, direct: list[
 def test_invalid_entries_of_no_proxy_are_skipped_and_named() -> None:
     _, skipped = read_proxies({"http": "proxy:3128", "no": "10.0.0.0/99,ok.example,%%%"})
     assert ["'10.0.0.0/99'" in skipped[0].cause, "'%%%'" in skipped[1].cause] == [True, True]
-    with pytest.raises(Unsound):
+    with pytest.raises(UnusableSetting):
         read_proxies({"http": "http://:0"})
 
 

@@ -100,7 +100,7 @@ async def end_of(streams: Streams, within: float = 5.0) -> bytes:
             return b""
 
 
-QUICK = ConnectionLimits(request_seconds=0.6, incomplete_max=4, connections_max=12, chance_sweeps=2)
+QUICK = ConnectionLimits(request_seconds=0.6, incomplete_max=4, connections_max=12, grace_sweeps=2)
 
 
 INCOMPLETE = {
@@ -143,7 +143,7 @@ async def test_a_request_that_drips_is_closed_all_the_same() -> None:
 
 
 async def test_a_large_body_has_time_by_its_size() -> None:
-    async with serving(ConnectionLimits(request_seconds=0.5, bytes_per_second=10_000, chance_sweeps=1)) as server:
+    async with serving(ConnectionLimits(request_seconds=0.5, bytes_per_second=10_000, grace_sweeps=1)) as server:
         reader, writer = await server.connect(HEAD + b"content-length: 15000\r\n\r\n")
         for _ in range(15):
             writer.write(bytes(1000))
@@ -153,7 +153,7 @@ async def test_a_large_body_has_time_by_its_size() -> None:
 
 
 async def test_of_too_many_incomplete_requests_the_oldest_are_closed_and_others_served() -> None:
-    async with serving(ConnectionLimits(request_seconds=60, incomplete_max=4, chance_sweeps=2)) as server:
+    async with serving(ConnectionLimits(request_seconds=60, incomplete_max=4, grace_sweeps=2)) as server:
         slow = [await server.connect(HEAD) for _ in range(10)]
         for streams in slow[:6]:
             assert await end_of(streams) == b""
@@ -164,7 +164,7 @@ async def test_of_too_many_incomplete_requests_the_oldest_are_closed_and_others_
 
 
 async def test_of_too_many_connections_a_slow_one_gives_way_else_the_new_one() -> None:
-    async with serving(ConnectionLimits(request_seconds=60, connections_max=3, chance_sweeps=1)) as server:
+    async with serving(ConnectionLimits(request_seconds=60, connections_max=3, grace_sweeps=1)) as server:
         slow = await server.connect(HEAD)
         quiet = [await server.connect(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") for _ in range(2)]  # kept alive
         for reader, _ in quiet:

@@ -71,7 +71,7 @@ async def test_every_query_includes_a_change_that_could_not_be_written(url: str)
         job = await created(ledger)
         twin = a_job()
         inner.fails = True
-        kept = await ledger.change_surely(job, accept)
+        kept = await ledger.change_with_retry(job, accept)
         assert (kept.remote_id, kept.state) == ("r-1", State.QUEUED)
         assert "kept in memory" in kept.warnings[-1]
         seen = Observation(state=State.PROCESSING)
@@ -95,7 +95,7 @@ async def test_a_write_is_retried_until_it_succeeds_and_later_ones_are_direct(ur
     async with opened(inner) as ledger:
         job = await created(ledger)
         inner.fails = True
-        await ledger.change_surely(job, accept)
+        await ledger.change_with_retry(job, accept)
         await anyio.sleep(0.1)
         inner.fails = False
         await until_written(url, job)
@@ -110,7 +110,7 @@ async def test_a_change_that_was_never_written_is_logged_at_shutdown(
     async with opened(inner, (9.0,)) as ledger:
         job = await created(ledger)
         inner.fails = True
-        await ledger.change_surely(job, accept)
+        await ledger.change_with_retry(job, accept)
     assert "a/b/r-1 could not be recorded" in caplog.text
 
 
@@ -120,7 +120,7 @@ async def test_a_change_is_written_once_another_process_releases_its_lock(tmp_pa
         job = await created(ledger)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            kept = await ledger.change_surely(job, accept)
+            kept = await ledger.change_with_retry(job, accept)
             assert kept.remote_id == "r-1"
             assert await ledger.find("a/b", "r-1", "", ORIGIN)
             other.execute("ROLLBACK")

@@ -83,7 +83,7 @@ class Doctor:
         found = Diagnosis(done.returncode, tuple(report["findings"]), done.stdout + done.stderr)
         assert [finding for finding in found.findings if finding["level"] != "ok" and not finding["cure"]] == []
         assert report["verdict"] == ("problem" if found.problems else report["verdict"])
-        assert found.code == (Exit.UNSOUND if found.problems else Exit.DONE), found
+        assert found.code == (Exit.PROBLEM_FOUND if found.problems else Exit.DONE), found
         return found
 
 

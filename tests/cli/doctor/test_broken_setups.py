@@ -42,7 +42,7 @@ def test_a_valid_setup_has_no_problem_and_leaves_no_files(doctor: Doctor, sandbo
 
 def test_the_text_output_has_a_line_and_a_fix_for_each_finding(doctor: Doctor) -> None:
     done = doctor.run("--offline", HAILUO_MCP_SANDBOX="0")
-    assert done.returncode == Exit.UNSOUND
+    assert done.returncode == Exit.PROBLEM_FOUND
     lines = done.stdout.splitlines()
     (at,) = (number for number, line in enumerate(lines) if line.startswith("problem sandbox"))
     assert lines[at + 1].strip().startswith("-> Set one of SEGMIND_API_KEY")

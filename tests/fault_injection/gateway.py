@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import hailuo_mcp.sandbox
 from hailuo_mcp.cli.ports import listener_on
-from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.sandbox import KEEP_ALIVE_SECONDS, create_app
 from tests.support import KEYS
 
 PREVIEW = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes()
@@ -138,7 +138,14 @@ def clip_of(job_id: str) -> bytes:
 @contextmanager
 def watched_gateway(state_dir: Path, seconds: float) -> Generator[WatchedGateway]:
     gateway = WatchedGateway(state_dir, seconds)
-    config = uvicorn.Config(gateway, ws="none", log_config=None, log_level="error", lifespan="on")
+    config = uvicorn.Config(
+        gateway,
+        ws="none",
+        log_config=None,
+        log_level="error",
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
     server = uvicorn.Server(config)
     listener = listener_on("127.0.0.1", 0)
     gateway.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"

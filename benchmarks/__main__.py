@@ -1,4 +1,4 @@
-"""Runs all benchmarks, and prints each figure beside its baseline.
+"""Runs all benchmarks, and prints each figure next to its baseline.
 
     uv run python -m benchmarks [--write] [NAME ...]
 

@@ -3,8 +3,8 @@ jobs stay in progress.
 
     python bare_gateway.py
 
-Prints its URL. `GET /requests` returns how many status requests came so far. Written on raw sockets, so that it takes
-little of a measured time.
+Prints its URL. `GET /requests` returns how many status requests came so far. Written on raw sockets, so that it adds
+little to a measured time.
 """
 
 import asyncio

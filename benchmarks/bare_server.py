@@ -70,7 +70,7 @@ async def serve_http(port: int) -> None:
     app = bare_server().streamable_http_app(streamable_http_path="/mcp", stateless_http=True)
     config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, lifespan="on", ws="none")
     listener = config.bind_socket()
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as ours: else each answer is 40 ms late
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as in ours; otherwise each answer is 40 ms late
     listener.listen()
     print(f"http://127.0.0.1:{port}/mcp", flush=True)
     await uvicorn.Server(config).serve([listener])

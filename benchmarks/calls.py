@@ -17,8 +17,8 @@ import httpx
 import psutil
 
 VERSION = "2026-07-28"
-AT_ONCE = 8
-"""Calls under way: enough that the server never waits for the client."""
+CONCURRENT_CALLS = 8
+"""Concurrent calls: enough that the server never waits for the client."""
 
 
 def free_port() -> int:
@@ -28,13 +28,13 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that listens."""
+    """A server that accepts connections."""
 
     url: str
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """What it has used of its core so far."""
+        """The processor time that it has used so far."""
         times = self.process.cpu_times()
         return times.user + times.system
 
@@ -70,7 +70,7 @@ def served(
 
 @contextmanager
 def on_the_other_core() -> Generator[None]:
-    """This process leaves the servers their core, where there is a second one."""
+    """Keep this process off the servers' core, if there is a second one."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores - {min(cores)} or cores)
     try:
@@ -92,20 +92,20 @@ class Calls:
     wall_seconds: float = 0.0
 
     async def round(self, web: httpx.AsyncClient, count: int) -> None:
-        """So many more calls."""
-        left = iter(range(count))
+        """Make this many more calls."""
+        remaining = iter(range(count))
         cpu, wall = self.served.cpu_seconds(), time.perf_counter()
         async with anyio.create_task_group() as tasks:
-            for _ in range(min(AT_ONCE, count)):
-                tasks.start_soon(self._some, web, left)
+            for _ in range(min(CONCURRENT_CALLS, count)):
+                tasks.start_soon(self._call_until_empty, web, remaining)
         self.wall_seconds += time.perf_counter() - wall
         self.cpu_seconds += self.served.cpu_seconds() - cpu
 
     async def one(self, web: httpx.AsyncClient, **more: Any) -> None:
-        """A call by itself.
+        """Make a single call.
 
         Raises:
-            RuntimeError: it was no success.
+            RuntimeError: it failed.
         """
         began = time.perf_counter()
         answer = await web.post(self.served.url, content=self._message(more), headers=self._headers())
@@ -114,16 +114,16 @@ class Calls:
             raise RuntimeError(f"{self.tool}: {answer.status_code} {answer.text[:500]}")
 
     async def one_after_another(self, web: httpx.AsyncClient, count: int) -> None:
-        """So many calls by one client.
+        """Make this many calls as one client.
 
         Raises:
-            RuntimeError: one was no success.
+            RuntimeError: one failed.
         """
         for _ in range(count):
             await self.one(web)
 
-    async def _some(self, web: httpx.AsyncClient, left: Any) -> None:
-        for _ in left:
+    async def _call_until_empty(self, web: httpx.AsyncClient, remaining: Any) -> None:
+        for _ in remaining:
             await self.one(web)
 
     def _headers(self) -> dict[str, str]:
@@ -150,10 +150,10 @@ class Calls:
         return len(self.seconds)
 
     @property
-    def a_second(self) -> float:
+    def per_second(self) -> float:
         return self.count / self.wall_seconds
 
     @property
     def cpu_ms(self) -> float:
-        """The server's time on its core for one call."""
+        """The server's processor time for one call."""
         return self.cpu_seconds / self.count * 1000

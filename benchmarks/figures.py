@@ -1,4 +1,4 @@
-"""A measured figure beside its floor, which every benchmark returns; and the table of all figures."""
+"""A measured figure with its floor, which every benchmark returns; and the table of all figures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ HEAD = ("benchmark", "figure", "floor", "here", "ratio", "target")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The measured value (`here`) and its baseline (`floor`), from one run and in the same unit."""
+    """The measured value and its baseline (`floor`), from one run and in the same unit."""
 
     benchmark: str
     name: str
     unit: str
     floor: float
-    here: float
+    measured: float
     target: str
     """As text; empty where there is no target."""
 
     @property
     def ratio(self) -> float:
-        return self.here / self.floor
+        return self.measured / self.floor
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ class Figure:
             f"`{self.benchmark}`",
             self.name,
             self._with_unit(self.floor),
-            self._with_unit(self.here),
+            self._with_unit(self.measured),
             f"{self.ratio:.2f}",
             self.target or "–",
         )

@@ -38,14 +38,14 @@ from tests.postgres import shared_postgres
 
 ONE, FEW, MANY = 1, 100, 100_000
 AIM = 1.5
-ASKED = 100
-"""The number of different jobs that are asked for, spread over all."""
+SAMPLE_SIZE = 100
+"""How many different jobs are requested, evenly spread over all."""
 AGE = timedelta(days=10)
 LIST_ONE = "list_jobs, one job"
 
 
 def jobs(count: int) -> Iterator[Job]:
-    """Finished ones, created over the last ten days; none is polled."""
+    """Finished jobs, created over the last ten days; none is polled."""
     now = utc_now()
     for number in range(count):
         job = completed(number)
@@ -86,11 +86,11 @@ class Pair:
 
 def ids(count: int) -> list[str]:
     """Some of the jobs, evenly spread."""
-    return [completed(number * count // ASKED).request_id for number in range(ASKED)]
+    return [completed(number * count // SAMPLE_SIZE).request_id for number in range(SAMPLE_SIZE)]
 
 
 @contextmanager
-def pairs(engine: str, directory: Path, most: int) -> Generator[dict[str, Pair]]:
+def pairs(engine: str, directory: Path, job_count: int) -> Generator[dict[str, Pair]]:
     with ExitStack() as stack:
         databases = stack.enter_context(shared_postgres(f"growth-{uuid4().hex[:8]}")) if engine == "postgres" else None
 
@@ -121,12 +121,12 @@ def pairs(engine: str, directory: Path, most: int) -> Generator[dict[str, Pair]]
                 "generate_video": Calls(running, "generate_video", prompt),
             }
 
-        one, few, many = server(ONE), server(FEW), server(most)
+        one, few, many = server(ONE), server(FEW), server(job_count)
         yield {name: Pair(one[name] if name == LIST_ONE else few[name], many[name]) for name in few}
 
 
-async def measure(measured: dict[str, Pair], rounds: int, most: int) -> None:
-    of_few, of_many = ids(FEW), ids(most)
+async def measure(measured: dict[str, Pair], rounds: int, job_count: int) -> None:
+    of_few, of_many = ids(FEW), ids(job_count)
     async with httpx.AsyncClient(timeout=60) as web:
         for turn in range(rounds + 1):
             if turn == 1:  # the first was to warm up
@@ -148,10 +148,10 @@ def percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def run(engine: str, most: int, rounds: int) -> dict[str, dict[str, float]]:
-    with tempfile.TemporaryDirectory() as name, pairs(engine, Path(name), most) as measured:
+def run(engine: str, job_count: int, rounds: int) -> dict[str, dict[str, float]]:
+    with tempfile.TemporaryDirectory() as name, pairs(engine, Path(name), job_count) as measured:
         with on_the_other_core():
-            anyio.run(measure, measured, rounds, most)
+            anyio.run(measure, measured, rounds, job_count)
         rows: dict[str, dict[str, float]] = {}
         for what, pair in measured.items():
             row = {
@@ -167,11 +167,11 @@ def run(engine: str, most: int, rounds: int) -> dict[str, dict[str, float]]:
         return rows
 
 
-def figures(most: int = MANY, rounds: int = 10) -> list[Figure]:
+def figures(job_count: int = MANY, rounds: int = 10) -> list[Figure]:
     """For the table of all benchmarks: p99 of `get_status`, and the median of `list_jobs`."""
     found: list[Figure] = []
     for engine in ("sqlite", "postgres"):
-        rows = run(engine, most, rounds)
+        rows = run(engine, job_count, rounds)
         for what, call, half in (("p99 of `get_status`", "get_status", "p99"), ("`list_jobs`", LIST_ONE, "p50")):
             few, many = (rows[call][f"{size}_{half}_ms"] for size in ("few", "many"))
             found.append(Figure("growth", f"{what}, {engine}", "ms", few, many, f"≤ {AIM}"))
@@ -181,7 +181,7 @@ def figures(most: int = MANY, rounds: int = 10) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a large ledger costs a call.")
     parser.add_argument("--jobs", type=int, default=MANY)
-    parser.add_argument("--rounds", type=int, default=40, help=f"each asks for {ASKED} jobs")
+    parser.add_argument("--rounds", type=int, default=40, help=f"each asks for {SAMPLE_SIZE} jobs")
     parser.add_argument("--engine", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -49,7 +49,7 @@ POLLS_EACH = 20
 MODEL = "segmind/minimax-hailuo-2"
 VERSION = "2025-11-25"
 PAUSE_SECONDS = 1.0
-"""A host does not call a tool in the moment in which it has listed them; a model thinks at least this long."""
+"""A host does not call a tool right after it has listed them; a model takes at least this long to respond."""
 
 
 class StdioServer:
@@ -82,7 +82,7 @@ class StdioServer:
         return result
 
     def cpu_seconds(self) -> float:
-        """The time of a processor that it has used so far."""
+        """The processor time that it has used so far."""
         times = psutil.Process(self._process.pid).cpu_times()
         return times.user + times.system
 
@@ -183,7 +183,7 @@ def first_polls(bench: Bench, job: str, starts: int) -> dict[str, float]:
 
 def polls(bench: Bench, job: str, rounds: int, count: int) -> dict[str, float]:
     """Median milliseconds of the raw request, and of what a poll by each server takes beyond it; and the server's own
-    processor time for a poll, by which a busy machine can still be measured."""
+    processor time for a poll, which is meaningful on a busy machine too."""
     remote_id = job.rpartition("/")[2]
     took: dict[str, list[float]] = {"raw": [], "bare": [], "ours": []}
 
@@ -239,7 +239,7 @@ def http_polls(bench: Bench, jobs: Sequence[str], rounds: int) -> dict[str, floa
             "bare": calls("bare", (*BARE, str(free_port())), "poll"),
             "ours": calls("ours", (*bench.ours, "serve", "--http", "--port", "0"), "get_status"),
         }
-        paces: dict[str, list[float]] = {name: [] for name in servers}
+        rates: dict[str, list[float]] = {name: [] for name in servers}
         cpu = dict.fromkeys(servers, 0.0)
 
         async def clients(web: httpx.AsyncClient, calls: Sequence[Calls], count: int) -> None:
@@ -258,7 +258,7 @@ def http_polls(bench: Bench, jobs: Sequence[str], rounds: int) -> dict[str, floa
                         server = servers[name][0].served
                         before, used, began = bench.status_requests(), server.cpu_seconds(), time.perf_counter()
                         await clients(web, servers[name], POLLS_EACH)
-                        paces[name].append(count / (time.perf_counter() - began))
+                        rates[name].append(count / (time.perf_counter() - began))
                         cpu[name] += server.cpu_seconds() - used
                         if bench.status_requests() - before < count:
                             raise RuntimeError(f"{name}: not every poll reached the gateway")
@@ -266,9 +266,9 @@ def http_polls(bench: Bench, jobs: Sequence[str], rounds: int) -> dict[str, floa
         with on_the_other_core():
             anyio.run(measure)
     return {
-        **{name: round(statistics.median(of_rounds), 1) for name, of_rounds in paces.items()},
+        **{name: round(statistics.median(of_rounds), 1) for name, of_rounds in rates.items()},
         **{f"{name}_cpu": round(seconds / (rounds * count) * 1000, 3) for name, seconds in cpu.items()},
-        "ratio": round(statistics.median(a / b for a, b in zip(paces["ours"], paces["bare"], strict=True)), 3),
+        "ratio": round(statistics.median(a / b for a, b in zip(rates["ours"], rates["bare"], strict=True)), 3),
     }
 
 

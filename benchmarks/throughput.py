@@ -93,14 +93,14 @@ async def fill(path: Path, tenant: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """What is measured, by name; the first is what the rest is measured against."""
+class Setup:
+    """The calls to measure, by name; the first is the baseline of the others."""
 
     calls: Mapping[str, Calls]
 
 
 @contextmanager
-def field(directory: Path) -> Generator[Field]:
+def setup(directory: Path) -> Generator[Setup]:
     with ExitStack() as stack:
         bare = stack.enter_context(
             served(
@@ -115,7 +115,7 @@ def field(directory: Path) -> Generator[Field]:
             home = directory / name
             home.mkdir()
             path = home / "jobs.sqlite3"
-            done, moving = anyio.run(fill, path, tenant)
+            done, running = anyio.run(fill, path, tenant)
             environ = {
                 "HOME": str(home),
                 "XDG_STATE_HOME": str(home),
@@ -125,20 +125,20 @@ def field(directory: Path) -> Generator[Field]:
                 **variables,
             }
             command = (sys.executable, "-m", "hailuo_mcp", "serve", "--http", "--port", "0")
-            return stack.enter_context(served(command, environ, home / "log")), done, moving
+            return stack.enter_context(served(command, environ, home / "log")), done, running
 
-        open_, done, moving = ours("open", "")
+        open_, done, running = ours("open", "")
         calls["echo (bare SDK)"] = Calls(bare, "echo", {"request_id": done})
         calls["get_status, completed"] = Calls(open_, "get_status", {"request_id": done})
-        calls["get_status, in flight"] = Calls(open_, "get_status", {"request_id": moving})
-        guarded, done, moving = ours("guarded", TENANT, HAILUO_MCP_HTTP_TOKENS=f"{TENANT}:{TOKEN}")
-        calls["completed, with a token"] = Calls(guarded, "get_status", {"request_id": done}, TOKEN)
-        yield Field(calls)
+        calls["get_status, in flight"] = Calls(open_, "get_status", {"request_id": running})
+        protected, done, running = ours("protected", TENANT, HAILUO_MCP_HTTP_TOKENS=f"{TENANT}:{TOKEN}")
+        calls["completed, with a token"] = Calls(protected, "get_status", {"request_id": done}, TOKEN)
+        yield Setup(calls)
 
 
 async def measure(calls: Mapping[str, Calls], rounds: int, count: int) -> dict[str, list[float]]:
     """Calls a second of each round, by name."""
-    paces: dict[str, list[float]] = {name: [] for name in calls}
+    rates: dict[str, list[float]] = {name: [] for name in calls}
     async with httpx.AsyncClient(timeout=60) as web:
         for call in calls.values():  # warm
             await call.round(web, count // 2 + 1)
@@ -147,20 +147,20 @@ async def measure(calls: Mapping[str, Calls], rounds: int, count: int) -> dict[s
             for name, call in calls.items():
                 before = call.wall_seconds
                 await call.round(web, count)
-                paces[name].append(count / (call.wall_seconds - before))
-    return paces
+                rates[name].append(count / (call.wall_seconds - before))
+    return rates
 
 
 def run(rounds: int, count: int) -> dict[str, dict[str, float]]:
-    with tempfile.TemporaryDirectory() as name, field(Path(name)) as measured:
+    with tempfile.TemporaryDirectory() as name, setup(Path(name)) as measured:
         with on_the_other_core():
-            paces = anyio.run(measure, measured.calls, rounds, count)
+            rates = anyio.run(measure, measured.calls, rounds, count)
         bare = next(iter(measured.calls))
         return {
             name: {
-                "calls_a_second": round(call.a_second, 1),
+                "calls_a_second": round(call.per_second, 1),
                 "cpu_ms": round(call.cpu_ms, 3),
-                "ratio": round(statistics.median(a / b for a, b in zip(paces[name], paces[bare], strict=True)), 3),
+                "ratio": round(statistics.median(a / b for a, b in zip(rates[name], rates[bare], strict=True)), 3),
                 "cpu_ratio": round(measured.calls[bare].cpu_ms / call.cpu_ms, 3),
             }
             for name, call in measured.calls.items()

@@ -25,7 +25,7 @@ PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circl
 JOB_TARGET = 2600
 SANDBOX_SECONDS = "2"
 LEAST = ("request_id", "state", "video_path")
-_WORDS = frozenset({"description", "title"})
+_TEXT_FIELDS = frozenset({"description", "title"})
 
 
 async def measure() -> list[Figure]:
@@ -35,12 +35,14 @@ async def measure() -> list[Figure]:
             listed = (await client.list_tools()).tools
             answers = await _a_job(client)
     tools = tokens("".join(t.name + (t.description or "") + json.dumps(t.input_schema) for t in listed))
-    bare = tokens("".join(tool.name + json.dumps(_wordless(tool.input_schema)) for tool in listed))
-    told = sum(tokens(_read(answer)) for answer in answers)
-    least = sum(tokens(json.dumps({k: facts_of(a)[k] for k in LEAST if facts_of(a).get(k)})) for a in answers)
+    bare = tokens("".join(tool.name + json.dumps(_without_text(tool.input_schema)) for tool in listed))
+    result_tokens = sum(tokens(_read(answer)) for answer in answers)
+    least_tokens = sum(tokens(json.dumps({k: facts_of(a)[k] for k in LEAST if facts_of(a).get(k)})) for a in answers)
     return [
         Figure("tokens", "tools/list", "tokens", bare, tools, ""),
-        Figure("tokens", "a whole job", "tokens", bare + least, tools + told, f"≤ {JOB_TARGET:,} tokens"),
+        Figure(
+            "tokens", "a whole job", "tokens", bare + least_tokens, tools + result_tokens, f"≤ {JOB_TARGET:,} tokens"
+        ),
     ]
 
 
@@ -52,20 +54,20 @@ def figures() -> list[Figure]:
 async def _a_job(client: Client) -> list[CallToolResult]:
     """The results of a submission, of a poll while the job runs, and of a wait for its end."""
     submitted = await client.call_tool("generate_video", {"prompt": PROMPT})
-    asked = {"request_id": facts_of(submitted)["request_id"]}
-    running = await client.call_tool("get_status", asked)
-    done = await client.call_tool("get_status", {**asked, "wait_seconds": 45})
+    query = {"request_id": facts_of(submitted)["request_id"]}
+    running = await client.call_tool("get_status", query)
+    done = await client.call_tool("get_status", {**query, "wait_seconds": 45})
     if facts_of(done)["state"] != "completed":
         raise RuntimeError(f"the job did not complete: {facts_of(done)}")
     return [submitted, running, done]
 
 
-def _wordless(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _without_text(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema without titles and descriptions; a parameter of that name is kept."""
     return {
-        name: _wordless(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
+        name: _without_text(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
         for name, value in schema.items()
-        if not (name in _WORDS and isinstance(value, str))
+        if not (name in _TEXT_FIELDS and isinstance(value, str))
     }
 
 

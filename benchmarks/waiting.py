@@ -45,7 +45,7 @@ class Figures:
     requests: int
 
 
-class Counted:
+class CountingApp:
     """The sandbox, which counts status requests."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -59,33 +59,33 @@ class Counted:
 
 
 @asynccontextmanager
-async def sandbox(directory: Path, seconds: float) -> AsyncGenerator[tuple[Counted, str]]:
+async def sandbox(directory: Path, seconds: float) -> AsyncGenerator[tuple[CountingApp, str]]:
     """The sandbox on a free port."""
-    counted = Counted(create_app(directory / "sandbox", seconds=seconds))
+    counting_app = CountingApp(create_app(directory / "sandbox", seconds=seconds))
     listener = listener_on("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(counted, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(counting_app, log_level="error"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])
-        yield counted, f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield counting_app, f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
 
 
-async def one_job(session: Session, counted: Counted, length: float, seen_before: int) -> Figures:
+async def one_job(session: Session, counting_app: CountingApp, length: float, seen_before: int) -> Figures:
     """Submit, and wait as an assistant does."""
-    before, calls = counted.requests, 0
+    before, calls = counting_app.requests, 0
     job = (await session.generate({"prompt": f"a kite, take {seen_before}", "model": "segmind/minimax-hailuo-2"})).job
     done_at = time.monotonic() + length
     while not job.state.is_terminal:
         job = await session.status(job.request_id, WAIT_SECONDS_MAX)
         calls += 1
-    return Figures(length, seen_before, time.monotonic() - done_at, calls, counted.requests - before)
+    return Figures(length, seen_before, time.monotonic() - done_at, calls, counting_app.requests - before)
 
 
-async def measure(length: float, into: list[Figures]) -> None:
+async def measure(length: float, results: list[Figures]) -> None:
     """A job of this length as the first of its kind, and again after a few others."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        async with sandbox(directory, length) as (counted, url):
+        async with sandbox(directory, length) as (counting_app, url):
             variables = {
                 "SEGMIND_API_KEY": "benchmark",
                 "SEGMIND_BASE_URL": url,
@@ -94,11 +94,11 @@ async def measure(length: float, into: list[Figures]) -> None:
             }
             settings = load_settings(variables).model_copy(update={"state_dir": directory})
             async with open_session(settings) as session:
-                into.append(await one_job(session, counted, length, 0))
+                results.append(await one_job(session, counting_app, length, 0))
                 async with anyio.create_task_group() as others:
                     for number in range(1, FINISHED_BEFORE):
-                        others.start_soon(one_job, session, counted, length, number)
-                into.append(await one_job(session, counted, length, FINISHED_BEFORE))
+                        others.start_soon(one_job, session, counting_app, length, number)
+                results.append(await one_job(session, counting_app, length, FINISHED_BEFORE))
 
 
 async def measure_all() -> list[Figures]:

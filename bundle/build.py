@@ -2,8 +2,9 @@
 
     uv run python -m bundle.build [--out DIRECTORY]
 
-It holds the wheel, a project that asks for it with the `media` extra, and a lock of the versions that this checkout is
-tested with. The host's uv brings Python and the packages, so that one bundle serves every system. Needs Node with npm.
+It contains the wheel, a project that requires it with the `media` extra, and a lock file with the versions that this
+checkout is tested with. The host's uv installs Python and the packages, so that one bundle serves every system. Needs
+Node with npm.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def build(out: Path) -> Path:
     """Build the bundle, and return where it is.
 
     Raises:
-        subprocess.CalledProcessError: a step failed; what it said is on stderr.
+        subprocess.CalledProcessError: a step failed; its output is on stderr.
     """
     about = project()
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""How plugin systems, stores and catalogs describe this server: every file is made from what the code says.
+"""How plugin systems, stores and catalogs describe this server: every file is generated from the code.
 
     uv run python -m tests.test_packaging    # writes them, with server.json and the bundle's manifest
 
@@ -26,7 +26,7 @@ from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.tools import definitions
 
 NAME = "hailuo"
-"""Of the server, in configurations."""
+"""The server's name in configurations."""
 TITLE = "Hailuo video"
 PLUGIN = "https://agent-plugins.org/schemas/1.0.0"
 DOCS = {
@@ -131,7 +131,7 @@ def _docker(source: str, about: Mapping[str, Any]) -> dict[str, Any]:
             "icon": "https://raw.githubusercontent.com/hailuo-mcp/hailuo-mcp/main/bundle/icon.png",
         },
         "source": {"project": source, "branch": "main"},
-        # The image serves HTTP by default; a catalog's client starts it over stdio.
+        # The image serves HTTP by default; clients of the catalog start it over stdio.
         "run": {"command": ["serve", "--stdio"], "volumes": [f"{{{{{name}.clips}}}}:/clips"]},
         "config": {
             "description": "At least one gateway's key; without any, the sandbox answers with previews.",
@@ -174,7 +174,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _llms(about: Mapping[str, Any], source: str) -> str:
     lines = [f"# {about['name']}", "", f"> {about['description']}", ""]
     lines += ["The tools: " + ", ".join(tool["name"] for tool in _tools()) + ".", "", "## Docs", ""]
-    lines += [f"- [{Path(path).stem}]({source}/blob/main/{path}): {says}" for path, says in DOCS.items()]
+    lines += [f"- [{Path(path).stem}]({source}/blob/main/{path}): {summary}" for path, summary in DOCS.items()]
     lines += ["", "## Installation", "", f"- [llms-install.md]({source}/blob/main/llms-install.md): for an assistant"]
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,5 @@
-"""What the bundle says of itself, made from what the code says: models, settings, tools and version are written down
-nowhere else. The format: https://github.com/modelcontextprotocol/mcpb/blob/main/MANIFEST.md
+"""The bundle's manifest, generated from the code, so that models, settings, tools and version are written in one place.
+The format: https://github.com/modelcontextprotocol/mcpb/blob/main/MANIFEST.md
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""The program that the host starts: the stdio server from the wheel beside this file."""
+"""The program that the host starts: the stdio server from the wheel next to this file."""
 
 from hailuo_mcp.cli import main
 

@@ -27,7 +27,7 @@ from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.gateways.client import RetryPolicy
-from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.sandbox import KEEP_ALIVE_SECONDS, create_app
 from hailuo_mcp.service.poll_policy import PollPolicy
 from hailuo_mcp.service.session import Session
 
@@ -263,7 +263,11 @@ def sandbox_on_a_port(
         await sandbox(scope, receive, send)
 
     listening = listener_on("127.0.0.1", 0)  # it accepts connections from here on: no need to wait for the server
-    running = uvicorn.Server(uvicorn.Config(recording, log_level="error", ws="none", log_config=None))
+    running = uvicorn.Server(
+        uvicorn.Config(
+            recording, log_level="error", ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS
+        )
+    )
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

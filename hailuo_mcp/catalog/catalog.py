@@ -31,7 +31,7 @@ class Choice:
     others: tuple[ModelSpec, ...] | None = None
     """If no model was named, or one that several gateways have: the other usable candidates that accept the arguments,
     in order of preference."""
-    asked: str = ""
+    given_name: str = ""
     """The name that the caller gave, if it is not the model's id."""
     ignored: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Neutral values of parameters that the model does not have."""
@@ -111,11 +111,11 @@ class Catalog:
         if not fitting:
             raise self._closest_refusal(given) if named is None else self._refusal_of(given, named)
         choice, *others = sorted(fitting, key=_cheapness)  # a stable sort: equal prices stay in catalog order
-        asked = str(model_name).strip() if named else ""
+        given_name = str(model_name).strip() if named else ""
         return replace(
             choice,
             others=tuple(other.spec for other in others) if named is None or others else None,
-            asked="" if asked.lower() == choice.spec.id else asked,
+            given_name="" if given_name.lower() == choice.spec.id else given_name,
         )
 
     def _accepting(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> list[Choice]:
@@ -144,14 +144,14 @@ class Catalog:
         if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
             more = f"Or take {_some(others, ' or ')}, which accepts these arguments."
             return InvalidInput(problem.message, f"{problem.hint} {more}")
-        takers = [
+        accepting = [
             f"{name}: {_some([other.id for other in self.usable if other.accepts(name)], ', ') or 'no usable model'}"
             for name, value in check_names(arguments, CANONICAL, "").known.items()
             if not model.accepts(name) and not is_neutral(name, value)
         ]
-        if not takers:
+        if not accepting:
             return refusal
-        return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(takers)}.")
+        return InvalidInput(problem.message, f"{problem.hint} Models that take {'; '.join(accepting)}.")
 
     def _closest(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> tuple[Model, InvalidInput]:
         """The model that needs the smallest change, with its error, when no model accepts the arguments. A missing

@@ -13,19 +13,19 @@ VENDOR = "minimax-"
 SUGGESTIONS_MAX = 3
 
 
-def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
+def models_named(given: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
     """The usable models that the name means: one, or the same model at several gateways; empty if there is none or the
     name is ambiguous."""
-    wanted = asked.strip().lower()
+    wanted = given.strip().lower()
     if exact := [model for model in usable if model.id == wanted]:
         return tuple(exact)
     models = tuple(known)
     gateway, _, rest = wanted.partition("/")
     if rest and gateway in {ModelId.parse(model.id).gateway for model in models}:
-        there = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
+        at_gateway = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
         # A gateway's own name for a model may begin like an id: `minimax/hailuo-02` is one of AI/ML API.
         return tuple(
-            [model for model in there if _fold(rest) in _names(model)]
+            [model for model in at_gateway if _fold(rest) in _names(model)]
             or [model for model in usable if model.remote_name.lower() == wanted and not model.variant]
         )
     for name in dict.fromkeys(_fold(text).removeprefix(cut) for text in (wanted, rest) for cut in ("", VENDOR)):
@@ -38,10 +38,10 @@ def models_named(asked: str, known: Iterable[Model], usable: Sequence[Model]) ->
     return ()
 
 
-def similar(asked: str, usable: Iterable[Model]) -> list[str]:
+def similar(given: str, usable: Iterable[Model]) -> list[str]:
     """The ids of usable models with similar names."""
     names = {name: model.id for model in usable for name in (_fold(model.id), *_names(model))}
-    wanted = _fold(asked[:80])
+    wanted = _fold(given[:80])
     close = get_close_matches(wanted, names, 2 * SUGGESTIONS_MAX, 0.6)
     close += [name for name in names if len(wanted) > 2 and wanted in name]
     return list(dict.fromkeys(names[name] for name in close))[:SUGGESTIONS_MAX]
@@ -57,20 +57,20 @@ def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
     return sold
 
 
-def fewest_words(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
+def shortest_description(ids: Iterable[str], usable: Iterable[str]) -> list[str]:
     """The shortest description of these usable models: by gateway, by a name that is the same everywhere, or by id."""
     groups: dict[str, set[str]] = {}
     for model in usable:
         for word in (*model.split("/", 1), model):
             groups.setdefault(word, set()).add(model)
-    left = set(ids)
-    fitting = {word: meant for word, meant in groups.items() if meant <= left}
+    remaining = set(ids)
+    fitting = {word: models for word, models in groups.items() if models <= remaining}
     words: list[str] = []
-    while left:
+    while remaining:
         # The shortest of equivalent descriptions, then the earliest.
-        word = max(fitting, key=lambda word: (len(fitting[word] & left), -len(word)))
+        word = max(fitting, key=lambda word: (len(fitting[word] & remaining), -len(word)))
         words.append(word)
-        left -= fitting.pop(word)
+        remaining -= fitting.pop(word)
     return sorted(words, key=list(groups).index)
 
 

@@ -101,7 +101,7 @@ async def _batch(
     print_end(session, running, path, film, joining, as_json=as_json)
     if interrupted:
         return Exit.INTERRUPTED
-    return Exit.UNFORESEEN if joining.problem else _exit_of(running)
+    return Exit.UNEXPECTED if joining.problem else _exit_of(running)
 
 
 async def _confirm(session: Session, running: Batch) -> None:

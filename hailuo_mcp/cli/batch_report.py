@@ -17,7 +17,7 @@ from hailuo_mcp.service.session import Session
 
 @dataclass(slots=True)
 class JoinResult:
-    """The joined film, or why there is none."""
+    """The joined video, or why there is none."""
 
     film: JoinedVideo | None = None
     problem: Problem | None = None

@@ -141,26 +141,29 @@ async def _converse(settings: Settings, as_json: bool) -> Conversation:
     async with AsyncExitStack() as stack:
         us = Implementation(name=PROGRAM, version=version())
         client = await stack.enter_async_context(Client(server, client_info=us))
-        talk = Conversation(client, silent=as_json)
+        conversation = Conversation(client, silent=as_json)
         info = client.server_info
-        talk.server = f"{info.name} {info.version}" if info else ""
-        talk.say(
-            f"{talk.server} started; a real MCP client talks to it over stdio (protocol {client.protocol_version})."
+        conversation.server = f"{info.name} {info.version}" if info else ""
+        conversation.say(
+            f"{conversation.server} started; a real MCP client talks to it over stdio "
+            f"(protocol {client.protocol_version})."
         )
-        talk.say("The sandbox answers in place of the gateways: nothing is charged, and the clips are previews.")
-        talk.tools = [tool.name for tool in (await client.list_tools()).tools]
-        talk.say("\n    tools/list", style=_HEAD)
-        talk.say(f"    ← {', '.join(talk.tools)}")
-        await _play(talk, str(image_path), settings.sandbox_seconds)
-        return talk
+        conversation.say(
+            "The sandbox answers in place of the gateways: nothing is charged, and the clips are previews."
+        )
+        conversation.tools = [tool.name for tool in (await client.list_tools()).tools]
+        conversation.say("\n    tools/list", style=_HEAD)
+        conversation.say(f"    ← {', '.join(conversation.tools)}")
+        await _play(conversation, str(image_path), settings.sandbox_seconds)
+        return conversation
 
 
-async def _play(talk: Conversation, image_path: str, seconds: float) -> None:
+async def _play(conversation: Conversation, image_path: str, seconds: float) -> None:
     open_jobs: list[str] = []
     from_reference = {"model": H3, "prompt": FROM_REFERENCE, "reference_images": [image_path], "duration": 4}
     for arguments in ({"prompt": FROM_IMAGE, "first_frame_image": image_path}, {"prompt": FROM_TEXT}, from_reference):
-        turn = await talk.call("generate_video", dict(arguments))
-        talk.say_job(turn)
+        turn = await conversation.call("generate_video", dict(arguments))
+        conversation.say_job(turn)
         if turn.is_error:
             return
         open_jobs.append(turn.result["request_id"])
@@ -168,26 +171,26 @@ async def _play(talk: Conversation, image_path: str, seconds: float) -> None:
     hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough to show several turns
     while open_jobs and anyio.current_time() < deadline:
         for request_id in tuple(open_jobs):
-            turn = await talk.call("get_status", {"request_id": request_id, "wait_seconds": hold})
-            talk.say_job(turn)
+            turn = await conversation.call("get_status", {"request_id": request_id, "wait_seconds": hold})
+            conversation.say_job(turn)
             if turn.is_error:
                 return
             if _ended(turn.result):
                 open_jobs.remove(request_id)
-                await _save(talk, turn.result)
+                await _save(conversation, turn.result)
     if open_jobs:
-        talk.exit = Exit.NOT_ENDED
+        conversation.exit = Exit.NOT_ENDED
 
 
-async def _save(talk: Conversation, job: dict[str, Any]) -> None:
+async def _save(conversation: Conversation, job: dict[str, Any]) -> None:
     if job["state"] != State.COMPLETED:
-        talk.exit = Exit.FAILED
+        conversation.exit = Exit.FAILED
         return
-    turn = await talk.call("download_video", {"request_id": job["request_id"]})
+    turn = await conversation.call("download_video", {"request_id": job["request_id"]})
     if not turn.is_error:
-        talk.clips.append(turn.result["video_path"])
-        talk.say(f"    ← saved, {turn.result['bytes'] / 1e6:.1f} MB", style="green")
-        talk.say(f"      video_path: {turn.result['video_path']}")
+        conversation.clips.append(turn.result["video_path"])
+        conversation.say(f"    ← saved, {turn.result['bytes'] / 1e6:.1f} MB", style="green")
+        conversation.say(f"      video_path: {turn.result['video_path']}")
 
 
 def _ended(job: Mapping[str, Any]) -> bool:
@@ -231,10 +234,10 @@ def draw_image(path: Path) -> Path:
     return path
 
 
-def _print_ending(talk: Conversation) -> None:
+def _print_ending(conversation: Conversation) -> None:
     show = stdout_console().print
     show("\nThree clips were saved:", style="bold")
-    for clip in talk.clips:
+    for clip in conversation.clips:
         show(f"  {clip}")
     variables = [f"{gateway.name.upper()}_API_KEY" for gateway in GATEWAYS]
     show("\nTo do the same by hand, without a key:", style="bold")

@@ -18,14 +18,14 @@ class Exit(IntEnum):
         return member
 
     DONE = 0, "done"
-    UNFORESEEN = 1, "unexpected error"
+    UNEXPECTED = 1, "unexpected error"
     WRONG_CALL = 2, "invalid arguments, settings, image or request id; nothing was sent"
     FAILED = 3, "the job failed, expired or was cancelled"
     NOT_ENDED = 4, "the job has not ended yet, or has no clip yet"
     ACCOUNT = 5, "account or budget: key, permission, credits, retired model"
     TROUBLE = 6, "gateway or network error; safe to retry"
     UNCONFIRMED = 7, "no response to a submission: it may be charged, do not retry"
-    UNSOUND = 8, "doctor found a problem"
+    PROBLEM_FOUND = 8, "doctor found a problem"
     NOT_CANCELLED = 9, "the job could not be cancelled and continues"
     INTERRUPTED = 130, "interrupted; submitted jobs continue"
 
@@ -45,11 +45,11 @@ def exit_of_problem(problem: Problem) -> Exit:
         case "budget_exceeded" | "not_confirmed":
             return Exit.ACCOUNT
         case "rate_limited" | "gateway_error" | "gateway_timeout" | "network_error":
-            return Exit.TROUBLE if problem.safe_to_retry else Exit.UNFORESEEN
+            return Exit.TROUBLE if problem.safe_to_retry else Exit.UNEXPECTED
         case "unconfirmed":
             return Exit.UNCONFIRMED
         case "internal_error":
-            return Exit.UNFORESEEN
+            return Exit.UNEXPECTED
 
 
 def exit_of_state(state: State, *, waited: bool) -> Exit:

@@ -74,8 +74,8 @@ def generate(
     """
     given = {name: value for name, value in arguments.items() if value not in (None, ())}
     if dry_run:
-        asked = with_session(lambda session: session.generate(given, dry_run=True, max_cost_usd=max_cost_usd))
-        _print_dry_run(dry_run_view(asked), as_json=as_json)
+        result = with_session(lambda session: session.generate(given, dry_run=True, max_cost_usd=max_cost_usd))
+        _print_dry_run(dry_run_view(result), as_json=as_json)
         return Exit.DONE
     watched = Watched()
     try:

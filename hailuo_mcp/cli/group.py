@@ -91,12 +91,12 @@ def run(args: Sequence[str], poll_policy: PollPolicy = POLICY) -> int:
         return Exit.INTERRUPTED
     except OSError as error:
         if error.errno != errno.EPIPE:
-            return _unforeseen(error, args)
+            return _unexpected_error(error, args)
         # The reader of stdout is gone; keep the interpreter from reporting an error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.UNFORESEEN
+        return Exit.UNEXPECTED
     except Exception as error:
-        return _unforeseen(error, args)
+        return _unexpected_error(error, args)
 
 
 def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
@@ -105,7 +105,7 @@ def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
     return code
 
 
-def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
+def _unexpected_error(error: Exception, args: Sequence[str]) -> Exit:
     """Report an unexpected exception. Its message is only logged at level DEBUG, because it may quote a key."""
     submitting = args[:1] in (["generate"], ["batch"])
     look_first = " Check list_jobs before submitting again." if submitting else ""
@@ -116,4 +116,4 @@ def _unforeseen(error: Exception, args: Sequence[str]) -> Exit:
     )
     log.debug("unexpected error", exc_info=error)
     print_problem(problem.problem)
-    return _refused(problem, Exit.UNFORESEEN, as_json="--json" in args)
+    return _refused(problem, Exit.UNEXPECTED, as_json="--json" in args)

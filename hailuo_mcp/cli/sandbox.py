@@ -11,7 +11,7 @@ from hailuo_mcp.cli.output import stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.gateways import GATEWAYS
-from hailuo_mcp.sandbox import FAULTS, create_app
+from hailuo_mcp.sandbox import FAULTS, KEEP_ALIVE_SECONDS, create_app
 
 PORT = 8765
 DUMMY_KEY = "sandbox-key"
@@ -48,7 +48,9 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
     with listener:
         bound: int = listener.getsockname()[1]
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=KEEP_ALIVE_SECONDS
+        )
         try:
             _AnnouncingServer(config, url).run(sockets=[listener])
         except KeyboardInterrupt:

@@ -105,12 +105,12 @@ def check_names(
     for name in unknown[:UNKNOWN_NAMES_MAX]:
         value = arguments[name]
         shown = "not shown" if _SECRET_NAME.search(name) else f"given: {repr_short(value)}"
-        meant = intended(name, {*accepted, *elsewhere})
-        guess = f"; did you mean {meant}?" if meant else ""
+        suggested = intended(name, {*accepted, *elsewhere})
+        guess = f"; did you mean {suggested}?" if suggested else ""
         problem = f"{refusal} {repr_name(name)} ({shown}){guess}"
-        names.problems.append((problem, _instead(name, value, meant, arguments)))
-        if meant and meant in accepted and meant not in arguments:
-            names.known[meant] = value
+        names.problems.append((problem, _instead(name, value, suggested, arguments)))
+        if suggested and suggested in accepted and suggested not in arguments:
+            names.known[suggested] = value
     if (more := len(unknown) - UNKNOWN_NAMES_MAX) > 0:
         names.problems.append((f"{more} more arguments are not known", ""))
     return names
@@ -139,15 +139,15 @@ def refuse(problems: Collection[tuple[str, str]]) -> InvalidInput:
     return InvalidInput("; ".join(wrong for wrong, _ in problems), hint[:1].upper() + hint[1:] + "." if hint else None)
 
 
-def _instead(name: str, value: object, meant: str | None, given: Mapping[str, Any]) -> str:
+def _instead(name: str, value: object, suggested: str | None, given: Mapping[str, Any]) -> str:
     """What to do instead of passing a name that is not accepted. It never suggests leaving an image out: a caller that
     did so would buy a clip without it."""
-    if meant and meant in given and meant in IMAGE_PARAMETERS:
-        return f"pass one image as {meant}, not a second as {repr_name(name)}"
-    if meant and meant in given:
-        return f"{meant} is given already: leave {repr_name(name)} out"
-    if meant:
-        return f"instead of {repr_name(name)}, pass it as {meant}"
+    if suggested and suggested in given and suggested in IMAGE_PARAMETERS:
+        return f"pass one image as {suggested}, not a second as {repr_name(name)}"
+    if suggested and suggested in given:
+        return f"{suggested} is given already: leave {repr_name(name)} out"
+    if suggested:
+        return f"instead of {repr_name(name)}, pass it as {suggested}"
     if name in CANONICAL and _carries_media(name):
         return f"choose a model that takes {name}"
     if is_image(name, value):

@@ -33,10 +33,10 @@ class Caller:
 
     def redact(self, error: HailuoError) -> HailuoError:
         """The error as this caller may see it: paths on this machine are not shown to remote callers."""
-        told = error if self.local else error.for_remote_callers()
-        if told is not error:
+        redacted = error if self.local else error.for_remote_callers()
+        if redacted is not error:
             log.error("%s %s", error.problem.message, error.problem.hint)
-        return told
+        return redacted
 
 
 LOCAL = Caller()

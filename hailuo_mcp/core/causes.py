@@ -6,25 +6,25 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hailuo_mcp.core.network import Trouble, Unsound, named_ca, read_proxies
+from hailuo_mcp.core.network import ConnectionProblem, UnusableSetting, named_ca, read_proxies
 
 _COMPANY_CA = (
     "If a company's proxy or antivirus reads the traffic, set SSL_CERT_FILE to a PEM file with its CA certificate, or "
     "ask its administrator; never turn verification off."
 )
-_NO_URL = Trouble("its address is not an http(s) URL", "Correct the gateway's base URL, or remove it.")
+_NO_URL = ConnectionProblem("its address is not an http(s) URL", "Correct the gateway's base URL, or remove it.")
 
 
-def explain(error: BaseException, url: str) -> Trouble:
+def explain(error: BaseException, url: str) -> ConnectionProblem:
     """Why there is no connection to `url`, given this httpx error."""
     import httpx  # start-up time: the first `tools/list` needs no client
 
-    if isinstance(error, Unsound):
-        return error.trouble
+    if isinstance(error, UnusableSetting):
+        return error.problem
     try:
         target, proxy = urlsplit(url).netloc.rpartition("@")[2], read_proxies()[0].for_url(url)
-    except Unsound as unsound:
-        return unsound.trouble
+    except UnusableSetting as unusable:
+        return unusable.problem
     except ValueError:
         return _NO_URL
     causes = list(_causes(error))
@@ -33,29 +33,33 @@ def explain(error: BaseException, url: str) -> Trouble:
             return _untrusted(cause, target)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         fix = "The server there does not speak TLS: check the scheme and port of the base URL, and the proxy."
-        return Trouble(f"the TLS handshake with {target} failed", fix)
+        return ConnectionProblem(f"the TLS handshake with {target} failed", fix)
     if isinstance(error, httpx.ProxyError):
-        return _refused_by_proxy(error, _shown(proxy))
-    where = f"the proxy {_shown(proxy)}" if proxy else target
+        return _refused_by_proxy(error, _without_credentials(proxy))
+    where = f"the proxy {_without_credentials(proxy)}" if proxy else target
     check = "Check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and that the proxy runs." if proxy else ""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             name = f"the name of {where}" if proxy else f"the name {urlsplit(url).hostname}"
             fix = check or "Check the network, DNS or VPN, and the spelling of the gateway's base URL."
-            return Trouble(f"{name} does not resolve", fix)
+            return ConnectionProblem(f"{name} does not resolve", fix)
         if isinstance(cause, ConnectionRefusedError):
             fix = check or "Check the gateway's base URL and port, and a firewall on the way."
-            return Trouble(f"{where} refuses connections", fix)
+            return ConnectionProblem(f"{where} refuses connections", fix)
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
-            return Trouble(f"there is no route to {where}", check or "Check the network connection, VPN or firewall.")
+            return ConnectionProblem(
+                f"there is no route to {where}", check or "Check the network connection, VPN or firewall."
+            )
     if isinstance(error, httpx.PoolTimeout):
-        return Trouble("all connections are in use", "Call again in a minute.")
+        return ConnectionProblem("all connections are in use", "Call again in a minute.")
     if isinstance(error, (httpx.ConnectTimeout, TimeoutError)):
         fix = check or "Check the network connection, and whether a firewall or a missing proxy (HTTPS_PROXY) drops it."
-        return Trouble(f"{where} does not answer", fix)
+        return ConnectionProblem(f"{where} does not answer", fix)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return _NO_URL
-    return Trouble(f"the connection to {where} failed", check or "Check the network connection, then call again.")
+    return ConnectionProblem(
+        f"the connection to {where} failed", check or "Check the network connection, then call again."
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -68,28 +72,30 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> Trouble:
+def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> ConnectionProblem:
     expired, not_yet, other_name = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_…
     if error.verify_code in (expired, not_yet):
         fix = "Check this machine's clock; if it is right, the gateway must renew its certificate."
-        return Trouble(f"the certificate of {target} is not valid at this time ({error.verify_message})", fix)
+        return ConnectionProblem(f"the certificate of {target} is not valid at this time ({error.verify_message})", fix)
     if error.verify_code in other_name:
         fix = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
-        return Trouble(f"the certificate of {target} is for another name", fix)
+        return ConnectionProblem(f"the certificate of {target} is for another name", fix)
     variable, value = named_ca()
-    said = f" {variable} names {value}; it does not contain that authority." if variable else ""
-    return Trouble(f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + said)
+    note = f" {variable} names {value}; it does not contain that authority." if variable else ""
+    return ConnectionProblem(
+        f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + note
+    )
 
 
-def _refused_by_proxy(error: Exception, proxy: str) -> Trouble:
-    said = "".join(c if c.isprintable() else " " for c in str(error))[:80]
-    if said.startswith("407") or "auth" in said.lower() or "password" in said.lower():
+def _refused_by_proxy(error: Exception, proxy: str) -> ConnectionProblem:
+    message = "".join(c if c.isprintable() else " " for c in str(error))[:80]
+    if message.startswith("407") or "auth" in message.lower() or "password" in message.lower():
         fix = "Write its user and password into the variable: HTTPS_PROXY=http://user:password@host:port."
-        return Trouble(f"the proxy {proxy} refuses this user ({said})", fix)
+        return ConnectionProblem(f"the proxy {proxy} refuses this user ({message})", fix)
     fix = "Ask the proxy's administrator to allow the gateway's host, or add that host to NO_PROXY."
-    return Trouble(f"the proxy {proxy} refuses the connection ({said})", fix)
+    return ConnectionProblem(f"the proxy {proxy} refuses the connection ({message})", fix)
 
 
-def _shown(proxy: str | None) -> str:
+def _without_credentials(proxy: str | None) -> str:
     """A proxy without its user and password."""
     return urlsplit(proxy or "").netloc.rpartition("@")[2]

@@ -24,19 +24,19 @@ _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ConnectionProblem:
     """Why there is no connection, as a clause, and the fix, in sentences."""
 
     cause: str
     fix: str
 
 
-class Unsound(Exception):
+class UnusableSetting(Exception):
     """The environment names something that cannot be used, so no connection is tried."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.cause)
-        self.trouble = trouble
+    def __init__(self, problem: ConnectionProblem) -> None:
+        super().__init__(problem.cause)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,19 @@ class Proxies:
         return None if proxy is None or any(_covers(entry, host, port) for entry in self.exceptions) else proxy
 
 
-def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple[Trouble, ...]]:
+def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple[ConnectionProblem, ...]]:
     """The proxies, and the entries of `NO_PROXY` that are invalid and skipped. `named` is as `getproxies` returns it:
     scheme to address, and `no`.
 
     Raises:
-        Unsound: a proxy's address cannot be used.
+        UnusableSetting: a proxy's address cannot be used.
     """
     if named is None:
         from urllib.request import getproxies  # start-up time: only connections need it
 
         named = getproxies()
     by_scheme = {scheme: _proxy(scheme, named[scheme]) for scheme in ("http", "https", "all") if named.get(scheme)}
-    exceptions, skipped = list[str](), list[Trouble]()
+    exceptions, skipped = list[str](), list[ConnectionProblem]()
     for entry in filter(None, re.split(r"[,;\s]+", named.get("no", ""))):
         understood = entry.lower().rpartition("://")[2].removeprefix("*.").strip("/") if entry != "*" else entry
         if understood == "*" or _host_and_port(understood):
@@ -77,7 +77,9 @@ def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple
         else:
             fix = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
             skipped.append(
-                Trouble(f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", fix)
+                ConnectionProblem(
+                    f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", fix
+                )
             )
     return Proxies(by_scheme, tuple(exceptions)), tuple(skipped)
 
@@ -91,12 +93,14 @@ def _proxy(scheme: str, value: str) -> str:
     except ValueError:
         parts, usable = None, False
     if not usable or parts is None:
-        raise Unsound(
-            Trouble(f"{variable} is not a proxy address", f"Write {variable}=http://host:port, or remove it.")
+        raise UnusableSetting(
+            ConnectionProblem(f"{variable} is not a proxy address", f"Write {variable}=http://host:port, or remove it.")
         )
     if parts.scheme.lower() not in _PROXY_SCHEMES:
         fix = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
-        raise Unsound(Trouble(f"{variable} names a {parts.scheme}:// proxy, which is not supported", fix))
+        raise UnusableSetting(
+            ConnectionProblem(f"{variable} names a {parts.scheme}:// proxy, which is not supported", fix)
+        )
     return url
 
 
@@ -135,7 +139,7 @@ def tls_context() -> ssl.SSLContext:
     trust.
 
     Raises:
-        Unsound: that file does not exist, or contains no certificates.
+        UnusableSetting: that file does not exist, or contains no certificates.
     """
     variable, value = named_ca()
     return _tls_context(variable, value)
@@ -155,42 +159,42 @@ def _tls_context(variable: str, value: str) -> ssl.SSLContext:
     path = Path(value).expanduser()
     if not path.exists():
         fix = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
-        raise Unsound(Trouble(f"{variable} names {value}, which does not exist", fix))
+        raise UnusableSetting(ConnectionProblem(f"{variable} names {value}, which does not exist", fix))
     try:
         if path.is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError):
         fix = f"It must be a readable PEM file, with -----BEGIN CERTIFICATE-----; correct {variable}, or remove it."
-        raise Unsound(
-            Trouble(f"{variable} names {value}, which contains no certificates that can be read", fix)
+        raise UnusableSetting(
+            ConnectionProblem(f"{variable} names {value}, which contains no certificates that can be read", fix)
         ) from None
 
 
-def check_environment() -> Iterator[Trouble]:
+def check_environment() -> Iterator[ConnectionProblem]:
     """The problems that can be found before the first connection."""
     try:
         yield from read_proxies()[1]
-    except Unsound as unsound:
-        yield unsound.trouble
+    except UnusableSetting as unusable:
+        yield unusable.problem
     try:
         if named_ca()[0]:
             tls_context()
-    except Unsound as unsound:
-        yield unsound.trouble
+    except UnusableSetting as unusable:
+        yield unusable.problem
 
 
 def warn_about_environment() -> None:
     """Log what is wrong with the environment."""
-    for trouble in check_environment():
-        log.warning("%s. %s", trouble.cause, trouble.fix)
+    for problem in check_environment():
+        log.warning("%s. %s", problem.cause, problem.fix)
 
 
 def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
     """The httpx transport that the environment asks for.
 
     Raises:
-        Unsound: it names something that cannot be used.
+        UnusableSetting: it names something that cannot be used.
     """
     import httpx  # start-up time: the first `tools/list` needs no client
 

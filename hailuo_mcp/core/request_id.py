@@ -12,7 +12,7 @@ UNCONFIRMED_PREFIX = "unconfirmed-"
 """Precedes our own id of a job that has no remote id."""
 _FIND_ID = "Pass request_id exactly as generate_video returned it; list_jobs shows the ids of recent jobs."
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, line separators, and surrogates that no encoding takes."""
+"""Control characters, line separators, and surrogates that no encoding can represent."""
 
 
 class RequestId(BaseModel):

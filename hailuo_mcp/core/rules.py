@@ -80,12 +80,12 @@ class Forbid:
         """Not all of these at once, where an absent property counts as its default."""
         clauses: list[JsonSchema] = []
         for name, value in self.values.items():
-            wanted: JsonSchema = {"const": value}
+            value_schema: JsonSchema = {"const": value}
             if value is GIVEN:
-                wanted = {"not": {"const": None}}
+                value_schema = {"not": {"const": None}}
             elif isinstance(value, tuple):
-                wanted = {"enum": [*value]}
-            clause: JsonSchema = {"properties": {name: wanted}}
+                value_schema = {"enum": [*value]}
+            clause: JsonSchema = {"properties": {name: value_schema}}
             if not _is(properties[name].get("default"), value):
                 clause["required"] = [name]
             clauses.append(clause)

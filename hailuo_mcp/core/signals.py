@@ -57,7 +57,7 @@ def run_until_signalled(main: Callable[[], Awaitable[T]]) -> T:
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
             if not scope.cancel_called:
-                _end_by_force_later()
+                _force_exit_later()
             loop.call_soon_threadsafe(scope.cancel)  # also wakes the loop
 
         with signals_handled(stop), scope:
@@ -69,7 +69,7 @@ def run_until_signalled(main: Callable[[], Awaitable[T]]) -> T:
     return returned[0]
 
 
-def _end_by_force_later() -> None:
+def _force_exit_later() -> None:
     timer = threading.Timer(GRACE_SECONDS, os._exit, [INTERRUPTED])
     timer.daemon = True
     timer.start()

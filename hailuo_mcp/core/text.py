@@ -20,7 +20,7 @@ def repr_short(value: object) -> str:
         return "a very large number"
 
 
-def price_in_words(usd: float, kind: str) -> str:
+def format_price(usd: float, kind: str) -> str:
     """A published price as text: exact, an upper bound or an average."""
     amount = f"${round(usd, 4):g}"
     return {"upper bound": f"at most {amount}", "average": f"about {amount}"}.get(kind, amount)

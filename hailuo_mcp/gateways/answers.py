@@ -24,24 +24,24 @@ _DIGITS_MAX = 300
 """A number with more digits does not fit in a float."""
 _ELEMENTS_MAX = 500_000
 """A response with more elements would take many times its size in memory."""
-_DOUBTS: ContextVar[list[str] | None] = ContextVar("hailuo_mcp_doubts", default=None)
+_WARNINGS: ContextVar[list[str] | None] = ContextVar("hailuo_mcp_warnings", default=None)
 
 
 @contextmanager
-def collect_doubts() -> Generator[list[str]]:
-    """Collect doubts about the responses that are read in this block, as sentences for the caller."""
+def collect_warnings() -> Generator[list[str]]:
+    """Collect warnings about the responses that are read in this block, as sentences for the caller."""
     found: list[str] = []
-    token = _DOUBTS.set(found)
+    token = _WARNINGS.set(found)
     try:
         yield found
     finally:
-        _DOUBTS.reset(token)
+        _WARNINGS.reset(token)
 
 
-def doubt(sentence: str) -> None:
-    """Record a doubt about the response that is being read."""
+def add_warning(sentence: str) -> None:
+    """Record a warning about the response that is being read."""
     log.warning("%s", sentence)
-    if (found := _DOUBTS.get()) is not None and sentence not in found:
+    if (found := _WARNINGS.get()) is not None and sentence not in found:
         found.append(sentence)
 
 
@@ -105,7 +105,9 @@ def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
         if not value[:8].lower().startswith(("http://", "https://")):
             return None
         if len(value) > LINK_MAX:
-            doubt(f"The gateway gave a link of {len(value):,} characters, which is too long to be one; it is not used.")
+            add_warning(
+                f"The gateway gave a link of {len(value):,} characters, which is too long to be one; it is not used."
+            )
             return None
         return value if _LINK.fullmatch(value) and not has_format_characters(value) else None
     for item in sequence(value):
@@ -114,11 +116,11 @@ def link_in(value: object, depth: int = NESTING_MAX) -> str | None:
     return link_in(mapping(value).get("url"), depth - 1)
 
 
-def text_in(said: object, depth: int = NESTING_MAX) -> str:
+def text_in(value: object, depth: int = NESTING_MAX) -> str:
     """The text of a message at any depth: validation errors come as lists of objects."""
-    if isinstance(said, str) or depth == 0:
-        return said if isinstance(said, str) else ""
-    fields = mapping(said)
-    inner = [*sequence(said), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
-    words = [text for item in inner if (text := text_in(item, depth - 1))]
-    return "; ".join(words if isinstance(said, list) else words[:1])
+    if isinstance(value, str) or depth == 0:
+        return value if isinstance(value, str) else ""
+    fields = mapping(value)
+    inner = [*sequence(value), *(fields[name] for name in ("message", "msg", "error", "detail") if name in fields)]
+    texts = [text for item in inner if (text := text_in(item, depth - 1))]
+    return "; ".join(texts if isinstance(value, list) else texts[:1])

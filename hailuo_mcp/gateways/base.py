@@ -27,7 +27,7 @@ from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.answers import (
     NESTING_MAX,
-    collect_doubts,
+    collect_warnings,
     link_in,
     mapping,
     number,
@@ -36,7 +36,7 @@ from hailuo_mcp.gateways.answers import (
 )
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
 from hailuo_mcp.gateways.definition import GatewayDefinition
-from hailuo_mcp.gateways.refusals import REFUSALS, is_content_block, is_failed_job, refused_in_words
+from hailuo_mcp.gateways.refusals import REFUSALS, is_content_block, is_failed_job, refusal_in_text
 
 __all__ = [
     "NESTING_MAX",
@@ -156,7 +156,7 @@ class Gateway(GatewayDefinition):
                 return Submission(checked_remote_id(str(remote_id).strip()), response.sandbox)
             except InvalidInput:
                 log.warning("%s answered a submission with an id that cannot be polled", self.title)
-        if response.ok and (kind := refused_in_words(self.clean(self.message_in(body)))):
+        if response.ok and (kind := refusal_in_text(self.clean(self.message_in(body)))):
             raise kind(f"{self.title} refused the request ({self._quoted(response)}).")
         raise Unconfirmed(f"{self.title} answered the submission without a usable job id ({self._quoted(response)}).")
 
@@ -201,24 +201,24 @@ class Gateway(GatewayDefinition):
 
     @contextmanager
     def _reading(self, request: str) -> Generator[Callable[[Observation], Observation]]:
-        """Wraps reading a response, which may contain anything. Yields a function that adds the doubts raised meanwhile
-        to an observation.
+        """Wraps reading a response, which may contain anything. Yields a function that adds the warnings of this
+        reading to an observation.
 
         Raises:
             GatewayError: the response cannot be read, which says nothing about the job.
         """
         try:
-            with collect_doubts() as doubts:
-                yield lambda seen: self._completed(seen, doubts)
+            with collect_warnings() as warnings:
+                yield lambda seen: self._completed(seen, warnings)
         except HailuoError:
             raise
         except Exception as error:  # of any kind
             log.error("%s: the response to %s cannot be read", self.title, request, exc_info=error)
             raise GatewayError(f"{self.title} answered in a way that cannot be read.") from None
 
-    def _completed(self, seen: Observation, doubts: Sequence[str]) -> Observation:
+    def _completed(self, seen: Observation, warnings: Sequence[str]) -> Observation:
         has_key = bool(seen.video_url) and holds_secret(seen.video_url or "", self._keys())
-        return seen.model_copy(update={"warnings": (*seen.warnings, *doubts), "has_secret_link": has_key})
+        return seen.model_copy(update={"warnings": (*seen.warnings, *warnings), "has_secret_link": has_key})
 
     async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
         """Send a GET, with retries. Returns the JSON object in the response, and the response itself.

@@ -229,9 +229,9 @@ class GatewayClient:
     def _not_connected(self, failed: ConnectFailed | None) -> NetworkError:
         if failed is None:
             return NetworkError(f"No connection to {self._title} could be made; nothing was sent.")
-        trouble = failed.trouble
+        problem = failed.problem
         return NetworkError(
-            f"No connection to {self._title} could be made, so nothing was sent: {trouble.cause}.", trouble.fix
+            f"No connection to {self._title} could be made, so nothing was sent: {problem.cause}.", problem.fix
         )
 
     async def _with_retries(

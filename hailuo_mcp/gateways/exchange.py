@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hailuo_mcp.core.causes import explain
-from hailuo_mcp.core.network import Trouble, Unsound, create_transport, tls_context
+from hailuo_mcp.core.network import ConnectionProblem, UnusableSetting, create_transport, tls_context
 from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, unpacked
 from hailuo_mcp.gateways.answers import parse_json
 from hailuo_mcp.telemetry import request_span
@@ -80,11 +80,11 @@ class Response:
 
 
 class ConnectFailed(Exception):
-    """Nothing was sent; `trouble` says why."""
+    """Nothing was sent; `problem` says why."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.cause)
-        self.trouble = trouble
+    def __init__(self, problem: ConnectionProblem) -> None:
+        super().__init__(problem.cause)
+        self.problem = problem
 
 
 class ResponseLost(Exception):
@@ -186,7 +186,13 @@ class Exchange:
             raise
         except UnknownEncoding:
             raise ResponseRefused("content in an encoding that was not asked for") from None
-        except (Unsound, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        except (
+            UnusableSetting,
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.ProxyError,
+        ) as error:
             if delivery:
                 delivery.sent = False
             raise ConnectFailed(explain(error, request.url)) from None

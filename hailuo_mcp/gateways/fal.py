@@ -116,10 +116,10 @@ class Fal(Gateway):
             return Observation(state=State.COMPLETED, video_url=link, sandbox=result.sandbox)
 
     def _failed(self, body: Mapping[str, Any], response: Response) -> Observation:
-        said = self.message_in(body)
+        message = self.message_in(body)
         types = f"{body.get('error_type')} {json.dumps(body.get('detail'))}"
-        blocked = _CONTENT in types or is_content_block(self.clean(said))
-        problem = self.failure(said, ContentViolation if blocked else None)
+        blocked = _CONTENT in types or is_content_block(self.clean(message))
+        problem = self.failure(message, ContentViolation if blocked else None)
         return Observation(state=State.FAILED, error=problem, sandbox=response.sandbox)
 
     async def cancel(self, job: Job) -> Observation | None:

@@ -22,7 +22,7 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.core.masking import mask
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.text import repr_short
-from hailuo_mcp.gateways.answers import doubt, mapping, text_in
+from hailuo_mcp.gateways.answers import add_warning, mapping, text_in
 from hailuo_mcp.gateways.exchange import Response
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
@@ -93,15 +93,17 @@ class Interpreter(ABC):
     def _quoted(self, response: Response) -> str:
         """A response as quoted in a message: its status, and the gateway's own code and message, unchanged."""
         body = mapping(response.body)
-        code, said = self.code_in(body), self.clean(self.message_in(body))
-        shown = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
-        words = self.clean(f"{shown} {said}" if shown not in ("0", str(response.status), said) else said)
-        return f"{response.status}: {words}" if words else str(response.status)
+        code, message = self.code_in(body), self.clean(self.message_in(body))
+        code_text = self.clean(str(code))[:60] if isinstance(code, (str, int)) and not isinstance(code, bool) else ""
+        text = self.clean(
+            f"{code_text} {message}" if code_text not in ("0", str(response.status), message) else message
+        )
+        return f"{response.status}: {text}" if text else str(response.status)
 
-    def failure(self, said: object, kind: type[HailuoError] | None = None) -> Problem:
+    def failure(self, reason: object, kind: type[HailuoError] | None = None) -> Problem:
         """The problem of a job that failed at the gateway; `kind`: the error class, if the gateway's error code
         determines it."""
-        text = self.clean(said) or "no reason given"
+        text = self.clean(reason) or "no reason given"
         kind = kind or (ContentViolation if is_content_block(text) else GatewayError)
         hints: dict[type[HailuoError], str] = {
             ContentViolation: ContentViolation.default_hint,
@@ -117,20 +119,20 @@ class Interpreter(ABC):
             safe_to_retry=kind is GatewayError and self.failure_charged == "no",
         )
 
-    def clean(self, said: object) -> str:
+    def clean(self, message: object) -> str:
         """A gateway's message, safe to show: one short line without the key."""
-        text = mask(text_in(said)[:_READ_MAX], self._keys())
+        text = mask(text_in(message)[:_READ_MAX], self._keys())
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 1] + "…"
 
     def state(self, states: Mapping[str, State], word: object, response: Response | None = None) -> State:
         """The state for a gateway's state name, in any letter case. An undocumented one counts as `processing`, so that
-        no paid job is abandoned, and adds a doubt that quotes the `response`."""
+        no paid job is abandoned, and adds a warning that quotes the `response`."""
         known = states.get(word.strip().lower()) if isinstance(word, str) else None
         if known is None:
             shown = repr_short(self.clean(word)) if isinstance(word, str) else self.clean(repr_short(word))
             quoted = f" ({self._quoted(response)})" if response else ""
-            doubt(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
+            add_warning(f"{self.title} answered with the unknown state {shown}{quoted}; it is taken as processing.")
         return known or State.PROCESSING
 
     def _keys(self) -> tuple[str, ...]:

@@ -217,11 +217,11 @@ class Minimax(Gateway):
         completed = state is State.COMPLETED
         error = mapping(task.get("error"))
         sensitive = str(error.get("code")) in minimax_h3.SENSITIVE
-        said = [text for part in ("code", "message") if (text := error.get(part))]
+        reasons = [text for part in ("code", "message") if (text := error.get(part))]
         return Observation(
             state=state,
             video_url=link_in(mapping(task.get("content")).get("url")) if completed else None,
-            error=self.failure(said, ContentViolation if sensitive else None) if state is State.FAILED else None,
+            error=self.failure(reasons, ContentViolation if sensitive else None) if state is State.FAILED else None,
             cost_usd=minimax_h3.cost_of(model, task) if completed else None,
             sandbox=sandbox,
         )

@@ -55,7 +55,7 @@ def is_content_block(text: str) -> bool:
     return bool(_CONTENT_WORDS.search(text))
 
 
-def refused_in_words(text: str) -> type[HailuoError] | None:
+def refusal_in_text(text: str) -> type[HailuoError] | None:
     """The error class for a submission's response with a success status but no job, if its text says that credits or a
     suitable plan are missing."""
     if _OUT_OF_CREDITS_WORDS.search(text):

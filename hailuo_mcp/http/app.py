@@ -52,11 +52,11 @@ CLOSE_SECONDS = 5
 def create_app(
     server: VideoServer,
     security: TransportSecuritySettings,
-    beside: Sequence[Route],
+    extra_routes: Sequence[Route],
     gate: "Gate | None",
     keys_for: Collection[str] = (),
 ) -> Starlette:
-    """The ASGI application: MCP at `/mcp`, and the routes beside it. `keys_for` names the gateways whose keys callers
+    """The ASGI application: MCP at `/mcp`, and `extra_routes`. `keys_for` names the gateways whose keys callers
     may send in headers.
 
     It is stateless, so any of several servers can handle any call. As a consequence, clients of protocol versions with
@@ -80,7 +80,7 @@ def create_app(
     else:
         middleware = [Middleware(RejectProxied)]
         routes.append(Route(PATH, inner))
-    routes += beside
+    routes += extra_routes
     return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
 
 
@@ -97,10 +97,10 @@ class Gate:
             named = AuthSettings.model_validate(
                 {"issuer_url": issuer, "resource_server_url": resource, "validate_token_resource": False}
             )
-            here = AnyHttpUrl(resource)
-            self.metadata_url = build_resource_metadata_url(here)
+            resource_url = AnyHttpUrl(resource)
+            self.metadata_url = build_resource_metadata_url(resource_url)
             self.metadata = create_protected_resource_routes(
-                here, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
+                resource_url, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
             )
 
 
@@ -135,11 +135,11 @@ async def serve_http(
         tasks.start_soon(warm_up)
         verifier = verifier_of(settings, base + PATH)
         gate = Gate(verifier, settings.oauth_issuer, base + PATH) if verifier else None
-        beside = http_routes.routes(services, lambda: running.stopping)
+        extra_routes = http_routes.routes(services, lambda: running.stopping)
         if verifier and services.urls:
-            beside.append(team_page(services, services.urls, verifier))
+            extra_routes.append(team_page(services, services.urls, verifier))
         keys_for = tuple(settings.gateways) if settings.keys_from_headers else ()
-        in_flight = _InFlight(create_app(server, security_of(settings, host, port), beside, gate, keys_for))
+        in_flight = _InFlight(create_app(server, security_of(settings, host, port), extra_routes, gate, keys_for))
         connections = Connections(limits)
         config = uvicorn.Config(
             in_flight,

@@ -39,7 +39,7 @@ class ConnectionLimits:
     """How long a request may take to arrive, body included."""
     bytes_per_second: int = 64 * 1024
     """Every this many bytes extend the deadline by a second, because images are sent inside calls."""
-    chance_sweeps: int = 10
+    grace_sweeps: int = 10
     """A connection is only closed after this many sweeps (about a second), so that the server has had time to read what
     was sent: thousands of callers may connect at once."""
     backlog: int = BACKLOG_MAX
@@ -53,7 +53,7 @@ class ConnectionLimits:
             min(self.incomplete_max, connections_max // 2),
             self.request_seconds,
             self.bytes_per_second,
-            self.chance_sweeps,
+            self.grace_sweeps,
             min(self.backlog, usable - connections_max),
         )
 
@@ -91,7 +91,7 @@ class Connections:
         arrival = self._incomplete.get(connection)
         if arrival is None:
             arrival = self._incomplete[connection] = _Arrival(
-                self._clock() + self._limits.request_seconds, self._sweeps + self._limits.chance_sweeps
+                self._clock() + self._limits.request_seconds, self._sweeps + self._limits.grace_sweeps
             )
         arrival.deadline += size / self._limits.bytes_per_second
 
@@ -106,7 +106,7 @@ class Connections:
         self._sweeps += 1
         now = self._clock()
         for connection, arrival in list(self._incomplete.items()):
-            if now > arrival.deadline and self._sweeps >= arrival.chance_until:
+            if now > arrival.deadline and self._sweeps >= arrival.grace_until:
                 self._close(connection, "too slow")
         while len(self._incomplete) > self._limits.incomplete_max and (found := self._first_to_close()):
             self._close(found, "too many incomplete")
@@ -117,7 +117,7 @@ class Connections:
             self._logged_at = now
 
     def _first_to_close(self) -> "BoundedProtocol | None":
-        closable = [c for c, arrival in self._incomplete.items() if self._sweeps >= arrival.chance_until]
+        closable = [c for c, arrival in self._incomplete.items() if self._sweeps >= arrival.grace_until]
         return min(closable, key=lambda c: self._incomplete[c].deadline, default=None)
 
     def _close(self, connection: "BoundedProtocol", reason: str) -> None:
@@ -131,7 +131,7 @@ class _Arrival:
     """A request that is still arriving."""
 
     deadline: float
-    chance_until: int
+    grace_until: int
     """The number of the first sweep that may close it."""
 
 

@@ -35,7 +35,7 @@ NOT_FOUND = {"error": "There is nothing here, or not for you."}
 
 
 def routes(services: Services, is_stopping: Callable[[], bool]) -> list[Route]:
-    """The routes beside `/mcp`. The services need a base URL."""
+    """The routes other than `/mcp`. The services need a base URL."""
     urls, gateways = services.urls, services.credentials.gateways_for(LOCAL)
     if urls is None:
         raise ValueError("routes need services with a base URL")

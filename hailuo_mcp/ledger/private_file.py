@@ -9,8 +9,8 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 FILE_MODE, DIRECTORY_MODE = 0o600, 0o700
-BESIDE = ("", "-wal", "-shm", "-journal")
-"""The database, and the files that SQLite keeps beside it with the same permissions."""
+SUFFIXES = ("", "-wal", "-shm", "-journal")
+"""Of the database, and of the files that SQLite creates next to it with the same permissions."""
 
 
 def make_private(path: Path, *, own_directory: bool) -> None:
@@ -25,7 +25,7 @@ def make_private(path: Path, *, own_directory: bool) -> None:
         return
     with suppress(FileExistsError):  # never open an existing one: closing it would release SQLite's locks
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE))
-    wanted = [(path.with_name(path.name + suffix), FILE_MODE) for suffix in BESIDE]
+    wanted = [(path.with_name(path.name + suffix), FILE_MODE) for suffix in SUFFIXES]
     if own_directory:
         wanted.append((path.parent, DIRECTORY_MODE))
     corrected = [str(each) for each, mode in wanted if _corrected(each, mode)]

@@ -48,7 +48,7 @@ class RetryingLedger(InstrumentedLedger):
         self._tasks = tasks
         await super().listen(tasks)
 
-    async def change_surely(self, job: Job, change: Callable[[Job], Job]) -> Job:
+    async def change_with_retry(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """As `change`, for changes that must not be lost. One that cannot be written now is kept in memory and retried
         until it is written, and once more when the ledger is closed. `job` is the last written version.
         """
@@ -99,8 +99,8 @@ class RetryingLedger(InstrumentedLedger):
         return replace(page, jobs=tuple(map(self._latest, page.jobs)))
 
     async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
-        here = {job.remote_id for job in self._jobs() if (job.model, job.origin) == (model, origin)}
-        return await super().remote_ids(model, origin) | {remote_id for remote_id in here if remote_id}
+        in_memory = {job.remote_id for job in self._jobs() if (job.model, job.origin) == (model, origin)}
+        return await super().remote_ids(model, origin) | {remote_id for remote_id in in_memory if remote_id}
 
     async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
         latest = map(self._latest, await super().unconfirmed_like(job))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hailuo_mcp.catalog.catalog import Catalog, Model, gateway_of
-from hailuo_mcp.catalog.names import fewest_words
+from hailuo_mcp.catalog.names import shortest_description
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX, JsonSchema
 
@@ -83,4 +83,4 @@ def _phrase(models: Sequence[Model], catalog: Catalog) -> str:
 
 
 def _words(models: Sequence[Model], catalog: Catalog) -> list[str]:
-    return fewest_words([model.id for model in models], [model.id for model in catalog.usable])
+    return shortest_description([model.id for model in models], [model.id for model in catalog.usable])

@@ -6,7 +6,7 @@ from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.comparison import best_for
-from hailuo_mcp.catalog.names import fewest_words, same_models
+from hailuo_mcp.catalog.names import same_models, shortest_description
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.rules import PriceRule
 from hailuo_mcp.core.spec import ModelSpec
@@ -123,12 +123,12 @@ def bare_prompt(view: ModelList) -> str:
 
 def best_for_lines(view: ModelList) -> list[tuple[str, str]]:
     """Label and models, for each row of the comparison."""
-    at_its_best = {"cheapest": ", at its lowest price", "fastest": ", at its shortest time"}
+    qualifiers = {"cheapest": ", at its lowest price", "fastest": ", at its shortest time"}
     usable = [model["model"] for model in view.models]
     rows: list[tuple[str, str]] = []
     for want, ids in view.best_for.items():
-        words = ids if want in at_its_best else fewest_words(ids, usable)
-        rows.append((want.replace("_", " "), ", ".join(words) + at_its_best.get(want, "") if ids else "none known"))
+        words = ids if want in qualifiers else shortest_description(ids, usable)
+        rows.append((want.replace("_", " "), ", ".join(words) + qualifiers.get(want, "") if ids else "none known"))
     return rows
 
 
@@ -147,14 +147,16 @@ def _line_of_same(name: str, offers: Sequence[Mapping[str, Any]], summaries: Map
         variant = f"({offer['variant']})" if "variant" in offer else ""
         facts = (gateways[offer["model"]], variant, _cost(offer["price_usd"]), _time(offer["typical_seconds"]))
         (priced if offer["price_usd"] else unpriced).append(" ".join(filter(None, facts)))
-    takers: dict[str, list[str]] = {}
+    accepted_at: dict[str, list[str]] = {}
     for model, gateway in gateways.items():
         for parameter in (*summaries[model]["required"], *summaries[model]["parameters"]):
-            takers.setdefault(parameter, []).append(gateway)
-    needed = [parameter for parameter in takers if all(parameter in summaries[model]["required"] for model in gateways)]
+            accepted_at.setdefault(parameter, []).append(gateway)
+    needed = [
+        parameter for parameter in accepted_at if all(parameter in summaries[model]["required"] for model in gateways)
+    ]
     parameters = [
         parameter + (" (required)" if parameter in needed else f" ({', '.join(at)})" if len(at) < len(gateways) else "")
-        for parameter, at in takers.items()
+        for parameter, at in accepted_at.items()
         if parameter != "prompt"
     ]
     makes = " / ".join(dict.fromkeys(summaries[model]["makes"] for model in gateways))

@@ -72,8 +72,8 @@ class Lines:
 
     def _take(self, chunk: bytes) -> None:
         """Queue the lines that this chunk completes. An empty chunk means the end, and completes the last line."""
-        *whole, last = chunk.split(b"\n") if chunk else (b"", b"")
-        for line in whole:
+        *complete, last = chunk.split(b"\n") if chunk else (b"", b"")
+        for line in complete:
             self._rest += line
             if self._rest.strip():
                 self._lines.put_nowait(self._rest.decode(errors="replace"))

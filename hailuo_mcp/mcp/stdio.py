@@ -117,25 +117,25 @@ class Messages(Stream):
 
 def answer_to_bad_line(error: Exception) -> JSONRPCError:
     """The response to an invalid line, from the SDK's exception. Its id is null if none can be read."""
-    mistake: Mapping[str, Any] = {}
+    details: Mapping[str, Any] = {}
     if isinstance(error, ValidationError):
-        mistake = cast("Mapping[str, Any]", error.errors(include_url=False)[0])
-    line = mistake.get("input")
-    if mistake.get("type") == "json_invalid" and isinstance(line, str):
+        details = cast("Mapping[str, Any]", error.errors(include_url=False)[0])
+    line = details.get("input")
+    if details.get("type") == "json_invalid" and isinstance(line, str):
         found = _ID.search(line)
         number, text = found.groups() if found else (None, None)
-        said = ErrorData(code=PARSE_ERROR, message="Parse error: the line is not valid JSON.")
-        return JSONRPCError(jsonrpc="2.0", id=int(number) if number else text, error=said)
-    said = ErrorData(code=INVALID_REQUEST, message="Invalid request: the line is not a JSON-RPC 2.0 message.")
-    return JSONRPCError(jsonrpc="2.0", id=_id_of(error), error=said)
+        error_data = ErrorData(code=PARSE_ERROR, message="Parse error: the line is not valid JSON.")
+        return JSONRPCError(jsonrpc="2.0", id=int(number) if number else text, error=error_data)
+    error_data = ErrorData(code=INVALID_REQUEST, message="Invalid request: the line is not a JSON-RPC 2.0 message.")
+    return JSONRPCError(jsonrpc="2.0", id=_id_of(error), error=error_data)
 
 
 def _id_of(error: Exception) -> int | str | None:
     """The id of a message that failed validation."""
-    for mistake in error.errors(include_url=False) if isinstance(error, ValidationError) else ():
-        whole = mistake["input"]
-        if isinstance(whole, dict):
-            found = cast("Mapping[str, Any]", whole).get("id")
+    for details in error.errors(include_url=False) if isinstance(error, ValidationError) else ():
+        message = details["input"]
+        if isinstance(message, dict):
+            found = cast("Mapping[str, Any]", message).get("id")
             if isinstance(found, (int, str)) and not isinstance(found, bool):
                 return found
     return None

@@ -44,7 +44,7 @@ class Subscriptions:
             tasks.require(ctx)  # changes of tasks are not pushed; the acknowledgement omits them
         uris = params.notifications.resource_subscriptions or []
         session = self._session_for(ctx)
-        wanted = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
+        request_ids = {unquote(uri.removeprefix(f"{JOBS}/")) for uri in uris if uri.startswith(f"{JOBS}/")}
         bus = InMemorySubscriptionBus()
         stream = ListenHandler(bus)
 
@@ -56,9 +56,9 @@ class Subscriptions:
         self._streams.add(stream)
         try:
             with self._changes.subscribed(publish):
-                async with background_tasks() as beside:
-                    for request_id in sorted(wanted)[:FOLLOWED_MAX]:
-                        beside.start_soon(_follow, session, request_id)
+                async with background_tasks() as background:
+                    for request_id in sorted(request_ids)[:FOLLOWED_MAX]:
+                        background.start_soon(_follow, session, request_id)
                     return await stream(ctx, params)
         finally:
             self._streams.discard(stream)

@@ -84,7 +84,10 @@ def add_tasks(server: Server[Any], session_for: SessionFor) -> None:
                 public = session.public_view(job).warned(warning)
                 return _task(public, params.task_id, held_back=session.held_back(job))
         return _task(
-            session.public_view(job), params.task_id, may_move=session.may_move(job), held_back=session.held_back(job)
+            session.public_view(job),
+            params.task_id,
+            may_change=session.may_change(job),
+            held_back=session.held_back(job),
         )
 
     async def update(ctx: Context, params: UpdateParams) -> Wire:
@@ -142,7 +145,7 @@ async def _new_job(session: Session, result: CallToolResult) -> Job | None:
     if result.is_error or facts.get("duplicate") or not facts.get("request_id"):
         return None
     job = await _from_ledger(session, facts["request_id"])
-    return job.warned(*facts.get("warnings", ())) if job and session.may_move(job) else None
+    return job.warned(*facts.get("warnings", ())) if job and session.may_change(job) else None
 
 
 async def _from_ledger(session: Session, request_id: str) -> Job | None:
@@ -169,7 +172,7 @@ def _message_of(error: HailuoError) -> str:
     return texts.error_text(error.problem)
 
 
-def _task(job: Job, task_id: str, *, may_move: bool = True, held_back: float = 0.0) -> Wire:
+def _task(job: Job, task_id: str, *, may_change: bool = True, held_back: float = 0.0) -> Wire:
     """The job as a task, under the id that the client used: once an unconfirmed job is found, it has a second id, and
     both are valid.
 
@@ -185,7 +188,7 @@ def _task(job: Job, task_id: str, *, may_move: bool = True, held_back: float = 0
         "lastUpdatedAt": view.updated_at,
         "ttlMs": _ttl_ms(job),
     }
-    if may_move and not job.is_final:
+    if may_change and not job.is_final:
         return {**task, "pollIntervalMs": (view.poll_after_seconds or 1) * 1000}
     if job.state is State.CANCELLED:
         return {**task, "status": "cancelled", "statusMessage": view.next_step}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from hailuo_mcp.core.errors import GatewayError, NetworkError
-from hailuo_mcp.core.network import Unsound, tls_context
+from hailuo_mcp.core.network import UnusableSetting, tls_context
 
 if TYPE_CHECKING:
     import httpx
@@ -127,8 +127,8 @@ def guarded_client(
 
     try:
         verify = tls_context()
-    except Unsound as unsound:
-        raise NetworkError(f"The clip cannot be fetched: {unsound.trouble.cause}.", unsound.trouble.fix) from None
+    except UnusableSetting as unusable:
+        raise NetworkError(f"The clip cannot be fetched: {unusable.problem.cause}.", unusable.problem.fix) from None
 
     class GuardedTransport(httpx.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

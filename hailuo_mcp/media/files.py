@@ -101,7 +101,7 @@ def _read(parameter: str, real: Path, label: str, check: Check) -> bytes:
 
 def _check_kind(parameter: str, label: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        what = next((name for is_it, name in _SPECIAL if is_it(status.st_mode)), "not a regular file")
+        what = next((name for matches, name in _SPECIAL if matches(status.st_mode)), "not a regular file")
         raise InvalidImage(f"{parameter}: {label!r} is {what}, not a file that can be sent.", ABSOLUTE)
     if status.st_size > FILE_BYTES_MAX:
         raise InvalidImage(

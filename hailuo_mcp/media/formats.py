@@ -70,7 +70,7 @@ def recording_format(header: bytes) -> str | None:
     return next((name for pattern, name in _RECORDINGS if pattern.match(header)), None)
 
 
-def format_in_words(header: bytes) -> str | None:
+def describe_format(header: bytes) -> str | None:
     """What a file is, as a noun phrase; None if unknown. Never quotes its content."""
     if name := image_format(header) or recording_format(header):
         return f"{'an' if name in _VOWELS else 'a'} {name} file"

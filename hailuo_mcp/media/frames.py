@@ -40,13 +40,13 @@ def frame_at(path: Path, *, at: float) -> "Image":
     with av.open(str(path), format="mp4") as container:
         stream = container.streams.video[0]
         begin = stream.start_time or 0
-        wanted = begin + int((stream.duration or 0) * at)
+        position = begin + int((stream.duration or 0) * at)
         found = None
-        for target in (wanted - 1, begin):  # from the very beginning if there is no frame after the first target
+        for target in (position - 1, begin):  # from the very beginning if there is no frame after the first target
             container.seek(max(begin, target), stream=stream)
             for frame in container.decode(stream):
                 found = frame
-                if at < 1 and frame.pts is not None and frame.pts >= wanted:
+                if at < 1 and frame.pts is not None and frame.pts >= position:
                     break
             if found is not None:
                 return found.to_image()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  PyAV leaves it untyped

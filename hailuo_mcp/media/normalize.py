@@ -51,8 +51,8 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
 def _eight_bits(image: "Image") -> "Image":
     """Convert deeper grays to 8 bits: Pillow clips them when it converts them, which gives a white image."""
     if image.mode.startswith("I;16"):
-        whole = image.convert("I")
-        return whole.point(lambda value: value * (1 / 256)).convert("L")  # pyright: ignore[reportUnknownMemberType]  numpy's part of the type is unknown
+        integers = image.convert("I")
+        return integers.point(lambda value: value * (1 / 256)).convert("L")  # pyright: ignore[reportUnknownMemberType]  numpy's part of the type is unknown
     if image.mode in ("I", "F"):
         raise ValueError("unknown range")
     return image

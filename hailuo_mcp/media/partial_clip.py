@@ -67,8 +67,8 @@ def _validator(response: "httpx.Response") -> str:
     if etag and not etag.startswith("W/"):
         return etag
     modified, sent = _moment(headers.get("last-modified", "")), _moment(headers.get("date", ""))
-    settled = modified and sent and sent - modified >= timedelta(seconds=1)
-    return headers["last-modified"] if settled else ""
+    is_reliable = modified and sent and sent - modified >= timedelta(seconds=1)
+    return headers["last-modified"] if is_reliable else ""
 
 
 def _moment(text: str) -> datetime | None:

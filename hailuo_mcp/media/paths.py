@@ -60,9 +60,9 @@ def allowed_path(parameter: str, given: str, directories: Sequence[Path], output
     if real is not None and allowed(real):
         if os.path.lexists(real):
             return real
-        meant = _resolved(_meant(real, allowed))  # resolve links again: the name found may be one
-        if meant is not None and allowed(meant):
-            return meant
+        similar = _resolved(_similar_path(real, allowed))  # resolve links again: the name found may be one
+        if similar is not None and allowed(similar):
+            return similar
     raise InvalidImage(
         f"{parameter}: {given[:120]!r} is outside the directories that files may come from.",
         "Move the file to a folder in the home directory, or add its folder to HAILUO_MCP_INPUT_DIRS."
@@ -131,7 +131,7 @@ def is_wsl() -> bool:
     return "WSL_DISTRO_NAME" in os.environ or "microsoft" in platform.release().lower()
 
 
-def _meant(missing: Path, allowed: Callable[[Path], bool]) -> Path:
+def _similar_path(missing: Path, allowed: Callable[[Path], bool]) -> Path:
     """The only existing path that equals the missing one after normalizing letters and spaces: macOS puts a narrow
     space, which users cannot type, into the names of screenshots. The path itself if there is not exactly one."""
     place = missing

@@ -11,7 +11,7 @@ import anyio.to_thread
 from hailuo_mcp.core.errors import InvalidImage, InvalidInput
 from hailuo_mcp.core.parameters import MediaRule, Medium, Source
 from hailuo_mcp.media.files import megabytes
-from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, format_in_words, recording_format
+from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, describe_format, recording_format
 from hailuo_mcp.media.given import FileRules, LoadedFile, from_url, is_url, read_given
 from hailuo_mcp.media.limits import broken_shape, span, within
 from hailuo_mcp.media.measuring import Measure, Measures
@@ -78,7 +78,7 @@ def check_header(parameter: str, label: str, header: bytes, size: int, rule: Med
     if not header:
         raise InvalidInput(f"{parameter} ({label}) is empty: 0 bytes.", f"Give an {wanted} file.")
     if recording_format(header) not in rule.formats:
-        what = format_in_words(header) or "in a format that is not known"
+        what = describe_format(header) or "in a format that is not known"
         raise InvalidInput(f"{parameter} ({label}) is {what}; only {wanted} is accepted.", f"Convert it to {wanted}.")
     if size > rule.megabytes * 1024 * 1024:
         raise InvalidInput(

@@ -26,8 +26,8 @@ PER_OWNER_MAX = 20
 """Images of one owner, including expected ones: at most 400 MB."""
 _DIGEST = "[0-9a-f]{32}"
 _KEY = re.compile(f"({_DIGEST})-({_DIGEST})-[0-9a-f]{{16}}")
-_WANTED, _IMAGE, _PART = ".wanted", ".image", ".part"
-_LASTS = {_WANTED: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
+_PENDING, _IMAGE, _PART = ".wanted", ".image", ".part"
+_LIFETIMES = {_PENDING: WANTED_FOR, _IMAGE: KEPT_FOR, _PART: WANTED_FOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class UploadStore:
                 f"Use one of those, or call again later: each is deleted {KEPT_FOR.seconds // 60} minutes after its "
                 "upload.",
             )
-        for path in self._files(f"{owner}-{name}-*{_WANTED}"):
+        for path in self._files(f"{owner}-{name}-*{_PENDING}"):
             path.unlink(missing_ok=True)
         key = f"{owner}-{name}-{uuid4().hex[:16]}"
-        self._write(self.directory / f"{key}{_WANTED}", shown.encode())
+        self._write(self.directory / f"{key}{_PENDING}", shown.encode())
         return key
 
     def wanted(self, key: str) -> str | None:
@@ -109,14 +109,14 @@ class UploadStore:
                     path.unlink()
 
     def _wanted(self, key: str) -> Path | None:
-        return self.directory / f"{key}{_WANTED}" if _KEY.fullmatch(key) else None
+        return self.directory / f"{key}{_PENDING}" if _KEY.fullmatch(key) else None
 
     def _files(self, pattern: str) -> Iterator[Path]:
-        return (path for path in self.directory.glob(pattern) if path.suffix in _LASTS)
+        return (path for path in self.directory.glob(pattern) if path.suffix in _LIFETIMES)
 
     def _is_fresh(self, path: Path) -> bool:
         """Raises OSError."""
-        return self.clock() - path.stat().st_mtime < _LASTS[path.suffix].total_seconds()
+        return self.clock() - path.stat().st_mtime < _LIFETIMES[path.suffix].total_seconds()
 
     def _write(self, path: Path, content: bytes) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)

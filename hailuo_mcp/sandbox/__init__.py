@@ -26,10 +26,14 @@ from hailuo_mcp.sandbox.context import SandboxContext
 from hailuo_mcp.sandbox.faults import FAULTS, ConnectionCut, Refusal, cut_log_filter
 from hailuo_mcp.sandbox.store import Store
 
-__all__ = ["FAULTS", "MARKER_HEADER", "ConnectionCut", "create_app"]
+__all__ = ["FAULTS", "KEEP_ALIVE_SECONDS", "MARKER_HEADER", "ConnectionCut", "create_app"]
 
 MARKER_HEADER = "x-hailuo-sandbox"
 """Every response of the sandbox has this header with the value `1`, whatever its status."""
+
+KEEP_ALIVE_SECONDS = 60
+"""How long a server keeps idle connections: longer than clients do, because a request that meets a connection just
+being closed is lost."""
 
 STAND_INS = (aimlapi, apixo, fal, minimax, minimax_h3, replicate, segmind, segmind_history)
 _CALLBACKS = {

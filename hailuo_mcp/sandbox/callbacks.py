@@ -181,9 +181,9 @@ class Callbacks:
             if response.status_code == 200:
                 await self._set_due(due, None)
                 return
-        left = len(self._retry_after) - due.attempts
-        log.warning("callback of %s: %s; %d attempts left", job.remote_id, outcome, left)
-        if not left:
+        attempts_left = len(self._retry_after) - due.attempts
+        log.warning("callback of %s: %s; %d attempts left", job.remote_id, outcome, attempts_left)
+        if not attempts_left:
             await self._set_due(due, None)
             return
         due_at = self._clock() + self._retry_after[due.attempts]

@@ -175,8 +175,8 @@ async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
 
 
 def _links(base: str, job: Job) -> dict[str, object]:
-    here = f"{base}/{'/'.join(job.model.split('/')[:2])}/requests/{job.remote_id}"
-    urls = {"response_url": here, "status_url": f"{here}/status", "cancel_url": f"{here}/cancel"}
+    request_url = f"{base}/{'/'.join(job.model.split('/')[:2])}/requests/{job.remote_id}"
+    urls = {"response_url": request_url, "status_url": f"{request_url}/status", "cancel_url": f"{request_url}/cancel"}
     return {"request_id": job.remote_id, **urls}
 
 

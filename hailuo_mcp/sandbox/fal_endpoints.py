@@ -80,7 +80,7 @@ def shot(endpoint: str, values: Values) -> Shot:
     if "/h3" not in endpoint:
         seconds = 10 if values.get("duration") == "10" else 6
         return Shot(prompt, seconds, side, first=opening, last=text("end_image_url"))
-    asked, ratio = values.get("duration"), text("aspect_ratio")
-    seconds = asked if isinstance(asked, int) and asked in range(5, 16) else 5
+    duration, ratio = values.get("duration"), text("aspect_ratio")
+    seconds = duration if isinstance(duration, int) and duration in range(5, 16) else 5
     shape = ratio if ratio in body.RATIOS else None if opening else "16:9"
     return Shot(prompt, seconds, side, opening, text("end_image_url"), ratio=shape, sound=True)

@@ -104,8 +104,10 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def retrieve(request: Request) -> Response:
         key = _authorize(request)
-        asked = request.query_params.get("file_id", "")
-        task_id = str(int(asked) - _FILES_FROM) if asked.isascii() and asked.isdigit() and len(asked) == 19 else ""
+        file_id = request.query_params.get("file_id", "")
+        task_id = (
+            str(int(file_id) - _FILES_FROM) if file_id.isascii() and file_id.isdigit() and len(file_id) == 19 else ""
+        )
         found = await context.find_with_phase(GATEWAY, task_id, key)
         if found is None or found[1] is not Phase.COMPLETED:
             return _refused(BAD_PARAMETERS, "invalid params, file_id is not known")

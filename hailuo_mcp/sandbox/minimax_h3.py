@@ -126,14 +126,14 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def tasks(request: Request) -> Response:
         key = _authorize(request)
-        asked = request.query_params
-        ids = [one for one in asked.get("filter.task_ids", "").split(",") if one]
-        size, page = int(asked.get("page_size", "20")), int(asked.get("page_num", "1"))
+        query = request.query_params
+        ids = [one for one in query.get("filter.task_ids", "").split(",") if one]
+        size, page = int(query.get("page_size", "20")), int(query.get("page_num", "1"))
         rows: list[Mapping[str, object]] = []
         for job in reversed(await context.jobs_of(GATEWAY, key)):
             phase = job.phase(context.clock())
-            wanted = asked.get("filter.model", job.model) == job.model and (not ids or job.remote_id in ids)
-            if job.model in _SHORT_SIDES and wanted and phase is not Phase.GONE:
+            matches = query.get("filter.model", job.model) == job.model and (not ids or job.remote_id in ids)
+            if job.model in _SHORT_SIDES and matches and phase is not Phase.GONE:
                 rows.append(_task(context, request, job, phase))
         return JSONResponse({"items": rows[(page - 1) * size : page * size], "total": len(rows)})
 

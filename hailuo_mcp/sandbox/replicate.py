@@ -176,7 +176,7 @@ def _prediction(context: SandboxContext, request: Request, job: Job) -> Mapping[
 
 def _facts(base: str, job: Job, phase: Phase, *, removed: bool) -> Mapping[str, object]:
     ended = phase in (Phase.COMPLETED, Phase.FAILED)
-    here = f"{base}/v1/predictions/{job.remote_id}"
+    prediction_url = f"{base}/v1/predictions/{job.remote_id}"
     return {
         "id": job.remote_id,
         "model": f"minimax/{job.model}",
@@ -190,7 +190,7 @@ def _facts(base: str, job: Job, phase: Phase, *, removed: bool) -> Mapping[str, 
         "created_at": timestamp(job.submitted_at),
         "started_at": None if phase is Phase.QUEUED else timestamp(job.started_at),
         "completed_at": timestamp(job.ended_at) if ended else None,
-        "urls": {"get": here, "cancel": f"{here}/cancel"},
+        "urls": {"get": prediction_url, "cancel": f"{prediction_url}/cancel"},
         "metrics": {"predict_time": job.ended_at - job.started_at} if ended else {},
     }
 

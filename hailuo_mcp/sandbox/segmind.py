@@ -221,9 +221,9 @@ async def _poll(context: SandboxContext, request: Request, *, with_result: bool)
     key, remote_id, now = authorize(request), request.path_params["id"], context.clock()
     found = await context.find_with_phase(GATEWAY, remote_id, key, context.retention_seconds)
     spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
-    left = {"x-remaining-credits": str(round(_CREDITS - spent, 4))}
+    credits_header = {"x-remaining-credits": str(round(_CREDITS - spent, 4))}
     if found is None:
-        return error(404, f"Request {remote_id} not found", left)
+        return error(404, f"Request {remote_id} not found", credits_header)
     job, phase = found
     answer: dict[str, object] = {"status": phase.upper(), "request_id": remote_id}
     metrics = _metrics(job, phase, now)
@@ -232,11 +232,11 @@ async def _poll(context: SandboxContext, request: Request, *, with_result: bool)
         metrics |= {"cost": charged, "remaining_credits": round(_CREDITS - spent, 4)}
     answer["metrics"] = metrics
     if phase is Phase.FAILED:
-        return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422, left)
+        return JSONResponse(answer | {"error": job.failure and job.failure.message}, 422, credits_header)
     if with_result and phase is Phase.COMPLETED:
-        return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)}, headers=left)
+        return JSONResponse(answer | {"error": None, "output": context.clip_link(request, job)}, headers=credits_header)
     # The result of a running job is not documented: here it is the same as its status.
-    return JSONResponse(answer | _links(context, request, remote_id), headers=left)
+    return JSONResponse(answer | _links(context, request, remote_id), headers=credits_header)
 
 
 def _metrics(job: Job, phase: Phase, now: float) -> dict[str, object]:

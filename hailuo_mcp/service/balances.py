@@ -40,8 +40,8 @@ class Balances:
 
     async def _ask(self, gateway: Gateway) -> None:
         account, now = _account(gateway), self.clock()
-        asked, balance = self._known.get(account, (None, None))
-        if asked is not None and now - asked < ASK_EVERY_SECONDS:
+        asked_at, balance = self._known.get(account, (None, None))
+        if asked_at is not None and now - asked_at < ASK_EVERY_SECONDS:
             return
         while len(self._known) >= ACCOUNTS_MAX:
             del self._known[next(iter(self._known))]

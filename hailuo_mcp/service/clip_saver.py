@@ -99,17 +99,17 @@ class ClipSaver:
         model = gateway.model(job.model)
         if model is None or job.remote_id is None:
             raise UnknownRequest(f"There is no job {job.request_id}.")
-        seen, trouble = None, None
+        seen, failure = None, None
         try:
             with gateway_span(gateway.name, "poll", job.model):
                 seen = await gateway.observe(model, job.remote_id)
         except UnknownRequest:
             pass
         except HailuoError as error:
-            trouble = error
+            failure = error
         if gateway.keeps_history(job.model) and (seen is None or seen.video_url in (None, job.video_url)):
             with gateway_span(gateway.name, "history", job.model):
                 seen = await gateway.recall(job) or seen
-        if trouble and not (seen and seen.video_url):
-            raise trouble
+        if failure and not (seen and seen.video_url):
+            raise failure
         return seen

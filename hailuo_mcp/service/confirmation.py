@@ -27,8 +27,8 @@ class Purchase:
         length = f"{self.seconds} s, " if self.seconds else ""
         price = "at a price that is not published" if self.price_usd is None else f"for about ${self.price_usd:.4g}"
         shown = self.prompt if len(self.prompt) <= PROMPT_CHARACTERS_MAX else f"{self.prompt[:PROMPT_CHARACTERS_MAX]}…"
-        rehearsal = " It goes to the sandbox, which charges nothing." if self.sandbox else ""
-        return f"Submit one video job to {self.model} ({length}{price})?{rehearsal} Prompt: {shown}"
+        sandbox_note = " It goes to the sandbox, which charges nothing." if self.sandbox else ""
+        return f"Submit one video job to {self.model} ({length}{price})?{sandbox_note} Prompt: {shown}"
 
     @property
     def key(self) -> str:

@@ -55,9 +55,9 @@ class Downloads:
         Raises:
             HailuoError: as for `saved`.
         """
-        async with background_tasks() as beside:
+        async with background_tasks() as tasks:
             if report:
-                beside.start_soon(self._report, job.id, report)
+                tasks.start_soon(self._report, job.id, report)
             job, path = await self.saved(job)
         return DownloadProgress(job, path)
 
@@ -85,7 +85,7 @@ class Downloads:
         Raises:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
-        job = await Follower(self.services, self.caller, self.settings).asked(job)
+        job = await Follower(self.services, self.caller, self.settings).poll_if_due(job)
         if job.state is State.EXPIRED:
             raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
         if job.state is not State.COMPLETED or not job.has_clip:
@@ -95,8 +95,10 @@ class Downloads:
 
     async def with_clip(self, job: Job, seconds: float = math.inf) -> Job:
         """A completed job, with its clip saved if that is wanted; a long save continues in the background."""
-        wanted = self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
-        if not wanted:
+        should_save = (
+            self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
+        )
+        if not should_save:
             return job
         saved = job.warned("The clip is still being saved; the next get_status has its path.")
         with anyio.move_on_after(min(SAVE_GRACE_SECONDS, max(seconds, SAVE_GRACE_SECONDS_MIN))):

@@ -17,8 +17,8 @@ from hailuo_mcp.service.services import Services
 
 PACE_GRACE_SECONDS = 2.0
 """How long our own rate limit may delay a caller that does not wait, before it gets the last known state."""
-LOOK_EVERY_SECONDS = 15.0
-"""How often a call that waits beside another checks whether waiting is still useful."""
+CHECK_INTERVAL_SECONDS = 15.0
+"""How often a call that is not the leader checks whether waiting is still useful."""
 
 
 @dataclass(frozen=True)
@@ -37,33 +37,33 @@ class Follower:
             HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
         """
         if seconds <= 0:
-            return await self.asked(job)
+            return await self.poll_if_due(job)
         if job.is_final:
-            job, _ = await self._ask(job, seconds)  # an expired one may have come back
+            job, _ = await self._poll(job, seconds)  # an expired one may have come back
             if job.is_final:
                 return job
         wait = Wait(job)
         if report is None:
             await self._until_end(wait, seconds, outage_seconds)
         else:
-            async with background_tasks() as beside:
-                beside.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
+            async with background_tasks() as tasks:
+                tasks.start_soon(wait.report_to, report, self.services.poll_policy.report_every)
                 await self._until_end(wait, seconds, outage_seconds)
         return wait.job
 
-    async def asked(self, job: Job) -> Job:
+    async def poll_if_due(self, job: Job) -> Job:
         """The job, polled if it is due.
 
         Raises:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
-        job, trouble = await self._ask(job, None)
-        if trouble:
-            raise trouble
+        job, error = await self._poll(job, None)
+        if error:
+            raise error
         return job
 
-    def may_move(self, job: Job) -> bool:
-        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+    def may_change(self, job: Job) -> bool:
+        """Whether a later poll can show a change: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
         if job.is_final or self.services.poll_policy.link_is_given_up(job, utc_now()):
             return False
@@ -81,46 +81,46 @@ class Follower:
         began = anyio.current_time()
         long_polls = self.services.long_polls
         with long_polls.joined(wait):
-            if not wait.leads and self._may_poll(wait.job):
+            if not wait.is_leader and self._may_poll(wait.job):
                 long_polls.on_change(wait.job.id)
             while True:
                 wait.changed = anyio.Event()
-                if wait.leads and not wait.job.is_final:
-                    await self._ask_for_all(wait, began + seconds - anyio.current_time())
+                if wait.is_leader and not wait.job.is_final:
+                    await self._poll_for_all(wait, began + seconds - anyio.current_time())
                 now = anyio.current_time()
                 left = began + seconds - now
-                if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_move(wait.job):
+                if left <= 0 or now - wait.answered_at >= outage_seconds or not self.may_change(wait.job):
                     break
                 # By then the history was asked several times; waiting longer is useless.
                 if wait.job.state is State.UNCONFIRMED and now - began >= WAIT_SECONDS_MAX:
                     break
-                pause = self._interval(wait.job) if wait.leads else LOOK_EVERY_SECONDS
+                pause = self._interval(wait.job) if wait.is_leader else CHECK_INTERVAL_SECONDS
                 if await long_polls.pause(wait, min(left, pause)):
                     break
                 if wait.failure:
                     raise wait.failure
-                if wait.leads and not wait.job.is_final:  # another server, or the worker, may have asked meanwhile
+                if wait.is_leader and not wait.job.is_final:  # another server, or the worker, may have asked meanwhile
                     known = await self.services.ledger.get(wait.job.id)
                     if known and known != wait.job:
                         long_polls.share(known, None)
-        if wait.trouble:
-            raise wait.trouble
+        if wait.error:
+            raise wait.error
 
-    async def _ask_for_all(self, wait: Wait, seconds: float) -> None:
+    async def _poll_for_all(self, wait: Wait, seconds: float) -> None:
         """Poll, and share the result with all calls that wait for this job.
 
         Raises:
             HailuoError: a permanent error.
         """
         try:
-            job, trouble = await self._ask(wait.job, seconds)
+            job, transient = await self._poll(wait.job, seconds)
         except HailuoError as error:
             self.services.long_polls.fail(wait.job, error)
             raise
-        if job is not wait.job or trouble is not wait.trouble:
-            self.services.long_polls.share(job, trouble)
+        if job is not wait.job or transient is not wait.error:
+            self.services.long_polls.share(job, transient)
 
-    async def _ask(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
+    async def _poll(self, job: Job, seconds: float | None) -> tuple[Job, HailuoError | None]:
         """The job, polled if it is due. Transient errors are returned, because a wait tolerates them. A poll never
         blocks a caller longer than `seconds`; then the last known job is returned.
 
@@ -143,8 +143,8 @@ class Follower:
         except HailuoError as error:
             error.request_id = job.request_id
             if expired:
-                said = f"{error.problem.message} {error.problem.hint}"
-                return job.warned(f"This job was asked for again, without an answer: {said}"), None
+                reason = f"{error.problem.message} {error.problem.hint}"
+                return job.warned(f"This job was asked for again, without an answer: {reason}"), None
             if not isinstance(error, GatewayTrouble):
                 raise
             return job, error
@@ -158,5 +158,5 @@ class Follower:
         """Seconds to the next poll while a caller waits: the gateway's rate limit takes precedence."""
         gateway = self.services.credentials.gateway_for(job, self.caller)
         back_off = gateway.retry_after if gateway else 0.0
-        wanted = self.services.poll_policy.while_waiting(job, utc_now())
-        return max(self.settings.min_poll_seconds, wanted, back_off)
+        interval = self.services.poll_policy.while_waiting(job, utc_now())
+        return max(self.settings.min_poll_seconds, interval, back_off)

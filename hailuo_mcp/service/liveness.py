@@ -9,11 +9,11 @@ from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.gateways.client import SUBMIT_SECONDS
 from hailuo_mcp.ledger import Ledger
 
-ALIVE_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 """How often a process that waits for a gateway's response renews its sign of life in the ledger, ..."""
 DEAD_SECONDS = 4.0
 """... and after how long without one it counts as dead."""
-LOOK_AGAIN_SECONDS = 0.5
+CHECK_INTERVAL_SECONDS = 0.5
 
 
 def is_being_sent(job: Job) -> bool:
@@ -23,21 +23,21 @@ def is_being_sent(job: Job) -> bool:
     return job.state is State.UNCONFIRMED and job.lost_at is None and abs(age) < SUBMIT_SECONDS
 
 
-async def show_alive(ledger: Ledger, job_id: str) -> None:
+async def send_heartbeats(ledger: Ledger, job_id: str) -> None:
     """Renew the sign of life until cancelled or the ledger cannot be written: what must then be kept must not wait for
     this."""
     with suppress(HailuoError):
         while True:
-            await anyio.sleep(ALIVE_SECONDS)
+            await anyio.sleep(HEARTBEAT_SECONDS)
             await ledger.change(job_id, lambda job: job.still_sending())
 
 
-async def outcome_of(ledger: Ledger, earlier: Job, waiting_ends: float) -> Job:
+async def outcome_of(ledger: Ledger, earlier: Job, deadline: float) -> Job:
     """Wait for the outcome of an identical job that is being submitted, perhaps by another process, as long as that
     process is alive."""
     changed = anyio.current_time()
-    while is_being_sent(earlier) and anyio.current_time() < waiting_ends:
-        await anyio.sleep(LOOK_AGAIN_SECONDS)
+    while is_being_sent(earlier) and anyio.current_time() < deadline:
+        await anyio.sleep(CHECK_INTERVAL_SECONDS)
         before, earlier = earlier, await ledger.get(earlier.id) or earlier
         if earlier.updated_at != before.updated_at:
             changed = anyio.current_time()

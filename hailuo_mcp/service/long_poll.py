@@ -22,13 +22,13 @@ class Wait:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.trouble: HailuoError | None = None
+        self.error: HailuoError | None = None
         """Why the gateway could not be asked the last time."""
         self.failure: HailuoError | None = None
         """Why asking it again is useless."""
         self.answered_at = anyio.current_time()
         """When the gateway last responded."""
-        self.leads = False
+        self.is_leader = False
         """Whether this is the call that polls the gateway for all calls that wait for the job."""
         self.changed = anyio.Event()
         """Set when there is something to check: for the leader, a change in the ledger or a new caller; for the others,
@@ -60,8 +60,8 @@ class Wait:
 
 
 class LongPolls:
-    """All waiting calls of this process, by job id. The one that has waited longest leads: it polls and shares the
-    result, so that a thousand calls for one job cost little more than one."""
+    """All waiting calls of this process, by job id. The one that has waited longest is the leader: it polls and shares
+    the result, so that a thousand calls for one job cost little more than one."""
 
     def __init__(self) -> None:
         self._waits: dict[str, dict[Wait, None]] = {}
@@ -73,7 +73,7 @@ class LongPolls:
         """Within the block, changes of the job wake this call."""
         job_id = wait.job.id
         waits = self._waits.setdefault(job_id, {})
-        wait.leads = not waits
+        wait.is_leader = not waits
         waits[wait] = None
         try:
             yield
@@ -81,18 +81,18 @@ class LongPolls:
             del waits[wait]
             if not waits:
                 del self._waits[job_id]
-            elif wait.leads:
+            elif wait.is_leader:
                 following = next(iter(waits))
-                following.leads = True
+                following.is_leader = True
                 following.changed.set()
 
-    def share(self, job: Job, trouble: HailuoError | None) -> None:
+    def share(self, job: Job, error: HailuoError | None) -> None:
         """Share the gateway's answer, or why it could not be asked, with all calls that wait for the job."""
         now = anyio.current_time()
         for wait in self._waits.get(job.id, ()):
             wait.update(job)
-            wait.trouble = trouble
-            if trouble is None:
+            wait.error = error
+            if error is None:
                 wait.answered_at = now
 
     def fail(self, job: Job, failure: HailuoError) -> None:

@@ -20,7 +20,7 @@ class PollPolicy:
     lost: float = 5.0
     """To the next search of a history for a submission whose response was lost."""
     sandbox: float = 0.5
-    punctual: float = 0.3
+    grace: float = 0.3
     """A job whose usual time is known is polled this much after it, ..."""
     late: float = 6.0
     """... and then for this long ..."""
@@ -40,7 +40,7 @@ class PollPolicy:
     linkless_for: timedelta = timedelta(minutes=15)
     """After this, callers no longer wait for the link of a completed job; until then they poll at growing intervals.
     The worker continues."""
-    worked_on_for: timedelta = timedelta(days=7)
+    polled_for: timedelta = timedelta(days=7)
     """After this, the worker no longer polls an unfinished job; get_status still does. ..."""
     polls_min: int = 500
     """... But not before this many polls, so that a clock that is wrong for an hour does not end polling."""
@@ -52,7 +52,7 @@ class PollPolicy:
         if job.state is State.UNCONFIRMED:
             return self.lost
         if job.lacks_link:
-            return self._to_next_look_for_link(job, now)
+            return self._to_next_link_check(job, now)
         if now < job.created_at:  # the clock was set back: how long the job has been running is not known
             return self.come_back_unknown
         wait = self.to_next_poll(job.elapsed_seconds(now), job.estimated_seconds if job.estimate_learned else None)
@@ -65,8 +65,8 @@ class PollPolicy:
         if usual is not None:
             if elapsed < usual / 2:
                 return usual / 2 - elapsed
-            if elapsed < usual + self.punctual:
-                return usual + self.punctual - elapsed
+            if elapsed < usual + self.grace:
+                return usual + self.grace - elapsed
             if elapsed < usual + self.late:
                 return self.every_late
         soon = next((moment for moment in self.early if elapsed < moment), None)
@@ -78,7 +78,7 @@ class PollPolicy:
         if job.origin == IN_PROCESS:
             return self.come_back_sandbox
         if job.lacks_link:
-            return self._to_next_look_for_link(job, now)
+            return self._to_next_link_check(job, now)
         if job.state is State.UNCONFIRMED or not job.estimated_seconds:
             return self.come_back_unknown
         elapsed = job.elapsed_seconds(now)
@@ -89,7 +89,7 @@ class PollPolicy:
         """Whether a completed job has had no link for so long that none can be expected."""
         return job.lacks_link and job.seconds_since_end(now) >= self.linkless_for.total_seconds()
 
-    def _to_next_look_for_link(self, job: Job, now: datetime) -> float:
+    def _to_next_link_check(self, job: Job, now: datetime) -> float:
         wait = max(job.seconds_since_end(now) / 3, self.come_back_min)
         return min(wait, self.longest.total_seconds())
 
@@ -100,15 +100,15 @@ class PollPolicy:
     def in_background(self, job: Job, now: datetime, *, save: bool = True) -> timedelta | None:
         """The time until the worker's next step for the job; None if nothing is left to ask or, if clips are saved, to
         save."""
-        over = now - job.created_at > self.worked_on_for and job.polls >= self.polls_min
+        over = now - job.created_at > self.polled_for and job.polls >= self.polls_min
         if job.state.ended_without_clip or job.video_path or over:
             return None
         if job.lacks_link:
             return timedelta(seconds=self.come_back_after(job, now))
         if job.state is State.COMPLETED:
             return self.save_again if save or not job.is_final else None
-        unhurried = min(timedelta(seconds=job.elapsed_seconds(now) / 10), self.longest)
-        return max(timedelta(seconds=self.come_back_after(job, now)), unhurried)
+        interval = min(timedelta(seconds=job.elapsed_seconds(now) / 10), self.longest)
+        return max(timedelta(seconds=self.come_back_after(job, now)), interval)
 
 
 POLICY = PollPolicy()

@@ -225,7 +225,7 @@ class Poller:
             return job
         try:
             found = None
-            if not await self._twin_on_its_way(job):
+            if not await self._identical_in_flight(job):
                 taken = await self._ledger.remote_ids(job.model, job.origin)
                 with gateway_span(gateway.name, "history", job.model):
                     found = await gateway.recover(job, taken)
@@ -245,9 +245,9 @@ class Poller:
 
     async def _is_anothers(self, remote_id: str, job: Job) -> bool:
         """Whether the row found belongs, or may belong, to an identical submission made in the meantime."""
-        return await self._twin_on_its_way(job) or remote_id in await self._ledger.remote_ids(job.model, job.origin)
+        return await self._identical_in_flight(job) or remote_id in await self._ledger.remote_ids(job.model, job.origin)
 
-    async def _twin_on_its_way(self, job: Job) -> bool:
+    async def _identical_in_flight(self, job: Job) -> bool:
         """Whether an identical submission is in flight: a row in the history may belong to it."""
         return any(is_being_sent(other) for other in await self._ledger.unconfirmed_like(job))
 
@@ -256,14 +256,14 @@ def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
     """Why a job was not cancelled."""
     if job.state.is_terminal:
         return f"Nothing was cancelled: the job is {job.state}."
-    goes_on = "it goes on, and is charged as usual"
+    consequence = "it goes on, and is charged as usual"
     if gateway is None:
-        return f"Nothing was cancelled: the gateway of this job cannot be asked; {goes_on}."
+        return f"Nothing was cancelled: the gateway of this job cannot be asked; {consequence}."
     if job.state is State.UNCONFIRMED:
         return "Nothing was cancelled: the gateway has not confirmed this job, so there is no id to cancel it by."
     if not gateway.cancels(job.model):
-        return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {goes_on}."
-    return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {goes_on}."
+        return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {consequence}."
+    return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {consequence}."
 
 
 async def _about(job: Job, work: Awaitable[Job]) -> Job:

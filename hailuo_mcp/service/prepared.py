@@ -10,7 +10,7 @@ from typing import Any
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.rules import Estimate
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import price_in_words
+from hailuo_mcp.core.text import format_price
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.media.given import LoadedFile
@@ -65,12 +65,12 @@ class Prepared:
         return (*self.spec.warnings(), *(w for files in self.files.values() for file in files for w in file.warnings))
 
     @property
-    def price_in_words(self) -> str:
+    def price_text(self) -> str:
         """A sentence with the estimate, its source and date, or that there is none."""
         price = self.price
         if price is None:
             return f"No price is published for {self.spec.id}."
-        return f"Price: {price_in_words(price.usd, price.kind)} ({price.source}, {price.as_of:%Y-%m-%d})."
+        return f"Price: {format_price(price.usd, price.kind)} ({price.source}, {price.as_of:%Y-%m-%d})."
 
     @property
     def purchase(self) -> Purchase:

@@ -147,9 +147,9 @@ class Session:
         check_price(prepared.purchase, max_cost_usd)
         if dry_run:
             job = (await submitter.estimate(prepared)).warned(
-                *self.services.choice_notes.unsaid(self.tenant, prepared.choice),
+                *self.services.choice_notes.not_given_recently(self.tenant, prepared.choice),
                 *prepared.ignored,
-                prepared.price_in_words,
+                prepared.price_text,
             )
             return Submitted(
                 job.model_copy(update={"error": None}), request=prepared.gateway.submit_request(prepared.preview())
@@ -157,7 +157,7 @@ class Session:
         if needs_consent(prepared.purchase, self.settings.confirm_above_usd):
             await confirm(prepared.purchase)
         job, duplicate = await submitter.submit(prepared, force_new=force_new, job_id=job_id)
-        job = job.warned(*prepared.choice, *prepared.ignored)  # said once, not kept with the job
+        job = job.warned(*prepared.choice, *prepared.ignored)  # given once, not stored with the job
         if duplicate:
             job = job.warned(
                 "An identical job exists already and was returned; force_new submits another, charged again."
@@ -283,7 +283,7 @@ class Session:
         """Whether a next shot can begin with the last frame of this job's clip."""
         return job.state is State.COMPLETED and job.has_clip and can_read_clips() and self.caller.may_generate
 
-    def may_move(self, job: Job) -> bool:
-        """Whether a later poll can bring news: not for an ended job, one whose gateway cannot be asked, or a lost
+    def may_change(self, job: Job) -> bool:
+        """Whether a later poll can show a change: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
-        return self._follower.may_move(job)
+        return self._follower.may_change(job)

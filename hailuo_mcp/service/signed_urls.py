@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import quote
 
 CLIPS, CALLBACKS, UPLOADS = "/clips", "/callbacks", "/uploads"
-CLIP_LINK_LASTS = timedelta(hours=24)
+CLIP_LINK_LIFETIME = timedelta(hours=24)
 Purpose = Literal["clip", "callback", "upload", "owner", "image", "session"]
 _SIGNATURE_BYTES = 16
 """128 bits: guessing one costs more requests than any server will answer."""
@@ -25,7 +25,7 @@ class SignedUrls:
 
     def clip(self, key: str, now: datetime) -> tuple[str, datetime]:
         """The URL of this job's saved clip, and its expiry."""
-        return self._timed("clip", f"{CLIPS}/{key}.mp4", key, now + CLIP_LINK_LASTS)
+        return self._timed("clip", f"{CLIPS}/{key}.mp4", key, now + CLIP_LINK_LIFETIME)
 
     def is_clip(self, key: str, until: str, signature: str, now: datetime) -> bool:
         """Whether these are the parts of an unexpired URL from `clip`."""

@@ -24,7 +24,7 @@ from hailuo_mcp.ledger import Budget, Entered, SubmitPolicy
 from hailuo_mcp.service.background import background_tasks
 from hailuo_mcp.service.credentials import origins
 from hailuo_mcp.service.input_files import InputFiles
-from hailuo_mcp.service.liveness import outcome_of, show_alive
+from hailuo_mcp.service.liveness import outcome_of, send_heartbeats
 from hailuo_mcp.service.model_choice import explain_choice, explain_ignored
 from hailuo_mcp.service.prepared import Prepared
 from hailuo_mcp.service.services import Services
@@ -97,13 +97,13 @@ class Submitter:
         """
         if self._settings.auto_download:
             await self._services.clips.check()
-        await self._services.transfers.ahead(prepared, self._caller.tenant)
+        await self._services.transfers.upload_large(prepared, self._caller.tenant)
         policy = SubmitPolicy(
             Budget(origins(self._gateways), self._settings.max_jobs_per_day, self._settings.max_usd_per_day),
             timedelta(seconds=self._settings.duplicate_window_seconds),
             force_new,
         )
-        waiting_ends = anyio.current_time() + SUBMIT_SECONDS
+        deadline = anyio.current_time() + SUBMIT_SECONDS
         while True:
             job = await self.estimate(prepared)
             job = job.model_copy(update={"id": job_id}) if job_id else job
@@ -111,7 +111,7 @@ class Submitter:
             if entered.created:
                 await self._services.posters.keep(entered.job, prepared.opening_image)
                 return entered.job, False
-            outcome = await outcome_of(self._services.ledger, entered.job, waiting_ends)
+            outcome = await outcome_of(self._services.ledger, entered.job, deadline)
             if not outcome.not_charged or outcome.id == job_id:
                 return outcome, True
             # The earlier one was refused while this call waited for it, so this one is submitted after all.
@@ -130,8 +130,8 @@ class Submitter:
 
     async def _send_labelled(self, prepared: Prepared, job: Job) -> Job:
         with log_context(request_id=job.request_id, tenant=job.tenant):
-            async with background_tasks() as beside:
-                beside.start_soon(show_alive, self._services.ledger, job.id)
+            async with background_tasks() as tasks:
+                tasks.start_soon(send_heartbeats, self._services.ledger, job.id)
                 return await self._send(prepared, job)
 
     async def _send(self, prepared: Prepared, job: Job) -> Job:
@@ -149,10 +149,10 @@ class Submitter:
         except Unconfirmed as lost:
             problem = lost.problem.model_copy(update={"hint": lost_answer(gateway, job.model).hint})
             log.warning("%s: no answer to the submission of %s", gateway.title, job.request_id)
-            return await self._services.ledger.change_surely(job, lambda j: j.mark_unconfirmed(problem))
+            return await self._services.ledger.change_with_retry(job, lambda j: j.mark_unconfirmed(problem))
         except HailuoError as refusal:
             problem = self._caller.redact(refusal).problem
-            await self._services.ledger.change_surely(job, lambda j: j.refused(problem))
+            await self._services.ledger.change_with_retry(job, lambda j: j.refused(problem))
             refusal.request_id = job.request_id
             raise
         log.info("submitted %s/%s", job.model, submission.remote_id)
@@ -160,7 +160,7 @@ class Submitter:
         def accept(job: Job) -> Job:
             return job.accepted(submission.remote_id, retention=gateway.retention, sandbox=submission.sandbox)
 
-        return await self._services.ledger.change_surely(job, accept)
+        return await self._services.ledger.change_with_retry(job, accept)
 
     def _called_back(self, gateway: Gateway, spec: ModelSpec, job: Job) -> ModelSpec:
         """The spec with this server's callback URL, if both sides support it and the caller named no other."""

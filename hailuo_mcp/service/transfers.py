@@ -19,34 +19,34 @@ from hailuo_mcp.service.prepared import Prepared
 from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.telemetry import gateway_span
 
-AHEAD_BYTES = 2 * 1024 * 1024
+LARGE_FILE_BYTES = 2 * 1024 * 1024
 """A larger file is uploaded before its job is stored: it may take longer than a submission, and an interrupted upload
 costs nothing."""
-PATIENCE_SECONDS = 40.0
+UPLOAD_WAIT_SECONDS = 40.0
 """How long a call waits for its large files to upload; shorter than the call timeout of hosts."""
 UPLOAD_SECONDS = 600.0
 """The time limit of a large file."""
 
 
 class Transfers:
-    """Uploads of large files outlive the calls that wait for them, each for `patience` seconds, so that the next
+    """Uploads of large files outlive the calls that wait for them, each for `wait_seconds`, so that the next
     identical call finds them done."""
 
-    def __init__(self, ledger: Ledger, tasks: TaskGroup, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, ledger: Ledger, tasks: TaskGroup, wait_seconds: float = UPLOAD_WAIT_SECONDS) -> None:
         self._ledger = ledger
-        self._patience = patience
+        self._wait_seconds = wait_seconds
         self._running = SingleFlight[str](tasks)
 
-    async def ahead(self, prepared: Prepared, tenant: str) -> None:
+    async def upload_large(self, prepared: Prepared, tenant: str) -> None:
         """Upload the large files of a call.
 
         Raises:
             GatewayTimeout: they are not all uploaded yet; the upload continues.
             HailuoError: one was not accepted. Nothing was submitted.
         """
-        large = [file for file in _to_upload(prepared) if len(file.content) > AHEAD_BYTES]
+        large = [file for file in _to_upload(prepared) if len(file.content) > LARGE_FILE_BYTES]
         gateway, model = prepared.gateway, prepared.spec.id
-        with anyio.move_on_after(self._patience) as waiting:
+        with anyio.move_on_after(self._wait_seconds) as waiting:
             for file in large:
                 key = f"{tenant} {gateway.origin} {_digest(gateway, file)}"
                 await self._running.run(key, partial(self._address, gateway, tenant, model, file, UPLOAD_SECONDS))

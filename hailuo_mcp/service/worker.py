@@ -54,22 +54,22 @@ class Worker:
         self._save = save
         self._limits = limits or WorkerLimits()
         self._name = uuid4().hex
-        self._in_hand: set[str] = set()
+        self._active: set[str] = set()
         self._place_freed = anyio.Event()
 
     async def run(self) -> None:
         """Work until cancelled. No failure here ends the server: it is logged, and the job is tried again later."""
         async with anyio.create_task_group() as steps:
             while True:
-                places = self._limits.at_once - len(self._in_hand)
+                places = self._limits.at_once - len(self._active)
                 due = await self._lease(places)
                 for job in due:
-                    if job.id not in self._in_hand:  # it is, if releasing it took longer than its lease
-                        self._in_hand.add(job.id)
+                    if job.id not in self._active:  # it is, if releasing it took longer than its lease
+                        self._active.add(job.id)
                         steps.start_soon(self._work_on, job)
                 if len(due) < places:
                     await anyio.sleep(self._limits.idle_seconds)
-                while len(self._in_hand) >= self._limits.at_once:
+                while len(self._active) >= self._limits.at_once:
                     self._place_freed = anyio.Event()
                     await self._place_freed.wait()
 
@@ -93,7 +93,7 @@ class Worker:
         except Exception as error:
             log.error("the worker is interrupted at %s: %s", job.request_id, type(error).__name__)
         finally:
-            self._in_hand.discard(job.id)
+            self._active.discard(job.id)
             self._place_freed.set()
 
     async def _step(self, job: Job) -> timedelta | None:

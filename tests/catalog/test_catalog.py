@@ -10,7 +10,7 @@ import pytest
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.setting_values import SettingsError
-from hailuo_mcp.core.text import price_in_words
+from hailuo_mcp.core.text import format_price
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
 from tests.support import (
@@ -23,7 +23,7 @@ from tests.support import (
     settings_for,
 )
 
-SEEN: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
+IMAGE_CALL: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 
 
@@ -50,18 +50,18 @@ def test_a_key_offers_the_models_of_its_gateway(variable: str) -> None:
     assert _usable(**{variable: KEYS[variable]}) == [m for m in MODEL_IDS if m.startswith(f"{gateway}/")]
 
 
-def test_the_sandbox_forced_offers_every_model_whatever_keys_are_set() -> None:
+def test_a_forced_sandbox_offers_every_model_regardless_of_keys() -> None:
     assert _usable(HAILUO_MCP_SANDBOX="1", APIXO_API_KEY="k") == list(MODEL_IDS)
 
 
-def test_a_list_of_models_narrows_what_is_offered_in_the_usual_order() -> None:
+def test_a_list_of_models_limits_the_usable_models_and_keeps_their_order() -> None:
     assert _usable(HAILUO_MCP_MODELS="aimlapi/hailuo-02, segmind/hailuo-02-fast") == [
         "segmind/hailuo-02-fast",
         "aimlapi/hailuo-02",
     ]
 
 
-def test_a_list_with_a_model_that_does_not_exist_is_refused_at_start() -> None:
+def test_a_list_with_an_unknown_model_is_refused_at_start() -> None:
     with pytest.raises(SettingsError, match=r"HAILUO_MCP_MODELS: there is no model 'segmind/nothing'; known are segm"):
         catalog_for(HAILUO_MCP_MODELS="segmind/nothing")
 
@@ -69,7 +69,7 @@ def test_a_list_with_a_model_that_does_not_exist_is_refused_at_start() -> None:
 def test_without_a_key_and_without_the_sandbox_every_refusal_names_the_keys_to_set() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="0")
     for model in (None, MODEL_IDS[0], "nothing"):
-        refusal = _refusal(catalog, model, SEEN)
+        refusal = _refusal(catalog, model, IMAGE_CALL)
         assert refusal.code == "unknown_model"
         assert all(variable in refusal.problem.hint for variable in KEYS)
     assert catalog.default_model is None
@@ -77,7 +77,7 @@ def test_without_a_key_and_without_the_sandbox_every_refusal_names_the_keys_to_s
 
 def test_a_model_without_its_key_is_known_but_not_enabled() -> None:
     catalog = catalog_for(APIXO_API_KEY="k")
-    refusal = _refusal(catalog, "aimlapi/hailuo-02", SEEN)
+    refusal = _refusal(catalog, "aimlapi/hailuo-02", IMAGE_CALL)
     assert "aimlapi/hailuo-02 is not enabled here" in refusal.problem.message
     assert "AIMLAPI_API_KEY" in refusal.problem.hint
     assert "apixo/hailuo-2.3-fast" in refusal.problem.hint
@@ -85,14 +85,14 @@ def test_a_model_without_its_key_is_known_but_not_enabled() -> None:
 
 
 @pytest.mark.parametrize("model", ["sora", "hailuo", "segmind/", 7, ["x"], {"a": "b"}, True])
-def test_an_unknown_model_is_answered_with_the_ids_there_are(model: object) -> None:
-    refusal = _refusal(ALL, model, SEEN)
+def test_an_unknown_model_is_refused_with_the_existing_ids(model: object) -> None:
+    refusal = _refusal(ALL, model, IMAGE_CALL)
     assert refusal.code == "unknown_model"
     assert all(model_id in refusal.problem.hint for model_id in MODEL_IDS)
 
 
-def test_a_model_id_is_taken_in_any_letter_case() -> None:
-    assert ALL.parse(" Segmind/Hailuo-02-FAST ", SEEN).spec.id == "segmind/hailuo-02-fast"
+def test_a_model_id_is_accepted_in_any_letter_case() -> None:
+    assert ALL.parse(" Segmind/Hailuo-02-FAST ", IMAGE_CALL).spec.id == "segmind/hailuo-02-fast"
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------
@@ -101,18 +101,18 @@ def test_a_model_id_is_taken_in_any_letter_case() -> None:
 @pytest.mark.parametrize(
     ("arguments", "chosen"),
     [
-        (SEEN, "segmind/hailuo-02-fast"),
+        (IMAGE_CALL, "segmind/hailuo-02-fast"),
         ({"prompt": "x"}, "fal/hailuo-02"),
-        ({**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
-        ({**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
-        ({**SEEN, "resolution": "768p"}, "minimax/hailuo-2.3-fast"),
+        ({**IMAGE_CALL, "duration": 10}, "segmind/hailuo-02-fast"),
+        ({**IMAGE_CALL, "resolution": "512p"}, "minimax/hailuo-02"),
+        ({**IMAGE_CALL, "resolution": "768p"}, "minimax/hailuo-2.3-fast"),
         ({"prompt": "x", "duration": 10}, "fal/hailuo-02"),
-        ({**SEEN, "last_frame_image": PICTURE, "resolution": "1080p"}, "minimax/hailuo-02"),
-        ({**SEEN, "routing": "value"}, "apixo/hailuo-2.3-fast"),
-        ({**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
+        ({**IMAGE_CALL, "last_frame_image": PICTURE, "resolution": "1080p"}, "minimax/hailuo-02"),
+        ({**IMAGE_CALL, "routing": "value"}, "apixo/hailuo-2.3-fast"),
+        ({**IMAGE_CALL, "mode": "pro"}, "segmind/minimax-hailuo-2"),
     ],
 )
-def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_told(
+def test_without_a_model_the_cheapest_that_accepts_the_arguments_is_chosen(
     arguments: Mapping[str, Any], chosen: str
 ) -> None:
     choice = ALL.parse(None, arguments)
@@ -122,9 +122,9 @@ def test_without_a_model_the_cheapest_that_takes_the_arguments_is_chosen_and_tol
     assert "cheapest" in warning or "only usable model" in warning
 
 
-def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named() -> None:
+def test_the_choice_is_explained_with_price_time_and_the_next_best_model() -> None:
     offered = "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast,aimlapi/hailuo-02"
-    choice = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**SEEN, "duration": 10, "prompt": "x"})
+    choice = catalog_for(HAILUO_MCP_MODELS=offered).parse(None, {**IMAGE_CALL, "duration": 10, "prompt": "x"})
     (warning,) = explain_choice(choice)
     assert warning == (
         "No model was named: segmind/hailuo-02-fast was chosen, the cheapest of 2 usable models that take these "
@@ -132,18 +132,18 @@ def test_the_choice_is_explained_by_number_price_and_time_and_the_next_is_named(
         "540 s)."
     )
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast,aimlapi/hailuo-02")
-    (warning,) = explain_choice(unpriced.parse(None, SEEN))
+    (warning,) = explain_choice(unpriced.parse(None, IMAGE_CALL))
     assert "apixo/hailuo-2.3-fast was chosen, the first of 2 usable models that take these arguments, none " in warning
 
 
-def test_models_of_unknown_price_are_chosen_last_and_said_to_have_none() -> None:
+def test_models_without_a_published_price_are_chosen_last_with_a_note() -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1", HAILUO_MCP_MODELS=",".join(FIRST_MODEL_IDS))
     (warning,) = explain_choice(catalog.parse(None, {"prompt": "x", "resolution": "1080p"}))
     assert "aimlapi/hailuo-02 was chosen, the only usable model" in warning
     assert "its price is not published" in warning
 
 
-def test_a_named_model_is_taken_without_a_warning() -> None:
+def test_a_named_model_is_used_without_a_warning() -> None:
     for model_id in MODEL_IDS:
         arguments = {name: value for name, value in arguments_for(model_id).items() if name != "model"}
         choice = ALL.parse(model_id, arguments)
@@ -163,9 +163,7 @@ def test_a_named_model_is_taken_without_a_warning() -> None:
         ({"HAILUO_MCP_MODELS": "segmind/hailuo-02-fast,segmind/hailuo-2.3-fast"}, "segmind/hailuo-02-fast"),
     ],
 )
-def test_the_default_model_is_what_a_bare_prompt_gets_else_what_an_image_gets(
-    variables: dict[str, str], default: str
-) -> None:
+def test_the_default_model_suits_a_bare_prompt_or_else_an_image(variables: dict[str, str], default: str) -> None:
     assert catalog_for(**variables).default_model == default
 
 
@@ -175,21 +173,21 @@ def test_the_default_model_is_what_a_bare_prompt_gets_else_what_an_image_gets(
 @pytest.mark.parametrize(
     ("model", "arguments", "named"),
     [
-        ("segmind/minimax-hailuo-2", {**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
-        ("segmind/hailuo-2.3-fast", {**SEEN, "duration": 10}, "segmind/hailuo-02-fast"),
+        ("segmind/minimax-hailuo-2", {**IMAGE_CALL, "duration": 10}, "segmind/hailuo-02-fast"),
+        ("segmind/hailuo-2.3-fast", {**IMAGE_CALL, "duration": 10}, "segmind/hailuo-02-fast"),
         (
             "segmind/hailuo-02-fast",
             {"prompt": "x"},
             "fal/hailuo-02 or minimax/hailuo-2.3 or minimax/hailuo-02 or one of ",
         ),
-        ("apixo/hailuo-2.3-fast", {**SEEN, "last_frame_image": PICTURE}, "segmind/hailuo-02-fast"),
-        ("aimlapi/hailuo-02", {**SEEN, "mode": "pro"}, "segmind/minimax-hailuo-2"),
-        ("minimax/hailuo-2.3", {**SEEN, "resolution": "512p"}, "minimax/hailuo-02"),
-        ("aimlapi/hailuo-2.3", {**SEEN, "last_frame_image": PICTURE, "duration": 6}, "segmind/hailuo-02-fast"),
-        ("segmind/hailuo-2.3-fast", {**SEEN, "callback_url": "https://a.example"}, "minimax/hailuo-2.3-fast"),
+        ("apixo/hailuo-2.3-fast", {**IMAGE_CALL, "last_frame_image": PICTURE}, "segmind/hailuo-02-fast"),
+        ("aimlapi/hailuo-02", {**IMAGE_CALL, "mode": "pro"}, "segmind/minimax-hailuo-2"),
+        ("minimax/hailuo-2.3", {**IMAGE_CALL, "resolution": "512p"}, "minimax/hailuo-02"),
+        ("aimlapi/hailuo-2.3", {**IMAGE_CALL, "last_frame_image": PICTURE, "duration": 6}, "segmind/hailuo-02-fast"),
+        ("segmind/hailuo-2.3-fast", {**IMAGE_CALL, "callback_url": "https://a.example"}, "minimax/hailuo-2.3-fast"),
     ],
 )
-def test_a_refusal_names_the_models_that_would_take_the_arguments(
+def test_a_refusal_names_the_models_that_would_accept_the_arguments(
     model: str, arguments: Mapping[str, Any], named: str
 ) -> None:
     refusal = _refusal(ALL, model, arguments)
@@ -198,17 +196,19 @@ def test_a_refusal_names_the_models_that_would_take_the_arguments(
         assert ALL.parse(name.rstrip(".,"), arguments).spec.id == name.rstrip(".,")
 
 
-def test_where_no_model_takes_all_the_arguments_each_strange_one_is_told_where_it_belongs() -> None:
-    refusal = _refusal(ALL, "segmind/minimax-hailuo-2", {**SEEN, "go_fast": True, "callback_url": "https://a.example"})
+def test_a_refusal_names_models_for_each_argument_if_none_accepts_all() -> None:
+    refusal = _refusal(
+        ALL, "segmind/minimax-hailuo-2", {**IMAGE_CALL, "go_fast": True, "callback_url": "https://a.example"}
+    )
     assert "go_fast: segmind/hailuo-02-fast" in refusal.problem.hint
     assert "callback_url: apixo/hailuo-2.3-fast" in refusal.problem.hint
 
 
-def test_where_no_model_fits_and_none_is_named_the_closest_one_explains_why() -> None:
+def test_without_a_model_name_the_refusal_is_that_of_the_closest_model() -> None:
     refusal = _refusal(ALL, None, {"prompt": "x", "duration": 20})
     assert refusal.problem.message == "duration must be 6 or 10, got 20"
     assert refusal.problem.hint == "Pass duration as 6 or 10."
-    refusal = _refusal(ALL, None, {**SEEN, "duration": 10, "resolution": "1080p"})
+    refusal = _refusal(ALL, None, {**IMAGE_CALL, "duration": 10, "resolution": "1080p"})
     assert refusal.problem.message.startswith("No usable model takes these arguments. Closest: duration=10 with")
     assert '768p"' in refusal.problem.hint
 
@@ -226,7 +226,7 @@ FILLED: Mapping[str, Any] = {
     "routing": "auto",
     "callback_url": None,
 }
-"""What a client sends that fills in every optional argument."""
+"""The arguments of a client that fills in every optional one."""
 
 
 def test_empty_and_neutral_values_change_neither_the_choice_nor_the_request() -> None:
@@ -236,7 +236,7 @@ def test_empty_and_neutral_values_change_neither_the_choice_nor_the_request() ->
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-def test_neutral_values_of_parameters_that_a_model_does_not_have_are_ignored_with_a_warning(model_id: str) -> None:
+def test_neutral_values_of_unsupported_parameters_are_ignored_with_a_warning(model_id: str) -> None:
     needed = {name: value for name, value in arguments_for(model_id).items() if value == PICTURE}
     choice = ALL.parse(model_id, {**FILLED, **needed})
     (warning,) = explain_ignored(choice)
@@ -245,10 +245,10 @@ def test_neutral_values_of_parameters_that_a_model_does_not_have_are_ignored_wit
     assert all(name in warning for name in missing)
 
 
-def test_a_note_on_the_choice_is_given_to_a_tenant_once_in_a_while() -> None:
+def test_a_note_on_the_choice_is_repeated_to_a_tenant_only_after_a_while() -> None:
     times = iter([0.0, 10.0, 20.0, 700.0])
     notes = ChoiceNotes(lambda: next(times))
-    given = [notes.unsaid(tenant, ("a", "b")) for tenant in ("ann", "ann", "bob", "ann")]
+    given = [notes.not_given_recently(tenant, ("a", "b")) for tenant in ("ann", "ann", "bob", "ann")]
     assert given == [("a", "b"), (), ("a", "b"), ("a", "b")]
 
 
@@ -262,11 +262,11 @@ def test_a_note_on_the_choice_is_given_to_a_tenant_once_in_a_while() -> None:
         (12.0, "exact", "$12"),
     ],
 )
-def test_a_price_is_said_as_exactly_as_it_is_known(usd: float, kind: str, words: str) -> None:
-    assert price_in_words(usd, kind) == words
+def test_a_price_is_described_as_exactly_as_it_is_known(usd: float, kind: str, words: str) -> None:
+    assert format_price(usd, kind) == words
 
 
-def test_a_name_that_no_model_has_is_refused_by_itself_with_what_is_meant() -> None:
+def test_an_unknown_argument_is_refused_with_the_closest_name() -> None:
     refusal = _refusal(ALL, None, {"prompt": "x", "durations": 6})
     assert refusal.problem.message == "no model takes durations (given: 6); did you mean duration?"
     assert refusal.problem.hint == "Instead of durations, pass it as duration."
@@ -276,13 +276,13 @@ def test_a_name_that_no_model_has_is_refused_by_itself_with_what_is_meant() -> N
     assert "pass it as first_frame_image" in refusal.problem.hint
 
 
-def test_an_ending_image_for_a_model_without_one_leads_to_the_models_that_take_it() -> None:
-    refusal = _refusal(ALL, "minimax/hailuo-2.3", {**SEEN, "end_image": PICTURE})
+def test_an_end_image_leads_to_the_models_that_accept_a_last_frame() -> None:
+    refusal = _refusal(ALL, "minimax/hailuo-2.3", {**IMAGE_CALL, "end_image": PICTURE})
     assert "pass it as last_frame_image" in refusal.problem.hint
     assert "Models that take last_frame_image: segmind/hailuo-02-fast" in refusal.problem.hint
 
 
-def test_where_no_model_fits_the_refusal_asks_for_the_smallest_change(tmp_path: Path) -> None:
+def test_a_refusal_asks_for_the_smallest_change_if_no_model_fits(tmp_path: Path) -> None:
     catalog = Catalog(GATEWAYS, settings_for(tmp_path))
     with pytest.raises(InvalidInput) as too_many:
         catalog.parse(None, {"prompt": "a kite", "duration": 10, "mode": "pro"})

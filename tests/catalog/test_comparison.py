@@ -10,14 +10,14 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.mcp import model_views
 from tests.support import catalog_for
 
-WANTS = ("cheapest", "fastest", "1080p", "10s", "last_frame", "text_only")
+CRITERIA = ("cheapest", "fastest", "1080p", "10s", "last_frame", "text_only")
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 
 
-def test_the_cheapest_and_the_fastest_go_by_what_is_published() -> None:
+def test_cheapest_and_fastest_depend_on_published_figures() -> None:
     only = catalog_for(HAILUO_MCP_MODELS="aimlapi/hailuo-02,apixo/hailuo-2.3-fast,segmind/hailuo-2.3-fast")
     best = best_for(only.usable)
-    assert tuple(best) == WANTS
+    assert tuple(best) == CRITERIA
     assert (best["cheapest"], best["fastest"]) == (["segmind/hailuo-2.3-fast"], ["segmind/hailuo-2.3-fast"])
     unpriced = catalog_for(HAILUO_MCP_MODELS="apixo/hailuo-2.3-fast")
     assert best_for(unpriced.usable)["cheapest"] == []
@@ -28,7 +28,7 @@ FRAME = "https://pictures.example/first.png"
 
 
 @pytest.mark.parametrize(
-    ("want", "asked"),
+    ("criterion", "asked"),
     [
         ("1080p", {"first_frame_image": FRAME, "resolution": "1080p"}),
         ("10s", {"first_frame_image": FRAME, "resolution": "768p", "duration": 10}),
@@ -36,18 +36,18 @@ FRAME = "https://pictures.example/first.png"
         ("text_only", {}),
     ],
 )
-def test_who_is_listed_takes_such_a_call_and_nobody_else(want: str, asked: dict[str, object]) -> None:
-    listed = best_for(ALL.usable)[want]
+def test_exactly_the_listed_models_accept_such_a_call(criterion: str, asked: dict[str, object]) -> None:
+    listed = best_for(ALL.usable)[criterion]
     assert listed
     for model in ALL.usable:
         call = {"prompt": "a kite", **asked}
         sizes = model.property_schemas().get("resolution", {}).get("enum", ())
-        if want == "10s" and "768p" not in sizes:
+        if criterion == "10s" and "768p" not in sizes:
             del call["resolution"]
-        assert _takes(model, call) == (model.id in listed), model.id
+        assert _accepts(model, call) == (model.id in listed), model.id
 
 
-def _takes(model: Model, call: Mapping[str, object]) -> bool:
+def _accepts(model: Model, call: Mapping[str, object]) -> bool:
     try:
         model.parse(call)
     except InvalidInput:
@@ -58,7 +58,7 @@ def _takes(model: Model, call: Mapping[str, object]) -> bool:
 def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None:
     offered = catalog_for(HAILUO_MCP_MODELS="segmind/hailuo-02-fast,segmind/minimax-hailuo-2,aimlapi/hailuo-02")
     view = model_views.model_list(offered, sandbox=True)
-    assert tuple(view.best_for) == WANTS
+    assert tuple(view.best_for) == CRITERIA
     text = model_views.model_list_text(view, offered)
     assert "\nCheapest: segmind/hailuo-02-fast, at its lowest price.\n" in text
     assert "for a prompt alone segmind/minimax-hailuo-2, the cheapest at default settings." in text
@@ -66,7 +66,7 @@ def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None
     assert model_views.model_list(ALL, True, ALL.usable[0]).best_for == {}
 
 
-def test_one_model_at_several_gateways_is_one_line_the_cheapest_first() -> None:
+def test_a_model_at_several_gateways_has_one_line_with_the_cheapest_first() -> None:
     view = model_views.model_list(ALL, sandbox=True)
     offers = view.sold_by["hailuo-2.3"]
     assert [offer["model"].partition("/")[0] for offer in offers] == [
@@ -82,7 +82,7 @@ def test_one_model_at_several_gateways_is_one_line_the_cheapest_first() -> None:
     assert model_views.model_list(ALL, True, ALL.usable[0]).sold_by == {}
 
 
-def test_camera_commands_are_said_to_work_where_a_document_says_so() -> None:
+def test_each_model_states_whether_camera_commands_are_documented() -> None:
     without = {model.id for model in ALL.usable if model.camera_commands is None}
     assert {model_id.partition("/")[2] for model_id in without} == {"h3", "h3-max", "s2v-01"}
     (official,) = model_views.model_list(ALL, True, ALL.model("minimax/hailuo-02")).models

@@ -50,7 +50,7 @@ def _all_keys(schema: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("variables", SOME_SETTINGS)
-def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[str, str]) -> None:
+def test_every_input_schema_is_flat(variables: dict[str, str]) -> None:
     for tool in tools.definitions(catalog_for(**variables)):
         schema = tool.input_schema
         assert not FORBIDDEN & set(_all_keys(schema))
@@ -64,26 +64,28 @@ def test_every_input_schema_is_flat_so_that_every_host_takes_it(variables: dict[
 
 
 @pytest.mark.parametrize("variables", SOME_SETTINGS)
-def test_each_parameter_says_truly_and_briefly_which_models_take_it(variables: dict[str, str]) -> None:
+def test_each_parameters_description_names_the_models_that_accept_it(variables: dict[str, str]) -> None:
     catalog = catalog_for(**variables)
     for name, prop in merged_properties(catalog).items():
-        meaning, said = CANONICAL[name].meaning, prop["description"]
-        assert said.startswith(meaning)
-        whose, *values = said.removeprefix(meaning).removesuffix(".").strip().split(". ")
-        takers = {model.id for model in catalog.usable if model.accepts(name)}
-        if whose and ":" in whose:
-            whose, values = "", [whose, *values]
-        _check_phrase(whose.removesuffix(" only"), takers, catalog)
-        narrow = dict(value.split(": ") for value in values)
+        meaning, description = CANONICAL[name].meaning, prop["description"]
+        assert description.startswith(meaning)
+        owners, *values = description.removeprefix(meaning).removesuffix(".").strip().split(". ")
+        accepting = {model.id for model in catalog.usable if model.accepts(name)}
+        if owners and ":" in owners:
+            owners, values = "", [owners, *values]
+        _check_phrase(owners.removesuffix(" only"), accepting, catalog)
+        owners_by_value = dict(value.split(": ") for value in values)
         for value in prop.get("enum", ()):
-            having = {m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]}
-            assert having
-            _check_phrase(narrow.get(value, ""), having, catalog, everyone=takers)
+            with_value = {
+                m.id for m in catalog.usable if m.accepts(name) and value in m.property_schemas()[name]["enum"]
+            }
+            assert with_value
+            _check_phrase(owners_by_value.get(value, ""), with_value, catalog, everyone=accepting)
 
 
 def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set[str] | None = None) -> None:
-    """Check that the words mean these models: gateways, names and ids. Nothing is said about all models, or about too
-    many to name."""
+    """Check that the phrase, a list of gateways, names and ids, stands for these models. It is empty for all models,
+    and for too many to name."""
     usable = {model.id for model in catalog.usable}
     if phrase in ("Most models", "Some models"):
         assert (2 * len(models) > len(usable)) is (phrase == "Most models")
@@ -91,22 +93,22 @@ def _check_phrase(phrase: str, models: set[str], catalog: Catalog, everyone: set
     if not phrase:
         return
     words = phrase.split(", ") if phrase else []
-    meant = {id for id in usable for word in words if word in (id, *id.split("/", 1))}
-    assert (meant or everyone or usable) == models
+    named = {id for id in usable for word in words if word in (id, *id.split("/", 1))}
+    assert (named or everyone or usable) == models
 
 
-def test_what_is_said_of_the_models_grows_shorter_where_it_can() -> None:
-    said = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
-    assert said["fast_pretreatment"] == CANONICAL["fast_pretreatment"].meaning
-    assert said["routing"].endswith("apixo/hailuo-2.3-fast only.")
-    assert said["go_fast"].endswith(" hailuo-02-fast only.")
-    assert said["duration"] == CANONICAL["duration"].meaning
-    assert said["resolution"].endswith("2k: h3. 4k: fal/h3.")
-    assert said["prompt"] == CANONICAL["prompt"].meaning
+def test_descriptions_name_models_as_briefly_as_possible() -> None:
+    descriptions = {name: prop["description"] for name, prop in merged_properties(ALL).items()}
+    assert descriptions["fast_pretreatment"] == CANONICAL["fast_pretreatment"].meaning
+    assert descriptions["routing"].endswith("apixo/hailuo-2.3-fast only.")
+    assert descriptions["go_fast"].endswith(" hailuo-02-fast only.")
+    assert descriptions["duration"] == CANONICAL["duration"].meaning
+    assert descriptions["resolution"].endswith("2k: h3. 4k: fal/h3.")
+    assert descriptions["prompt"] == CANONICAL["prompt"].meaning
     assert "512p" not in merged_properties(catalog_for(AIMLAPI_API_KEY="k"))["resolution"]["enum"]
 
 
-def test_which_models_need_an_image_is_said() -> None:
+def test_the_inputs_sentence_names_the_models_that_need_an_image() -> None:
     assert inputs_sentence(ALL) == (
         "first_frame_image needed: hailuo-02-fast, hailuo-2.3-fast; subject_reference: s2v-01."
     )
@@ -129,12 +131,12 @@ def test_which_models_need_an_image_is_said() -> None:
         ("segmind/hailuo-02-fast", {0.125, 0.188}),
     ],
 )
-def test_the_range_of_prices_holds_every_price_there_is(model_id: str, usd: set[float]) -> None:
+def test_a_model_lists_every_published_price(model_id: str, usd: set[float]) -> None:
     model = ALL.model(model_id)
     assert {price.usd for price in model.prices} == usd
 
 
-def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
+def test_parameters_of_unusable_models_are_not_offered() -> None:
     assert (
         set(merged_properties(ALL)) == {name for model in ALL.usable for name in model.model_fields} <= set(CANONICAL)
     )
@@ -146,7 +148,7 @@ def test_parameters_of_models_that_cannot_be_used_are_not_offered() -> None:
 
 
 @pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-def test_a_models_own_schema_is_sound_and_names_each_parameter(model: type[ModelSpec]) -> None:
+def test_a_models_own_schema_is_valid_and_lists_each_parameter(model: type[ModelSpec]) -> None:
     schema = model.full_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == set(model.model_fields) <= set(CANONICAL)

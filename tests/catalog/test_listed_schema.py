@@ -1,4 +1,4 @@
-"""The listed schema is the truth: a model's schema accepts a call exactly if a dry run does."""
+"""The schema that `list_models` shows for a model accepts a call if and only if a dry run does."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,10 +42,10 @@ def session(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) ->
         yield session
 
 
-async def _no_progress(_done: float, _total: float | None, _said: str) -> None: ...
+async def _no_progress(_done: float, _total: float | None, _message: str) -> None: ...
 
 
-def _called(portal: BlockingPortal, session: Session, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+def _call(portal: BlockingPortal, session: Session, tool: str, arguments: dict[str, Any]) -> CallToolResult:
     return portal.call(tools.call, tool, tools.Call(session, arguments, _no_progress))
 
 
@@ -53,7 +53,7 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, "", " ", "8.5", "auto!", 0, 7, 6.5, True, [], {}, -1, 10**30, "x" * 2001]
 )
 URLS = st.sampled_from([PICTURE, "http://127.0.0.1:80/a?b=c#d", "HTTPS://Pictures.example/ä.png"])
-STRANGE_URLS = st.sampled_from(
+INVALID_URLS = st.sampled_from(
     [f"{PICTURE} ", "https://h/a b", "ftp://h/x", "https:///x", "data:image/png;base64,AA", "/home/x.png", "https://"]
 )
 CALLBACKS = st.sampled_from(
@@ -63,7 +63,7 @@ CALLBACKS = st.sampled_from(
         "https://hooks.example/" + "x" * 2048,
     ]
 )
-SOUND: Mapping[str, st.SearchStrategy[Any]] = {
+VALID: Mapping[str, st.SearchStrategy[Any]] = {
     "prompt": st.sampled_from(["a cat", "a", "x" * 2000, "\u3000", "🪁" * 2000, "\n a"]),
     "first_frame_image": URLS,
     "last_frame_image": URLS,
@@ -94,14 +94,14 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
     for name in names:
         urls_only = "pattern" in model.property_schemas().get(name, {})
         if name in IMAGE_PARAMETERS:
-            junk = STRANGE_URLS if urls_only else st.sampled_from([None, "", 7, True, []])
+            junk = INVALID_URLS if urls_only else st.sampled_from([None, "", 7, True, []])
         else:
             junk = JUNK
-        sound = SOUND.get(name, JUNK)
+        valid = VALID.get(name, JUNK)
         if offered := model.property_schemas().get(name, {}).get("enum"):
-            sound = st.one_of(sound, *[st.sampled_from(offered)] * 3)
-        arguments[name] = draw(st.one_of(sound, sound, sound, junk))
-    if draw(st.integers(0, 9)) == 5:  # not 0, which hypothesis likes best
+            valid = st.one_of(valid, *[st.sampled_from(offered)] * 3)
+        arguments[name] = draw(st.one_of(valid, valid, valid, junk))
+    if draw(st.integers(0, 9)) == 5:  # not 0, which hypothesis draws most often
         arguments.pop(draw(st.sampled_from(sorted(arguments))))
     return arguments
 
@@ -111,18 +111,18 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     model: type[ModelSpec], portal: BlockingPortal, session: Session, examples: int
 ) -> None:
-    listed = _called(portal, session, "list_models", {"model": model.id})
+    listed = _call(portal, session, "list_models", {"model": model.id})
     assert listed.structured_content
     schema = jsonschema.Draft202012Validator(listed.structured_content["models"][0]["schema"])
-    seen = {True: 0, False: 0}
+    counts = {True: 0, False: 0}
 
     @settings(max_examples=examples)
     @given(arguments=_arguments(model))
     def agree(arguments: dict[str, Any]) -> None:
-        answer = _called(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
+        answer = _call(portal, session, "generate_video", {**arguments, "model": model.id, "dry_run": True})
         plain = {n: v for n, v in present(arguments).items() if model.accepts(n) or not is_neutral(n, v)}
         valid = schema.is_valid(plain)  # pyright: ignore[reportUnknownMemberType]  jsonschema leaves it untyped
-        seen[valid] += 1
+        counts[valid] += 1
         assert answer.is_error is not valid, answer.structured_content
         if not valid:
             assert answer.structured_content
@@ -130,4 +130,4 @@ def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
             assert answer.structured_content["error"]["charged"] == "no"
 
     agree()
-    assert min(seen.values()) > examples // 20, seen
+    assert min(counts.values()) > examples // 20, counts

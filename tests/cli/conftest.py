@@ -94,7 +94,7 @@ class InProcessCli:
             try:
                 code = run(args, PollPolicy(early=(), every=0.2))
             finally:
-                log.setLevel(level)  # a command sets it for its process, which all tests here share
+                log.setLevel(level)  # a command sets it for the process, which the tests share
         captured = self.capsys.readouterr()
         return subprocess.CompletedProcess(args, code, captured.out, captured.err)
 

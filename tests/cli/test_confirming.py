@@ -1,4 +1,4 @@
-"""`hailuo-mcp generate` asks on the terminal, where the settings want it."""
+"""`hailuo-mcp generate` asks for confirmation on the terminal if the settings require it."""
 
 import subprocess
 import sys
@@ -22,13 +22,13 @@ def test_without_a_terminal_nothing_is_sent_unless_yes_is_given(cli: Cli, in_pro
     assert in_process.json("jobs")["total"] == 1
 
 
-@pytest.mark.parametrize(("said", "code", "jobs"), [("y\n", 0, 1), ("n\n", 5, 0)])
-def test_on_a_terminal_the_person_decides(said: str, code: int, jobs: int, cli: Cli, in_process: InProcessCli) -> None:
+@pytest.mark.parametrize(("answer", "code", "jobs"), [("y\n", 0, 1), ("n\n", 5, 0)])
+def test_on_a_terminal_the_user_decides(answer: str, code: int, jobs: int, cli: Cli, in_process: InProcessCli) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *GENERATE],
         env={**cli.environment, **ASK},
         cwd=cli.home,
-        input=said,
+        input=answer,
         capture_output=True,
         text=True,
         timeout=60,

@@ -28,7 +28,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refusal_is_an_exit_code_one_document_and_two_lines(in_process: InProcessCli, case: str) -> None:
+def test_a_refusal_has_an_exit_code_one_document_and_two_lines(in_process: InProcessCli, case: str) -> None:
     code, args, error_code = REFUSED[case]
     done = in_process(*args, "--json")
     assert done.returncode == code
@@ -40,7 +40,7 @@ def test_a_refusal_is_an_exit_code_one_document_and_two_lines(in_process: InProc
         assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
 
 
-def test_a_failed_job_ends_with_3(cli: Cli, in_process: InProcessCli) -> None:
+def test_a_failed_job_exits_with_3(cli: Cli, in_process: InProcessCli) -> None:
     submitted = in_process.json("generate", "sandbox:fail kite")
     assert in_process.json("status", submitted["request_id"], "--wait", code=3)["state"] == "failed"
     assert in_process.json("download", submitted["request_id"], code=3)["error"]["code"] == "not_ready"
@@ -49,7 +49,7 @@ def test_a_failed_job_ends_with_3(cli: Cli, in_process: InProcessCli) -> None:
     assert waited.stdout == ""
 
 
-def test_a_running_job_is_4_after_a_wait_and_0_otherwise(in_process: InProcessCli) -> None:
+def test_a_running_job_exits_with_4_after_a_wait_and_0_otherwise(in_process: InProcessCli) -> None:
     request_id = in_process.json("generate", "sandbox:never kite")["request_id"]
     assert in_process("status", request_id).returncode == 0
     assert in_process("status", request_id, "--wait", "0.3").returncode == 4
@@ -57,7 +57,7 @@ def test_a_running_job_is_4_after_a_wait_and_0_otherwise(in_process: InProcessCl
     assert in_process.json("download", request_id, code=4)["error"]["code"] == "not_ready"
 
 
-def test_a_submission_without_an_answer_is_7_and_may_be_charged(in_process: InProcessCli) -> None:
+def test_a_submission_without_a_response_exits_with_7_and_may_be_charged(in_process: InProcessCli) -> None:
     shown = in_process("generate", "sandbox:lost_answer kite")
     assert shown.returncode == 7
     assert "charged   unknown" in shown.stdout
@@ -66,7 +66,7 @@ def test_a_submission_without_an_answer_is_7_and_may_be_charged(in_process: InPr
     assert again["state"] == "unconfirmed"
 
 
-def test_without_a_key_and_the_sandbox_the_error_names_the_keys(in_process: InProcessCli) -> None:
+def test_without_a_key_or_the_sandbox_the_error_names_the_keys(in_process: InProcessCli) -> None:
     done = in_process("generate", "kite", HAILUO_MCP_SANDBOX="0")
     assert done.returncode == 2
     assert "SEGMIND_API_KEY" in done.stderr
@@ -79,7 +79,7 @@ def test_a_wrong_setting_is_reported_as_json_too(in_process: InProcessCli, args:
     assert json.loads(done.stdout)["error"]["code"] == "invalid_input"
 
 
-def test_every_error_and_every_state_has_a_code() -> None:
+def test_every_error_and_every_state_has_an_exit_code() -> None:
     for code in get_args(ErrorCode):
         for safe in (True, False):
             assert exit_of_problem(Problem(code=code, message="x", safe_to_retry=safe)) is not Exit.DONE
@@ -87,7 +87,7 @@ def test_every_error_and_every_state_has_a_code() -> None:
         assert isinstance(exit_of_state(state, waited=True), Exit)
 
 
-def test_code_6_promises_that_repeating_is_safe() -> None:
+def test_exit_code_6_means_that_a_retry_is_safe() -> None:
     for code in get_args(ErrorCode):
         assert exit_of_problem(Problem(code=code, message="x", safe_to_retry=False)) is not Exit.TROUBLE
 
@@ -97,7 +97,7 @@ def test_an_unwritable_directory_is_named_in_the_error(cli: Cli, in_process: InP
     (cli.home / "clips").write_text("in the way")
     (cli.home / "state").write_text("in the way")
     done = in_process(command, *(["kite"] if command == "generate" else []))
-    assert done.returncode in (Exit.WRONG_CALL, Exit.UNFORESEEN)
+    assert done.returncode in (Exit.WRONG_CALL, Exit.UNEXPECTED)
     assert done.stdout == ""
     assert str(cli.home) in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,12 +12,12 @@ from tests.support import MODEL_IDS, without_pyav
 
 
 @pytest.mark.slow
-def test_generate_status_and_download_are_three_processes_and_one_job(cli: Cli, in_process: InProcessCli) -> None:
+def test_generate_status_and_download_share_one_job_across_processes(cli: Cli, in_process: InProcessCli) -> None:
     submitted = cli.json("generate", "A red kite over the bay")
     assert submitted["state"] == "queued"
     assert submitted["sandbox"] is True
 
-    # Where clips are saved by themselves, a busy machine may answer before this one is.
+    # With automatic downloads, a busy machine may answer before the clip is saved.
     ended = Cli(cli.home, {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}).json("status", submitted["request_id"], "--wait")
     assert (ended["state"], ended["video_path"]) == ("completed", None)
 
@@ -62,7 +62,7 @@ def test_download_prints_only_the_path(in_process: InProcessCli, finished: dict[
     assert done.stdout == finished["video_path"] + "\n"
 
 
-def test_every_parameter_arrives_as_from_the_tool(cli: Cli, in_process: InProcessCli) -> None:
+def test_parameters_are_passed_as_from_the_tool(cli: Cli, in_process: InProcessCli) -> None:
     Image.new("RGB", (640, 480), "teal").save(cli.home / "start.png")
     job = in_process.json(
         *("generate", "A red kite", "--model", "segmind/hailuo-02-fast", "--first-frame-image", "start.png"),
@@ -120,10 +120,10 @@ def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
             ": processing\n"
         )
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        errors = process.stderr.read()
     assert process.returncode == 130
-    assert f"hailuo-mcp status {request_id} --wait" in said
-    assert "Traceback" not in said
+    assert f"hailuo-mcp status {request_id} --wait" in errors
+    assert "Traceback" not in errors
     assert in_process.json("status", request_id)["state"] == "processing"
 
 

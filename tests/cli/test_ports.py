@@ -14,6 +14,6 @@ def test_connections_send_immediately_without_waiting_for_acknowledgements(host:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with listener_on("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
         listener_on("127.0.0.1", taken.getsockname()[1])

@@ -9,7 +9,7 @@ from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
 
 @pytest.fixture
 def over_port(cli: Cli) -> Iterator[Cli]:
-    """The command line with a key for every gateway, all of them the sandbox on a port."""
+    """The command line with a key for each of three gateways, all served by a sandbox on a port."""
     with cli.start("sandbox", "--port", "0", "--seconds", "0.3") as server:
         assert server.stdout is not None
         assert server.stderr is not None
@@ -18,11 +18,11 @@ def over_port(cli: Cli) -> Iterator[Cli]:
         variables = {f"{name}_BASE_URL": url for name in names} | {f"{name}_API_KEY": "sandbox-key" for name in names}
         yield Cli(cli.home, variables)
         server.send_signal(signal.SIGINT)
-        said = server.stderr.read()
+        errors = server.stderr.read()
     assert server.returncode == 0
-    assert all(f"{name}_BASE_URL={url} {name}_API_KEY=" in said for name in names)
-    assert "sandbox:lost_answer" in said
-    assert "Traceback" not in said
+    assert all(f"{name}_BASE_URL={url} {name}_API_KEY=" in errors for name in names)
+    assert "sandbox:lost_answer" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.slow
@@ -33,11 +33,11 @@ def test_a_whole_job_runs_over_a_real_port(over_port: Cli, capsys: pytest.Captur
     ended = in_process.json("status", submitted["request_id"], "--wait")
     assert ended["state"] == "completed"
     assert facts_of_clip(ended["video_path"]) == ("h264", 6.0)
-    # The stand-in tears the connection; its server must not spill a traceback, which the fixture looks for.
+    # The sandbox drops the connection; its server must not print a traceback, which the fixture checks.
     assert in_process.json("generate", "sandbox:lost_answer kite", code=7)["state"] == "unconfirmed"
 
 
-def test_a_port_that_is_taken_is_a_wrong_call(in_process: InProcessCli) -> None:
+def test_a_port_in_use_is_a_usage_error(in_process: InProcessCli) -> None:
     with listener_on("127.0.0.1", 0) as taken:
         done = in_process("sandbox", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2

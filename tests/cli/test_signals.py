@@ -25,7 +25,7 @@ from tests.support import environment
 pytestmark = pytest.mark.slow
 Process = subprocess.Popen[str]
 ANSWER_AFTER = 0.7
-"""Seconds after the signal: longer than a process killed by it survives."""
+"""Seconds after the signal: longer than a process that it kills needs to exit."""
 ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 PROMPT = "a red kite rises"
 
@@ -84,7 +84,7 @@ def remote_ids(url: str) -> list[str | None]:
     return anyio.run(read)
 
 
-def answered_late(gateway: SlowGateway, process: Process, cut: Callable[[], None], *, again: bool = False) -> None:
+def answer_late(gateway: SlowGateway, process: Process, cut: Callable[[], None], *, again: bool = False) -> None:
     """Wait for the submission, cut the connection, and answer only then."""
     assert gateway.came.wait(30)
     cut()
@@ -105,7 +105,7 @@ def test_a_signal_during_a_submission_on_stdio_loses_no_id(
         ledger_url = request.getfixturevalue("postgres_url")
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=ledger_url) as process:
         on_stdio(process)
-        answered_late(gateway, process, lambda: process.send_signal(number), again=True)
+        answer_late(gateway, process, lambda: process.send_signal(number), again=True)
         assert process.wait(15) == 130
         assert "Traceback" not in pipe(process.stderr).read()
     assert remote_ids(ledger_url) == gateway.taken == ["r-1"]
@@ -114,7 +114,7 @@ def test_a_signal_during_a_submission_on_stdio_loses_no_id(
 def test_a_host_that_closes_stdin_and_then_terminates_loses_no_id(gateway: SlowGateway, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
 
-    def leave() -> None:
+    def disconnect() -> None:
         if not pipe(process.stdin).closed:
             pipe(process.stdin).close()
         else:
@@ -122,7 +122,7 @@ def test_a_host_that_closes_stdin_and_then_terminates_loses_no_id(gateway: SlowG
 
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as process:
         on_stdio(process)
-        answered_late(gateway, process, leave, again=True)
+        answer_late(gateway, process, disconnect, again=True)
         process.wait(15)
     assert remote_ids(url) == ["r-1"]
 
@@ -132,14 +132,14 @@ def test_a_cancelled_call_loses_no_id(gateway: SlowGateway, tmp_path: Path) -> N
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as process:
         on_stdio(process)
         cancelled = {"method": "notifications/cancelled", "params": {"requestId": 2}}
-        answered_late(gateway, process, lambda: send(process, cancelled))
+        answer_late(gateway, process, lambda: send(process, cancelled))
         pipe(process.stdin).close()
         assert process.wait(15) == 0
     assert remote_ids(url) == ["r-1"]
 
 
 @pytest.mark.parametrize("dies", [True, False])
-def test_an_identical_call_waits_for_a_living_sender_and_five_seconds_for_a_dead_one(
+def test_an_identical_call_waits_for_a_live_sender_and_5_seconds_for_a_dead_one(
     dies: bool, gateway: SlowGateway, ledger_url: str, tmp_path: Path
 ) -> None:
     variables = {**gateway.environment, "HAILUO_MCP_DATABASE_URL": ledger_url}
@@ -173,11 +173,11 @@ def test_a_signal_during_generate_loses_no_id(number: signal.Signals, gateway: S
     url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
     variables = {**gateway.environment, "HAILUO_MCP_DATABASE_URL": url}
     with running(tmp_path, "generate", PROMPT, "--model", MODEL, "--wait", **variables) as process:
-        answered_late(gateway, process, lambda: process.send_signal(number), again=True)
+        answer_late(gateway, process, lambda: process.send_signal(number), again=True)
         assert process.wait(15) == 130
-        said = pipe(process.stderr).read()
-    assert f"{MODEL}/r-1" in said
-    assert "Traceback" not in said
+        errors = pipe(process.stderr).read()
+    assert f"{MODEL}/r-1" in errors
+    assert "Traceback" not in errors
     assert remote_ids(url) == ["r-1"]
 
 
@@ -187,7 +187,7 @@ def test_a_signal_during_a_batch_loses_no_id(number: signal.Signals, gateway: Sl
     shots = tmp_path / "shots.csv"
     shots.write_text(f"prompt,model\n{PROMPT},{MODEL}\n")
     with running(tmp_path, "batch", str(shots), "--yes", **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as process:
-        answered_late(gateway, process, lambda: process.send_signal(number), again=True)
+        answer_late(gateway, process, lambda: process.send_signal(number), again=True)
         assert process.wait(15) == 130
         assert "Traceback" not in pipe(process.stderr).read()
     assert remote_ids(url) == ["r-1"]
@@ -206,7 +206,7 @@ def test_a_signal_during_a_submission_over_http_loses_no_id(
         address = pipe(process.stdout).readline().strip()
         flags = [flag for header in headers for flag in ("-H", header)]
         with subprocess.Popen(["curl", "-s", *flags, "-d", message, address], stdout=subprocess.DEVNULL) as caller:
-            answered_late(gateway, process, lambda: process.send_signal(number), again=True)
+            answer_late(gateway, process, lambda: process.send_signal(number), again=True)
             process.wait(15)
             caller.kill()
     assert remote_ids(url) == ["r-1"]
@@ -224,7 +224,7 @@ def test_one_signal_ends_an_idle_server_at_once_and_quietly(number: signal.Signa
         assert (pipe(process.stdout).read(), pipe(process.stderr).read()) == ("", "")
 
 
-def test_an_id_is_written_once_the_ledger_lets_it(gateway: SlowGateway, tmp_path: Path) -> None:
+def test_an_id_is_written_once_the_ledger_is_unlocked(gateway: SlowGateway, tmp_path: Path) -> None:
     """From the submission on, another process locks the file for longer than a write waits."""
     path = tmp_path / "jobs.sqlite3"
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}") as process:

@@ -1,4 +1,4 @@
-"""A server whose first call must fail says so when it starts, in one line on stderr."""
+"""A server whose calls are bound to fail warns at startup, in one line on stderr."""
 
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.cli.conftest import PROGRAM
 from tests.support import environment, settings_for
 
 
-def said_at_start(directory: Path, *args: str, **variables: str) -> list[str]:
+def startup_warnings(directory: Path, *args: str, **variables: str) -> list[str]:
     with subprocess.Popen(
         [*PROGRAM, *args],
         env=environment(directory, **variables),
@@ -24,19 +24,19 @@ def said_at_start(directory: Path, *args: str, **variables: str) -> list[str]:
     ) as server:
         assert server.stdout
         if args:
-            assert server.stdout.readline()  # it listens
+            assert server.stdout.readline()  # it is listening
             server.terminate()
-        _, said = server.communicate(timeout=30)
-    return [line for line in said.splitlines() if "generate_video will fail" in line]
+        _, errors = server.communicate(timeout=30)
+    return [line for line in errors.splitlines() if "generate_video will fail" in line]
 
 
-def test_on_stdio(tmp_path: Path) -> None:
-    (line,) = said_at_start(tmp_path, HAILUO_MCP_SANDBOX="0")
+def test_a_stdio_server_without_key_and_sandbox_warns(tmp_path: Path) -> None:
+    (line,) = startup_warnings(tmp_path, HAILUO_MCP_SANDBOX="0")
     assert "SEGMIND_API_KEY" in line
 
 
-def test_over_http_without_key_and_sandbox(tmp_path: Path) -> None:
-    (line,) = said_at_start(tmp_path, "serve", "--http", "--port", "0")
+def test_an_http_server_without_key_and_sandbox_warns(tmp_path: Path) -> None:
+    (line,) = startup_warnings(tmp_path, "serve", "--http", "--port", "0")
     assert "HAILUO_MCP_SANDBOX=1" in line
 
 
@@ -49,12 +49,12 @@ def test_over_http_without_key_and_sandbox(tmp_path: Path) -> None:
         ("SEGMIND_API_KEY", "sk-test-0123456789", None),
     ],
 )
-def test_what_makes_calls_fail_is_said_and_nothing_where_they_can_succeed(
+def test_a_warning_names_the_cause_only_if_calls_will_fail(
     variable: str, value: str, reason: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()  # no directory can be made in its place
     settings = settings_for(tmp_path, **{variable: value.format(home=tmp_path)})
     warn_of_failing_calls(settings, Catalog(GATEWAYS, settings))
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == (reason is not None)
-    assert all("generate_video will fail" in line and str(reason) in line for line in said)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (reason is not None)
+    assert all("generate_video will fail" in line and str(reason) in line for line in messages)

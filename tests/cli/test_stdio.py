@@ -22,7 +22,7 @@ HEAVY = ("rich", "PIL", "httpx", "stamina", "hailuo_mcp.sandbox", "hailuo_mcp.cl
 
 
 @pytest.mark.parametrize("arguments", [(), pytest.param(("serve", "--stdio"), marks=pytest.mark.slow)])
-def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli, arguments: tuple[str, ...]) -> None:
+def test_without_arguments_stdout_carries_only_the_protocol(cli: Cli, arguments: tuple[str, ...]) -> None:
     messages = [
         INITIALIZE,
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
@@ -44,11 +44,11 @@ def test_without_arguments_stdout_carries_the_protocol_and_nothing_else(cli: Cli
         answers = [json.loads(server.stdout.readline()) for _ in range(2)]
         server.stdin.close()
         rest = server.stdout.read()
-        said = server.stderr.read()
+        errors = server.stderr.read()
     assert [answer["id"] for answer in answers] == [1, 2]
     assert [tool["name"] for tool in answers[1]["result"]["tools"]] == list(BY_NAME)
     assert (rest, server.returncode) == ("", 0)
-    assert "waiting for an MCP client" not in said
+    assert "waiting for an MCP client" not in errors
 
 
 def test_a_wrong_setting_is_one_line_on_stderr_and_code_2(cli: Cli) -> None:
@@ -60,7 +60,7 @@ def test_a_wrong_setting_is_one_line_on_stderr_and_code_2(cli: Cli) -> None:
         assert variable in line
 
 
-def test_the_server_on_stdio_imports_nothing_that_only_the_commands_need(cli: Cli) -> None:
+def test_the_stdio_server_imports_nothing_that_only_the_commands_need(cli: Cli) -> None:
     # click and uvicorn come with the SDK's server; the command line must not add to what that brings.
     program = (
         "import sys; from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']\n"
@@ -84,7 +84,7 @@ def test_the_server_on_stdio_imports_nothing_that_only_the_commands_need(cli: Cl
     assert ours == {"hailuo_mcp.cli"}
 
 
-def test_what_the_first_poll_needs_is_imported_soon_after_the_tools_are_listed(cli: Cli) -> None:
+def test_modules_for_the_first_poll_are_imported_after_listing_the_tools(cli: Cli) -> None:
     messages = [INITIALIZE, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}]
     program = (
         "import sys, threading, time\n"

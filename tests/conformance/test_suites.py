@@ -1,5 +1,5 @@
 """Every server scenario of both conformance suites, in both spec versions, against the HTTP server. `baseline.yml`
-lists what is expected to fail, and why; a suite fails on anything else, and on what is listed needlessly.
+lists what is expected to fail, and why; a suite fails on any other failure, and on a listed scenario that passes.
 """
 
 import subprocess
@@ -18,18 +18,18 @@ RUNS = [
     pytest.param(CURRENT, "2026-07-28", "caching", id="0.2.0-alpha.12 2026-07-28"),
     pytest.param(EARLIER, "2025-11-25", "server-initialize", id="0.1.16 2025-11-25"),
 ]
-WANTS_SESSIONS = {"2025-11-25": "server-sse-multiple-streams"}
-"""Ends with a warning, which counts as a failure, where the protocol has sessions and the server has none: here any
-replica answers any call. Where the protocol has none it passes, so the common baseline cannot list it."""
+NEEDS_SESSIONS = {"2025-11-25": "server-sse-multiple-streams"}
+"""Ends with a warning, which counts as a failure, where the protocol has sessions but the server has none, because any
+replica answers any call. In a version without sessions it passes, so the common baseline cannot list it."""
 
 
-@pytest.mark.parametrize(("suite", "spec_version", "fits_any_server"), RUNS)
+@pytest.mark.parametrize(("suite", "spec_version", "generic_scenario"), RUNS)
 def test_only_scenarios_that_need_fixtures_fail(
-    suite: str, spec_version: str, fits_any_server: str, suites: Path, node: str, url: str, tmp_path: Path
+    suite: str, spec_version: str, generic_scenario: str, suites: Path, node: str, url: str, tmp_path: Path
 ) -> None:
     expected = tmp_path / "expected.yml"
-    more = WANTS_SESSIONS.get(spec_version)
-    expected.write_text(BASELINE.read_text() + (f"  - {more}\n" if more else ""))
+    extra = NEEDS_SESSIONS.get(spec_version)
+    expected.write_text(BASELINE.read_text() + (f"  - {extra}\n" if extra else ""))
     options = ["--suite", "all", "--spec-version", spec_version, "--expected-failures", str(expected)]
     done = subprocess.run(
         [node, suite, "server", "--url", url, *options],
@@ -39,10 +39,10 @@ def test_only_scenarios_that_need_fixtures_fail(
         timeout=ONE_RUN_SECONDS,
         check=False,
     )
-    said = done.stdout + done.stderr
-    print(said[said.rfind("=== SUMMARY") :])
+    output = done.stdout + done.stderr
+    print(output[output.rfind("=== SUMMARY") :])
     assert done.returncode == 0
-    assert f"✓ {fits_any_server}: " in said  # it did run
+    assert f"✓ {generic_scenario}: " in output  # the scenario ran
 
 
 def test_every_expected_failure_has_its_reason() -> None:

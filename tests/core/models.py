@@ -13,8 +13,8 @@ EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 PICTURE = "https://example.com/first.png"
 
 
-def least(model: type[ModelSpec]) -> dict[str, Any]:
-    """A valid call, with an image where the model takes one."""
+def minimal_call(model: type[ModelSpec]) -> dict[str, Any]:
+    """A valid call, with an image if the model accepts one."""
     call = {"first_frame_image": PICTURE} if model.accepts("first_frame_image") else {}
     return {"prompt": "x", **call, **({"subject_reference": PICTURE} if model.is_required("subject_reference") else {})}
 

@@ -17,18 +17,18 @@ LAST = "end_image tail_image last_image_url last_frame endImage last_frame_imge"
 
 
 @pytest.mark.parametrize("absent", [None, "", " ", []])
-def test_an_empty_optional_argument_is_not_given(absent: object) -> None:
+def test_an_empty_optional_argument_is_dropped(absent: object) -> None:
     assert present({"prompt": "x", "duration": absent}) == {"prompt": "x"}
     assert present({"prompt": absent}) == {"prompt": absent}
     assert present({"request_id": absent, "state": absent}, ["request_id"]) == {"request_id": absent}
 
 
 @pytest.mark.parametrize("value", [False, 0, 0.0, {}, "x", [""]])
-def test_a_value_that_says_something_is_given(value: object) -> None:
+def test_a_value_that_is_not_empty_is_kept(value: object) -> None:
     assert present({"prompt": "x", "duration": value})["duration"] == value
 
 
-def test_null_reaches_the_request_only_where_the_gateway_documents_it() -> None:
+def test_null_is_sent_only_if_the_gateway_documents_it() -> None:
     call = {"prompt": "x", "first_frame_image": PICTURE, "last_frame_image": None}
     assert MODELS["segmind/hailuo-02-fast"].parse(call).to_body()["last_frame_image"] is None
     assert "last_image_url" not in MODELS["aimlapi/hailuo-02"].parse(call).to_body()
@@ -62,12 +62,12 @@ def test_a_boolean_is_read_in_any_letter_case(word: str, value: bool) -> None:
         ("watermark", False, False),
     ],
 )
-def test_a_neutral_value_asks_for_nothing(name: str, value: object, neutral: bool) -> None:
+def test_a_neutral_value_is_recognized(name: str, value: object, neutral: bool) -> None:
     assert is_neutral(name, value) is neutral
 
 
 @pytest.mark.parametrize(
-    ("names", "meant"),
+    ("names", "argument"),
     [
         (FIRST, "first_frame_image"),
         (LAST, "last_frame_image"),
@@ -80,22 +80,22 @@ def test_a_neutral_value_asks_for_nothing(name: str, value: object, neutral: boo
         ("resolutions size", "resolution"),
     ],
 )
-def test_another_name_means_the_argument_that_we_have(names: str, meant: str) -> None:
-    assert {intended(name, GENERATE_ARGUMENTS) for name in names.split()} == {meant}
+def test_an_alias_is_mapped_to_the_argument(names: str, argument: str) -> None:
+    assert {intended(name, GENERATE_ARGUMENTS) for name in names.split()} == {argument}
 
 
 @pytest.mark.parametrize("name", ["task_id", "id", "job_id", "taskId", "requestId", "request-id", "generation_id"])
-def test_another_name_of_a_request_id_is_known_where_one_is_taken(name: str) -> None:
+def test_an_alias_of_request_id_is_mapped_to_it(name: str) -> None:
     assert intended(name, {"request_id", "wait_seconds"}) == "request_id"
 
 
 @pytest.mark.parametrize("name", ["fps", "api_key", "negative_prompt", "x" * 10_000, "", "\ud800"])
-def test_a_name_that_is_like_none_of_ours_means_none(name: str) -> None:
+def test_an_unrelated_name_is_mapped_to_nothing(name: str) -> None:
     assert intended(name, GENERATE_ARGUMENTS) is None
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_no_refusal_tells_to_leave_an_image_out(model: Any) -> None:
+def test_no_refusal_advises_leaving_an_image_out(model: Any) -> None:
     names = (*FIRST.split(), *LAST.split(), "first_frame_image", "last_frame_image", "my_photo")
     values = (PICTURE, "data:image/png;base64,AAAA", ["~/kite.jpg"], {"url": PICTURE})
     for name, value, more in product(names, values, ({}, {"first_frame_image": PICTURE})):
@@ -108,7 +108,7 @@ def test_no_refusal_tells_to_leave_an_image_out(model: Any) -> None:
             assert "image" in hint, call
 
 
-def test_the_value_under_another_name_is_checked_as_what_is_meant() -> None:
+def test_the_value_of_an_alias_is_checked_like_the_argument() -> None:
     with pytest.raises(InvalidInput) as refused:
         MODELS["segmind/hailuo-02-fast"].parse({"prompt": "x", "image": PICTURE, "seconds": 7})
     problem = refused.value.problem
@@ -118,12 +118,12 @@ def test_the_value_under_another_name_is_checked_as_what_is_meant() -> None:
     assert "instead of seconds, pass it as duration" in problem.hint
 
 
-def test_many_unknown_names_are_counted_and_a_few_repeated() -> None:
+def test_many_unknown_names_are_counted_and_only_a_few_listed() -> None:
     names = check_names({f"argument_{number}": 1 for number in range(100_000)}, CANONICAL, "no model takes")
     assert len(names.problems) == 6
     assert names.problems[-1][0] == "99995 more arguments are not known"
 
 
-def test_the_value_of_a_secret_under_an_unknown_name_is_not_repeated() -> None:
+def test_a_secret_under_an_unknown_name_is_not_repeated() -> None:
     ((message, _),) = check_names({"api_key": "sk-1"}, CANONICAL, "no model takes").problems
     assert message == "no model takes api_key (not shown)"

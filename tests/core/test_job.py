@@ -1,4 +1,4 @@
-"""The job: which state may follow which."""
+"""The job and its state transitions."""
 
 from datetime import timedelta
 
@@ -36,23 +36,23 @@ observations = st.builds(
 
 @given(st.lists(observations, max_size=12))
 def test_a_state_never_goes_backward(sequence: list[Observation]) -> None:
-    now = job(State.UNCONFIRMED)
-    for seen in sequence:
-        before, now = now, now.apply_observation(seen)
-        revived = before.state is State.EXPIRED and now.state is State.COMPLETED
-        assert now.state.rank >= before.state.rank
+    current = job(State.UNCONFIRMED)
+    for observation in sequence:
+        before, current = current, current.apply_observation(observation)
+        revived = before.state is State.EXPIRED and current.state is State.COMPLETED
+        assert current.state.rank >= before.state.rank
         if before.state.is_terminal:
-            assert now.state is before.state or revived
-            assert now.ended_at == before.ended_at
-        if now.state.is_terminal and not before.state.is_terminal:
-            assert now.ended_at is not None
-        assert not before.video_url or now.video_url, "a link once known is never lost"
-        assert now.sandbox >= before.sandbox, "a rehearsal never turns real"
-        assert now.polled_at is not None
+            assert current.state is before.state or revived
+            assert current.ended_at == before.ended_at
+        if current.state.is_terminal and not before.state.is_terminal:
+            assert current.ended_at is not None
+        assert not before.video_url or current.video_url, "a link once known is never lost"
+        assert current.sandbox >= before.sandbox, "a sandbox job never becomes a real one"
+        assert current.polled_at is not None
 
 
 @given(st.permutations(list(State)))
-def test_states_run_in_one_order(states: list[State]) -> None:
+def test_states_have_a_fixed_order(states: list[State]) -> None:
     ranks = [State.UNCONFIRMED.rank, State.QUEUED.rank, State.PROCESSING.rank, State.COMPLETED.rank]
     assert ranks == sorted(set(ranks))
     assert [state for state in states if state.is_terminal] == [s for s in states if s.rank == State.COMPLETED.rank]
@@ -60,39 +60,39 @@ def test_states_run_in_one_order(states: list[State]) -> None:
 
 @pytest.mark.parametrize("end", [State.COMPLETED, State.FAILED, State.EXPIRED])
 @pytest.mark.parametrize("state", list(State))
-def test_an_ended_job_keeps_its_end(end: State, state: State) -> None:
+def test_a_terminal_job_keeps_its_state(end: State, state: State) -> None:
     found_again = end is State.EXPIRED and state is State.COMPLETED
     after = job(end).apply_observation(Observation(state=state, error=PROBLEM))
     assert after.state is (State.COMPLETED if found_again else end)
 
 
 def test_an_expired_job_may_turn_out_to_be_completed_and_a_failed_one_may_not() -> None:
-    seen = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
+    observation = Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.2)
     expired = job(State.EXPIRED, error=PROBLEM)
-    revived = expired.apply_observation(seen)
+    revived = expired.apply_observation(observation)
     assert (revived.state, revived.video_url, revived.error, revived.cost_usd) == (State.COMPLETED, CLIP, None, 0.2)
-    assert job(State.FAILED, error=PROBLEM).apply_observation(seen).state is State.FAILED
+    assert job(State.FAILED, error=PROBLEM).apply_observation(observation).state is State.FAILED
 
 
-def test_a_completed_job_without_its_link_takes_it_later() -> None:
+def test_a_completed_job_without_a_link_accepts_one_later() -> None:
     bare = job().apply_observation(Observation(state=State.COMPLETED))
     assert (bare.state, bare.is_final, bare.has_clip) == (State.COMPLETED, False, False)
     full = bare.apply_observation(Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1))
     assert (full.is_final, full.video_url, full.cost_usd) == (True, CLIP, 0.1)
 
 
-def test_a_link_of_an_unfinished_job_is_kept_only_once_it_counts() -> None:
-    seen = Observation(state=State.QUEUED, video_url=CLIP)
-    assert job(State.PROCESSING).apply_observation(seen).video_url is None
+def test_the_link_of_an_unfinished_job_is_ignored() -> None:
+    observation = Observation(state=State.QUEUED, video_url=CLIP)
+    assert job(State.PROCESSING).apply_observation(observation).video_url is None
 
 
-def test_a_failure_brings_its_reason_and_keeps_it() -> None:
+def test_a_failed_job_keeps_its_error() -> None:
     failed = job().apply_observation(Observation(state=State.FAILED, error=PROBLEM))
     assert (failed.state, failed.error, failed.is_final) == (State.FAILED, PROBLEM, True)
     assert failed.apply_observation(Observation(state=State.COMPLETED)).error == PROBLEM
 
 
-def test_the_gateways_answer_moves_an_unconfirmed_job_on() -> None:
+def test_an_accepted_unconfirmed_job_becomes_queued() -> None:
     open_job = job(State.UNCONFIRMED, error=PROBLEM)
     assert open_job.request_id == f"{MODEL}/unconfirmed-{open_job.id}"
     taken = open_job.accepted("r/1", retention=HOUR, sandbox=True)
@@ -108,26 +108,26 @@ def test_a_failed_job_that_is_accepted_late_keeps_its_failure() -> None:
     assert (failed.state, failed.error) == (State.FAILED, REFUSAL)
 
 
-def test_a_refusal_ends_a_job_once_and_costs_nothing() -> None:
+def test_a_refused_job_fails_and_costs_nothing() -> None:
     refused = job(State.UNCONFIRMED, budget_cost_usd=0.4).refused(REFUSAL)
     assert (refused.state, refused.not_charged, refused.budget_cost) == (State.FAILED, True, 0)
     assert refused.ended_at is not None
     assert refused.refused(PROBLEM).error == REFUSAL
 
 
-def test_a_lost_answer_leaves_it_unconfirmed_and_counted() -> None:
+def test_a_lost_response_leaves_the_job_unconfirmed_and_in_the_budget() -> None:
     lost = job(State.UNCONFIRMED, budget_cost_usd=0.4).mark_unconfirmed(PROBLEM)
     assert (lost.state, lost.error, lost.budget_cost) == (State.UNCONFIRMED, PROBLEM, 0.4)
     assert job(State.QUEUED).mark_unconfirmed(PROBLEM).error is None
 
 
-def test_what_the_gateway_reported_outranks_the_estimate() -> None:
+def test_a_reported_cost_overrides_the_estimate() -> None:
     done = job(budget_cost_usd=0.4).apply_observation(Observation(state=State.COMPLETED, cost_usd=0.1))
     assert done.budget_cost == 0.1
     assert done.apply_observation(Observation(state=State.COMPLETED)).cost_usd == 0.1
 
 
-def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
+def test_the_cost_estimate_uses_only_published_and_reported_prices() -> None:
     unpriced = job(budget_cost_usd=0.4)
     assert (unpriced.budget_cost, unpriced.cost_estimate) == (0.4, 0)
     assert job(budget_cost_usd=0.4, estimated_cost_usd=0.2).cost_estimate == 0.2
@@ -135,17 +135,17 @@ def test_a_sum_of_costs_knows_only_what_somebody_said() -> None:
     assert job(State.FAILED, estimated_cost_usd=0.2, error=REFUSAL).cost_estimate == 0
 
 
-def test_a_vanished_job_is_expired_unless_nothing_is_left_to_ask() -> None:
+def test_a_job_the_gateway_no_longer_knows_expires_unless_it_is_final() -> None:
     gone = job(State.PROCESSING).mark_expired(PROBLEM)
     assert (gone.state, gone.error) == (State.EXPIRED, PROBLEM)
-    assert gone.polled_at, "when it was asked for last decides when it may be asked for again"
+    assert gone.polled_at, "the time of the last poll decides when the next one is allowed"
     assert job(State.COMPLETED).mark_expired(PROBLEM).state is State.EXPIRED
     assert job(State.COMPLETED, video_url=CLIP).mark_expired(PROBLEM).state is State.COMPLETED
     assert job(State.COMPLETED, video_path="x.mp4").mark_expired(PROBLEM).state is State.COMPLETED
     assert job(State.FAILED).mark_expired(PROBLEM).state is State.FAILED
 
 
-def test_the_time_a_job_took_is_the_gateways_or_seen_closely_or_not_known() -> None:
+def test_took_seconds_is_reported_or_observed_closely_or_unknown() -> None:
     done = Observation(state=State.COMPLETED)
     assert job().apply_observation(Observation(state=State.COMPLETED, took_seconds=73)).took_seconds == 73
     assert job().apply_observation(done).took_seconds is None
@@ -165,16 +165,16 @@ def test_elapsed_time_stops_at_the_end_and_is_never_negative() -> None:
     assert ended.elapsed_seconds(utc_now() + HOUR) == pytest.approx(1800, abs=5)
 
 
-def test_a_warning_is_said_once() -> None:
+def test_a_warning_is_added_once() -> None:
     warned = job().warned("a", "b").warned("b", "c")
     assert warned.warnings == ("a", "b", "c")
     assert warned.warned("a") is warned
 
 
-def test_a_job_asked_in_vain_only_remembers_that_it_was_asked() -> None:
-    asked = job().touch()
-    assert asked.polled_at is not None
-    assert asked.state is State.QUEUED
+def test_a_failed_poll_changes_only_the_time_of_the_poll() -> None:
+    polled = job().touch()
+    assert polled.polled_at is not None
+    assert polled.state is State.QUEUED
 
 
 def test_a_saved_clip_has_its_path() -> None:
@@ -182,7 +182,7 @@ def test_a_saved_clip_has_its_path() -> None:
     assert (saved.video_path, saved.is_final) == ("/tmp/x.mp4", True)
 
 
-def test_the_excerpt_is_the_prompts_beginning() -> None:
+def test_the_excerpt_is_the_start_of_the_prompt() -> None:
     assert job(parameters={"prompt": "x" * 100}).excerpt == "x" * 80
     assert job().prompt == ""
 
@@ -192,7 +192,7 @@ def test_a_job_is_frozen() -> None:
         job().state = State.FAILED
 
 
-def test_a_job_survives_being_written_down() -> None:
+def test_a_job_survives_a_json_round_trip() -> None:
     full = job(State.COMPLETED, error=PROBLEM, warnings=("a",), expires_at=utc_now(), parameters={"duration": 6})
     assert Job.model_validate_json(full.model_dump_json()) == full
 
@@ -208,12 +208,12 @@ def test_the_stored_document_keeps_the_names_that_earlier_versions_wrote() -> No
 def test_a_warning_about_an_observation_lasts_until_the_next_one() -> None:
     job = Job(model="segmind/hailuo-02-fast", origin="https://x", remote_id="r1", warnings=("lasting",))
     odd = Observation(state=State.PROCESSING, warnings=("unknown state", "lasting"))
-    seen = job.apply_observation(odd).apply_observation(odd)
-    assert seen.warnings == ("lasting", "unknown state")
-    assert Job.model_validate_json(seen.model_dump_json()).apply_observation(
+    observed = job.apply_observation(odd).apply_observation(odd)
+    assert observed.warnings == ("lasting", "unknown state")
+    assert Job.model_validate_json(observed.model_dump_json()).apply_observation(
         Observation(state=State.COMPLETED)
     ).warnings == ("lasting",)
 
 
-def test_a_cost_is_kept_to_a_millionth_of_a_dollar() -> None:
+def test_a_cost_is_rounded_to_a_millionth_of_a_dollar() -> None:
     assert Observation(state=State.COMPLETED, cost_usd=6.175368000000001).cost_usd == 6.175368

@@ -59,18 +59,18 @@ def test_a_key_is_found_in_every_form(secret: str, form: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=SECRET_MIN), st.text(max_size=20))
-def test_a_key_of_any_characters_is_masked_as_it_is(secret: str, text: str) -> None:
+def test_a_key_of_any_characters_is_masked(secret: str, text: str) -> None:
     if len(secret.replace("\\", "")) >= SECRET_MIN:
         assert MASK in mask(f"{text} {secret}", [secret])
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ["abcd"], ["sk-another-key"]])
-def test_other_texts_and_short_values_are_left(secrets: list[str]) -> None:
+def test_other_text_and_short_values_are_left_unchanged(secrets: list[str]) -> None:
     text = "abcd %2e \\u0041 &amp; c2stYW5vdGhlci https://cdn.example/a.mp4?x=1"
     assert mask(text, secrets) == text
 
 
-def test_of_two_keys_the_longer_one_is_masked_whole() -> None:
+def test_the_longer_of_two_overlapping_keys_is_masked_completely() -> None:
     assert mask("sk-secret-more", ["sk-secret", "sk-secret-more"]) == MASK
 
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from hailuo_mcp.core.errors import NetworkError, Problem
-from hailuo_mcp.core.network import CA_VARIABLES, Unsound, check_environment, read_proxies, tls_context
+from hailuo_mcp.core.network import CA_VARIABLES, UnusableSetting, check_environment, read_proxies, tls_context
 from hailuo_mcp.gateways.client import GatewayClient, Request, RetryPolicy
 from hailuo_mcp.media.fetch import LinkPolicy, guarded_client
 
@@ -65,7 +65,7 @@ async def status_of(url: str) -> int | Problem:
     return problem
 
 
-def is_about(problem: int | Problem, cause: str, fix: str) -> None:
+def assert_problem(problem: int | Problem, cause: str, fix: str) -> None:
     assert isinstance(problem, Problem)
     assert (problem.code, problem.charged, problem.safe_to_retry) == ("network_error", "no", True)
     assert cause in problem.message
@@ -75,14 +75,18 @@ def is_about(problem: int | Problem, cause: str, fix: str) -> None:
 # --- no proxy -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_refused_connection_and_a_name_that_does_not_resolve() -> None:
+async def test_a_refused_connection_and_an_unresolvable_name_are_explained() -> None:
     async with listening() as port:
         pass
-    is_about(await status_of(f"http://127.0.0.1:{port}/"), f"127.0.0.1:{port} refuses connections", "base URL and port")
-    is_about(await status_of("http://no-such-host.invalid/"), "the name no-such-host.invalid does not resolve", "DNS")
+    assert_problem(
+        await status_of(f"http://127.0.0.1:{port}/"), f"127.0.0.1:{port} refuses connections", "base URL and port"
+    )
+    assert_problem(
+        await status_of("http://no-such-host.invalid/"), "the name no-such-host.invalid does not resolve", "DNS"
+    )
 
 
-async def test_an_address_that_is_none() -> None:
+async def test_an_invalid_address_is_explained() -> None:
     client = GatewayClient("Segmind", retry=ONCE)
     for url in ("ftp://127.0.0.1/", "https://[broken/x", "http://127.0.0.1:99999/"):
         with pytest.raises(NetworkError, match=r"its address is not an http\(s\) URL"):
@@ -90,7 +94,7 @@ async def test_an_address_that_is_none() -> None:
     await client.close()
 
 
-async def test_a_certificate_that_is_not_trusted_and_one_that_the_environment_trusts(
+async def test_a_certificate_is_trusted_only_if_the_environment_says_so(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pem, other = tmp_path / "company.pem", tmp_path / "other.pem"
@@ -98,18 +102,24 @@ async def test_a_certificate_that_is_not_trusted_and_one_that_the_environment_tr
     trustme.CA().cert_pem.write_to_path(str(other))
     async with listening(tls=served_by(authority)) as port:
         url = f"https://localhost:{port}/"
-        is_about(await status_of(url), f"the certificate of localhost:{port} is not trusted here", "set SSL_CERT_FILE")
+        assert_problem(
+            await status_of(url), f"the certificate of localhost:{port} is not trusted here", "set SSL_CERT_FILE"
+        )
         for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             with monkeypatch.context() as environment:
                 environment.setenv(variable, str(pem))
                 assert await status_of(url) == 200
                 environment.setenv(variable, str(other))
-                is_about(await status_of(url), "is not trusted here", f"{variable} names {other}; it does not contain")
+                assert_problem(
+                    await status_of(url), "is not trusted here", f"{variable} names {other}; it does not contain"
+                )
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-        is_about(await status_of(f"https://127.0.0.1:{port}/"), "is for another name", "Another server answers there")
+        assert_problem(
+            await status_of(f"https://127.0.0.1:{port}/"), "is for another name", "Another server answers there"
+        )
 
 
-async def test_a_port_without_tls() -> None:
+async def test_a_port_without_tls_is_explained() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -117,24 +127,24 @@ async def test_a_port_without_tls() -> None:
         writer.close()
 
     async with listening(plain) as port:
-        is_about(await status_of(f"https://127.0.0.1:{port}/"), "the TLS handshake with", "scheme and port")
+        assert_problem(await status_of(f"https://127.0.0.1:{port}/"), "the TLS handshake with", "scheme and port")
 
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
-async def test_a_file_of_certificates_that_does_not_exist_is_named_at_start_and_in_the_error(
+async def test_a_missing_certificate_file_is_named_at_start_and_in_the_error(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(tmp_path / "gone.pem"))
     cause = f"{variable} names {tmp_path / 'gone.pem'}, which does not exist"
-    assert [trouble.cause for trouble in check_environment()] == [cause]
-    is_about(await status_of("https://127.0.0.1:1/"), cause, f"Correct {variable}")
+    assert [problem.cause for problem in check_environment()] == [cause]
+    assert_problem(await status_of("https://127.0.0.1:1/"), cause, f"Correct {variable}")
 
 
-async def test_a_file_without_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_without_certificates_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "key.pem"
     path.write_text("not a certificate")
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    is_about(await status_of("https://127.0.0.1:1/"), "contains no certificates", "BEGIN CERTIFICATE")
+    assert_problem(await status_of("https://127.0.0.1:1/"), "contains no certificates", "BEGIN CERTIFICATE")
 
 
 # --- proxies --------------------------------------------------------------------------------------------------------
@@ -162,39 +172,41 @@ async def socks5(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     length = (await reader.readexactly(5))[4]
     await reader.readexactly(length)
     port = int.from_bytes(await reader.readexactly(2))
-    there, back = await asyncio.open_connection("127.0.0.1", port)
+    upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
-    back.write(await reader.readuntil(b"\r\n\r\n"))
-    writer.write(await there.read())
+    upstream_writer.write(await reader.readuntil(b"\r\n\r\n"))
+    writer.write(await upstream_reader.read())
     await writer.drain()
-    for end in (writer, back):
-        end.close()
+    for stream in (writer, upstream_writer):
+        stream.close()
 
 
-async def test_a_socks_proxy_carries_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_go_through_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening() as port, listening(socks5) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy}")
         assert await status_of(f"http://gateway.example:{port}/") == 200
 
 
-async def test_a_proxy_that_refuses_the_user_or_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_refuses_the_user_or_the_host_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening(refuse_user) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://ada:Secret-1@127.0.0.1:{port}")
-        seen = await status_of("https://gateway.example/")
-        is_about(seen, f"the proxy 127.0.0.1:{port} refuses this user (407", "user and password")
-        assert "Secret-1" not in str(seen)
+        problem = await status_of("https://gateway.example/")
+        assert_problem(problem, f"the proxy 127.0.0.1:{port} refuses this user (407", "user and password")
+        assert "Secret-1" not in str(problem)
     async with listening(refuse_host) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
-        is_about(await status_of("https://gateway.example/"), "refuses the connection (403", "NO_PROXY")
+        assert_problem(await status_of("https://gateway.example/"), "refuses the connection (403", "NO_PROXY")
 
 
-async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_proxy_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening() as port:
         pass
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-    is_about(await status_of("https://gateway.example/"), f"the proxy 127.0.0.1:{port} refuses", "Check HTTPS_PROXY")
+    assert_problem(
+        await status_of("https://gateway.example/"), f"the proxy 127.0.0.1:{port} refuses", "Check HTTPS_PROXY"
+    )
     monkeypatch.setenv("HTTPS_PROXY", "http://no-such-proxy.invalid:3128")
-    is_about(
+    assert_problem(
         await status_of("https://gateway.example/"), "the proxy no-such-proxy.invalid:3128 does not", "HTTPS_PROXY"
     )
 
@@ -202,12 +214,12 @@ async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("value", "cause"), [("socks4://127.0.0.1:1", "a socks4:// proxy"), ("http://[::1", "is not a proxy address")]
 )
-async def test_a_proxy_that_cannot_be_used_is_named_at_start_and_in_the_error(
+async def test_an_unusable_proxy_is_named_at_start_and_in_the_error(
     value: str, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
-    assert [cause in trouble.cause for trouble in check_environment()] == [True]
-    is_about(await status_of("http://127.0.0.1:1/"), cause, "ALL_PROXY")
+    assert [cause in problem.cause for problem in check_environment()] == [True]
+    assert_problem(await status_of("http://127.0.0.1:1/"), cause, "ALL_PROXY")
 
 
 @pytest.mark.parametrize(
@@ -233,14 +245,14 @@ def test_no_proxy_is_understood_in_every_usual_form(no_proxy: str, direct: list[
     assert [proxies.for_url(url) for url in proxied] == ["http://proxy:3128"] * len(proxied)
 
 
-def test_what_no_proxy_has_beside_names_and_networks_is_skipped_and_named() -> None:
+def test_invalid_entries_of_no_proxy_are_skipped_and_named() -> None:
     _, skipped = read_proxies({"http": "proxy:3128", "no": "10.0.0.0/99,ok.example,%%%"})
     assert ["'10.0.0.0/99'" in skipped[0].cause, "'%%%'" in skipped[1].cause] == [True, True]
-    with pytest.raises(Unsound):
+    with pytest.raises(UnusableSetting):
         read_proxies({"http": "http://:0"})
 
 
-async def test_an_odd_no_proxy_does_not_stop_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_invalid_entry_of_no_proxy_does_not_stop_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "%%%,[::1],127.0.0.0/8")
     async with listening() as port:

@@ -66,7 +66,7 @@ class Film(ModelSpec):
     aspect_ratio: Annotated[AspectRatio | None, Constraint(MINIMAX, "16:9 from text")] = None
 
 
-def _taken(call: dict[str, Any]) -> bool:
+def _accepts(call: dict[str, Any]) -> bool:
     try:
         Film.parse(call)
     except InvalidInput:
@@ -90,8 +90,8 @@ def test_the_schema_has_plain_lists_and_bounds() -> None:
     assert properties["prompt"]["maxLength"] == Film.prompt_max() == 7000
 
 
-def test_the_schema_agrees_on_which_inputs_go_together() -> None:
-    seen = {True: 0, False: 0}
+def test_schema_and_parse_agree_on_combinations_of_inputs() -> None:
+    counts = {True: 0, False: 0}
     for first, last, images, videos, audios, ratio in product(
         (None, IMAGE), (None, IMAGE), (0, 1, 7, 8, 9, 10), (0, 1, 2, 3, 4), (0, 1, 2, 3), (None, *RATIOS)
     ):
@@ -99,9 +99,9 @@ def test_the_schema_agrees_on_which_inputs_go_together() -> None:
         given_lists["reference_audios"] = [AUDIO] * audios
         given = {"first_frame_image": first, "last_frame_image": last, "aspect_ratio": ratio, **given_lists}
         call = {"prompt": "x", **{name: value for name, value in given.items() if value}}
-        seen[_taken(call)] += 1
-        assert SCHEMA.is_valid(call) == _taken(call), call
-    assert min(seen.values()) > 50
+        counts[_accepts(call)] += 1
+        assert SCHEMA.is_valid(call) == _accepts(call), call
+    assert min(counts.values()) > 50
 
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
@@ -111,9 +111,9 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
 
 @settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from([*Film.model_fields]), JUNK, max_size=4))
-def test_the_schema_accepts_exactly_what_reading_accepts(more: dict[str, Any]) -> None:
+def test_the_schema_accepts_exactly_what_parse_accepts(more: dict[str, Any]) -> None:
     call = {"prompt": "x", **more}
-    assert SCHEMA.is_valid(present(call)) == _taken(call)
+    assert SCHEMA.is_valid(present(call)) == _accepts(call)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_value_that_depends_on_others_is_filled_in_and_recorded(more: dict[str
         ({"resolution": "2k", "first_frame_image": IMAGE, "last_frame_image": IMAGE}, None, 0.65, "exact"),
     ],
 )
-def test_a_price_is_counted_by_the_second_and_by_reference(
+def test_a_price_is_computed_per_second_and_per_reference(
     more: dict[str, Any], videos: float | None, usd: float, kind: str
 ) -> None:
     price = Film.parse({"prompt": "x", **more}).price(videos)
@@ -197,7 +197,7 @@ def test_a_price_is_counted_by_the_second_and_by_reference(
     assert Film.price_range() == (0.32, 1.95)
 
 
-def test_a_value_is_written_in_the_form_the_gateway_wants() -> None:
+def test_a_value_is_sent_in_the_form_the_gateway_expects() -> None:
     body = Film.parse({"prompt": "x", "resolution": "2K", "last_frame_image": IMAGE}).to_body()
     assert body == {
         "prompt": "x",
@@ -208,7 +208,7 @@ def test_a_value_is_written_in_the_form_the_gateway_wants() -> None:
     }
 
 
-def test_every_limit_of_the_files_is_listed() -> None:
+def test_every_limit_on_media_files_is_listed() -> None:
     rules = {row["parameter"]: row["rule"] for row in Film.constraints()}
     assert rules["reference_videos"].endswith("2–15 s each, 15 s together, 23.976–60 fps")
     assert "256–5760 px a side, ratio 0.4–2.5" in rules["first_frame_image, last_frame_image, reference_images"]

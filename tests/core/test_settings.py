@@ -63,7 +63,7 @@ def test_without_any_variable_everything_has_its_documented_default() -> None:
     }
 
 
-GIVEN: list[tuple[str, str, object]] = [
+VALID_VALUES: list[tuple[str, str, object]] = [
     ("SANDBOX", "1", "1"),
     ("SANDBOX", "0", "0"),
     ("SANDBOX_SECONDS", "0.5", 0.5),
@@ -94,20 +94,20 @@ GIVEN: list[tuple[str, str, object]] = [
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
 ]
-NOT_ALONE = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
+TESTED_SEPARATELY = {"OAUTH_ISSUER", "OAUTH_JWKS_URL", "TENANTS_FILE"}
 """Variables that need another one, or a file; they have their own tests."""
 
 
-@pytest.mark.parametrize(("name", "text", "value"), GIVEN)
+@pytest.mark.parametrize(("name", "text", "value"), VALID_VALUES)
 def test_a_variable_is_read(name: str, text: str, value: object) -> None:
     assert getattr(read(**{PREFIX + name: f" {text} "}), name.lower()) == value
 
 
 def test_every_variable_is_tested_and_described_in_one_line() -> None:
     described = variables()
-    assert set(described) == {PREFIX + name for name in {name for name, _, _ in GIVEN} | NOT_ALONE}
+    assert set(described) == {PREFIX + name for name in {name for name, _, _ in VALID_VALUES} | TESTED_SEPARATELY}
     assert len(described) == len(Settings.model_fields) - len(INTERNAL_FIELDS)
-    assert all(words and "\n" not in words for words in described.values())
+    assert all(description and "\n" not in description for description in described.values())
 
 
 @pytest.mark.parametrize("name", sorted(variables()))
@@ -121,11 +121,17 @@ def test_an_empty_gateway_variable_counts_as_unset(name: str) -> None:
     assert read(**{name: " "}) == read()
 
 
-UNFILLED = ("${workspaceFolder}/clips", "~/${user_config.folder}", "https://${HOST}", "a${B}", "sqlite:///${HOME}/jobs")
+PLACEHOLDERS = (
+    "${workspaceFolder}/clips",
+    "~/${user_config.folder}",
+    "https://${HOST}",
+    "a${B}",
+    "sqlite:///${HOME}/jobs",
+)
 
 
 @pytest.mark.parametrize("name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "APIXO_API_KEY_FILE"])
-@pytest.mark.parametrize("text", UNFILLED)
+@pytest.mark.parametrize("text", PLACEHOLDERS)
 def test_a_placeholder_inside_a_value_is_refused_with_its_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({name: text})
@@ -148,7 +154,7 @@ def test_quotes_around_a_value_are_refused_and_the_value_is_not_repeated(name: s
 @pytest.mark.parametrize(
     "url", ["file:///home/me/clips", "FILE:/home/me/clips", "https://example.com/clips", "s3://bucket"]
 )
-def test_a_url_is_no_directory(name: str, url: str) -> None:
+def test_a_url_is_refused_as_a_directory(name: str, url: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{PREFIX}{name}.*write the path alone"):
         read(**{PREFIX + name: url})
 
@@ -241,7 +247,7 @@ def test_an_error_never_contains_a_secret(name: str, text: str) -> None:
     assert str(refused.value).startswith(name)
 
 
-def test_a_key_makes_its_gateway_real_and_is_never_shown() -> None:
+def test_a_key_enables_its_gateway_and_is_never_shown() -> None:
     settings = read(SEGMIND_API_KEY=" hunter2 ")
     key = settings.gateways["segmind"].key
     assert key is not None
@@ -251,7 +257,7 @@ def test_a_key_makes_its_gateway_real_and_is_never_shown() -> None:
     assert not settings.in_sandbox
 
 
-def test_the_sandbox_can_be_forced_and_forbidden() -> None:
+def test_the_sandbox_can_be_forced_or_disabled() -> None:
     assert read(SEGMIND_API_KEY="k", HAILUO_MCP_SANDBOX="1").in_sandbox
     assert not read(HAILUO_MCP_SANDBOX="0").in_sandbox
 
@@ -261,7 +267,7 @@ def test_a_custom_base_address_also_applies_to_the_other_hosts() -> None:
     assert dict(urls) == dict.fromkeys(("base", "upload", "history"), "http://127.0.0.1:8080")
 
 
-def test_each_host_can_be_set_by_itself() -> None:
+def test_each_host_can_be_set_separately() -> None:
     urls = read(SEGMIND_BASE_URL="http://a:1/x", SEGMIND_UPLOAD_URL="http://b/").gateways["segmind"].urls
     assert dict(urls) == {"base": "http://a:1/x", "upload": "http://b", "history": "http://a:1/x"}
     urls = read(SEGMIND_HISTORY_URL="https://h").gateways["segmind"].urls
@@ -270,12 +276,12 @@ def test_each_host_can_be_set_by_itself() -> None:
     assert urls["history"] == "https://h"
 
 
-def test_one_gateways_address_is_not_anothers() -> None:
+def test_a_base_address_applies_to_one_gateway_only() -> None:
     settings = read(SEGMIND_BASE_URL="http://127.0.0.1:1")
     assert settings.gateways["apixo"].urls["base"] == "https://api.apixo.ai"
 
 
-def test_the_database_may_be_anywhere() -> None:
+def test_the_database_may_have_any_path() -> None:
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:///a/b.db").database_path == Path("a/b.db")
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:////a/b.db").database_path == Path("/a/b.db")
 

@@ -9,10 +9,10 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
-from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, least
+from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
 
 
-def test_the_models_are_those_of_each_gateway_in_order() -> None:
+def test_models_are_listed_by_gateway_in_order() -> None:
     assert list(MODELS) == [
         "segmind/hailuo-02-fast",
         "segmind/hailuo-2.3-fast",
@@ -45,7 +45,7 @@ def test_the_models_are_those_of_each_gateway_in_order() -> None:
 H3_INPUTS = "first_frame_image last_frame_image reference_images reference_videos reference_audios"
 OFFICIAL = "duration resolution prompt_optimizer fast_pretreatment callback_url"
 FAL_H3 = "duration aspect_ratio prompt_expansion seed callback_url resolution"
-TAKEN = {
+PARAMETERS = {
     "segmind/hailuo-02-fast": "prompt! first_frame_image! last_frame_image duration go_fast prompt_optimizer",
     "segmind/hailuo-2.3-fast": "prompt! first_frame_image! duration resolution prompt_optimizer",
     "segmind/minimax-hailuo-2": "prompt! first_frame_image last_frame_image mode prompt_optimizer",
@@ -78,8 +78,8 @@ TAKEN = {
 
 
 @EVERY_MODEL
-def test_each_model_takes_and_requires_what_the_contract_says(model: type[ModelSpec]) -> None:
-    assert " ".join(name + "!" * model.is_required(name) for name in model.model_fields) == TAKEN[model.id]
+def test_each_model_accepts_and_requires_the_documented_parameters(model: type[ModelSpec]) -> None:
+    assert " ".join(name + "!" * model.is_required(name) for name in model.model_fields) == PARAMETERS[model.id]
     assert model.id.split("/")[0] in {gateway.name for gateway in GATEWAYS if model in gateway.models}
 
 
@@ -115,7 +115,7 @@ def test_the_schema_shows_the_documented_defaults(model: type[ModelSpec]) -> Non
 
 
 @EVERY_MODEL
-def test_a_property_has_one_plain_type_and_its_meaning(model: type[ModelSpec]) -> None:
+def test_a_property_has_one_plain_type_and_a_description(model: type[ModelSpec]) -> None:
     for name, schema in model.property_schemas().items():
         assert schema["description"] == CANONICAL[name].meaning
         assert not {"anyOf", "oneOf", "allOf", "$ref", "title"} & set(schema)
@@ -123,14 +123,14 @@ def test_a_property_has_one_plain_type_and_its_meaning(model: type[ModelSpec]) -
 
 
 @EVERY_MODEL
-def test_every_constraint_says_where_it_comes_from(model: type[ModelSpec]) -> None:
+def test_every_constraint_names_its_source(model: type[ModelSpec]) -> None:
     rows = model.constraints()
     assert {row["parameter"] for row in rows} >= set(model.model_fields)
     assert all(row["source"].split(":")[0] in {"documented", "sdk", "observed", "inferred"} for row in rows)
     assert all(row["rule"] for row in rows)
 
 
-def test_a_merged_parameter_is_one_flat_type() -> None:
+def test_a_merged_parameter_has_one_flat_type() -> None:
     for name, canonical in CANONICAL.items():
         assert canonical.schema["type"] in {"string", "integer", "boolean", "array"}, name
         assert (canonical.schema.get("items") == {"type": "string"}) == (canonical.schema["type"] == "array"), name
@@ -188,7 +188,7 @@ def test_a_price_is_an_estimate_with_its_source(model_id: str, more: dict[str, A
         ("aimlapi/hailuo-2.3-fast", {"resolution": "1080p"}),
     ],
 )
-def test_a_price_that_nobody_publishes_is_none(model_id: str, more: dict[str, Any]) -> None:
+def test_an_unpublished_price_is_none(model_id: str, more: dict[str, Any]) -> None:
     assert MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).price() is None
 
 
@@ -207,16 +207,16 @@ def test_the_typical_time_is_the_published_one(model_id: str, more: dict[str, An
     assert low <= (seconds or 0) <= high
 
 
-def test_advice_is_given_where_a_parameter_may_be_ignored_or_refused() -> None:
+def test_advice_is_given_if_a_parameter_may_be_ignored_or_refused() -> None:
     def advice(model_id: str, **more: Any) -> str:
         return " ".join(MODELS[model_id].parse({"prompt": "x", "first_frame_image": PICTURE, **more}).warnings())
 
     assert "last_frame_image may be ignored" in advice("segmind/hailuo-02-fast", last_frame_image=PICTURE)
     assert "may be refused" in advice("aimlapi/hailuo-02", resolution="1080p")
-    assert not any(model.parse(least(model)).warnings() for model in MODELS.values())
+    assert not any(model.parse(minimal_call(model)).warnings() for model in MODELS.values())
 
 
-def test_apixos_resolution_is_another_way_to_say_mode() -> None:
+def test_apixos_resolution_is_an_alias_of_mode() -> None:
     model = MODELS["apixo/hailuo-2.3-fast"]
 
     def mode(**more: Any) -> str:
@@ -228,7 +228,7 @@ def test_apixos_resolution_is_another_way_to_say_mode() -> None:
 
 LAST = {"last_frame_image": PICTURE + "?2"}
 MATRIX = [
-    # model, resolution and seconds: what it is made from, by the vendor's page
+    # model, resolutions with durations, and the inputs they support, according to the vendor's page
     ("minimax/hailuo-2.3", {("768p", 6), ("768p", 10), ("1080p", 6)}, "text first"),
     ("minimax/hailuo-2.3-fast", {("768p", 6), ("768p", 10), ("1080p", 6)}, "first"),
     ("minimax/hailuo-02", {("768p", 6), ("768p", 10), ("1080p", 6)}, "text first both"),
@@ -237,20 +237,22 @@ MATRIX = [
 
 
 @pytest.mark.parametrize("model_id", sorted(OFFICIALS))
-def test_the_vendors_matrix_of_models_resolutions_and_lengths_is_kept(model_id: str) -> None:
-    pictures: dict[str, dict[str, Any]] = {
+def test_the_vendors_matrix_of_resolutions_durations_and_inputs_is_enforced(model_id: str) -> None:
+    frames: dict[str, dict[str, Any]] = {
         "text": {},
         "first": {"first_frame_image": PICTURE},
         "last": LAST,
         "both": {"first_frame_image": PICTURE, **LAST},
     }
-    for resolution, seconds, what in product(("512p", "768p", "1080p"), (6, 10), pictures):
-        call = {"prompt": "x", "resolution": resolution, "duration": seconds, **pictures[what]}
-        made = any(model_id == m and (resolution, seconds) in sizes and what in w.split() for m, sizes, w in MATRIX)
-        assert accepts(MODELS[model_id], call) == made, call
+    for resolution, seconds, inputs in product(("512p", "768p", "1080p"), (6, 10), frames):
+        call = {"prompt": "x", "resolution": resolution, "duration": seconds, **frames[inputs]}
+        supported = any(
+            model_id == m and (resolution, seconds) in sizes and inputs in w.split() for m, sizes, w in MATRIX
+        )
+        assert accepts(MODELS[model_id], call) == supported, call
 
 
-def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> None:
+def test_fast_pretreatment_is_neither_accepted_nor_sent_with_a_last_frame() -> None:
     model, both = MODELS["minimax/hailuo-02"], {"prompt": "x", "first_frame_image": PICTURE, **LAST}
     assert model.parse({"prompt": "x"}).to_body()["fast_pretreatment"] is False
     assert "fast_pretreatment" not in model.parse({**both, "fast_pretreatment": False}).to_body()
@@ -258,19 +260,19 @@ def test_with_a_last_frame_there_is_no_pretreatment_to_ask_for_or_to_send() -> N
         model.parse({**both, "fast_pretreatment": True})
 
 
-def test_a_rule_of_absence_reads_as_one() -> None:
+def test_a_rule_about_a_missing_parameter_says_without() -> None:
     with pytest.raises(InvalidInput, match="resolution=512p without first_frame_image is not available on") as refused:
         MODELS["minimax/hailuo-02"].parse({"prompt": "x", "resolution": "512P"})
     assert "first_frame_image" in refused.value.problem.hint
 
 
-def test_an_unknown_combination_of_camera_commands_is_nobodys_business() -> None:
+def test_unknown_camera_commands_are_accepted() -> None:
     prompt = "[Push in, Pan left, Tilt up, Somersault] [Static shot]"
     for model in MODELS.values():
-        assert model.parse({**least(model), "prompt": prompt}).prompt == prompt
+        assert model.parse({**minimal_call(model), "prompt": prompt}).prompt == prompt
 
 
-def test_a_spec_without_figures_has_none() -> None:
+def test_a_spec_without_prices_and_times_returns_none() -> None:
     class Bare(ModelSpec):
         id = "x/bare"
         remote_name = "bare"

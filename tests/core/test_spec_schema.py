@@ -14,14 +14,14 @@ from hailuo_mcp.core.arguments import present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
-from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, least
+from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
 from tests.properties import tried_with
 
 FIRST_OF_ITS_SHAPE = {json.dumps(model.full_schema()): model.id for model in reversed(MODELS.values())}.values()
-"""Of models with the same parameters and rules, one is tested thoroughly."""
+"""Of the models with the same parameters and rules, only one is tested thoroughly."""
 
 
-# --- what arguments may be ----------------------------------------------------------------------------------------
+# --- possible arguments -------------------------------------------------------------------------------------------
 
 LISTS: tuple[Any, ...] = ([PICTURE], [PICTURE + "?2"], [PICTURE] * 3, ["https://h/2.mp4"])
 VALID: dict[str, tuple[Any, ...]] = {
@@ -51,8 +51,8 @@ JUNK: tuple[Any, ...] = (
 
 
 def _is_lenient(value: Any) -> bool:
-    """Whether this is one of the leniencies that the schema does not promise: numbers and booleans as strings, letter
-    case."""
+    """Whether this value may be accepted although the schema does not say so: a number or a boolean as a string, or a
+    word in another letter case."""
     if not isinstance(value, str):
         return False
     words = {word for values in VALID.values() for word in values if isinstance(word, str)}
@@ -70,12 +70,12 @@ def arguments_in(names: Iterable[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-spoilt = st.dictionaries(st.sampled_from([*CANONICAL, "fps", "image_url", "Duration", ""]), values, max_size=2)
+extra_arguments = st.dictionaries(st.sampled_from([*CANONICAL, "fps", "image_url", "Duration", ""]), values, max_size=2)
 
 
 @cache
 def _valid_by_itself(model: type[ModelSpec]) -> dict[str, list[Any]]:
-    """For each parameter, values that its own schema accepts, so that few drawn calls are useless."""
+    """For each parameter, values that its own schema accepts, so that few of the generated calls are discarded."""
     accepted: dict[str, list[Any]] = {}
     for name in (name for name in VALID if model.accepts(name)):
         schema: Any = jsonschema.Draft202012Validator(model.property_schemas()[name])
@@ -97,19 +97,19 @@ def schema_of(model: type[ModelSpec]) -> Any:
     return jsonschema.Draft202012Validator(model.full_schema())
 
 
-# --- schema, validation and wire agree ----------------------------------------------------------------------------
+# --- schema, validation and request body agree ----------------------------------------------------------------------
 
 
 @EVERY_MODEL
 @tried_with(few=24, many=200)
-def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec], examples: int) -> None:
+def test_the_schema_accepts_exactly_what_parse_accepts(model: type[ModelSpec], examples: int) -> None:
     schema = schema_of(model)
 
     @settings(
         max_examples=examples if model.id in FIRST_OF_ITS_SHAPE else examples // 4,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(arguments_in(name for name in VALID if model.accepts(name)) | arguments_in(VALID), spoilt)
+    @given(arguments_in(name for name in VALID if model.accepts(name)) | arguments_in(VALID), extra_arguments)
     def agree(call: dict[str, Any], more: dict[str, Any]) -> None:
         call = {**call, **more}
         assert schema.is_valid(present(call)) == accepts(model, call)
@@ -120,7 +120,7 @@ def test_the_schema_accepts_exactly_what_reading_accepts(model: type[ModelSpec],
 @EVERY_MODEL
 def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[ModelSpec]) -> None:
     schema = schema_of(model)
-    calls: list[dict[str, Any]] = [least(model)]
+    calls: list[dict[str, Any]] = [minimal_call(model)]
     for name in ("duration", "resolution", "mode"):
         calls += [{**call, name: value} for call in calls for value in VALID[name] if model.accepts(name)]
     accepted = [call for call in calls if schema.is_valid(call)]
@@ -131,16 +131,14 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
 
 @EVERY_MODEL
 @tried_with(few=10, many=60)
-def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_back(
-    model: type[ModelSpec], examples: int
-) -> None:
+def test_a_valid_call_has_a_typed_body_and_a_dict_that_parses_back(model: type[ModelSpec], examples: int) -> None:
     @settings(max_examples=examples, suppress_health_check=[HealthCheck.filter_too_much])
     @given(valid_calls(model))
-    def holds(call: dict[str, Any]) -> None:
+    def check(call: dict[str, Any]) -> None:
         spec = model.parse(call)
         body = spec.to_body()
         assert json.loads(json.dumps(body)) == body
-        kinds = {
+        types = {
             "duration": str if model.wire_forms.get("duration") == "text" else int,
             "prompt": str,
             "go_fast": bool,
@@ -150,21 +148,21 @@ def test_a_valid_call_has_a_wire_body_of_stable_types_and_a_record_that_reads_ba
             "resolution": str,
         }
         for part in (body, body.get("input", {})):
-            assert all(type(part[name]) is kind for name, kind in kinds.items() if name in part)
-        record = spec.to_dict()
-        assert None not in record.values()
-        assert set(record) <= set(model.model_fields)
-        again = model.parse(record)
-        assert (again.to_body(), again.to_dict()) == (body, record)
+            assert all(type(part[name]) is type_ for name, type_ in types.items() if name in part)
+        stored = spec.to_dict()
+        assert None not in stored.values()
+        assert set(stored) <= set(model.model_fields)
+        again = model.parse(stored)
+        assert (again.to_body(), again.to_dict()) == (body, stored)
         defaults = {name for name, field in model.model_fields.items() if field.default not in (None, ...)}
-        assert {name for name in defaults if not model.is_required(name)} <= set(record)
+        assert {name for name in defaults if not model.is_required(name)} <= set(stored)
 
-    holds()
+    check()
 
 
 @EVERY_MODEL
-def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
-    strict: dict[str, Any] = least(model)
+def test_lenient_spellings_do_not_change_the_body(model: type[ModelSpec]) -> None:
+    strict: dict[str, Any] = minimal_call(model)
     sizes = model.property_schemas().get("resolution", {}).get("enum", ["768p"])
     size = "768p" if "768p" in sizes else sizes[0]
     loose = dict(strict)
@@ -184,10 +182,10 @@ def test_leniencies_change_nothing_on_the_wire(model: type[ModelSpec]) -> None:
 
 
 @EVERY_MODEL
-def test_a_spec_is_frozen_and_its_wire_names_are_no_arguments(model: type[ModelSpec]) -> None:
-    spec = model.parse(least(model))
+def test_a_spec_is_frozen_and_does_not_accept_wire_names(model: type[ModelSpec]) -> None:
+    spec = model.parse(minimal_call(model))
     with pytest.raises(ValueError, match="frozen"):
         spec.prompt = "y"
     for name in set(spec.to_body()) - set(model.model_fields):
         with pytest.raises(InvalidInput, match=name):
-            model.parse({**least(model), name: "x"})
+            model.parse({**minimal_call(model), name: "x"})

@@ -19,10 +19,10 @@ def read(directory: Path, text: str, **more: str) -> Settings:
 
 
 def keys_of(settings: Settings) -> dict[str, str]:
-    return {name: one.key.get_secret_value() for name, one in settings.gateways.items() if one.key}
+    return {name: gateway.key.get_secret_value() for name, gateway in settings.gateways.items() if gateway.key}
 
 
-def test_a_tenant_has_its_own_limits_and_keys_and_others_have_the_servers(tmp_path: Path) -> None:
+def test_a_tenant_has_its_own_limits_and_keys_and_others_use_the_servers(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         '[tenants.ann]\nmax_jobs_per_day = 3\nkeys.segmind = "ann-segmind"\n'
@@ -44,7 +44,7 @@ def test_keys_sent_with_a_call_replace_all_others(tmp_path: Path) -> None:
     assert keys_of(settings.for_tenant("ben", {"apixo": apixo})) == {"apixo": "server-apixo"}
 
 
-def test_with_an_empty_table_of_keys_none_of_the_servers_is_used(tmp_path: Path) -> None:
+def test_an_empty_table_of_keys_disables_the_servers_keys(tmp_path: Path) -> None:
     settings = read(tmp_path, "[tenants.ann.keys]\n")
     assert keys_of(settings.for_tenant("ann")) == {}
 

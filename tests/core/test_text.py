@@ -29,7 +29,7 @@ from tests.core.models import MODELS
         ([1] * 1000, ("[" + "1, " * 1000)[:60] + "…"),
     ],
 )
-def test_a_value_is_shown_short_on_one_line_and_without_an_images_bytes(value: object, text: str) -> None:
+def test_a_value_is_shortened_to_one_line_without_image_data(value: object, text: str) -> None:
     assert repr_short(value) == text
 
 
@@ -42,17 +42,17 @@ def test_a_value_is_shown_short_on_one_line_and_without_an_images_bytes(value: o
         ({"type": ["string", "null"]}, "a string or null"),
     ],
 )
-def test_a_schema_is_told_in_words(schema: JsonSchema, words: str) -> None:
+def test_a_schema_is_described_in_english(schema: JsonSchema, words: str) -> None:
     assert describe(schema) == words
 
 
-def test_a_number_too_large_to_write_out_is_told_as_such() -> None:
+def test_a_huge_number_is_described_instead_of_written_out() -> None:
     assert repr_short(10**5000) == "a very large number"
     with pytest.raises(InvalidInput, match="got a very large number"):
         MODELS["aimlapi/hailuo-02"].parse({"prompt": "x", "duration": 10**5000})
 
 
-def test_a_refusal_names_every_wrong_value_and_every_cure_once() -> None:
+def test_a_refusal_names_every_wrong_value_and_its_fix() -> None:
     with pytest.raises(InvalidInput) as refused:
         MODELS["segmind/hailuo-2.3-fast"].parse({"prompt": "", "duration": 7, "seed": "\ud800", "password": "hunter2"})
     problem = refused.value.problem

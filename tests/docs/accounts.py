@@ -1,9 +1,8 @@
 """Which test covers each block of code in the docs.
 
-A block that cog writes is checked by `tests/docs/test_readme.py`. A line that calls `hailuo-mcp` is run,
-one that installs a package or sets variables is checked, and a block in a language of data is parsed: all by
-`test_blocks.py`, without being named here. Anything else has to be named below, with the test that runs it; else it
-fails.
+Blocks that cog generates are checked by `tests/docs/test_readme.py`. `test_blocks.py` runs lines that call
+`hailuo-mcp`, checks lines that install a package or set variables, and parses blocks of data. Every other block must be
+listed below with the test that runs it.
 """
 
 import re
@@ -21,7 +20,7 @@ INSTALLERS: Mapping[tuple[str, ...], str] = {
     ("uv", "tool", "upgrade"): ".ci/run::installed_wheel",
     ("uv", "tool", "install"): ".ci/run::installed_wheel",
 }
-"""Commands that fetch a package from the index, and what the tests install instead: the wheel built here."""
+"""Commands that install the package from the index, and the test that installs the wheel built here instead."""
 NOT_RUN = "not run"
 CUSTOM_MODELS = "tests/catalog/custom_models"
 
@@ -30,15 +29,15 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "docs/shots.md",
         'generate_video {"model": "segmind/minimax-hailuo-2", "prompt": "A paper boat leaves the quay at dawn '
         '[Tracking shot]", "dry_run": true}',
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_tool_calls_make_three_continuous_shots",
     (
         "docs/shots.md",
         "export MODEL=segmind/minimax-hailuo-2",
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_commands_of_the_page_make_three_shots_that_hold_together",
+    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_commands_make_three_continuous_shots",
     (
         "docs/custom-models.md",
         "[[models]]",
-    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip",
+    ): f"{CUSTOM_MODELS}/test_in_use.py::test_the_pages_example_works_from_the_schema_to_a_saved_clip",
     (
         "docs/custom-models.md",
         "hailuo-mcp models segmind/hailuo-02-draft",
@@ -51,19 +50,19 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "docs/deployment.md",
         "token=$(openssl rand -hex 32); "
         "printf 'studio-a:sha256:%s\\n' \"$(printf %s \"$token\" | sha256sum | cut -d' ' -f1)\"",
-    ): "tests/docs/test_operating.py::test_the_line_that_makes_a_token_makes_one_that_is_taken",
+    ): "tests/docs/test_operating.py::test_the_pages_command_makes_a_valid_token",
     (
         "docs/deployment.md",
         "[tenants.studio-a]",
-    ): "tests/docs/test_operating.py::test_the_tenants_of_the_page_are_read",
+    ): "tests/docs/test_operating.py::test_the_pages_tenants_file_is_valid",
     (
         "docs/deployment.md",
         "find /clips -name '*.mp4' -mtime +30 -delete",
-    ): "tests/docs/test_operating.py::test_the_timer_removes_old_clips_alone",
+    ): "tests/docs/test_operating.py::test_the_timer_removes_only_old_clips",
     (
         "docs/postgresql.md",
         "CREATE ROLE hailuo LOGIN PASSWORD '…';",
-    ): "tests/docs/test_operating.py::test_the_statements_make_a_database_that_the_servers_can_use",
+    ): "tests/docs/test_operating.py::test_the_statements_create_a_database_and_its_owner",
     **{
         ("docs/batch.md", f"hailuo-mcp batch shots.jsonl {options}"): "tests/service/batch/test_docs.py"
         "::test_every_command_of_the_page_succeeds"
@@ -76,7 +75,7 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "README.md",
         "pip install uv && uv run hailuo-mcp demo",
-    ): "tests/docs/test_transcript.py::test_the_demo_is_shown_as_it_runs",
+    ): "tests/docs/test_transcript.py::test_the_documented_output_is_that_of_the_demo",
     (
         "README.md",
         "git clone https://github.com/hailuo-mcp/hailuo-mcp && cd hailuo-mcp",
@@ -85,7 +84,7 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "docs/benchmarks.md",
         "uv run python -m benchmarks",
-    ): "tests/docs/test_benchmarks.py::test_the_command_measures_what_it_is_asked_for",
+    ): "tests/docs/test_benchmarks.py::test_the_command_runs_only_the_requested_benchmark",
     (
         "docs/deployment.md",
         "hailuo-mcp serve --http --host 0.0.0.0 --port 8000",
@@ -97,10 +96,10 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "docs/troubleshooting.md",
         "hailuo-mcp",
-    ): "tests/cli/test_stdio.py::test_without_arguments_stdout_carries_the_protocol_and_nothing_else",
+    ): "tests/cli/test_stdio.py::test_without_arguments_stdout_carries_only_the_protocol",
 }
-"""By page and line, for a line of a shell that `test_blocks.py` cannot run by itself: a server that serves until it is
-stopped, or another program."""
+"""By page and line: the test of a shell line that `test_blocks.py` cannot run itself, because it starts a server or
+another program."""
 
 UNRUN: Mapping[tuple[str, str], tuple[str, str]] = {
     (
@@ -108,10 +107,10 @@ UNRUN: Mapping[tuple[str, str], tuple[str, str]] = {
         "clients -- https --> nginx -- http --> 5 x hailuo-mcp serve --http -- https --> gateways",
     ): ("a drawing", "## Overview"),
 }
-"""By page and first line: what is not run, why, and the text in which the page says so."""
+"""By page and first line: why a block is not run, and the text in which the page says so."""
 
 
-def account(block: Block) -> str | None:
+def covering_test(block: Block) -> str | None:
     """The test that covers the block; None where there is none."""
     key = block.page, block.head
     if block.generated:
@@ -121,9 +120,9 @@ def account(block: Block) -> str | None:
     if key in BLOCKS:
         return BLOCKS[key]
     if block.language in PARSERS:
-        return "tests/docs/test_blocks.py::test_data_is_read_by_a_parser"
-    if is_shell(block) and all(line_account(block, line) for line in block.commands):
-        return "tests/docs/test_blocks.py::test_commands_do_what_they_should"
+        return "tests/docs/test_blocks.py::test_data_blocks_can_be_parsed"
+    if is_shell(block) and all(covering_test_of_line(block, line) for line in block.commands):
+        return "tests/docs/test_blocks.py::test_commands_exit_as_documented"
     return None
 
 
@@ -131,18 +130,18 @@ def is_shell(block: Block) -> bool:
     return block.language in (SHELL, INDENTED) and (block.page, block.head) not in {*BLOCKS, *UNRUN}
 
 
-def line_account(block: Block, line: str) -> str | None:
-    """The same for one line of a shell."""
+def covering_test_of_line(block: Block, line: str) -> str | None:
+    """The test that covers one line of a shell block; None where there is none."""
     if named := LINES.get((block.page, line)):
         return named
     try:
         command = Command.read(line)
-    except ValueError:  # an open quotation
+    except ValueError:  # an unclosed quotation mark
         return None
     if not command.words:
         return "tests/docs/test_blocks.py::test_variables_are_settings" if command.variables else None
     if command.words[0] == PROGRAM:
-        return "tests/docs/test_blocks.py::test_commands_do_what_they_should"
+        return "tests/docs/test_blocks.py::test_commands_exit_as_documented"
     return next((by for words, by in INSTALLERS.items() if command.words[: len(words)] == words), None)
 
 

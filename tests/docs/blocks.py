@@ -1,4 +1,4 @@
-"""The code in README.md and docs/*.md, as a renderer of Markdown finds it."""
+"""The code blocks of README.md and docs/*.md, as a Markdown parser finds them."""
 
 import re
 import shlex
@@ -19,7 +19,8 @@ INDENTED = ""
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced or indented block. `file` is the name behind the language, of a file that a reader makes of it."""
+    """A fenced or indented block. `file` is the file name after the language, if the reader is to save the block as a
+    file."""
 
     page: str
     line: int
@@ -37,7 +38,7 @@ class Block:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Its lines, without comments. Only a shell's block has commands."""
+        """Its lines, without comments. Only a shell block has commands."""
         return tuple(line.split("  #")[0].strip() for line in self.text.splitlines() if line.strip())
 
 
@@ -51,7 +52,7 @@ class Command:
     @classmethod
     def read(cls, line: str) -> "Command":
         words = shlex.split(line, comments=True)
-        count = next((at for at, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), len(words))
+        count = next((index for index, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), len(words))
         variables = tuple((name, value) for name, _, value in (word.partition("=") for word in words[:count]))
         return cls(variables, tuple(words[count:]))
 
@@ -75,7 +76,7 @@ def all_blocks() -> tuple[Block, ...]:
 
 
 def inline_code(page: str) -> tuple[str, ...]:
-    """Inline code in the text, each once."""
+    """The page's inline code, without duplicates."""
     children = (child for token in _tokens(page) for child in token.children or ())
     return tuple(dict.fromkeys(child.content for child in children if child.type == "code_inline"))
 
@@ -88,9 +89,9 @@ def links(page: str) -> tuple[str, ...]:
 
 
 def anchors(page: str) -> frozenset[str]:
-    """The headings of a page, as GitHub names them in a link."""
+    """The anchors of a page's headings, as GitHub forms them."""
     tokens = _tokens(page)
-    headings = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
+    headings = [tokens[index + 1].content for index, token in enumerate(tokens) if token.type == "heading_open"]
     return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
 

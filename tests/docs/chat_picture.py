@@ -1,7 +1,7 @@
 """The README's picture of a chat in which a clip is made: `uv run python -m tests.docs.chat_picture` draws it.
 
-The player is the real one, fed by the real server in its sandbox; only the chat around it is drawn here. `chat.webp`
-moves; `chat.png` is its last moment, for readers who want no motion.
+The player is the real one, fed by the real server in its sandbox; only the chat around it is drawn here. `chat.webp` is
+animated; `chat.png` is its last frame, for readers who prefer no motion.
 """
 
 import asyncio
@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from tests.docs.staging import KITE, PICTURES, Stage, at, fresh_digest, note, run, saved, small_png, with_image
+from tests.docs.staging import (
+    KITE,
+    PICTURES,
+    Stage,
+    fresh_digest,
+    pause_at,
+    run,
+    small_png,
+    store_digest,
+    wait_until_saved,
+    with_image,
+)
 
 if TYPE_CHECKING:
     from tests.mcp.player.host import View
@@ -27,8 +38,8 @@ MOMENTS = (0.2, 1.2, 2.2, 3.2, 4.2, 5.2)
 """In seconds of the clip."""
 CHAT = """([asked, answered, done, width]) => {
   const make = (tag, style, text) => Object.assign(document.createElement(tag), { style, textContent: text ?? '' });
-  // The page's body is the chat: the frame of the view stays where it is, since one that is moved loads again. Its
-  // color is a shadow, for a background of the body would fill the whole page, also beyond the round corners.
+  // The page's body is the chat. The frame of the view stays where it is, because a moved frame loads again. The color
+  // is a shadow, because a background of the body would fill the whole page, also outside the round corners.
   document.body.style = `width: ${width}px; box-sizing: border-box; padding: 18px; display: grid; gap: 12px;
     border: 1px solid #b9bdb5; border-radius: 14px; background: none; box-shadow: inset 0 0 0 2000px #f6f6f3;
     font: 15px/1.45 system-ui, "Segoe UI", Roboto, sans-serif; color: #1b1d1b;`;
@@ -48,29 +59,29 @@ async def draw(stage: Stage) -> None:
     view = await stage.open(await stage.call("generate_video", call), call, width=WIDTH)
     await view.page.evaluate(CHAT, [*WORDS, WIDTH])
     await view.until("document.querySelector('#poster:not([hidden])')")
-    frames = [await _shot(view)]
+    frames = [await _screenshot(view)]
     await view.until("document.querySelector('main').dataset.state === 'processing'")
-    frames.append(await _shot(view))
+    frames.append(await _screenshot(view))
     await asyncio.sleep(4)
-    frames.append(await _shot(view))
-    await saved(stage, view)
+    frames.append(await _screenshot(view))
+    await wait_until_saved(stage, view)
     await view.page.evaluate("document.getElementById('done').style.visibility = 'visible'")
     for moment in MOMENTS:
-        await at(view, moment)
-        frames.append(await _shot(view))
+        await pause_at(view, moment)
+        frames.append(await _screenshot(view))
     _save(frames)
-    found = await fresh_digest(CALLS, *WORDS)
-    note(MOVING, found)
-    note(STILL, found)
+    digest = await fresh_digest(CALLS, *WORDS)
+    store_digest(MOVING, digest)
+    store_digest(STILL, digest)
 
 
-async def _shot(view: "View") -> Image.Image:
+async def _screenshot(view: "View") -> Image.Image:
     await asyncio.sleep(0.5)
     return Image.open(io.BytesIO(await view.page.locator("body").screenshot(omit_background=True))).convert("RGBA")
 
 
 def _save(frames: list[Image.Image]) -> None:
-    """All in the size of the tallest; the chat's last words stay for a while."""
+    """All frames get the height of the tallest; the last one is shown for longer."""
     height = max(frame.height for frame in frames)
     sheets = [Image.new("RGBA", (frame.width, height)) for frame in frames]
     for sheet, frame in zip(sheets, frames, strict=True):

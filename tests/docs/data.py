@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 import yaml
 
 
-def _lines_of_json(text: str) -> None:
+def _json_lines(text: str) -> None:
     for line in text.splitlines():
         json.loads(line)
 
 
 def _table(text: str) -> None:
-    head, *rows = csv.reader(text.splitlines(), strict=True)
-    if not rows or any(len(row) != len(head) for row in rows):
-        raise ValueError(f"rows have not the {len(head)} columns of the head")
+    header, *rows = csv.reader(text.splitlines(), strict=True)
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise ValueError(f"rows do not have the {len(header)} columns of the header")
 
 
 def _yaml(text: str) -> None:
@@ -28,7 +28,7 @@ def _yaml(text: str) -> None:
 
 PARSERS: Mapping[str, Callable[[str], object]] = {
     "json": json.loads,
-    "jsonl": _lines_of_json,
+    "jsonl": _json_lines,
     "toml": tomllib.loads,
     "yaml": _yaml,
     "csv": _table,

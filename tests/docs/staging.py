@@ -1,4 +1,4 @@
-"""The subject of the docs' pictures: the real player, fed by the real server in its sandbox."""
+"""What the docs' pictures show: the real player, fed by the real server in its sandbox."""
 
 import asyncio
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "docs"
 DIGESTS = PICTURES / "pictures.json"
-"""Picture to the digest of what it shows, so that a test can tell when one is out of date without drawing it."""
+"""The digest of what each picture shows, so that a test can tell when one is out of date without drawing it."""
 IMAGE_NAME = "kite.png"
 SECONDS = 16
 """How long the sandbox takes: long enough to see a job in each of its states, also on a busy machine."""
@@ -47,7 +47,7 @@ WAVE: Result = {
     "duration": 6,
 }
 STABLE = ("model", "estimated_seconds", "estimated_cost_usd", "sandbox", "parameters")
-"""The parts of a result that are the same each time."""
+"""The fields of a result that are the same every time."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ async def stage() -> AsyncGenerator[Stage]:
             yield Stage(client, browser, website, str(image))
 
 
-AT = """(at) => new Promise((seen) => {
+PAUSE_AT = """(at) => new Promise((seen) => {
   const clip = document.querySelector('video');
   clip.pause();
   clip.controls = false;
@@ -99,13 +99,13 @@ AT = """(at) => new Promise((seen) => {
 })"""
 
 
-async def at(view: View, seconds: float) -> None:
+async def pause_at(view: View, seconds: float) -> None:
     """Stop the clip at this moment, once that frame is shown."""
-    await view.frame.evaluate(AT, seconds)
+    await view.frame.evaluate(PAUSE_AT, seconds)
     await asyncio.sleep(0.2)
 
 
-async def saved(stage: Stage, view: View) -> None:
+async def wait_until_saved(stage: Stage, view: View) -> None:
     """Wait until the clip plays from its file."""
     await view.is_playing()
     request_id = await view.frame.evaluate("job.request_id")
@@ -114,14 +114,14 @@ async def saved(stage: Stage, view: View) -> None:
         answer = await stage.call("get_status", {"request_id": request_id})
         await asyncio.sleep(0.5)
     # Its local path is private, and differs each time.
-    place = f"/home/you/Videos/hailuo/{Path(answer['structuredContent']['video_path']).name}"
-    shown: Result = {**answer["structuredContent"], "video_path": place, "warnings": list[str]()}
-    await view.tell("ui/notifications/tool-result", {**answer, "structuredContent": shown})
+    path = f"/home/you/Videos/hailuo/{Path(answer['structuredContent']['video_path']).name}"
+    shown: Result = {**answer["structuredContent"], "video_path": path, "warnings": list[str]()}
+    await view.send("ui/notifications/tool-result", {**answer, "structuredContent": shown})
     await view.shows("Saved")
 
 
 async def facts(directory: Path, calls: list[Result]) -> list[Mapping[str, Any]]:
-    """The server's results for these calls, without what differs each time."""
+    """The server's results for these calls, without the fields that differ each time."""
     image = draw_image(directory / "pictures" / IMAGE_NAME)
     opened = open_session(settings_for(directory, HAILUO_MCP_SANDBOX="1", HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session, Client(build_server(session.services, "0")) as client:
@@ -130,7 +130,7 @@ async def facts(directory: Path, calls: list[Result]) -> list[Mapping[str, Any]]
 
 
 def with_image(call: Result, path: str) -> Result:
-    """The call as it is made: the kite's begins with an image."""
+    """The call, with a first frame if it is the kite's."""
     return {**call, "first_frame_image": path} if call is KITE else call
 
 
@@ -146,30 +146,30 @@ async def fresh_digest(calls: list[Result], *words: str) -> str:
         return digest(await facts(Path(name), calls), *words)
 
 
-def note(picture: str, found: str) -> None:
-    """Write down what the picture shows."""
-    noted: Result = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
-    DIGESTS.write_text(json.dumps({**noted, picture: found}, indent=2, sort_keys=True) + "\n")
+def store_digest(picture: str, new_digest: str) -> None:
+    """Store the digest of what the picture shows."""
+    digests: Result = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
+    DIGESTS.write_text(json.dumps({**digests, picture: new_digest}, indent=2, sort_keys=True) + "\n")
 
 
 def small_png(image: Image.Image, path: Path, bytes_max: int) -> None:
-    """Write it in all its colors if they fit, else in fewer."""
+    """Save the image in all its colors if the file is small enough, else in fewer."""
     image.save(path, optimize=True)
     for colors in (254, 128):
         if path.stat().st_size <= bytes_max:
             return
-        few = image.convert("RGB").quantize(colors, Image.Quantize.MEDIANCUT, kmeans=4)
-        few.paste(255, mask=ImageOps.invert(image.getchannel("A")).convert("1", dither=Image.Dither.NONE))
-        palette = few.getpalette() or []
-        few.putpalette(palette + [0] * (768 - len(palette)))  # a shorter one would leave out the last, transparent one
-        few.save(path, optimize=True, transparency=255)
+        reduced = image.convert("RGB").quantize(colors, Image.Quantize.MEDIANCUT, kmeans=4)
+        reduced.paste(255, mask=ImageOps.invert(image.getchannel("A")).convert("1", dither=Image.Dither.NONE))
+        palette = reduced.getpalette() or []
+        reduced.putpalette(palette + [0] * (768 - len(palette)))  # a shorter one would lack the last, transparent color
+        reduced.save(path, optimize=True, transparency=255)
     if path.stat().st_size > bytes_max:
-        raise RuntimeError(f"{path.name} has {path.stat().st_size} bytes; at most {bytes_max} are wanted.")
+        raise RuntimeError(f"{path.name} has {path.stat().st_size} bytes; at most {bytes_max} are allowed.")
 
 
 def run(draw: Callable[[Stage], Any]) -> None:
-    async def drawn() -> None:
+    async def main() -> None:
         async with stage() as opened:
             await draw(opened)
 
-    asyncio.run(drawn())
+    asyncio.run(main())

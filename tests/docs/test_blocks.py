@@ -1,4 +1,4 @@
-"""Every block of code in README.md and docs/ is run, parsed or generated, and every command that is named exists."""
+"""Every block of code in README.md and docs/ is run, parsed or generated, and every command they mention exists."""
 
 import json
 import re
@@ -21,9 +21,9 @@ from tests.docs.accounts import (
     LINES,
     PROGRAM,
     UNRUN,
-    account,
+    covering_test,
+    covering_test_of_line,
     is_shell,
-    line_account,
     requirement,
 )
 from tests.docs.blocks import PAGES, ROOT, SHELL, Block, Command, all_blocks, inline_code
@@ -31,12 +31,12 @@ from tests.docs.data import PARSERS
 from tests.support import KEYS, sandbox_on_a_port
 
 ALL = all_blocks()
-WRITTEN = [block for block in ALL if not block.generated]
-SHELLS = [block for block in WRITTEN if is_shell(block)]
-HERE = "tests/docs/test_blocks.py::test_commands_do_what_they_should"
+HANDWRITTEN = [block for block in ALL if not block.generated]
+SHELLS = [block for block in HANDWRITTEN if is_shell(block)]
+THIS_TEST = "tests/docs/test_blocks.py::test_commands_exit_as_documented"
 SAMPLE_ID = "segmind/minimax-hailuo-2/1f2e3d4c"
 """The request id in all examples; the tests replace it with the id of a real job."""
-ENDS: dict[str, Exit] = {
+EXIT_CODES: dict[str, Exit] = {
     'HAILUO_MCP_SANDBOX=1 hailuo-mcp generate "sandbox:fail a red kite" --wait': Exit.FAILED,
 }
 """Lines that show a failure, and its exit code."""
@@ -47,11 +47,15 @@ MAKES_CLIPS = re.compile(rf"--wait|{PROGRAM} batch|{re.escape(SAMPLE_ID)}")
 """Lines that are slow, because the sandbox renders real video."""
 
 
-def _run_here() -> list[Any]:
+def _runnable_blocks() -> list[Any]:
     """The blocks to run, by page and in order: each block can use the files of the previous ones, as for a reader."""
     found: list[Any] = []
     for page in PAGES:
-        runs = [b for b in SHELLS if b.page == page and any(line_account(b, line) == HERE for line in b.commands)]
+        runs = [
+            b
+            for b in SHELLS
+            if b.page == page and any(covering_test_of_line(b, line) == THIS_TEST for line in b.commands)
+        ]
         slow = [block for block in runs if MAKES_CLIPS.search(block.text)]
         quick = [block for block in runs if block not in slow]
         found += [pytest.param(quick, id=page)] if quick else []
@@ -60,13 +64,13 @@ def _run_here() -> list[Any]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_is_accounted_for(page: str) -> None:
-    orphans = [f"{block}: {block.head}" for block in ALL if block.page == page and account(block) is None]
-    assert orphans == [], "name the test that runs it in tests/docs/accounts.py"
+def test_every_block_is_covered_by_a_test(page: str) -> None:
+    uncovered = [f"{block}: {block.head}" for block in ALL if block.page == page and covering_test(block) is None]
+    assert uncovered == [], "name the test that runs it in tests/docs/accounts.py"
 
 
-def test_accounts_are_of_blocks_that_are_there() -> None:
-    assert {*BLOCKS, *UNRUN} <= {(block.page, block.head) for block in WRITTEN}
+def test_every_listed_block_exists() -> None:
+    assert {*BLOCKS, *UNRUN} <= {(block.page, block.head) for block in HANDWRITTEN}
     assert {*LINES} <= {(block.page, line) for block in SHELLS for line in block.commands}
 
 
@@ -77,14 +81,14 @@ def test_every_test_that_covers_a_block_exists(claim: str) -> None:
     assert f"def {name}(" in text if name.startswith("test_") else name in text
 
 
-def test_a_page_says_itself_what_is_not_run() -> None:
-    for (page, _), (reason, words) in UNRUN.items():
+def test_a_page_says_which_block_is_not_run() -> None:
+    for (page, _), (reason, text) in UNRUN.items():
         assert reason
-        assert words in (ROOT / page).read_text()
+        assert text in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize("block", [block for block in ALL if block.language in PARSERS], ids=str)
-def test_data_is_read_by_a_parser(block: Block) -> None:
+def test_data_blocks_can_be_parsed(block: Block) -> None:
     PARSERS[block.language](block.text)
 
 
@@ -99,7 +103,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A separate home with the page's files and an image."""
+    """A separate home directory with the page's files and an image."""
     for name in (*variables(), *KEYS):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
@@ -116,15 +120,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", _run_here())
-def test_commands_do_what_they_should(
+@pytest.mark.parametrize("page", _runnable_blocks())
+def test_commands_exit_as_documented(
     page: list[Block],
     home: Path,
     sandbox: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One after the other, as a reader would: the sandbox answers in place of the gateways."""
+    """Run the commands in order, as a reader would; the sandbox answers in place of the gateways."""
     for block in ALL:
         if block.page == page[0].page and block.file:
             (home / block.file).write_text(block.text)
@@ -132,22 +136,22 @@ def test_commands_do_what_they_should(
     if any(SAMPLE_ID in block.text for block in page):
         assert run(["generate", "A red kite", "--model", SAMPLE_ID.rpartition("/")[0], "--wait", "--json"]) == Exit.DONE
         request_id = json.loads(capsys.readouterr().out)["request_id"]
-    for line in (line for block in page for line in block.commands if line_account(block, line) == HERE):
+    for line in (line for block in page for line in block.commands if covering_test_of_line(block, line) == THIS_TEST):
         command = Command.read(line.replace(SAMPLE_ID, request_id))
-        with monkeypatch.context() as here:
+        with monkeypatch.context() as environment:
             for name, value in command.variables:
-                key = name in KEYS  # of one's own: the gateway on a port stands for the real one
+                is_key = name in KEYS  # the reader's own key: the sandbox replaces the real gateway
                 address = name.replace("_API_KEY", "_BASE_URL")
-                if key:
-                    here.setenv(address, sandbox[address])
-                here.setenv(name, value.replace("…", sandbox[name]) if key else value)
-            code = run(_answered(command.words[1:]))
-        told = capsys.readouterr()
-        assert code == ENDS.get(line, Exit.DONE), f"{line}: {told.out}{told.err}"
+                if is_key:
+                    environment.setenv(address, sandbox[address])
+                environment.setenv(name, value.replace("…", sandbox[name]) if is_key else value)
+            code = run(_confirmed(command.words[1:]))
+        output = capsys.readouterr()
+        assert code == EXIT_CODES.get(line, Exit.DONE), f"{line}: {output.out}{output.err}"
 
 
-def _answered(args: tuple[str, ...]) -> list[str]:
-    """The arguments, with a yes where the command would ask for confirmation."""
+def _confirmed(args: tuple[str, ...]) -> list[str]:
+    """The arguments, with --yes where the command would ask for confirmation."""
     asks = args[0] in ("install", "uninstall") and not {"--yes", "--print"} & {*args}
     return [*args, "--yes"] if asks else [*args]
 
@@ -161,16 +165,16 @@ COMMANDS = sorted(
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_that_is_named_exists(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_mentioned_command_exists(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     args = [PLACEHOLDERS.get(word, word) for word in Command.read(line).words[1:]]
-    # With --help nothing is done, and yet a command or an option that does not exist is refused.
+    # With --help nothing is done, but unknown commands and options are still refused.
     assert run([*args, "--help"]) == 0, capsys.readouterr().err
 
 
 LINES_OF_SHELL = [(block, line) for block in SHELLS for line in block.commands]
 
 
-def test_packages_that_are_installed_have_these_names_and_extras() -> None:
+def test_install_commands_name_the_package_and_existing_extras() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     in_text = [
         code for page in PAGES for code in inline_code(page) if re.match(r"(pip|uv tool) (install|upgrade) ", code)
@@ -194,7 +198,7 @@ def test_variables_are_settings() -> None:
                 load_settings({name: value})
 
 
-def test_programs_of_the_checkout_that_the_text_names_are_there() -> None:
+def test_programs_of_the_repository_that_the_text_mentions_exist() -> None:
     named = [code for page in PAGES for code in inline_code(page) if code.startswith("uv run ")]
     assert named
     for code in named:
@@ -205,9 +209,9 @@ def test_programs_of_the_checkout_that_the_text_names_are_there() -> None:
             assert all((ROOT / word).exists() for word in words if "/" in word), code
 
 
-def test_an_indented_block_or_a_fence_without_an_account_is_found() -> None:
+def test_a_block_without_a_covering_test_is_detected() -> None:
     """The pages are parsed as they are rendered; a block without a covering test is an error."""
-    strange = Block("README.md", 1, SHELL, "", "hailuo-mcp jobs\nrm -rf build\n", generated=False)
-    assert account(strange) is None
-    assert account(Block("README.md", 1, "python", "", "print()\n", generated=False)) is None
-    assert account(Block("README.md", 1, SHELL, "", "hailuo-mcp jobs\n", generated=False))
+    uncovered = Block("README.md", 1, SHELL, "", "hailuo-mcp jobs\nrm -rf build\n", generated=False)
+    assert covering_test(uncovered) is None
+    assert covering_test(Block("README.md", 1, "python", "", "print()\n", generated=False)) is None
+    assert covering_test(Block("README.md", 1, SHELL, "", "hailuo-mcp jobs\n", generated=False))

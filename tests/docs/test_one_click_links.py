@@ -1,4 +1,4 @@
-"""The one-click links hold, to the letter, what `hailuo-mcp install HOST --portable` writes."""
+"""The one-click links contain exactly what `hailuo-mcp install HOST --portable` writes."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ SECRET = "sk-of-the-one-who-installs"
 
 
 def decoded(link: str) -> dict[str, Any]:
-    """As the host reads it: the query's fields, each JSON; Cursor's configuration in Base64."""
+    """Decode the link as the host does: each field of the query is JSON; Cursor's configuration is in Base64."""
     query = {name: value for name, (value,) in parse_qs(urlsplit(link).query, strict_parsing=True).items()}
     config = query["config"]
     if link.startswith(links.CURSOR):
@@ -37,26 +37,26 @@ def test_a_link_decodes_to_what_the_installer_writes(
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.rglob("mcp.json")
     written = json.loads(path.read_text())
-    held = decoded(links.vscode(variables) if host == "vscode" else links.cursor(variables))
+    entry = decoded(links.vscode(variables) if host == "vscode" else links.cursor(variables))
     servers = written["servers" if host == "vscode" else "mcpServers"]
-    assert servers == {held["name"]: held["config"]}
-    assert written.get("inputs", []) == held["inputs"]
+    assert servers == {entry["name"]: entry["config"]}
+    assert written.get("inputs", []) == entry["inputs"]
     assert SECRET not in path.read_text()
 
 
-def test_vs_code_is_told_that_a_key_is_a_secret() -> None:
-    held = decoded(links.vscode(KEYS))
-    assert [field["password"] for field in held["inputs"]] == [True] * len(KEYS)
-    assert held["config"]["env"] == {
-        key: f"${{input:{field['id']}}}" for key, field in zip(KEYS, held["inputs"], strict=True)
+def test_a_vs_code_link_marks_keys_as_secret() -> None:
+    entry = decoded(links.vscode(KEYS))
+    assert [field["password"] for field in entry["inputs"]] == [True] * len(KEYS)
+    assert entry["config"]["env"] == {
+        key: f"${{input:{field['id']}}}" for key, field in zip(KEYS, entry["inputs"], strict=True)
     }
 
 
-def test_the_page_has_every_link_and_each_decodes() -> None:
+def test_the_page_has_every_link_and_each_is_valid() -> None:
     found = re.findall(rf"\((https://[^)]*(?:{re.escape('/mcp/install')}|/install-mcp)\?[^)]*)\)", PAGE.read_text())
     assert len(found) == 2 * (1 + len(KEYS))
     for link in found:
-        held = decoded(link)
-        assert (held["name"], held["config"]["command"], held["config"]["args"]) == ("hailuo", "uvx", ["hailuo-mcp"])
+        entry = decoded(link)
+        assert (entry["name"], entry["config"]["command"], entry["config"]["args"]) == ("hailuo", "uvx", ["hailuo-mcp"])
     named = {key for link in found for key in decoded(link)["config"].get("env", {})}
     assert named == set(KEYS)

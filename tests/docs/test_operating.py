@@ -29,7 +29,7 @@ def _bash(commands: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the page's command uses openssl")
-def test_the_line_that_makes_a_token_makes_one_that_is_taken() -> None:
+def test_the_pages_command_makes_a_valid_token() -> None:
     line, token = _bash(f'{_block(DEPLOYMENT, "token=")}\necho "$token"').splitlines()
     settings = load_settings({"HAILUO_MCP_HTTP_TOKENS": line})
     assert settings.http_tokens
@@ -37,7 +37,7 @@ def test_the_line_that_makes_a_token_makes_one_that_is_taken() -> None:
     assert len(token) == 64
 
 
-def test_the_tenants_of_the_page_are_read(tmp_path: Path) -> None:
+def test_the_pages_tenants_file_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "tenants.toml"
     file.write_text(_block(DEPLOYMENT, "[tenants."))
     (tenant,) = read_tenants(file, [gateway.name for gateway in GATEWAYS]).values()
@@ -45,16 +45,16 @@ def test_the_tenants_of_the_page_are_read(tmp_path: Path) -> None:
     assert set(tenant.keys or ()) == {"segmind"}
 
 
-def test_the_timer_removes_old_clips_alone(tmp_path: Path) -> None:
+def test_the_timer_removes_only_old_clips(tmp_path: Path) -> None:
     for name, days in (("old.mp4", 32), ("new.mp4", 1), ("old.txt", 32)):
         (tmp_path / name).touch()
-        then = (tmp_path / name).stat().st_mtime - days * DAY
-        os.utime(tmp_path / name, (then, then))
+        modified_at = (tmp_path / name).stat().st_mtime - days * DAY
+        os.utime(tmp_path / name, (modified_at, modified_at))
     _bash(_block(DEPLOYMENT, "find ").replace("/clips", str(tmp_path)))
     assert {file.name for file in tmp_path.iterdir()} == {"new.mp4", "old.txt"}
 
 
-async def test_the_statements_make_a_database_that_the_servers_can_use(postgres_url: str) -> None:
+async def test_the_statements_create_a_database_and_its_owner(postgres_url: str) -> None:
     name = f"hailuo_{uuid.uuid4().hex[:8]}"
     statements = _block(POSTGRESQL, "CREATE ROLE").replace("hailuo", name).replace("…", "secret").splitlines()
     connection = await asyncpg.connect(postgres_url)
@@ -63,8 +63,8 @@ async def test_the_statements_make_a_database_that_the_servers_can_use(postgres_
             await connection.execute(statement)
         owner = await connection.fetchval("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", name)
         assert owner == name
-        may_log_in = await connection.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", name)
-        assert may_log_in
+        can_log_in = await connection.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", name)
+        assert can_log_in
     finally:
         await connection.execute(f"DROP DATABASE IF EXISTS {name}")
         await connection.execute(f"DROP ROLE IF EXISTS {name}")

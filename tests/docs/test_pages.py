@@ -7,32 +7,32 @@ from tests.docs.blocks import PAGES, ROOT, anchors, links
 
 
 def _target(page: str, link: str) -> tuple[str, str] | None:
-    """The file of the checkout that a link leads to, and the place in it; nothing for one that leads out."""
+    """The repository file that a link leads to, and the anchor in it; None for an external link."""
     if "://" in link:
         return None
-    file, _, place = link.partition("#")
+    file, _, anchor = link.partition("#")
     path = (ROOT / page).parent / file if file else ROOT / page
-    return str(path.resolve().relative_to(ROOT)), place
+    return str(path.resolve().relative_to(ROOT)), anchor
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
-    reached, open_ = {"README.md"}, ["README.md"]
-    while open_:
-        page = open_.pop()
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, pending = {"README.md"}, ["README.md"]
+    while pending:
+        page = pending.pop()
         targets = {found[0] for link in links(page) if (found := _target(page, link))}
         new = (targets & {*PAGES}) - reached
         reached |= new
-        open_ += new
+        pending += new
     assert {*PAGES} - reached == set(), "link it from a page"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_internal_link_has_a_target(page: str) -> None:
     for link in links(page):
         if found := _target(page, link):
-            file, place = found
+            file, anchor = found
             assert (ROOT / file).exists(), link
-            assert not place or place in anchors(file), link
+            assert not anchor or anchor in anchors(file), link
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:

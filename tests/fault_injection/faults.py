@@ -23,10 +23,10 @@ import hailuo_mcp.sandbox
 from tests.fault_injection.names import DOMAIN, Names
 
 CLIP = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes()
-HUGE_ANSWER = 66 * 1024 * 1024
+HUGE_RESPONSE = 66 * 1024 * 1024
 HUGE_CLIP = 3 * 1024 * 1024
 BLOCK = b" " * (1024 * 1024)
-WELL = {"status_code": 0, "status_msg": "success"}
+SUCCESS = {"status_code": 0, "status_msg": "success"}
 
 
 @cache
@@ -83,9 +83,9 @@ NO_CREDITS_STATUS = {
     "fal-h3": 403,
 }
 HISTORIES = {"fal": "items", "fal-h3": "items", "minimax-h3": "items", "replicate": "results"}
-"""What the rows of a history are in."""
+"""The field that holds the rows of a gateway's history, where it is not `data`."""
 MINIMAX_CODES = {400: 2013, 401: 2049, 402: 1008, 429: 1002}
-"""What MiniMax says under HTTP 200 instead."""
+"""HTTP status to the code that MiniMax returns under HTTP 200 instead."""
 REFUSALS = frozenset(
     {
         Fault.BAD_REQUEST,
@@ -110,7 +110,7 @@ BEFORE: Mapping[tuple[str, Step], Step] = {
     ("fal", Step.HISTORY): Step.POLL,
     ("fal-h3", Step.RESULT): Step.POLL,
 }
-"""The step whose response is the last before a disappearing host is gone."""
+"""The last step that is answered before the host disappears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +133,14 @@ class Request:
         histories = ("/by-endpoint", "/predictions", "/v2/query/video_generation")
         if "request-history" in self.path or self.path.endswith(histories):
             return Step.HISTORY
-        in_two = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
-        in_two = in_two or self.path == "/v1/files/retrieve"
-        in_two = in_two or ("/requests/" in self.path and not self.path.endswith("/status"))
-        return Step.RESULT if in_two else Step.POLL
+        is_result = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
+        is_result = is_result or self.path == "/v1/files/retrieve"
+        is_result = is_result or ("/requests/" in self.path and not self.path.endswith("/status"))
+        return Step.RESULT if is_result else Step.POLL
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AcceptedJob:
     """A job that the gateway accepted, and charges for."""
 
     remote_id: str
@@ -156,7 +156,7 @@ class FaultyGateway:
         self.name = name
         self.step = step
         self.fault = fault
-        self.taken: list[Taken] = []
+        self.accepted: list[AcceptedJob] = []
         self.submissions = 0
         self.keys: set[str] = set()
         self._host = host + DOMAIN
@@ -164,9 +164,9 @@ class FaultyGateway:
         self._fixed = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        # Bound and never listening: the port stays ours while it accepts no connections.
-        self._place = _bound(0)
-        self._port: int = self._place.getsockname()[1]
+        # Bound but never listening: the port stays reserved while it accepts no connections.
+        self._reserved = _bound(0)
+        self._port: int = self._reserved.getsockname()[1]
 
     @property
     def base_url(self) -> str:
@@ -177,7 +177,7 @@ class FaultyGateway:
         try:
             await self._listen()
             if (self.name, self.step) not in BEFORE:
-                self._go_away()
+                self._disappear()
             yield
         finally:
             if self._server:
@@ -185,22 +185,22 @@ class FaultyGateway:
             for connection in self._connections:
                 connection.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
-            self._place.close()
+            self._reserved.close()
 
     async def fix(self) -> None:
         self._fixed.set()
-        self._names.forgotten.discard(self._host)
+        self._names.removed.discard(self._host)
         if self._server is None:
             await self._listen()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, sock=_bound(self._port))
 
-    def _go_away(self) -> None:
+    def _disappear(self) -> None:
         if self._fixed.is_set():
             return
         if self.fault is Fault.NO_NAME:
-            self._names.forgotten.add(self._host)
+            self._names.removed.add(self._host)
         if self.fault is Fault.REFUSED and self._server:
             self._server.close()
             self._server = None
@@ -225,21 +225,21 @@ class FaultyGateway:
         if step is not Step.DOWNLOAD:
             self.keys.add(request.key)
         self.submissions += step is Step.SUBMIT
-        wrong = self.fault if step is self.step and not self._fixed.is_set() else None
-        if wrong is Fault.RESET_EARLY:
+        fault = self.fault if step is self.step and not self._fixed.is_set() else None
+        if fault is Fault.RESET_EARLY:
             _reset(writer)
             return
         body = await reader.readexactly(length)
-        if step is Step.SUBMIT and wrong not in REFUSALS:
-            self._take(request, json.loads(body))
-        if wrong:
-            await self._misbehave(wrong, request, reader, writer)
+        if step is Step.SUBMIT and fault not in REFUSALS:
+            self._accept(request, json.loads(body))
+        if fault:
+            await self._apply_fault(fault, request, reader, writer)
             return
         if BEFORE.get((self.name, self.step)) is step:
-            self._go_away()
-        await self._say(writer, *self._answer(request))
+            self._disappear()
+        await self._respond(writer, *self._response(request))
 
-    def _take(self, request: Request, body: Mapping[str, Any]) -> None:
+    def _accept(self, request: Request, body: Mapping[str, Any]) -> None:
         remote_id = {
             "segmind": str(uuid4()),
             "apixo": f"task_{uuid4().hex}",
@@ -251,11 +251,11 @@ class FaultyGateway:
             "minimax-h3": uuid4().hex,
             "fal-h3": f"minimax/h3/{uuid4()}",
         }[self.name]
-        self.taken.append(Taken(remote_id, request.path.rpartition("/")[2], body))
+        self.accepted.append(AcceptedJob(remote_id, request.path.rpartition("/")[2], body))
 
-    # --- as documented --------------------------------------------------------------------------------------------
+    # --- documented responses ---------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> tuple[int, bytes]:
+    def _response(self, request: Request) -> tuple[int, bytes]:
         link = f"{self.base_url}/clips/1.mp4"
         match request.step:
             case Step.DOWNLOAD:
@@ -263,24 +263,25 @@ class FaultyGateway:
             case Step.UPLOAD:
                 return 200, _json({"file_urls": [f"{self.base_url}/pictures/1.png"], "message": "done"})
             case Step.SUBMIT:
-                return 200, _json(self._submitted(self.taken[-1].remote_id))
+                return 200, _json(self._submitted(self.accepted[-1].remote_id))
             case Step.HISTORY:
-                rows = [self._row(taken, link) for taken in self.taken]
+                rows = [self._row(job, link) for job in self.accepted]
                 return 200, _json({HISTORIES.get(self.name, "data"): rows})
             case Step.POLL | Step.RESULT if self.step is Step.HISTORY:
                 return 404, _json({"error": "no longer kept"})
             case Step.POLL | Step.RESULT:
-                asked = request.path.removesuffix("/status").rpartition("/")[2]
+                last_part = request.path.removesuffix("/status").rpartition("/")[2]
                 names = ("taskId", "generation_id", "task_id", "file_id")
-                ids = [*(value for name in names for value in request.query.get(name, [])), asked]
+                ids = [*(value for name in names for value in request.query.get(name, [])), last_part]
                 # fal's ids begin with the application, which its paths name before the request.
                 known = [
-                    t.remote_id.rpartition("/")[2] if self.name.startswith("fal") else t.remote_id for t in self.taken
+                    job.remote_id.rpartition("/")[2] if self.name.startswith("fal") else job.remote_id
+                    for job in self.accepted
                 ]
                 if not set(known) & set(ids):
                     return 404, _json({"error": "not found"})
                 if request.path == "/v1/files/retrieve":
-                    return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": WELL})
+                    return 200, _json({"file": {"file_id": int(ids[0]), "download_url": link}, "base_resp": SUCCESS})
                 return 200, _json(self._finished(ids[0], link))
 
     def _submitted(self, remote_id: str) -> Mapping[str, Any]:
@@ -288,7 +289,7 @@ class FaultyGateway:
             "segmind": {"request_id": remote_id, "status": "QUEUED"},
             "apixo": {"code": 200, "message": "success", "data": {"taskId": remote_id}},
             "aimlapi": {"generation_id": remote_id, "status": "queued"},
-            "minimax": {"task_id": remote_id, "base_resp": WELL},
+            "minimax": {"task_id": remote_id, "base_resp": SUCCESS},
             "fal": {"request_id": remote_id.rpartition("/")[2], "status": "IN_QUEUE"},
             "replicate": {"id": remote_id, "status": "starting"},
             "aimlapi-h3": {"id": remote_id, "status": "queued"},
@@ -302,7 +303,7 @@ class FaultyGateway:
             "segmind": {"request_id": remote_id, "status": "COMPLETED", "error": None, "output": link},
             "apixo": {"code": 200, "message": "success", "data": done},
             "aimlapi": {"id": remote_id, "status": "completed", "video": {"url": link}, "error": None},
-            "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": WELL},
+            "minimax": {"task_id": remote_id, "status": "Success", "file_id": remote_id, "base_resp": SUCCESS},
             "fal": {"status": "COMPLETED", "video": {"url": link}},
             "replicate": {"id": remote_id, "status": "succeeded", "output": link},
             "aimlapi-h3": {"id": remote_id, "status": "completed", "video": [{"url": link}], "error": None},
@@ -311,33 +312,33 @@ class FaultyGateway:
         }
         return answers[self.name]
 
-    def _row(self, taken: Taken, link: str) -> Mapping[str, Any]:
+    def _row(self, job: AcceptedJob, link: str) -> Mapping[str, Any]:
         if self.name == "fal":
-            request_id, done = taken.remote_id.rpartition("/")[2], {"json_output": {"video": {"url": link}}}
-            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body, **done}
-        if self.name == "minimax-h3":  # without a prompt
-            facts = {name: taken.body[name] for name in ("model", "resolution", "duration", "ratio")}
-            return {"id": taken.remote_id, "status": "queued", "created_at": int(taken.at.timestamp()), **facts}
+            request_id, done = job.remote_id.rpartition("/")[2], {"json_output": {"video": {"url": link}}}
+            return {"request_id": request_id, "sent_at": job.at.isoformat(), "json_input": job.body, **done}
+        if self.name == "minimax-h3":  # its rows have no prompt
+            facts = {name: job.body[name] for name in ("model", "resolution", "duration", "ratio")}
+            return {"id": job.remote_id, "status": "queued", "created_at": int(job.at.timestamp()), **facts}
         if self.name.startswith("fal"):
-            request_id = taken.remote_id.rpartition("/")[2]
-            return {"request_id": request_id, "sent_at": taken.at.isoformat(), "json_input": taken.body}
+            request_id = job.remote_id.rpartition("/")[2]
+            return {"request_id": request_id, "sent_at": job.at.isoformat(), "json_input": job.body}
         if self.name == "replicate":
-            facts = {"model": "minimax/hailuo-02", "input": taken.body["input"], "status": "succeeded", "output": link}
-            return {"id": taken.remote_id, "created_at": taken.at.isoformat(), **facts}
+            facts = {"model": "minimax/hailuo-02", "input": job.body["input"], "status": "succeeded", "output": link}
+            return {"id": job.remote_id, "created_at": job.at.isoformat(), **facts}
         return {
-            "request_id": taken.remote_id,
-            "model_name": taken.model,
+            "request_id": job.remote_id,
+            "model_name": job.model,
             "model_status": "COMPLETED",
-            "request_body": taken.body,
+            "request_body": job.body,
             "generation_url": link,
-            "model_created": taken.at.isoformat(),
+            "model_created": job.at.isoformat(),
             "latency_ms": 1000,
             "error": None,
         }
 
-    # --- the trouble ----------------------------------------------------------------------------------------------
+    # --- faults -----------------------------------------------------------------------------------------------------
 
-    async def _misbehave(
+    async def _apply_fault(
         self, fault: Fault, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         match fault:
@@ -346,49 +347,49 @@ class FaultyGateway:
             case Fault.SILENCE:
                 await reader.read()
             case Fault.EMPTY:
-                await self._say(writer, 200, b"")
+                await self._respond(writer, 200, b"")
             case Fault.HTML:
-                await self._say(writer, 200, _page(request.key), "text/html")
+                await self._respond(writer, 200, _html_page(request.key), "text/html")
             case Fault.BROKEN_JSON:
-                await self._say(writer, 200, b'{"request_id": "r-1", "status": "QUE')
+                await self._respond(writer, 200, b'{"request_id": "r-1", "status": "QUE')
             case Fault.OTHER_JSON:
-                await self._say(writer, 200, _json({"surprise": [1, {"deep": None}], "said": request.key}))
+                await self._respond(writer, 200, _json({"surprise": [1, {"deep": None}], "said": request.key}))
             case Fault.NUMBER:
-                status, body = self._answer(request)
+                status, body = self._response(request)
                 body = body if body is CLIP else body.replace(b"{", b'{"number": ' + b"9" * 401 + b", ", 1)
-                await self._say(writer, status, body)
+                await self._respond(writer, status, body)
             case Fault.BOMB:
                 _write_head(writer, 200, len(bomb()), encoding="gzip, gzip")
                 writer.write(bomb())
                 await writer.drain()
             case Fault.HUGE:
-                await self._flood(writer, HUGE_CLIP if request.step is Step.DOWNLOAD else HUGE_ANSWER)
+                await self._flood(writer, HUGE_CLIP if request.step is Step.DOWNLOAD else HUGE_RESPONSE)
             case Fault.DRIP:
-                await self._drip(writer, *self._answer(request))
+                await self._drip(writer, *self._response(request))
             case _:
                 status = NO_CREDITS_STATUS[self.name] if fault is Fault.NO_CREDITS else int(fault.value)
                 await self._refuse(writer, status, request)
 
     async def _refuse(self, writer: asyncio.StreamWriter, status: int, request: Request) -> None:
-        """In the gateway's own format. The message quotes the key, as some gateways do."""
-        said = f"refused, insufficient credits for {request.key}" if status in (402, 403, 406) else request.key
+        """Refuse in the gateway's own format. The message quotes the key, as some gateways do."""
+        message = f"refused, insufficient credits for {request.key}" if status in (402, 403, 406) else request.key
         body = {
-            "segmind": {"error": said},
-            "apixo": {"code": status, "message": said, "data": {"error": said}},
-            "aimlapi": {"message": said, "statusCode": status, "path": request.path},
-            "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": said}},
-            "fal": {"detail": f"{said}. Exhausted balance." if status == 403 else said},
-            "replicate": {"detail": said, "status": status},
-            "aimlapi-h3": {"message": said, "statusCode": status, "path": request.path},
-            "minimax-h3": {"type": "error", "error": {"type": "error", "message": said, "http_code": str(status)}},
-            "fal-h3": {"detail": f"{said}. Exhausted balance." if status == 403 else said},
+            "segmind": {"error": message},
+            "apixo": {"code": status, "message": message, "data": {"error": message}},
+            "aimlapi": {"message": message, "statusCode": status, "path": request.path},
+            "minimax": {"base_resp": {"status_code": MINIMAX_CODES.get(status, 0), "status_msg": message}},
+            "fal": {"detail": f"{message}. Exhausted balance." if status == 403 else message},
+            "replicate": {"detail": message, "status": status},
+            "aimlapi-h3": {"message": message, "statusCode": status, "path": request.path},
+            "minimax-h3": {"type": "error", "error": {"type": "error", "message": message, "http_code": str(status)}},
+            "fal-h3": {"detail": f"{message}. Exhausted balance." if status == 403 else message},
         }[self.name]
-        in_the_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
-        http = 200 if in_the_body and request.step is not Step.DOWNLOAD else status
-        await self._say(writer, http, _page(said) if status in (502, 504) else _json(body))
+        in_body = {"apixo": status < 410, "minimax": status in MINIMAX_CODES}.get(self.name)
+        http = 200 if in_body and request.step is not Step.DOWNLOAD else status
+        await self._respond(writer, http, _html_page(message) if status in (502, 504) else _json(body))
 
     async def _flood(self, writer: asyncio.StreamWriter, size: int) -> None:
-        """Without a Content-Length: the receiver has to count."""
+        """Send no Content-Length, so that the receiver has to count."""
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n")
         writer.write(CLIP)
         for _ in range(size // len(BLOCK)):
@@ -397,17 +398,17 @@ class FaultyGateway:
 
     async def _drip(self, writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
         _write_head(writer, status, len(body))
-        for place in range(len(body)):
+        for position in range(len(body)):
             if self._fixed.is_set():
-                writer.write(body[place:])
+                writer.write(body[position:])
                 break
-            writer.write(body[place : place + 1])
+            writer.write(body[position : position + 1])
             await writer.drain()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._fixed.wait(), 1.0)
         await writer.drain()
 
-    async def _say(
+    async def _respond(
         self, writer: asyncio.StreamWriter, status: int, body: bytes, media_type: str = "application/json"
     ) -> None:
         _write_head(writer, status, len(body), media_type)
@@ -416,10 +417,10 @@ class FaultyGateway:
 
 
 def _bound(port: int) -> socket.socket:
-    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    place.bind(("127.0.0.1", port))
-    return place
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
 def _parsed(head: bytes) -> tuple[Request, int]:
@@ -449,8 +450,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _page(words: str) -> bytes:
-    return f"<!DOCTYPE html><html><body><h1>Bad gateway</h1><p>{words}</p></body></html>".encode()
+def _html_page(text: str) -> bytes:
+    return f"<!DOCTYPE html><html><body><h1>Bad gateway</h1><p>{text}</p></body></html>".encode()
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import hailuo_mcp.sandbox
 from hailuo_mcp.cli.ports import listener_on
-from hailuo_mcp.sandbox import create_app
+from hailuo_mcp.sandbox import KEEP_ALIVE_SECONDS, create_app
 from tests.support import KEYS
 
 PREVIEW = Path(hailuo_mcp.sandbox.__file__).with_name("preview-6s.mp4").read_bytes()
@@ -26,13 +26,13 @@ PADDING = 300_000
 
 
 class Moment(StrEnum):
-    SUBMISSION_CAME = "submission came"
-    SUBMISSION_TAKEN = "job taken, not answered"
+    SUBMISSION_RECEIVED = "submission received"
+    SUBMISSION_TAKEN = "job accepted, not answered"
     SUBMISSION_ANSWERED = "submission answered"
-    STATUS_ASKED = "status asked"
-    RESULT_ASKED = "result asked"
-    HISTORY_ASKED = "history asked"
-    CLIP_ASKED = "clip asked for"
+    STATUS_REQUESTED = "status requested"
+    RESULT_REQUESTED = "result requested"
+    HISTORY_REQUESTED = "history requested"
+    CLIP_REQUESTED = "clip requested"
     CLIP_HALF = "half of the clip sent"
     CLIP_SENT = "clip sent"
 
@@ -40,11 +40,11 @@ class Moment(StrEnum):
 Hook = Callable[[Moment, str], Awaitable[None]]
 
 
-async def _nothing(_moment: Moment, _path: str) -> None: ...
+async def _ignore(_moment: Moment, _path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class PaidJob:
     """A job that the gateway accepted."""
 
     id: str
@@ -58,25 +58,25 @@ class WatchedGateway:
 
     def __init__(self, state_dir: Path, seconds: float) -> None:
         self.moments: Counter[Moment] = Counter()
-        self.clips_asked: Counter[str] = Counter()
-        self.on_moment: Hook = _nothing
+        self.clip_requests: Counter[str] = Counter()
+        self.on_moment: Hook = _ignore
         self.base_url = ""
         self._state_dir = state_dir
         self._app: ASGIApp = create_app(state_dir, seconds=seconds)
 
     @property
     def submissions(self) -> int:
-        return self.moments[Moment.SUBMISSION_CAME]
+        return self.moments[Moment.SUBMISSION_RECEIVED]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that point a server here, with its own keys."""
+        """Environment variables that point a server at this gateway, with keys of its own."""
         return KEYS | {name.replace("_API_KEY", "_BASE_URL"): self.base_url for name in KEYS}
 
-    def paid(self) -> list[Paid]:
+    def paid(self) -> list[PaidJob]:
         with closing(self._connect()) as db:
             rows = db.execute("SELECT id, gateway, remote_id, record FROM jobs ORDER BY submitted_at").fetchall()
-        return [Paid(row[0], row[1], row[2], json.loads(row[3])["shot"]["prompt"]) for row in rows]
+        return [PaidJob(row[0], row[1], row[2], json.loads(row[3])["shot"]["prompt"]) for row in rows]
 
     def let_pass(self, time: timedelta) -> None:
         """Make every job look as if it had been submitted that much earlier."""
@@ -96,32 +96,32 @@ class WatchedGateway:
             return
         path: str = scope["path"]
         before, within, after = _moments_of(scope["method"], path)
-        if before is Moment.CLIP_ASKED:
-            self.clips_asked[path] += 1
-            self._put_clip(path)
+        if before is Moment.CLIP_REQUESTED:
+            self.clip_requests[path] += 1
+            self._store_clip(path)
         sent = 0
 
         async def send_watched(message: Message) -> None:
             nonlocal sent
             if message["type"] == "http.response.start" and within is Moment.SUBMISSION_TAKEN:
-                await self._tell(within, path)
+                await self._notify(within, path)
             await send(message)
-            was, sent = sent, sent + len(message.get("body", b""))
-            if within is Moment.CLIP_HALF and was < PADDING / 2 <= sent:
-                await self._tell(within, path)
+            previously, sent = sent, sent + len(message.get("body", b""))
+            if within is Moment.CLIP_HALF and previously < PADDING / 2 <= sent:
+                await self._notify(within, path)
 
-        await self._tell(before, path)
+        await self._notify(before, path)
         with suppress(ClientDisconnect):  # a killed client does not close the connection
             await self._app(scope, receive, send_watched)
-        await self._tell(after, path)
+        await self._notify(after, path)
 
-    async def _tell(self, moment: Moment | None, path: str) -> None:
+    async def _notify(self, moment: Moment | None, path: str) -> None:
         if moment:
             self.moments[moment] += 1
             await self.on_moment(moment, path)
 
-    def _put_clip(self, path: str) -> None:
-        """Replaces the rendering, which would be slow."""
+    def _store_clip(self, path: str) -> None:
+        """Store a clip, so that the sandbox does not render one, which is slow."""
         clip = self._state_dir / "clips" / path.rpartition("/")[2]
         if not clip.exists():
             part = clip.with_suffix(f".{threading.get_ident()}.part")
@@ -138,18 +138,25 @@ def clip_of(job_id: str) -> bytes:
 @contextmanager
 def watched_gateway(state_dir: Path, seconds: float) -> Generator[WatchedGateway]:
     gateway = WatchedGateway(state_dir, seconds)
-    config = uvicorn.Config(gateway, ws="none", log_config=None, log_level="error", lifespan="on")
+    config = uvicorn.Config(
+        gateway,
+        ws="none",
+        log_config=None,
+        log_level="error",
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
     server = uvicorn.Server(config)
-    listening = listener_on("127.0.0.1", 0)
-    gateway.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    thread = threading.Thread(target=server.run, args=([listening],))
+    listener = listener_on("127.0.0.1", 0)
+    gateway.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
         yield gateway
     finally:
         server.should_exit = server.force_exit = True
         thread.join()
-        listening.close()
+        listener.close()
 
 
 def _moments_of(method: str, path: str) -> tuple[Moment | None, Moment | None, Moment | None]:
@@ -157,10 +164,10 @@ def _moments_of(method: str, path: str) -> tuple[Moment | None, Moment | None, M
     if method == "POST":
         if path == "/upload-asset":
             return None, None, None
-        return Moment.SUBMISSION_CAME, Moment.SUBMISSION_TAKEN, Moment.SUBMISSION_ANSWERED
+        return Moment.SUBMISSION_RECEIVED, Moment.SUBMISSION_TAKEN, Moment.SUBMISSION_ANSWERED
     if path.startswith("/sandbox/clips/"):
-        return Moment.CLIP_ASKED, Moment.CLIP_HALF, Moment.CLIP_SENT
+        return Moment.CLIP_REQUESTED, Moment.CLIP_HALF, Moment.CLIP_SENT
     if "request-history" in path:
-        return Moment.HISTORY_ASKED, None, None
-    in_two = (path.startswith("/v2/requests/") and not path.endswith("/status")) or path == "/v1/files/retrieve"
-    return Moment.RESULT_ASKED if in_two else Moment.STATUS_ASKED, None, None
+        return Moment.HISTORY_REQUESTED, None, None
+    is_result = (path.startswith("/v2/requests/") and not path.endswith("/status")) or path == "/v1/files/retrieve"
+    return Moment.RESULT_REQUESTED if is_result else Moment.STATUS_REQUESTED, None, None

@@ -1,4 +1,4 @@
-"""Time passing for a ledger, without waiting for it."""
+"""Makes time pass for a ledger without waiting."""
 
 import sqlite3
 from contextlib import closing

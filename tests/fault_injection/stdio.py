@@ -1,4 +1,4 @@
-"""A real server on stdio, and a client that survives its death at any moment."""
+"""A real server on stdio, and a client that survives when the server is killed."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 _INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
-    "clientInfo": {"name": "endurance", "version": "1"},
+    "clientInfo": {"name": "fault-injection", "version": "1"},
 }
 _LINE_MAX = 16 * 1024 * 1024
 
@@ -24,12 +24,12 @@ class ServerGoneError(Exception):
 
 
 class StdioServer:
-    """`python -m hailuo_mcp` and the calls under way."""
+    """A `python -m hailuo_mcp` process and its pending calls."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._number = 0
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._last_id = 0
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -37,10 +37,10 @@ class StdioServer:
         return self._process.pid
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """The structured content of a tool's answer.
+        """The structured content of a tool's result.
 
         Raises:
-            ServerGoneError: there will be no answer.
+            ServerGoneError: the server died before it answered.
         """
         answer = await self._request("tools/call", {"name": tool, "arguments": arguments})
         return answer["result"]["structuredContent"]
@@ -53,29 +53,29 @@ class StdioServer:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
-    async def gone(self) -> int:
+    async def wait_until_ended(self) -> int:
         """Wait for the process to end, and for all its output. Returns its exit code."""
         code = await self._process.wait()
         await self._reading
         return code
 
     async def close(self) -> int:
-        """As hosts do: close stdin and wait."""
+        """Close stdin and wait, as hosts do. Returns the exit code."""
         assert self._process.stdin
         self._process.stdin.close()
         try:
             async with asyncio.timeout(10):
-                return await self.gone()
+                return await self.wait_until_ended()
         except TimeoutError:
             self.kill()
-            return await self.gone()
+            return await self.wait_until_ended()
 
     async def _request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         if self._reading.done():
             raise ServerGoneError
-        self._number += 1
-        answered = self._waiting[self._number] = asyncio.get_running_loop().create_future()
-        self._send({"id": self._number, "method": method, "params": params})
+        self._last_id += 1
+        answered = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
+        self._send({"id": self._last_id, "method": method, "params": params})
         return await answered
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -89,13 +89,13 @@ class StdioServer:
                 message = json.loads(line)
             except ValueError:  # cut by a kill
                 continue
-            waiting = self._waiting.pop(message.get("id"), None)
-            if waiting and not waiting.done():
-                waiting.set_result(message)
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ServerGoneError())
-                waiting.exception()  # no one may be left to fetch it
+            pending = self._pending.pop(message.get("id"), None)
+            if pending and not pending.done():
+                pending.set_result(message)
+        for pending in self._pending.values():
+            if not pending.done():
+                pending.set_exception(ServerGoneError())
+                pending.exception()  # avoids a warning if the caller no longer waits
 
 
 @asynccontextmanager
@@ -124,7 +124,7 @@ async def stdio_server(home: Path, **variables: str) -> AsyncGenerator[StdioServ
     finally:
         if process.returncode is None:
             server.kill()
-        await server.gone()
+        await server.wait_until_ended()
         assert process.stdin
         process.stdin.close()
         with contextlib.suppress(ConnectionError):

@@ -1,5 +1,5 @@
 """One of several processes that submit the same prompts. Prints `ready`, waits for a line on stdin, and then prints
-what each prompt was answered, as JSON: the state of a job, or the code of an error.
+the result of each prompt as JSON: the state of a job, or the code of an error.
 """
 
 import json
@@ -13,31 +13,31 @@ from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.errors import HailuoError
 from tests.support import open_session
 
-AT_ONCE = 6
+CONCURRENT_CALLS = 6
 
 
 async def main(model: str, prompts: list[str]) -> None:
     settings = load_settings()
-    answers: dict[str, tuple[str, str]] = {}
+    results: dict[str, tuple[str, str]] = {}
     random.Random(os.getpid()).shuffle(prompts)
-    places = anyio.CapacityLimiter(AT_ONCE)
+    limiter = anyio.CapacityLimiter(CONCURRENT_CALLS)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
     async with open_session(settings) as session, anyio.create_task_group() as tasks:
 
         async def submit(prompt: str) -> None:
-            async with places:
+            async with limiter:
                 try:
                     submitted = await session.generate({"model": model, "prompt": prompt})
                 except HailuoError as error:
-                    answers[prompt] = (error.problem.code, "")
+                    results[prompt] = (error.problem.code, "")
                 else:
-                    answers[prompt] = (submitted.job.state, submitted.job.request_id)
+                    results[prompt] = (submitted.job.state, submitted.job.request_id)
 
         for prompt in prompts:
             tasks.start_soon(submit, prompt)
-    sys.stdout.write(json.dumps(answers) + "\n")
+    sys.stdout.write(json.dumps(results) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from PIL import Image
 
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
-from tests.fault_injection.expected import NOT_ASKED_FOR, Outcome, expected
+from tests.fault_injection.expected import NOT_CHECKED, Outcome, expected
 from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
 from tests.fault_injection.names import Names, resolving
 from tests.support import KEYS, PICTURE, age, open_session, settings_for
@@ -48,8 +48,8 @@ STEPS = (
 FINDABLE = ("segmind", "fal", "replicate", "minimax-h3", "fal-h3")
 """Gateways whose history shows the outcome of an unanswered submission."""
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
-AT_ONCE = 24
-NO_LONGER_KEPT = timedelta(minutes=70)
+CONCURRENT_CELLS = 24
+RETENTION_PASSED = timedelta(minutes=70)
 SAVED_WITHIN_SECONDS = 45.0
 """After the fault is lifted; a download that hangs notices after 30 s of silence."""
 
@@ -65,10 +65,10 @@ class Cell:
     """With the model after a dash, where that has an API of its own."""
     step: Step
     fault: Fault
-    outcome: Outcome = NOT_ASKED_FOR
-    taken: int = 0
+    outcome: Outcome = NOT_CHECKED
+    accepted: int = 0
     saved: bool = False
-    complaints: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
     outputs: list[str] = field(default_factory=list[str])
 
     @property
@@ -79,14 +79,14 @@ class Cell:
     def __str__(self) -> str:
         return f"{self.gateway} {self.step} × {self.fault}"
 
-    def check(self, holds: object, complaint: str) -> None:
-        if not holds:
-            self.complaints.append(f"{self}: {complaint}")
+    def check(self, condition: object, problem: str) -> None:
+        if not condition:
+            self.problems.append(f"{self}: {problem}")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A client of the tools; keeps all results."""
+    """Calls the tools and keeps all results."""
 
     session: Session
     cell: Cell
@@ -103,79 +103,84 @@ def outcome_of(answer: dict[str, Any]) -> Outcome:
     return Outcome(answer["state"])
 
 
-async def go_through(cell: Cell, directory: Path, names: Names) -> None:
+async def run_cell(cell: Cell, directory: Path, names: Names) -> None:
     host = "-".join((cell.gateway, cell.step, cell.fault)).lower().replace(" ", "-")
-    far_end = FaultyGateway(cell.gateway, cell.step, cell.fault, host, names)
+    gateway = FaultyGateway(cell.gateway, cell.step, cell.fault, host, names)
     variable = cell.variable
     settings = settings_for(
         directory,
-        **{f"{variable}_API_KEY": KEYS[f"{variable}_API_KEY"], f"{variable}_BASE_URL": far_end.base_url},
+        **{f"{variable}_API_KEY": KEYS[f"{variable}_API_KEY"], f"{variable}_BASE_URL": gateway.base_url},
         HAILUO_MCP_MAX_VIDEO_MB="1",
     )
-    picture = directory / "pictures" / "first.png"
-    picture.parent.mkdir(parents=True)
-    picture.write_bytes(PNG)
+    image = directory / "pictures" / "first.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(PNG)
     arguments = {
         "model": MODELS[cell.gateway],
         "prompt": f"a red kite, {cell}",
-        "first_frame_image": str(picture) if cell.step is Step.UPLOAD else PICTURE,
+        "first_frame_image": str(image) if cell.step is Step.UPLOAD else PICTURE,
     }
-    async with far_end.serving(), open_session(settings) as session:
+    async with gateway.serving(), open_session(settings) as session:
         call = Caller(session, cell)
         answer = await call("generate_video", **arguments)
         if (cell.gateway, cell.step) in BEFORE:
             request_id = answer["request_id"]
-            cell.outcome = await _break_later(cell, call, request_id)
-            await far_end.fix()
+            cell.outcome = await _trigger_later_fault(cell, call, request_id)
+            await gateway.fix()
         else:
             cell.outcome = outcome_of(answer)
-            await far_end.fix()
-            request_id = await _submit_again(cell, call, arguments, answer, far_end)
-        answered = await call("get_status", request_id=request_id)
-        cell.check("state" in answered, f"{request_id} does not answer: {answered.get('error')}")
-        lost_forever = cell.step is Step.SUBMIT and answered.get("state") == "unconfirmed"
-        findable = cell.gateway in FINDABLE and far_end.taken
-        cell.check(not (lost_forever and findable), "the history has it, and it was not found")
-        if not lost_forever:
-            await _be_saved(cell, call, request_id)
-        await _count(cell, session, far_end, lost_forever=lost_forever)
+            await gateway.fix()
+            request_id = await _submit_again(cell, call, arguments, answer, gateway)
+        status = await call("get_status", request_id=request_id)
+        cell.check("state" in status, f"{request_id} has no status: {status.get('error')}")
+        is_lost = cell.step is Step.SUBMIT and status.get("state") == "unconfirmed"
+        findable = cell.gateway in FINDABLE and gateway.accepted
+        cell.check(not (is_lost and findable), "the job is in the history, but was not found")
+        if not is_lost:
+            await _wait_until_saved(cell, call, request_id)
+        await _check_totals(cell, session, gateway, is_lost=is_lost)
 
 
-async def _break_later(cell: Cell, call: Caller, request_id: str) -> Outcome:
-    """The job was accepted; the fault is at a later step."""
+async def _trigger_later_fault(cell: Cell, call: Caller, request_id: str) -> Outcome:
+    """The outcome when the job was accepted, and the fault is at a later step."""
     if cell.step is Step.HISTORY:  # the gateway no longer keeps the result, but its history does
         job = await call.session.known(request_id)
         assert job
-        await age(call.session, job, NO_LONGER_KEPT)
+        await age(call.session, job, RETENTION_PASSED)
     answer = await call("get_status", request_id=request_id)
     if cell.step is not Step.DOWNLOAD or cell.fault is Fault.NUMBER:
         return outcome_of(answer)
-    cell.check(answer.get("state") == "completed", f"a download in trouble changed the job: {answer}")
-    cell.check(answer.get("video_url") and not answer.get("video_path"), "completed needs its link, and no file yet")
+    cell.check(answer.get("state") == "completed", f"a failed download changed the job: {answer}")
+    cell.check(
+        answer.get("video_url") and not answer.get("video_path"), "a completed job must have a link, and no file yet"
+    )
     if cell.fault in SLOW:
-        return NOT_ASKED_FOR
+        return NOT_CHECKED
     return outcome_of(await call("download_video", request_id=request_id))
 
 
 async def _submit_again(
-    cell: Cell, call: Caller, arguments: dict[str, Any], first: dict[str, Any], far_end: FaultyGateway
+    cell: Cell, call: Caller, arguments: dict[str, Any], first: dict[str, Any], gateway: FaultyGateway
 ) -> str:
     """The same call once the gateway is fixed: a refused one succeeds, an unconfirmed one is not sent twice."""
-    sent_before = far_end.submissions
+    sent_before = gateway.submissions
     again = await call("generate_video", **arguments)
-    sent = far_end.submissions - sent_before
+    sent = gateway.submissions - sent_before
     if first.get("state") == "unconfirmed":
         cell.check(again.get("duplicate") is True and sent == 0, "an unconfirmed job was submitted again")
         return str(first["request_id"])
     if cell.fault is Fault.NUMBER:
         cell.check(again.get("duplicate") is True and sent == 0, "an accepted job was submitted again")
         return str(first["request_id"])
-    cell.check(first["error"]["charged"] == "no" and not far_end.taken[:-1], "refused, and taken all the same")
-    cell.check(again.get("duplicate") is False and sent == 1, "a refused job stood for a new one")
+    cell.check(
+        first["error"]["charged"] == "no" and not gateway.accepted[:-1],
+        "reported as refused, but accepted by the gateway",
+    )
+    cell.check(again.get("duplicate") is False and sent == 1, "the call after a refusal did not submit a new job")
     return str(again["request_id"])
 
 
-async def _be_saved(cell: Cell, call: Caller, request_id: str) -> None:
+async def _wait_until_saved(cell: Cell, call: Caller, request_id: str) -> None:
     answer: dict[str, Any] = {}
     try:
         async with asyncio.timeout(SAVED_WITHIN_SECONDS):
@@ -190,39 +195,39 @@ async def _be_saved(cell: Cell, call: Caller, request_id: str) -> None:
     cell.check(answer["state"] == "completed", f"a saved job is {answer['state']}")
 
 
-async def _count(cell: Cell, session: Session, far_end: FaultyGateway, *, lost_forever: bool) -> None:
-    page = await session.ledger.page("", None, 100, frozenset({far_end.base_url}))
+async def _check_totals(cell: Cell, session: Session, gateway: FaultyGateway, *, is_lost: bool) -> None:
+    page = await session.ledger.page("", None, 100, frozenset({gateway.base_url}))
     known = {job.remote_id for job in page.jobs if job.remote_id}
     unconfirmed = [job for job in page.jobs if job.state == "unconfirmed"]
-    cell.taken = len(far_end.taken)
-    cell.check(far_end.keys == {KEYS[f"{cell.variable}_API_KEY"]}, "the key was not sent as it should be")
-    cell.check(cell.taken <= 1, f"{cell.taken} jobs were paid")
-    cell.check(cell.taken == 1 or lost_forever, "no job was taken at all")
-    lost = [taken for taken in far_end.taken if taken.remote_id not in known]
+    cell.accepted = len(gateway.accepted)
+    cell.check(gateway.keys == {KEYS[f"{cell.variable}_API_KEY"]}, "a wrong key was sent, or none")
+    cell.check(cell.accepted <= 1, f"{cell.accepted} jobs were paid for")
+    cell.check(cell.accepted == 1 or is_lost, "no job was accepted at all")
+    lost = [job for job in gateway.accepted if job.remote_id not in known]
     cell.check(len(lost) <= len(unconfirmed), "a paid job is lost")
     names = [path.name for path in session.settings.output_dir.iterdir()]
-    cell.check(len(names) == cell.saved, f"the output directory holds {names}")
+    cell.check(len(names) == cell.saved, f"the output directory contains {names}")
 
 
 @contextmanager
-def everything_logged() -> Generator[list[str]]:
+def all_log_lines() -> Generator[list[str]]:
     """All log lines of all libraries, at the most verbose level."""
-    said: list[str] = []
+    lines: list[str] = []
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(self.format(record))
+            lines.append(self.format(record))
 
     root, keep = logging.getLogger(), Keep()
     levels = {logger: logger.level for logger in (root, logging.getLogger("hailuo_mcp"))}
-    others = root.handlers[:]
-    root.handlers = [keep]  # a failure is not to print all of it
+    old_handlers = root.handlers[:]
+    root.handlers = [keep]  # so that a failing test does not print all of it
     for logger in levels:
         logger.setLevel(logging.DEBUG)
     try:
-        yield said
+        yield lines
     finally:
-        root.handlers = others
+        root.handlers = old_handlers
         for logger, level in levels.items():
             logger.setLevel(level)
 
@@ -241,46 +246,46 @@ SHORT = {
 
 
 def shortened(outcome: Outcome) -> str:
-    return str(outcome).replace(outcome.word, SHORT.get(outcome.word, outcome.word), 1)
+    return str(outcome).replace(outcome.label, SHORT.get(outcome.label, outcome.label), 1)
 
 
 def table(cells: list[Cell]) -> str:
-    """Faults as rows, steps as columns; `+` means that the same call may be repeated, `!` that it may not."""
-    shown = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
-    widths = [max(len(shortened(shown[*column, fault].outcome)) for fault in Fault) for column in STEPS]
+    """Faults as rows, steps as columns; `+` means that the same call may be repeated, `!` that it must not be."""
+    cell_at = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
+    widths = [max(len(shortened(cell_at[*column, fault].outcome)) for fault in Fault) for column in STEPS]
     heads = [f"{gateway[:2]}{'3' * gateway.endswith('h3')}:{step}" for gateway, step in STEPS]
     widths = [max(width, len(head)) + 2 for width, head in zip(widths, heads, strict=True)]
     lines = [" " * 22 + "".join(f"{head:<{width}}" for head, width in zip(heads, widths, strict=True))]
     for fault in Fault:
-        row = [shown[*column, fault] for column in STEPS]
-        marks = [("?" if cell.complaints else "") + shortened(cell.outcome) for cell in row]
+        row = [cell_at[*column, fault] for column in STEPS]
+        marks = [("?" if cell.problems else "") + shortened(cell.outcome) for cell in row]
         lines.append(f"{fault:<22}" + "".join(f"{m:<{w}}" for m, w in zip(marks, widths, strict=True)))
-    twice, saved = sum(cell.taken > 1 for cell in cells), sum(cell.saved for cell in cells)
+    twice, saved = sum(cell.accepted > 1 for cell in cells), sum(cell.saved for cell in cells)
     lines.append(
-        f"{len(cells)} cells, {sum(cell.taken for cell in cells)} paid jobs, {twice} cells paid twice, "
-        f"{saved} clips saved after the fault, {sum(bool(cell.complaints) for cell in cells)} cells with complaints"
+        f"{len(cells)} cells, {sum(cell.accepted for cell in cells)} paid jobs, {twice} cells paid twice, "
+        f"{saved} clips saved afterwards, {sum(bool(cell.problems) for cell in cells)} cells with problems"
     )
     return "\n".join(lines)
 
 
-async def test_no_fault_at_any_step_pays_twice_loses_a_job_or_shows_a_key(
+async def test_fault_at_any_step_never_pays_twice_loses_a_job_or_leaks_a_key(
     tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
     cells = [Cell(gateway, step, fault) for fault in Fault for gateway, step in STEPS]
-    places = asyncio.Semaphore(AT_ONCE)
+    limiter = asyncio.Semaphore(CONCURRENT_CELLS)
 
     async def run(number: int, cell: Cell) -> None:
         directory = tmp_path / str(number)
         try:
-            if cell.fault in SLOW:  # they only wait
-                await go_through(cell, directory, names)
+            if cell.fault in SLOW:  # these only wait
+                await run_cell(cell, directory, names)
             else:
-                async with places:
-                    await go_through(cell, directory, names)
+                async with limiter:
+                    await run_cell(cell, directory, names)
         except Exception as error:
             cell.check(None, f"{type(error).__name__}: {error}")
 
-    with resolving() as names, everything_logged() as said:
+    with resolving() as names, all_log_lines() as lines:
         await asyncio.gather(*(run(n, cell) for n, cell in enumerate(cells) if cell.fault is not Fault.HUGE))
         # One at a time and alone: a body of this size must reach the size limit before the time limit.
         for number, cell in enumerate(cells):
@@ -288,28 +293,28 @@ async def test_no_fault_at_any_step_pays_twice_loses_a_job_or_shows_a_key(
                 await run(number, cell)
     for cell in cells:
         wanted = expected(cell.gateway, cell.step, cell.fault)
-        cell.check(cell.outcome == wanted, f"answered {cell.outcome!r}, expected {wanted!r}")
+        cell.check(cell.outcome == wanted, f"got {cell.outcome!r}, expected {wanted!r}")
     places_searched = {
         "an output": "\n".join(text for cell in cells for text in cell.outputs),
-        "the log": "\n".join(said),
+        "the log": "\n".join(lines),
         "a file": "\n".join(_texts_below(tmp_path)),
     }
     figures(table(cells))
     print(table(cells))
-    assert not [complaint for cell in cells for complaint in cell.complaints]
+    assert not [problem for cell in cells for problem in cell.problems]
     for place, text in places_searched.items():
         leaked = [key for key in KEYS.values() if key in text]
-        assert not leaked, f"{place} shows a key"
+        assert not leaked, f"{place} contains a key"
 
 
 def _texts_below(directory: Path) -> list[str]:
     return [path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()]
 
 
-def _picture() -> bytes:
+def _png_bytes() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (640, 360), (200, 30, 30)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-PNG = _picture()
+PNG = _png_bytes()

@@ -20,7 +20,7 @@ MODEL, PRICE_USD = "segmind/minimax-hailuo-2", 0.3875
 Answers = dict[str, tuple[str, str]]
 
 
-async def submit_together(gateway: WatchedGateway, home: Path, **variables: str) -> list[Answers]:
+async def submit_from_all_processes(gateway: WatchedGateway, home: Path, **variables: str) -> list[Answers]:
     """The result of each process for each prompt."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
@@ -46,17 +46,19 @@ async def submit_together(gateway: WatchedGateway, home: Path, **variables: str)
         assert await process.stdout.readline() == b"ready\n"
     outcomes = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
     assert all(process.returncode == 0 for process in processes)
-    return [json.loads(said) for said, _ in outcomes]
+    return [json.loads(output) for output, _ in outcomes]
 
 
-def counted(answers: list[Answers]) -> Counter[str]:
-    return Counter(word for answer in answers for word, _ in answer.values())
+def count_outcomes(answers: list[Answers]) -> Counter[str]:
+    return Counter(outcome for answer in answers for outcome, _ in answer.values())
 
 
-async def test_of_the_same_call_in_eight_processes_one_is_sent(tmp_path: Path, figures: Callable[[str], None]) -> None:
+async def test_same_call_in_eight_processes_is_sent_once(tmp_path: Path, figures: Callable[[str], None]) -> None:
     with watched_gateway(tmp_path / "gateway", seconds=600) as gateway:
-        answers = await submit_together(gateway, tmp_path)
-    figures(f"{PROCESSES} × {PROMPTS} calls: {gateway.submissions} submissions, answers {dict(counted(answers))}")
+        answers = await submit_from_all_processes(gateway, tmp_path)
+    figures(
+        f"{PROCESSES} × {PROMPTS} calls: {gateway.submissions} submissions, answers {dict(count_outcomes(answers))}"
+    )
     assert gateway.submissions == len(gateway.paid()) == PROMPTS
     ids: dict[str, set[str]] = {}
     for answer in answers:
@@ -67,18 +69,18 @@ async def test_of_the_same_call_in_eight_processes_one_is_sent(tmp_path: Path, f
 
 
 @pytest.mark.parametrize(
-    ("variables", "most"),
+    ("variables", "limit"),
     [
         ({"HAILUO_MCP_MAX_JOBS_PER_DAY": "50"}, 50),
         ({"HAILUO_MCP_MAX_USD_PER_DAY": "12.50"}, int(12.5 / PRICE_USD)),
     ],
 )
 async def test_eight_processes_spend_a_budget_fully_and_never_exceed_it(
-    tmp_path: Path, figures: Callable[[str], None], variables: dict[str, Any], most: int
+    tmp_path: Path, figures: Callable[[str], None], variables: dict[str, Any], limit: int
 ) -> None:
     with watched_gateway(tmp_path / "gateway", seconds=600) as gateway:
-        answers = await submit_together(gateway, tmp_path, **variables)
-    words = counted(answers)
-    figures(f"{variables}: {gateway.submissions} submissions, answers {dict(words)}")
-    assert gateway.submissions == len(gateway.paid()) == most
-    assert words["budget_exceeded"] + words["queued"] == PROCESSES * PROMPTS
+        answers = await submit_from_all_processes(gateway, tmp_path, **variables)
+    counts = count_outcomes(answers)
+    figures(f"{variables}: {gateway.submissions} submissions, answers {dict(counts)}")
+    assert gateway.submissions == len(gateway.paid()) == limit
+    assert counts["budget_exceeded"] + counts["queued"] == PROCESSES * PROMPTS

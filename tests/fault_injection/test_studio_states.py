@@ -56,19 +56,19 @@ totals: Counter[str] = Counter()
 
 
 class Life:
-    """A session in its own event loop. To crash it is to stop running the loop."""
+    """A session in its own event loop, which crashes when the loop is no longer run."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self._loop = asyncio.new_event_loop()
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
-        self._left: asyncio.Task[object] | None = None
+        self._abandoned: asyncio.Task[object] | None = None
         database = f"sqlite:///{home / 'jobs.sqlite3'}"
         self._settings = settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database)
         self._session: Session | None = None
-        self._keeping = self._loop.create_task(self._keep())
+        self._task = self._loop.create_task(self._keep_open())
         self.run(self._opened.wait())
 
-    async def _keep(self) -> None:
+    async def _keep_open(self) -> None:
         async with open_session(self._settings) as self._session:
             self._opened.set()
             await self._closing.wait()
@@ -82,8 +82,8 @@ class Life:
         return self._loop.run_until_complete(work)
 
     def leave_behind(self, work: Coroutine[Any, Any, object], until: Callable[[], bool]) -> None:
-        """Start something, and abandon it at that point."""
-        self._left = self._loop.create_task(work)
+        """Start some work, and abandon it once `until()` is true."""
+        self._abandoned = self._loop.create_task(work)
 
         async def watch() -> None:
             while not until():  # noqa: ASYNC110  another thread does it
@@ -93,10 +93,10 @@ class Life:
 
     def close(self) -> None:
         async def end() -> None:
-            if self._left:  # what was left behind would open the ledger again
-                await asyncio.gather(self._left, return_exceptions=True)
+            if self._abandoned:  # abandoned work would open the ledger again
+                await asyncio.gather(self._abandoned, return_exceptions=True)
             self._closing.set()
-            await self._keeping
+            await self._task
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*others, return_exceptions=True)
 
@@ -121,7 +121,7 @@ class StudioMachine(RuleBasedStateMachine):
         self._seen: dict[str, Job] = {}
         totals["runs"] += 1
 
-    # --- what happens to it -------------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------------------------------
 
     @rule(call=calls)
     def submit(self, call: Call) -> None:
@@ -233,7 +233,7 @@ class StudioMachine(RuleBasedStateMachine):
                 life.close()
             self._resources.close()
 
-    # --- what always holds --------------------------------------------------------------------------------------------
+    # --- invariants ---------------------------------------------------------------------------------------------------
 
     @invariant()
     def every_paid_job_is_known_once(self) -> None:
@@ -267,7 +267,7 @@ class StudioMachine(RuleBasedStateMachine):
             assert now.cost_estimate >= before.cost_estimate - 1e-9 or now.not_charged or now.cost_usd is not None
         self._seen = jobs
 
-    # --- how it is done -----------------------------------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> Life:
         return Life(self._home, self._gateway.environment)
@@ -305,7 +305,7 @@ class StudioMachine(RuleBasedStateMachine):
             and job.state not in (State.FAILED, State.EXPIRED)
             and (job.state is State.UNCONFIRMED or now - job.created_at <= WINDOW)
             and not job.not_charged
-            and job.fingerprint  # one that was found again without its ledger is not known to be identical
+            and job.fingerprint  # a job imported without its ledger is not known to be identical
         }
 
     def _jobs(self) -> list[Job]:
@@ -331,7 +331,7 @@ def arguments(call: Call) -> dict[str, Any]:
     return {"model": model, "prompt": prompt, **picture}
 
 
-def test_whatever_happens_every_paid_job_is_known_once_and_no_state_goes_backward(
+def test_every_paid_job_stays_known_once_and_no_state_goes_backward(
     figures: Callable[[str], None],
 ) -> None:
     totals.clear()
@@ -342,7 +342,7 @@ def test_whatever_happens_every_paid_job_is_known_once_and_no_state_goes_backwar
             stateful_step_count=STEPS,
             derandomize=True,
             database=None,
-            phases=[Stage.generate],  # to shrink what failed would take longer than the time limit
+            phases=[Stage.generate],  # shrinking a failure would take longer than the time limit
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )

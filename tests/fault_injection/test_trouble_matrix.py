@@ -1,5 +1,5 @@
-"""What goes wrong on this side, at each step of a job: the ledger fails, the clock is set, the call is cancelled, the
-server stops. Every job is paid for once, and its clip is on disk in the end."""
+"""Faults on the local side at each step of a job: the ledger fails, the clock jumps, the call is cancelled, the server
+stops. Every job is paid for once, and its clip is on disk in the end."""
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -37,8 +37,8 @@ class Step(StrEnum):
     DOWNLOAD = "download"
 
 
-class Trouble(StrEnum):
-    CREATE_FAILS = "no job can be entered"
+class LocalFault(StrEnum):
+    CREATE_FAILS = "no job can be created"
     CHANGE_FAILS = "no job can be changed"
     READS_FAIL = "no job can be read"
     CLOCK_BACK = "clock a year back"
@@ -49,19 +49,19 @@ class Trouble(StrEnum):
 
 
 JUMPS = {
-    Trouble.CLOCK_BACK: -timedelta(days=365),
-    Trouble.CLOCK_HOUR_BACK: -timedelta(hours=1),
-    Trouble.CLOCK_AHEAD: timedelta(days=365),
+    LocalFault.CLOCK_BACK: -timedelta(days=365),
+    LocalFault.CLOCK_HOUR_BACK: -timedelta(hours=1),
+    LocalFault.CLOCK_AHEAD: timedelta(days=365),
 }
 FAILING = {
-    Trouble.CREATE_FAILS: {"create_if_absent"},
-    Trouble.CHANGE_FAILS: {"change"},
-    Trouble.READS_FAIL: {"get", "find"},
+    LocalFault.CREATE_FAILS: {"create_if_absent"},
+    LocalFault.CHANGE_FAILS: {"change"},
+    LocalFault.READS_FAIL: {"get", "find"},
 }
 
 
 class FailingLedger(InstrumentedLedger):
-    """A ledger of which these methods fail."""
+    """A ledger whose methods in `failing` raise an error."""
 
     failing: frozenset[str] = frozenset()
 
@@ -88,16 +88,16 @@ class FailingLedger(InstrumentedLedger):
 
 @dataclass(slots=True)
 class Cell:
-    """One job under one trouble at one step."""
+    """One job with one fault at one step."""
 
     model: str
     step: Step
-    trouble: Trouble
+    fault: LocalFault
     directory: Path
     url: str = ""
-    taken: int = 0
-    """How many submissions the gateway took."""
-    said: list[str] = field(default_factory=list[str])
+    submissions: int = 0
+    """How many submissions the gateway received."""
+    problems: list[str] = field(default_factory=list[str])
     settings: Settings = field(init=False)
     sandbox: Callable[[httpx.Request], Awaitable[httpx.Response]] = field(init=False)
 
@@ -105,9 +105,9 @@ class Cell:
         settings = settings_for(self.directory, HAILUO_MCP_DATABASE_URL=self.url, HAILUO_MCP_AUTO_DOWNLOAD="0")
         self.sandbox = sandbox_transport(settings, render=False)().handle_async_request
         self.settings = settings
-        request_id = await self._until(Step.SUBMIT, self._submit)
-        await self._until(Step.POLL, lambda session: self._poll(session, request_id))
-        await self._until(Step.DOWNLOAD, lambda session: self._download(session, request_id))
+        request_id = await self._repeat_until_done(Step.SUBMIT, self._submit)
+        await self._repeat_until_done(Step.POLL, lambda session: self._poll(session, request_id))
+        await self._repeat_until_done(Step.DOWNLOAD, lambda session: self._download(session, request_id))
 
     async def _submit(self, session: Session) -> str | None:
         job = (await session.generate(arguments_for(self.model))).job
@@ -124,57 +124,57 @@ class Cell:
 
     def _check_state(self, job: Job) -> None:
         if job.state.ended_without_clip:
-            self.said.append(f"{job.state} without proof")
+            self.problems.append(f"{job.state} without proof from the gateway")
 
-    async def _until(self, step: Step, work: Callable[[Session], Any]) -> str:
-        """What an assistant does: repeat the call until it succeeds; first with the fault, then without."""
+    async def _repeat_until_done(self, step: Step, work: Callable[[Session], Any]) -> str:
+        """Do what an assistant does: repeat the call until it succeeds, first with the fault, then without."""
         if step is self.step:
-            await self._in_trouble(work)
+            await self._with_fault(work)
         async with self._opened() as (session, _, _):
             for _ in range(20):
                 if done := await work(session):
                     return done
                 await anyio.sleep(0.1)
-        self.said.append(f"{step} is not answered after the trouble")
+        self.problems.append(f"{step} does not succeed after the fault was removed")
         return ""
 
-    async def _in_trouble(self, work: Callable[[Session], Any]) -> None:
+    async def _with_fault(self, work: Callable[[Session], Any]) -> None:
         async with self._opened() as (session, wire, ledger):
-            await session.jobs()  # it is open
-            if jump := JUMPS.get(self.trouble):
+            await session.jobs()  # opens the ledger
+            if jump := JUMPS.get(self.fault):
                 await (
                     let_pass_in_postgres(self.url, jump)
                     if self.url.startswith("postgres")
                     else anyio.to_thread.run_sync(let_pass, self.settings.database_path, jump)
                 )
-            ledger.failing = frozenset(FAILING.get(self.trouble, ()))
+            ledger.failing = frozenset(FAILING.get(self.fault, ()))
             try:
-                if self.trouble in (Trouble.CANCELLED, Trouble.STOPPED):
-                    await self._cut(session, wire, work)
+                if self.fault in (LocalFault.CANCELLED, LocalFault.STOPPED):
+                    await self._interrupt(session, wire, work)
                 else:
                     await work(session)
             except HailuoError as error:
                 if error.problem.code not in ("internal_error", "not_ready", "gateway_error", "network_error"):
-                    self.said.append(f"answered {error.problem.code}")
-            if self.trouble is not Trouble.STOPPED:
+                    self.problems.append(f"answered {error.problem.code}")
+            if self.fault is not LocalFault.STOPPED:
                 ledger.failing = frozenset()
 
-    async def _cut(self, session: Session, wire: Wire, work: Callable[[Session], Any]) -> None:
-        """The call is cancelled while its request is at the gateway; STOPPED: the services are closed with it there."""
-        came = anyio.Event()
+    async def _interrupt(self, session: Session, wire: Wire, work: Callable[[Session], Any]) -> None:
+        """Cancel the call while its request is at the gateway. With STOPPED, the services are closed meanwhile."""
+        arrived = anyio.Event()
         answer = wire.answer
 
-        async def slowly(request: httpx.Request) -> httpx.Response:
-            came.set()
+        async def answer_slowly(request: httpx.Request) -> httpx.Response:
+            arrived.set()
             await anyio.sleep(0.2)
             response = answer(request)
             return await response if inspect.isawaitable(response) else response
 
-        wire.answer = slowly
+        wire.answer = answer_slowly
         async with anyio.create_task_group() as calls:
             calls.start_soon(work, session)
-            with anyio.move_on_after(1):  # a download from the sandbox in this process makes no request here
-                await came.wait()
+            with anyio.move_on_after(1):  # a download from the in-process sandbox sends no request
+                await arrived.wait()
             calls.cancel_scope.cancel()
 
     @asynccontextmanager
@@ -185,19 +185,19 @@ class Cell:
             yield session, wire, ledger
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.taken += request.method == "POST"
+        self.submissions += request.method == "POST"
         return await self.sandbox(request)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-async def test_no_trouble_on_this_side_pays_twice_or_loses_a_clip(
+async def test_local_fault_at_any_step_never_pays_twice_or_loses_a_clip(
     engine: str, tmp_path: Path, request: pytest.FixtureRequest, figures: Callable[[str], None]
 ) -> None:
     cells = [
-        Cell(model, step, trouble, tmp_path / f"{number} {step} {trouble}")
+        Cell(model, step, fault, tmp_path / f"{number} {step} {fault}")
         for number, model in enumerate(MODELS)
         for step in Step
-        for trouble in Trouble
+        for fault in LocalFault
     ]
     for cell in cells:
         cell.directory.mkdir()
@@ -207,10 +207,10 @@ async def test_no_trouble_on_this_side_pays_twice_or_loses_a_clip(
                 server: Postgres = request.getfixturevalue("postgres")
                 cell.url = databases.enter_context(server.database())
             await cell.run()
-    complaints = [f"{c.model} {c.step} {c.trouble}: {said}" for c in cells for said in c.said]
-    twice = [f"{c.model} {c.step} {c.trouble}: {c.taken} paid" for c in cells if c.taken != 1]
+    problems_found = [f"{c.model} {c.step} {c.fault}: {problem}" for c in cells for problem in c.problems]
+    not_paid_once = [f"{c.model} {c.step} {c.fault}: {c.submissions} paid" for c in cells if c.submissions != 1]
     figures(
-        f"{len(cells)} cells, {sum(cell.taken for cell in cells)} paid jobs, "
-        f"{sum(cell.taken > 1 for cell in cells)} paid twice, {len(complaints)} lost or answered badly"
+        f"{len(cells)} cells, {sum(cell.submissions for cell in cells)} paid jobs, "
+        f"{sum(cell.submissions > 1 for cell in cells)} paid twice, {len(problems_found)} problems"
     )
-    assert complaints + twice == []
+    assert problems_found + not_paid_once == []

@@ -1,4 +1,4 @@
-"""Servers without any calls save what finishes, once, and take over the jobs of a server that died."""
+"""Servers that receive no calls save each finished clip once, and take over the jobs of a server that died."""
 
 import asyncio
 import threading
@@ -34,8 +34,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     )
 
 
-async def submitted(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
-    """Submit jobs from a process that polls nothing, and ends."""
+async def submit_jobs(gateway: WatchedGateway, home: Path, url: str, *prompts: str) -> None:
+    """Submit jobs from a session that polls nothing and then closes."""
     settings = settings_for(home, **gateway.environment, HAILUO_MCP_AUTO_DOWNLOAD="0", HAILUO_MCP_DATABASE_URL=url)
     async with open_session(settings) as session:
         for prompt in prompts:
@@ -50,21 +50,21 @@ async def jobs_in(url: str) -> tuple[Job, ...]:
         await ledger.close()
 
 
-def over(job: Job) -> bool:
+def is_finished(job: Job) -> bool:
     return bool(job.video_path) or job.state in (State.FAILED, State.EXPIRED)
 
 
-async def all_ended(url: str, seconds: float) -> float:
-    """Waits until every job is saved or has ended without a clip; returns how long that took."""
+async def wait_until_finished(url: str, seconds: float) -> float:
+    """Wait until every job is saved or has ended without a clip. Returns how many seconds that took."""
     clock = asyncio.get_running_loop().time
-    began = clock()
+    started = clock()
     async with asyncio.timeout(seconds):
-        while not all(over(job) for job in await jobs_in(url)):  # noqa: ASYNC110  another process does it
+        while not all(is_finished(job) for job in await jobs_in(url)):  # noqa: ASYNC110  another process does it
             await asyncio.sleep(0.2)
-    return clock() - began
+    return clock() - started
 
 
-def saved_whole(gateway: WatchedGateway, home: Path) -> bool:
+def all_clips_saved(gateway: WatchedGateway, home: Path) -> bool:
     saved = sorted(path.read_bytes() for path in clips_of(home).glob("*.mp4"))
     return saved == sorted(clip_of(job.id) for job in gateway.paid())
 
@@ -89,31 +89,31 @@ async def test_two_servers_without_calls_save_each_clip_once(
         for number in range(10):
             server = (one, other)[number % 2]
             await server.call("generate_video", model=MODEL, prompt=f"kite number {number}")
-        took = await all_ended(url, 60)
-        await asyncio.sleep(2.5)  # another round of both: a second save would happen now
-    figures(f"10 clips saved {took:.0f} s after their submission by {sum(gateway.clips_asked.values())} downloads")
-    assert saved_whole(gateway, tmp_path)
-    assert set(gateway.clips_asked.values()) == {1}
-    assert len(gateway.clips_asked) == 10
+        took = await wait_until_finished(url, 60)
+        await asyncio.sleep(2.5)  # another round of both servers, in which a second save would happen
+    figures(f"10 clips saved {took:.0f} s after their submission by {sum(gateway.clip_requests.values())} downloads")
+    assert all_clips_saved(gateway, tmp_path)
+    assert set(gateway.clip_requests.values()) == {1}
+    assert len(gateway.clip_requests) == 10
 
 
 async def test_a_server_that_starts_after_jobs_have_finished_saves_them_at_once(
     gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat", "a tree", "a hill")
+    await submit_jobs(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat", "a tree", "a hill")
     await age(gateway, url, timedelta(minutes=10))
     async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
         await server.initialize()
-        took = await all_ended(url, 15)
+        took = await wait_until_finished(url, 15)
     figures(f"6 clips saved {took:.1f} s after the start")
-    assert saved_whole(gateway, tmp_path)
-    assert set(gateway.clips_asked.values()) == {1}
+    assert all_clips_saved(gateway, tmp_path)
+    assert set(gateway.clip_requests.values()) == {1}
 
 
-async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_is_over(
+async def test_jobs_of_a_killed_server_are_saved_by_another_when_its_lease_expires(
     gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat")
+    await submit_jobs(gateway, tmp_path, url, "a kite", "a boat", "a dog", "a cat")
     await age(gateway, url, timedelta(minutes=10))
     loop, halfway, killed = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
 
@@ -130,26 +130,26 @@ async def test_the_jobs_of_a_killed_server_are_saved_by_another_once_its_lease_i
         async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as other:
             await other.initialize()
             doomed.kill()
-            await doomed.gone()
+            await doomed.wait_until_ended()
             killed.set()
-            took = await all_ended(url, 60)
+            took = await wait_until_finished(url, 60)
     figures(f"4 clips saved {took:.0f} s after the kill")
-    assert saved_whole(gateway, tmp_path)
-    assert set(gateway.clips_asked.values()) == {2}
+    assert all_clips_saved(gateway, tmp_path)
+    assert set(gateway.clip_requests.values()) == {2}
 
 
-async def test_after_its_hour_a_job_is_saved_by_its_history_and_expires_only_without_one(
+async def test_job_older_than_an_hour_is_saved_from_the_history_or_else_expires(
     gateway: WatchedGateway, tmp_path: Path, url: str, figures: Callable[[str], None]
 ) -> None:
-    await submitted(gateway, tmp_path, url, "a kite", "a boat sandbox:expire")
+    await submit_jobs(gateway, tmp_path, url, "a kite", "a boat sandbox:expire")
     await age(gateway, url, timedelta(hours=2))
     async with stdio_server(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=url) as server:
         await server.initialize()
-        took = await all_ended(url, 15)
+        took = await wait_until_finished(url, 15)
     states = {job.prompt: job.state for job in await jobs_in(url)}
-    asked = gateway.moments[Moment.HISTORY_ASKED]
-    figures(f"both ended {took:.1f} s after the start, by {asked} questions to the history")
+    history_requests = gateway.moments[Moment.HISTORY_REQUESTED]
+    figures(f"both ended {took:.1f} s after the start, with {history_requests} history requests")
     assert states == {"a kite": State.COMPLETED, "a boat sandbox:expire": State.EXPIRED}
-    assert asked == 2
+    assert history_requests == 2
     (clip,) = clips_of(tmp_path).glob("*.mp4")
     assert clip.read_bytes() in [clip_of(job.id) for job in gateway.paid() if job.prompt == "a kite"]

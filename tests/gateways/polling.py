@@ -1,4 +1,4 @@
-"""What the tests of polls share: a poll of a gateway's first model, and links of clips."""
+"""Shared by the tests of polling: a poll of a gateway's first model, and links to clips."""
 
 from hailuo_mcp.core.job import Observation
 from hailuo_mcp.gateways.client import RetryPolicy

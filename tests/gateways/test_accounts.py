@@ -20,7 +20,7 @@ UNFINISHED = says(200, {"status": "active", "code": 200, "data": {"state": "proc
 
 
 class CookieServer:
-    """A server on a socket that sets a cookie with every response, and keeps the head of every request."""
+    """A server on a socket that sets a cookie with every response, and records the head of every request."""
 
     def __init__(self) -> None:
         self.heads: list[str] = []
@@ -53,7 +53,7 @@ async def cookie_server() -> AsyncGenerator[tuple[CookieServer, str]]:
             await server.closed.acquire()
 
 
-async def test_no_cookie_is_ever_sent_back_and_all_accounts_share_the_connections() -> None:
+async def test_cookies_are_never_sent_back_and_accounts_share_connections() -> None:
     async with cookie_server() as (server, url):
         client = GatewayClient("Gateway")
         for key in ("one", "one", "two", "one"):
@@ -76,7 +76,7 @@ async def test_a_closed_client_opens_new_connections() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_gateway_with_another_key_is_the_same_but_for_the_key(name: str) -> None:
+async def test_a_gateway_for_another_key_differs_only_in_its_key(name: str) -> None:
     gateway, script = connect(name, UNFINISHED)
     other = gateway.for_key(SecretStr(OTHER_KEY))
     assert (type(other), other.origin, other.usable) == (type(gateway), gateway.origin, True)
@@ -93,7 +93,7 @@ async def test_a_gateway_with_another_key_is_the_same_but_for_the_key(name: str)
     assert OTHER_KEY not in repr(other.settings)
 
 
-async def test_a_pause_holds_for_one_account_only() -> None:
+async def test_a_pause_applies_to_one_account_only() -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": "30"}))
     other = gateway.for_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
@@ -114,23 +114,23 @@ async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
     assert len(script.requests) == 1
 
 
-@pytest.mark.parametrize("said", ["86400", "86400000", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
-async def test_no_429_holds_an_account_back_for_more_than_two_minutes(said: str) -> None:
-    gateway, _ = connect("segmind", says(429, None, {"retry-after": said}))
+@pytest.mark.parametrize("wait", ["86400", "86400000", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_429_pauses_an_account_for_at_most_two_minutes(wait: str) -> None:
+    gateway, _ = connect("segmind", says(429, None, {"retry-after": wait}))
     with pytest.raises(RateLimited) as limited:
         await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert 119 < gateway.retry_after <= 120
     assert "Wait 120 s" in limited.value.problem.hint
 
 
-async def test_however_many_submissions_hold_no_poll_back_for_more_than_two_minutes() -> None:
+async def test_many_submissions_delay_a_poll_by_at_most_two_minutes() -> None:
     limit = RateLimits(20, max_accounts=1).of({})
     for _ in range(1000):
         limit.book()
     assert 119 < limit.retry_after <= 120
 
 
-async def test_rate_limits_are_kept_for_the_accounts_used_last() -> None:
+async def test_rate_limits_are_kept_for_the_most_recently_used_accounts() -> None:
     limits = RateLimits(None, max_accounts=2)
     for key in ("one", "two"):
         limits.of({"x-api-key": key}).back_off(60)
@@ -140,7 +140,7 @@ async def test_rate_limits_are_kept_for_the_accounts_used_last() -> None:
     assert limits.of({"x-api-key": "two"}).retry_after == 0
 
 
-async def test_a_documented_rate_lets_half_of_a_minute_go_at_once_and_spreads_the_rest() -> None:
+async def test_half_of_a_documented_rate_is_sent_at_once_and_the_rest_is_spread() -> None:
     client = GatewayClient("Gateway", transport=lambda: httpx.MockTransport(Script(says())), requests_per_minute=20)
     limit = client.rate_limit({})
     get = Request("GET", "https://gateway.example/x")
@@ -156,19 +156,19 @@ async def test_a_documented_rate_lets_half_of_a_minute_go_at_once_and_spreads_th
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS.values(), ids=lambda gateway: gateway.name)
-def test_callback_url_is_a_parameter_exactly_where_the_gateway_calls_back(gateway: type[Gateway]) -> None:
+def test_callback_url_is_a_parameter_only_if_the_gateway_supports_callbacks(gateway: type[Gateway]) -> None:
     assert {model.accepts("callback_url") for model in gateway.models} == {gateway.callbacks}
 
 
-def test_only_minimax_expects_its_challenge_back() -> None:
+def test_only_minimax_gets_its_challenge_back() -> None:
     for name in GATEWAYS:
         gateway, _ = connect(name)
-        wanted = {"challenge": "abc"} if name == "minimax" else {}
-        assert gateway.callback_answer({"challenge": "abc", "task_id": "1"}) == wanted
+        expected = {"challenge": "abc"} if name == "minimax" else {}
+        assert gateway.callback_answer({"challenge": "abc", "task_id": "1"}) == expected
         assert gateway.callback_answer({"task_id": "1", "status": "Success"}) == {}
 
 
-async def test_minimax_is_polled_no_more_often_than_it_documents() -> None:
+async def test_minimax_is_polled_at_most_at_its_documented_rate() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "1", "status": "Processing"}))
     for _ in range(10):
         await gateway.poll(MODELS["minimax/hailuo-02"], "1")

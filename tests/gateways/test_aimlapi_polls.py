@@ -1,4 +1,4 @@
-"""AI/ML API's responses to a poll: each form that the documents print, and those only known from practice."""
+"""AI/ML API's responses to a poll: every documented form, and those known only from practice."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.gateways.wire import (
         ("active", State.PROCESSING),
     ],
 )
-async def test_unfinished(word: str, state: State) -> None:
+async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     usage = {"usage": {"credits_used": 5}}
     seen, script = await poll("aimlapi", says(200, {"id": "r1", "status": word, "video": None, "meta": usage}))
     assert seen == Observation(state=state)
@@ -30,7 +30,7 @@ async def test_unfinished(word: str, state: State) -> None:
 
 
 @pytest.mark.parametrize("word", ["completed", "complete", "COMPLETED"])
-async def test_completed(word: str) -> None:
+async def test_a_completed_job_has_its_link_and_cost(word: str) -> None:
     usage = {"usage": {"credits_used": 500_000}}
     body = {"id": "r1", "status": word, "video": {"url": CLIP}, "error": None, "meta": usage}
     seen, _ = await poll("aimlapi", says(200, body))
@@ -42,7 +42,7 @@ async def test_completed_without_video_has_no_link() -> None:
     assert seen == Observation(state=State.COMPLETED)
 
 
-async def test_a_link_before_the_end_is_an_example_not_a_clip() -> None:
+async def test_a_link_of_an_unfinished_job_is_ignored() -> None:
     seen, _ = await poll("aimlapi", says(200, {"status": "queued", "video": {"url": "https://example.com"}}))
     assert seen.video_url is None
 
@@ -57,7 +57,7 @@ async def test_a_link_before_the_end_is_an_example_not_a_clip() -> None:
     ],
 )
 @pytest.mark.parametrize("word", ["error", "failed"])
-async def test_failed(word: str, error: Any, code: str, words: str) -> None:
+async def test_a_failed_job_has_its_error(word: str, error: Any, code: str, words: str) -> None:
     seen, _ = await poll("aimlapi", says(200, {"status": word, "error": error}))
     assert seen.error
     assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, code, "unknown")
@@ -69,7 +69,7 @@ async def test_failed(word: str, error: Any, code: str, words: str) -> None:
     [({"credits_used": 120000, "usd_spent": 0.06}, 0.06), ({"credits_used": 120000}, 0.06), ({"usd_spent": "x"}, None)],
 )
 @pytest.mark.parametrize("as_list", [True, False])
-async def test_h3_reports_what_was_spent_and_may_list_its_clip(
+async def test_h3_reports_its_cost_and_may_return_the_clip_in_a_list(
     usage: dict[str, Any], usd: float | None, as_list: bool
 ) -> None:
     video = {"url": "https://cdn.aimlapi.com/generations/hedgehog/1.mp4"}

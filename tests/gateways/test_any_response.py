@@ -1,5 +1,5 @@
-"""Arbitrary responses of a gateway: none is an internal error, none ends a job without proof, and no invalid number
-spoils the rest."""
+"""Arbitrary gateway responses: none causes an internal error or ends a job without evidence, and an invalid number does
+not affect the rest."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ RAW = {
     "<infinity>": "-Infinity",
     "<nested>": "[" * 5000 + "]" * 5000,
 }
-"""What `json.dumps` does not write, by what stands for it in the values below."""
+"""Placeholder in the values below to the text for it, which `json.dumps` cannot write."""
 ENDS = frozenset({"completed", "complete", "success", "failed", "fail", "error", "succeeded", "ok", "canceled"})
 """Gateways' names for terminal states."""
 WORDS = st.sampled_from(
@@ -104,10 +104,10 @@ def job_of(name: str) -> Job:
     return Job(model=A_MODEL_OF[name], origin="https://gateway.example", remote_id="r1", state=State.QUEUED)
 
 
-async def outcome(question: Awaitable[T]) -> T | Problem:
+async def outcome(call: Awaitable[T]) -> T | Problem:
     """The result, or the problem of the error: never internal, always short, and serializable."""
     try:
-        return await question
+        return await call
     except HailuoError as error:
         problem = error.problem
     assert problem.code != "internal_error"
@@ -116,7 +116,7 @@ async def outcome(question: Awaitable[T]) -> T | Problem:
     return problem
 
 
-# --- anything ---------------------------------------------------------------------------------------------------------
+# --- arbitrary responses ----------------------------------------------------------------------------------------------
 
 
 @EVERY_GATEWAY
@@ -124,52 +124,50 @@ async def outcome(question: Awaitable[T]) -> T | Problem:
 def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: str, examples: int) -> None:
     async def submit(status: int, body: bytes, headers: dict[str, str]) -> None:
         gateway = gateway_with(name, responds(status, body, headers))
-        came = await outcome(gateway.submit(spec(A_MODEL_OF[name]), 5))
-        if isinstance(came, Problem):
-            if came.charged == "no":
+        result = await outcome(gateway.submit(spec(A_MODEL_OF[name]), 5))
+        if isinstance(result, Problem):
+            if result.charged == "no":
                 assert status in REFUSALS or status < 300, "only a documented refusal says that nothing was charged"
         else:
-            assert came.remote_id
-            job_of(name).accepted(came.remote_id, retention=None, sandbox=False).model_dump_json()
+            assert result.remote_id
+            job_of(name).accepted(result.remote_id, retention=None, sandbox=False).model_dump_json()
 
     with asyncio.Runner() as loop:
 
         @arbitrary(examples)
         @given(status=STATUSES, body=BODIES, headers=HEADERS)
-        def holds(status: int, body: bytes, headers: dict[str, str]) -> None:
+        def check(status: int, body: bytes, headers: dict[str, str]) -> None:
             loop.run(submit(status, body, headers))
 
-        holds()
+        check()
 
 
 @EVERY_GATEWAY
 @tried_with(few=20, many=60)
-def test_any_response_to_a_poll_is_a_state_or_an_error_and_ends_no_job_without_its_word(
-    name: str, examples: int
-) -> None:
+def test_a_poll_ends_a_job_only_if_the_response_names_a_terminal_state(name: str, examples: int) -> None:
     async def poll(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
         gateway = gateway_with(name, *(responds(status, body, headers) for status, body in responses))
         seen = await outcome(gateway.observe(MODELS[A_MODEL_OF[name]], "r1"))
         if isinstance(seen, Observation):
             job_of(name).apply_observation(seen).model_dump_json()
             if seen.state.is_terminal:
-                said = " ".join(body.decode(errors="replace") for _, body in responses).lower()
-                assert any(word in said for word in (*ENDS, "1026", "1027"))
+                text = " ".join(body.decode(errors="replace") for _, body in responses).lower()
+                assert any(word in text for word in (*ENDS, "1026", "1027"))
         assert gateway.retry_after <= PAUSE_MAX
 
     with asyncio.Runner() as loop:
 
         @arbitrary(examples)
         @given(responses=st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2), headers=HEADERS)
-        def holds(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
+        def check(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
             loop.run(poll(responses, headers))
 
-        holds()
+        check()
 
 
 @EVERY_GATEWAY
 @tried_with(few=20, many=60)
-def test_any_response_of_a_history_a_cancellation_or_an_upload_is_none_or_an_error(name: str, examples: int) -> None:
+def test_any_response_to_a_history_cancel_or_upload_request_is_none_or_an_error(name: str, examples: int) -> None:
     async def ask(status: int, body: bytes) -> None:
         gateway = gateway_with(name, responds(status, body))
         job = job_of(name)
@@ -184,13 +182,13 @@ def test_any_response_of_a_history_a_cancellation_or_an_upload_is_none_or_an_err
 
         @arbitrary(examples)
         @given(status=STATUSES, body=BODIES)
-        def holds(status: int, body: bytes) -> None:
+        def check(status: int, body: bytes) -> None:
             loop.run(ask(status, body))
 
-        holds()
+        check()
 
 
-# --- numbers that do not fit ------------------------------------------------------------------------------------------
+# --- out-of-range numbers ---------------------------------------------------------------------------------------------
 
 
 DONE: dict[str, list[dict[str, Any]]] = {
@@ -204,7 +202,7 @@ DONE: dict[str, list[dict[str, Any]]] = {
     "fal": [{"status": "COMPLETED", "metrics": {"x": "<n>"}}, {"video": {"url": CLIP, "file_size": "<n>"}}],
     "replicate": [{"status": "succeeded", "output": CLIP, "metrics": {"predict_time": "<n>"}}],
 }
-TAKEN: dict[str, dict[str, Any]] = {
+ACCEPTED: dict[str, dict[str, Any]] = {
     "segmind": {"request_id": "r1", "eta": "<n>"},
     "apixo": {"code": 200, "data": {"taskId": "r1", "eta": "<n>"}},
     "aimlapi": {"generation_id": "r1", "eta": "<n>"},
@@ -221,7 +219,7 @@ def with_number(value: object, raw: str) -> bytes:
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_completed_job_with_a_number_that_does_not_fit_has_its_clip(name: str, raw: str) -> None:
+async def test_a_completed_job_with_an_out_of_range_number_has_its_clip(name: str, raw: str) -> None:
     gateway = gateway_with(name, *(responds(200, with_number(body, raw)) for body in DONE[name]))
     seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
@@ -230,28 +228,28 @@ async def test_a_completed_job_with_a_number_that_does_not_fit_has_its_clip(name
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_submission_whose_response_has_a_number_that_does_not_fit_has_its_id(name: str, raw: str) -> None:
-    gateway = gateway_with(name, responds(200, with_number(TAKEN[name], raw)))
+async def test_a_submission_response_with_an_out_of_range_number_has_its_id(name: str, raw: str) -> None:
+    gateway = gateway_with(name, responds(200, with_number(ACCEPTED[name], raw)))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).remote_id in ("r1", "r1/r1")
 
 
-@pytest.mark.parametrize("figure", [1e300, 2e6, -1.0, float("nan"), float("inf")])
-def test_a_figure_that_no_clip_can_have_is_unknown(figure: float) -> None:
-    seen = Observation(state=State.COMPLETED, cost_usd=figure, took_seconds=figure)
+@pytest.mark.parametrize("value", [1e300, 2e6, -1.0, float("nan"), float("inf")])
+def test_an_impossible_cost_or_duration_is_unknown(value: float) -> None:
+    seen = Observation(state=State.COMPLETED, cost_usd=value, took_seconds=value)
     assert (seen.cost_usd, seen.took_seconds) == (None, None)
 
 
-async def test_a_response_with_very_many_elements_is_not_built_in_memory() -> None:
+async def test_a_response_with_too_many_elements_is_not_parsed() -> None:
     many = b'{"request_id": "r1", "x": [' + b"0," * 600_000 + b"0]}"
     with pytest.raises(Unconfirmed):
         await gateway_with("segmind", responds(200, many)).submit(spec(A_MODEL_OF["segmind"]), 5)
 
 
-# --- a mistake of our own ---------------------------------------------------------------------------------------------
+# --- our own bugs -----------------------------------------------------------------------------------------------------
 
 
-class Mistaken(Segmind):
-    """A gateway whose reading of responses fails."""
+class Buggy(Segmind):
+    """A gateway that fails to parse responses."""
 
     def remote_id_in(self, body: object) -> object:
         raise ZeroDivisionError
@@ -269,23 +267,23 @@ class Mistaken(Segmind):
         raise TypeError
 
 
-async def test_a_mistake_in_reading_a_response_is_never_an_internal_error() -> None:
+async def test_a_bug_in_response_parsing_is_never_an_internal_error() -> None:
     working, _ = connect("segmind", responds(200, b"{}"), retry=ONCE)
-    gateway = Mistaken(working.settings, working.client)
+    gateway = Buggy(working.settings, working.client)
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
     job = job_of("segmind")
-    for question in (
+    for call in (
         gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1"),
         gateway.recall(job),
         gateway.recover(job, frozenset()),
         gateway.stop(job),
     ):
         with pytest.raises(GatewayError, match="cannot be read"):
-            await question
+            await call
 
 
-async def test_a_history_in_doubt_says_so_and_its_link_is_searched_for_the_key() -> None:
+async def test_a_history_row_reports_an_unknown_state_and_a_secret_link() -> None:
     row = {"request_id": "r1", "model_status": "Finished", "generation_url": f"{CLIP}?key=x"}
     gateway = gateway_with("segmind", responds(200, json.dumps({"data": [row]}).encode()))
     seen = await gateway.recall(job_of("segmind"))

@@ -1,4 +1,4 @@
-"""APIXO's responses to a poll: each form that the documents print, and those only known from practice."""
+"""APIXO's responses to a poll: every documented form, and those known only from practice."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def envelope(**data: Any) -> Step:
 
 
 @pytest.mark.parametrize(("word", "state"), [("pending", State.QUEUED), ("processing", State.PROCESSING)])
-async def test_unfinished(word: str, state: State) -> None:
+async def test_an_unfinished_job_has_its_state(word: str, state: State) -> None:
     seen, script = await poll("apixo", envelope(state=word))
     assert seen == Observation(state=state)
     assert script.asked == ["GET /api/v1/statusTask/hailuo-2-3-fast?taskId=r1"]
@@ -38,7 +38,7 @@ async def test_unfinished(word: str, state: State) -> None:
         (None, None),
     ],
 )
-async def test_parses_the_result_twice(result: Any, link: str | None) -> None:
+async def test_the_embedded_result_json_is_parsed(result: Any, link: str | None) -> None:
     seen, _ = await poll("apixo", envelope(state="success", resultJson=result, completeTime=1767965652500))
     assert seen == Observation(state=State.COMPLETED, video_url=link, took_seconds=42.5)
 
@@ -53,7 +53,7 @@ async def test_parses_the_result_twice(result: Any, link: str | None) -> None:
         ({"costTime": True}, None),
     ],
 )
-async def test_says_how_long_it_took_in_milliseconds(times: dict[str, Any], took: float | None) -> None:
+async def test_the_duration_is_converted_from_milliseconds(times: dict[str, Any], took: float | None) -> None:
     seen, _ = await poll("apixo", envelope(state="success", **times))
     assert seen.took_seconds == took
 
@@ -71,7 +71,7 @@ async def test_says_how_long_it_took_in_milliseconds(times: dict[str, Any], took
         ({}, "gateway_error", "no reason given"),
     ],
 )
-async def test_fails_under_http_200(failure: dict[str, Any], code: str, words: str) -> None:
+async def test_a_failed_job_has_its_error_despite_http_200(failure: dict[str, Any], code: str, words: str) -> None:
     seen, _ = await poll("apixo", envelope(state="failed", **failure))
     assert seen.state is State.FAILED
     assert seen.error

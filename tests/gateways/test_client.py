@@ -1,4 +1,4 @@
-"""How requests are sent: what is sent once, what is retried, and what is certain when time runs out."""
+"""How requests are sent: what is sent once, what is retried, and what is known after a timeout."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ def scripted(*steps: Step, retry: RetryPolicy = QUICK) -> tuple[GatewayClient, S
 # --- one response ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_response_has_its_status_its_headers_and_its_json() -> None:
+async def test_a_response_has_a_status_headers_and_json() -> None:
     client, _ = scripted(says(201, {"a": [1]}, {"X-Hailuo-Sandbox": "1"}))
     response = await client.send_once(POST, 5)
     assert (response.status, response.body, response.ok, response.sandbox) == (201, {"a": [1]}, True, True)
@@ -52,7 +52,7 @@ async def test_the_body_is_sent_as_utf8_json_with_the_key() -> None:
     assert script.requests[0].headers["x-api-key"] == SECRET
 
 
-async def test_a_response_is_asked_for_as_it_is() -> None:
+async def test_responses_are_requested_without_compression() -> None:
     client, script = scripted(says())
     await client.send_with_retry(GET)
     await client.send_once(POST, 5)
@@ -108,7 +108,7 @@ async def test_a_post_is_retried_while_no_connection_is_made() -> None:
     assert len(script.requests) == 3
 
 
-async def test_a_post_is_given_up_after_the_attempts_of_the_policy() -> None:
+async def test_a_post_is_abandoned_after_the_configured_attempts() -> None:
     client, script = scripted(breaks(httpx.ConnectError))
     with pytest.raises(NetworkError, match="nothing was sent"):
         await client.send_once(POST, 5)
@@ -121,7 +121,7 @@ async def test_a_429_that_outlasts_the_retries_is_returned() -> None:
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_429_is_not_waited_for_beyond_the_time_limit() -> None:
+async def test_a_429_is_returned_at_once_if_its_wait_exceeds_the_time_limit() -> None:
     client, script = scripted(says(429, None, {"retry-after": "8"}))
     started = time.monotonic()
     assert (await client.send_once(POST, 5)).status == 429
@@ -129,7 +129,7 @@ async def test_a_429_is_not_waited_for_beyond_the_time_limit() -> None:
     assert len(script.requests) == 1
 
 
-async def test_the_status_that_counts_may_be_in_the_body() -> None:
+async def test_the_effective_status_may_be_in_the_body() -> None:
     def status_of(response: Response) -> int:
         return response.body["code"]
 
@@ -140,19 +140,19 @@ async def test_the_status_that_counts_may_be_in_the_body() -> None:
     assert len(script.requests) == 2
 
 
-async def test_time_that_runs_out_while_a_refused_post_waits_is_a_refusal() -> None:
+async def test_a_timeout_before_a_refused_post_is_retried_is_a_refusal() -> None:
     client, script = scripted(says(429), retry=SLOW)
     assert (await client.send_once(POST, 0.1)).status == 429
     assert len(script.requests) == 1
 
 
-async def test_time_that_runs_out_before_a_connection_is_made_costs_nothing() -> None:
+async def test_a_timeout_before_connecting_costs_nothing() -> None:
     client, _ = scripted(breaks(httpx.ConnectError), retry=SLOW)
     with pytest.raises(NetworkError, match="nothing was sent"):
         await client.send_once(POST, 0.1)
 
 
-# --- requests that cost nothing ---------------------------------------------------------------------------------------
+# --- free requests ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -189,7 +189,7 @@ async def test_a_poll_ends_at_its_time_limit() -> None:
         await client.send_with_retry(GET, 0.05)
 
 
-async def test_a_poll_whose_time_runs_out_returns_the_last_response() -> None:
+async def test_a_poll_that_times_out_returns_the_last_response() -> None:
     client, _ = scripted(says(503), hangs)
     assert (await client.send_with_retry(GET, 0.1)).status == 503
 
@@ -206,7 +206,7 @@ async def test_a_response_that_is_too_large_is_cut_off_and_not_requested_again()
     assert len(script.requests) == 2
 
 
-async def test_a_deadline_is_a_gateway_timeout() -> None:
+async def test_an_exceeded_deadline_is_a_gateway_timeout() -> None:
     with pytest.raises(GatewayTimeout, match="too slow"), deadline(0.01, "too slow"):
         await asyncio.Event().wait()
 
@@ -233,7 +233,7 @@ async def listening(serve: Serve) -> "AsyncGenerator[str]":
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v2/x"
 
 
-async def test_a_connection_cut_after_the_request_is_unconfirmed_and_the_request_came_once(
+async def test_a_connection_closed_after_the_request_is_unconfirmed_and_not_retried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -253,7 +253,7 @@ async def test_a_connection_cut_after_the_request_is_unconfirmed_and_the_request
     assert SECRET not in caplog.text
 
 
-async def test_a_connection_cut_within_the_response_is_unconfirmed() -> None:
+async def test_a_connection_closed_during_the_response_is_unconfirmed() -> None:
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"request_id": "r1"}')
@@ -266,7 +266,7 @@ async def test_a_connection_cut_within_the_response_is_unconfirmed() -> None:
         await client.close()
 
 
-async def test_silence_after_the_request_is_unconfirmed_and_a_refused_connection_is_not() -> None:
+async def test_no_response_is_unconfirmed_and_a_refused_connection_is_not() -> None:
     released = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -295,15 +295,15 @@ async def test_a_post_to_an_unusable_address_was_not_sent() -> None:
 
 
 async def test_a_post_that_gets_no_free_connection_was_not_sent() -> None:
-    asked = released = 0
+    received = released = 0
     free = asyncio.Event()
-    came = asyncio.Event()
+    arrived = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked, released
-        asked += 1
+        nonlocal received, released
+        received += 1
         await reader.readuntil(b"\r\n\r\n")
-        came.set()
+        arrived.set()
         await free.wait()
         released += 1
         writer.close()
@@ -311,11 +311,11 @@ async def test_a_post_that_gets_no_free_connection_was_not_sent() -> None:
     client = GatewayClient("Gateway", limits=ClientLimits(connections=1))
     async with listening(silent) as url:
         first = asyncio.create_task(client.send_once(Request("POST", url, body={}), 5))
-        await came.wait()
+        await arrived.wait()
         with pytest.raises(NetworkError, match="nothing was sent"):
             await client.send_once(Request("POST", url, body={}), 0.1)
         free.set()
         with pytest.raises(Unconfirmed):
             await first
         await client.close()
-    assert asked == released == 1
+    assert received == released == 1

@@ -1,4 +1,4 @@
-"""fal's wire: the endpoint that parameters ask for, the queue, its history, cancelling, the upload and its webhooks."""
+"""fal's protocol: how parameters select the endpoint, the queue, its history, cancelling, uploads and webhooks."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ LAST = "https://example.com/last.png"
         ("02", {"resolution": "1080p"}, "02/pro/text-to-video", {}),
     ],
 )
-async def test_the_parameters_choose_the_endpoint(
+async def test_parameters_select_the_endpoint(
     model: str, arguments: dict[str, Any], endpoint: str, body: dict[str, Any]
 ) -> None:
     gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
@@ -90,13 +90,13 @@ async def test_the_parameters_choose_the_endpoint(
         ),
     ],
 )
-async def test_what_h3_is_given_chooses_its_endpoint(
+async def test_inputs_of_h3_select_the_endpoint(
     model: str, arguments: dict[str, Any], source: str, body: dict[str, Any]
 ) -> None:
     answer = {"request_id": "764cabcf", "status_url": f"https://queue.fal.run/minimax/{model}/requests/764cabcf/status"}
     gateway, script = connect("fal", says(200, answer))
-    taken = await gateway.submit(spec(f"fal/{model}", **arguments), 5)
-    assert taken.remote_id == f"minimax/{model}/764cabcf"
+    submission = await gateway.submit(spec(f"fal/{model}", **arguments), 5)
+    assert submission.remote_id == f"minimax/{model}/764cabcf"
     (request,) = script.requests
     assert str(request.url) == f"https://queue.fal.run/minimax/{model}/{source}-to-video"
     assert request.headers["x-fal-no-retry"] == "1"
@@ -111,10 +111,10 @@ async def test_what_h3_is_given_chooses_its_endpoint(
         ("h3", {"reference_images": [f"{IMAGE}?{n}" for n in range(7)]}, 0.46),
         ("h3", {"reference_videos": [IMAGE]}, None),
         ("h3-max", {"resolution": "480p", "duration": 10}, 0.50),
-        ("h3-max", {"reference_images": [IMAGE]}, None),  # by pixels, which a URL does not tell
+        ("h3-max", {"reference_images": [IMAGE]}, None),  # by pixels, which a URL does not reveal
     ],
 )
-def test_a_price_is_given_where_it_is_known(model: str, arguments: dict[str, Any], price: float | None) -> None:
+def test_the_price_is_estimated_where_it_is_known(model: str, arguments: dict[str, Any], price: float | None) -> None:
     estimate = spec(f"fal/{model}", **arguments).price()
     assert (estimate and estimate.usd) == price
 
@@ -130,13 +130,13 @@ def test_a_price_is_given_where_it_is_known(model: str, arguments: dict[str, Any
         ({"duration": 4}, "duration"),
     ],
 )
-def test_what_h3_would_refuse_only_when_it_renders_is_refused_here(arguments: dict[str, Any], hint: str) -> None:
+def test_arguments_that_h3_rejects_only_while_rendering_are_refused(arguments: dict[str, Any], hint: str) -> None:
     with pytest.raises(HailuoError) as refused:
         spec("fal/h3", **arguments)
     assert hint in refused.value.problem.hint
 
 
-async def test_a_webhook_is_named_in_the_address() -> None:
+async def test_the_webhook_is_a_query_parameter() -> None:
     gateway, script = connect("fal", says(200, {"request_id": "764cabcf"}))
     await gateway.submit(spec("fal/hailuo-2.3", callback_url="https://me.example/x?a=b"), 5)
     assert script.asked[0].endswith("text-to-video?fal_webhook=https%3A%2F%2Fme.example%2Fx%3Fa%3Db")
@@ -173,7 +173,7 @@ async def test_an_unfinished_job_takes_one_request(word: str, state: State) -> N
     assert script.asked == ["GET /fal-ai/minimax/requests/764cabcf/status"]
 
 
-async def test_a_finished_job_has_its_clip_in_the_result_and_an_id_alone_is_enough() -> None:
+async def test_a_finished_job_has_its_clip_and_can_be_polled_by_a_bare_id() -> None:
     seen, script = await poll(
         says(200, {"status": "COMPLETED"}), says(200, {"video": {"url": CLIP}}), remote_id="764cabcf"
     )
@@ -208,7 +208,7 @@ async def test_a_failure_is_a_completed_job_with_an_error(steps: list[Step], cod
     assert seen.error.code == code
 
 
-async def test_a_result_that_cannot_be_had_now_ends_no_job() -> None:
+async def test_an_unavailable_result_is_an_error_not_a_failed_job() -> None:
     with pytest.raises(GatewayError):
         await poll(says(200, {"status": "COMPLETED"}), says(500, {"detail": "later"}))
     with pytest.raises(UnknownRequest):
@@ -234,7 +234,7 @@ REQUESTED = says(202, {"status": "CANCELLATION_REQUESTED"})
         ([says(404, {"status": "NOT_FOUND"})], None),
     ],
 )
-async def test_only_what_was_removed_from_the_queue_is_cancelled(steps: list[Step], state: State | None) -> None:
+async def test_a_job_is_cancelled_only_if_it_had_not_started(steps: list[Step], state: State | None) -> None:
     gateway, script = connect("fal", *steps)
     seen = await gateway.cancel(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
     assert (seen and seen.state) == state
@@ -276,7 +276,7 @@ async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
         [row(request_id="taken")],
     ],
 )
-async def test_anything_else_proves_nothing(rows: list[dict[str, Any]]) -> None:
+async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("fal", says(200, {"items": rows}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict())
     assert await gateway.find_lost_submission(job, frozenset({"fal-ai/minimax/taken"})) is None
@@ -292,17 +292,17 @@ async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
     assert dict(script.requests[0].url.params)["request_id"] == "r1"
 
 
-# --- upload and webhooks --------------------------------------------------------------------------------------------
+# --- uploads and webhooks -------------------------------------------------------------------------------------------
 
 
-async def test_an_upload_puts_the_bytes_where_it_is_told_without_the_key() -> None:
-    places = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
-    gateway, script = connect("fal", says(200, places), says(200))
-    assert await gateway.upload(*FILE, 5) == places["file_url"]
+async def test_an_upload_goes_to_the_returned_url_without_the_key() -> None:
+    urls = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
+    gateway, script = connect("fal", says(200, urls), says(200))
+    assert await gateway.upload(*FILE, 5) == urls["file_url"]
     initiate, put = script.requests
     assert str(initiate.url) == "https://rest.fal.ai/storage/upload/initiate?storage_type=gcs"
     assert body_of(initiate) == {"file_name": "upload.png", "content_type": "image/png"}
-    assert (put.method, str(put.url), put.content) == ("PUT", places["upload_url"], b"picture")
+    assert (put.method, str(put.url), put.content) == ("PUT", urls["upload_url"], b"picture")
     assert put.headers["content-type"] == "image/png"
     assert KEY not in str(put.headers)
 
@@ -323,7 +323,7 @@ async def test_a_failed_upload_says_that_nothing_was_submitted(steps: list[Step]
     assert failed.value.problem.charged == "no"
 
 
-async def test_a_webhook_counts_only_with_a_signature_of_fal() -> None:
+async def test_a_webhook_is_genuine_only_with_a_signature_from_fal() -> None:
     key = Ed25519PrivateKey.generate()
     x = base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
     gateway, script = connect("fal", says(200, {"keys": [{"kty": "OKP", "x": x}]}))

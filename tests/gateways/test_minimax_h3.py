@@ -1,4 +1,4 @@
-"""MiniMax's second API, for H3: the exact requests, and what is read from its responses."""
+"""MiniMax's second API, for H3: the exact requests, and how its responses are parsed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,14 +88,14 @@ def item(kind: str, role: str, url: str) -> dict[str, Any]:
         ),
     ],
 )
-async def test_a_submission_is_one_list_of_content(model: str, given: dict[str, Any], body: dict[str, Any]) -> None:
+async def test_a_submission_is_a_list_of_content_items(model: str, given: dict[str, Any], body: dict[str, Any]) -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "t1"}))
-    taken = await gateway.submit(spec(model, **given), 10)
-    assert (taken.remote_id, script.asked) == ("t1", [f"POST {SUBMIT}"])
+    submission = await gateway.submit(spec(model, **given), 10)
+    assert (submission.remote_id, script.asked) == ("t1", [f"POST {SUBMIT}"])
     assert body_of(script.requests[0]) == body
 
 
-async def test_a_character_is_sent_to_the_first_api_without_length_or_size() -> None:
+async def test_s2v_is_sent_to_the_first_api_without_duration_or_resolution() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "7", "base_resp": {"status_code": 0}}))
     await gateway.submit(spec("minimax/s2v-01"), 10)
     assert script.asked == ["POST /v1/video_generation"]
@@ -115,16 +115,16 @@ async def test_a_character_is_sent_to_the_first_api_without_length_or_size() -> 
         (529, "overloaded_error", "overloaded", Unconfirmed),
     ],
 )
-async def test_a_status_says_what_became_of_a_submission(
+async def test_the_status_determines_the_error_of_a_submission(
     status: int, kind: str, message: str, error: type[HailuoError]
 ) -> None:
     gateway, script = connect("minimax", refused(status, kind, message))
-    with pytest.raises(HailuoError) as wrong:
+    with pytest.raises(HailuoError) as failed:
         await gateway.submit(spec("minimax/h3"), 2)
-    assert type(wrong.value) is error
+    assert type(failed.value) is error
     if error is not Unconfirmed:
-        assert f"({status}: {message})" in wrong.value.problem.message
-        assert wrong.value.problem.charged == "no"
+        assert f"({status}: {message})" in failed.value.problem.message
+        assert failed.value.problem.charged == "no"
     if status != 429:
         assert script.posts == 1
 
@@ -152,7 +152,7 @@ USED = {"output_seconds": 5, "input_seconds": 4.2, "input_image_count": 7}
         (task("paused"), State.PROCESSING, None),
     ],
 )
-async def test_a_task_has_its_state_its_link_and_its_exact_price(
+async def test_a_task_has_a_state_a_link_and_an_exact_price(
     found: dict[str, Any], state: State, cost: float | None
 ) -> None:
     gateway, script = connect("minimax", says(200, {"task": found}))
@@ -162,7 +162,7 @@ async def test_a_task_has_its_state_its_link_and_its_exact_price(
     assert seen.video_url == (CLIP if state is State.COMPLETED else None)
 
 
-async def test_sensitive_output_is_told_as_such_and_an_old_task_is_unknown() -> None:
+async def test_sensitive_output_is_a_content_violation_and_an_old_task_is_unknown() -> None:
     failed = says(200, {"task": task("failed", error={"code": "1027", "message": "output new_sensitive"})})
     gateway, _ = connect("minimax", failed, refused(400, "bad_request_error", "invalid task_id (2013)"))
     seen = await gateway.poll(MODELS["minimax/h3"], "t1")
@@ -177,7 +177,7 @@ async def test_sensitive_output_is_told_as_such_and_an_old_task_is_unknown() -> 
 SENT: ModelSpec = spec("minimax/h3")
 
 
-def _moved(seconds: float) -> int:
+def _noon_plus(seconds: float) -> int:
     return int((datetime(2026, 11, 21, 12, 0, tzinfo=UTC) + timedelta(seconds=seconds)).timestamp())
 
 
@@ -186,12 +186,12 @@ def _moved(seconds: float) -> int:
     [
         ([task("running")], "t1"),
         ([task("running", created_at="2026-11-21T12:00:20Z")], "t1"),
-        ([task("running", created_at=_moved(20) * 1000)], "t1"),
+        ([task("running", created_at=_noon_plus(20) * 1000)], "t1"),
         ([task("running"), task("queued", id="taken")], "t1"),
         ([task("running"), task("running")], "t1"),
         ([], None),
         ([task("running"), task("queued", id="t2")], None),
-        ([task("running", created_at=_moved(120))], None),
+        ([task("running", created_at=_noon_plus(120))], None),
         ([task("running", created_at=None)], None),
         ([task("running", duration=6)], None),
         ([task("running", resolution="2K")], None),
@@ -200,7 +200,7 @@ def _moved(seconds: float) -> int:
         ([task("running", id="a\nb")], None),
     ],
 )
-async def test_a_lost_submission_is_the_only_task_that_fits_and_that_no_job_has(
+async def test_a_lost_submission_is_the_only_matching_task_without_a_job(
     tasks: list[dict[str, Any]], found: str | None
 ) -> None:
     gateway, script = connect("minimax", says(200, {"items": tasks}))
@@ -209,7 +209,7 @@ async def test_a_lost_submission_is_the_only_task_that_fits_and_that_no_job_has(
     assert script.asked == [f"GET {QUERY}?page_num=1&page_size=100&filter.model=MiniMax-H3"]
 
 
-async def test_a_history_that_is_too_long_or_that_does_not_answer_proves_nothing() -> None:
+async def test_a_history_that_is_too_long_or_fails_is_an_error() -> None:
     full = says(200, {"items": [task("running", id=f"t{n}", duration=9) for n in range(100)]})
     gateway, script = connect("minimax", full)
     with pytest.raises(GatewayError, match="too many rows"):
@@ -218,7 +218,7 @@ async def test_a_history_that_is_too_long_or_that_does_not_answer_proves_nothing
     gateway, _ = connect("minimax", refused(500, "server_error", "unknown error (1000)"))
     with pytest.raises(GatewayError):
         await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
-    older = says(200, {"items": [task("running", created_at=_moved(-300))] * 100})
+    older = says(200, {"items": [task("running", created_at=_noon_plus(-300))] * 100})
     gateway, script = connect("minimax", older)
     assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset()) is None
     assert len(script.requests) == 1
@@ -269,7 +269,7 @@ async def test_a_task_in_any_other_state_is_never_deleted(state: State) -> None:
     assert not script.requests
 
 
-async def test_a_task_that_has_begun_goes_on_and_a_lost_answer_is_not_repeated() -> None:
+async def test_a_running_task_is_not_cancelled_and_a_lost_response_is_not_retried() -> None:
     import httpx
 
     gateway, _ = connect("minimax", refused(400, "bad_request_error", "a running task cannot be cancelled (2013)"))
@@ -280,7 +280,7 @@ async def test_a_task_that_has_begun_goes_on_and_a_lost_answer_is_not_repeated()
     assert len(script.requests) == 1
 
 
-def test_a_moment_that_cannot_be_read_is_none() -> None:
+def test_an_invalid_creation_time_is_none() -> None:
     values: tuple[object, ...] = (None, True, "soon", "9" * 40, 1e300, [], -1)
     for value in values:
         assert minimax_h3.created_at({"created_at": value}) is None
@@ -293,7 +293,7 @@ UPLOADED = {"file": {"file_id": 1234567890123456789, "bytes": 5}, "base_resp": {
 CLIP_FILE = ("video/mp4", b"a film")
 
 
-async def test_a_file_is_uploaded_for_its_purpose_and_named_by_its_id() -> None:
+async def test_a_file_is_uploaded_with_its_purpose_and_referenced_by_its_id() -> None:
     gateway, script = connect("minimax", says(200, UPLOADED))
     assert await gateway.upload(*CLIP_FILE, 5) == "mm_file://1234567890123456789"
     (request,) = script.requests
@@ -304,7 +304,7 @@ async def test_a_file_is_uploaded_for_its_purpose_and_named_by_its_id() -> None:
     assert b'name="file"; filename="upload.mp4"\r\nContent-Type: video/mp4\r\n\r\na film\r\n' in request.content
 
 
-async def test_a_large_file_is_sent_in_pieces_with_its_length() -> None:
+async def test_a_large_file_is_streamed_with_its_content_length() -> None:
     gateway, script = connect("minimax", says(503), says(200, UPLOADED))
     content = bytes(range(256)) * 4000
     await gateway.upload("video/mp4", content, 5)
@@ -341,7 +341,7 @@ async def test_a_failed_upload_says_that_nothing_was_submitted(step: Any, kind: 
 
 
 @pytest.mark.parametrize(
-    ("model", "parameter", "size", "way"),
+    ("model", "parameter", "size", "expected"),
     [
         ("minimax/h3", "reference_images", 1024 * 1024, "data"),
         ("minimax/h3", "reference_images", 1024 * 1024 + 1, "upload"),
@@ -357,6 +357,6 @@ async def test_a_failed_upload_says_that_nothing_was_submitted(step: Any, kind: 
         ("replicate/hailuo-02", "reference_videos", 1, "upload"),
     ],
 )
-def test_a_file_goes_the_documented_way(model: str, parameter: str, size: int, way: str) -> None:
+def test_a_file_is_transferred_as_documented(model: str, parameter: str, size: int, expected: str) -> None:
     gateway, _ = connect(model.partition("/")[0])
-    assert gateway.transfer(MODELS[model], parameter, size) == way
+    assert gateway.transfer(MODELS[model], parameter, size) == expected

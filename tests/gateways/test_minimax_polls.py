@@ -1,4 +1,4 @@
-"""MiniMax's responses to a poll, and to the question for the file of a completed job."""
+"""MiniMax's responses to a poll, and to the request for a completed job's file."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.gateways.wire import (
 )
 
 FILE_ID = 9_007_199_254_740_993
-"""More than a floating-point number holds."""
+"""More than a float can represent exactly."""
 
 
 def task(status: object, code: object = 0, message: str = "success", **more: Any) -> Step:
@@ -59,7 +59,7 @@ async def test_unfinished_needs_one_request(word: str, state: State) -> None:
 
 @pytest.mark.parametrize("word", ["Success", "success", "SUCCESS"])
 @pytest.mark.parametrize("file_id", [FILE_ID, str(FILE_ID), f" {FILE_ID} "])
-async def test_completed_fetches_the_link_of_the_file_and_loses_no_digit(word: str, file_id: object) -> None:
+async def test_completed_fetches_the_link_of_the_file_by_its_exact_id(word: str, file_id: object) -> None:
     seen, script = await poll("minimax", task(word, file_id=file_id), file())
     assert seen == Observation(state=State.COMPLETED, video_url=CLIP)
     assert script.asked[1] == f"GET /v1/files/retrieve?file_id={FILE_ID}"
@@ -98,7 +98,7 @@ async def test_completed_without_a_file_fetches_none(answer: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("word", ["Fail", "Failed", "fail", "FAILED"])
 @pytest.mark.parametrize(
-    ("code", "message", "meant", "words"),
+    ("code", "message", "expected", "words"),
     [
         (0, "success", "gateway_error", "no reason given"),
         (1027, "output new_sensitive", "content_violation", "1027 output new_sensitive"),
@@ -108,22 +108,22 @@ async def test_completed_without_a_file_fetches_none(answer: dict[str, Any]) -> 
         ("1033", "downstream", "gateway_error", "1033 downstream"),
     ],
 )
-async def test_failed_says_why(word: str, code: object, message: str, meant: str, words: str) -> None:
+async def test_a_failed_job_has_its_reason(word: str, code: object, message: str, expected: str, words: str) -> None:
     seen, script = await poll("minimax", task(word, code, message))
     assert seen.error
-    assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, meant, "unknown")
+    assert (seen.state, seen.error.code, seen.error.charged) == (State.FAILED, expected, "unknown")
     assert words in seen.error.message
     assert len(script.requests) == 1
 
 
-async def test_sensitive_content_is_a_failed_job_whatever_its_state_is_called() -> None:
+async def test_sensitive_content_is_a_failed_job_whatever_its_state() -> None:
     seen, _ = await poll("minimax", task("", 1027, "output new_sensitive"))
     assert seen.error
     assert (seen.state, seen.error.code) == (State.FAILED, "content_violation")
 
 
 @pytest.mark.parametrize(
-    ("code", "meant", "requests"),
+    ("code", "expected", "requests"),
     [
         (1002, "rate_limited", ATTEMPTS),
         (1004, "unauthorized", 1),
@@ -133,11 +133,11 @@ async def test_sensitive_content_is_a_failed_job_whatever_its_state_is_called() 
         (1033, "gateway_error", ATTEMPTS),
     ],
 )
-async def test_a_code_under_http_200_says_nothing_about_the_job(code: int, meant: str, requests: int) -> None:
+async def test_an_error_code_with_http_200_is_an_error_not_a_job_state(code: int, expected: str, requests: int) -> None:
     gateway, script = connect("minimax", refuses(code))
     with pytest.raises(HailuoError) as error:
         await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
-    assert error.value.problem.code == meant
+    assert error.value.problem.code == expected
     assert len(script.requests) == requests
 
 
@@ -147,7 +147,7 @@ async def test_a_temporary_code_is_retried() -> None:
 
 
 @pytest.mark.parametrize("code", [1002, 429])
-async def test_is_not_polled_for_a_while_after_too_many_requests(code: int) -> None:
+async def test_polling_pauses_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
     await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
     assert 5 < gateway.retry_after <= 6

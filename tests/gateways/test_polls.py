@@ -1,4 +1,4 @@
-"""What every gateway has in common when it is polled: unknown states, links, echoes of the key, errors."""
+"""Polling, as it works for every gateway: unknown states, links, echoes of the key, errors."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -64,7 +64,7 @@ async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
         ("minimax", {"status": "PREPARING "}, State.QUEUED),
     ],
 )
-async def test_blanks_and_case_of_a_documented_state_do_not_matter(
+async def test_whitespace_and_case_of_a_documented_state_do_not_matter(
     name: str, body: dict[str, Any], state: State
 ) -> None:
     gateway, _ = connect(name, says(200, body))
@@ -80,9 +80,7 @@ async def test_blanks_and_case_of_a_documented_state_do_not_matter(
         ("aimlapi", {"error": {"name": "QuotaError", "message": "quota"}}, "200: QuotaError quota"),
     ],
 )
-async def test_a_poll_without_a_state_quotes_what_the_gateway_says(
-    name: str, body: dict[str, Any], quoted: str
-) -> None:
+async def test_a_poll_without_a_state_quotes_the_gateways_message(name: str, body: dict[str, Any], quoted: str) -> None:
     gateway, _ = connect(name, says(200, body))
     seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert seen.state is State.PROCESSING
@@ -90,7 +88,7 @@ async def test_a_poll_without_a_state_quotes_what_the_gateway_says(
 
 
 @pytest.mark.parametrize("length", [2049, 3_000_000])
-async def test_a_link_that_is_too_long_is_no_link(length: int) -> None:
+async def test_a_link_that_is_too_long_is_ignored(length: int) -> None:
     long = "https://cdn.example/".ljust(length, "x")
     gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": long}))
     seen = await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
@@ -100,7 +98,7 @@ async def test_a_link_that_is_too_long_is_no_link(length: int) -> None:
     assert len(warning) < 200
 
 
-async def test_the_longest_link_is_one_and_a_link_with_hidden_characters_is_not() -> None:
+async def test_a_link_of_maximum_length_is_used_and_one_with_hidden_characters_is_not() -> None:
     longest = "https://cdn.example/".ljust(2048, "x")
     for output, link in ((longest, longest), ("https://cdn.example/\u202e4pm", None), ([longest + "x", CLIP], CLIP)):
         gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": output}))
@@ -117,7 +115,7 @@ ECHOES: tuple[Callable[[str], str], ...] = (
 
 @pytest.mark.parametrize("write", ECHOES)
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_an_echo_of_the_key_is_masked_however_it_is_written(name: str, write: Callable[[str], str]) -> None:
+async def test_an_echo_of_the_key_is_masked_in_any_encoding(name: str, write: Callable[[str], str]) -> None:
     echo = write(KEY)
     body = {"error": f"bad {echo}", "message": f"bad {echo}", "code": f"x{echo}", "status": [echo]}
     gateway, _ = connect(name, says(400, body))
@@ -136,7 +134,7 @@ async def test_a_link_with_the_key_is_marked() -> None:
         assert (await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")).has_secret_link is marked
 
 
-async def test_a_code_under_http_200_is_quoted_without_a_status_that_was_not_sent() -> None:
+async def test_a_code_with_http_200_is_quoted_with_the_actual_status() -> None:
     for code, kind in ((1033, "gateway_error"), (2056, "insufficient_credits"), (1002, "rate_limited")):
         gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "Not so"}}))
         with pytest.raises(HailuoError) as error:
@@ -169,7 +167,7 @@ async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_failed_poll_says_nothing_about_the_job(
+async def test_a_failed_poll_is_an_error_not_a_job_state(
     name: str, status: int, code: str, safe: bool, requests: int
 ) -> None:
     gateway, script = connect(name, says(status, {"error": "x"}))
@@ -189,12 +187,12 @@ async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None
 
 @pytest.mark.parametrize("step", [says_text(200, "<html>"), says(200, []), says_text(200, "{"), says_text(204, "")])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_poll_answered_without_a_json_object_is_a_gateway_error(name: str, step: Step) -> None:
+async def test_a_poll_response_that_is_not_a_json_object_is_a_gateway_error(name: str, step: Step) -> None:
     with pytest.raises(GatewayError, match="not a JSON object"):
         await poll(name, step)
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_the_marker_header_marks_what_was_seen(name: str) -> None:
+async def test_the_sandbox_header_marks_an_observation(name: str) -> None:
     seen, _ = await poll(name, says(200, PROCESSING, {"x-hailuo-sandbox": "1"}))
     assert seen.sandbox

@@ -1,4 +1,4 @@
-"""Replicate's wire: predictions, their list as a history, cancelling, files and signed webhooks."""
+"""Replicate's protocol: predictions, their list as a history, cancelling, files and signed webhooks."""
 
 import base64
 import hashlib
@@ -18,10 +18,10 @@ MODEL = MODELS["replicate/hailuo-02"]
 
 
 def prediction(status: str, **fields: Any) -> dict[str, Any]:
-    here = f"https://api.replicate.com/v1/predictions/{ID}"
+    url = f"https://api.replicate.com/v1/predictions/{ID}"
     facts: dict[str, Any] = {"id": ID, "model": "minimax/hailuo-02", "version": "hidden", "input": {}, "logs": ""}
     facts |= {"output": None, "error": None, "status": status, "created_at": "2026-11-21T12:00:00.5Z"}
-    return {**facts, "urls": {"get": here, "cancel": f"{here}/cancel"}, **fields}
+    return {**facts, "urls": {"get": url, "cancel": f"{url}/cancel"}, **fields}
 
 
 async def test_a_submission_is_a_prediction_of_the_official_model() -> None:
@@ -57,7 +57,7 @@ async def test_a_submission_is_a_prediction_of_the_official_model() -> None:
         (prediction("aborted"), State.CANCELLED),
     ],
 )
-async def test_each_state_is_read(answer: dict[str, Any], state: State) -> None:
+async def test_each_state_is_mapped(answer: dict[str, Any], state: State) -> None:
     gateway, script = connect("replicate", says(200, answer))
     seen = await gateway.poll(MODEL, ID)
     assert seen.state is state
@@ -67,14 +67,14 @@ async def test_each_state_is_read(answer: dict[str, Any], state: State) -> None:
     assert script.asked == [f"GET /v1/predictions/{ID}"]
 
 
-async def test_an_output_that_was_removed_is_no_clip_that_is_still_to_come() -> None:
+async def test_a_prediction_whose_output_was_removed_is_unknown() -> None:
     gateway, _ = connect("replicate", says(200, prediction("succeeded", data_removed=True)))
     with pytest.raises(UnknownRequest):
         await gateway.poll(MODEL, ID)
 
 
 @pytest.mark.parametrize("status", ["canceled", "processing"])
-async def test_cancelling_is_answered_with_the_prediction(status: str) -> None:
+async def test_cancelling_returns_the_prediction(status: str) -> None:
     gateway, script = connect("replicate", says(200, prediction(status)))
     seen = await gateway.cancel(Job(model=MODEL.id, origin=gateway.origin, remote_id=ID))
     assert seen
@@ -91,8 +91,8 @@ def row(**fields: Any) -> dict[str, Any]:
 
 
 async def test_a_lost_submission_is_found_by_model_input_and_time_on_any_page() -> None:
-    following = "https://evil.example/v1/predictions?cursor=abc"
-    pages = (says(200, {"results": [row(model="x/y")], "next": following}), says(200, {"results": [row()]}))
+    next_url = "https://evil.example/v1/predictions?cursor=abc"
+    pages = (says(200, {"results": [row(model="x/y")], "next": next_url}), says(200, {"results": [row()]}))
     gateway, script = connect("replicate", *pages)
     found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
     assert found
@@ -113,7 +113,7 @@ async def test_a_lost_submission_is_found_by_model_input_and_time_on_any_page() 
         [row(id="taken")],
     ],
 )
-async def test_anything_else_proves_nothing(rows: list[dict[str, Any]]) -> None:
+async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("replicate", says(200, {"results": rows, "next": None}))
     assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"taken"})) is None
 
@@ -136,7 +136,7 @@ async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, kind:
     assert failed.value.problem.charged == "no"
 
 
-async def test_a_webhook_counts_only_with_a_signature_of_the_account() -> None:
+async def test_a_webhook_is_genuine_only_with_a_signature_of_the_account() -> None:
     secret = b"0123456789abcdef"
     gateway, script = connect("replicate", says(200, {"key": f"whsec_{base64.b64encode(secret).decode()}"}))
     body = b'{"id": "p1"}'

@@ -1,4 +1,4 @@
-"""The exact requests, compared with the samples in the gateways' own documents."""
+"""The exact requests, compared with the samples in the gateways' documentation."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.gateways.client import GatewayClient
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, IMAGE, KEY, MODELS, body_of, connect, says, spec
 
-TAKEN = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})
+ACCEPTED = says(200, {"request_id": "r1", "data": {"taskId": "r1"}, "generation_id": "r1", "task_id": "r1"})
 SEGMIND_KEY = ("x-api-key", KEY)
 BEARER = ("authorization", f"Bearer {KEY}")
 STILL = "https://segmind-resources.s3.amazonaws.com/input/still.jpeg"
@@ -22,7 +22,7 @@ STILL = "https://segmind-resources.s3.amazonaws.com/input/still.jpeg"
 
 @dataclass(frozen=True)
 class Sample:
-    """A call, and the request that the documents print for it."""
+    """A call, and the documented request for it."""
 
     name: str
     model: str
@@ -365,15 +365,15 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-async def test_a_submission_is_exactly_what_the_documents_print(sample: Sample) -> None:
-    gateway, script = connect(sample.model.split("/")[0], TAKEN)
+async def test_a_submission_is_exactly_the_documented_request(sample: Sample) -> None:
+    gateway, script = connect(sample.model.split("/")[0], ACCEPTED)
     await gateway.submit(MODELS[sample.model].parse(sample.arguments), 5)
     (request,) = script.requests
     assert request.method == "POST"
     assert str(request.url) == sample.url
     body = body_of(request)
     assert body == sample.body
-    assert json.dumps(body, sort_keys=True) == json.dumps(sample.body, sort_keys=True), "6 is 6, and true is no 1"
+    assert json.dumps(body, sort_keys=True) == json.dumps(sample.body, sort_keys=True), "types are the same too"
     name, value = sample.key
     assert request.headers[name] == value
     other = {"x-api-key", "authorization"} - {name}
@@ -391,14 +391,14 @@ def test_a_dry_run_shows_the_same_request_without_the_key(sample: Sample) -> Non
 
 
 @pytest.mark.parametrize("model_id", sorted(MODELS))
-def test_no_model_has_a_wire_name_for_an_image_it_was_not_given(model_id: str) -> None:
+def test_an_image_that_was_not_given_is_not_sent(model_id: str) -> None:
     body = spec(model_id).to_body()
     assert {value for name, value in body.items() if "image" in name} <= {None, IMAGE}
 
 
-def test_every_image_parameter_is_known_by_its_canonical_name() -> None:
-    taken = {n for model in MODELS.values() for n in model.model_fields}
-    assert {n for n in taken if n.endswith("_image") or n.startswith("subject_")} == set(IMAGE_PARAMETERS)
+def test_image_parameters_have_canonical_names() -> None:
+    names = {n for model in MODELS.values() for n in model.model_fields}
+    assert {n for n in names if n.endswith("_image") or n.startswith("subject_")} == set(IMAGE_PARAMETERS)
 
 
 REMOTE_ID = "a/b:c %2F+é?&#"
@@ -438,12 +438,12 @@ async def test_an_id_with_slash_and_colon_is_sent_as_one_encoded_segment_or_valu
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_the_key_is_sent_to_no_address_that_a_response_names(name: str) -> None:
+async def test_the_key_is_never_sent_to_a_url_from_a_response(name: str) -> None:
     lure = "https://evil.example/steal"
     ids = {"id": "r1", "request_id": "r1", "generation_id": "r1", "data": {"taskId": "r1"}, "task_id": "r1"}
-    taken = {**ids, "status_url": lure, "poll_url": lure}
-    moved = says(302, None, {"location": lure})
-    gateway, script = connect(name, says(200, taken), moved)
+    accepted = {**ids, "status_url": lure, "poll_url": lure}
+    redirect = says(302, None, {"location": lure})
+    gateway, script = connect(name, says(200, accepted), redirect)
     await gateway.submit(spec(A_MODEL_OF[name]), 5)
     with pytest.raises(HailuoError):
         await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")

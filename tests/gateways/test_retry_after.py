@@ -29,7 +29,7 @@ RESET = "x-rate-limit-reset-at-utc"
         ({RESET: "0001-01-01T00:00:00+14:00"}, 0, 0),
     ],
 )
-def test_a_wait_is_read_in_seconds(headers: dict[str, str], low: float, high: float) -> None:
+def test_a_wait_in_seconds_is_parsed(headers: dict[str, str], low: float, high: float) -> None:
     wait = parse_retry_after(headers, RESET)
     assert wait is not None
     assert low <= wait <= high
@@ -48,7 +48,7 @@ FORMS: list[Callable[[datetime], str]] = [
 
 
 @pytest.mark.parametrize("write", FORMS)
-def test_a_wait_is_read_from_a_date_in_any_usual_format(write: Callable[[datetime], str]) -> None:
+def test_a_date_in_any_common_format_is_parsed(write: Callable[[datetime], str]) -> None:
     for name in (RESET, "retry-after"):
         wait = parse_retry_after({name: write(datetime.now(UTC) + timedelta(seconds=60))}, RESET)
         assert wait is not None
@@ -66,15 +66,15 @@ def test_a_wait_in_an_unknown_format_is_none(value: str) -> None:
 
 @pytest.mark.parametrize("off", [timedelta(days=-400), timedelta(hours=-3), timedelta(hours=5), timedelta(days=4000)])
 @pytest.mark.parametrize("write", FORMS)
-def test_a_moment_is_relative_to_the_date_of_the_response(write: Callable[[datetime], str], off: timedelta) -> None:
-    sent = datetime.now(UTC) + off  # either clock is wrong by this much
+def test_a_date_is_relative_to_the_date_of_the_response(write: Callable[[datetime], str], off: timedelta) -> None:
+    sent = datetime.now(UTC) + off  # one of the clocks is wrong by this much
     headers = {"date": format_datetime(sent, usegmt=True), RESET: write(sent + timedelta(seconds=60))}
     wait = parse_retry_after(headers, RESET)
     assert wait is not None
     assert 57 < wait <= 62
 
 
-def test_a_duration_does_not_depend_on_the_date_and_a_date_in_an_unknown_format_is_not_used() -> None:
+def test_the_date_header_is_ignored_for_durations_and_if_it_is_invalid() -> None:
     assert parse_retry_after({"date": "Wed, 21 Oct 2015 07:28:00 GMT", "retry-after": "7"}) == 7
     now = datetime.now(UTC) + timedelta(seconds=60)
     wait = parse_retry_after({"date": "yesterday", "retry-after": format_datetime(now, usegmt=True)})

@@ -1,4 +1,4 @@
-"""Segmind's other hosts: the upload, and the history where lost submissions and expired clips are found."""
+"""Segmind's other hosts: uploads, and the history where lost submissions and expired clips are found."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SENT = spec("segmind/hailuo-02-fast", go_fast=True)
 
 
 @pytest.mark.parametrize("name", ["file_urls", "urls"])
-async def test_an_upload_is_the_sdks_request_and_both_forms_of_response_are_accepted(name: str) -> None:
+async def test_an_upload_is_sent_as_by_the_sdk_and_accepts_both_response_formats(name: str) -> None:
     gateway, script = connect("segmind", says(200, {name: [UPLOADED], "message": "ok"}))
     assert await gateway.upload(*FILE, 5) == UPLOADED
     (request,) = script.requests
@@ -154,13 +154,13 @@ async def test_a_job_with_an_unknown_body_matches_no_row() -> None:
     assert await gateway.find_lost_submission(job, frozenset()) is None
 
 
-async def test_a_model_that_is_not_of_this_gateway_is_not_looked_for() -> None:
+async def test_a_job_of_another_gateway_is_not_searched_for() -> None:
     gateway, script = connect("segmind", says(200, {"data": [row()]}))
     assert await gateway.find_lost_submission(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
     assert not script.requests
 
 
-async def test_the_window_crosses_midnight() -> None:
+async def test_the_search_window_may_cross_midnight() -> None:
     gateway, script = connect("segmind", says(200, {"data": []}))
     job = lost_job(SENT, gateway)
     await gateway.find_lost_submission(
@@ -170,7 +170,7 @@ async def test_the_window_crosses_midnight() -> None:
     assert script.requests[0].url.params["to_date"] == "2026-11-22"
 
 
-async def test_pages_are_read_until_the_window_ends() -> None:
+async def test_pages_are_read_until_the_search_window_ends() -> None:
     newer = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
     older = [row(request_id=f"o{i}", model_created="2026-11-21T09:00:00Z") for i in range(99)]
     gateway, script = connect("segmind", says(200, {"data": newer}), says(200, {"data": [row(), *older]}))
@@ -225,7 +225,7 @@ async def test_a_job_that_is_not_in_the_history_is_none(step: Step) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"surprise": [1, {"deep": None}]}, {"status": "maintenance"}])
-async def test_an_answer_that_is_no_history_does_not_say_that_the_job_is_gone(body: dict[str, Any]) -> None:
+async def test_a_response_that_is_not_a_history_is_an_error(body: dict[str, Any]) -> None:
     gateway, _ = connect("segmind", says(200, body))
     with pytest.raises(GatewayError, match="history"):
         await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
@@ -237,7 +237,7 @@ async def test_a_job_without_remote_id_is_not_looked_up() -> None:
     assert not script.requests
 
 
-async def test_a_history_that_fails_is_an_error_not_an_absence() -> None:
+async def test_a_failed_history_request_is_an_error() -> None:
     gateway, script = connect("segmind", says(500))
     with pytest.raises(GatewayError):
         await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))

@@ -1,4 +1,4 @@
-"""Segmind's responses to a poll: each form that the documents print, and those only known from practice."""
+"""Segmind's responses to a poll: every documented form, and those known only from practice."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ async def test_completed_without_output_or_status_is_completed_without_a_link() 
 
 
 @pytest.mark.parametrize("status", [422, 200])
-async def test_failed_is_a_job_that_failed_not_a_refusal(status: int) -> None:
+async def test_failed_is_a_failed_job_not_a_refusal(status: int) -> None:
     body = {"status": "FAILED", "error": "GPU lost", "metrics": {"cost": 0.1}, "request_id": "r1"}
     seen, script = await poll("segmind", says(status, body))
     assert seen.state is State.FAILED
@@ -78,20 +78,20 @@ async def test_failed_is_a_job_that_failed_not_a_refusal(status: int) -> None:
     assert len(script.requests) == 1
 
 
-async def test_a_content_block_differs_from_other_failures() -> None:
+async def test_blocked_content_is_a_content_violation() -> None:
     seen, _ = await poll("segmind", says(422, {"status": "FAILED", "error": "Blocked by RAI content filter"}))
     assert seen.error
     assert (seen.error.code, seen.error.safe_to_retry) == ("content_violation", False)
     assert "prompt" in seen.error.hint
 
 
-async def test_a_failure_without_reason_says_so() -> None:
+async def test_a_failure_without_a_reason_says_so() -> None:
     seen, _ = await poll("segmind", says(422, {"status": "FAILED", "error": None}))
     assert seen.error
     assert "no reason given" in seen.error.message
 
 
-async def test_a_result_that_failed_outranks_a_status_that_completed() -> None:
+async def test_a_failed_result_overrides_a_completed_status() -> None:
     failed = says(422, {"status": "FAILED", "error": "late"})
     seen, _ = await poll("segmind", says(200, {"status": "COMPLETED"}), failed)
     assert (seen.state, seen.video_url) == (State.FAILED, None)
@@ -103,7 +103,7 @@ async def test_a_result_from_a_lagging_replica_is_not_yet_completed() -> None:
     assert seen == Observation(state=State.PROCESSING)
 
 
-async def test_a_422_without_a_state_is_no_failed_job() -> None:
+async def test_a_422_without_a_state_is_not_a_failed_job() -> None:
     with pytest.raises(HailuoError) as refused:
         await poll("segmind", says(422, {"error": "bad id"}))
     assert refused.value.problem.code == "invalid_input"

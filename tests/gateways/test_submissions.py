@@ -1,4 +1,4 @@
-"""What a response to the paid POST means: accepted, certainly refused, or unconfirmed. And that it is sent once."""
+"""What a response to the paid POST means: accepted, certainly refused, or unconfirmed. The POST is sent only once."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from tests.gateways.wire import A_MODEL_OF, ATTEMPTS, GATEWAYS, KEY, Step, break
 
 TASK = "106916112212032"
 FAL, FAL_ID = "https://queue.fal.run", "fal-ai/minimax/764c"
-TAKEN: dict[str, list[tuple[Step, str]]] = {
+ACCEPTED: dict[str, list[tuple[Step, str]]] = {
     "segmind": [
         (
             says(
@@ -60,9 +60,9 @@ TAKEN: dict[str, list[tuple[Step, str]]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "step", "remote_id"), [(name, step, remote) for name, steps in TAKEN.items() for step, remote in steps]
+    ("name", "step", "remote_id"), [(name, step, remote) for name, steps in ACCEPTED.items() for step, remote in steps]
 )
-async def test_a_job_with_an_id_is_accepted_whatever_else_the_response_holds(
+async def test_a_response_with_an_id_is_accepted_whatever_else_it_contains(
     name: str, step: Step, remote_id: str
 ) -> None:
     gateway, script = connect(name, step)
@@ -72,7 +72,7 @@ async def test_a_job_with_an_id_is_accepted_whatever_else_the_response_holds(
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_the_marker_header_marks_a_sandbox_job(name: str) -> None:
+async def test_the_sandbox_header_marks_a_job(name: str) -> None:
     body = {"id": "r", "request_id": "r", "generation_id": "r", "data": {"taskId": "r"}, "task_id": "r"}
     gateway, _ = connect(name, says(200, body, {"X-Hailuo-Sandbox": "1"}))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).sandbox
@@ -103,7 +103,7 @@ BODIES: dict[str, Any] = {
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_refusal_is_certain_not_charged_and_quotes_the_gateway(name: str, status: int) -> None:
+async def test_a_refusal_is_not_charged_and_quotes_the_gateway(name: str, status: int) -> None:
     code = {("aimlapi", 403): "insufficient_credits", ("segmind", 406): "invalid_input"}.get(
         (name, status), REFUSALS[status]
     )
@@ -133,7 +133,7 @@ MINIMAX_CODES = {
 @pytest.mark.parametrize("http", [200, 400])
 @pytest.mark.parametrize("code", sorted(MINIMAX_CODES))
 @pytest.mark.parametrize("task_id", [None, "", "absent"])
-async def test_a_documented_code_of_minimax_is_a_certain_refusal(code: int, http: int, task_id: str | None) -> None:
+async def test_a_documented_minimax_code_is_a_refusal(code: int, http: int, task_id: str | None) -> None:
     body = {"base_resp": {"status_code": code, "status_msg": "Not so"}}
     body = body if task_id == "absent" else {"task_id": task_id, **body}
     gateway, script = connect("minimax", says(http, body))
@@ -147,7 +147,7 @@ async def test_a_documented_code_of_minimax_is_a_certain_refusal(code: int, http
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1013, 1024, 1027, 1033, 1039, 9999, "1013"])
-async def test_any_other_code_of_minimax_is_unconfirmed(code: object) -> None:
+async def test_any_other_minimax_code_is_unconfirmed(code: object) -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "", "base_resp": {"status_code": code}}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -177,7 +177,7 @@ def base_resp(code: object, message: object) -> dict[str, Any]:
         ("aimlapi", {"message": "Please upgrade your plan"}, "forbidden", "200: Please upgrade your plan"),
     ],
 )
-async def test_a_refusal_under_http_200_is_quoted_as_sent(
+async def test_a_refusal_with_http_200_is_quoted_as_sent(
     name: str, body: dict[str, Any], code: str, quoted: str
 ) -> None:
     gateway, script = connect(name, says(200, body))
@@ -203,7 +203,7 @@ async def test_a_refusal_under_http_200_is_quoted_as_sent(
         ("aimlapi", 200, {}, "200"),
     ],
 )
-async def test_what_is_no_certain_refusal_is_unconfirmed_and_quoted_as_sent(
+async def test_an_uncertain_refusal_is_unconfirmed_and_quoted_as_sent(
     name: str, status: int, body: dict[str, Any], quoted: str
 ) -> None:
     gateway, _ = connect(name, says(status, body))
@@ -213,7 +213,7 @@ async def test_what_is_no_certain_refusal_is_unconfirmed_and_quoted_as_sent(
 
 
 @pytest.mark.parametrize("http", [302, 500, 503])
-async def test_a_code_of_minimax_does_not_turn_a_server_error_into_a_refusal(http: int) -> None:
+async def test_a_minimax_code_does_not_turn_a_server_error_into_a_refusal(http: int) -> None:
     gateway, script = connect("minimax", says(http, {"base_resp": {"status_code": 1002, "status_msg": "slow"}}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -221,7 +221,7 @@ async def test_a_code_of_minimax_does_not_turn_a_server_error_into_a_refusal(htt
 
 
 @pytest.mark.parametrize("code", [1004, 2049])
-async def test_a_key_that_minimax_refuses_may_belong_to_the_other_region(code: int) -> None:
+async def test_the_hint_on_a_refused_minimax_key_names_the_other_region(code: int) -> None:
     gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "invalid api key"}}))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF["minimax"]), 5)
@@ -231,7 +231,7 @@ async def test_a_key_that_minimax_refuses_may_belong_to_the_other_region(code: i
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_refusal_is_certain_without_any_json(name: str, status: int) -> None:
+async def test_a_refusal_without_json_is_not_charged(name: str, status: int) -> None:
     gateway, _ = connect(name, says_text(status, "<html>no</html>"))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
@@ -240,7 +240,7 @@ async def test_a_refusal_is_certain_without_any_json(name: str, status: int) -> 
 
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))
-async def test_the_code_in_apixos_body_is_the_status_also_under_http_200(status: int) -> None:
+async def test_the_code_in_apixos_body_is_the_status_even_with_http_200(status: int) -> None:
     gateway, script = connect("apixo", says(200, {"code": status, **BODIES["apixo"]}))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
@@ -248,7 +248,7 @@ async def test_the_code_in_apixos_body_is_the_status_also_under_http_200(status:
     assert script.posts == (ATTEMPTS if status == 429 else 1)
 
 
-async def test_apixos_body_code_500_under_http_200_is_unconfirmed() -> None:
+async def test_apixos_body_code_500_with_http_200_is_unconfirmed() -> None:
     gateway, script = connect("apixo", says(200, {"code": 500, "message": "busy"}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)
@@ -274,9 +274,7 @@ async def test_apixos_body_code_500_under_http_200_is_unconfirmed() -> None:
         ("aimlapi", 400, {"error": {"message": "prompt is needed"}}, "invalid_input"),
     ],
 )
-async def test_where_a_status_has_two_meanings_the_message_decides(
-    name: str, status: int, body: Any, code: str
-) -> None:
+async def test_an_ambiguous_status_is_resolved_by_the_message(name: str, status: int, body: Any, code: str) -> None:
     gateway, _ = connect(name, says(status, body))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
@@ -297,7 +295,7 @@ async def test_a_refused_key_names_its_variable_and_host() -> None:
     assert "api.apixo.ai" in refused.value.problem.hint
 
 
-OPEN: dict[str, Step] = {
+INCONCLUSIVE: dict[str, Step] = {
     **{f"status {status}": says(status, {"error": "x"}) for status in (408, 409, 418, 500, 501, 502, 503, 504, 520)},
     **{f"redirect {s}": says(s, None, {"location": "https://evil.example/"}) for s in (301, 302, 303, 307, 308)},
     "no id": says(200, {"status": "QUEUED"}),
@@ -325,9 +323,9 @@ OPEN: dict[str, Step] = {
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-@pytest.mark.parametrize("case", sorted(OPEN))
+@pytest.mark.parametrize("case", sorted(INCONCLUSIVE))
 async def test_an_inconclusive_response_is_unconfirmed_and_never_retried(name: str, case: str) -> None:
-    gateway, script = connect(name, OPEN[case])
+    gateway, script = connect(name, INCONCLUSIVE[case])
     with pytest.raises(Unconfirmed) as lost:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
     problem = lost.value.problem
@@ -337,7 +335,7 @@ async def test_an_inconclusive_response_is_unconfirmed_and_never_retried(name: s
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_silence_is_unconfirmed(name: str) -> None:
+async def test_a_submission_without_a_response_is_unconfirmed(name: str) -> None:
     gateway, script = connect(name, hangs)
     with pytest.raises(Unconfirmed, match="did not answer"):
         await gateway.submit(spec(A_MODEL_OF[name]), 0.05)
@@ -346,7 +344,7 @@ async def test_silence_is_unconfirmed(name: str) -> None:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
-async def test_a_connection_that_is_never_made_costs_nothing(name: str, error: type[httpx.TransportError]) -> None:
+async def test_a_failed_connection_costs_nothing(name: str, error: type[httpx.TransportError]) -> None:
     gateway, script = connect(name, breaks(error))
     with pytest.raises(NetworkError) as refused:
         await gateway.submit(spec(A_MODEL_OF[name]), 5)
@@ -354,7 +352,7 @@ async def test_a_connection_that_is_never_made_costs_nothing(name: str, error: t
     assert len(script.requests) == ATTEMPTS
 
 
-async def test_a_submission_goes_out_once_the_connection_can_be_made() -> None:
+async def test_a_submission_is_sent_as_soon_as_a_connection_succeeds() -> None:
     gateway, script = connect(
         "segmind", breaks(httpx.ConnectError), breaks(httpx.ConnectTimeout), says(200, {"request_id": "r1"})
     )
@@ -362,9 +360,9 @@ async def test_a_submission_goes_out_once_the_connection_can_be_made() -> None:
     assert len(script.requests) == 3
 
 
-async def test_a_rate_limit_is_waited_out_as_long_as_the_gateway_says() -> None:
-    taken = says(200, {"request_id": "r1"})
-    gateway, script = connect("segmind", says(429, {"error": "slow"}, {"retry-after": "0.2"}), taken)
+async def test_a_rate_limit_is_waited_out_for_as_long_as_the_gateway_asks() -> None:
+    accepted = says(200, {"request_id": "r1"})
+    gateway, script = connect("segmind", says(429, {"error": "slow"}, {"retry-after": "0.2"}), accepted)
     started = time.monotonic()
     await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
     assert 0.2 <= time.monotonic() - started < 2
@@ -380,7 +378,7 @@ async def test_a_longer_rate_limit_is_an_error_instead_of_a_wait(headers: dict[s
     assert "Wait " in limited.value.problem.hint
 
 
-async def test_apixos_rate_limit_under_http_200_is_retried() -> None:
+async def test_apixos_rate_limit_with_http_200_is_retried() -> None:
     limited = says(200, {"code": 429, "message": "slow"}, {"retry-after": "0"})
     gateway, script = connect("apixo", limited, says(200, {"code": 200, "data": {"taskId": "t"}}))
     assert (await gateway.submit(spec(A_MODEL_OF["apixo"]), 5)).remote_id == "t"
@@ -394,7 +392,7 @@ async def test_a_lost_response_after_a_rate_limit_is_unconfirmed() -> None:
     assert script.posts == 2
 
 
-async def test_silence_after_a_rate_limit_is_unconfirmed() -> None:
+async def test_no_response_after_a_rate_limit_is_unconfirmed() -> None:
     gateway, script = connect("segmind", says(429, None, {"retry-after": "0"}), hangs)
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 0.1)
@@ -424,8 +422,8 @@ async def test_no_key_is_in_any_message_or_log_line(name: str, caplog: pytest.Lo
 
 
 async def test_a_quoted_message_is_one_short_line() -> None:
-    said = json.dumps({"error": "a\nb\u202ec\ud800" + "x" * 1000})
-    gateway, _ = connect("segmind", says_text(400, said, "application/json"))
+    body = json.dumps({"error": "a\nb\u202ec\ud800" + "x" * 1000})
+    gateway, _ = connect("segmind", says_text(400, body, "application/json"))
     with pytest.raises(HailuoError) as refused:
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)
     message = refused.value.problem.message
@@ -434,16 +432,16 @@ async def test_a_quoted_message_is_one_short_line() -> None:
     message.encode()
 
 
-async def test_a_refusal_for_credits_is_the_same_error_at_every_gateway() -> None:
-    broke = {"error": "insufficient credits", "base_resp": {"status_code": 1008}}
+async def test_insufficient_credits_is_the_same_error_at_every_gateway() -> None:
+    body = {"error": "insufficient credits", "base_resp": {"status_code": 1008}}
     for name, status in (("segmind", 406), ("apixo", 402), ("aimlapi", 403), ("minimax", 200)):
-        gateway, _ = connect(name, says(status, broke))
+        gateway, _ = connect(name, says(status, body))
         with pytest.raises(InsufficientCredits):
             await gateway.submit(spec(A_MODEL_OF[name]), 5)
 
 
 @pytest.mark.parametrize("remote_id", ["r\u202e1", "r\u200b1", "\ufeffr1", "r" * 257])
-async def test_an_id_with_hidden_characters_or_without_an_end_is_no_id(remote_id: str) -> None:
+async def test_an_id_with_hidden_characters_or_excessive_length_is_rejected(remote_id: str) -> None:
     gateway, _ = connect("segmind", says(200, {"request_id": remote_id}))
     with pytest.raises(Unconfirmed):
         await gateway.submit(spec(A_MODEL_OF["segmind"]), 5)

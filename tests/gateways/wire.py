@@ -1,4 +1,4 @@
-"""A gateway over a scripted network: it keeps its requests, and the test writes its responses."""
+"""A gateway over a scripted network: requests are recorded, and the test provides the responses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Step = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
 class Script:
-    """A server that takes one step for each request, and repeats the last one."""
+    """A server that runs one step per request, and repeats the last one."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps = steps
@@ -82,7 +82,7 @@ async def hangs(_: httpx.Request) -> httpx.Response:
 
 
 def connect(name: str, *steps: Step, key: str | None = KEY, retry: RetryPolicy = QUICK) -> tuple[Gateway, Script]:
-    """A gateway with its default hosts, and the script that it sends to."""
+    """A gateway with its default hosts, and the script that answers it."""
     kind = GATEWAYS[name]
     script = Script(*steps)
     client = GatewayClient(

@@ -101,7 +101,7 @@ async def end_of(streams: Streams, within: float = 5.0) -> bytes:
             return b""
 
 
-QUICK = ConnectionLimits(request_seconds=0.6, incomplete_max=4, connections_max=12, chance_sweeps=2)
+QUICK = ConnectionLimits(request_seconds=0.6, incomplete_max=4, connections_max=12, grace_sweeps=2)
 
 
 INCOMPLETE = {
@@ -144,7 +144,7 @@ async def test_slowly_dripping_request_is_closed() -> None:
 
 
 async def test_large_body_gets_time_in_proportion_to_its_size() -> None:
-    async with serving(ConnectionLimits(request_seconds=0.5, bytes_per_second=10_000, chance_sweeps=1)) as server:
+    async with serving(ConnectionLimits(request_seconds=0.5, bytes_per_second=10_000, grace_sweeps=1)) as server:
         reader, writer = await server.connect(HEAD + b"content-length: 15000\r\n\r\n")
         for _ in range(15):
             writer.write(bytes(1000))
@@ -154,7 +154,7 @@ async def test_large_body_gets_time_in_proportion_to_its_size() -> None:
 
 
 async def test_oldest_incomplete_requests_are_closed_when_there_are_too_many() -> None:
-    async with serving(ConnectionLimits(request_seconds=60, incomplete_max=4, chance_sweeps=2)) as server:
+    async with serving(ConnectionLimits(request_seconds=60, incomplete_max=4, grace_sweeps=2)) as server:
         slow = [await server.connect(HEAD) for _ in range(10)]
         for streams in slow[:6]:
             assert await end_of(streams) == b""
@@ -165,7 +165,7 @@ async def test_oldest_incomplete_requests_are_closed_when_there_are_too_many() -
 
 
 async def test_slow_connection_is_closed_before_a_new_one_when_there_are_too_many() -> None:
-    async with serving(ConnectionLimits(request_seconds=60, connections_max=3, chance_sweeps=1)) as server:
+    async with serving(ConnectionLimits(request_seconds=60, connections_max=3, grace_sweeps=1)) as server:
         slow = await server.connect(HEAD)
         idle = [await server.connect(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") for _ in range(2)]  # kept alive
         for reader, _ in idle:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from hailuo_mcp.core.job import utc_now
 from hailuo_mcp.http.auth import verifier_of
 from hailuo_mcp.http.team_page import FAILURES_AT_ONCE, team_page
-from hailuo_mcp.http.team_page.sign_in import LASTS, SignIns
+from hailuo_mcp.http.team_page.sign_in import COOKIE_LIFETIME, SignIns
 from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.signed_urls import SignedUrls
 from tests.http.servers import SANDBOX, serving
@@ -105,7 +105,7 @@ async def test_cookie_is_limited_to_this_host_and_hidden_from_scripts(tmp_path: 
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-hailuo=")
         attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
-        assert {"httponly", "secure", "samesite=strict", "path=/", f"max-age={LASTS.seconds}"} <= attributes
+        assert {"httponly", "secure", "samesite=strict", "path=/", f"max-age={COOKIE_LIFETIME.seconds}"} <= attributes
         assert ANN not in cookie
     async with page_of(tmp_path, base="http://127.0.0.1:8000") as (_, web):
         assert "secure" not in (await web.post("/", data={"token": ANN})).headers["set-cookie"].lower()

@@ -1,5 +1,5 @@
-// A client of the TypeScript SDK for the tests: connects to the server over stdio, then takes one call a line on stdin
-// and answers what the SDK made of it. Usage: node bridge.mjs PACKAGE VARIABLES-AS-JSON COMMAND [ARGUMENT...]
+// A client of the TypeScript SDK for the tests: connects to the server over stdio, then reads one call per line
+// from stdin and prints what the SDK returned. Usage: node bridge.mjs PACKAGE VARIABLES-AS-JSON COMMAND [ARGUMENT...]
 import { createInterface } from "node:readline";
 
 const [from, variables, command, ...args] = process.argv.slice(2);
@@ -13,7 +13,7 @@ const { StdioClientTransport } = await import(stdioModule);
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const client = new Client({ name: "hailuo-mcp-interop", version: "0" });
 await client.connect(new StdioClientTransport({ command, args, env: JSON.parse(variables), stderr: "ignore" }));
-// Listing is what makes the client know the output schemas: from here on it holds every answer against them.
+// Listing gives the client the output schemas; from here on it validates every result against them.
 const { tools } = await client.listTools();
 answer({ tools });
 

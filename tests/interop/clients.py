@@ -1,4 +1,4 @@
-"""Two third-party clients, as the tests drive them."""
+"""Two third-party clients, wrapped for the tests."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """The outcome of one run of the Inspector's command line."""
+class InspectorRun:
+    """The result of one run of the Inspector's command line."""
 
     exit_code: int
     output: Answer
-    complaints: str
+    stderr: str
 
     @property
     def result(self) -> Answer:
@@ -37,11 +37,11 @@ class Inspector:
     server: Sequence[str]
     variables: Mapping[str, str]
 
-    def run(self, method: str, *options: str) -> Ran:
+    def run(self, method: str, *options: str) -> InspectorRun:
         server_variables = [part for name, value in self.variables.items() for part in ("-e", f"{name}={value}")]
         command = ["node", INSPECTOR, "--cli", "--protocol-era", self.era, "--format", "json", *server_variables]
         done = subprocess.run(
-            # The method comes last: an option that takes several values would take the server's command for one.
+            # The method comes last: an option that takes several values would read the server's command as one.
             [*command, *options, "--method", method, *self.server],
             cwd=self.directory,
             env=self.variables,
@@ -50,21 +50,21 @@ class Inspector:
             timeout=ONE_CALL_SECONDS,
             check=False,
         )
-        return Ran(done.returncode, json.loads(done.stdout or "{}"), done.stderr)
+        return InspectorRun(done.returncode, json.loads(done.stdout or "{}"), done.stderr)
 
-    def call(self, tool: str, arguments: Answer) -> Ran:
+    def call(self, tool: str, arguments: Answer) -> InspectorRun:
         return self.run("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
 
-    def read(self, uri: str) -> Ran:
+    def read(self, uri: str) -> InspectorRun:
         return self.run("resources/read", "--uri", uri)
 
-    def prompt(self, name: str, arguments: Mapping[str, str]) -> Ran:
+    def prompt(self, name: str, arguments: Mapping[str, str]) -> InspectorRun:
         pairs = [part for argument, value in arguments.items() for part in ("--prompt-args", f"{argument}={value}")]
         return self.run("prompts/get", "--prompt-name", name, *pairs)
 
 
 class Bridge:
-    """The TypeScript SDK's client in a process of its own (`bridge.mjs`), one call after the other."""
+    """The TypeScript SDK's client in a process of its own (`bridge.mjs`), one call at a time."""
 
     tools: Mapping[str, Answer]
     """Tool name to definition, as the client read it."""
@@ -100,7 +100,7 @@ class Bridge:
         """The result as the client returns it.
 
         Raises:
-            AssertionError: the client threw instead of answering.
+            AssertionError: the client threw an exception.
         """
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"name": tool, "arguments": arguments}) + "\n")
@@ -112,5 +112,5 @@ class Bridge:
     def _read(self) -> Answer:
         assert self._process.stdout
         line = self._process.stdout.readline()
-        assert line, "the client ended without an answer"
+        assert line, "the client ended without a response"
         return json.loads(line)

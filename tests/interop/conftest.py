@@ -1,4 +1,4 @@
-"""Node's MCP clients, installed once a run, and the server they start: in the sandbox, with a home of its own."""
+"""Node's MCP clients, installed once per run, and the server they start, in the sandbox and with a home of its own."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ SERVER = (sys.executable, "-m", "hailuo_mcp")
 
 @pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory the clients are installed in."""
+    """The directory in which the clients are installed."""
     directory = tmp_path_factory.mktemp("node-clients")
     npm.install(HERE, directory, "bridge.mjs")
     yield directory
@@ -26,7 +26,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def server_variables(tmp_path: Path) -> Mapping[str, str]:
-    """The server's whole environment: no key of the developer's reaches it, and it writes in `tmp_path` alone."""
+    """The server's whole environment: without the developer's keys, and with all paths below `tmp_path`."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

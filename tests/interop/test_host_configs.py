@@ -1,5 +1,5 @@
-"""What `install --print` prints for each host, from an empty home, starts a server that the Inspector can use: it reads
-that same configuration."""
+"""The configuration that `install --print` prints for each host, with an empty home directory, starts a server that the
+Inspector can use."""
 
 import json
 import os
@@ -17,25 +17,24 @@ from tests.interop.conftest import SERVER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test also waits for the installation
 
-PLACES = [(host, place.scope) for host in installer.HOSTS for place in host.places()]
-INSPECTORS_OWN = "mcpServers"
-"""The container that the Inspector reads. VS Code and Codex have others, and Codex another notation: there the
-container alone is renamed, and what it holds is left as it was printed."""
+CASES = [(host, place.scope) for host in installer.HOSTS for place in host.places()]
+INSPECTOR_SERVERS_KEY = "mcpServers"
+"""The key under which the Inspector looks for servers. Configurations that differ in key or format are converted."""
 
 
-def as_the_inspector_reads_it(host: Host, printed: str) -> str:
-    """Every host's shape of an entry, in the one that the Inspector reads."""
-    if host.servers_key == INSPECTORS_OWN and host.format != "yaml":
+def inspector_config(host: Host, printed: str) -> str:
+    """The printed configuration in the format that the Inspector reads."""
+    if host.servers_key == INSPECTOR_SERVERS_KEY and host.format != "yaml":
         return printed
     entry = parsed(host, printed)[host.servers_key]["hailuo"]
     program, *arguments = command_of(host, entry)
     env = entry.get(host.shape.env, {})
-    return json.dumps({INSPECTORS_OWN: {"hailuo": {"command": program, "args": arguments, "env": env}}})
+    return json.dumps({INSPECTOR_SERVERS_KEY: {"hailuo": {"command": program, "args": arguments, "env": env}}})
 
 
 @pytest.mark.parametrize("options", [[], ["--gateway", "segmind"], ["--sandbox"]], ids=["bare", "a key", "sandbox"])
-@pytest.mark.parametrize(("host", "scope"), PLACES, ids=[f"{host.name}-{scope}" for host, scope in PLACES])
-def test_the_inspector_lists_the_tools_with_what_was_printed(
+@pytest.mark.parametrize(("host", "scope"), CASES, ids=[f"{host.name}-{scope}" for host, scope in CASES])
+def test_inspector_lists_the_tools_with_the_printed_configuration(
     clients: Path, tmp_path: Path, host: Host, scope: str, options: list[str]
 ) -> None:
     home = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
@@ -44,9 +43,9 @@ def test_the_inspector_lists_the_tools_with_what_was_printed(
     assert list(tmp_path.iterdir()) == []
 
     config = tmp_path / "config.json"
-    config.write_text(as_the_inspector_reads_it(host, printed))
+    config.write_text(inspector_config(host, printed))
     arguments = ["--config", str(config), "--server", "hailuo", "--format", "json", "--method", "tools/list"]
-    ran = subprocess.run(
+    done = subprocess.run(
         ["node", INSPECTOR, "--cli", *arguments],
         cwd=clients,
         env=home,
@@ -55,5 +54,5 @@ def test_the_inspector_lists_the_tools_with_what_was_printed(
         timeout=ONE_CALL_SECONDS,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert [tool["name"] for tool in json.loads(ran.stdout)["result"]["tools"]] == list(TOOLS)
+    assert done.returncode == 0, done.stderr
+    assert [tool["name"] for tool in json.loads(done.stdout)["result"]["tools"]] == list(TOOLS)

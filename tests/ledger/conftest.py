@@ -1,4 +1,4 @@
-"""Every test that asks for `ledger` or `url` runs on both engines."""
+"""Every test that uses `ledger` or `url` runs on both engines."""
 
 from collections.abc import AsyncGenerator
 
@@ -10,7 +10,7 @@ from tests.ledger.shared import ledger_at
 
 @pytest.fixture
 def url(ledger_url: str) -> str:
-    """Where a new ledger is."""
+    """The URL of a new ledger."""
     return ledger_url
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the ledger share: jobs, policies, and both engines."""
+"""Shared by the tests of the ledger: jobs, policies, and both engines."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +8,8 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy, open_ledger
 
-HERE = "https://api.example"
-ORIGINS = frozenset({HERE})
+ORIGIN = "https://api.example"
+ORIGINS = frozenset({ORIGIN})
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 WINDOW = timedelta(minutes=10)
@@ -23,7 +23,7 @@ def ledger_at(url: str) -> Ledger:
 
 
 async def create(ledger: Ledger, job: Job, policy: SubmitPolicy = POLICY) -> Job:
-    """The job that the ledger has then: this one, or an earlier one."""
+    """The job that is then in the ledger: this one, or an earlier duplicate."""
     return (await ledger.create_if_absent(job, policy, job.created_at + FIRST_POLL)).job
 
 
@@ -32,7 +32,13 @@ async def import_job(ledger: Ledger, job: Job) -> Job:
 
 
 def a_job(fingerprint: str = "kite", **fields: Any) -> Job:
-    values: dict[str, Any] = {"model": "a/b", "origin": HERE, "fingerprint": fingerprint, "created_at": NOON, **fields}
+    values: dict[str, Any] = {
+        "model": "a/b",
+        "origin": ORIGIN,
+        "fingerprint": fingerprint,
+        "created_at": NOON,
+        **fields,
+    }
     return Job(**values)
 
 

@@ -34,20 +34,20 @@ class Clock(RuleBasedStateMachine):
         self.now: datetime = NOON
         self.in_flight: dict[str, Job] = {}
         self.leases: dict[str, tuple[str, datetime]] = {}
-        """Who has a job until when, unless the clock was set since."""
+        """Job to its worker and the end of its lease, as long as the clock has not been set since."""
 
     def lease(self, worker: str) -> tuple[Job, ...]:
-        # What is due too far in the future becomes due by one call, and is taken by the next.
-        taken = [
+        # A job that is due too far in the future is made due by one call and leased by the next.
+        leased = [
             job
             for _ in range(2)
             for job in self.loop.run(self.ledger.lease(worker, self.now, LEASE, 99, frozenset({self.origin})))
         ]
-        for job in taken:
+        for job in leased:
             _, until = self.leases.get(job.id, ("", self.now))
             assert until <= self.now, "another worker has it"
             self.leases[job.id] = (worker, self.now + LEASE)
-        return tuple(taken)
+        return tuple(leased)
 
     @rule(target=jobs)
     def submit(self) -> str:
@@ -69,12 +69,12 @@ class Clock(RuleBasedStateMachine):
     def work(self, worker: str) -> None:
         for job in self.lease(worker):
             delay = POLICY.in_background(job, self.now)
-            assert delay, "a clock that was set gives no job up"
+            assert delay, "setting the clock abandons no job"
             self.loop.run(self.ledger.release_lease(job.id, worker, self.now + delay))
             del self.leases[job.id]
 
     @rule(worker=WORKERS)
-    def die_at_work(self, worker: str) -> None:
+    def crash(self, worker: str) -> None:
         self.lease(worker)
 
     @rule(worker=WORKERS, job_id=consumes(jobs))
@@ -85,7 +85,7 @@ class Clock(RuleBasedStateMachine):
             del self.in_flight[job_id]
 
     def teardown(self) -> None:
-        """Everything in flight is due within two minutes of a running clock."""
+        """Every job in flight is due within two minutes."""
         due = {job.id for job in self.lease("last")}
         self.now += DELAY_MAX
         due |= {job.id for job in self.lease("last")}
@@ -98,14 +98,14 @@ def loop() -> Generator[asyncio.Runner]:
         yield runner
 
 
-def test_no_set_clock_delays_or_loses_a_job(url: str, loop: asyncio.Runner) -> None:
+def test_setting_the_clock_neither_delays_nor_loses_a_job(url: str, loop: asyncio.Runner) -> None:
     ledger = ledger_at(url)
 
-    class OfThisLedger(Clock):
+    class LedgerClock(Clock):
         def __init__(self) -> None:
             super().__init__(ledger, loop)
 
     try:
-        run_state_machine_as_test(OfThisLedger, settings=settings(max_examples=25, stateful_step_count=20))
+        run_state_machine_as_test(LedgerClock, settings=settings(max_examples=25, stateful_step_count=20))
     finally:
         loop.run(ledger.close())

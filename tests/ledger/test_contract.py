@@ -15,9 +15,9 @@ from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
 from tests.ledger.shared import (
     FREE,
-    HERE,
     MINUTE,
     NOON,
+    ORIGIN,
     ORIGINS,
     SECOND,
     WINDOW,
@@ -30,16 +30,16 @@ from tests.ledger.shared import (
     usd_a_day,
 )
 
-# --- entering and the duplicate guard -----------------------------------------------------------------------------
+# --- creating jobs, and the duplicate check -----------------------------------------------------------------------
 
 
-async def test_an_entered_job_comes_back_whole(ledger: Ledger) -> None:
+async def test_a_created_job_is_read_back_unchanged(ledger: Ledger) -> None:
     job = a_job(parameters={"prompt": "ein Drachen steigt 🪁", "duration": 10}, body={"x": [1, None]}, warnings=("w",))
     assert await create(ledger, job) == job
     assert await ledger.get(job.id) == job
 
 
-async def test_what_a_later_version_wrote_survives_a_change_by_this_one(ledger: Ledger) -> None:
+async def test_unknown_fields_from_a_later_version_survive_a_change(ledger: Ledger) -> None:
     later = Job.model_validate({**a_job().model_dump(), "since_2027": {"as": "it was"}})
     await create(ledger, later)
     await ledger.change(later.id, lambda job: job.model_copy(update={"polls": 3}))
@@ -48,21 +48,19 @@ async def test_what_a_later_version_wrote_survives_a_change_by_this_one(ledger: 
     assert kept.model_dump() == {**later.model_dump(), "polls": 3, "updated_at": kept.updated_at}
 
 
-async def test_an_unknown_key_is_no_job(ledger: Ledger) -> None:
+async def test_an_unknown_id_is_none(ledger: Ledger) -> None:
     assert await ledger.get("nothing") is None
 
 
 @pytest.mark.parametrize("state", [State.UNCONFIRMED, State.QUEUED, State.PROCESSING])
-async def test_an_identical_job_that_has_not_ended_stands_for_the_new_one_however_old_it_is(
-    ledger: Ledger, state: State
-) -> None:
+async def test_an_unfinished_identical_job_is_returned_however_old_it_is(ledger: Ledger, state: State) -> None:
     first = await create(ledger, a_job(remote_id="r", state=state))
     assert await create(ledger, a_job(created_at=NOON + timedelta(days=90))) == first
     again = a_job(created_at=NOON + MINUTE)
     assert await create(ledger, again, SubmitPolicy(FREE, WINDOW, force_new=True)) == again
 
 
-async def test_a_completed_job_stands_for_the_new_one_for_a_while_after_its_end(ledger: Ledger) -> None:
+async def test_a_completed_identical_job_is_returned_within_the_window(ledger: Ledger) -> None:
     end = NOON + timedelta(hours=3)
     first = await create(ledger, a_job(remote_id="r", state=State.COMPLETED, ended_at=end))
     assert await create(ledger, a_job(created_at=end - SECOND)) == first  # by the clock of another server
@@ -72,11 +70,11 @@ async def test_a_completed_job_stands_for_the_new_one_for_a_while_after_its_end(
         assert await create(ledger, later) == later
 
 
-async def test_force_new_and_a_window_of_zero_turn_the_guard_off(ledger: Ledger) -> None:
+async def test_force_new_and_a_window_of_zero_turn_off_the_duplicate_check(ledger: Ledger) -> None:
     await create(ledger, a_job())
-    for guard in (SubmitPolicy(FREE, WINDOW, force_new=True), SubmitPolicy(FREE, timedelta(0))):
+    for policy in (SubmitPolicy(FREE, WINDOW, force_new=True), SubmitPolicy(FREE, timedelta(0))):
         again = a_job()
-        assert await create(ledger, again, guard) == again
+        assert await create(ledger, again, policy) == again
 
 
 @pytest.mark.parametrize(
@@ -87,35 +85,37 @@ async def test_force_new_and_a_window_of_zero_turn_the_guard_off(ledger: Ledger)
         {"state": State.FAILED, "error": a_problem("no")},
     ],
 )
-async def test_failed_expired_and_uncharged_jobs_block_nothing(ledger: Ledger, ended: dict[str, Any]) -> None:
+async def test_failed_expired_and_uncharged_jobs_block_no_new_job(ledger: Ledger, ended: dict[str, Any]) -> None:
     await create(ledger, a_job(**ended))
     again = a_job()
     assert await create(ledger, again) == again
 
 
-async def test_an_unconfirmed_job_blocks_however_old_it_is(ledger: Ledger) -> None:
+async def test_an_unconfirmed_job_blocks_a_new_one_however_old_it_is(ledger: Ledger) -> None:
     lost = await create(ledger, a_job(created_at=NOON - timedelta(days=30), error=a_problem("unknown")))
     assert await create(ledger, a_job()) == lost
 
 
 @pytest.mark.parametrize("other", [{"origin": "https://other.example"}, {"tenant": "someone"}, {"fingerprint": "x"}])
-async def test_a_job_of_another_origin_tenant_or_content_blocks_nothing(ledger: Ledger, other: dict[str, Any]) -> None:
+async def test_a_job_of_another_origin_tenant_or_content_blocks_no_new_job(
+    ledger: Ledger, other: dict[str, Any]
+) -> None:
     await create(ledger, a_job())
     job = a_job(**other)
     assert await create(ledger, job) == job
 
 
-async def test_the_guard_looks_past_a_failed_job_to_an_older_living_one(ledger: Ledger) -> None:
-    living = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
+async def test_the_duplicate_check_finds_a_live_job_behind_a_failed_one(ledger: Ledger) -> None:
+    live = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
     failed = a_job(created_at=NOON + timedelta(minutes=1), state=State.FAILED, error=a_problem("no"))
     await create(ledger, failed, SubmitPolicy(FREE, WINDOW, force_new=True))
-    assert await create(ledger, a_job(created_at=NOON + timedelta(minutes=2))) == living
+    assert await create(ledger, a_job(created_at=NOON + timedelta(minutes=2))) == live
 
 
 # --- budgets ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_budget_of_jobs_ends_the_day(ledger: Ledger) -> None:
+async def test_a_job_beyond_the_daily_budget_is_refused(ledger: Ledger) -> None:
     await create(ledger, a_job("one"), jobs_a_day(1))
     with pytest.raises(BudgetExceeded) as refused:
         await create(ledger, a_job("two"), jobs_a_day(1))
@@ -128,8 +128,8 @@ async def test_the_budget_of_jobs_ends_the_day(ledger: Ledger) -> None:
 async def test_the_day_begins_at_midnight_utc(ledger: Ledger) -> None:
     last_second = datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC)
     await create(ledger, a_job("late", created_at=last_second), jobs_a_day(1))
-    tomorrow_here_today_in_utc = (last_second + timedelta(seconds=1)).astimezone(UTC)
-    early = a_job("early", created_at=tomorrow_here_today_in_utc)
+    midnight = (last_second + timedelta(seconds=1)).astimezone(UTC)
+    early = a_job("early", created_at=midnight)
     assert await create(ledger, early, jobs_a_day(1)) == early
 
 
@@ -147,7 +147,7 @@ async def test_a_job_that_may_have_been_charged_is_counted(ledger: Ledger, charg
         await create(ledger, a_job("next", budget_cost_usd=0.2), usd_a_day(0.5))
 
 
-async def test_money_counts_by_the_reported_cost_else_by_the_estimate(ledger: Ledger) -> None:
+async def test_the_budget_counts_the_reported_cost_or_else_the_estimate(ledger: Ledger) -> None:
     job = await create(ledger, a_job("one", budget_cost_usd=0.4), usd_a_day(1.0))
     with pytest.raises(BudgetExceeded, match=r"\$0\.40 spent today, this one counts as \$0\.70"):
         await create(ledger, a_job("two", budget_cost_usd=0.7), usd_a_day(1.0))
@@ -156,7 +156,7 @@ async def test_money_counts_by_the_reported_cost_else_by_the_estimate(ledger: Le
     assert await create(ledger, exactly, usd_a_day(1.0)) == exactly
 
 
-async def test_what_a_budget_counts_can_be_asked_for(ledger: Ledger) -> None:
+async def test_spent_since_returns_what_a_budget_counts(ledger: Ledger) -> None:
     await create(ledger, a_job("one", budget_cost_usd=0.4))
     await create(ledger, a_job("of another", tenant="ben", budget_cost_usd=9.0))
     await create(ledger, a_job("elsewhere", origin="https://other.example", budget_cost_usd=9.0))
@@ -173,7 +173,7 @@ async def test_jobs_of_other_origins_and_tenants_use_up_no_budget(ledger: Ledger
     assert await create(ledger, job, jobs_a_day(1)) == job
 
 
-async def test_a_duplicate_is_returned_though_the_budget_is_used_up(ledger: Ledger) -> None:
+async def test_a_duplicate_is_returned_even_if_the_budget_is_used_up(ledger: Ledger) -> None:
     first = await create(ledger, a_job(), jobs_a_day(1))
     assert await create(ledger, a_job(), jobs_a_day(1)) == first
 
@@ -206,24 +206,24 @@ async def test_a_change_of_a_job_that_is_gone_is_an_error(ledger: Ledger) -> Non
 
 
 async def test_find_prefers_the_origin_then_the_newest(ledger: Ledger) -> None:
-    old = a_job("1", remote_id="r", origin=HERE)
+    old = a_job("1", remote_id="r", origin=ORIGIN)
     new = a_job("2", remote_id="r", origin="sandbox", created_at=NOON + timedelta(hours=1))
     for job in (old, new, a_job("3", remote_id="r", model="a/c"), a_job("4", remote_id="r", tenant="someone")):
         await create(ledger, job)
-    assert await ledger.find("a/b", "r", "", HERE) == old
+    assert await ledger.find("a/b", "r", "", ORIGIN) == old
     assert await ledger.find("a/b", "r", "", "sandbox") == new
     assert await ledger.find("a/b", "r", "", "https://elsewhere.example") == new
-    assert await ledger.find("a/b", "s", "", HERE) is None
+    assert await ledger.find("a/b", "s", "", ORIGIN) is None
 
 
-async def test_adopting_a_known_job_returns_the_known_one(ledger: Ledger) -> None:
+async def test_importing_a_known_job_returns_the_known_one(ledger: Ledger) -> None:
     known = await import_job(ledger, a_job(remote_id="r"))
     assert await import_job(ledger, a_job(remote_id="r", fingerprint="")) == known
     elsewhere = a_job(remote_id="r", origin="sandbox")
     assert await import_job(ledger, elsewhere) == elsewhere
 
 
-async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledger) -> None:
+async def test_a_page_is_newest_first_with_the_totals_of_all_matches(ledger: Ledger) -> None:
     jobs = [a_job(str(n), created_at=NOON + timedelta(minutes=n), estimated_cost_usd=0.25) for n in range(4)]
     jobs.append(a_job("unknown price", budget_cost_usd=0.25, created_at=NOON - timedelta(hours=1)))
     jobs.append(a_job("refused", state=State.FAILED, error=a_problem("no"), estimated_cost_usd=0.25))
@@ -241,41 +241,41 @@ async def test_a_page_is_newest_first_with_totals_of_all_that_match(ledger: Ledg
 async def test_usual_seconds_is_the_median_of_at_least_three(ledger: Ledger) -> None:
     for n, took in enumerate((80.0, 300.0)):
         await create(ledger, a_job(str(n), took_seconds=took, parameters={"duration": 6}))
-    assert await ledger.usual_seconds("a/b", HERE, 6) is None
+    assert await ledger.usual_seconds("a/b", ORIGIN, 6) is None
     await create(ledger, a_job("3", took_seconds=90.0, parameters={"duration": 6}))
     await create(ledger, a_job("4", took_seconds=900.0, parameters={"duration": 10}))
     await create(ledger, a_job("5", took_seconds=1.0, parameters={"duration": 6}, origin="sandbox"))
-    assert await ledger.usual_seconds("a/b", HERE, 6) == 90.0
-    assert await ledger.usual_seconds("a/b", HERE, 10) is None
-    assert await ledger.usual_seconds("a/b", HERE, None) is None
+    assert await ledger.usual_seconds("a/b", ORIGIN, 6) == 90.0
+    assert await ledger.usual_seconds("a/b", ORIGIN, 10) is None
+    assert await ledger.usual_seconds("a/b", ORIGIN, None) is None
 
 
 async def test_remote_ids_are_those_of_the_model_at_the_origin(ledger: Ledger) -> None:
     for fields in ({"remote_id": "r"}, {}, {"remote_id": "s", "origin": "sandbox"}, {"remote_id": "t", "model": "a/c"}):
         await create(ledger, a_job(json.dumps(fields), **fields))
-    assert await ledger.remote_ids("a/b", HERE) == {"r"}
+    assert await ledger.remote_ids("a/b", ORIGIN) == {"r"}
 
 
-async def test_an_upload_is_remembered_by_tenant_origin_and_content_for_a_while(ledger: Ledger) -> None:
+async def test_an_upload_is_remembered_by_tenant_origin_content_and_time(ledger: Ledger) -> None:
     before = datetime.now(UTC)
-    await ledger.remember_upload("", HERE, "digest", "https://up.example/1")
-    await ledger.remember_upload("", HERE, "digest", "https://up.example/2")
-    await ledger.remember_upload("someone", HERE, "digest", "https://up.example/3")
-    assert await ledger.upload("", HERE, "digest", before) == "https://up.example/2"
-    assert await ledger.upload("someone", HERE, "digest", before) == "https://up.example/3"
-    assert await ledger.upload("", HERE, "digest", datetime.now(UTC) + timedelta(seconds=1)) is None
+    await ledger.remember_upload("", ORIGIN, "digest", "https://up.example/1")
+    await ledger.remember_upload("", ORIGIN, "digest", "https://up.example/2")
+    await ledger.remember_upload("someone", ORIGIN, "digest", "https://up.example/3")
+    assert await ledger.upload("", ORIGIN, "digest", before) == "https://up.example/2"
+    assert await ledger.upload("someone", ORIGIN, "digest", before) == "https://up.example/3"
+    assert await ledger.upload("", ORIGIN, "digest", datetime.now(UTC) + timedelta(seconds=1)) is None
     assert await ledger.upload("", "sandbox", "digest", before) is None
-    assert await ledger.upload("nobody", HERE, "digest", before) is None
+    assert await ledger.upload("nobody", ORIGIN, "digest", before) is None
 
 
-async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: Ledger) -> None:
+async def test_a_due_job_is_leased_to_one_worker_until_the_lease_ends(ledger: Ledger) -> None:
     job = await create(ledger, a_job(remote_id="r"))
     await create(ledger, a_job("elsewhere", origin="sandbox"))
     assert await ledger.lease("one", NOON, MINUTE, 4, ORIGINS) == ()  # no clip is ready this early
     assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (job,)
     assert await ledger.lease("two", NOON + 2 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 2 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
-    await ledger.release_lease(job.id, "one", None)  # too late: another has it
+    await ledger.release_lease(job.id, "one", None)  # too late: another worker has it
     await ledger.release_lease(job.id, "two", NOON + 5 * MINUTE)
     assert await ledger.lease("two", NOON + 5 * MINUTE - SECOND, MINUTE, 4, ORIGINS) == ()
     assert await ledger.lease("two", NOON + 5 * MINUTE + SECOND, MINUTE, 4, ORIGINS) == (job,)
@@ -283,8 +283,8 @@ async def test_a_due_job_is_leased_to_one_watcher_until_the_lease_ends(ledger: L
     assert await ledger.lease("two", NOON + 50 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
-async def spoiled(url: str, job: Job, document: str) -> None:
-    """The row of the job as a later version wrote it, or as a bad disk left it."""
+async def overwrite(url: str, job: Job, document: str) -> None:
+    """Replace the job's document, as a later version or a disk error would."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as db:
             db.execute("UPDATE jobs SET document = ? WHERE key = ?", (document, job.id))
@@ -295,23 +295,23 @@ async def spoiled(url: str, job: Job, document: str) -> None:
 
 
 @pytest.mark.parametrize("broken", ["of a later version", "{}"])
-async def test_a_row_that_cannot_be_read_is_skipped_with_one_warning_and_stops_nothing(
+async def test_an_unreadable_row_is_skipped_with_one_warning(
     ledger: Ledger, url: str, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = [await create(ledger, a_job(str(n), remote_id=f"r-{n}")) for n in range(2)]
     later = bad.model_dump_json().replace('"unconfirmed"', '"archived"')
-    await spoiled(url, bad, later if broken == "of a later version" else broken)
+    await overwrite(url, bad, later if broken == "of a later version" else broken)
     for _ in range(2):
         page = await ledger.page("", None, 10, ORIGINS)
         assert (page.jobs, page.total) == ((good,), 2)
         assert await ledger.unconfirmed_like(a_job("0")) == ()
     assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (good,)
-    assert await ledger.remote_ids("a/b", HERE) == {"r-0", "r-1"}
+    assert await ledger.remote_ids("a/b", ORIGIN) == {"r-0", "r-1"}
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert bad.id in warning
-    for question in (ledger.get(bad.id), ledger.find("a/b", "r-0", "", HERE), ledger.change(bad.id, lambda j: j)):
+    for call in (ledger.get(bad.id), ledger.find("a/b", "r-0", "", ORIGIN), ledger.change(bad.id, lambda j: j)):
         with pytest.raises(InternalError, match=bad.id):
-            await question
+            await call
     # Whether it is a duplicate is unknown: nothing is paid for twice unless the user asks for it.
     with pytest.raises(InternalError, match=bad.id):
         await create(ledger, a_job("0"))
@@ -319,7 +319,7 @@ async def test_a_row_that_cannot_be_read_is_skipped_with_one_warning_and_stops_n
     assert await create(ledger, again, SubmitPolicy(FREE, WINDOW, force_new=True)) == again
 
 
-async def test_no_moment_in_the_future_keeps_a_job_from_being_due_when_the_clock_was_set_back(ledger: Ledger) -> None:
+async def test_jobs_are_still_due_after_the_clock_was_set_back(ledger: Ledger) -> None:
     jobs = [await create(ledger, a_job(str(n))) for n in range(2)]
     ids = {job.id for job in jobs}
     assert {job.id for job in await ledger.lease("one", NOON + MINUTE, 2 * MINUTE, 4, ORIGINS)} == ids
@@ -328,17 +328,17 @@ async def test_no_moment_in_the_future_keeps_a_job_from_being_due_when_the_clock
     leased = [*await ledger.lease("two", before, MINUTE, 4, ORIGINS)]
     leased += await ledger.lease("two", before + SECOND, MINUTE, 4, ORIGINS)
     assert {job.id for job in leased} == ids
-    await ledger.release_lease(jobs[0].id, "one", None)  # too late: another has it
+    await ledger.release_lease(jobs[0].id, "one", None)  # too late: another worker has it
     assert len(await ledger.lease("two", before + 2 * MINUTE, MINUTE, 4, ORIGINS)) == 2
 
 
-async def test_what_is_due_longest_is_leased_first(ledger: Ledger) -> None:
+async def test_the_longest_overdue_jobs_are_leased_first(ledger: Ledger) -> None:
     minutes = (3, 1, 4, 2)
     jobs = {n: await create(ledger, a_job(str(n), created_at=NOON + n * MINUTE)) for n in minutes}
     assert await ledger.lease("one", NOON + 9 * MINUTE, MINUTE, 3, ORIGINS) == (jobs[1], jobs[2], jobs[3])
 
 
-async def test_of_many_leases_at_once_each_job_is_in_one(ledger: Ledger) -> None:
+async def test_concurrent_leases_never_share_a_job(ledger: Ledger) -> None:
     jobs = [await create(ledger, a_job(str(n))) for n in range(20)]
     leases = await asyncio.gather(
         *(ledger.lease(str(n), NOON + MINUTE, MINUTE, 3, ORIGINS) for n in range(8)),
@@ -349,13 +349,13 @@ async def test_of_many_leases_at_once_each_job_is_in_one(ledger: Ledger) -> None
     assert len(leased) >= 18  # a lease skips rows locked by another, even if no others are left
 
 
-async def test_a_job_whose_key_is_kept_nowhere_is_not_watched(ledger: Ledger) -> None:
+async def test_a_job_that_uses_the_callers_key_is_never_leased(ledger: Ledger) -> None:
     await create(ledger, a_job("one", uses_caller_key=True))
     await import_job(ledger, a_job("two", uses_caller_key=True, remote_id="r"))
     assert await ledger.lease("one", NOON + 9 * MINUTE, MINUTE, 4, ORIGINS) == ()
 
 
-async def test_unconfirmed_jobs_alike_are_found_over_all_tenants(ledger: Ledger) -> None:
+async def test_identical_unconfirmed_jobs_are_found_across_all_tenants(ledger: Ledger) -> None:
     job = await create(ledger, a_job())
     twin = await create(ledger, a_job(tenant="someone"))
     for other in (
@@ -368,61 +368,61 @@ async def test_unconfirmed_jobs_alike_are_found_over_all_tenants(ledger: Ledger)
     assert await ledger.unconfirmed_like(twin) == (job,)
 
 
-async def test_an_entered_job_that_is_entered_again_is_its_own_and_one(ledger: Ledger) -> None:
-    """As after a commit whose response was lost; only PostgreSQL needs this."""
+async def test_creating_the_same_job_again_returns_it_and_adds_no_other(ledger: Ledger) -> None:
+    """As happens after a commit whose response was lost; only PostgreSQL needs this."""
     job = await create(ledger, a_job(), jobs_a_day(1))
     again = await create(ledger, job, jobs_a_day(1))
     assert again == job
     assert (await ledger.page("", None, 10, ORIGINS)).total == 1
 
 
-# --- secret, news, readiness --------------------------------------------------------------------------------------
+# --- secret, notifications, readiness -----------------------------------------------------------------------------
 
 
-async def test_the_secret_is_made_once_and_the_same_for_all(url: str) -> None:
+async def test_the_secret_is_created_once_and_is_the_same_for_all(url: str) -> None:
     ledgers = [ledger_at(url) for _ in range(5)]
-    said = await asyncio.gather(*(ledger.secret() for ledger in ledgers))
-    assert len(set(said)) == 1
-    assert len(said[0]) == 32
+    secrets = await asyncio.gather(*(ledger.secret() for ledger in ledgers))
+    assert len(set(secrets)) == 1
+    assert len(secrets[0]) == 32
     await asyncio.gather(*(ledger.close() for ledger in ledgers))
     later = ledger_at(url)
-    assert await later.secret() == said[0]
+    assert await later.secret() == secrets[0]
     await later.close()
 
 
-async def test_listeners_hear_of_entered_adopted_and_changed_jobs_and_of_nothing_else(ledger: Ledger) -> None:
-    heard: list[str] = []
+async def test_listeners_are_notified_of_created_imported_and_changed_jobs_only(ledger: Ledger) -> None:
+    notified: list[str] = []
     loop = asyncio.get_running_loop()
 
-    def listen(key: str) -> None:
+    def listen(job_id: str) -> None:
         assert asyncio.get_running_loop() is loop
-        heard.append(key)
+        notified.append(job_id)
 
     ledger.on_change.append(listen)
     job = await create(ledger, a_job())
-    assert heard == [job.id]
+    assert notified == [job.id]
     await create(ledger, a_job())  # a duplicate
-    adopted = await import_job(ledger, a_job(remote_id="r"))
+    imported = await import_job(ledger, a_job(remote_id="r"))
     await import_job(ledger, a_job(remote_id="r"))  # known
-    assert heard == [job.id, adopted.id]
+    assert notified == [job.id, imported.id]
     await ledger.change(job.id, lambda j: j)
     await ledger.change(job.id, lambda j: j.touch())
-    assert heard == [job.id, adopted.id]
+    assert notified == [job.id, imported.id]
     await ledger.change(job.id, lambda j: j.apply_observation(Observation(state=State.PROCESSING)))
-    assert heard == [job.id, adopted.id, job.id]
+    assert notified == [job.id, imported.id, job.id]
 
 
-async def test_a_listener_that_fails_fails_nobody_else(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    heard: list[str] = []
+async def test_a_failing_listener_does_not_affect_the_others(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    notified: list[str] = []
 
     def fail(_: str) -> None:
         raise ZeroDivisionError
 
-    ledger.on_change += [fail, heard.append]
+    ledger.on_change += [fail, notified.append]
     job = await create(ledger, a_job())
-    assert heard == [job.id]
+    assert notified == [job.id]
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_ledger_that_works_is_ready(ledger: Ledger) -> None:
+async def test_a_working_ledger_is_ready(ledger: Ledger) -> None:
     await ledger.ready()

@@ -11,11 +11,11 @@ import pytest
 from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import Ledger, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
-from tests.ledger.shared import FREE, HERE, NOON, a_job, create
+from tests.ledger.shared import FREE, NOON, ORIGIN, a_job, create
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-FEW, MANY, LOOKS = 100, 100_000, 1_000
+FEW, MANY, QUERIES = 100, 100_000, 1_000
 
 
 async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
@@ -53,27 +53,29 @@ async def fill(ledger: Ledger, url: str, begin: int, end: int) -> None:
 
 async def milliseconds(ledger: Ledger, jobs: int) -> dict[str, str]:
     """Median and 99th percentile of each kind of query, over jobs from the whole ledger."""
-    told: dict[str, str] = {}
-    for name in ("find", "get", "enter"):
+    result: dict[str, str] = {}
+    for name in ("find", "get", "create"):
         times: list[float] = []
-        for n in range(LOOKS if name != "enter" else LOOKS // 10):
-            wanted = f"many-{n * 7919 % jobs}"
+        for n in range(QUERIES if name != "create" else QUERIES // 10):
+            job_id = f"many-{n * 7919 % jobs}"
             new = a_job(f"{jobs} {n}", created_at=NOON + timedelta(days=9))
             began = time.perf_counter()
             if name == "find":
-                job = await ledger.find("a/b", wanted, "", HERE)
+                job = await ledger.find("a/b", job_id, "", ORIGIN)
             elif name == "get":
-                job = await ledger.get(wanted)
+                job = await ledger.get(job_id)
             else:
                 job = await create(ledger, new, SubmitPolicy(FREE, timedelta(minutes=10)))
             times.append((time.perf_counter() - began) * 1000)
             assert job
-            assert job.id == (new.id if name == "enter" else wanted)
-        told[name] = f"{median(times):.2f}/{quantiles(times, n=100)[98]:.2f}"
-    return told
+            assert job.id == (new.id if name == "create" else job_id)
+        result[name] = f"{median(times):.2f}/{quantiles(times, n=100)[98]:.2f}"
+    return result
 
 
-async def test_a_look_into_a_large_ledger(ledger: Ledger, url: str, figures: Callable[[str], None]) -> None:
+async def test_query_times_with_few_and_with_many_jobs(
+    ledger: Ledger, url: str, figures: Callable[[str], None]
+) -> None:
     await fill(ledger, url, 0, FEW)
     few = await milliseconds(ledger, FEW)
     await fill(ledger, url, FEW, MANY)

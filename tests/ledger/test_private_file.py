@@ -12,7 +12,7 @@ from hailuo_mcp.ledger.sqlite import SqliteLedger
 from tests.ledger.shared import a_job, create
 from tests.support import log_of, server, settings_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions are inherited there")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions are inherited on Windows")
 
 
 def mode(path: Path) -> int:
@@ -30,7 +30,7 @@ def _everyone_may_read_new_files() -> object:  # pyright: ignore[reportUnusedFun
     os.umask(before)
 
 
-async def test_a_new_ledger_and_its_directory_are_for_the_user_alone(tmp_path: Path) -> None:
+async def test_a_new_ledger_and_its_directory_are_private_to_the_user(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "state" / "jobs.sqlite3")
     await create(ledger, a_job())
     assert modes(tmp_path / "state") == dict.fromkeys(("jobs.sqlite3", "jobs.sqlite3-wal", "jobs.sqlite3-shm"), 0o600)
@@ -38,7 +38,7 @@ async def test_a_new_ledger_and_its_directory_are_for_the_user_alone(tmp_path: P
     await ledger.close()
 
 
-async def test_a_ledger_that_others_could_read_is_corrected_and_said_so_once(
+async def test_a_ledger_that_others_could_read_is_made_private_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(tmp_path)
@@ -54,12 +54,12 @@ async def test_a_ledger_that_others_could_read_is_corrected_and_said_so_once(
     (line,) = [record.getMessage() for record in caplog.records if "others could read" in record.getMessage()]
     assert str(settings.database_path) in line
     assert str(settings.state_dir) in line
-    await create(ledger, a_job(fingerprint="another"))  # the locks of the first are as they were
+    await create(ledger, a_job(fingerprint="another"))  # the locks of the first ledger are unchanged
     await again.close()
     await ledger.close()
 
 
-async def test_a_directory_that_is_not_ours_stays_as_it_is(tmp_path: Path) -> None:
+async def test_a_directory_that_is_not_ours_is_not_changed(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o777)
     (shared / "notes.txt").write_text("for all")

@@ -1,4 +1,4 @@
-"""Several processes on one ledger at the same moment, on both engines."""
+"""Several processes on one ledger at the same time, on both engines."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Workers: TypeAlias = "Sequence[subprocess.Popen[str]]"
 
 @pytest.fixture(scope="module")
 def workers() -> Generator[Workers]:
-    """Processes that wait for work; all tests here share them, because they are slow to start."""
+    """Processes that wait for work; the tests share them, because they are slow to start."""
     pipe = subprocess.PIPE
     command = (sys.executable, "-m", "tests.ledger.worker")
     directory = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ def workers() -> Generator[Workers]:
         assert worker.returncode == 0
 
 
-async def together(workers: Workers, what: str, url: str) -> list[str]:
-    """The output of the processes that ran `what` at the same moment."""
+async def run_together(workers: Workers, what: str, url: str) -> list[str]:
+    """The output of the processes, which run `what` at the same time."""
 
     def one(number: int, worker: "subprocess.Popen[str]") -> list[str]:
         assert worker.stdin
@@ -43,30 +43,28 @@ async def together(workers: Workers, what: str, url: str) -> list[str]:
         worker.stdin.flush()
         return json.loads(worker.stdout.readline())
 
-    said = await asyncio.gather(*(asyncio.to_thread(one, n, worker) for n, worker in enumerate(workers)))
-    return [line for lines in said for line in lines]
+    results = await asyncio.gather(*(asyncio.to_thread(one, n, worker) for n, worker in enumerate(workers)))
+    return [line for lines in results for line in lines]
 
 
-async def test_of_equal_calls_in_several_processes_one_is_entered(workers: Workers, url: str, ledger: Ledger) -> None:
-    said = Counter(await together(workers, "duplicate", url))
-    assert said == {"entered": CALLS, "duplicate": (PROCESSES - 1) * CALLS}
+async def test_identical_calls_in_several_processes_create_one_job(workers: Workers, url: str, ledger: Ledger) -> None:
+    results = Counter(await run_together(workers, "duplicate", url))
+    assert results == {"created": CALLS, "duplicate": (PROCESSES - 1) * CALLS}
     assert (await ledger.page("", None, 1, ORIGINS)).total == CALLS
 
 
-async def test_the_last_places_of_a_budget_are_given_once_over_all_processes(
-    workers: Workers, url: str, ledger: Ledger
-) -> None:
-    said = Counter(await together(workers, "budget", url))
-    assert said == {"entered": JOBS_A_DAY, "refused": PROCESSES * CALLS - JOBS_A_DAY}
+async def test_the_budget_is_not_exceeded_by_several_processes(workers: Workers, url: str, ledger: Ledger) -> None:
+    results = Counter(await run_together(workers, "budget", url))
+    assert results == {"created": JOBS_A_DAY, "refused": PROCESSES * CALLS - JOBS_A_DAY}
     assert (await ledger.page("", None, 1, ORIGINS)).total == JOBS_A_DAY
 
 
-async def test_changes_of_several_processes_are_never_lost_and_never_go_backward(
+async def test_changes_by_several_processes_are_never_lost_or_reverted(
     workers: Workers, url: str, ledger: Ledger
 ) -> None:
     await create(ledger, a_job(id="shared", remote_id="r", state=State.QUEUED))
-    said = await together(workers, "change", url)
-    assert said.count("completed") >= 1
+    results = await run_together(workers, "change", url)
+    assert results.count("completed") >= 1
     job = await ledger.get("shared")
     assert job
     assert job.state is State.COMPLETED
@@ -76,15 +74,15 @@ async def test_changes_of_several_processes_are_never_lost_and_never_go_backward
         assert (page.total, page.spent_usd) == (total, 1.0)
 
 
-async def test_processes_that_start_at_once_make_one_ledger(workers: Workers, url: str) -> None:
-    said = await together(workers[:5], "secret", url)
-    assert len(said) == 5
-    assert len(set(said)) == 1
+async def test_processes_that_start_at_the_same_time_create_one_ledger(workers: Workers, url: str) -> None:
+    results = await run_together(workers[:5], "secret", url)
+    assert len(results) == 5
+    assert len(set(results)) == 1
 
 
 async def test_each_due_job_is_leased_by_one_of_several_processes(workers: Workers, url: str, ledger: Ledger) -> None:
     jobs = [await create(ledger, a_job(str(n))) for n in range(40)]
-    said = await together(workers, "lease", url)
-    assert len(said) == len(set(said))
-    assert set(said) <= {job.id for job in jobs}
-    assert len(said) >= 30  # a process that finds only rows locked by others ends early
+    results = await run_together(workers, "lease", url)
+    assert len(results) == len(set(results))
+    assert set(results) <= {job.id for job in jobs}
+    assert len(results) >= 30  # a process that finds only rows locked by others ends early

@@ -1,4 +1,4 @@
-"""What cannot be written is kept in memory, read from there, and written as soon as possible."""
+"""Changes that cannot be written are kept in memory, read from there, and written as soon as possible."""
 
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
@@ -15,7 +15,7 @@ from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.background import background_tasks
-from tests.ledger.shared import FIRST_POLL, HERE, MINUTE, NOON, ORIGINS, POLICY, a_job, ledger_at
+from tests.ledger.shared import FIRST_POLL, MINUTE, NOON, ORIGIN, ORIGINS, POLICY, a_job, ledger_at
 
 
 class Failing(InstrumentedLedger):
@@ -44,11 +44,11 @@ def accept(job: Job) -> Job:
     return job.accepted("r-1", retention=None, sandbox=False)
 
 
-async def entered(ledger: Ledger) -> Job:
+async def created(ledger: Ledger) -> Job:
     return (await ledger.create_if_absent(a_job(), POLICY, NOON + FIRST_POLL)).job
 
 
-async def written(url: str, job: Job) -> Job:
+async def stored(url: str, job: Job) -> Job:
     """The job as another process sees it."""
     ledger = ledger_at(url)
     try:
@@ -61,65 +61,67 @@ async def written(url: str, job: Job) -> Job:
 
 async def until_written(url: str, job: Job) -> None:
     with anyio.fail_after(10):
-        while (await written(url, job)).remote_id is None:  # noqa: ASYNC110  no event passes between two ledgers
+        while (await stored(url, job)).remote_id is None:  # noqa: ASYNC110  no event passes between two ledgers
             await anyio.sleep(0.05)
 
 
-async def test_a_job_that_cannot_be_written_is_answered_from_memory_by_every_question(url: str) -> None:
+async def test_every_query_includes_a_change_that_could_not_be_written(url: str) -> None:
     inner = Failing(ledger_at(url))
     async with opened(inner, (9.0,)) as ledger:
-        job = await entered(ledger)
+        job = await created(ledger)
         twin = a_job()
         inner.fails = True
-        kept = await ledger.change_surely(job, accept)
+        kept = await ledger.change_with_retry(job, accept)
         assert (kept.remote_id, kept.state) == ("r-1", State.QUEUED)
         assert "kept in memory" in kept.warnings[-1]
         seen = Observation(state=State.PROCESSING)
-        asked = await ledger.change(job.id, lambda j: j.apply_observation(seen))
-        assert (asked.remote_id, asked.state, asked.warnings) == ("r-1", State.PROCESSING, ())
-        assert await ledger.get(job.id) == asked
-        assert await ledger.find("a/b", "r-1", "", HERE) == asked
-        assert (await ledger.page("", None, 10, ORIGINS)).jobs == (asked,)
-        assert await ledger.remote_ids("a/b", HERE) == {"r-1"}
+        changed = await ledger.change(job.id, lambda j: j.apply_observation(seen))
+        assert (changed.remote_id, changed.state, changed.warnings) == ("r-1", State.PROCESSING, ())
+        assert await ledger.get(job.id) == changed
+        assert await ledger.find("a/b", "r-1", "", ORIGIN) == changed
+        assert (await ledger.page("", None, 10, ORIGINS)).jobs == (changed,)
+        assert await ledger.remote_ids("a/b", ORIGIN) == {"r-1"}
         assert await ledger.unconfirmed_like(twin) == ()
-        assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (asked,)
-        assert await entered(ledger) == asked
-        assert (await written(url, job)).remote_id is None
+        assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (changed,)
+        assert await created(ledger) == changed
+        assert (await stored(url, job)).remote_id is None
         inner.fails = False
-    known = await written(url, job)
+    known = await stored(url, job)
     assert (known.remote_id, known.state, known.polls) == ("r-1", State.PROCESSING, 1)
 
 
-async def test_it_is_written_again_until_it_is_and_then_by_the_ledger_alone(url: str) -> None:
+async def test_a_write_is_retried_until_it_succeeds_and_later_ones_are_direct(url: str) -> None:
     inner = Failing(ledger_at(url))
     async with opened(inner) as ledger:
-        job = await entered(ledger)
+        job = await created(ledger)
         inner.fails = True
-        await ledger.change_surely(job, accept)
+        await ledger.change_with_retry(job, accept)
         await anyio.sleep(0.1)
         inner.fails = False
         await until_written(url, job)
         await ledger.change(job.id, lambda j: j.saved("/clip"))
-        assert (await written(url, job)).video_path == "/clip"
+        assert (await stored(url, job)).video_path == "/clip"
 
 
-async def test_what_stays_unwritten_is_named_at_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_change_that_was_never_written_is_logged_at_shutdown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     inner = Failing(SqliteLedger(tmp_path / "jobs.sqlite3"))
     async with opened(inner, (9.0,)) as ledger:
-        job = await entered(ledger)
+        job = await created(ledger)
         inner.fails = True
-        await ledger.change_surely(job, accept)
+        await ledger.change_with_retry(job, accept)
     assert "a/b/r-1 could not be recorded" in caplog.text
 
 
-async def test_a_lock_that_another_process_holds_is_waited_out(tmp_path: Path) -> None:
+async def test_a_change_is_written_once_another_process_releases_its_lock(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
     async with opened(SqliteLedger(path, busy_seconds=0.1)) as ledger:
-        job = await entered(ledger)
+        job = await created(ledger)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            kept = await ledger.change_surely(job, accept)
+            kept = await ledger.change_with_retry(job, accept)
             assert kept.remote_id == "r-1"
-            assert await ledger.find("a/b", "r-1", "", HERE)
+            assert await ledger.find("a/b", "r-1", "", ORIGIN)
             other.execute("ROLLBACK")
         await until_written(f"sqlite:///{path}", job)

@@ -12,10 +12,10 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
-from tests.ledger.shared import HERE, NOON, ORIGINS, a_job, create
+from tests.ledger.shared import NOON, ORIGIN, ORIGINS, a_job, create
 
 
-async def test_the_file_is_made_at_the_first_use_in_wal_mode_with_its_schema_version(tmp_path: Path) -> None:
+async def test_the_file_is_created_at_first_use_in_wal_mode_with_its_schema_version(tmp_path: Path) -> None:
     path = tmp_path / "new" / "directory" / "jobs.sqlite3"
     ledger = SqliteLedger(path)
     assert not path.parent.exists()
@@ -25,16 +25,16 @@ async def test_the_file_is_made_at_the_first_use_in_wal_mode_with_its_schema_ver
     await ledger.close()
 
 
-async def test_jobs_live_through_a_restart(tmp_path: Path) -> None:
+async def test_jobs_survive_a_restart(tmp_path: Path) -> None:
     job = a_job()
-    for step in ("enter", "get"):
+    for step in ("create", "get"):
         ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
-        assert (await create(ledger, job) if step == "enter" else await ledger.get(job.id)) == job
+        assert (await create(ledger, job) if step == "create" else await ledger.get(job.id)) == job
         await ledger.close()
 
 
 @pytest.mark.parametrize("version", range(len(MIGRATIONS)))
-async def test_every_earlier_schema_is_brought_up_with_its_jobs(tmp_path: Path, version: int) -> None:
+async def test_every_earlier_schema_is_migrated_with_its_jobs(tmp_path: Path, version: int) -> None:
     path = tmp_path / "jobs.sqlite3"
     old = sqlite3.connect(path)
     for script in MIGRATIONS[:version]:
@@ -43,24 +43,24 @@ async def test_every_earlier_schema_is_brought_up_with_its_jobs(tmp_path: Path, 
     job = a_job(remote_id="r", state=State.QUEUED)
     if version:
         columns = "key, tenant, origin, model, remote_id, state, created_at, fingerprint, counted, document"
-        values = (job.id, "", HERE, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
+        values = (job.id, "", ORIGIN, job.model, "r", "queued", NOON.timestamp(), "kite", 1, job.model_dump_json())
         marks = ",".join("?" * len(values))
         query = f"INSERT INTO jobs ({columns}, counted_usd, known_usd) VALUES ({marks}, 0, 0.5)"  # noqa: S608  marks
         old.execute(query, values)
     if version >= 2:
-        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.id, HERE))
+        old.execute("INSERT INTO watches (key, origin, due_at) VALUES (?, ?, 0)", (job.id, ORIGIN))
     old.commit()
     old.close()
     ledger = SqliteLedger(path)
     assert await ledger.get(job.id) == (job if version else None)
     if version:
-        assert await ledger.lease("one", NOON, timedelta(minutes=1), 4, frozenset({HERE})) == (job,)
+        assert await ledger.lease("one", NOON, timedelta(minutes=1), 4, frozenset({ORIGIN})) == (job,)
         assert await ledger.page("", None, 4, ORIGINS) == JobPage((job,), 1, 0.5)
     assert _pragma(path, "user_version") == len(MIGRATIONS)
     await ledger.close()
 
 
-async def test_totals_stay_right_when_an_earlier_version_or_a_person_writes(tmp_path: Path) -> None:
+async def test_totals_stay_correct_when_an_earlier_version_or_a_user_writes(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
     ledger = SqliteLedger(path)
     for n in range(3):
@@ -81,7 +81,7 @@ async def test_totals_stay_right_when_an_earlier_version_or_a_person_writes(tmp_
 
 
 @pytest.mark.parametrize("cost", [1e300, float("inf")])
-async def test_an_absurd_cost_spoils_no_total(tmp_path: Path, cost: float) -> None:
+async def test_an_absurd_cost_is_left_out_of_the_total(tmp_path: Path, cost: float) -> None:
     ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
     await create(ledger, a_job("absurd", estimated_cost_usd=cost))
     await create(ledger, a_job("ordinary", estimated_cost_usd=0.25))
@@ -90,18 +90,18 @@ async def test_an_absurd_cost_spoils_no_total(tmp_path: Path, cost: float) -> No
     await ledger.close()
 
 
-async def test_a_poll_without_news_is_seen_by_other_processes(tmp_path: Path) -> None:
-    """It is written without waiting for the disk, but it is written."""
-    here, there = (SqliteLedger(tmp_path / "jobs.sqlite3") for _ in range(2))
-    job = await create(here, a_job(remote_id="r", state=State.QUEUED))
-    await here.change(job.id, lambda j: j.touch())
-    seen = await there.get(job.id)
+async def test_a_poll_without_changes_is_visible_to_other_processes(tmp_path: Path) -> None:
+    """It is written, though without waiting for the disk."""
+    first, second = (SqliteLedger(tmp_path / "jobs.sqlite3") for _ in range(2))
+    job = await create(first, a_job(remote_id="r", state=State.QUEUED))
+    await first.change(job.id, lambda j: j.touch())
+    seen = await second.get(job.id)
     assert seen
     assert seen.polls == 1
-    await asyncio.gather(here.close(), there.close())
+    await asyncio.gather(first.close(), second.close())
 
 
-async def test_a_poll_without_news_waits_for_another_writer(tmp_path: Path) -> None:
+async def test_a_poll_without_changes_waits_for_another_writer(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
     ledger = SqliteLedger(path)
     job = await create(ledger, a_job(remote_id="r", state=State.QUEUED))
@@ -128,7 +128,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a file where a directory should be", "no database"])
-async def test_an_unusable_place_is_named_with_the_variable_that_moves_it(tmp_path: Path, kind: str) -> None:
+async def test_an_unusable_path_is_reported_with_the_variable_that_sets_it(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "taken" / "jobs.sqlite3"
     if kind == "no database":
         path.parent.mkdir()

@@ -16,23 +16,23 @@ CALLS = 20
 """Concurrent calls per process in the budget test."""
 
 
-async def enter(ledger: Ledger, fingerprint: str, guard: SubmitPolicy) -> str:
+async def create_job(ledger: Ledger, fingerprint: str, policy: SubmitPolicy) -> str:
     job = a_job(fingerprint)
     try:
-        entered = await create(ledger, job, guard)
+        created = await create(ledger, job, policy)
     except BudgetExceeded:
         return "refused"
-    return "entered" if entered.id == job.id else "duplicate"
+    return "created" if created.id == job.id else "duplicate"
 
 
 async def duplicate(ledger: Ledger, _: str) -> list[str]:
-    guard = SubmitPolicy(Budget(ORIGINS), WINDOW)
-    return await asyncio.gather(*(enter(ledger, f"kite {n}", guard) for n in range(CALLS)))
+    policy = SubmitPolicy(Budget(ORIGINS), WINDOW)
+    return await asyncio.gather(*(create_job(ledger, f"kite {n}", policy) for n in range(CALLS)))
 
 
 async def budget(ledger: Ledger, number: str) -> list[str]:
-    guard = SubmitPolicy(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
-    return await asyncio.gather(*(enter(ledger, f"{number} {n}", guard) for n in range(CALLS)))
+    policy = SubmitPolicy(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
+    return await asyncio.gather(*(create_job(ledger, f"{number} {n}", policy) for n in range(CALLS)))
 
 
 async def change(ledger: Ledger, number: str) -> list[str]:
@@ -56,11 +56,11 @@ async def lease(ledger: Ledger, number: str) -> list[str]:
 
 
 async def main() -> None:
-    doings = {"duplicate": duplicate, "budget": budget, "change": change, "secret": secret, "lease": lease}
+    actions = {"duplicate": duplicate, "budget": budget, "change": change, "secret": secret, "lease": lease}
     while line := await asyncio.to_thread(sys.stdin.readline):
         what, url, number = line.split()
         ledger = ledger_at(url)
-        print(json.dumps(await doings[what](ledger, number)), flush=True)
+        print(json.dumps(await actions[what](ledger, number)), flush=True)
         await ledger.close()
 
 

@@ -1,4 +1,4 @@
-"""Calls tools as a client does, and checks each result for what all of them promise."""
+"""Calls tools as a client does, and checks what every result must have."""
 
 import json
 from collections.abc import AsyncGenerator, Mapping
@@ -36,13 +36,13 @@ FIELDS = {
     *("warnings", "parameters", "duplicate", "sandbox", "next_step", "request"),
 }
 PROBLEM = {"code", "message", "hint", "charged", "safe_to_retry"}
-SHORT = 1200
-OF_A_MODEL = 260
-"""How many characters a list may spend on each."""
+TEXT_MAX = 1200
+TEXT_MAX_PER_MODEL = 260
+"""How many characters a list may use for each model."""
 
 
 class Caller:
-    """Calls tools, and checks every result for what all of them promise."""
+    """Calls tools, and checks what every result must have."""
 
     def __init__(self, session: Session, wire: Wire) -> None:
         self.session = session
@@ -76,7 +76,7 @@ def check_result(tool: str, result: CallToolResult) -> None:
     text = text_of(result)
     assert len(result.content) == 1
     whole_model = tool == "list_models" and '"schema"' in text
-    longest = max(SHORT, OF_A_MODEL * len(MODEL_IDS)) if tool == "list_models" else SHORT
+    longest = max(TEXT_MAX, TEXT_MAX_PER_MODEL * len(MODEL_IDS)) if tool == "list_models" else TEXT_MAX
     assert 0 < len(text) <= (10_000 if whole_model else longest)
     assert not any(key in text + json.dumps(facts) for key in KEYS.values())
     if result.is_error:
@@ -85,16 +85,16 @@ def check_result(tool: str, result: CallToolResult) -> None:
         assert facts["error"]["code"] in get_args(ErrorCode)
         assert facts["error"]["message"] in text
     else:
-        elsewhere = {"video_url"} if tool == "download_video" else set[str]()  # only for callers on another machine
-        properties = schema["properties"].keys() - {"error"} - elsewhere
+        remote_only = {"video_url"} if tool == "download_video" else set[str]()  # only for callers on another machine
+        properties = schema["properties"].keys() - {"error"} - remote_only
         assert set(facts) == properties | ({"error"} & set(facts))
         if tool in ("generate_video", "get_status"):
             assert set(facts) == FIELDS
 
 
 @asynccontextmanager
-async def over(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
-    """A caller of the sandbox in this process, or of gateways that answer like this."""
+async def open_caller(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
+    """A caller of the sandbox in this process, or of gateways with this scripted answer."""
     opened, wire = wired(settings, answer) if answer else listened_to(settings)
     async with opened as session:
         yield Caller(session, wire)

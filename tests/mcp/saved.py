@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hailuo_mcp.core.job import State
 from hailuo_mcp.service.session import Session
-from tests.mcp.test_prompts import entered
+from tests.mcp.test_prompts import stored_job
 
 FAST_02, AIMLAPI = "segmind/hailuo-02-fast", "aimlapi/hailuo-02"
 CLIP = b"\0\0\0\x18ftypisom" + bytes(range(256)) * 50
@@ -15,6 +15,6 @@ async def saved_clip(session: Session, model_id: str = FAST_02, remote_id: str =
     path = session.services.clips.directory / "a-red-kite.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CLIP)
-    link = "https://clips.example/x.mp4"  # never followed: no test reaches beyond this machine
+    link = "https://clips.example/x.mp4"  # never requested: tests do not use the network
     facts = {"state": State.COMPLETED, "video_url": link, "video_path": str(path)}
-    return (await entered(session, model=model_id, remote_id=remote_id, **facts)).request_id, path
+    return (await stored_job(session, model=model_id, remote_id=remote_id, **facts)).request_id, path

@@ -1,4 +1,4 @@
-"""Arguments that a gateway would refuse, or charge for nothing: each is refused here, by name and with a fix."""
+"""Arguments that a gateway would refuse, or charge for without a useful result: each is refused by name, with a fix."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ REPLICATE_02 = "replicate/hailuo-02"
 SEGMIND_23, APIXO_23 = "segmind/hailuo-2.3", "apixo/hailuo-2.3"
 AIMLAPI_H3, AIMLAPI_H3_MAX, FAL_H3, FAL_H3_MAX = "aimlapi/h3", "aimlapi/h3-max", "fal/h3", "fal/h3-max"
 PICTURE = "https://example.com/first.png"
-SEEN: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
+IMAGE_CALL: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Case:
     code: ErrorCode = "invalid_input"
 
     def missing_words(self, message: str, hint: str) -> list[str]:
-        """The words that a refusal should contain and does not, in any letter case."""
+        """The words that a refusal should contain but does not, ignoring letter case."""
         return [
             word
             for text, words in ((message, self.named), (hint, self.fix))
@@ -50,7 +50,7 @@ class Case:
 
 
 def _with(**more: Any) -> dict[str, Any]:
-    return {**SEEN, **more}
+    return {**IMAGE_CALL, **more}
 
 
 CASES: list[Case] = [
@@ -72,8 +72,8 @@ CASES: list[Case] = [
     Case("prompt too long", FAST_23, _with(prompt="x" * 2001), ("2001 characters", "2000"), ("shorten the prompt",)),
     Case("prompt a number", APIXO, _with(prompt=7), ("prompt must be a string", "7"), ("prompt as a string",)),
     Case("prompt a list", HAILUO_2, {"prompt": ["a"]}, ("prompt must be a string", "['a']"), ("prompt as a string",)),
-    Case("half a surrogate as a name", HAILUO_2, {**SEEN, "\ud800": 1}, ("\\ud800",), ("leave \\ud800 out",)),
-    # pictures
+    Case("half a surrogate as a name", HAILUO_2, {**IMAGE_CALL, "\ud800": 1}, ("\\ud800",), ("leave \\ud800 out",)),
+    # images
     Case(
         "02-fast without picture", FAST_02, {"prompt": "x"}, ("first_frame_image is missing",), ("first_frame_image",)
     ),
@@ -142,7 +142,7 @@ CASES: list[Case] = [
         "resolution on 02-fast", FAST_02, _with(resolution="768p"), ("does not take resolution",), ("resolution out",)
     ),
     Case("resolution on hailuo-2", HAILUO_2, _with(resolution="1080p"), ("resolution", "1080p"), ("resolution out",)),
-    # modes, routing, switches
+    # modes, routing, flags
     Case("mode fast", HAILUO_2, _with(mode="fast"), ("standard or pro", '"fast"'), ("standard or pro",)),
     Case("text mode on APIXO", APIXO, _with(mode="standard-text-to-video"), ("standard or pro",), ("standard or pro",)),
     Case("mode on 02-fast", FAST_02, _with(mode="pro"), ("does not take mode", '"pro"'), ("leave mode out",)),
@@ -310,7 +310,9 @@ CASES: list[Case] = [
     ),
     # a character
     Case("no character", S2V_01, {"prompt": "x"}, ("subject_reference is missing",), ("pass subject_reference",)),
-    Case("a frame for a character", S2V_01, SEEN, ("does not take first_frame_image",), ("pass subject_reference",)),
+    Case(
+        "a frame for a character", S2V_01, IMAGE_CALL, ("does not take first_frame_image",), ("pass subject_reference",)
+    ),
     Case(
         "a character for 10 s",
         S2V_01,
@@ -318,7 +320,7 @@ CASES: list[Case] = [
         ("does not take duration", "10"),
         ("leave duration out",),
     ),
-    # the same models elsewhere
+    # the same models at other gateways
     Case("10 s at 1080p, fal", FAL_23, _with(duration=10, resolution="1080p"), ("duration=10", "1080p"), ('"768p"',)),
     Case("fal fast from text", FAL_23_FAST, {"prompt": "x"}, ("first_frame_image is missing",), ("pass first",)),
     Case(

@@ -1,4 +1,4 @@
-"""Completion of what goes into addresses and prompts: model ids, request ids, arguments."""
+"""Completion of the arguments of resource templates and prompts: model ids, request ids and others."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import completion, resources
 from hailuo_mcp.service.session import Session
 from tests.mcp.saved import AIMLAPI, FAST_02, saved_clip
-from tests.mcp.test_prompts import entered
+from tests.mcp.test_prompts import stored_job
 from tests.support import (
     MODEL_IDS,
     open_session,
@@ -38,7 +38,7 @@ async def completed(
     return answer.values, answer.total, answer.has_more
 
 
-async def test_model_ids_are_completed_those_that_begin_so_first(tmp_path: Path) -> None:
+async def test_model_ids_with_the_typed_prefix_are_offered_first(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         assert await completed(session, resources.MODEL_TEMPLATE, "model") == (list(MODEL_IDS), len(MODEL_IDS), False)
         values, _, _ = await completed(session, resources.MODEL_TEMPLATE, "model", "AIML")
@@ -55,27 +55,27 @@ async def test_only_usable_models_are_offered(tmp_path: Path) -> None:
         assert (await completed(session, resources.MODEL_TEMPLATE, "model"))[0] == [AIMLAPI]
 
 
-async def test_request_ids_are_completed_and_of_videos_only_the_saved(tmp_path: Path) -> None:
+async def test_request_ids_are_completed_and_for_videos_only_saved_ones(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         saved, _ = await saved_clip(session, AIMLAPI)
-        other = (await entered(session, remote_id="other-1", state=State.FAILED)).request_id
+        other = (await stored_job(session, remote_id="other-1", state=State.FAILED)).request_id
         assert (await completed(session, resources.JOB_TEMPLATE, "request_id"))[0] == [other, saved]
         assert (await completed(session, resources.JOB_TEMPLATE, "request_id", "segmind/"))[0] == [other]
         assert (await completed(session, resources.JOB_TEMPLATE, "request_id", other[-6:]))[0] == [other]
         assert (await completed(session, resources.VIDEO_TEMPLATE, "request_id"))[0] == [saved]
 
 
-async def test_at_most_a_hundred_values_are_offered_and_the_rest_is_told(tmp_path: Path) -> None:
+async def test_at_most_a_hundred_values_are_offered_with_the_total(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         for number in range(101):
-            await entered(session, remote_id=f"r-{number:03}", state=State.FAILED)
+            await stored_job(session, remote_id=f"r-{number:03}", state=State.FAILED)
         values, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-")
         assert (len(values), total, more) == (100, 101, True)
         _, total, more = await completed(session, resources.JOB_TEMPLATE, "request_id", "r-00")
         assert (total, more) == (10, False)
 
 
-async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_path: Path) -> None:
+async def test_prompt_arguments_are_completed_depending_on_the_others(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         assert (await completed(session, "animate_picture", "duration", "1"))[0] == ["10", "11", "12", "13", "14", "15"]
         assert (await completed(session, "animate_picture", "resolution", model=FAST_02))[0] == []
@@ -93,14 +93,14 @@ async def test_arguments_of_prompts_are_completed_by_what_was_given_before(tmp_p
         ("make_me_rich", "model"),
     ],
 )
-async def test_what_does_not_exist_cannot_be_completed(ref: str, argument: str, tmp_path: Path) -> None:
+async def test_completing_an_unknown_argument_or_reference_is_refused(ref: str, argument: str, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
             await completed(session, ref, argument)
     assert refused.value.code == INVALID_PARAMS
 
 
-async def test_completion_says_when_the_ledger_cannot_be_read(tmp_path: Path) -> None:
+async def test_completion_reports_an_unreadable_ledger(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, HAILUO_MCP_DATABASE_URL=f"sqlite:///{tmp_path}")
     async with open_session(settings) as session:
         with pytest.raises(MCPError) as refused:

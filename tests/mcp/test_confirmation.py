@@ -1,4 +1,4 @@
-"""A person decides before money moves: by a question in both protocol eras, and by a limit in the call."""
+"""A person decides before money is spent: by answering a question, in both protocol eras, or by a limit in the call."""
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Mapping
@@ -24,15 +24,15 @@ ERAS: tuple[Era, ...] = ("legacy", "auto")
 
 @dataclass
 class Person:
-    """Answers every question in one way, and remembers what was asked."""
+    """Gives every question the same answer, and records the questions."""
 
     answer: ElicitResult | ErrorData | None
     """None: the person never answers."""
-    asked: list[str] = field(default_factory=list[str])
+    questions: list[str] = field(default_factory=list[str])
 
     async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         del context
-        self.asked.append(params.message)
+        self.questions.append(params.message)
         if self.answer is None:
             await anyio.sleep_forever()
         assert self.answer
@@ -40,10 +40,10 @@ class Person:
 
 
 @asynccontextmanager
-async def asking(
+async def client_of(
     directory: Path, era: Era, person: Person | None, **variables: str
 ) -> AsyncGenerator[tuple[Client, Wire]]:
-    """A client with this person at it, and what the gateways were asked."""
+    """A client used by this person, and the requests to the gateways."""
     opened, wire = listened_to(settings_for(directory, **variables))
     async with opened as session:
         mcp_server = build_server(session.services, "0", answer_seconds=0.2)
@@ -51,26 +51,26 @@ async def asking(
             yield client, wire
 
 
-def _accepts() -> Person:
+def _accepting_person() -> Person:
     return Person(ElicitResult(action="accept", content={}))
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_person_who_accepts_is_asked_once_with_model_length_and_price(era: Era, tmp_path: Path) -> None:
-    person = _accepts()
-    async with asking(tmp_path, era, person, **ALWAYS) as (client, wire):
+async def test_a_person_who_accepts_is_asked_once_with_model_duration_and_price(era: Era, tmp_path: Path) -> None:
+    person = _accepting_person()
+    async with client_of(tmp_path, era, person, **ALWAYS) as (client, wire):
         result = await client.call_tool("generate_video", CALL)
     assert facts_of(result)["state"] == "queued"
     assert len(wire.posts) == 1
-    (question,) = person.asked
-    for said in ("segmind/hailuo-02-fast", "6 s", "$0.125", CALL["prompt"], "sandbox"):
-        assert said in question
+    (question,) = person.questions
+    for fact in ("segmind/hailuo-02-fast", "6 s", "$0.125", CALL["prompt"], "sandbox"):
+        assert fact in question
 
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_a_person_who_does_not_accept_pays_nothing(action: Any, era: Era, tmp_path: Path) -> None:
-    async with asking(tmp_path, era, Person(ElicitResult(action=action)), **ALWAYS) as (client, wire):
+    async with client_of(tmp_path, era, Person(ElicitResult(action=action)), **ALWAYS) as (client, wire):
         result = await client.call_tool("generate_video", CALL)
         error = _refused(result)
         assert "The user" in error["message"]
@@ -79,7 +79,7 @@ async def test_a_person_who_does_not_accept_pays_nothing(action: Any, era: Era, 
 
 
 async def test_a_person_who_does_not_answer_in_time_pays_nothing(tmp_path: Path) -> None:
-    async with asking(tmp_path, "legacy", Person(None), **ALWAYS) as (client, wire):
+    async with client_of(tmp_path, "legacy", Person(None), **ALWAYS) as (client, wire):
         error = _refused(await client.call_tool("generate_video", CALL))
     assert "did not answer within" in error["message"]
     assert error["safe_to_retry"]
@@ -88,14 +88,14 @@ async def test_a_person_who_does_not_answer_in_time_pays_nothing(tmp_path: Path)
 
 async def test_a_client_that_fails_to_ask_pays_nothing(tmp_path: Path) -> None:
     person = Person(ErrorData(code=INTERNAL_ERROR, message="no window"))
-    async with asking(tmp_path, "legacy", person, **ALWAYS) as (client, wire):
+    async with client_of(tmp_path, "legacy", person, **ALWAYS) as (client, wire):
         _refused(await client.call_tool("generate_video", CALL))
     assert wire.requests == []
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_cannot_ask_is_refused_with_a_way_out(era: Era, tmp_path: Path) -> None:
-    async with asking(tmp_path, era, None, **ALWAYS) as (client, wire):
+async def test_a_client_that_cannot_ask_is_refused_with_a_hint(era: Era, tmp_path: Path) -> None:
+    async with client_of(tmp_path, era, None, **ALWAYS) as (client, wire):
         result = await client.call_tool("generate_video", CALL)
         error = _refused(result)
     assert "cannot ask" in error["message"]
@@ -106,7 +106,7 @@ async def test_a_client_that_cannot_ask_is_refused_with_a_way_out(era: Era, tmp_
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(
-    ("above", "arguments", "asked"),
+    ("threshold", "arguments", "is_asked"),
     [
         (None, CALL, False),
         ("0.5", CALL, False),
@@ -115,28 +115,30 @@ async def test_a_client_that_cannot_ask_is_refused_with_a_way_out(era: Era, tmp_
         ("0", {**CALL, "dry_run": True}, False),
     ],
 )
-async def test_only_what_costs_more_than_the_setting_is_asked_about(
-    above: str | None, arguments: Mapping[str, Any], asked: bool, era: Era, tmp_path: Path
+async def test_only_jobs_above_the_threshold_need_confirmation(
+    threshold: str | None, arguments: Mapping[str, Any], is_asked: bool, era: Era, tmp_path: Path
 ) -> None:
-    person = _accepts()
-    variables = {"HAILUO_MCP_CONFIRM_ABOVE_USD": above} if above else {}
-    async with asking(tmp_path, era, person, **variables) as (client, _):
+    person = _accepting_person()
+    variables = {"HAILUO_MCP_CONFIRM_ABOVE_USD": threshold} if threshold else {}
+    async with client_of(tmp_path, era, person, **variables) as (client, _):
         assert not (await client.call_tool("generate_video", dict(arguments))).is_error
-    assert len(person.asked) == asked
+    assert len(person.questions) == is_asked
 
 
-async def test_an_answer_to_one_job_is_none_to_another(tmp_path: Path) -> None:
-    """Without a handshake the answer comes with the repeated call: it counts for the same job only."""
-    async with asking(tmp_path, "auto", _accepts(), **ALWAYS) as (client, wire):
+async def test_an_answer_counts_only_for_its_own_job(tmp_path: Path) -> None:
+    """Without a handshake the answer comes with the repeated call; it counts only for the same job."""
+    async with client_of(tmp_path, "auto", _accepting_person(), **ALWAYS) as (client, wire):
 
         def call(arguments: dict[str, Any], answers: InputResponses | None = None) -> Awaitable[Any]:
             return client.session.call_tool(
                 "generate_video", arguments, input_responses=answers, allow_input_required=True
             )
 
-        asked = await call(CALL)
-        assert isinstance(asked, InputRequiredResult)
-        answers: InputResponses = dict.fromkeys(asked.input_requests or {}, ElicitResult(action="accept", content={}))
+        question = await call(CALL)
+        assert isinstance(question, InputRequiredResult)
+        answers: InputResponses = dict.fromkeys(
+            question.input_requests or {}, ElicitResult(action="accept", content={})
+        )
         assert isinstance(await call({**CALL, "duration": 10}, answers), InputRequiredResult)
         assert wire.requests == []
         assert facts_of(await call(CALL, answers))["state"] == "queued"
@@ -144,14 +146,14 @@ async def test_an_answer_to_one_job_is_none_to_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
-async def test_the_question_comes_over_stdio_too(era: Era, tmp_path: Path) -> None:
-    person = _accepts()
-    started = StdioServerParameters(
+async def test_the_question_is_asked_over_stdio(era: Era, tmp_path: Path) -> None:
+    person = _accepting_person()
+    parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "hailuo_mcp"], env=environment(tmp_path, **ALWAYS), cwd=tmp_path
     )
-    async with Client(started, mode=era, elicitation_callback=person) as client:
+    async with Client(parameters, mode=era, elicitation_callback=person) as client:
         assert facts_of(await client.call_tool("generate_video", CALL))["state"] == "queued"
-    assert len(person.asked) == 1
+    assert len(person.questions) == 1
 
 
 def _refused(result: Any) -> Mapping[str, Any]:
@@ -176,10 +178,10 @@ def _refused(result: Any) -> Mapping[str, Any]:
     ],
 )
 @pytest.mark.parametrize("dry_run", [True, False])
-async def test_a_price_above_the_callers_limit_is_refused_before_money_moves(
+async def test_a_price_above_the_callers_limit_is_refused_before_anything_is_sent(
     arguments: Mapping[str, Any], limit: object, refused: str | None, dry_run: bool, tmp_path: Path
 ) -> None:
-    async with asking(tmp_path, "auto", None) as (client, wire):
+    async with client_of(tmp_path, "auto", None) as (client, wire):
         result = await client.call_tool("generate_video", {**arguments, "max_cost_usd": limit, "dry_run": dry_run})
     assert bool(result.is_error) is (refused is not None)
     if refused:
@@ -190,8 +192,8 @@ async def test_a_price_above_the_callers_limit_is_refused_before_money_moves(
 
 
 @pytest.mark.parametrize("limit", ["a lot", True, -1, [1]])
-async def test_a_limit_that_is_no_price_is_refused_by_name(limit: object, tmp_path: Path) -> None:
-    async with asking(tmp_path, "legacy", None) as (client, wire):
+async def test_an_invalid_limit_is_refused_by_name(limit: object, tmp_path: Path) -> None:
+    async with client_of(tmp_path, "legacy", None) as (client, wire):
         result = await client.call_tool("generate_video", {**CALL, "max_cost_usd": limit})
     assert "max_cost_usd must be a number of at least 0" in facts_of(result)["error"]["message"]
     assert wire.requests == []

@@ -1,4 +1,4 @@
-"""What `list_models` says of the built-in models, held to committed snapshots."""
+"""What `list_models` shows for the built-in models, compared with committed snapshots."""
 
 import json
 import os
@@ -33,18 +33,18 @@ def _assert_snapshot(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("keys", KEY_SETS)
-def test_the_list_of_models_is_what_its_snapshot_says(keys: str) -> None:
+def test_the_list_of_models_matches_its_snapshot(keys: str) -> None:
     catalog = catalog_for(**KEY_SETS[keys])
     view = model_views.model_list(catalog, sandbox=keys == "sandbox")
-    said: dict[str, Any] = {
+    content: dict[str, Any] = {
         **view.model_dump(mode="json"),
         "text": model_views.model_list_text(view, catalog).split("\n"),
     }
-    _assert_snapshot(f"list-{keys}", said)
+    _assert_snapshot(f"list-{keys}", content)
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-def test_the_details_of_a_model_are_what_its_snapshot_says(model_id: str) -> None:
+def test_the_details_of_a_model_match_its_snapshot(model_id: str) -> None:
     catalog = catalog_for(HAILUO_MCP_SANDBOX="1")
     view = model_views.model_list(catalog, True, catalog.model(model_id))
     assert json.loads(model_views.model_list_text(view, catalog)) == view.models[0]

@@ -1,4 +1,4 @@
-"""Lines on the pipes of a host: read whole, written whole, and never in a way that stops the event loop."""
+"""Lines on the pipes of a host: they are read and written completely, without blocking the event loop."""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ import pytest
 
 from hailuo_mcp.mcp.pipes import WITHOUT_BLOCKING, Lines, Output, claimed_stdout
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 LARGE = "x" * 300_000 + "\n"
-"""More than a pipe holds."""
+"""More than the capacity of a pipe."""
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def pipe() -> Generator[tuple[int, int]]:
 
 
 async def read(descriptor: int) -> list[str]:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         return [line async for line in Lines(descriptor)]
 
 
-def fed(descriptor: int, *chunks: bytes) -> threading.Thread:
-    """Writes these one after another, and closes the descriptor."""
+def start_feeder(descriptor: int, *chunks: bytes) -> threading.Thread:
+    """Start a thread that writes these chunks and then closes the descriptor."""
 
     def feed() -> None:
         for chunk in chunks:
             os.write(descriptor, chunk)
-            time.sleep(0.01)  # so that each is read by itself
+            time.sleep(0.01)  # so that each is read separately
         os.close(descriptor)
 
     thread = threading.Thread(target=feed)
@@ -49,24 +49,24 @@ CHUNKS = b"one\ntw", b"o\n\n  \nthr", b"ee \xff\nfour"
 EXPECTED = ["one", "two", "three \N{REPLACEMENT CHARACTER}", "four"]
 
 
-async def test_lines_come_whole_from_a_pipe_however_they_are_cut() -> None:
+async def test_lines_are_read_completely_however_they_are_split() -> None:
     reading, writing = os.pipe()
-    feeder = fed(writing, *CHUNKS)
+    feeder = start_feeder(writing, *CHUNKS)
     assert await read(reading) == EXPECTED
     feeder.join()
     os.close(reading)
 
 
-async def test_a_pipe_that_does_not_block_is_no_different() -> None:
+async def test_lines_are_read_from_a_non_blocking_pipe() -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    feeder = fed(writing, *CHUNKS)
+    feeder = start_feeder(writing, *CHUNKS)
     assert await read(reading) == EXPECTED
     feeder.join()
     os.close(reading)
 
 
-async def test_a_very_long_line_comes_whole() -> None:
+async def test_a_very_long_line_is_read_completely() -> None:
     reading, writing = os.pipe()
     long = b"y" * 3_000_000
     feeder = threading.Thread(target=lambda: (os.writev(writing, [long, b"\nshort"]), os.close(writing)))
@@ -77,7 +77,7 @@ async def test_a_very_long_line_comes_whole() -> None:
     os.close(reading)
 
 
-async def test_lines_come_from_a_file_which_no_event_loop_can_watch(tmp_path: Path) -> None:
+async def test_lines_are_read_from_a_file_which_event_loops_cannot_watch(tmp_path: Path) -> None:
     file = tmp_path / "requests.jsonl"
     file.write_bytes(b"".join(CHUNKS))
     descriptor = os.open(file, os.O_RDONLY)
@@ -92,7 +92,7 @@ async def test_a_closed_stdin_has_no_lines() -> None:
     assert await read(reading) == []
 
 
-async def test_a_terminal_that_is_gone_has_no_more_lines() -> None:
+async def test_a_closed_terminal_has_no_more_lines() -> None:
     near, far = socket.socketpair()
     far.sendall(b"one\n")
     far.close()
@@ -102,30 +102,30 @@ async def test_a_terminal_that_is_gone_has_no_more_lines() -> None:
 
 @pytest.mark.parametrize("blocking", [True, False])
 @pytest.mark.parametrize("in_loop", [WITHOUT_BLOCKING, 0])
-async def test_what_is_written_arrives_whole_while_the_loop_goes_on(
+async def test_output_is_written_completely_without_blocking_the_loop(
     pipe: tuple[int, int], blocking: bool, in_loop: int
 ) -> None:
     reading, writing = pipe
     os.set_blocking(writing, blocking)
     output = Output(writing, in_loop)
-    got = bytearray()
+    received = bytearray()
 
     async def write() -> None:
         for text in ("short\n", LARGE, "last\n"):
             await output.write(text)
             await output.flush()
 
-    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as tasks:
         tasks.create_task(write())
-        for _ in range(5):  # nobody reads, and this task runs all the same
+        for _ in range(5):  # nothing is read yet, but this task still runs
             await asyncio.sleep(0.01)
-        wanted = len("short\n" + LARGE + "last\n")
-        while len(got) < wanted:
-            got += await asyncio.to_thread(os.read, reading, 1 << 16)
-    assert got.decode() == "short\n" + LARGE + "last\n"
+        expected_bytes = len("short\n" + LARGE + "last\n")
+        while len(received) < expected_bytes:
+            received += await asyncio.to_thread(os.read, reading, 1 << 16)
+    assert received.decode() == "short\n" + LARGE + "last\n"
 
 
-def test_what_is_printed_meanwhile_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+def test_other_output_goes_to_stderr_while_stdout_is_claimed(capfd: pytest.CaptureFixture[str]) -> None:
     with claimed_stdout() as descriptor:
         os.write(1, b"stray\n")
         os.write(descriptor, b"message\n")

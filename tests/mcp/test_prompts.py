@@ -1,4 +1,4 @@
-"""The prompts: their definitions, held to committed snapshots, and that what they tell an assistant to do works."""
+"""The prompts: their definitions match committed snapshots, and the calls in their texts work."""
 
 import json
 import os
@@ -40,21 +40,21 @@ OPTIONS: Mapping[str, dict[str, str]] = {
     "rescue_clips": {},
 }
 ALL = Catalog(GATEWAYS, load_settings({"HAILUO_MCP_SANDBOX": "1"}))
-ANYWHERE = SubmitPolicy(Budget(frozenset()), timedelta(0))
+NO_LIMITS = SubmitPolicy(Budget(frozenset()), timedelta(0))
 NO_KEY = {"HAILUO_MCP_SANDBOX": "0"}
 FAST_02, APIXO, S2V_01 = "segmind/hailuo-02-fast", "apixo/hailuo-2.3-fast", "minimax/s2v-01"
 FROM_AN_IMAGE = [model_id for model_id in MODEL_IDS if model_id != S2V_01]
 
 
-def held_to_snapshot(file: Path, defined: object) -> None:
-    """A definition is as the committed file says."""
+def assert_matches_snapshot(file: Path, defined: object) -> None:
+    """Check that a definition equals the committed file."""
     if f"SNAPSHOTS={os.environ.get('SNAPSHOTS', '')}" == REWRITE:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(defined, indent=2, ensure_ascii=False) + "\n")
-    assert json.loads(file.read_text()) == defined, f"if this is wanted: {REWRITE} uv run pytest tests"
+    assert json.loads(file.read_text()) == defined, f"if this is intended: {REWRITE} uv run pytest tests"
 
 
-async def written(session: Session, name: str, **arguments: str) -> str:
+async def prompt_text(session: Session, name: str, **arguments: str) -> str:
     """The text of a prompt."""
     result = await prompts.get(session, name, arguments)
     (message,) = result.messages
@@ -69,25 +69,25 @@ async def refusal(session: Session, name: str, **arguments: str) -> MCPError:
     return refused.value
 
 
-async def entered(session: Session, **facts: Any) -> Job:
+async def stored_job(session: Session, **facts: Any) -> Job:
     """A job in the ledger with these fields."""
     origin = session.gateways[facts.get("model", FAST_02).split("/")[0]].origin
-    known: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
-    job = Job(**known)
-    return (await session.ledger.create_if_absent(job, ANYWHERE, POLICY.first_poll_at(job))).job
+    fields: dict[str, Any] = {"model": FAST_02, "origin": origin, "parameters": {"prompt": "a red kite"}, **facts}
+    job = Job(**fields)
+    return (await session.ledger.create_if_absent(job, NO_LIMITS, POLICY.first_poll_at(job))).job
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prompt", prompts.definitions(ALL), ids=NAMES)
-def test_a_prompt_is_defined_as_its_snapshot_says(prompt: Any) -> None:
+def test_a_prompts_definition_matches_its_snapshot(prompt: Any) -> None:
     defined = prompt.model_dump(mode="json", by_alias=True, exclude_none=True)
-    held_to_snapshot(SNAPSHOTS / f"{prompt.name}.json", defined)
+    assert_matches_snapshot(SNAPSHOTS / f"{prompt.name}.json", defined)
     assert all(argument["title"] and argument["description"] for argument in defined["arguments"])
 
 
-def test_every_prompt_has_a_snapshot_and_nothing_is_left_over() -> None:
+def test_every_prompt_has_a_snapshot_and_no_snapshot_is_obsolete() -> None:
     assert tuple(prompt.name for prompt in prompts.definitions(ALL)) == NAMES
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
@@ -98,37 +98,37 @@ def test_only_arguments_that_a_prompt_needs_are_required() -> None:
         assert {a.name for a in prompt.arguments or () if not a.required} == set(OPTIONS[prompt.name])
 
 
-def test_lengths_and_resolutions_are_those_of_the_usable_models() -> None:
-    def said(**variables: str) -> list[str | None]:
+def test_durations_and_resolutions_are_those_of_the_usable_models() -> None:
+    def descriptions(**variables: str) -> list[str | None]:
         catalog = Catalog(GATEWAYS, load_settings(variables))
         animate = prompts.definitions(catalog)[0].arguments or []
         return [argument.description for argument in animate if argument.name in ("duration", "resolution")]
 
-    whichever = ", depending on the model"
-    assert said(MINIMAX_API_KEY="k") == [f"4 to 15{whichever}.", f"480p, 512p, 768p, 1080p or 2k{whichever}."]
-    assert said(APIXO_API_KEY="k") == ["6 or 10.", "768p or 1080p."]
-    assert said(HAILUO_MCP_SANDBOX="0") == said(HAILUO_MCP_SANDBOX="1")
+    depending = ", depending on the model"
+    assert descriptions(MINIMAX_API_KEY="k") == [f"4 to 15{depending}.", f"480p, 512p, 768p, 1080p or 2k{depending}."]
+    assert descriptions(APIXO_API_KEY="k") == ["6 or 10.", "768p or 1080p."]
+    assert descriptions(HAILUO_MCP_SANDBOX="0") == descriptions(HAILUO_MCP_SANDBOX="1")
     only_h3 = {"AIMLAPI_API_KEY": "k", "HAILUO_MCP_MODELS": "aimlapi/h3"}
-    assert said(**only_h3) == ["4 to 15.", "2k."]
+    assert descriptions(**only_h3) == ["4 to 15.", "2k."]
 
 
 async def test_a_prompt_may_be_as_long_as_the_model_allows(tmp_path: Path) -> None:
     story = {"picture": PICTURE, "action": "a kite " * 900}
     async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS="minimax/h3")) as session:
-        assert "at most 7000 characters" in await written(session, "animate_picture", **story)
-        assert "at most 7000 characters" in await written(session, "storyboard", story="a kite")
+        assert "at most 7000 characters" in await prompt_text(session, "animate_picture", **story)
+        assert "at most 7000 characters" in await prompt_text(session, "storyboard", story="a kite")
         suggested = await prompts.suggestions(session, "animate_picture", "duration", {})
         assert suggested == [str(seconds) for seconds in range(4, 16)]
     async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS="minimax/hailuo-02")) as session:
         assert "the maximum is 2000" in (await refusal(session, "animate_picture", **story)).message
-        assert "at most 2000 characters" in await written(session, "storyboard", story="a kite")
+        assert "at most 2000 characters" in await prompt_text(session, "storyboard", story="a kite")
 
 
-# --- what holds for all of them ---------------------------------------------------------------------------------------
+# --- all prompts ------------------------------------------------------------------------------------------------------
 
 
 def calls_in(text: str) -> list[dict[str, Any]]:
-    """The argument objects that a text spells out, as JSON."""
+    """The JSON objects in a text, which are arguments of calls."""
     found: list[dict[str, Any]] = []
     for start in re.finditer(r"\{", text):
         value, _ = json.JSONDecoder().raw_decode(text[start.start() :])
@@ -136,8 +136,8 @@ def calls_in(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def without_blanks(call: dict[str, Any]) -> dict[str, Any]:
-    """The call with its blanks filled in, and a picture in place of a last frame that does not exist yet."""
+def fill_placeholders(call: dict[str, Any]) -> dict[str, Any]:
+    """The call with its placeholders filled in, and an image instead of a last frame that does not exist yet."""
     filled = {name: "a kite" if str(value).startswith("<") else value for name, value in call.items()}
     if "first_frame_image" in call and ("<" in call["first_frame_image"]):
         filled["first_frame_image"] = PICTURE
@@ -147,7 +147,7 @@ def without_blanks(call: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("options", [REQUIRED, OPTIONS], ids=["as little as possible", "everything"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("variables", [{}, KEYS, NO_KEY], ids=["sandbox", "keys", "no key"])
-async def test_every_call_that_a_prompt_spells_out_is_accepted(
+async def test_every_call_in_a_prompts_text_is_accepted(
     name: str, options: Mapping[str, dict[str, str]], variables: dict[str, str], tmp_path: Path
 ) -> None:
     usable = variables is not NO_KEY
@@ -155,9 +155,9 @@ async def test_every_call_that_a_prompt_spells_out_is_accepted(
     if not usable:
         arguments.pop("model", None)
     async with open_session(settings_for(tmp_path, **variables)) as session:
-        text = await written(session, name, **arguments)
+        text = await prompt_text(session, name, **arguments)
         for call in calls_in(text):
-            dry = await session.generate(without_blanks(call), dry_run=True)
+            dry = await session.generate(fill_placeholders(call), dry_run=True)
             assert dry.job.model == call.get("model", dry.job.model)
     assert bool(calls_in(text)) == (usable and name != "rescue_clips")
     assert all(value in text for value in REQUIRED[name].values())
@@ -186,7 +186,7 @@ async def test_a_missing_argument_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_told(name: str, tmp_path: Path) -> None:
+async def test_an_unknown_argument_is_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, name, **REQUIRED[name], tempo="fast")
     assert refused.code == INVALID_PARAMS
@@ -194,7 +194,7 @@ async def test_an_unknown_argument_is_refused_by_name_and_the_known_ones_are_tol
     assert all(argument in refused.message for argument in OPTIONS[name])
 
 
-async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path: Path) -> None:
+async def test_an_unknown_prompt_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "make_me_rich")
     assert refused.code == INVALID_PARAMS
@@ -210,7 +210,7 @@ async def test_an_unknown_prompt_is_refused_and_the_known_ones_are_told(tmp_path
         ("storyboard", "story", "x" * 20_001),
     ],
 )
-async def test_an_argument_too_long_to_be_passed_on_is_refused_by_name_and_not_repeated(
+async def test_a_too_long_argument_is_refused_by_name_and_not_repeated(
     name: str, argument: str, value: str, tmp_path: Path
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
@@ -229,14 +229,14 @@ async def test_an_unreadable_ledger_is_not_blamed_on_the_arguments(tmp_path: Pat
 # --- animate_picture --------------------------------------------------------------------------------------------------
 
 
-def test_the_camera_commands_explained_are_all_there_are() -> None:
+def test_exactly_the_existing_camera_commands_are_explained() -> None:
     explained = {command.lower() for commands in CAMERA for command in re.findall(r"\[([^\]]+)\]", commands)}
     assert explained == set(camera.COMMANDS)
 
 
-async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to_the_clip(tmp_path: Path) -> None:
+async def test_animate_picture_names_the_cheapest_model_its_price_and_the_steps(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "animate_picture", **REQUIRED["animate_picture"])
+        text = await prompt_text(session, "animate_picture", **REQUIRED["animate_picture"])
     assert f"the cheapest usable model that accepts this: {FAST_02}" in text
     assert "$0.125 a clip (Segmind pricing page" in text
     steps = ["dry_run true", "without dry_run", "get_status", "download_video"]
@@ -244,9 +244,11 @@ async def test_animate_picture_names_the_cheapest_model_its_price_and_the_way_to
     assert "[Push in], [Pull out]: the camera moves closer or back" in text
 
 
-async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp_path: Path) -> None:
+async def test_animate_picture_passes_options_in_the_models_form(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"])
+        text = await prompt_text(
+            session, "animate_picture", **REQUIRED["animate_picture"], **OPTIONS["animate_picture"]
+        )
     (call,) = calls_in(text)
     assert call == {
         "model": "segmind/hailuo-2.3-fast",
@@ -259,7 +261,7 @@ async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"model": "sora"}, "Usable models: "),
         ({"model": APIXO, "picture": "kite.png"}, "the picture must be an http(s) URL"),
@@ -268,28 +270,28 @@ async def test_animate_picture_passes_on_the_options_as_the_model_takes_them(tmp
         ({"model": FAST_02, "resolution": "1080p"}, "does not take resolution"),
     ],
 )
-async def test_animate_picture_refuses_what_no_model_or_not_this_one_takes(
-    options: dict[str, str], said: str, tmp_path: Path
+async def test_animate_picture_refuses_options_that_the_model_does_not_accept(
+    options: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "animate_picture", **{**REQUIRED["animate_picture"], **options})
     assert refused.code == INVALID_PARAMS
-    assert said in refused.message
+    assert message in refused.message
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "rescue_clips"])
 async def test_without_a_usable_model_a_prompt_says_which_keys_to_set(name: str, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, **NO_KEY)) as session:
-        text = await written(session, name, **REQUIRED[name])
+        text = await prompt_text(session, name, **REQUIRED[name])
     assert all(variable in text for variable in KEYS)
 
 
 # --- storyboard -------------------------------------------------------------------------------------------------------
 
 
-async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_last_shot(tmp_path: Path) -> None:
+async def test_storyboard_from_text_uses_a_model_that_can_continue_a_shot(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "storyboard", **REQUIRED["storyboard"])
+        text = await prompt_text(session, "storyboard", **REQUIRED["storyboard"])
     first, second = calls_in(text)
     assert first == {"model": "fal/hailuo-02", "prompt": "<shot 1>"}
     assert second["first_frame_image"] == "last-frame:<request_id of shot 1>"
@@ -297,49 +299,49 @@ async def test_storyboard_starts_from_text_with_a_model_that_can_take_up_the_las
     assert "Estimate for 3 such shots: $0.81" in text
 
 
-async def test_storyboard_starts_from_the_image_with_the_cheapest_model_and_says_the_sum_first(
+async def test_storyboard_from_an_image_names_the_cheapest_model_and_the_total(
     tmp_path: Path,
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
+        text = await prompt_text(session, "storyboard", story="A kite.", shots="4", first_picture="kite.png")
     first, second = calls_in(text)
     assert (first["model"], first["first_frame_image"]) == (FAST_02, "kite.png")
     assert second["model"] == FAST_02
     assert text.index("Estimate for 4 such shots: $0.50") < text.index("Submit shot 1")
 
 
-async def test_storyboard_asks_for_an_image_where_the_model_needs_one(tmp_path: Path) -> None:
+async def test_storyboard_asks_for_an_image_if_the_model_needs_one(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "storyboard", story="A kite.", model=FAST_02)
+        text = await prompt_text(session, "storyboard", story="A kite.", model=FAST_02)
     assert "The first shot needs a picture to start from" in text
     assert calls_in(text)[0]["first_frame_image"] == "<first picture>"
 
 
 @pytest.mark.parametrize("more", [{"model": APIXO}, {"first_picture": PICTURE}])
-async def test_storyboard_chains_nothing_where_images_must_be_web_addresses(
+async def test_storyboard_does_not_chain_shots_if_images_must_be_web_addresses(
     more: dict[str, str], tmp_path: Path
 ) -> None:
     only_apixo = {"APIXO_API_KEY": KEYS["APIXO_API_KEY"]}
     async with open_session(settings_for(tmp_path, **only_apixo)) as session:
-        text = await written(session, "storyboard", story="A kite.", **more)
+        text = await prompt_text(session, "storyboard", story="A kite.", **more)
     assert "last-frame" not in text
     assert "one picture per shot" in text
 
 
-async def test_storyboard_of_one_shot_is_a_story_too(tmp_path: Path) -> None:
+async def test_storyboard_accepts_a_single_shot(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        assert "in 1 shot," in await written(session, "storyboard", story="A kite.", shots="1")
+        assert "in 1 shot," in await prompt_text(session, "storyboard", story="A kite.", shots="1")
 
 
 @pytest.mark.parametrize("shots", ["0", "13", "-1", "three", "2.5", "²", "9999"])
-async def test_storyboard_takes_a_whole_number_of_shots(shots: str, tmp_path: Path) -> None:
+async def test_storyboard_refuses_an_invalid_number_of_shots(shots: str, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "storyboard", story="A kite.", shots=shots)
     assert refused.code == INVALID_PARAMS
     assert "shots" in refused.message
 
 
-async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
+async def test_storyboard_refuses_an_unknown_model(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, "storyboard", story="A kite.", model="sora")
     assert refused.code == INVALID_PARAMS
@@ -349,50 +351,52 @@ async def test_storyboard_refuses_a_model_there_is_not(tmp_path: Path) -> None:
 # --- compare_models ---------------------------------------------------------------------------------------------------
 
 
-async def test_compare_models_lists_each_with_its_price_and_why_others_are_out(tmp_path: Path) -> None:
+async def test_compare_models_lists_prices_and_why_models_are_excluded(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "compare_models", prompt="a kite")
-    taken, others = text.split("Models that do not:")
-    assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; about $0.3875" in taken
-    assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in taken
-    assert "Together about $3.35, and 7 of unknown price." in taken
-    assert f"- {FAST_02}: first_frame_image is missing" in others
+        text = await prompt_text(session, "compare_models", prompt="a kite")
+    included, excluded = text.split("Models that do not:")
+    assert "segmind/minimax-hailuo-2: text or image (+ last frame) to video; about $0.3875" in included
+    assert "aimlapi/hailuo-02: text or image (+ last frame) to video; price not published" in included
+    assert "Together about $3.35, and 7 of unknown price." in included
+    assert f"- {FAST_02}: first_frame_image is missing" in excluded
 
 
-async def test_compare_models_runs_all_of_them_from_an_image_on_the_web(tmp_path: Path) -> None:
+async def test_compare_models_includes_all_models_that_accept_an_image_url(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "compare_models", prompt="a kite", picture=PICTURE)
-    taken, others = text.split("Models that do not:")
-    assert all(f"- {model_id}: " in taken for model_id in FROM_AN_IMAGE)
-    assert re.findall(r"^- (\S+): ", others, re.MULTILINE) == [S2V_01]
-    assert "and 9 of unknown price" in taken
+        text = await prompt_text(session, "compare_models", prompt="a kite", picture=PICTURE)
+    included, excluded = text.split("Models that do not:")
+    assert all(f"- {model_id}: " in included for model_id in FROM_AN_IMAGE)
+    assert re.findall(r"^- (\S+): ", excluded, re.MULTILINE) == [S2V_01]
+    assert "and 9 of unknown price" in included
 
 
-async def test_compare_models_says_where_no_price_is_known_and_where_no_model_fits(tmp_path: Path) -> None:
+async def test_compare_models_says_if_no_price_is_known_or_no_model_fits(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, HAILUO_MCP_MODELS=APIXO)) as session:
-        assert "No price is published." in await written(session, "compare_models", prompt="a kite", picture=PICTURE)
-        assert "No usable model accepts this" in await written(session, "compare_models", prompt="a kite")
+        assert "No price is published." in await prompt_text(
+            session, "compare_models", prompt="a kite", picture=PICTURE
+        )
+        assert "No usable model accepts this" in await prompt_text(session, "compare_models", prompt="a kite")
 
 
 # --- rescue_clips -----------------------------------------------------------------------------------------------------
 
 
-async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_under_way(tmp_path: Path) -> None:
+async def test_rescue_clips_lists_unsaved_clips_by_urgency_then_running_jobs(tmp_path: Path) -> None:
     now = utc_now()
     link: dict[str, Any] = {"state": State.COMPLETED, "video_url": "https://clips.example/x.mp4"}
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(500))
     async with opened as session:
-        await entered(session, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
-        await entered(session, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
-        await entered(session, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
-        await entered(session, remote_id="soon", expires_at=now + timedelta(minutes=5, seconds=5), **link)
-        await entered(session, model="aimlapi/hailuo-02", remote_id="id:a/b", **link)
-        await entered(session, remote_id="saved", video_path="/clips/x.mp4", expires_at=now, **link)
-        await entered(session, remote_id="waiting", state=State.QUEUED, expires_at=now + timedelta(minutes=59))
-        lost = await entered(session)
-        await entered(session, remote_id="failed", state=State.FAILED)
-        await entered(session, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
-        text = await written(session, "rescue_clips")
+        await stored_job(session, remote_id="gone", expires_at=now - timedelta(hours=3), **link)
+        await stored_job(session, remote_id="later", expires_at=now + timedelta(minutes=40, seconds=5), **link)
+        await stored_job(session, remote_id="at-once", expires_at=now + timedelta(seconds=30), **link)
+        await stored_job(session, remote_id="soon", expires_at=now + timedelta(minutes=5, seconds=5), **link)
+        await stored_job(session, model="aimlapi/hailuo-02", remote_id="id:a/b", **link)
+        await stored_job(session, remote_id="saved", video_path="/clips/x.mp4", expires_at=now, **link)
+        await stored_job(session, remote_id="waiting", state=State.QUEUED, expires_at=now + timedelta(minutes=59))
+        lost = await stored_job(session)
+        await stored_job(session, remote_id="failed", state=State.FAILED)
+        await stored_job(session, remote_id="old", state=State.PROCESSING, created_at=now - timedelta(days=30))
+        text = await prompt_text(session, "rescue_clips")
     listed = re.findall(r"^- (\S+): (\w+)", text, re.MULTILINE)
     assert listed == [
         (f"{FAST_02}/at-once", "completed"),
@@ -403,29 +407,29 @@ async def test_rescue_clips_lists_the_unsaved_the_most_urgent_first_then_those_u
         (f"{FAST_02}/waiting", "queued"),
         (lost.request_id, "unconfirmed"),
     ]
-    for words in ("within a minute", "in 5 minutes", "in 40 minutes", "does not say how long", "already past"):
-        assert words in text
+    for phrase in ("within a minute", "in 5 minutes", "in 40 minutes", "does not say how long", "already past"):
+        assert phrase in text
     assert "Do not submit an unconfirmed one again" in text
     assert not wire.requests
 
 
-async def test_rescue_clips_says_so_where_nothing_is_at_risk_and_has_the_list_checked(tmp_path: Path) -> None:
+async def test_rescue_clips_asks_to_check_the_list_if_nothing_is_at_risk(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        text = await written(session, "rescue_clips")
+        text = await prompt_text(session, "rescue_clips")
         assert "Call list_jobs with limit 50" in text
         job = (await session.generate(arguments_for(FAST_02))).job
-        assert job.request_id in await written(session, "rescue_clips")
+        assert job.request_id in await prompt_text(session, "rescue_clips")
         await session.ledger.change(
             job.id, lambda j: j.model_copy(update={"state": State.COMPLETED, "video_path": "/clips/x.mp4"})
         )
-        assert await written(session, "rescue_clips") == text
+        assert await prompt_text(session, "rescue_clips") == text
 
 
-async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tmp_path: Path) -> None:
+async def test_rescue_clips_ignores_sandbox_jobs_once_a_key_is_set(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        rehearsed = (await session.generate(arguments_for(FAST_02))).job
+        sandbox_job = (await session.generate(arguments_for(FAST_02))).job
     async with open_session(settings_for(tmp_path, **KEYS)) as session:
-        assert rehearsed.request_id not in await written(session, "rescue_clips")
+        assert sandbox_job.request_id not in await prompt_text(session, "rescue_clips")
 
 
 # --- suggestions ------------------------------------------------------------------------------------------------------
@@ -450,7 +454,7 @@ async def test_rescue_clips_leaves_the_sandbox_jobs_alone_once_there_is_a_key(tm
         ("compare_models", "prompt", {}, []),
     ],
 )
-async def test_an_argument_is_offered_the_values_that_make_sense(
+async def test_sensible_values_are_suggested_for_an_argument(
     name: str, argument: str, given: dict[str, str], values: list[str], tmp_path: Path
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
@@ -469,14 +473,16 @@ async def test_an_image_can_be_the_last_frame_of_any_saved_clip(tmp_path: Path) 
         ):
             offered = await prompts.suggestions(session, name, argument, {})
             assert list(offered) == [f"last-frame:{saved.request_id}"]
-        text = await written(session, "animate_picture", picture=offered[0], action="it goes on")
+        text = await prompt_text(session, "animate_picture", picture=offered[0], action="it goes on")
         (call,) = calls_in(text)
         assert call["first_frame_image"] == offered[0]
-        assert (await session.generate(without_blanks(call), dry_run=True)).request
+        assert (await session.generate(fill_placeholders(call), dry_run=True)).request
 
 
 @pytest.mark.parametrize(("name", "argument"), [("rescue_clips", "model"), ("make_me_rich", "model")])
-async def test_nothing_is_offered_for_what_does_not_exist(name: str, argument: str, tmp_path: Path) -> None:
+async def test_suggestions_for_an_unknown_argument_or_prompt_are_refused(
+    name: str, argument: str, tmp_path: Path
+) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         with pytest.raises(MCPError) as refused:
             await prompts.suggestions(session, name, argument, {})

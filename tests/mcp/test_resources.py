@@ -1,4 +1,4 @@
-"""The resources: models, jobs and saved clips by URI and what an unknown URI answers."""
+"""The resources: models, jobs and saved clips by URI, and the error for an unknown URI."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.mcp import completion, prompts, resources, tools
 from hailuo_mcp.service.session import Session
 from tests.mcp.saved import AIMLAPI, CLIP, FAST_02, saved_clip
-from tests.mcp.test_prompts import entered, held_to_snapshot
+from tests.mcp.test_prompts import assert_matches_snapshot, stored_job
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -56,7 +56,7 @@ from tests.support import (
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "resources"
 CAP = resources.VIDEO_MB_MAX * 1024 * 1024
-KEPT = {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}
+NO_DOWNLOAD = {"HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 FORMS: dict[str, Callable[[str, str], str]] = {
     "encoded as one segment": lambda uri, _: uri,
     "raw": lambda uri, id: uri[: uri.index("/", len("hailuo://")) + 1] + id,
@@ -77,7 +77,7 @@ async def facts_at(session: Session, uri: str) -> Any:
 
 
 async def answer_of(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
-    """What the tool answers about the same thing."""
+    """What the tool returns for the same thing."""
     return dict(facts_of(await tools.call(tool, tools.Call(session, arguments, no_progress))))
 
 
@@ -98,15 +98,16 @@ async def refusal(session: Session, uri: str) -> MCPError:
 # --- definitions ----------------------------------------------------------------------------------------------------
 
 
-def test_resources_and_templates_are_defined_as_their_snapshots_say() -> None:
-    for name, defined in (("resources", resources.listed()), ("templates", resources.templates())):
-        held_to_snapshot(
-            SNAPSHOTS / f"{name}.json", [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in defined]
+def test_resource_and_template_definitions_match_their_snapshots() -> None:
+    for name, definitions in (("resources", resources.listed()), ("templates", resources.templates())):
+        assert_matches_snapshot(
+            SNAPSHOTS / f"{name}.json",
+            [d.model_dump(mode="json", by_alias=True, exclude_none=True) for d in definitions],
         )
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
-def test_an_id_goes_into_an_address_as_one_segment_and_comes_back_whole(request_id: str) -> None:
+def test_an_id_is_encoded_as_one_segment_of_an_address(request_id: str) -> None:
     for uri, start in (
         (uri_of("jobs", request_id), "hailuo://jobs/"),
         (uri_of("videos", request_id), "hailuo://videos/"),
@@ -121,7 +122,7 @@ def test_an_id_goes_into_an_address_as_one_segment_and_comes_back_whole(request_
 
 
 @pytest.mark.parametrize("variables", [{}, KEYS, {"HAILUO_MCP_SANDBOX": "0"}], ids=["sandbox", "keys", "no key"])
-async def test_the_models_are_what_list_models_shows(variables: dict[str, str], tmp_path: Path) -> None:
+async def test_the_models_resource_equals_list_models(variables: dict[str, str], tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, **variables)) as session:
         assert await facts_at(session, "hailuo://models") == await answer_of(session, "list_models")
 
@@ -139,7 +140,7 @@ async def test_a_model_is_shown_with_its_schema_and_the_source_of_each_constrain
     assert all(row["source"] for row in facts["constraints"])
 
 
-async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -> None:
+async def test_models_may_be_cached_and_jobs_may_not(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         for uri in ("hailuo://models", uri_of("models", AIMLAPI)):
             models = await resources.read(session, uri)
@@ -152,7 +153,7 @@ async def test_models_may_be_kept_for_a_while_and_jobs_may_not(tmp_path: Path) -
 # --- jobs -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_jobs_are_what_list_jobs_shows(tmp_path: Path) -> None:
+async def test_the_jobs_resource_equals_list_jobs(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         assert await facts_at(session, "hailuo://jobs") == {"jobs": [], "total": 0, "spent_usd": 0.0}
         for model_id in MODEL_IDS:
@@ -162,8 +163,8 @@ async def test_the_jobs_are_what_list_jobs_shows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path, **KEPT)) as session:
+async def test_a_job_resource_equals_get_status(model_id: str, form: str, tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path, **NO_DOWNLOAD)) as session:
         request_id = (await session.generate(arguments_for(model_id))).job.request_id
         assert model_id.startswith("aimlapi/") == (":" in request_id)
         facts = await facts_at(session, FORMS[form](uri_of("jobs", request_id), request_id))
@@ -171,17 +172,17 @@ async def test_a_job_is_what_get_status_answers(model_id: str, form: str, tmp_pa
     assert (facts["request_id"], facts["state"]) == (request_id, "completed")
 
 
-async def test_a_job_that_was_never_confirmed_has_an_address_too(tmp_path: Path) -> None:
-    async with open_session(settings_for(tmp_path, **KEPT)) as session:
+async def test_an_unconfirmed_job_has_an_address(tmp_path: Path) -> None:
+    async with open_session(settings_for(tmp_path, **NO_DOWNLOAD)) as session:
         job = (await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"))).job
         facts = await facts_at(session, uri_of("jobs", job.request_id))
     assert facts["request_id"].startswith(FAST_02)
 
 
-async def test_a_percent_sign_in_an_id_is_no_trouble(tmp_path: Path) -> None:
+async def test_an_id_may_contain_a_percent_sign(tmp_path: Path) -> None:
     opened, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=says(200, {"status": "PROCESSING"})))
     async with opened as session:
-        job = await entered(session, remote_id="100%2F?x#y é", state=State.QUEUED)
+        job = await stored_job(session, remote_id="100%2F?x#y é", state=State.QUEUED)
         assert (await facts_at(session, uri_of("jobs", job.request_id)))["request_id"] == job.request_id
     assert len(wire.requests) == 1
 
@@ -197,10 +198,10 @@ async def test_a_job_read_again_too_soon_is_answered_from_the_last_poll(tmp_path
     assert len(wire.requests) == 2  # the submission and one poll
 
 
-async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
+async def test_only_the_newest_jobs_are_listed_but_all_are_counted(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, **KEYS)) as session:
         for number in range(60):
-            await entered(
+            await stored_job(
                 session,
                 remote_id=f"r-{number}",
                 state=State.FAILED,
@@ -216,7 +217,7 @@ async def test_of_many_jobs_the_newest_are_listed_and_the_rest_counted(tmp_path:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", [FAST_02, AIMLAPI])
-async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, tmp_path: Path) -> None:
+async def test_a_video_is_the_saved_file_byte_for_byte(model_id: str, form: str, tmp_path: Path) -> None:
     opened, wire = listened_to(settings_for(tmp_path))
     async with opened as session:
         request_id, _ = await saved_clip(session, model_id)
@@ -226,16 +227,16 @@ async def test_a_video_is_the_saved_file_byte_by_byte(model_id: str, form: str, 
     assert not wire.requests
 
 
-async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_video_saved_it(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, **KEPT))
+async def test_a_video_can_be_read_only_after_download_video_saved_it(tmp_path: Path) -> None:
+    opened, wire = listened_to(settings_for(tmp_path, **NO_DOWNLOAD))
     async with opened as session:
         request_id = (await session.generate(arguments_for(AIMLAPI))).job.request_id
         assert (await session.status(request_id, 10)).video_url
-        asked = len(wire.requests)
+        requests_before = len(wire.requests)
         refused = await refusal(session, uri_of("videos", request_id))
         assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "not_ready")
         assert "Call download_video first" in refused.message
-        assert len(wire.requests) == asked
+        assert len(wire.requests) == requests_before
         assert not jobs_in(tmp_path)
         _, path = await session.download(request_id)
         clip = await bytes_at(session, uri_of("videos", request_id))
@@ -243,7 +244,7 @@ async def test_a_video_is_never_fetched_from_its_link_but_there_once_download_vi
     assert clip[4:8] == b"ftyp"
 
 
-async def test_a_clip_over_the_limit_is_refused_with_its_path_and_one_at_the_limit_is_not(tmp_path: Path) -> None:
+async def test_a_clip_over_the_size_limit_is_refused_with_its_path(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         request_id, path = await saved_clip(session)
         uri = uri_of("videos", request_id)
@@ -267,30 +268,30 @@ async def test_a_clip_whose_file_is_gone_says_how_to_get_it_back(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("rehearsal", "code", "said"),
+    ("trigger", "code", "message"),
     [
         ("sandbox:never", "not_ready", "has no clip yet"),
         ("sandbox:fail", "not_ready", "failed; it has no clip"),
     ],
 )
 async def test_a_job_without_a_clip_has_no_video_and_says_why(
-    rehearsal: str, code: str, said: str, tmp_path: Path
+    trigger: str, code: str, message: str, tmp_path: Path
 ) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        job = (await session.generate(arguments_for(FAST_02, prompt=f"a kite {rehearsal}"))).job
+        job = (await session.generate(arguments_for(FAST_02, prompt=f"a kite {trigger}"))).job
         refused = await refusal(session, uri_of("videos", job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, code)
-    assert said in refused.message
+    assert message in refused.message
 
 
 async def test_an_expired_job_has_no_video(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
-        job = await entered(session, remote_id="old", state=State.EXPIRED)
+        job = await stored_job(session, remote_id="old", state=State.EXPIRED)
         refused = await refusal(session, uri_of("videos", job.request_id))
     assert (refused.code, refused.data["error"]["code"]) == (INVALID_PARAMS, "expired")
 
 
-# --- what is not there ----------------------------------------------------------------------------------------------
+# --- unknown addresses ----------------------------------------------------------------------------------------------
 
 UNKNOWN = [
     "",
@@ -319,14 +320,14 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("uri", UNKNOWN)
-async def test_an_unknown_address_is_invalid_params_with_the_address_in_its_data(uri: str, tmp_path: Path) -> None:
+async def test_an_unknown_address_is_refused_as_invalid_params(uri: str, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         refused = await refusal(session, uri)
     assert refused.code == INVALID_PARAMS
-    assert len(refused.message) < 300 + len(", ".join(MODEL_IDS)), "the address is cut, and each id listed once"
+    assert len(refused.message) < 300 + len(", ".join(MODEL_IDS)), "the address is truncated, and each id listed once"
 
 
-async def test_a_model_that_is_not_enabled_is_not_found_and_the_variable_is_named(tmp_path: Path) -> None:
+async def test_a_disabled_model_is_refused_with_the_variable_to_set(tmp_path: Path) -> None:
     only_segmind = {"SEGMIND_API_KEY": KEYS["SEGMIND_API_KEY"]}
     async with open_session(settings_for(tmp_path, **only_segmind)) as session:
         refused = await refusal(session, uri_of("models", AIMLAPI))
@@ -334,7 +335,7 @@ async def test_a_model_that_is_not_enabled_is_not_found_and_the_variable_is_name
     assert "AIMLAPI_API_KEY" in refused.message
 
 
-async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(tmp_path: Path) -> None:
+async def test_a_gateway_error_is_an_internal_error_and_leaks_no_key(tmp_path: Path) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
     opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(401, {"error": f"bad key {secret}"})))
     async with opened as session:
@@ -348,7 +349,7 @@ async def test_a_gateway_in_trouble_is_no_missing_resource_and_leaks_nothing(tmp
 
 
 def server_of(session: Session) -> Server[Any]:
-    """Resources, prompts and completion alone, as a server has them."""
+    """A server with only resources, prompts and completion."""
 
     async def list_resources(_ctx: Any, _params: Any) -> ListResourcesResult:
         return ListResourcesResult(resources=resources.listed())

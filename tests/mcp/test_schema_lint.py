@@ -34,21 +34,21 @@ RESOURCES: dict[str, Json] = {
 @dataclass(frozen=True, slots=True)
 class Rule:
     host: str
-    says: str
+    summary: str
     source: str
     faults: Callable[[Json], Faults]
     broken: Json
-    """A definition with this one thing wrong."""
+    """A definition that violates only this rule."""
 
     def __str__(self) -> str:
-        return f"{self.host}: {self.says}"
+        return f"{self.host}: {self.summary}"
 
 
 # --- walking a schema -------------------------------------------------------------------------------------------------
 
 
 def _nodes(schema: object, path: str = "#") -> Iterator[tuple[str, Json]]:
-    """Every schema in a schema, itself first, with its path. The names of properties are not keywords."""
+    """The schema and every schema in it, with its path. The names of properties are not keywords."""
     if not isinstance(schema, Mapping):
         return
     node: Json = schema  # pyright: ignore[reportUnknownVariableType]  it comes from JSON
@@ -82,15 +82,15 @@ def _root_combinator(tool: Json) -> Faults:
     yield from (word for word in ("oneOf", "anyOf", "allOf") if word in tool["inputSchema"])
 
 
-def _odd_name(named: Json) -> Faults:
-    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", named["name"]):
-        yield named["name"]
+def _invalid_name(definition: Json) -> Faults:
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", definition["name"]):
+        yield definition["name"]
 
 
-def _root_no_object(tool: Json) -> Faults:
+def _root_not_object(tool: Json) -> Faults:
     schema = tool["inputSchema"]
     if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
-        yield "the root is no object with properties"
+        yield "the root is not an object with properties"
 
 
 def _any_combinator(tool: Json) -> Faults:
@@ -102,7 +102,7 @@ def _beyond_openapi(tool: Json) -> Faults:
     yield from _uses(tool["inputSchema"], *keywords)
 
 
-def _enum_of_others(tool: Json) -> Faults:
+def _enum_not_of_strings(tool: Json) -> Faults:
     for path, node in _nodes(tool["inputSchema"]):
         if "enum" in node and (node.get("type") != "string" or not all(isinstance(v, str) for v in node["enum"])):
             yield f"enum at {path}"
@@ -112,7 +112,7 @@ def _several_types(tool: Json) -> Faults:
     yield from (name for name, schema in _properties(tool) if not isinstance(schema.get("type"), str))
 
 
-def _array_of_anything(tool: Json) -> Faults:
+def _array_without_items(tool: Json) -> Faults:
     for part in ("inputSchema", "outputSchema"):
         for path, node in _nodes(tool[part]):
             if "array" in node.get("type", ()) and "items" not in node:
@@ -139,18 +139,18 @@ def _undescribed(tool: Json) -> Faults:
     yield from (name for name, schema in _properties(tool) if not schema.get("description"))
 
 
-def _says_what_else_fits(tool: Json) -> Faults:
+def _additional_properties(tool: Json) -> Faults:
     yield from _uses(tool["inputSchema"], "additionalProperties")
 
 
-def _unmet_requirement(tool: Json) -> Faults:
+def _unknown_required(tool: Json) -> Faults:
     known = dict(_properties(tool))
     yield from (name for name in tool["inputSchema"].get("required", ()) if name not in known)
 
 
-def _output_no_object(tool: Json) -> Faults:
+def _output_not_object(tool: Json) -> Faults:
     if tool["outputSchema"].get("type") != "object":
-        yield "the root of the output is no object"
+        yield "the root of the output is not an object"
 
 
 def _output_requires(tool: Json) -> Faults:
@@ -194,7 +194,7 @@ OUTPUT: Json = {"type": "object", "properties": {"state": {"type": "string"}, "e
 
 
 def _tool(name: str = "make", *, root: Json | None = None, output: Json = OUTPUT, **properties: Any) -> Json:
-    """A tool that breaks no rule except by what is given."""
+    """A tool that violates no rule, apart from the given changes."""
     described = {key: {"description": "What it is.", **schema} for key, schema in properties.items()}
     schema: dict[str, Any] = {"type": "object", "properties": described}
     return {
@@ -220,9 +220,9 @@ GOOD_RESOURCE: Json = {
     "uri": "hailuo://jobs",
 }
 
-ANTHROPIC_API = "Messages API, tools: such a tool makes it refuse the whole request"
+ANTHROPIC_API = "Messages API, tools: one such tool makes the API refuse the whole request"
 ANTHROPIC_NAME = "Messages API reference, tools.name: ^[a-zA-Z0-9_-]{1,64}$"
-OPENAI_API = "function calling without strict mode: such a schema makes it refuse the whole request"
+OPENAI_API = "function calling without strict mode: one such schema makes the API refuse the whole request"
 OPENAI_NAME = "Function calling reference, name: letters, digits, underscores and dashes, at most 64"
 GEMINI_API = "function declarations take a subset of the OpenAPI 3.0 schema"
 GENAI = "google-genai: a boolean additionalProperties makes the conversion of the tools fail"
@@ -231,19 +231,21 @@ VS_CODE = "language model tools: an array type must have items, or the tool is l
 CURSOR = "MCP settings: server and tool name together over 60 characters, and the tool may be filtered out"
 SDK = "MCP Python SDK: one such tool makes the whole tools/list fail in the versions with a handshake"
 TYPESCRIPT = "MCP TypeScript SDK 1: an error's structured content is validated too, and thrown away if it does not fit"
-PORTABLE = "what all of them accept: a flat object, one type each; models fill in other schemas badly"
+PORTABLE = "accepted by all of them: a flat object, one type per property; models fill in other schemas badly"
 MCP_SPEC = "MCP specification"
 
 TOOL_RULES = [
     Rule("Anthropic", "no combinator at the root", ANTHROPIC_API, _root_combinator, _tool(root={"anyOf": []})),
-    Rule("Anthropic", "a plain name", ANTHROPIC_NAME, _odd_name, _tool("make a clip")),
-    Rule("OpenAI", "the root is an object", OPENAI_API, _root_no_object, _tool(root={"type": "string"})),
+    Rule("Anthropic", "a plain name", ANTHROPIC_NAME, _invalid_name, _tool("make a clip")),
+    Rule("OpenAI", "the root is an object", OPENAI_API, _root_not_object, _tool(root={"type": "string"})),
     Rule("OpenAI", "no combinator anywhere", OPENAI_API, _any_combinator, _tool(size={"oneOf": [{"type": "string"}]})),
-    Rule("OpenAI", "a plain name of at most 64 characters", OPENAI_NAME, _odd_name, _tool("m" * 65)),
+    Rule("OpenAI", "a plain name of at most 64 characters", OPENAI_NAME, _invalid_name, _tool("m" * 65)),
     Rule("Gemini", "no $ref, const, open bounds", GEMINI_API, _beyond_openapi, _tool(size={"exclusiveMinimum": 0})),
-    Rule("Gemini", "enums of strings", GEMINI_API, _enum_of_others, _tool(size={"type": "integer", "enum": [6, 10]})),
+    Rule(
+        "Gemini", "enums of strings", GEMINI_API, _enum_not_of_strings, _tool(size={"type": "integer", "enum": [6, 10]})
+    ),
     Rule("Gemini", "one type a property", GEMINI_API, _several_types, _tool(size={"type": ["integer", "string"]})),
-    Rule("VS Code", "every array says what it holds", VS_CODE, _array_of_anything, _tool(sizes={"type": "array"})),
+    Rule("VS Code", "every array says what it holds", VS_CODE, _array_without_items, _tool(sizes={"type": "array"})),
     Rule("Cursor", "server and tool name fit 60 characters", CURSOR, _long_name, _tool("m" * 50)),
     Rule(
         "every host",
@@ -253,14 +255,14 @@ TOOL_RULES = [
         _tool(size={"type": "object", "properties": {}}),
     ),
     Rule("every host", "everything is described", PORTABLE, _undescribed, _tool(size={"description": ""})),
-    Rule("google-genai", "no additionalProperties", GENAI, _says_what_else_fits, _tool(root=CLOSED)),
-    Rule("every host", "what is required exists", PORTABLE, _unmet_requirement, _tool(root={"required": ["size"]})),
+    Rule("google-genai", "no additionalProperties", GENAI, _additional_properties, _tool(root=CLOSED)),
+    Rule("every host", "what is required exists", PORTABLE, _unknown_required, _tool(root={"required": ["size"]})),
     Rule("every host", "outputs without combinators", PORTABLE, _output_combines, _tool(output={"allOf": []})),
-    Rule("MCP clients", "an output is an object", SDK, _output_no_object, _tool(output={"type": "array"})),
+    Rule("MCP clients", "an output is an object", SDK, _output_not_object, _tool(output={"type": "array"})),
     Rule("MCP clients", "no output is required", TYPESCRIPT, _output_requires, _tool(output={"required": ["state"]})),
 ]
 PROMPT_RULES = [
-    Rule("Anthropic", "a plain name", ANTHROPIC_NAME, _odd_name, {**GOOD_PROMPT, "name": "tell me"}),
+    Rule("Anthropic", "a plain name", ANTHROPIC_NAME, _invalid_name, {**GOOD_PROMPT, "name": "tell me"}),
     Rule("every host", "everything is described", PORTABLE, _prompt_undescribed, {**GOOD_PROMPT, "description": ""}),
     Rule(
         "MCP clients",
@@ -289,14 +291,14 @@ ALL = [(rule, definitions, good) for rules, definitions, good in KINDS for rule 
 
 
 @pytest.mark.parametrize(("rule", "definitions", "good"), ALL, ids=[str(rule) for rule, _, _ in ALL])
-def test_every_definition_keeps_the_rule(rule: Rule, definitions: Mapping[str, Json], good: Json) -> None:
+def test_every_definition_obeys_the_rule(rule: Rule, definitions: Mapping[str, Json], good: Json) -> None:
     found = {name: list(rule.faults(definition)) for name, definition in definitions.items()}
     assert not any(found.values()), f"{rule} ({rule.source}): {found}"
     assert not list(rule.faults(good))
 
 
 @pytest.mark.parametrize("rule", [rule for rule, _, _ in ALL], ids=str)
-def test_the_rule_can_be_broken(rule: Rule) -> None:
+def test_the_rule_detects_a_broken_definition(rule: Rule) -> None:
     assert list(rule.faults(rule.broken))
 
 
@@ -307,7 +309,7 @@ def test_every_kind_of_definition_is_linted_and_every_host_has_a_rule() -> None:
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-def test_what_a_model_reads_before_the_first_call_is_short() -> None:
+def test_instructions_and_tools_stay_within_their_token_limits() -> None:
     assert tokens(INSTRUCTIONS) <= INSTRUCTIONS_TOKENS
-    read = [tool["name"] + tool["description"] + json.dumps(tool["inputSchema"]) for tool in TOOLS.values()]
-    assert sum(tokens(text) for text in read) <= TOOLS_TOKENS
+    definitions = [tool["name"] + tool["description"] + json.dumps(tool["inputSchema"]) for tool in TOOLS.values()]
+    assert sum(tokens(text) for text in definitions) <= TOOLS_TOKENS

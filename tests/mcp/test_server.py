@@ -1,4 +1,4 @@
-"""The server as hosts start it: a process of its own, spoken to over stdio by the SDK's client, in both eras."""
+"""The server as hosts start it: a separate process, used over stdio by the SDK's client, in both protocol eras."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from tests.support import (
 
 ERAS: dict[Era, str] = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 FAST_02 = "segmind/hailuo-02-fast"
-SMALL = {"model": "segmind/minimax-hailuo-2", "prompt": "a red kite rises"}
+TEXT_CALL = {"model": "segmind/minimax-hailuo-2", "prompt": "a red kite rises"}
 
 
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
@@ -62,7 +62,7 @@ async def test_a_whole_conversation_from_the_list_of_tools_to_the_saved_clip(era
         assert (await path.read_bytes())[4:8] == b"ftyp"
         assert facts_of(await client.call_tool("list_jobs"))["jobs"][0]["video_path"] == str(path)
 
-        refused = await client.call_tool("generate_video", {**SMALL, "duration": 10})
+        refused = await client.call_tool("generate_video", {**TEXT_CALL, "duration": 10})
         assert refused.is_error
         assert "does not take duration" in text_of(refused)
         assert set(facts_of(refused)) == {"error"}
@@ -77,7 +77,7 @@ async def _state_of(client: Client, request_id: str) -> str:
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_a_cancelled_wait_leaves_the_server_and_the_job_running(era: Era, tmp_path: Path) -> None:
     async with server(tmp_path, era, HAILUO_MCP_SANDBOX_SECONDS="5") as client:
-        call = {**SMALL, "prompt": "a kite sandbox:never"}
+        call = {**TEXT_CALL, "prompt": "a kite sandbox:never"}
         request_id = facts_of(await client.call_tool("generate_video", call))["request_id"]
         with anyio.fail_after(20):
             async with anyio.create_task_group() as waiting:
@@ -86,8 +86,8 @@ async def test_a_cancelled_wait_leaves_the_server_and_the_job_running(era: Era, 
                     waiting.cancel_scope.cancel()
 
                 async def wait() -> None:
-                    asked = {"request_id": request_id, "wait_seconds": 45}
-                    await client.call_tool("get_status", asked, progress_callback=give_up)
+                    arguments = {"request_id": request_id, "wait_seconds": 45}
+                    await client.call_tool("get_status", arguments, progress_callback=give_up)
 
                 waiting.start_soon(wait)
             assert await _state_of(client, request_id) in ("queued", "processing")
@@ -114,36 +114,36 @@ async def test_without_a_key_and_without_the_sandbox_answers_name_the_keys(tmp_p
         assert all(variable in text_of(listed) for variable in KEYS)
 
 
-def _a_dead_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+def _unused_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @pytest.mark.slow
 async def test_no_key_appears_in_any_answer_or_in_the_log(tmp_path: Path) -> None:
-    variables = {**KEYS, **sent_to(_a_dead_port()), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
+    variables = {**KEYS, **sent_to(_unused_port()), "HAILUO_MCP_LOG_LEVEL": "DEBUG"}
     answers: list[str] = []
     async with server(tmp_path, **variables) as client:
         calls: list[tuple[str, dict[str, Any]]] = [("list_models", {}), ("list_jobs", {})]
         calls += [("list_models", {"model": model_id}) for model_id in MODEL_IDS]
         calls += [("generate_video", arguments_for(model_id, dry_run=True)) for model_id in MODEL_IDS]
-        calls += [("generate_video", {**SMALL, "api_key": KEYS["SEGMIND_API_KEY"]})]
+        calls += [("generate_video", {**TEXT_CALL, "api_key": KEYS["SEGMIND_API_KEY"]})]
         answers += [(await client.call_tool(tool, arguments)).model_dump_json() for tool, arguments in calls]
-        asked = [
-            ("generate_video", SMALL),
+        failing_calls = [
+            ("generate_video", TEXT_CALL),
             ("generate_video", arguments_for("aimlapi/hailuo-02")),
             ("get_status", {"request_id": "apixo/hailuo-2.3-fast/x"}),
         ]
-        async with anyio.create_task_group() as at_once:
+        async with anyio.create_task_group() as tasks:
 
-            async def ask(tool: str, arguments: dict[str, Any]) -> None:
+            async def call(tool: str, arguments: dict[str, Any]) -> None:
                 answer = await client.call_tool(tool, arguments)
                 assert facts_of(answer)["error"]["code"] == "network_error"
                 answers.append(answer.model_dump_json())
 
-            for tool, arguments in asked:
-                at_once.start_soon(ask, tool, arguments)
+            for tool, arguments in failing_calls:
+                tasks.start_soon(call, tool, arguments)
     for key in KEYS.values():
         assert key not in "".join(answers)
         assert key not in log_of(tmp_path).read_text()

@@ -1,4 +1,4 @@
-"""The server on stdio, line by line: a line that is no message is answered, and the server goes on."""
+"""The server on stdio, line by line: an invalid line gets an error, and the server continues."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ BAD_LINES = {
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """To all the bad lines, and to a good one before and after them."""
+    """The answers to all bad lines, and to a good line before and after them."""
     directory: Path = tmp_path_factory.mktemp("home")
     listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
     lines = [json.dumps(INITIALIZE), "", *BAD_LINES, "  ", json.dumps(listing)]
@@ -44,12 +44,12 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_each_bad_line_gets_an_error_with_its_id_where_one_can_be_read(answers: list[dict[str, Any]]) -> None:
+def test_each_bad_line_gets_an_error_with_its_id_if_it_can_be_read(answers: list[dict[str, Any]]) -> None:
     errors = [(answer["id"], answer["error"]["code"]) for answer in answers if "error" in answer]
     assert errors == list(BAD_LINES.values())
 
 
-def test_the_server_goes_on(answers: list[dict[str, Any]]) -> None:
+def test_the_server_continues_after_bad_lines(answers: list[dict[str, Any]]) -> None:
     assert [answer["id"] for answer in answers if "result" in answer] == [1, 2]
 
 
@@ -67,7 +67,7 @@ EMPTY: dict[str, dict[str, Any]] = {
 }
 
 
-def test_null_and_empty_optional_arguments_count_as_not_given_everywhere(tmp_path: Path) -> None:
+def test_null_and_empty_optional_arguments_count_as_absent_everywhere(tmp_path: Path) -> None:
     calls = [
         {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         for number, (method, params) in enumerate(EMPTY.items(), 2)

@@ -1,4 +1,4 @@
-"""The text of a result suffices by itself, and a result is nothing but text: frameworks pass on nothing else safely."""
+"""A result is only text, and the text is complete: frameworks do not reliably pass on anything else."""
 
 import base64
 import json
@@ -30,9 +30,9 @@ async def _call(session: Session, tool: str, **arguments: Any) -> CallToolResult
     return await tools.call(tool, tools.Call(session, arguments, report))
 
 
-async def test_every_result_of_a_jobs_way_is_one_text_block(tmp_path: Path) -> None:
-    """A link with a scheme of our own becomes a `file` block in LangChain, which OpenAI's, Google's and Anthropic's
-    clients then refuse."""
+async def test_every_result_is_a_single_text_block(tmp_path: Path) -> None:
+    """A link with our own scheme becomes a `file` block in LangChain, which OpenAI's, Google's and Anthropic's clients
+    then refuse."""
     opened, _ = listened_to(settings_for(tmp_path))
     async with opened as session:
         submitted = await _call(session, "generate_video", **arguments_for(MODEL))
@@ -61,7 +61,7 @@ async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_
     assert "sandbox: a preview, nothing is charged; set a gateway's key for real clips" in text
 
 
-async def test_a_completed_jobs_text_has_its_link_and_when_it_expires(tmp_path: Path) -> None:
+async def test_a_completed_jobs_text_has_its_link_and_its_expiry(tmp_path: Path) -> None:
     done = segmind(status=says(200, {"status": "COMPLETED", "output": LINK}))
     opened, _ = wired(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **KEYS), done)
     async with opened as session:
@@ -85,7 +85,7 @@ async def test_a_saved_clips_text_has_its_path(tmp_path: Path) -> None:
         assert f"request_id: {request_id}" in text
 
 
-async def test_a_preview_is_an_image_beside_the_text_and_only_where_it_is_asked_for(tmp_path: Path) -> None:
+async def test_a_requested_preview_is_an_image_after_the_text(tmp_path: Path) -> None:
     opened, _ = listened_to(settings_for(tmp_path))
     async with opened as session:
         request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
@@ -97,7 +97,7 @@ async def test_a_preview_is_an_image_beside_the_text_and_only_where_it_is_asked_
     assert (image.mime_type, base64.b64decode(image.data)[:3]) == ("image/jpeg", b"\xff\xd8\xff")
 
 
-async def test_without_the_media_extra_a_preview_says_how_to_get_it_and_the_clip_is_saved(
+async def test_a_preview_without_the_media_extra_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, _ = listened_to(settings_for(tmp_path))
@@ -123,7 +123,7 @@ async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         ({"cost_usd": 6.175368000000001, "estimated_cost_usd": 6.0}, "price: $6.175 (reported by the gateway)"),
         ({"estimated_cost_usd": 0.28}, "price: $0.28 (estimated)"),
@@ -138,11 +138,11 @@ async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: P
         ),
     ],
 )
-def test_the_text_says_whether_a_price_is_an_estimate_or_a_fact(facts: dict[str, Any], said: str) -> None:
-    assert said in job_text(job_view(Job(model=MODEL, origin="https://x", remote_id="r-1", **facts)))
+def test_the_text_says_whether_a_price_is_estimated_or_reported(facts: dict[str, Any], expected: str) -> None:
+    assert expected in job_text(job_view(Job(model=MODEL, origin="https://x", remote_id="r-1", **facts)))
 
 
-def test_the_text_of_a_failed_job_has_code_charge_retry_cure_and_its_warnings() -> None:
+def test_the_text_of_a_failed_job_has_code_charge_retry_hint_and_warnings() -> None:
     problem = Problem(code="content_violation", message="Refused", hint="Change the prompt.", charged="unknown")
     job = Job(model=MODEL, origin="https://x", remote_id="r-1", state=State.FAILED, error=problem, warnings=("Small.",))
     text = job_text(job_view(job))
@@ -151,12 +151,12 @@ def test_the_text_of_a_failed_job_has_code_charge_retry_cure_and_its_warnings() 
     assert text.count("Change the prompt.") == 1
 
 
-def test_the_expiry_is_only_said_of_a_link() -> None:
+def test_the_expiry_is_only_mentioned_with_a_link() -> None:
     job = Job(model=MODEL, origin="https://x", remote_id="r-1", expires_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert "expires" not in job_text(job_view(job))
 
 
-async def test_an_errors_text_has_code_charge_retry_and_the_id_of_its_record(tmp_path: Path) -> None:
+async def test_an_errors_text_has_code_charge_retry_and_request_id(tmp_path: Path) -> None:
     opened, _ = listened_to(settings_for(tmp_path))
     async with opened as session:
         result = await _call(session, "generate_video", **arguments_for(MODEL, prompt="a kite sandbox:no_credits"))
@@ -171,7 +171,7 @@ async def test_a_dry_runs_text_shows_the_body_as_json(tmp_path: Path) -> None:
     opened, _ = listened_to(settings_for(tmp_path))
     async with opened as session:
         result = await _call(session, "generate_video", **arguments_for(MODEL), dry_run=True)
-    found = re.search(r"^POST (\S+) (\{.*\})$", text_of(result), re.MULTILINE)
-    assert found
-    assert json.loads(found[2]) == facts_of(result)["request"]["body"]
+    match = re.search(r"^POST (\S+) (\{.*\})$", text_of(result), re.MULTILINE)
+    assert match
+    assert json.loads(match[2]) == facts_of(result)["request"]["body"]
     assert "state: dry_run" in text_of(result)

@@ -1,4 +1,4 @@
-"""What the tools refuse: wrong calls, each with its fix; and what happens when something breaks inside."""
+"""What the tools refuse: wrong calls, each with its fix; and what happens on an internal error."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Entered, JobPage, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp.server import build_server
-from tests.mcp.calling import DEFINITIONS, FAST_02, check_result, over
+from tests.mcp.calling import DEFINITIONS, FAST_02, check_result, open_caller
 from tests.mcp.test_bad_input import CASES, Case
 from tests.support import (
     KEYS,
@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "named"),
+    ("tool", "arguments", "message"),
     [
         ("get_status", {}, "request_id is missing"),
         ("get_status", {"request_id": None}, "request_id must be a string"),
@@ -66,20 +66,20 @@ def settings(tmp_path: Path) -> Settings:
     ],
 )
 async def test_a_wrong_argument_is_named_with_what_is_accepted(
-    tool: str, arguments: dict[str, Any], named: str, settings: Settings
+    tool: str, arguments: dict[str, Any], message: str, settings: Settings
 ) -> None:
-    async with over(settings) as sandbox:
+    async with open_caller(settings) as sandbox:
         error = await sandbox.error(tool, **arguments)
         assert (error["code"], error["charged"], error["safe_to_retry"]) == ("invalid_input", "no", False)
-        assert named in error["message"]
+        assert message in error["message"]
         assert error["hint"]
         assert len(error["message"]) < 400
         assert sandbox.wire.requests == []
 
 
 @pytest.mark.parametrize("absent", [None, "", []])
-async def test_an_empty_optional_argument_counts_as_not_given_in_every_tool(absent: object, settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_an_empty_optional_argument_counts_as_absent_in_every_tool(absent: object, settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         properties = DEFINITIONS["generate_video"].input_schema["properties"]
         optional = dict.fromkeys(properties.keys() - {"prompt", "first_frame_image"}, absent)
         facts = await sandbox.facts("generate_video", **optional, prompt="x", first_frame_image=PICTURE)
@@ -92,21 +92,21 @@ async def test_an_empty_optional_argument_counts_as_not_given_in_every_tool(abse
 
 
 @pytest.mark.parametrize("tool", ["get_status", "download_video"])
-async def test_another_name_of_the_request_id_is_refused_with_the_right_one(tool: str, settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_an_alias_of_request_id_is_refused_with_the_right_name(tool: str, settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         for name in ("task_id", "id", "job_id"):
             error = await sandbox.error(tool, **{name: f"{FAST_02}/x"})
             assert f"Instead of {name}, pass it as request_id." in error["hint"]
 
 
-async def test_a_flag_is_taken_as_a_word_in_any_letter_case(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_a_flag_is_accepted_as_a_string_in_any_letter_case(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         facts = await sandbox.facts("generate_video", **arguments_for(FAST_02), dry_run="True", force_new="FALSE")
         assert facts["state"] == "dry_run"
 
 
-async def test_an_unknown_model_is_answered_with_the_usable_models(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_an_unknown_model_is_refused_with_the_usable_models(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         for tool in ("generate_video", "list_models"):
             for model in UNKNOWN_MODELS:
                 error = await sandbox.error(tool, model=model, **({"prompt": "x"} if tool == "generate_video" else {}))
@@ -116,7 +116,7 @@ async def test_an_unknown_model_is_answered_with_the_usable_models(settings: Set
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 async def test_a_bad_call_is_refused_with_value_and_fix_and_nothing_is_sent(case: Case, settings: Settings) -> None:
-    async with over(settings) as sandbox:
+    async with open_caller(settings) as sandbox:
         for dry_run in (True, False):
             error = await sandbox.error("generate_video", **{**case.arguments, "model": case.model, "dry_run": dry_run})
             assert (error["code"], error["charged"], error["safe_to_retry"]) == (case.code, "no", False)
@@ -125,27 +125,27 @@ async def test_a_bad_call_is_refused_with_value_and_fix_and_nothing_is_sent(case
         assert (await sandbox.facts("list_jobs"))["total"] == 0
 
 
-# --- the boundary ----------------------------------------------------------------------------------------------------
+# --- internal errors -------------------------------------------------------------------------------------------------
 
 
-class BreakingLedger(SqliteLedger):
-    """A ledger that fails in a way that nobody foresaw, once `error` is set."""
+class FailingLedger(SqliteLedger):
+    """A ledger that raises an unexpected error, once `error` is set."""
 
     error: Exception | None = None
 
     async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        self._break()
+        self._fail()
         return await super().find(model, remote_id, tenant, prefer_origin)
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
-        self._break()
+        self._fail()
         return await super().page(tenant, state, limit, origins)
 
     async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
-        self._break()
+        self._fail()
         return await super().create_if_absent(job, policy, first_poll_at)
 
-    def _break(self) -> None:
+    def _fail(self) -> None:
         if self.error:
             raise self.error
 
@@ -155,7 +155,7 @@ async def test_an_unexpected_error_reaches_the_log_and_not_the_client(
     era: Literal["legacy", "auto"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = KEYS["SEGMIND_API_KEY"]
-    ledger = BreakingLedger(tmp_path / "ledger.sqlite3")
+    ledger = FailingLedger(tmp_path / "ledger.sqlite3")
     opened, _ = wired(settings_for(tmp_path, **KEYS), segmind(status=says(500)), ledger=ledger)
     async with opened as session, Client(build_server(session.services, "0"), mode=era) as client:
         first = await client.call_tool("generate_video", arguments_for(FAST_02))

@@ -13,8 +13,8 @@ from mcp_types import ListToolsResult
 from hailuo_mcp.core.job import State
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.mcp import tools
-from tests.catalog.test_comparison import WANTS
-from tests.mcp.calling import APIXO, DEFINITIONS, FAST_02, NAMES, over
+from tests.catalog.test_comparison import CRITERIA
+from tests.mcp.calling import APIXO, DEFINITIONS, FAST_02, NAMES, open_caller
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import (
     FIRST_MODEL_IDS,
@@ -38,17 +38,17 @@ REWRITE = "SNAPSHOTS=write"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tool_is_defined_as_its_snapshot_says(name: str) -> None:
+def test_a_tools_definition_matches_its_snapshot(name: str) -> None:
     defined = DEFINITIONS[name].model_dump(mode="json", by_alias=True, exclude_none=True)
     file = SNAPSHOTS / f"{name}.json"
     if f"SNAPSHOTS={os.environ.get('SNAPSHOTS', '')}" == REWRITE:
         file.write_text(json.dumps(defined, indent=2, ensure_ascii=False) + "\n")
     assert json.loads(file.read_text()) == defined, (
-        f"if this is wanted: {REWRITE} uv run pytest tests/mcp/test_tools.py"
+        f"if this is intended: {REWRITE} uv run pytest tests/mcp/test_tools.py"
     )
 
 
-def test_every_tool_has_a_snapshot_a_handler_and_nothing_is_left_over() -> None:
+def test_every_tool_has_a_snapshot_and_a_handler_and_none_is_obsolete() -> None:
     assert tuple(DEFINITIONS) == NAMES == tuple(tools.BY_NAME)
     assert {file.stem for file in SNAPSHOTS.glob("*.json")} == set(NAMES)
 
@@ -59,10 +59,10 @@ def test_the_definitions_take_no_more_tokens_than_promised(models: tuple[str, ..
     defined = tools.definitions(catalog_for(HAILUO_MCP_MODELS=",".join(models)))
     assert sum(tokens(t.name + (t.description or "") + json.dumps(t.input_schema)) for t in defined) <= 1300
     listed = ListToolsResult(tools=defined)
-    on_the_wire = listed.model_dump_json(by_alias=True, exclude_none=True)
-    assert tokens(on_the_wire) <= 2500
+    message = listed.model_dump_json(by_alias=True, exclude_none=True)
+    assert tokens(message) <= 2500
     if len(models) <= len(FIRST_MODEL_IDS):
-        assert tokens(json.dumps(json.loads(on_the_wire))) <= 2500
+        assert tokens(json.dumps(json.loads(message))) <= 2500
 
 
 def test_an_icon_needs_no_request_and_runs_no_script() -> None:
@@ -71,8 +71,8 @@ def test_an_icon_needs_no_request_and_runs_no_script() -> None:
     for icon in icons:
         kind, _, svg = icon.src.partition(",")
         assert kind == "data:image/svg+xml"
-        drawn = ElementTree.fromstring(unquote(svg))  # noqa: S314  our own
-        assert {element.tag.rpartition("}")[2] for element in drawn.iter()} == {"svg", "path"}
+        root = ElementTree.fromstring(unquote(svg))  # noqa: S314  our own
+        assert {element.tag.rpartition("}")[2] for element in root.iter()} == {"svg", "path"}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_annotations_are_explicit(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_output_schema_fits_a_result_as_well_as_an_error(name: str) -> None:
+def test_an_output_schema_accepts_results_and_errors(name: str) -> None:
     schema = DEFINITIONS[name].output_schema
     assert schema
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -119,7 +119,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 async def test_a_submitted_job_says_what_to_call_next(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+    async with open_caller(settings) as sandbox:
         result = await sandbox("generate_video", **arguments_for(FAST_02))
         facts = facts_of(result)
         assert (facts["state"], facts["sandbox"], facts["duplicate"]) == ("queued", True, False)
@@ -133,8 +133,8 @@ async def test_a_submitted_job_says_what_to_call_next(settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
-async def test_a_job_of_each_model_is_followed_saved_and_listed(model_id: str, tmp_path: Path) -> None:
-    async with over(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
+async def test_a_job_of_each_model_completes_and_is_listed(model_id: str, tmp_path: Path) -> None:
+    async with open_caller(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
         request_id = (await sandbox.facts("generate_video", **arguments_for(model_id)))["request_id"]
         facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
         assert (facts["state"], facts["video_path"], facts["poll_after_seconds"]) == ("completed", None, None)
@@ -146,8 +146,8 @@ async def test_a_job_of_each_model_is_followed_saved_and_listed(model_id: str, t
         }
 
 
-async def test_a_saved_clip_is_answered_with_its_path(settings: Settings, tmp_path: Path) -> None:
-    async with over(settings) as sandbox:
+async def test_a_saved_clip_is_returned_with_its_path(settings: Settings, tmp_path: Path) -> None:
+    async with open_caller(settings) as sandbox:
         request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
         facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
         assert facts["state"] == "completed"
@@ -168,30 +168,30 @@ async def test_a_saved_clip_is_answered_with_its_path(settings: Settings, tmp_pa
 
 
 async def test_a_dry_run_says_why_a_model_was_chosen_once_and_a_submission_always(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+    async with open_caller(settings) as sandbox:
         call = {"prompt": "x", "duration": 6}
         first, second = [await sandbox.facts("generate_video", **call, dry_run=True) for _ in range(2)]
         submitted = await sandbox.facts("generate_video", **call)
-        said = ["No model was named" in str(facts["warnings"]) for facts in (first, second, submitted)]
-        assert said == [True, False, True]
+        explained = ["No model was named" in str(facts["warnings"]) for facts in (first, second, submitted)]
+        assert explained == [True, False, True]
         assert all("exact" not in str(facts["warnings"]) for facts in (first, second, submitted))
         ignored = [await sandbox.facts("generate_video", **call, mode="standard", dry_run=True) for _ in range(2)]
         assert all('mode "standard"' in str(facts["warnings"]) for facts in ignored)
 
 
-async def test_the_path_of_a_saved_clip_is_absolute_where_the_output_directory_is_not(
+async def test_the_path_of_a_saved_clip_is_absolute_if_the_output_directory_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with over(settings_for(tmp_path, HAILUO_MCP_OUTPUT_DIR="my clips")) as sandbox:
+    async with open_caller(settings_for(tmp_path, HAILUO_MCP_OUTPUT_DIR="my clips")) as sandbox:
         request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
         await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
         path = (await sandbox.facts("download_video", request_id=request_id))["video_path"]
         assert Path(path).is_relative_to(tmp_path / "my clips")
 
 
-async def test_a_dry_run_has_no_id_and_the_request(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_a_dry_run_has_the_request_and_no_id(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         facts = await sandbox.facts("generate_video", **arguments_for(FAST_02), dry_run=True)
         assert (facts["state"], facts["request_id"], facts["error"], facts["poll_after_seconds"]) == (
             *("dry_run", None, None, None),
@@ -203,8 +203,8 @@ async def test_a_dry_run_has_no_id_and_the_request(settings: Settings) -> None:
         assert sandbox.wire.requests == []
 
 
-async def test_an_unconfirmed_job_is_an_ordinary_answer_that_invites_no_retry(tmp_path: Path) -> None:
-    async with over(settings_for(tmp_path, **KEYS), breaks) as call:
+async def test_an_unconfirmed_job_is_no_error_and_advises_against_a_retry(tmp_path: Path) -> None:
+    async with open_caller(settings_for(tmp_path, **KEYS), breaks) as call:
         result = await call("generate_video", **arguments_for(APIXO))
         facts = facts_of(result)
         assert (result.is_error, facts["state"]) == (False, "unconfirmed")
@@ -216,8 +216,8 @@ async def test_an_unconfirmed_job_is_an_ordinary_answer_that_invites_no_retry(tm
         assert (await call.facts("get_status", request_id=facts["request_id"]))["state"] == "unconfirmed"
 
 
-async def test_a_failed_job_is_an_ordinary_answer(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_a_failed_job_is_not_an_error(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         call = arguments_for(FAST_02, prompt="a kite sandbox:content_violation")
         request_id = (await sandbox.facts("generate_video", **call))["request_id"]
         facts = await sandbox.facts("get_status", request_id=request_id, wait_seconds=10)
@@ -227,16 +227,18 @@ async def test_a_failed_job_is_an_ordinary_answer(settings: Settings) -> None:
         assert (error["code"], error["request_id"], error["safe_to_retry"]) == ("not_ready", request_id, False)
 
 
-async def test_a_refused_submission_is_an_error_with_the_id_of_its_record(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_a_refused_submission_is_an_error_with_its_request_id(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         error = await sandbox.error("generate_video", **arguments_for(FAST_02, prompt="a kite sandbox:no_credits"))
         assert (error["code"], error["charged"], error["safe_to_retry"]) == ("insufficient_credits", "no", False)
         failed = await sandbox.facts("get_status", request_id=error["request_id"])
         assert (failed["state"], failed["error"]["code"]) == ("failed", "insufficient_credits")
 
 
-async def test_progress_is_reported_while_a_call_is_held(tmp_path: Path) -> None:
-    async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="1", HAILUO_MCP_AUTO_DOWNLOAD="0")) as sandbox:
+async def test_progress_is_reported_while_a_call_waits(tmp_path: Path) -> None:
+    async with open_caller(
+        settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="1", HAILUO_MCP_AUTO_DOWNLOAD="0")
+    ) as sandbox:
         request_id = (await sandbox.facts("generate_video", **arguments_for(FAST_02)))["request_id"]
         assert (await sandbox.facts("get_status", request_id=request_id, wait_seconds=20))["state"] == "completed"
         assert sandbox.progress
@@ -247,8 +249,8 @@ async def test_progress_is_reported_while_a_call_is_held(tmp_path: Path) -> None
 # --- listing ---------------------------------------------------------------------------------------------------------
 
 
-async def test_every_usable_model_is_listed_in_a_few_facts(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_every_usable_model_is_listed_with_its_price(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         result = await sandbox("list_models")
         facts = facts_of(result)
         assert [model["model"] for model in facts["models"]] == list(MODEL_IDS)
@@ -262,7 +264,7 @@ async def test_every_usable_model_is_listed_in_a_few_facts(settings: Settings) -
 async def test_one_model_is_listed_with_its_schema_and_the_sources_of_its_rules(
     model_id: str, settings: Settings
 ) -> None:
-    async with over(settings) as sandbox:
+    async with open_caller(settings) as sandbox:
         (model,) = (await sandbox.facts("list_models", model=model_id))["models"]
         assert model["model"] == model_id
         assert model["schema"]["additionalProperties"] is False
@@ -274,23 +276,23 @@ async def test_one_model_is_listed_with_its_schema_and_the_sources_of_its_rules(
 
 
 async def test_without_a_usable_model_the_list_says_which_keys_to_set(tmp_path: Path) -> None:
-    async with over(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500)) as call:
+    async with open_caller(settings_for(tmp_path, HAILUO_MCP_SANDBOX="0"), says(500)) as call:
         result = await call("list_models")
         assert result.structured_content == {
             "models": [],
             "default_model": None,
             "sandbox": False,
-            "best_for": {want: [] for want in WANTS},
+            "best_for": {criterion: [] for criterion in CRITERIA},
             "sold_by": {},
         }
-        assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as held above
+        assert all(variable in result.content[0].text for variable in KEYS)  # pyright: ignore  a text, as checked above
         for tool, arguments in (("generate_video", {"prompt": "x"}), ("list_models", {"model": FAST_02})):
             error = await call.error(tool, **arguments)
             assert all(variable in error["hint"] for variable in KEYS)
 
 
-async def test_jobs_are_listed_newest_first_by_state_and_number_with_an_excerpt(settings: Settings) -> None:
-    async with over(settings) as sandbox:
+async def test_jobs_are_listed_newest_first_by_state_up_to_a_limit(settings: Settings) -> None:
+    async with open_caller(settings) as sandbox:
         for word in ("sandbox:never", "sandbox:fail", "x" * 100):
             await sandbox.facts("generate_video", **arguments_for(FAST_02, prompt=f"a kite {word}"))
         listed = await sandbox.facts("list_jobs", limit="2")

@@ -1,4 +1,4 @@
-"""The wait that `next_step` names: long for hosts known to be patient, learned for all others."""
+"""The wait that `next_step` suggests: long for hosts known to allow it, learned for all others."""
 
 import re
 from collections.abc import Mapping
@@ -41,54 +41,54 @@ class Clock:
         return self.now
 
 
-def _hold(limit: WaitLimit, clock: Clock, asked: int, seconds: float | None = None) -> None:
-    with limit.track("job", asked):
-        clock.now += asked if seconds is None else seconds
+def _wait(limit: WaitLimit, clock: Clock, requested: int, seconds: float | None = None) -> None:
+    with limit.track("job", requested):
+        clock.now += requested if seconds is None else seconds
 
 
-def _advised(result: CallToolResult) -> int:
-    return _named(facts_of(result))
+def _suggested_wait(result: CallToolResult) -> int:
+    return _wait_in(facts_of(result))
 
 
-def _named(facts: Mapping[str, Any]) -> int:
-    """The wait that a job's next step names."""
+def _wait_in(facts: Mapping[str, Any]) -> int:
+    """The wait that a job's next step suggests."""
     found = re.search(r"wait_seconds (\d+)", str(facts["next_step"]))
     assert found
     return int(found[1])
 
 
-# --- what is learned ------------------------------------------------------------------------------------------------
+# --- learning -------------------------------------------------------------------------------------------------------
 
 
-def test_the_wait_doubles_while_answers_are_taken() -> None:
+def test_the_wait_doubles_while_no_call_is_abandoned() -> None:
     clock = Clock()
     limit = WaitLimit(clock=clock)
-    advised = [limit.seconds]
+    suggested = [limit.seconds]
     for _ in range(5):
-        _hold(limit, clock, limit.seconds)
-        advised.append(limit.seconds)
-    assert advised == [4, 8, 16, 32, 45, 45]
+        _wait(limit, clock, limit.seconds)
+        suggested.append(limit.seconds)
+    assert suggested == [4, 8, 16, 32, 45, 45]
 
 
 def test_a_call_that_did_not_wait_to_the_end_changes_nothing() -> None:
     clock = Clock()
     limit = WaitLimit(clock=clock)
-    _hold(limit, clock, 0)
-    _hold(limit, clock, 4, seconds=1)  # the job ended
+    _wait(limit, clock, 0)
+    _wait(limit, clock, 4, seconds=1)  # the job ended
     assert limit.seconds == START_SECONDS
 
 
-async def test_after_a_call_was_abandoned_waits_are_shorter() -> None:
+async def test_an_abandoned_call_shortens_the_wait() -> None:
     clock = Clock()
     limit = WaitLimit(clock=clock)
-    _hold(limit, clock, 4)
+    _wait(limit, clock, 4)
     with anyio.CancelScope() as scope, limit.track("job", 8):
         clock.now += 5
         scope.cancel()
         await anyio.lowlevel.checkpoint()
     assert limit.seconds == 4
     assert limit.cap(8) == 4
-    _hold(limit, clock, 4)
+    _wait(limit, clock, 4)
     assert limit.seconds == 4
 
 
@@ -100,15 +100,15 @@ async def test_abandoning_a_call_that_does_not_wait_changes_nothing() -> None:
     assert limit.cap(45) == 45
 
 
-def test_a_caller_that_asks_again_while_its_call_waits_has_abandoned_it() -> None:
+def test_a_second_call_for_a_job_counts_the_first_as_abandoned() -> None:
     """Not every client cancels a call that it abandons."""
     clock = Clock()
     limit = WaitLimit(clock=clock)
     with limit.track("job", 8):
         clock.now += 6
-        _hold(limit, clock, 0)
+        _wait(limit, clock, 0)
         assert limit.cap(8) == 8
-        _hold(limit, clock, 8, seconds=1)
+        _wait(limit, clock, 8, seconds=1)
         assert limit.cap(8) == 4
 
 
@@ -119,9 +119,9 @@ async def test_a_result_does_not_wait_for_a_clip_longer_than_its_caller_allows(t
             await anyio.sleep_forever()
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    here = f"http://127.0.0.1:{listener.extra_attributes[SocketAttribute.local_port]()}"
-    settings = settings_for(tmp_path, **{**KEYS, "SEGMIND_BASE_URL": here})
-    opened, _ = wired(settings, segmind(status=says(200, {"status": "COMPLETED", "output": f"{here}/clip.mp4"})))
+    address = f"http://127.0.0.1:{listener.extra_attributes[SocketAttribute.local_port]()}"
+    settings = settings_for(tmp_path, **{**KEYS, "SEGMIND_BASE_URL": address})
+    opened, _ = wired(settings, segmind(status=says(200, {"status": "COMPLETED", "output": f"{address}/clip.mp4"})))
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, stall)
         async with opened as session, Client(build_server(session.services, "0")) as client:
@@ -133,7 +133,7 @@ async def test_a_result_does_not_wait_for_a_clip_longer_than_its_caller_allows(t
         tasks.cancel_scope.cancel()
 
 
-def test_two_jobs_may_be_waited_for_at_once() -> None:
+def test_calls_may_wait_for_two_jobs_at_once() -> None:
     clock = Clock()
     limit = WaitLimit(clock=clock)
     with limit.track("job", 8):
@@ -144,7 +144,7 @@ def test_two_jobs_may_be_waited_for_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "patient"),
+    ("name", "long_wait"),
     [
         ("claude-ai", True),
         ("claude-ai (via mcp-remote 0.1.37)", True),
@@ -156,64 +156,64 @@ def test_two_jobs_may_be_waited_for_at_once() -> None:
         ("openai-agents-mcp", False),
     ],
 )
-def test_hosts_known_to_be_patient_are_known_by_their_names(name: str, patient: bool) -> None:
-    assert waits_long(name) is patient
+def test_hosts_that_allow_a_long_wait_are_recognized_by_name(name: str, long_wait: bool) -> None:
+    assert waits_long(name) is long_wait
 
 
-def test_every_patient_host_has_a_source() -> None:
+def test_every_host_with_a_long_wait_has_a_source() -> None:
     assert all(source for source in KNOWN_CLIENTS.values())
 
 
-# --- what is advised ------------------------------------------------------------------------------------------------
+# --- suggestions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
 @pytest.mark.parametrize(("name", "seconds"), [("mcp", 4), ("claude-ai", 45), ("Visual Studio Code", 45)])
-async def test_a_new_job_names_a_wait_that_fits_the_host(name: str, seconds: int, era: Era, tmp_path: Path) -> None:
+async def test_a_new_job_suggests_a_wait_that_fits_the_host(name: str, seconds: int, era: Era, tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path)) as session:
         info = Implementation(name=name, version="1")
         async with Client(build_server(session.services, "0"), mode=era, client_info=info) as client:
-            assert _advised(await client.call_tool("generate_video", NEVER)) == seconds
+            assert _suggested_wait(await client.call_tool("generate_video", NEVER)) == seconds
 
 
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
-async def test_a_call_that_wants_progress_bears_the_longest_wait(era: Era, tmp_path: Path) -> None:
-    async def show(progress: float, total: float | None, message: str | None) -> None:
+async def test_a_call_with_progress_gets_the_longest_wait(era: Era, tmp_path: Path) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         del progress, total, message
 
     async with server(tmp_path, era) as client:
-        submitted = await client.call_tool("generate_video", NEVER, progress_callback=show)
-        assert _advised(submitted) == 45
+        submitted = await client.call_tool("generate_video", NEVER, progress_callback=on_progress)
+        assert _suggested_wait(submitted) == 45
         request_id = facts_of(submitted)["request_id"]
-        assert _advised(await client.call_tool("get_status", {"request_id": request_id})) == 4
+        assert _suggested_wait(await client.call_tool("get_status", {"request_id": request_id})) == 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_a_client_that_gives_up_after_five_seconds_loses_one_answer_and_no_more(era: Era, tmp_path: Path) -> None:
-    """As the frameworks do by default: the model sees a time-out, and asks again for the same wait."""
+async def test_a_client_that_times_out_after_five_seconds_loses_only_one_answer(era: Era, tmp_path: Path) -> None:
+    """Frameworks do so by default: the model sees a timeout, and calls again with the same wait."""
     async with server(tmp_path, era) as client:
         submitted = await client.call_tool("generate_video", NEVER)
         request_id = facts_of(submitted)["request_id"]
-        asked = _advised(submitted)
-        given_up = 0
+        wait = _suggested_wait(submitted)
+        timeouts = 0
         for _ in range(4):
-            arguments = {"request_id": request_id, "wait_seconds": asked}
+            arguments = {"request_id": request_id, "wait_seconds": wait}
             try:
-                asked = _advised(await client.call_tool("get_status", arguments, read_timeout_seconds=5))
+                wait = _suggested_wait(await client.call_tool("get_status", arguments, read_timeout_seconds=5))
             except MCPError:
-                given_up += 1
-    assert (given_up, asked) == (1, 4)
+                timeouts += 1
+    assert (timeouts, wait) == (1, 4)
 
 
 @pytest.mark.slow
-async def test_over_http_the_wait_limit_is_kept_for_each_tenant(tmp_path: Path) -> None:
+async def test_the_wait_limit_over_http_is_separate_for_each_tenant(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, **SANDBOX, HAILUO_MCP_HTTP_TOKENS=TOKENS) as running,
         httpx.AsyncClient(timeout=30) as web,
     ):
         ann, ben = (RawClient(web, running.url, token) for token in (ANN, BEN))
         submitted = (await ann.call("generate_video", **NEVER))["structuredContent"]
-        held = await ann.call("get_status", request_id=submitted["request_id"], wait_seconds=4)
-        of_ben = (await ben.call("generate_video", **NEVER))["structuredContent"]
-    assert [_named(facts) for facts in (submitted, held["structuredContent"], of_ben)] == [4, 8, 4]
+        waited = await ann.call("get_status", request_id=submitted["request_id"], wait_seconds=4)
+        bens_job = (await ben.call("generate_video", **NEVER))["structuredContent"]
+    assert [_wait_in(facts) for facts in (submitted, waited["structuredContent"], bens_job)] == [4, 8, 4]

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 Step = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
-"""Answers one request, whose head it is given."""
+"""Answers one request, given its head."""
 
 
 class FarEnd:
-    """Answers the requests in turn, the last step again and again; one request a connection."""
+    """Runs one step per request, and repeats the last one; a connection carries one request."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps = steps
@@ -23,12 +23,12 @@ class FarEnd:
 
     @property
     def ranges(self) -> list[str]:
-        """The range each request asked for; empty where it asked for the whole."""
+        """The range of each request; empty where the whole file was requested."""
         found = [re.search(r"^range: bytes=(\d+-)\r$", head, re.IGNORECASE | re.MULTILINE) for head in self.heads]
         return [match[1] if match else "" for match in found]
 
     def header(self, name: str) -> list[str]:
-        """This header of each request."""
+        """The header of this name in each request."""
         found = [re.search(rf"^{name}: (.*)\r$", head, re.IGNORECASE | re.MULTILINE) for head in self.heads]
         return [match[1] if match else "" for match in found]
 
@@ -80,8 +80,8 @@ def redirects(location: str, status: int = 302) -> Step:
 
 
 def ranged(content: bytes, *, cut_after: int | None = None, etag: str = '"v1"', headers: Sequence[str] = ()) -> Step:
-    """A server of ranges, like those of any storage: `If-Range` is compared with its ETag and its other headers. With
-    `cut_after` it sends no more bytes than that."""
+    """A server that supports ranges like any storage service: `If-Range` is compared with its ETag and other headers.
+    With `cut_after`, it closes the connection after that many bytes."""
 
     async def step(head: str, writer: asyncio.StreamWriter) -> None:
         own = [*([f"etag: {etag}"] if etag else []), *headers]
@@ -104,7 +104,7 @@ async def hangs(_: str, writer: asyncio.StreamWriter) -> None:
 
 
 async def drips(_: str, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, endlessly."""
+    """A byte every 20 ms, endlessly."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
     while True:
         writer.write(b"x")

@@ -26,16 +26,18 @@ BOX = struct.Struct(">I4s")
 
 
 def picture(width: int = 400, height: int = 320, mode: str = "RGB") -> Image.Image:
-    """Something with content in every corner, so that a turn or a cut shows."""
+    """An image with content in every corner, so that rotation or cropping is visible."""
     image = Image.linear_gradient("L").resize((width, height))
     if mode in ("RGBA", "LA"):
         image = image.convert(mode)
         image.putalpha(Image.radial_gradient("L").resize((width, height)))
         return image
-    return image.convert("RGB").convert(mode) if mode != "I;16" else image.convert("I").point(_deeper).convert("I;16")
+    return (
+        image.convert("RGB").convert(mode) if mode != "I;16" else image.convert("I").point(_to_16_bits).convert("I;16")
+    )
 
 
-def _deeper(value: Any) -> Any:
+def _to_16_bits(value: Any) -> Any:
     return value * 257
 
 
@@ -58,7 +60,7 @@ def jpeg(width: int = 400, height: int = 320, *, orientation: int | None = None,
 
 
 def with_profile(image: bytes, size: int) -> bytes:
-    """A JPEG with a color profile of this many bytes, which is broken, but is not what the picture is made of."""
+    """A JPEG with a color profile of this many bytes; the profile is invalid, but the image itself is not."""
     body = b"ICC_PROFILE\x00" + bytes(65_000)
     segment = b"\xff\xe2" + (len(body) + 2).to_bytes(2) + body
     return image[:2] + segment * (size // 65_000 + 1) + image[2:]
@@ -69,7 +71,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_chunk(content: bytes, kind: bytes, payload: bytes) -> bytes:
-    """A PNG with one chunk more, right after its header."""
+    """A PNG with an extra chunk right after its header."""
     return content[:33] + chunk(kind, payload) + content[33:]
 
 
@@ -95,7 +97,7 @@ def rules_for(*directories: Path, fix: bool = False) -> FileRules:
 
 
 def clip(size: int = 300_000, seed: int = 0) -> bytes:
-    """Something with the boxes of an MP4, and with content that differs from place to place."""
+    """Bytes with the boxes of an MP4, filled with random content."""
     index = BOX.pack(24, b"moov") + bytes(16)
     head = BOX.pack(24, b"ftyp") + b"isom\x00\x00\x02\x00isommp41"
     rest = size - len(head) - len(index) - 8
@@ -162,9 +164,9 @@ def completed(url: str | None, **fields: Any) -> Job:
 
 @contextmanager
 def without_privileges() -> Generator[None]:
-    """Run as a user to whom permissions apply: root may do everything."""
+    """Run as a user whose permissions are enforced, unlike those of root."""
     if not hasattr(os, "geteuid"):
-        pytest.skip("permissions are another matter on this system")
+        pytest.skip("permissions work differently on this system")
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""Images that must not be sent to any gateway: each is refused with the reason and a hint, and nothing is sent."""
+"""Images that must not be sent to any gateway: each is refused with a reason and a hint, and nothing is sent."""
 
 import base64
 import os
@@ -42,7 +42,7 @@ def _without_end(content: bytes) -> bytes:
     return content[: content.index(b"IEND") - 4]
 
 
-# File name to content, and what the refusal must say of it.
+# File name to content, and texts that the refusal must contain.
 FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "empty.png": (lambda: b"", ("empty", "0 bytes")),
     "one-byte.jpg": (lambda: b"\xff", ("not an image",)),
@@ -87,7 +87,7 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "exactly-2-to-5.png": (lambda: png(400, 1000), ("400 x 1000", "0.4", "exclusive")),
     "exactly-5-to-2.jpg": (lambda: jpeg(1000, 400), ("1000 x 400", "2.5", "exclusive")),
     "banner.png": (lambda: png(1200, 310), ("1200 x 310", "3.87", "2.5 (5:2)")),
-    # 400 x 1000 as stored would be refused either way; this one only once it is turned upright.
+    # 400 x 1000 as stored would be refused in any case; this one only once it is rotated.
     "tall-once-turned.jpg": (lambda: jpeg(1001, 400, orientation=6), ("400 x 1001", "0.4")),
     "over-20-mb.png": (
         lambda: with_chunk(png(), b"sPLT", bytes(BYTES_MAX)),
@@ -109,7 +109,7 @@ FILES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "cropped-but-not-cut.png": (lambda: png() + png()[200:], ("bytes of other data after the end",)),
 }
 
-# Other values for an image; `{dir}` is the directory that images may come from.
+# Other values for an image; `{dir}` is the allowed directory.
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "data:image/png;base64,": ("empty", "0 bytes"),
     "data:image/png;base64," + base64.b64encode(png()).decode()[:-3]: ("base64 is invalid or truncated",),
@@ -153,7 +153,7 @@ async def test_a_bad_file_is_refused_and_nothing_is_sent(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: given[:40].encode("unicode_escape").decode())
-async def test_what_is_not_an_image_is_refused_and_nothing_is_sent(given: str, tmp_path: Path) -> None:
+async def test_a_value_that_is_not_an_image_is_refused_and_nothing_is_sent(given: str, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     await _refused(tmp_path, given.replace("{dir}", str(tmp_path / "pictures")), GIVEN[given])
 
@@ -186,20 +186,20 @@ async def test_a_bad_last_frame_is_refused_before_the_good_first_one_is_sent(tmp
     assert not wire.requests
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in directories here")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 async def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with anyio.fail_after(2), pytest.raises(InvalidImage, match="is a pipe"):
         await read_image("first_frame_image", str(tmp_path / "pipe.png"), rules_for(tmp_path))
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices in directories here")
-async def test_an_endless_device_is_refused_where_its_directory_is_allowed() -> None:
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no device files")
+async def test_an_endless_device_is_refused_even_in_an_allowed_directory() -> None:
     with anyio.fail_after(2), pytest.raises(InvalidImage, match="is a device"):
         await read_image("first_frame_image", "/dev/zero", rules_for(Path("/dev")))
 
 
-async def test_a_file_too_large_to_be_read_is_refused_by_its_size(tmp_path: Path) -> None:
+async def test_a_file_too_large_to_read_is_refused_by_its_size(tmp_path: Path) -> None:
     path = tmp_path / "huge.png"
     path.write_bytes(png())
     os.truncate(path, 5 * 1024 * MB)
@@ -207,7 +207,7 @@ async def test_a_file_too_large_to_be_read_is_refused_by_its_size(tmp_path: Path
         await read_image("first_frame_image", str(path), rules_for(tmp_path))
 
 
-async def test_a_refusal_never_quotes_what_is_in_the_file(tmp_path: Path) -> None:
+async def test_a_refusal_never_quotes_the_content_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "secrets.png"
     path.write_text("TOKEN=hunter2\n")
     with pytest.raises(InvalidImage) as refusal:

@@ -1,7 +1,7 @@
-"""Joins clips into one video, and decodes it."""
+"""Joining clips into one video, which is then decoded."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# PyAV and numpy leave parts of their types open.
+# PyAV and numpy are only partly typed.
 
 import resource
 import subprocess
@@ -43,24 +43,24 @@ def render(
 
 
 @dataclass(frozen=True)
-class Seen:
+class Decoded:
     """A decoded video."""
 
     size: tuple[int, int]
     times: list[Fraction]
     colours: list[tuple[int, int, int]]
-    """Of each frame's middle."""
+    """At the center of each frame."""
     corners: list[tuple[int, int, int]]
     seconds: Fraction
 
     @property
     def order(self) -> str:
-        """The colours in the order they first follow each other."""
+        """The colours in order, without repetitions."""
         names = ["RGB"[colour.index(max(colour))] for colour in self.colours]
         return "".join(name for at, name in enumerate(names) if at == 0 or names[at - 1] != name)
 
 
-def seen(path: Path) -> Seen:
+def decode(path: Path) -> Decoded:
     times: list[Fraction] = []
     colours: list[tuple[int, int, int]] = []
     corners: list[tuple[int, int, int]] = []
@@ -75,7 +75,7 @@ def seen(path: Path) -> Seen:
             corners.append(image.getpixel((2, 2)))  # pyright: ignore[reportArgumentType]
         assert stream.duration is not None
         assert stream.time_base is not None
-        return Seen((stream.width, stream.height), times, colours, corners, stream.duration * stream.time_base)
+        return Decoded((stream.width, stream.height), times, colours, corners, stream.duration * stream.time_base)
 
 
 def decode_times(path: Path) -> list[int]:
@@ -83,26 +83,26 @@ def decode_times(path: Path) -> list[int]:
         return [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
 
 
-def assert_runs_on(film: Seen, frames: int, seconds: float, frame_seconds: float = 1 / 24) -> None:
-    assert len(film.times) == frames
-    assert film.times[0] == 0
-    assert all(earlier < later for earlier, later in zip(film.times, film.times[1:], strict=False))
-    assert float(film.seconds) == pytest.approx(seconds, abs=frame_seconds)
-    gaps = [float(later - earlier) for earlier, later in zip(film.times, film.times[1:], strict=False)]
-    assert max(gaps) < 1.6 * frame_seconds, "no hole between two clips"
+def assert_continuous(video: Decoded, frames: int, seconds: float, frame_seconds: float = 1 / 24) -> None:
+    assert len(video.times) == frames
+    assert video.times[0] == 0
+    assert all(earlier < later for earlier, later in zip(video.times, video.times[1:], strict=False))
+    assert float(video.seconds) == pytest.approx(seconds, abs=frame_seconds)
+    gaps = [float(later - earlier) for earlier, later in zip(video.times, video.times[1:], strict=False)]
+    assert max(gaps) < 1.6 * frame_seconds, "no gap between two clips"
 
 
-async def test_clips_with_the_same_encoding_are_copied_as_they_are(tmp_path: Path) -> None:
+async def test_clips_with_the_same_encoding_are_copied_unchanged(tmp_path: Path) -> None:
     clips = [render(tmp_path / f"{n}.mp4", colour, 24 + n) for n, colour in enumerate((RED, GREEN, BLUE))]
-    film = await join(clips, tmp_path / "film.mp4")
-    shown = seen(film.path)
-    assert_runs_on(shown, 24 + 25 + 26, 75 / 24)
-    assert shown.order == "RGB"
-    assert film.notes == ()
-    assert film.seconds == pytest.approx(75 / 24, abs=1e-6)
-    assert decode_times(film.path) == sorted(set(decode_times(film.path)))
-    # As they are: every packet of the video is bit for bit that of its clip.
-    assert [bytes(p) for p in _packets(film.path)] == [bytes(p) for clip in clips for p in _packets(clip)]
+    joined = await join(clips, tmp_path / "film.mp4")
+    video = decode(joined.path)
+    assert_continuous(video, 24 + 25 + 26, 75 / 24)
+    assert video.order == "RGB"
+    assert joined.notes == ()
+    assert joined.seconds == pytest.approx(75 / 24, abs=1e-6)
+    assert decode_times(joined.path) == sorted(set(decode_times(joined.path)))
+    # Every packet of the video is identical to that of its clip.
+    assert [bytes(p) for p in _packets(joined.path)] == [bytes(p) for clip in clips for p in _packets(clip)]
 
 
 def _packets(path: Path) -> list[bytes]:
@@ -112,8 +112,8 @@ def _packets(path: Path) -> list[bytes]:
 
 async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
-    assert len(seen((await join([clip, clip], tmp_path / "two.mp4")).path).times) == 48
-    assert len(seen((await join([clip], tmp_path / "one.mp4")).path).times) == 24
+    assert len(decode((await join([clip, clip], tmp_path / "two.mp4")).path).times) == 48
+    assert len(decode((await join([clip], tmp_path / "one.mp4")).path).times) == 24
 
 
 @pytest.mark.parametrize(
@@ -125,24 +125,24 @@ async def test_a_clip_may_occur_twice_and_the_video_may_be_one_clip(tmp_path: Pa
         ({"profile": "baseline", "bf": "0"}, "re-encoded"),
     ],
 )
-async def test_clips_with_another_encoding_are_re_encoded_in_the_size_of_the_first(
+async def test_clips_with_different_encodings_are_re_encoded_at_the_size_of_the_first(
     tmp_path: Path, other: dict[str, str], note: str
 ) -> None:
     first = render(tmp_path / "a.mp4", RED)
     second = render(tmp_path / "b.mp4", GREEN, **other)  # pyright: ignore[reportArgumentType]
-    film = await join([first, second, first], tmp_path / "film.mp4")
-    shown = seen(film.path)
+    joined = await join([first, second, first], tmp_path / "film.mp4")
+    video = decode(joined.path)
     rate = int(other.get("rate", 24))
-    assert shown.size == (480, 360)
-    assert_runs_on(shown, 72, 2 + 24 / rate)
-    assert shown.order == "RGR"
-    assert note in " ".join(film.notes)
+    assert video.size == (480, 360)
+    assert_continuous(video, 72, 2 + 24 / rate)
+    assert video.order == "RGR"
+    assert note in " ".join(joined.notes)
     bars = "size" in other
-    assert (max(shown.corners[36]) < 40) is bars, "bars are black"
-    assert max(shown.corners[0]) > 100
+    assert (max(video.corners[36]) < 40) is bars, "bars are black"
+    assert max(video.corners[0]) > 100
 
 
-async def test_an_odd_size_becomes_an_even_one(tmp_path: Path) -> None:
+async def test_an_odd_size_is_rounded_down_to_an_even_one(tmp_path: Path) -> None:
     odd = tmp_path / "odd.mp4"
     with av.open(str(odd), "w") as container:
         stream = container.add_stream("libx264", rate=24)
@@ -150,9 +150,9 @@ async def test_an_odd_size_becomes_an_even_one(tmp_path: Path) -> None:
         for _ in range(5):
             container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (481, 361), RED))))
         container.mux(stream.encode())
-    film = await join([odd, render(tmp_path / "b.mp4", GREEN, 5)], tmp_path / "film.mp4")
-    assert seen(film.path).size == (480, 360)
-    assert seen(film.path).order == "RG"
+    joined = await join([odd, render(tmp_path / "b.mp4", GREEN, 5)], tmp_path / "film.mp4")
+    assert decode(joined.path).size == (480, 360)
+    assert decode(joined.path).order == "RG"
 
 
 async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Pat
         await join([clip, tmp_path / "broken.mp4"], target)
     assert target.read_bytes() == b"the earlier film"
     await join([clip], target)
-    assert len(seen(target).times) == 24
+    assert len(decode(target).times) == 24
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "broken.mp4", "film.mp4"]
 
 
@@ -171,13 +171,13 @@ async def test_an_earlier_video_is_replaced_only_by_a_complete_one(tmp_path: Pat
 async def test_a_cancelled_join_leaves_no_files(tmp_path: Path) -> None:
     large = render(tmp_path / "b.mp4", GREEN, 300, size=(1280, 720), preset="ultrafast")
     clips = [render(tmp_path / "a.mp4", RED, 10), large]
-    with anyio.move_on_after(0.3) as gave_up:
+    with anyio.move_on_after(0.3) as scope:
         await join(clips, tmp_path / "film.mp4")
-    assert gave_up.cancelled_caught
+    assert scope.cancelled_caught
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_a_target_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
+def test_an_unwritable_target_is_refused_before_joining(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"'film\.mkv' is not a name"):
         check_joinable(tmp_path / "film.mkv")
     with pytest.raises(InvalidInput, match="is not writable"):
@@ -187,7 +187,7 @@ def test_a_target_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -
         check_joinable(tmp_path / "dir.mp4")
 
 
-async def test_a_file_that_is_not_a_clip_is_named(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_clip_is_named_in_the_error(tmp_path: Path) -> None:
     for name, content in {"text": b"nothing", "empty": b"", "list": b"#EXTM3U\n/etc/passwd\n"}.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
         with pytest.raises(InvalidInput, match=f"{name}.mp4 cannot be read"):
@@ -196,7 +196,7 @@ async def test_a_file_that_is_not_a_clip_is_named(tmp_path: Path) -> None:
         await join([tmp_path / "missing.mp4"], tmp_path / "film.mp4")
 
 
-async def test_a_file_that_cannot_be_written_is_reported_with_the_systems_text(tmp_path: Path) -> None:
+async def test_a_write_error_is_reported_with_the_systems_message(tmp_path: Path) -> None:
     clip = render(tmp_path / "a.mp4", RED)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))

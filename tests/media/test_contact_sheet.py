@@ -1,7 +1,7 @@
 """The contact sheet: four frames of a clip, small enough for a conversation."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# PyAV leaves parts of its types open.
+# PyAV is only partly typed.
 
 import io
 import random
@@ -33,17 +33,17 @@ def _plain(size: tuple[int, int]) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1280), (64, 48)])
-async def test_it_shows_the_clip_from_its_first_frame_to_its_last(size: tuple[int, int], tmp_path: Path) -> None:
+async def test_the_sheet_shows_the_clip_from_its_first_to_its_last_frame(size: tuple[int, int], tmp_path: Path) -> None:
     sheet = opened(await contact_sheet(_write(tmp_path / "clip.mp4", _plain(size))))
     assert sheet.format == "JPEG"
     assert max(sheet.size) <= WIDTH_MAX
     width, height = sheet.size
-    places = [(width * x // 4, height * y // 4) for y in (1, 3) for x in (1, 3)]
-    shades = [sheet.convert("L").getpixel(place) for place in places]
+    points = [(width * x // 4, height * y // 4) for y in (1, 3) for x in (1, 3)]
+    shades = [sheet.convert("L").getpixel(point) for point in points]
     assert shades == pytest.approx(SHADES, abs=12)
 
 
-async def test_noise_still_fits(tmp_path: Path) -> None:
+async def test_a_sheet_of_noise_is_within_the_size_limit(tmp_path: Path) -> None:
     rng = random.Random(0)
     noise = [Image.frombytes("RGB", (1280, 720), rng.randbytes(1280 * 720 * 3)) for _ in range(4)]
     sheet = await contact_sheet(_write(tmp_path / "noise.mp4", noise))

@@ -1,4 +1,4 @@
-"""Downloading a clip: cut, resumed, refused, too large, too slow. Every server here is a real one on loopback."""
+"""Downloading a clip: interrupted, resumed, refused, too large, too slow. Every server is a real one on loopback."""
 
 import asyncio
 import gzip
@@ -63,7 +63,7 @@ async def test_any_number_of_interruptions_is_accepted_while_there_is_progress(t
     assert len(far_end.heads) == 29
 
 
-async def test_cuts_without_progress_end_in_an_error_and_leave_nothing_behind(tmp_path: Path) -> None:
+async def test_interruptions_without_progress_are_an_error_and_leave_no_files(tmp_path: Path) -> None:
     error = await _fails(tmp_path, ranged(CLIP, cut_after=100), ranged(CLIP, cut_after=0))
     assert isinstance(error, NetworkError)
     assert error.problem.safe_to_retry
@@ -76,12 +76,12 @@ async def test_a_server_that_ignores_ranges_is_read_from_the_beginning(tmp_path:
     assert far_end.ranges == ["", "90000-"]
 
 
-async def test_nothing_of_a_longer_beginning_stays_behind_a_shorter_clip(tmp_path: Path) -> None:
+async def test_a_shorter_clip_fully_replaces_a_longer_partial_download(tmp_path: Path) -> None:
     short = clip(50_000)
     assert (await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(200, short)))[0] == short
 
 
-async def test_a_range_that_begins_earlier_than_asked_is_put_where_it_belongs(tmp_path: Path) -> None:
+async def test_a_range_that_starts_earlier_than_requested_is_written_at_its_offset(tmp_path: Path) -> None:
     header = f"content-range: bytes 50000-{len(CLIP) - 1}/{len(CLIP)}"
     content, _ = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(206, CLIP[50_000:], header))
     assert content == CLIP
@@ -107,14 +107,14 @@ async def test_a_range_that_does_not_match_is_discarded_and_the_whole_file_reque
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_a_part_that_was_not_requested_is_completed(tmp_path: Path) -> None:
+async def test_an_unrequested_partial_response_is_completed(tmp_path: Path) -> None:
     part = says(206, CLIP[:80_000], ETAG, f"content-range: bytes 0-79999/{len(CLIP)}")
     content, far_end = await _save(tmp_path, part, ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "80000-"]
 
 
-async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
+async def test_parts_of_two_different_clips_are_never_combined(tmp_path: Path) -> None:
     """Whether or not the server honors `If-Range`."""
     steps = ranged(CLIP, cut_after=90_000, etag='"one"'), ranged(OTHER, etag='"two"')
     content, far_end = await _save(tmp_path, *steps)
@@ -131,7 +131,7 @@ async def test_two_different_clips_are_never_joined(tmp_path: Path) -> None:
 OLD, NEW, NOW = (f"Tue, 24 Nov 2026 10:{minute}:00 GMT" for minute in ("00", "30", "40"))
 
 
-async def test_without_an_etag_the_time_of_the_last_change_identifies_the_clip(tmp_path: Path) -> None:
+async def test_without_an_etag_last_modified_identifies_the_clip(tmp_path: Path) -> None:
     one, two = [f"date: {NOW}", f"last-modified: {OLD}"], [f"date: {NOW}", f"last-modified: {NEW}"]
     first = ranged(CLIP, cut_after=90_000, etag='W/"weak"', headers=one)
     content, far_end = await _save(tmp_path, first, ranged(CLIP, etag="", headers=one))
@@ -152,7 +152,7 @@ async def test_without_an_etag_the_time_of_the_last_change_identifies_the_clip(t
         ("", [f"date: {NOW}", "last-modified: yesterday"]),
     ],
 )
-async def test_what_nothing_identifies_is_requested_from_the_beginning(
+async def test_a_clip_without_a_validator_is_requested_from_the_beginning(
     etag: str, headers: list[str], tmp_path: Path
 ) -> None:
     cut = ranged(CLIP, cut_after=90_000, etag=etag, headers=headers)
@@ -161,7 +161,7 @@ async def test_what_nothing_identifies_is_requested_from_the_beginning(
     assert far_end.ranges == far_end.header("if-range") == ["", ""]
 
 
-async def test_beginning_again_and_again_without_getting_further_is_given_up(tmp_path: Path) -> None:
+async def test_repeated_restarts_without_progress_are_an_error(tmp_path: Path) -> None:
     with anyio.fail_after(10):
         assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000, etag="")), NetworkError)
 
@@ -199,20 +199,20 @@ async def test_an_interrupted_download_of_another_link_or_without_its_file_is_no
     assert len(list(tmp_path.iterdir())) == 1
 
 
-async def test_nothing_left_to_ask_for_is_the_end(tmp_path: Path) -> None:
+async def test_a_416_at_the_end_of_the_file_completes_the_download(tmp_path: Path) -> None:
     unframed = raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:-10])
     rest = says(206, CLIP[-10:], ETAG, f"content-range: bytes {len(CLIP) - 10}-{len(CLIP) - 1}/{len(CLIP) + 5}")
     content, _ = await _save(tmp_path, unframed, rest, says(416, b"", f"content-range: bytes */{len(CLIP)}"))
     assert content == CLIP
 
 
-async def test_a_range_refused_otherwise_starts_again(tmp_path: Path) -> None:
+async def test_any_other_416_restarts_the_download(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, ranged(CLIP, cut_after=90_000), says(416), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "90000-", ""]
 
 
-async def test_without_a_length_the_clips_own_boxes_show_whether_it_is_complete(tmp_path: Path) -> None:
+async def test_without_a_length_the_mp4_boxes_show_whether_the_clip_is_complete(tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, raw(OK + ETAG.encode() + b"\r\n\r\n" + CLIP[:200_000]), ranged(CLIP))
     assert content == CLIP
     assert far_end.ranges == ["", "200000-"]
@@ -221,7 +221,7 @@ async def test_without_a_length_the_clips_own_boxes_show_whether_it_is_complete(
     assert (content, far_end.ranges) == (CLIP, [""])
 
 
-async def test_a_clip_in_chunks_is_accepted_and_one_without_its_last_chunk_is_not_complete(tmp_path: Path) -> None:
+async def test_a_chunked_clip_is_incomplete_without_its_last_chunk(tmp_path: Path) -> None:
     def chunks(content: bytes) -> bytes:
         return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in re.findall(b".{1,9999}", content, re.DOTALL))
 
@@ -230,15 +230,15 @@ async def test_a_clip_in_chunks_is_accepted_and_one_without_its_last_chunk_is_no
     assert (await _save(tmp_path, cut, whole))[0] == CLIP
 
 
-async def test_a_packed_clip_is_unpacked_and_never_resumed(tmp_path: Path) -> None:
-    packed = gzip.compress(CLIP)
-    cut = says(200, packed[: len(packed) // 2], "content-encoding: gzip", length=len(packed))
-    content, far_end = await _save(tmp_path, cut, says(200, packed, "content-encoding: gzip"))
+async def test_a_compressed_clip_is_decompressed_and_never_resumed(tmp_path: Path) -> None:
+    compressed = gzip.compress(CLIP)
+    cut = says(200, compressed[: len(compressed) // 2], "content-encoding: gzip", length=len(compressed))
+    content, far_end = await _save(tmp_path, cut, says(200, compressed, "content-encoding: gzip"))
     assert content == CLIP
     assert far_end.ranges == ["", ""]
 
 
-async def test_a_small_response_that_unpacks_to_a_huge_one_is_stopped(tmp_path: Path) -> None:
+async def test_a_decompression_bomb_is_stopped(tmp_path: Path) -> None:
     bomb = gzip.compress(CLIP + bytes(40_000_000))
     error = await _fails(tmp_path, says(200, bomb, "content-encoding: gzip"), max_bytes=2_000_000)
     assert "larger than 1 MB" in error.problem.message
@@ -274,7 +274,7 @@ async def test_a_download_ends_at_its_deadline_however_slow_the_server(step: Ste
     assert asyncio.get_running_loop().time() - began < 2
 
 
-async def test_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None:
+async def test_a_stalled_download_is_resumed(tmp_path: Path) -> None:
     async def stalls(head: str, writer: asyncio.StreamWriter) -> None:
         await ranged(CLIP, cut_after=100_000)(head, writer)
         await hangs(head, writer)
@@ -300,32 +300,32 @@ async def test_a_link_that_is_refused_is_reported_at_once_with_what_to_check(sta
     assert "proxy, firewall or VPN" in error.problem.hint
 
 
-async def test_a_link_that_is_refused_during_the_download_is_reported_so(tmp_path: Path) -> None:
+async def test_a_link_that_is_refused_during_the_download_is_reported_as_blocked(tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, ranged(CLIP, cut_after=90_000), says(403)), LinkBlocked)
 
 
 @pytest.mark.parametrize("step", [says(200, b"<html>log in</html>"), raw(OK + b"\r\n\n <!doctype html><p>log in")])
-async def test_a_web_page_instead_of_the_clip_is_a_refusal(step: Step, tmp_path: Path) -> None:
+async def test_a_web_page_instead_of_the_clip_is_reported_as_blocked(step: Step, tmp_path: Path) -> None:
     error = await _fails(tmp_path, step)
     assert isinstance(error, LinkBlocked)
     assert "127.0.0.1 (HTTP 200) sent a web page" in error.problem.message
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-async def test_passing_trouble_is_waited_out(status: int, tmp_path: Path) -> None:
+async def test_temporary_errors_are_retried(status: int, tmp_path: Path) -> None:
     content, far_end = await _save(tmp_path, says(status), says(status), ranged(CLIP))
     assert content == CLIP
     assert len(far_end.heads) == 3
 
 
-async def test_lasting_trouble_is_given_up(tmp_path: Path) -> None:
+async def test_a_persistent_server_error_is_a_network_error(tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, says(503)), NetworkError)
 
 
 @pytest.mark.parametrize(
     "step", [says(200, b"{}"), says(200), raw(OK + b"\r\nnot yet, come back later"), says(200, CLIP[4:])]
 )
-async def test_what_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
+async def test_a_response_that_is_not_an_mp4_is_not_saved(step: Step, tmp_path: Path) -> None:
     error = await _fails(tmp_path, step)
     assert isinstance(error, GatewayError)
     assert "did not return an MP4" in error.problem.message
@@ -337,7 +337,7 @@ async def test_any_other_status_is_an_error(step: Step, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [raw(b"nonsense\r\n\r\n"), raw(b""), raw(OK + b"content-length: many\r\n\r\nx")])
-async def test_a_server_that_speaks_no_http_is_a_network_error(step: Step, tmp_path: Path) -> None:
+async def test_a_server_that_does_not_speak_http_is_a_network_error(step: Step, tmp_path: Path) -> None:
     assert isinstance(await _fails(tmp_path, step), NetworkError)
 
 

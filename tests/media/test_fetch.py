@@ -1,4 +1,4 @@
-"""Over real connections: redirects, names that change their address, certificates, the sandbox in this process."""
+"""Fetching over real connections: redirects, host names that change their address, certificates, the local sandbox."""
 
 import asyncio
 import datetime
@@ -24,11 +24,11 @@ QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
 LOOPBACK = frozenset({"127.0.0.1"})
 
 
-async def _nowhere(host: str, port: int) -> Sequence[str]:
+async def _no_lookup(host: str, port: int) -> Sequence[str]:
     raise AssertionError(f"{host} was looked up")
 
 
-def _knowing(**names: Sequence[str]) -> Resolve:
+def _resolver(**names: Sequence[str]) -> Resolve:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return [host] if host == "127.0.0.1" else names[host.replace(".", "_")]
 
@@ -44,7 +44,7 @@ async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "why"),
+    ("location", "reason"),
     [
         ("https://inside.example/clip.mp4", "private address 10.0.0.1"),
         ("https://10.0.0.1/clip.mp4", "private address"),
@@ -60,21 +60,23 @@ async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
         ("http://127.0.0.1:99999999/", "port 99999999"),
     ],
 )
-async def test_a_redirect_that_leads_inside_or_out_of_https_is_refused(location: str, why: str, tmp_path: Path) -> None:
+async def test_a_redirect_to_a_private_host_or_away_from_https_is_refused(
+    location: str, reason: str, tmp_path: Path
+) -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return {"inside.example": ["10.0.0.1"], "public.example": ["93.184.216.34"]}.get(host, [host.strip("[]")])
 
     async with serving(redirects(location)) as far_end:
         store = ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK, resolve=resolve)
-        with pytest.raises(LinkRefused, match=why) as refused:
+        with pytest.raises(LinkRefused, match=reason) as refused:
             await store.save(completed(far_end.url()))
     assert len(far_end.heads) == 1
-    assert why == "not a valid URL" or "login page" in refused.value.problem.hint
+    assert reason == "not a valid URL" or "login page" in refused.value.problem.hint
     assert "secret" not in refused.value.problem.message
     assert not list(tmp_path.iterdir())
 
 
-async def test_redirects_in_a_circle_end(tmp_path: Path) -> None:
+async def test_a_redirect_loop_is_refused(tmp_path: Path) -> None:
     async with serving(redirects("/clip.mp4")) as far_end:
         with pytest.raises(LinkRefused, match=f"more than {REDIRECTS_MAX} times"):
             await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
@@ -82,7 +84,7 @@ async def test_redirects_in_a_circle_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [300, 304, 305])
-async def test_an_answer_that_redirects_nowhere_is_an_error(status: int, tmp_path: Path) -> None:
+async def test_a_3xx_response_without_a_location_is_an_error(status: int, tmp_path: Path) -> None:
     from hailuo_mcp.core.errors import GatewayError
 
     async with serving(says(status)) as far_end:
@@ -90,7 +92,7 @@ async def test_an_answer_that_redirects_nowhere_is_an_error(status: int, tmp_pat
             await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
 
 
-async def test_a_name_is_looked_up_once_and_connected_to_by_what_was_checked(tmp_path: Path) -> None:
+async def test_a_name_is_resolved_once_and_the_checked_address_is_used(tmp_path: Path) -> None:
     answers = [["127.0.0.1"]]
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -102,7 +104,7 @@ async def test_a_name_is_looked_up_once_and_connected_to_by_what_was_checked(tmp
     assert far_end.header("host") == [f"gateway.example:{far_end.port}"]
 
 
-async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_second(tmp_path: Path) -> None:
+async def test_the_address_of_a_name_is_checked_again_for_each_request(tmp_path: Path) -> None:
     answers = [["10.0.0.1"], ["127.0.0.1"]]
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -119,12 +121,12 @@ async def test_a_name_that_turns_private_between_two_requests_is_refused_at_the_
 
 async def test_the_next_address_is_tried_if_the_first_does_not_respond(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
-        resolve = _knowing(gateway_example=["::1", "127.0.0.1"])
+        resolve = _resolver(gateway_example=["::1", "127.0.0.1"])
         store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, policy=QUICK)
         assert (await store.save(completed(far_end.url(host="gateway.example")))).read_bytes() == CLIP
 
 
-async def test_another_loopback_name_than_the_gateways_is_not_allowed(tmp_path: Path) -> None:
+async def test_a_loopback_name_other_than_the_gateways_is_refused(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         for host in ("localhost", "127.0.0.2"):
             with pytest.raises(LinkRefused):
@@ -134,7 +136,7 @@ async def test_another_loopback_name_than_the_gateways_is_not_allowed(tmp_path: 
     assert not far_end.heads
 
 
-async def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_variables_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(says(500)) as proxy, serving(ranged(CLIP)) as far_end:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url("/"))
@@ -142,25 +144,25 @@ async def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypat
     assert not proxy.heads
 
 
-async def test_the_sandbox_in_this_process_is_asked_for_its_own_host_and_no_other(tmp_path: Path) -> None:
-    asked: list[str] = []
+async def test_the_in_process_sandbox_serves_only_its_own_host(tmp_path: Path) -> None:
+    requested: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
+        requested.append(str(request.url))
         return httpx.Response(200, content=CLIP)
 
     store = ClipStore(
-        tmp_path, stand_in=lambda: httpx.MockTransport(answer), stand_in_host="sandbox.invalid", resolve=_nowhere
+        tmp_path, stand_in=lambda: httpx.MockTransport(answer), stand_in_host="sandbox.invalid", resolve=_no_lookup
     )
     await store.save(completed("https://sandbox.invalid/clip.mp4"))
     for host in ("other.invalid", "sandbox.invalid.example", "sub.sandbox.invalid"):
         with pytest.raises(AssertionError, match="was looked up"):
             await store.save(completed(f"https://{host}/clip.mp4"))
-    assert asked == ["https://sandbox.invalid/clip.mp4"]
+    assert requested == ["https://sandbox.invalid/clip.mp4"]
 
 
 def _certificate(directory: Path, name: str) -> ssl.SSLContext:
-    """A server's side of TLS for this name, with a certificate that signs itself."""
+    """The TLS context of a server with a self-signed certificate for this name."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -183,7 +185,7 @@ def _certificate(directory: Path, name: str) -> ssl.SSLContext:
 
 
 async def _over_tls(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, certified: str, asked: str, step: Step
+    directory: Path, monkeypatch: pytest.MonkeyPatch, certified: str, requested: str, step: Step
 ) -> tuple[list[str | None], Path]:
     names: list[str | None] = []
     tls = _certificate(directory, certified)
@@ -192,18 +194,18 @@ async def _over_tls(
     async with serving(step, tls=tls) as far_end:
         store = ClipStore(
             directory / "clips",
-            own_hosts=frozenset({asked}),
+            own_hosts=frozenset({requested}),
             policy=QUICK,
             resolve=lambda host, port: _loopback(),
         )
-        return names, await store.save(completed(far_end.url(host=asked, scheme="https")))
+        return names, await store.save(completed(far_end.url(host=requested, scheme="https")))
 
 
 async def _loopback() -> Sequence[str]:
     return ["127.0.0.1"]
 
 
-async def test_the_certificate_is_held_against_the_name_and_not_the_address(
+async def test_the_certificate_is_checked_against_the_name_not_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, path = await _over_tls(tmp_path, monkeypatch, "clips.example", "clips.example", ranged(CLIP))
@@ -217,12 +219,12 @@ async def test_a_certificate_for_another_name_is_not_accepted(tmp_path: Path, mo
         await _over_tls(tmp_path, monkeypatch, "other.example", "clips.example", ranged(CLIP))
 
 
-async def test_a_host_that_does_not_speak_tls_is_asked_again_and_then_said_to_refuse(tmp_path: Path) -> None:
-    async def speak_plainly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_a_host_that_does_not_speak_tls_is_reported_as_blocked(tmp_path: Path) -> None:
+    async def respond_without_tls(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond_without_tls, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(LinkBlocked, match=r"no trusted TLS connection to 127\.0\.0\.1 \(WRONG_VERSION_NUMBER\)"):

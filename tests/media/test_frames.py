@@ -1,7 +1,7 @@
 """Single frames of a real clip."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# PyAV and numpy leave parts of their types open.
+# PyAV and numpy are only partly typed.
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ FRAMES = 40
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty frames that grow from black to white, with frames that depend on later ones."""
+    """Forty frames from black to white, some of which depend on later ones."""
     return _render(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
@@ -42,7 +42,7 @@ def _shade(content: bytes) -> float:
     return found
 
 
-async def test_the_last_frame_is_the_very_last_in_full_size(film: Path) -> None:
+async def test_the_last_frame_is_returned_at_full_size(film: Path) -> None:
     still = await last_frame(film)
     assert opened(still).size == (480, 360)
     assert opened(still).format == "PNG"
@@ -50,11 +50,11 @@ async def test_the_last_frame_is_the_very_last_in_full_size(film: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "faststart"])
-async def test_the_last_frame_is_found_however_the_clip_is_laid_out(flags: str, tmp_path: Path) -> None:
+async def test_the_last_frame_is_found_whatever_the_layout_of_the_clip(flags: str, tmp_path: Path) -> None:
     assert _shade(await last_frame(_render(tmp_path / "film.mp4", movflags=flags))) > 250
 
 
-async def test_the_last_frame_is_found_where_the_clip_is_longer_than_it_says(film: Path, tmp_path: Path) -> None:
+async def test_the_last_frame_is_found_if_the_stated_duration_is_too_short(film: Path, tmp_path: Path) -> None:
     content = bytearray(film.read_bytes())
     offset = content.index(b"mdhd") + 20
     content[offset : offset + 4] = (int.from_bytes(content[offset : offset + 4]) // 2).to_bytes(4)
@@ -63,9 +63,7 @@ async def test_the_last_frame_is_found_where_the_clip_is_longer_than_it_says(fil
 
 
 @pytest.mark.parametrize("name", ["cut", "not-a-clip", "text", "empty", "missing", "directory", "playlist", "sound"])
-async def test_a_clip_that_cannot_be_read_has_no_frames_and_a_clear_error(
-    name: str, film: Path, tmp_path: Path
-) -> None:
+async def test_a_clip_that_cannot_be_read_is_reported(name: str, film: Path, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.mp4"
     contents = {
         "cut": film.read_bytes()[:200],

@@ -1,4 +1,4 @@
-"""Images that are sent as they are, and the warnings about them."""
+"""Images that are sent unchanged, and the warnings about them."""
 
 import base64
 import subprocess
@@ -43,7 +43,7 @@ ANY = FileRules()
         (encoded(picture(), "JPEG", progressive=True), "image/jpeg"),
     ],
 )
-async def test_an_image_that_breaks_no_rule_is_sent_as_it_is(content: bytes, media_type: str) -> None:
+async def test_a_valid_image_is_sent_unchanged(content: bytes, media_type: str) -> None:
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (content, media_type, ())
     assert found.data_uri == data_uri(content, media_type)
@@ -53,19 +53,19 @@ async def test_an_image_that_breaks_no_rule_is_sent_as_it_is(content: bytes, med
     ("content", "appended"),
     [(png(), b"\r\n"), (png(), bytes(512)), (jpeg(), b"a moving picture that a phone appended")],
 )
-async def test_what_comes_after_the_end_of_an_image_is_not_sent(content: bytes, appended: bytes) -> None:
+async def test_data_after_the_end_of_an_image_is_not_sent(content: bytes, appended: bytes) -> None:
     found = await read_image("first_frame_image", data_uri(content + appended), ANY)
     assert (found.content, found.warnings) == (content, ())
 
 
-async def test_a_photo_of_a_phone_with_a_second_image_inside_is_a_jpeg() -> None:
+async def test_a_phone_photo_with_a_second_image_is_sent_as_a_plain_jpeg() -> None:
     content = encoded(picture(), "MPO", save_all=True, append_images=[picture()])
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert (found.content, found.media_type, found.warnings) == (encoded(picture(), "JPEG"), "image/jpeg", ())
 
 
 @pytest.mark.parametrize("media_type", ["image/jpeg", "text/plain", "image/png;charset=utf-8", ""])
-async def test_the_true_media_type_is_sent_whatever_was_claimed(media_type: str) -> None:
+async def test_the_actual_media_type_is_sent_whatever_was_declared(media_type: str) -> None:
     found = await read_image("first_frame_image", data_uri(png(), media_type), ANY)
     assert found.data_uri.startswith("data:image/png;base64,")
 
@@ -77,7 +77,7 @@ async def test_base64_may_be_wrapped_or_percent_encoded() -> None:
         assert found.content == png()
 
 
-async def test_the_same_content_has_the_same_digest_wherever_it_came_from(tmp_path: Path) -> None:
+async def test_the_same_content_has_the_same_digest_whatever_its_source(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / "b.jpg").write_bytes(png())
     rules = rules_for(tmp_path)
@@ -86,8 +86,8 @@ async def test_the_same_content_has_the_same_digest_wherever_it_came_from(tmp_pa
     assert (await read_image("first_frame_image", data_uri(png(401)), rules)).digest not in given
 
 
-async def test_an_image_rotated_by_its_exif_data_is_measured_rotated_and_sent_so() -> None:
-    # As stored 1200 x 310, a ratio that is refused; 310 x 1200 would be, too. 900 x 400 fits either way.
+async def test_an_image_with_exif_rotation_is_measured_rotated_and_sent_unchanged() -> None:
+    # 900 x 400 is accepted in both orientations; 1200 x 310 would be refused in both.
     content = jpeg(900, 400, orientation=6)
     found = await read_image("first_frame_image", data_uri(content), ANY)
     assert opened(found.content).tobytes() == opened(content).tobytes()
@@ -107,14 +107,14 @@ async def test_an_image_rotated_by_its_exif_data_is_measured_rotated_and_sent_so
     ],
     ids=["nought", "nine", "a text"],
 )
-async def test_an_orientation_that_means_nothing_turns_nothing(value: bytes) -> None:
+async def test_an_invalid_orientation_is_ignored(value: bytes) -> None:
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01" + value + bytes(4)
     content = encoded(picture(), "JPEG", exif=exif)
     assert (await read_image("first_frame_image", data_uri(content), ANY)).warnings == ()
 
 
 @pytest.mark.parametrize("exif", [b"Exif\x00\x00", b"Exif\x00\x00XX*\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b""])
-async def test_broken_exif_data_does_not_make_a_broken_image(exif: bytes) -> None:
+async def test_an_image_with_broken_exif_data_is_accepted(exif: bytes) -> None:
     for content, plain in (
         (encoded(picture(), "JPEG", exif=exif), jpeg()),
         (with_chunk(png(), b"eXIf", exif[6:]), png()),
@@ -128,7 +128,7 @@ async def test_an_image_over_10_mb_is_sent_with_a_warning() -> None:
     assert found.warnings == ("first_frame_image has 10.0 MB; some gateways accept no more than 10 MB.",)
 
 
-async def test_colours_that_may_look_wrong_are_remarked_on() -> None:
+async def test_a_cmyk_image_is_sent_with_a_warning() -> None:
     found = await read_image("first_frame_image", data_uri(jpeg(mode="CMYK")), ANY)
     assert "CMYK" in found.warnings[0]
 
@@ -159,7 +159,7 @@ async def main():
             print(error.problem.message)
 anyio.run(main)
 """
-    (tmp_path / "a-bomb.png").write_bytes(claiming(9_800, 9_800))  # more than Pillow likes
+    (tmp_path / "a-bomb.png").write_bytes(claiming(9_800, 9_800))  # above Pillow's warning limit
     (tmp_path / "b-exif.jpg").write_bytes(encoded(picture(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff"))
     (tmp_path / "c-mpo.jpg").write_bytes(
         encoded(picture(), "MPO", save_all=True, append_images=[picture()]).replace(

@@ -1,4 +1,4 @@
-"""How a local image is sent: to Segmind by an upload per content; to the AI/ML API as bytes; to APIXO not at all."""
+"""How a local image is sent: to Segmind as one upload per image, to AI/ML API inline, and to APIXO not at all."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def _sandboxed(directory: Path, **variables: str) -> tuple[Opened, Wire]:
     return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
 
 
-async def test_segmind_gets_each_content_uploaded_once_also_after_a_restart(tmp_path: Path) -> None:
+async def test_segmind_gets_each_image_uploaded_once_even_across_restarts(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.png").write_bytes(png())
     (tmp_path / "pictures/copy.jpg").write_bytes(png())
@@ -73,7 +73,7 @@ async def test_an_upload_that_fails_sends_no_submission(tmp_path: Path) -> None:
     assert [request.url.path for request in wire.requests] == ["/upload-asset"]
 
 
-async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) -> None:
+async def test_aimlapi_gets_the_original_bytes_in_the_request(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/mislabelled.png").write_bytes(jpeg())
     async with opened as session:
@@ -84,7 +84,7 @@ async def test_aimlapi_gets_the_very_bytes_inside_the_request(tmp_path: Path) ->
     assert base64.b64decode(payload) == jpeg()
 
 
-async def test_minimax_gets_a_webp_as_it_is_and_no_other_gateway_does(tmp_path: Path) -> None:
+async def test_only_minimax_gets_a_webp_unchanged(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     (tmp_path / "pictures/a.webp").write_bytes(content := encoded(picture(), "WEBP"))
     given = {"prompt": "a red kite", "first_frame_image": str(tmp_path / "pictures/a.webp")}
@@ -111,7 +111,7 @@ async def test_apixo_refuses_a_local_image_and_says_what_to_do(tmp_path: Path) -
     assert not wire.requests
 
 
-async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path: Path) -> None:
+async def test_a_url_is_passed_on_to_every_gateway_and_never_fetched(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path)
     url = "https://pictures.example/kite.png"
     async with opened as session:
@@ -122,7 +122,7 @@ async def test_a_url_is_handed_on_by_every_gateway_and_fetched_by_none(tmp_path:
     assert len(wire.requests) == 3
 
 
-async def test_a_mended_image_is_what_is_sent_and_the_job_says_so(tmp_path: Path) -> None:
+async def test_a_fixed_image_is_sent_and_the_job_has_a_warning(tmp_path: Path) -> None:
     opened, wire = _sandboxed(tmp_path, HAILUO_MCP_FIX_IMAGES="1")
     (tmp_path / "pictures/a.webp").write_bytes(encoded(picture(), "WEBP"))
     async with opened as session:

@@ -1,4 +1,4 @@
-"""How much memory images can take in a real server, however many callers send them at once."""
+"""How much memory images can take in a real server, even if many callers send them at the same time."""
 
 import struct
 import sys
@@ -21,7 +21,7 @@ pytestmark = [
 CALLS = 6
 MB = 1024 * 1024
 PLAIN_MB, ONE_IMAGE_MB = 60, 160
-"""What calls need beside decoded images, and an image of 40 million pixels once it is decoded."""
+"""Memory of the calls without their images, and of one decoded image of 40 million pixels."""
 
 
 def plain(width: int, height: int) -> bytes:
@@ -38,7 +38,7 @@ def peak_mb(running: Running) -> float:
 
 
 async def all_at_once(url: str, image: bytes) -> list[str]:
-    """What each of several callers is answered: a state, or the message of an error."""
+    """The result of each of several concurrent calls: a state, or an error message."""
     answers: list[str] = []
 
     async def call() -> None:
@@ -65,7 +65,7 @@ async def test_large_images_are_refused_before_they_are_decoded(tmp_path: Path) 
         assert peak_mb(running) - before < PLAIN_MB
 
 
-async def test_no_more_than_two_images_are_in_memory_at_a_time(tmp_path: Path) -> None:
+async def test_at_most_two_images_are_in_memory_at_a_time(tmp_path: Path) -> None:
     async with serving(tmp_path, **SANDBOX) as running:
         assert await all_at_once(running.url, png()) == ["dry_run"] * CALLS
         before = peak_mb(running)

@@ -18,7 +18,7 @@ register_heif_opener()  # so that Pillow can write them
 
 
 async def _fixed(content: bytes) -> tuple[LoadedFile, str]:
-    """The fixed image, which must be accepted as it is, and the warning."""
+    """The fixed image, which must be accepted without another fix, and the warning."""
     found = await read_image("first_frame_image", data_uri(content), FileRules(fix=True))
     again = await read_image("first_frame_image", found.data_uri, FileRules(fix=False))
     assert again.content == found.content
@@ -38,7 +38,7 @@ async def test_another_format_becomes_jpg(kind: str, name: str) -> None:
     assert opened(found.content).size == (400, 320)
 
 
-async def test_a_webp_stays_one_if_the_gateway_accepts_it() -> None:
+async def test_a_webp_is_kept_if_the_gateway_accepts_it() -> None:
     content = encoded(picture(), "WEBP")
     for fix in (False, True):
         rules = FileRules(fix=fix, formats=("JPEG", "PNG", "WebP"))
@@ -46,14 +46,14 @@ async def test_a_webp_stays_one_if_the_gateway_accepts_it() -> None:
         assert (found.content, found.media_type, found.warnings) == (content, "image/webp", ())
 
 
-async def test_a_moving_webp_is_sent_with_a_word_on_what_counts() -> None:
+async def test_an_animated_webp_is_sent_with_a_warning() -> None:
     content = encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])
     rules = FileRules(formats=("JPEG", "PNG", "WebP"))
     found = await read_image("first_frame_image", data_uri(content), rules)
     assert found.warnings == ("first_frame_image is animated; only its first frame is used.",)
 
 
-async def test_a_cut_webp_is_refused() -> None:
+async def test_a_truncated_webp_is_refused() -> None:
     content = encoded(picture(), "WEBP")
     with pytest.raises(InvalidImage, match="broken or truncated WebP file"):
         await read_image(
@@ -78,12 +78,12 @@ async def test_an_image_is_rotated_as_its_exif_data_says(orientation: int) -> No
     assert warning == "first_frame_image was fixed before sending: rotated as its EXIF data says."
 
 
-async def test_an_image_that_is_too_tall_once_turned_stays_refused() -> None:
+async def test_an_image_that_is_too_tall_once_rotated_is_refused() -> None:
     with pytest.raises(InvalidImage, match="400 x 1001"):
         await _fixed(jpeg(1001, 400, orientation=6))
 
 
-async def test_transparency_is_kept_where_there_is_room() -> None:
+async def test_transparency_is_kept_if_the_png_is_small_enough() -> None:
     found, _ = await _fixed(encoded(picture(mode="RGBA"), "WEBP"))
     assert found.media_type == "image/png"
     assert opened(found.content).mode == "RGBA"
@@ -94,14 +94,14 @@ async def test_an_opaque_alpha_channel_is_not_transparency() -> None:
     assert found.media_type == "image/jpeg"
 
 
-def test_transparency_becomes_white_where_there_is_no_room() -> None:
+def test_transparency_becomes_white_if_the_png_is_too_large() -> None:
     content, kind, done = normalize(picture(mode="RGBA"), rotated=False, bytes_max=20_000, side_over=300)
     assert (kind, done) == ("JPEG", ["transparency became white"])
     assert len(content) <= 20_000
     assert opened(content).getpixel((200, 160)) == pytest.approx((255, 255, 255), abs=60)
 
 
-def test_a_large_image_is_resized_no_more_than_needed_and_allowed() -> None:
+def test_a_large_image_is_resized_as_little_as_possible_within_the_limits() -> None:
     noise = Image.effect_noise((1600, 1300), 80)
     content, _, done = normalize(noise, rotated=False, bytes_max=900_000, side_over=300)
     assert (opened(content).size, done) == ((800, 650), ["resized from 1600 x 1300 to 800 x 650 px"])
@@ -114,7 +114,7 @@ async def test_a_file_over_20_mb_is_re_encoded() -> None:
     assert len(found.content) < 1_000_000
 
 
-async def test_what_follows_the_end_of_a_png_is_removed() -> None:
+async def test_data_after_the_end_of_a_png_is_removed() -> None:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("secret.txt", "x")
@@ -132,12 +132,12 @@ async def test_cmyk_colors_become_rgb() -> None:
     assert "CMYK became RGB" in warning
 
 
-async def test_deep_greys_stay_greys() -> None:
+async def test_16_bit_grayscale_keeps_its_contrast() -> None:
     found, _ = await _fixed(encoded(picture(mode="I;16"), "TIFF"))
     assert _top_is_darker(opened(found.content))
 
 
-async def test_depths_of_unknown_range_are_refused() -> None:
+async def test_floating_point_pixels_are_refused() -> None:
     with pytest.raises(InvalidImage, match="could not be converted"):
         await _fixed(encoded(picture(mode="F"), "TIFF"))
 
@@ -150,19 +150,19 @@ async def test_a_colour_profile_is_kept() -> None:
     assert opened(found.content).info["icc_profile"] == profile
 
 
-async def test_a_heic_is_offered_to_be_fixed_only_if_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fixing_a_heic_is_suggested_only_if_it_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     given = data_uri(encoded(picture(), "HEIF"))
     with pytest.raises(InvalidImage) as refused:
         await read_image("first_frame_image", given, FileRules())
     assert "HAILUO_MCP_FIX_IMAGES=1" in refused.value.problem.hint
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
     for fix in (False, True):
         with pytest.raises(InvalidImage) as refused:
             await read_image("first_frame_image", given, FileRules(fix=fix))
         assert refused.value.problem.hint == "Save it as JPG or PNG first."
 
 
-async def test_a_photo_of_a_phone_becomes_an_upright_jpg() -> None:
+async def test_a_rotated_heic_becomes_an_upright_jpg() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     found, warning = await _fixed(encoded(picture(800, 400), "HEIF", exif=exif.tobytes()))
@@ -174,12 +174,12 @@ async def test_a_photo_of_a_phone_becomes_an_upright_jpg() -> None:
 @pytest.mark.parametrize(
     "content", [png(300, 300), png(400, 1000), png()[:-500], b"", encoded(picture(200, 200), "WEBP")]
 )
-async def test_what_cannot_be_cured_stays_refused(content: bytes) -> None:
+async def test_an_image_that_cannot_be_fixed_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidImage):
         await _fixed(content)
 
 
-async def test_a_good_image_is_not_touched() -> None:
+async def test_a_valid_image_is_unchanged() -> None:
     for content in (png(), jpeg(), png(mode="RGBA"), png(mode="P")):
         found, warning = await _fixed(content)
         assert (found.content, warning) == (content, "")

@@ -1,5 +1,5 @@
-"""Local images by paths as users paste them, and base64 without its `data:` prefix. Nothing here may open a file that
-is not in an allowed directory."""
+"""Local images given as pasted paths, and base64 without its `data:` prefix. No file outside the
+allowed directories may be opened."""
 
 import base64
 import sys
@@ -14,7 +14,7 @@ from hailuo_mcp.media.given import FileRules
 from hailuo_mcp.media.images import read_image
 from tests.media.samples import jpeg, png, rules_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX paths")
 SCREENSHOT = "Screenshot 2026-11-25 at 3.04.05\u202fPM.png"
 
 
@@ -46,14 +46,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         *("file://{}", '"file://{}"', "<file://localhost{}>", "file:{}"),
     ],
 )
-async def test_what_surrounds_a_path_is_no_part_of_it(form: str, home: Path) -> None:
+async def test_quotes_brackets_and_file_urls_around_a_path_are_removed(form: str, home: Path) -> None:
     assert await _read(form.format(home / "Pictures/my kite.png"), FileRules()) == png()
 
 
 @pytest.mark.parametrize(
     "start", ["~", "$HOME", "${HOME}", "file://~", "file://$HOME", "file:///~", "file:~", '"$HOME']
 )
-async def test_the_home_directory_is_known_by_every_name(start: str, home: Path) -> None:
+async def test_every_notation_of_the_home_directory_is_expanded(start: str, home: Path) -> None:
     end = '"' if start.startswith('"') else ""
     assert await _read(f"{start}/Pictures/my kite.png{end}", FileRules()) == png()
     assert "outside the directories" in await _refusal(f"{start}/.ssh/key.png{end}", FileRules())
@@ -82,21 +82,21 @@ async def test_a_url_may_be_quoted_too() -> None:
         ("my kite (1).png", "my\\ kite (1).png"),
     ],
 )
-async def test_a_name_is_found_that_is_equal_but_for_its_form(on_disk: str, given: str, home: Path) -> None:
+async def test_a_name_is_found_despite_other_spaces_or_normalization(on_disk: str, given: str, home: Path) -> None:
     folder = home / "Pictures" / unicodedata.normalize("NFD", "été")
     folder.mkdir()
     (folder / on_disk).write_bytes(jpeg())
     assert await _read(home / "Pictures/été" / given, FileRules()) == jpeg()
 
 
-async def test_of_several_equal_names_none_is_taken(home: Path) -> None:
+async def test_an_ambiguous_name_is_not_found(home: Path) -> None:
     for name in ("a\u202fb.png", "a\u00a0b.png"):
         (home / name).write_bytes(png())
     assert "does not exist" in await _refusal(home / "a b.png", FileRules())
     assert await _read(home / "a\u202fb.png", FileRules()) == png()
 
 
-async def test_an_equal_name_opens_nothing_outside(tmp_path: Path) -> None:
+async def test_an_equivalent_name_opens_no_file_outside_the_directories(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "out\u00a0side"
     for directory in (inside, outside):
         directory.mkdir()
@@ -111,7 +111,7 @@ async def test_an_equal_name_opens_nothing_outside(tmp_path: Path) -> None:
     assert "does not exist" in await _refusal(inside / "nothing.png", rules)
 
 
-async def test_an_equal_name_in_a_hidden_folder_of_the_home_directory_stays_hidden(home: Path) -> None:
+async def test_an_equivalent_name_opens_no_file_in_a_hidden_folder(home: Path) -> None:
     (home / ".my\u00a0keys").mkdir()
     (home / ".my\u00a0keys/a.png").write_bytes(png())
     (home / "open\u00a0link").symlink_to(home / ".my\u00a0keys")
@@ -119,7 +119,7 @@ async def test_an_equal_name_in_a_hidden_folder_of_the_home_directory_stays_hidd
         assert "outside the directories" in await _refusal(home / given, FileRules())
 
 
-async def test_a_windows_path_is_that_of_the_drive_under_wsl(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_windows_path_is_mapped_to_its_drive_under_wsl(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = "C:\\Users\\me\\a.png"
     monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
     assert "Windows path" in await _refusal(given, FileRules())
@@ -135,7 +135,7 @@ async def test_a_windows_path_is_that_of_the_drive_under_wsl(home: Path, monkeyp
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 @pytest.mark.parametrize("content", [png(), jpeg()], ids=["png", "jpeg"])
 @pytest.mark.parametrize("start", ["data:image/png;base64,", "base64,", "image/jpeg;base64,", ""])
-async def test_base64_of_an_image_is_taken_in_every_form(
+async def test_base64_of_an_image_is_accepted_in_every_form(
     encode: Callable[[bytes], bytes], content: bytes, start: str
 ) -> None:
     text = encode(content).decode()
@@ -146,7 +146,7 @@ async def test_base64_of_an_image_is_taken_in_every_form(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reason"),
     [
         ("sandbox:/mnt/data/a.png", "scheme that is not supported"),
         ("blob:https://example.com/1", "scheme that is not supported"),
@@ -156,10 +156,10 @@ async def test_base64_of_an_image_is_taken_in_every_form(
         ("kite.png", "Give the absolute path"),
     ],
 )
-async def test_what_is_no_path_of_an_image_is_named(given: str, said: str, home: Path) -> None:
-    assert said in await _refusal(given, FileRules())
+async def test_a_value_that_is_not_a_path_is_refused_with_its_reason(given: str, reason: str, home: Path) -> None:
+    assert reason in await _refusal(given, FileRules())
 
 
-async def test_the_base64_of_something_else_is_no_image() -> None:
+async def test_base64_of_something_else_is_refused() -> None:
     text = base64.b64encode(b"no image at all" * 400).decode()
     assert "base64 of 8000 characters, not a path" in await _refusal(text, FileRules())

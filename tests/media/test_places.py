@@ -1,4 +1,4 @@
-"""Where local images may come from, and how much of a file is read that is not an image."""
+"""Where local images may come from, and how much of a file that is not an image is read."""
 
 import os
 from pathlib import Path
@@ -56,7 +56,7 @@ async def test_a_path_may_be_written_as_a_file_url(form: str, tmp_path: Path) ->
     assert await _read(given, rules_for(tmp_path)) == png()
 
 
-async def test_without_a_setting_images_come_from_the_home_directory_but_no_hidden_folder(
+async def test_by_default_images_come_from_the_home_directory_except_hidden_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -72,7 +72,9 @@ async def test_without_a_setting_images_come_from_the_home_directory_but_no_hidd
 
 
 @pytest.mark.parametrize("home", ["/", ""])
-async def test_an_account_without_a_home_of_its_own_opens_nothing(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_account_without_a_home_directory_can_open_no_files(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", home or "/")
     assert "outside the directories" in await _refusal("/etc/hostname", FileRules())
 
@@ -87,13 +89,13 @@ async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
     assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
 
 
-async def test_a_neighbor_whose_name_starts_the_same_is_outside(tmp_path: Path) -> None:
+async def test_a_directory_whose_name_only_starts_the_same_is_outside(tmp_path: Path) -> None:
     (tmp_path / "pictures-of-others").mkdir()
     (tmp_path / "pictures-of-others/a.png").write_bytes(png())
     assert "outside" in await _refusal(tmp_path / "pictures-of-others/a.png", rules_for(tmp_path / "pictures"))
 
 
-async def test_links_are_resolved_before_it_is_decided(tmp_path: Path) -> None:
+async def test_links_are_resolved_before_the_directory_is_checked(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for directory in (inside, outside):
         directory.mkdir()
@@ -106,7 +108,7 @@ async def test_links_are_resolved_before_it_is_decided(tmp_path: Path) -> None:
     rules = rules_for(inside)
     for name in ("to-passwd.png", "to-outside.png", "folder/a.png"):
         assert "outside" in await _refusal(inside / name, rules)
-    assert "round.png" in await _refusal(inside / "round.png", rules)  # for which reason, depends on the Python
+    assert "round.png" in await _refusal(inside / "round.png", rules)  # the reason depends on the Python version
     assert await _read(outside / "to-inside.png", rules) == png()
 
 
@@ -145,14 +147,14 @@ async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: 
     assert "does not exist" in await _refusal(tmp_path / "missing.png", rules_for(tmp_path))
 
 
-async def test_over_http_a_path_is_refused_and_inline_images_are_not(tmp_path: Path) -> None:
+async def test_over_http_a_path_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     rules = FileRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
         assert "cannot read" in await _refusal(given, rules)
 
 
-async def test_a_name_that_cannot_be_shown_is_shown_otherwise(tmp_path: Path) -> None:
+async def test_unprintable_characters_in_a_name_are_replaced(tmp_path: Path) -> None:
     target = os.fsencode(tmp_path) + b"/odd\xff\nname.png"
     Path(os.fsdecode(target)).write_bytes(png())
     (tmp_path / "plain.png").symlink_to(os.fsdecode(target))

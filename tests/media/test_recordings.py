@@ -19,7 +19,7 @@ VIDEO, AUDIO = H3.media["video"], H3.media["audio"]
 
 
 def absent(_content: bytes, _kind: str, _medium: Medium) -> Measures | None:
-    """As `measure` where PyAV is not installed."""
+    """Like `measure` without PyAV."""
     return None
 
 
@@ -72,12 +72,12 @@ BAD_VIDEOS: list[tuple[str, Make, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "make", "said"), BAD_VIDEOS)
-def test_a_video_that_the_model_would_not_take_is_refused(name: str, make: Make, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "make", "reason"), BAD_VIDEOS)
+def test_a_video_that_the_model_does_not_accept_is_refused(name: str, make: Make, reason: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         check(make(tmp_path / name))
     problem = refused.value.problem
-    assert said in problem.message
+    assert reason in problem.message
     assert problem.message.startswith("reference_videos[0] (x) ")
     assert problem.hint
     assert "secret" not in problem.message
@@ -96,30 +96,30 @@ BAD_AUDIOS: list[tuple[str, Make, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "make", "said"), BAD_AUDIOS)
-def test_audio_that_the_model_would_not_take_is_refused(name: str, make: Make, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "make", "reason"), BAD_AUDIOS)
+def test_audio_that_the_model_does_not_accept_is_refused(name: str, make: Make, reason: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="reference_audios") as refused:
         check(make(tmp_path / name), "audio")
-    assert said in refused.value.problem.message
+    assert reason in refused.value.problem.message
 
 
-def test_a_file_over_the_size_is_refused_before_it_is_measured(tmp_path: Path) -> None:
+def test_a_file_over_the_size_limit_is_refused_before_it_is_measured(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"has 50\.0 MB; at most 50 MB are accepted"):
         check(film(tmp_path / "a.mp4") + bytes(50 * 1024 * 1024))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"pixels": (256, 5760)}, "is 320 x 240 px; 256–5760 px a side"),
         ({"ratio": (1.5, 2)}, "a width/height of 1.33; 1.5–2 is accepted"),
     ],
 )
-def test_a_rule_on_pixels_holds_for_a_video_too(
-    change: dict[str, tuple[float, float]], said: str, tmp_path: Path
+def test_rules_on_pixels_and_ratio_apply_to_videos_too(
+    change: dict[str, tuple[float, float]], reason: str, tmp_path: Path
 ) -> None:
     rule = MediaRule(VIDEO.source, ("MP4",), 50, **change)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=reason):
         check(film(tmp_path / "a.mp4"), rule=rule)
 
 
@@ -136,7 +136,7 @@ def test_without_pyav_format_and_size_are_checked_and_the_rest_is_a_warning(tmp_
             check_recording("reference_videos[0]", "a.mp4", wrong, "video", VIDEO, absent)
 
 
-def test_lengths_count_together(tmp_path: Path) -> None:
+def test_the_total_length_is_limited(tmp_path: Path) -> None:
     files = [check(film(tmp_path / f"{n}.mp4", seconds=n)) for n in (7, 8)]
     check_together("reference_videos", files, VIDEO)
     check_together("reference_audios", [*files, files[0]], MediaRule(AUDIO.source, ("WAV",), 15))
@@ -145,7 +145,7 @@ def test_lengths_count_together(tmp_path: Path) -> None:
 
 
 def _claiming(count: int, where: str) -> bytes:
-    """A small MP4 whose index claims so many samples."""
+    """A small MP4 whose index claims this many samples."""
 
     def box(kind: bytes, content: bytes) -> bytes:
         return BOX.pack(len(content) + 8, kind) + content

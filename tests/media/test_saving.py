@@ -69,12 +69,12 @@ def test_a_file_name_has_day_model_prompt_and_id() -> None:
 def test_a_name_is_safe_whatever_the_prompt(prompt: str, words: str) -> None:
     stem = file_stem(completed(None, created_at=DAY, parameters={"prompt": prompt}))
     assert stem == "-".join(part for part in ("2026-11-21-hailuo-02-fast", words[:48], "1f2e3d4c") if part)
-    assert len(f"{stem}-999.mp4".encode()) < 143  # what an encrypted home directory takes
+    assert len(f"{stem}-999.mp4".encode()) < 143  # the limit of an encrypted home directory
 
 
 @settings(max_examples=200)
 @given(prompt=st.text(max_size=300), remote_id=st.text(max_size=50), model=st.text(max_size=50))
-def test_no_job_has_a_name_that_leaves_the_directory(prompt: str, remote_id: str, model: str) -> None:
+def test_no_file_name_leaves_the_directory(prompt: str, remote_id: str, model: str) -> None:
     stem = file_stem(completed(None, parameters={"prompt": prompt}, remote_id=remote_id, model=model))
     path = Path("/clips") / f"{stem}.mp4"
     assert path.parent == Path("/clips")
@@ -90,17 +90,17 @@ async def test_no_job_is_saved_outside_the_output_directory(tmp_path: Path) -> N
     assert _names(tmp_path) == ["clips"]
 
 
-# --- what is there already --------------------------------------------------------------------------------------------
+# --- existing files ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_clip_is_the_same_file(tmp_path: Path) -> None:
+async def test_the_same_clip_is_saved_once(tmp_path: Path) -> None:
     store = _store(tmp_path)
     first = await store.save(completed(_inline()))
     assert await store.save(completed(_inline())) == first
     assert len(_names(tmp_path)) == 1
 
 
-async def test_a_saved_clip_is_not_fetched_again_and_a_lost_one_is(tmp_path: Path) -> None:
+async def test_a_saved_clip_is_fetched_again_only_if_its_file_is_gone(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         job = completed(far_end.url())
         job = job.saved(str(await _store(tmp_path).save(job)))
@@ -110,7 +110,7 @@ async def test_a_saved_clip_is_not_fetched_again_and_a_lost_one_is(tmp_path: Pat
         assert (await _store(tmp_path).save(job)).read_bytes() == CLIP
 
 
-async def test_another_file_of_the_same_name_is_never_replaced(tmp_path: Path) -> None:
+async def test_another_file_with_the_same_name_is_never_replaced(tmp_path: Path) -> None:
     name = f"{file_stem(completed(None))}.mp4"
     (tmp_path / name).write_text("a diary")
     path = await _store(tmp_path).save(completed(_inline()))
@@ -120,7 +120,7 @@ async def test_another_file_of_the_same_name_is_never_replaced(tmp_path: Path) -
     assert [p.name.removeprefix(name[:-4]) for p in (path, other)] == ["-2.mp4", "-3.mp4"]
 
 
-async def test_nothing_that_bears_the_name_confuses_a_save(tmp_path: Path) -> None:
+async def test_directories_links_and_pipes_with_the_same_name_are_skipped(tmp_path: Path) -> None:
     stem = file_stem(completed(None))
     (tmp_path / f"{stem}.mp4").mkdir()
     (tmp_path / f"{stem}-2.mp4").symlink_to(tmp_path / "nowhere")
@@ -132,7 +132,7 @@ async def test_nothing_that_bears_the_name_confuses_a_save(tmp_path: Path) -> No
     assert not (tmp_path / "nowhere").exists()
 
 
-async def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path) -> None:
+async def test_no_file_is_replaced_without_hard_links_either(tmp_path: Path) -> None:
     def refuse(_source: Path, _target: Path) -> None:
         raise PermissionError(1, "no links on this file system")
 
@@ -146,7 +146,7 @@ async def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path) -> 
     assert (tmp_path / f"{stem}.mp4").read_text() == "a diary"
 
 
-async def test_several_savers_at_once_leave_one_complete_file(tmp_path: Path) -> None:
+async def test_concurrent_saves_leave_one_complete_file(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         job = completed(far_end.url())
         found: list[Path] = []
@@ -179,7 +179,7 @@ def _saver(directory: Path, job: Job) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-async def test_two_processes_at_once_leave_one_complete_file(tmp_path: Path) -> None:
+async def test_two_concurrent_processes_leave_one_complete_file(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         savers = [_saver(tmp_path, completed(far_end.url())) for _ in range(2)]
         found = {(await anyio.to_thread.run_sync(saver.communicate))[0] for saver in savers}
@@ -187,10 +187,10 @@ async def test_two_processes_at_once_leave_one_complete_file(tmp_path: Path) -> 
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [CLIP]
 
 
-# --- what is left behind ----------------------------------------------------------------------------------------------
+# --- leftovers --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_killed_process_leaves_no_half_clip_and_its_remains_are_removed_in_time(tmp_path: Path) -> None:
+async def test_the_partial_file_of_a_killed_process_is_removed_later(tmp_path: Path) -> None:
     started = anyio.Event()
 
     async def endless(head: str, writer: "object") -> None:
@@ -207,22 +207,22 @@ async def test_a_killed_process_leaves_no_half_clip_and_its_remains_are_removed_
                 await anyio.sleep(0.01)
         saver.kill()
         await anyio.to_thread.run_sync(saver.communicate)
-        (left,) = tmp_path.iterdir()
-        assert left.name.startswith(".")
-        assert left.name.endswith(".part")
+        (leftover,) = tmp_path.iterdir()
+        assert leftover.name.startswith(".")
+        assert leftover.name.endswith(".part")
 
         path = await _store(tmp_path).save(job)
-        assert _names(tmp_path) == sorted([left.name, path.name])  # it might still be in use
+        assert _names(tmp_path) == sorted([leftover.name, path.name])  # it might still be in use
         past = time.time() - STALE_SECONDS - 1
-        os.utime(left, (past, past))
+        os.utime(leftover, (past, past))
         (tmp_path / ".of-somebody-else.part").touch()
         os.utime(tmp_path / ".of-somebody-else.part", (past, past))
         await _store(tmp_path).save(completed(far_end.url(), remote_id="another"))
-        assert not left.exists()
+        assert not leftover.exists()
         assert (tmp_path / ".of-somebody-else.part").exists()
 
 
-async def test_a_save_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_save_leaves_no_files(tmp_path: Path) -> None:
     from tests.media.far_end import drips
 
     async with serving(drips) as far_end:
@@ -257,10 +257,10 @@ async def test_a_job_without_a_link_says_what_to_do(tmp_path: Path) -> None:
     assert "get_status" in failed.value.problem.hint
 
 
-# --- what cannot be written -------------------------------------------------------------------------------------------
+# --- write errors -----------------------------------------------------------------------------------------------------
 
 
-async def _trouble(directory: Path, far_end: FarEnd) -> HailuoError:
+async def _write_error(directory: Path, far_end: FarEnd) -> HailuoError:
     with pytest.raises(InternalError) as failed:
         await _store(directory).save(completed(far_end.url()))
     problem = failed.value.problem
@@ -270,7 +270,7 @@ async def _trouble(directory: Path, far_end: FarEnd) -> HailuoError:
     return failed.value
 
 
-async def test_a_directory_that_does_not_exist_is_made(tmp_path: Path) -> None:
+async def test_a_missing_directory_is_created(tmp_path: Path) -> None:
     store = _store(tmp_path / "videos" / "hailuo")
     await store.check()
     assert not _names(store.directory)
@@ -284,7 +284,7 @@ async def test_a_file_in_place_of_the_directory_is_reported_before_money_is_spen
             await _store(directory).check()
         assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
         async with serving(ranged(CLIP)) as far_end:
-            await _trouble(directory, far_end)
+            await _write_error(directory, far_end)
         assert not far_end.heads
 
 
@@ -294,7 +294,7 @@ async def test_a_read_only_directory_is_reported_before_money_is_spent(tmp_path:
         with without_privileges():
             with pytest.raises(InvalidInput, match="Permission denied"):
                 await _store(tmp_path / "clips").check()
-            assert "Permission denied" in (await _trouble(tmp_path / "clips", far_end)).problem.message
+            assert "Permission denied" in (await _write_error(tmp_path / "clips", far_end)).problem.message
     tmp_path.chmod(0o700)
 
 
@@ -308,10 +308,10 @@ def _files_no_larger_than(size: int) -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_write_that_fails_half_way_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
+async def test_a_failed_write_leaves_no_files_and_can_be_retried(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         with _files_no_larger_than(100_000):
-            assert "File too large" in (await _trouble(tmp_path, far_end)).problem.message
+            assert "File too large" in (await _write_error(tmp_path, far_end)).problem.message
         assert not _names(tmp_path)
         assert (await _store(tmp_path).save(completed(far_end.url()))).read_bytes() == CLIP
 
@@ -328,15 +328,15 @@ def tiny_disk(tmp_path: Path) -> Generator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-async def test_a_full_disk_is_reported_before_money_is_spent_and_costs_no_job(tiny_disk: Path) -> None:
+async def test_a_full_disk_is_reported_before_money_is_spent(tiny_disk: Path) -> None:
     with pytest.raises(InvalidInput, match="No space left"):
         await _store(tiny_disk).check()
     async with serving(ranged(CLIP)) as far_end:
-        assert "No space left" in (await _trouble(tiny_disk, far_end)).problem.message
+        assert "No space left" in (await _write_error(tiny_disk, far_end)).problem.message
     assert not _names(tiny_disk)
 
 
-async def test_a_check_does_not_disturb_another_at_the_same_moment(tmp_path: Path) -> None:
+async def test_concurrent_checks_do_not_disturb_each_other(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(_store(tmp_path).check)

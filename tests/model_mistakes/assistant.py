@@ -1,7 +1,7 @@
 """A script in the role of a language model: it knows the names of the tools, and otherwise does only what the last
 answer says.
 
-It reads text, as a host shows it to a model; the structured content is for the tests' own eyes.
+It reads text, as a host shows it to a model; only the tests look at the structured content.
 """
 
 import json
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a call."""
+    """The result of a call."""
 
     call: Call
     result: CallToolResult
@@ -64,7 +64,7 @@ class Assistant:
         """Do what the result says.
 
         Raises:
-            AssertionError: it says nothing that could be done.
+            AssertionError: it suggests no further call.
         """
         following = self.next_call(answer)
         assert following, f"{answer.call} leads to no further call: {answer.text}"
@@ -80,7 +80,7 @@ class Assistant:
         return self._corrected(answer.call, text) or self._tool_named(answer.call, text)
 
     def _newest(self, answer: Answer) -> Call | None:
-        """Of a list of jobs, the first."""
+        """A call about the first job of a list."""
         first = re.search(r"^(\S+/\S+/\S+): \w+, ", answer.text, re.MULTILINE)
         return Call("get_status", {"request_id": first[1]}) if first and answer.call.tool == "list_jobs" else None
 
@@ -89,20 +89,20 @@ class Assistant:
         corrected = call.without(*re.findall(r"[Ll]eave (\w+) out", text))
         renamed = re.findall(r"[Ii]nstead of (\S+), pass it as (\w+)", text)
         renamed += re.findall(r"[Pp]ass the image in (\S+) as (\w+)", text)
-        for name, meant in renamed:
-            corrected = corrected.without(name).with_(**{meant: call.arguments[name]})
-        if taken := re.search(r"There is no argument .*? This tool takes ([\w, ]+)\.", text):
-            corrected = corrected.only(*taken[1].split(", "))
+        for name, argument in renamed:
+            corrected = corrected.without(name).with_(**{argument: call.arguments[name]})
+        if accepted := re.search(r"There is no argument .*? This tool takes ([\w, ]+)\.", text):
+            corrected = corrected.only(*accepted[1].split(", "))
         for name, offered in re.findall(r"[Pp]ass (\w+) as (\w+(?: or \w+)+)", text):
             corrected = corrected.with_(**{name: _chosen(call.arguments.get(name), offered.split(" or "))})
         for name, value in re.findall(r'[Pp]ass (\w+) "([^"]+)"', text):
             corrected = corrected.with_(**{name: value})
-        for name, most in re.findall(r"Pass (\w+) between \d+ and (\d+)", text):
-            corrected = corrected.with_(**{name: int(most)})
+        for name, maximum in re.findall(r"Pass (\w+) between \d+ and (\d+)", text):
+            corrected = corrected.with_(**{name: int(maximum)})
         if usable := re.search(r"Usable models: ([^\s,]+(?:, [^\s,]+)*)\.", text):
-            asked = str(call.arguments.get("model"))
+            requested = str(call.arguments.get("model"))
             ids = usable[1].split(", ")
-            corrected = corrected.with_(model=next((known for known in ids if known.endswith(f"/{asked}")), ids[0]))
+            corrected = corrected.with_(model=next((known for known in ids if known.endswith(f"/{requested}")), ids[0]))
         if "Give the absolute path" in text and self._picture:
             corrected = corrected.with_(first_frame_image=self._picture)
         if corrected == call and (other := re.search(r"Or take (\S+)[ ,]", text)):
@@ -119,8 +119,8 @@ class Assistant:
         return None
 
 
-def _chosen(meant: object, offered: list[str]) -> object:
-    """The offered value that was meant, else the first."""
-    word = next((value for value in offered if value == str(meant).lower()), offered[0])
+def _chosen(given: object, offered: list[str]) -> object:
+    """The offered value that equals the given one, else the first."""
+    word = next((value for value in offered if value == str(given).lower()), offered[0])
     read: Callable[[str], object] = json.loads
     return read(word) if word in ("true", "false") or word.isdigit() else word

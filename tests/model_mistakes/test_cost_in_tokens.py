@@ -1,4 +1,4 @@
-"""How many tokens a whole job takes of a model's context: the tools, and every answer."""
+"""How many tokens of a model's context a whole job takes: the tools and all answers."""
 
 import json
 from collections.abc import AsyncGenerator, Callable
@@ -13,7 +13,7 @@ from tests.model_mistakes.assistant import Assistant
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 from tests.support import facts_of, listened_to, settings_for, text_of
 
-WHOLE_JOB_TOKENS, AS_FACTS_TOKENS = 1600, 2600
+WHOLE_JOB_TOKENS, STRUCTURED_TOKENS = 1600, 2600
 PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
 
 
@@ -35,25 +35,25 @@ async def test_a_whole_job_takes_fewer_tokens_than_promised(tmp_path: Path, figu
     assert facts_of(waiting.result)["state"] in ("queued", "processing")
     assert facts_of(done.result)["state"] == "completed"
 
-    defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
-    answered = [tokens(text_of(answer.result)) for answer in (submitted, waiting, done)]
-    whole = defined + sum(answered)
-    figures(f"a whole job: {whole} tokens (tools {defined}, answers {' + '.join(map(str, answered))})")
-    assert whole < WHOLE_JOB_TOKENS
+    definitions = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
+    answers = [tokens(text_of(answer.result)) for answer in (submitted, waiting, done)]
+    total = definitions + sum(answers)
+    figures(f"a whole job: {total} tokens (tools {definitions}, answers {' + '.join(map(str, answers))})")
+    assert total < WHOLE_JOB_TOKENS
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-async def test_it_takes_no_more_where_the_host_shows_structured_content(
+async def test_a_whole_job_shown_as_structured_content_stays_within_its_limit(
     tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
-    """Some hosts give the model the facts instead of the text."""
+    """Some hosts give the model the structured content instead of the text."""
     async with _client(tmp_path) as client:
         tools = (await client.list_tools()).tools
         assistant = Assistant(client)
         submitted = await assistant.call("generate_video", prompt=PROMPT)
         done = await assistant.follow(submitted)
-    defined = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
+    definitions = sum(tokens(tool.name + (tool.description or "") + json.dumps(tool.input_schema)) for tool in tools)
     first, last = (tokens(json.dumps(facts_of(answer.result))) for answer in (submitted, done))
-    whole = defined + first + 2 * last
-    figures(f"a whole job, as facts instead of text: {whole} tokens")
-    assert whole < AS_FACTS_TOKENS
+    total = definitions + first + 2 * last
+    figures(f"a whole job, as facts instead of text: {total} tokens")
+    assert total < STRUCTURED_TOKENS

@@ -1,5 +1,5 @@
-"""Mistakes that language models make, against the real server: each time the error leads to a correct call within two
-further calls, and nothing is charged twice."""
+"""Mistakes that language models make, tried on the real server: each error leads to a correct call within two further
+calls, and nothing is charged twice."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -24,7 +24,7 @@ STALE = f"{TEXT_TO_VIDEO}/0f5e8a52-yesterday"
 RUNNING = {"queued", "processing"}
 
 
-class Rehearsal:
+class SandboxRun:
     """An assistant, and the sandbox's own count of the jobs that it accepted."""
 
     def __init__(self, assistant: Assistant, directory: Path) -> None:
@@ -41,38 +41,38 @@ class Rehearsal:
         return count
 
     async def job(self, prompt: str = PROMPT) -> str:
-        """A job submitted without any fault, by its request id."""
+        """Submit a job; returns its request id."""
         return facts_of((await self.assistant.call("generate_video", prompt=prompt)).result)["request_id"]
 
-    async def led_back(self, wrong: Call, *, to: str) -> Answer:
-        """The good answer of the tool `to`, which the wrong call leads to within two further calls."""
+    async def recover(self, wrong: Call, *, to: str) -> Answer:
+        """The successful answer of the tool `to` that the wrong call leads to within two further calls."""
         answer = await self.assistant.make(wrong)
         further = 0
         while answer.is_error or answer.call.tool != to:
-            assert further < FURTHER_CALLS, f"no good answer after {further} further calls: {answer.text}"
+            assert further < FURTHER_CALLS, f"no successful answer after {further} further calls: {answer.text}"
             further += 1
             answer = await self.assistant.follow(answer)
         return answer
 
 
 @asynccontextmanager
-async def rehearsal(directory: Path, **variables: str) -> AsyncGenerator[Rehearsal]:
+async def sandbox_run(directory: Path, **variables: str) -> AsyncGenerator[SandboxRun]:
     """Clips are saved only on request: rendering one takes longer than everything else here."""
     photo = directory / "pictures" / "kite.png"
     photo.parent.mkdir()
     photo.write_bytes(encoded(picture(), "PNG"))
     async with server(directory, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables) as client:
-        yield Rehearsal(Assistant(client, str(photo)), directory)
+        yield SandboxRun(Assistant(client, str(photo)), directory)
 
 
 LINK = "https://pictures.example/kite.png"
-NOTHING: dict[str, Any] = dict.fromkeys(
+ALL_NULL: dict[str, Any] = dict.fromkeys(
     [
         *("model", "first_frame_image", "last_frame_image", "duration", "resolution", "mode", "prompt_optimizer"),
         *("go_fast", "fast_pretreatment", "routing", "callback_url", "dry_run", "force_new"),
     ]
 )
-"""Every optional argument, as clients send it that give each a value: OpenAI's strict mode and LlamaIndex."""
+"""Every optional argument, as sent by clients that always give each a value: OpenAI's strict mode and LlamaIndex."""
 NEUTRAL: dict[str, Any] = {
     **dict.fromkeys(("go_fast", "fast_pretreatment", "dry_run", "force_new"), False),
     "duration": 6,
@@ -82,7 +82,7 @@ NEUTRAL: dict[str, Any] = {
 }
 """Other clients fill in a default, or the first of the values: CrewAI, NeMo, langflow."""
 FIRST_VALUES: dict[str, Any] = {"model": "segmind/hailuo-02-fast", "resolution": "512p"}
-GENERATING: dict[str, list[dict[str, Any]]] = {
+WRONG_SUBMISSIONS: dict[str, list[dict[str, Any]]] = {
     "sends numbers as strings": [
         {"duration": "6"},
         {"duration": " 10 ", "resolution": "768p"},
@@ -108,15 +108,15 @@ GENERATING: dict[str, list[dict[str, Any]]] = {
         {"model": AIMLAPI, "resolution": "1080P", "duration": "10"},
     ],
     "fills in every optional argument": [
-        NOTHING,
-        {**NOTHING, "first_frame_image": LINK},
-        dict.fromkeys(NOTHING, ""),
-        {**{name: [] for name in NOTHING}, "duration": 6},
-        {**NOTHING, **NEUTRAL},
-        {**NOTHING, **NEUTRAL, "prompt_optimizer": False, "last_frame_image": "", "first_frame_image": LINK},
-        {**NOTHING, **NEUTRAL, **FIRST_VALUES, "first_frame_image": ""},
-        {**NOTHING, **NEUTRAL, **FIRST_VALUES, "first_frame_image": LINK},
-        {**NOTHING, "duration": "6", "dry_run": "False", "force_new": "false", "prompt_optimizer": "TRUE"},
+        ALL_NULL,
+        {**ALL_NULL, "first_frame_image": LINK},
+        dict.fromkeys(ALL_NULL, ""),
+        {**{name: [] for name in ALL_NULL}, "duration": 6},
+        {**ALL_NULL, **NEUTRAL},
+        {**ALL_NULL, **NEUTRAL, "prompt_optimizer": False, "last_frame_image": "", "first_frame_image": LINK},
+        {**ALL_NULL, **NEUTRAL, **FIRST_VALUES, "first_frame_image": ""},
+        {**ALL_NULL, **NEUTRAL, **FIRST_VALUES, "first_frame_image": LINK},
+        {**ALL_NULL, "duration": "6", "dry_run": "False", "force_new": "false", "prompt_optimizer": "TRUE"},
     ],
     "names an image as other tools do": [
         {"image_url": LINK},
@@ -141,22 +141,22 @@ GENERATING: dict[str, list[dict[str, Any]]] = {
         {"first_frame_image": "~/pictures/kite.jpeg"},
     ],
 }
-"""Mistake to submissions that make it."""
+"""Each mistake, with submissions that make it."""
 
 
-@pytest.mark.parametrize("mistake", GENERATING)
+@pytest.mark.parametrize("mistake", WRONG_SUBMISSIONS)
 async def test_a_wrong_submission_leads_to_one_job(mistake: str, tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        for number, arguments in enumerate(GENERATING[mistake], 1):
+    async with sandbox_run(tmp_path) as run:
+        for number, arguments in enumerate(WRONG_SUBMISSIONS[mistake], 1):
             wrong = Call("generate_video", {"prompt": f"{PROMPT}, take {number}", **arguments})
-            job = facts_of((await this.led_back(wrong, to="generate_video")).result)
+            job = facts_of((await run.recover(wrong, to="generate_video")).result)
             assert (job["state"], job["duplicate"]) == ("queued", False), arguments
             images = sum("kite." in str(value) for value in arguments.values())
             assert sum("kite." in str(value) for value in job["parameters"].values()) == images, arguments
-            assert this.charged == number, arguments
+            assert run.charged == number, arguments
 
 
-ASKING: dict[str, list[Call]] = {
+WRONG_QUERIES: dict[str, list[Call]] = {
     "sends numbers as strings": [
         Call("get_status", {"wait_seconds": "20"}),
         Call("get_status", {"wait_seconds": "60"}),
@@ -181,133 +181,133 @@ ASKING: dict[str, list[Call]] = {
         Call("get_status", {"request_id": "segmind/hailuo-01/0f5e8a52"}),
     ],
 }
-"""Mistake to calls that make it. Those without an id ask about the existing job."""
+"""Each mistake, with calls that make it. Those without an id ask about the existing job."""
 
 
-@pytest.mark.parametrize("mistake", ASKING)
-async def test_a_wrong_question_leads_to_the_existing_job(mistake: str, tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job()
-        for call in ASKING[mistake]:
+@pytest.mark.parametrize("mistake", WRONG_QUERIES)
+async def test_a_wrong_query_leads_to_the_existing_job(mistake: str, tmp_path: Path) -> None:
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job()
+        for call in WRONG_QUERIES[mistake]:
             wrong = Call(call.tool, {"request_id": request_id, **call.arguments})
-            answer = facts_of((await this.led_back(wrong, to=call.tool)).result)
+            answer = facts_of((await run.recover(wrong, to=call.tool)).result)
             assert answer["request_id"] == request_id, call
             assert answer.get("video_url") or Path(answer["video_path"]).is_file(), call
-        assert this.charged == 1
+        assert run.charged == 1
 
 
 @pytest.mark.parametrize("name", ["task_id", "id", "job_id", "requestId"])
 async def test_a_model_that_sends_the_id_under_another_name_is_led_to_the_job(name: str, tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job()
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job()
         for tool in ("get_status", "download_video"):
-            answer = await this.led_back(Call(tool, {name: request_id}), to=tool)
+            answer = await run.recover(Call(tool, {name: request_id}), to=tool)
             assert facts_of(answer.result)["request_id"] == request_id
-        assert this.charged == 1
+        assert run.charged == 1
 
 
-async def test_a_model_that_sends_no_id_is_led_to_it(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job()
+async def test_a_model_that_sends_no_id_is_led_to_the_job(tmp_path: Path) -> None:
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job()
         for tool in ("get_status", "download_video"):
-            answer = facts_of((await this.led_back(Call(tool, {}), to="get_status")).result)
+            answer = facts_of((await run.recover(Call(tool, {}), to="get_status")).result)
             assert (answer["request_id"], answer["state"]) == (request_id, "completed")
-        assert this.charged == 1
+        assert run.charged == 1
 
 
 async def test_a_model_that_asks_for_unknown_states_gets_the_list(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job()
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job()
         for arguments in (
             {"state": "RUNNING"},
             {"limit": "100"},
             {"limit": "5", "status": "done"},
             {"state": "Queued"},
         ):
-            answer = await this.led_back(Call("list_jobs", arguments), to="list_jobs")
+            answer = await run.recover(Call("list_jobs", arguments), to="list_jobs")
             assert [row["request_id"] for row in facts_of(answer.result)["jobs"]] == [request_id], arguments
 
 
 async def test_a_model_that_submits_again_gets_the_same_job(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job()
-        again = await this.assistant.call("generate_video", prompt=PROMPT)
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job()
+        again = await run.assistant.call("generate_video", prompt=PROMPT)
         assert (facts_of(again.result)["request_id"], facts_of(again.result)["duplicate"]) == (request_id, True)
-        assert facts_of((await this.assistant.follow(again)).result)["state"] == "completed"
-        assert this.charged == 1
+        assert facts_of((await run.assistant.follow(again)).result)["state"] == "completed"
+        assert run.charged == 1
 
 
-async def test_a_model_that_polls_too_early_learns_to_wait(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2", HAILUO_MCP_MIN_POLL_SECONDS="0.2") as this:
-        request_id = await this.job()
-        polled = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
+async def test_a_model_that_polls_too_early_is_told_to_wait(tmp_path: Path) -> None:
+    async with sandbox_run(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="2", HAILUO_MCP_MIN_POLL_SECONDS="0.2") as run:
+        request_id = await run.job()
+        polled = [await run.assistant.call("get_status", request_id=request_id) for _ in range(3)]
         assert {facts_of(answer.result)["state"] for answer in polled} <= RUNNING
         early = Call("download_video", {"request_id": request_id})
-        waited = await this.led_back(early, to="get_status")
+        waited = await run.recover(early, to="get_status")
         assert facts_of(waited.result)["state"] == "completed"
-        assert not (await this.assistant.make(early)).is_error
-        assert this.charged == 1
+        assert not (await run.assistant.make(early)).is_error
+        assert run.charged == 1
 
 
 async def test_a_model_that_retries_every_error_pays_at_most_once(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
+    async with sandbox_run(tmp_path) as run:
         wrong = Call("generate_video", {"prompt": PROMPT, "duration": 60})
-        refused = [await this.assistant.make(wrong) for _ in range(3)]
+        refused = [await run.assistant.make(wrong) for _ in range(3)]
         assert len({answer.text for answer in refused}) == 1
-        assert this.charged == 0
-        assert not (await this.led_back(wrong, to="generate_video")).is_error
-        assert this.charged == 1
+        assert run.charged == 0
+        assert not (await run.recover(wrong, to="generate_video")).is_error
+        assert run.charged == 1
 
         for word, code in (("no_credits", "insufficient_credits"), ("rate_limit", "rate_limited")):
             for _ in range(3):
-                answer = await this.assistant.call("generate_video", prompt=f"{PROMPT} sandbox:{word}")
+                answer = await run.assistant.call("generate_video", prompt=f"{PROMPT} sandbox:{word}")
                 assert facts_of(answer.result)["error"]["code"] == code
                 assert "charged: no" in answer.text
                 assert ("do not retry unchanged" in answer.text) is (code == "insufficient_credits")
-        assert this.charged == 1
+        assert run.charged == 1
 
 
-async def test_a_model_that_retries_a_lost_answer_is_led_to_the_existing_job(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        # of a gateway with a history: what others lost stays unconfirmed
+async def test_a_model_that_retries_after_a_lost_response_is_led_to_the_job(tmp_path: Path) -> None:
+    async with sandbox_run(tmp_path) as run:
+        # at a gateway with a history; at others a lost job stays unconfirmed
         call = Call("generate_video", {"model": TEXT_TO_VIDEO, "prompt": f"{PROMPT} sandbox:lost_answer"})
-        lost = [await this.assistant.make(call) for _ in range(3)]
+        lost = [await run.assistant.make(call) for _ in range(3)]
         assert {facts_of(answer.result)["state"] for answer in lost} == {"unconfirmed"}
         assert all("do not submit again" in answer.text for answer in lost)
-        found = facts_of((await this.assistant.follow(lost[-1])).result)
+        found = facts_of((await run.assistant.follow(lost[-1])).result)
         assert found["state"] == "completed"
         assert found["video_url"]
-        assert this.charged == 1
+        assert run.charged == 1
 
 
-async def test_a_model_that_asks_again_about_a_failed_job_learns_what_to_change(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
-        request_id = await this.job(f"{PROMPT} sandbox:content_violation")
-        asked = [await this.assistant.call("get_status", request_id=request_id) for _ in range(3)]
-        assert all("Change the prompt" in answer.text and not answer.is_error for answer in asked)
-        saved = await this.assistant.call("download_video", request_id=request_id)
+async def test_a_model_that_asks_again_about_a_failed_job_is_told_what_to_change(tmp_path: Path) -> None:
+    async with sandbox_run(tmp_path) as run:
+        request_id = await run.job(f"{PROMPT} sandbox:content_violation")
+        answers = [await run.assistant.call("get_status", request_id=request_id) for _ in range(3)]
+        assert all("Change the prompt" in answer.text and not answer.is_error for answer in answers)
+        saved = await run.assistant.call("download_video", request_id=request_id)
         assert "failed" in saved.text
-        assert this.charged == 1
+        assert run.charged == 1
 
 
 async def test_a_model_that_calls_in_parallel_submits_one_job(tmp_path: Path) -> None:
-    async with rehearsal(tmp_path) as this:
+    async with sandbox_run(tmp_path) as run:
         answers: list[Answer] = []
 
         async def submit(number: int) -> None:
             arguments = {"prompt": PROMPT, **({"duration": "6"} if number % 2 else {"duration": 6})}
-            answers.append(await this.led_back(Call("generate_video", arguments), to="generate_video"))
+            answers.append(await run.recover(Call("generate_video", arguments), to="generate_video"))
 
         async def ask(answer: Answer) -> None:
-            answers.append(await this.assistant.follow(answer))
+            answers.append(await run.assistant.follow(answer))
 
-        async with anyio.create_task_group() as at_once:
+        async with anyio.create_task_group() as tasks:
             for number in range(6):
-                at_once.start_soon(submit, number)
+                tasks.start_soon(submit, number)
         assert sorted(facts_of(answer.result)["duplicate"] for answer in answers) == [False, *[True] * 5]
-        async with anyio.create_task_group() as at_once:
+        async with anyio.create_task_group() as tasks:
             for answer in tuple(answers):
-                at_once.start_soon(ask, answer)
+                tasks.start_soon(ask, answer)
         assert len({facts_of(answer.result)["request_id"] for answer in answers}) == 1
         assert {facts_of(answer.result)["state"] for answer in answers[6:]} == {"completed"}
-        assert this.charged == 1
+        assert run.charged == 1

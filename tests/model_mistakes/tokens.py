@@ -1,4 +1,4 @@
-"""What a text costs a model's context. A test that counts filters the warning that importing the counter gives."""
+"""How many tokens a text takes. Tests that count tokens ignore the warning that importing the tokenizer causes."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,13 +7,13 @@ IMPORT_WARNING = "ignore:open_binary is deprecated:DeprecationWarning"
 
 
 def tokens(text: str) -> int:
-    """How many tokens of `o200k_base`."""
+    """The number of `o200k_base` tokens."""
     return len(_encoder()(text))
 
 
 @functools.cache
 def _encoder() -> Callable[[str], Sequence[int]]:
-    """Made once: each one builds its tables again."""
-    import bpe_openai  # it warns while it is imported, which only a test's own filter sees
+    """Created only once, because every instance builds its tables again."""
+    import bpe_openai  # importing it causes a warning, which only a filter on the test itself ignores
 
     return bpe_openai.get_encoding("o200k_base").encode

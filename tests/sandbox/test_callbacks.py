@@ -1,4 +1,4 @@
-"""Ended jobs call their webhooks: once, again if that fails, on this machine only, and only from a port."""
+"""Ended jobs call their webhooks: once, with retries, on this machine only, and only if the sandbox has a port."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_failing_webhook_is_called_again_until_it_returns_200(
     assert delivered_callbacks(tmp_path) == [(3, None)]
 
 
-def test_after_three_retries_a_webhook_is_given_up(
+def test_webhook_is_abandoned_after_three_retries(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
     receiver.statuses = [500]
@@ -166,19 +166,19 @@ def test_another_machine_is_never_called(
         ("http://[::ffff:10.0.0.1]/x", False),
     ],
 )
-def test_only_loopback_addresses_are_of_this_machine(url: str, is_ours: bool) -> None:
+def test_only_loopback_addresses_count_as_this_machine(url: str, is_ours: bool) -> None:
     assert is_this_machine(url) is is_ours
 
 
 @pytest.mark.parametrize("prompt", ["sandbox:never waves", "sandbox:expire waves"])
-def test_a_job_without_an_end_does_not_call(
+def test_job_that_never_ends_or_expires_does_not_call_its_webhook(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver, prompt: str
 ) -> None:
     submit(serve(tmp_path, seconds=0, callbacks=True), receiver.url, prompt)
     assert stored_callbacks(tmp_path) == []
 
 
-async def test_what_one_process_left_is_delivered_by_the_next(
+async def test_pending_callback_of_one_process_is_delivered_by_the_next(
     tmp_path: Path, serve: Callable[..., str], receiver: Receiver
 ) -> None:
     dead = create_app(tmp_path, seconds=0, callbacks=True)  # its lifespan never runs, so that it delivers nothing
@@ -189,7 +189,7 @@ async def test_what_one_process_left_is_delivered_by_the_next(
     assert receiver.received.get(timeout=SOON)["data"]["state"] == "success"
 
 
-async def test_in_process_nothing_is_even_noted(tmp_path: Path, receiver: Receiver) -> None:
+async def test_in_process_sandbox_stores_no_callbacks(tmp_path: Path, receiver: Receiver) -> None:
     app = create_app(tmp_path, seconds=0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         assert (await client.post(SUBMIT, json=callback_body(receiver.url), headers=bearer())).status_code == 200
@@ -198,7 +198,7 @@ async def test_in_process_nothing_is_even_noted(tmp_path: Path, receiver: Receiv
 
 
 @pytest.mark.slow
-def test_the_command_calls_back(cli: Cli, receiver: Receiver) -> None:
+def test_sandbox_command_calls_the_webhook(cli: Cli, receiver: Receiver) -> None:
     with cli.start("sandbox", "--port", "0", "--seconds", "0.2") as server:
         assert server.stdout is not None
         submit(server.stdout.readline().strip(), receiver.url)
@@ -223,12 +223,12 @@ async def test_a_receiver_that_echoes_the_challenge_passes(receiver: Receiver) -
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'"challenge"', b"{}", b'{"challenge": "another"}'])
-async def test_one_that_does_not_echo_it_fails(receiver: Receiver, answer: bytes) -> None:
+async def test_receiver_that_does_not_echo_the_challenge_fails(receiver: Receiver, answer: bytes) -> None:
     receiver.answer = lambda _: answer
     assert not await echoes_challenge(receiver.url)
 
 
-async def test_one_that_is_too_slow_or_not_there_fails(receiver: Receiver) -> None:
+async def test_receiver_that_is_too_slow_or_unreachable_fails(receiver: Receiver) -> None:
     released = threading.Event()
 
     def slow(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ def center(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def test_commands_in_one_bracket_belong_together_and_brackets_follow_each_other() -> None:
+def test_commands_in_one_bracket_form_a_group_and_brackets_form_a_sequence() -> None:
     assert commands("A cat [Pan left, Tilt up] sits. [PUSH  IN]") == [["pan left", "tilt up"], ["push in"]]
     assert commands("[Pan left + Zoom in][Truck right and Shake]") == [
         ["pan left", "zoom in"],
@@ -53,7 +53,7 @@ def test_a_command_moves_the_camera_in_its_direction(command: str, right: int, d
 
 
 @pytest.mark.parametrize(("command", "closer"), [("push in", 1), ("zoom in", 1), ("pull out", -1), ("zoom out", -1)])
-def test_coming_closer_shows_less_and_going_away_shows_more(command: str, closer: int) -> None:
+def test_zooming_in_shows_less_and_zooming_out_shows_more(command: str, closer: int) -> None:
     boxes = path([[command]], FRAMES)
     narrowed = (boxes[0][2] - boxes[0][0]) - (boxes[-1][2] - boxes[-1][0])
     assert narrowed * closer > 0.2
@@ -75,7 +75,7 @@ def test_a_shake_goes_back_and_forth() -> None:
     assert turns > 10
 
 
-def test_brackets_are_carried_out_one_after_another() -> None:
+def test_brackets_are_applied_one_after_another() -> None:
     boxes = path([["pan right"], ["tilt down"]], FRAMES)
     start, middle, end = (center(boxes[frame]) for frame in (0, FRAMES // 2, FRAMES - 1))
     assert middle[0] > start[0] + 0.1
@@ -85,7 +85,7 @@ def test_brackets_are_carried_out_one_after_another() -> None:
 
 
 @given(some.lists(some.lists(some.sampled_from(sorted(COMMANDS)), min_size=1, max_size=4), max_size=6))
-def test_the_camera_never_leaves_the_image_nor_comes_too_close(brackets: list[list[str]]) -> None:
+def test_camera_never_leaves_the_image_or_comes_too_close(brackets: list[list[str]]) -> None:
     for left, top, right, bottom in path(brackets, FRAMES):
         assert -1e-6 <= left < right <= 1 + 1e-6
         assert -1e-6 <= top < bottom <= 1 + 1e-6

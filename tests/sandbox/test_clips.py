@@ -42,7 +42,7 @@ def brightest(image: Image.Image) -> int:
 def render_frames(tmp_path: Path) -> RenderFrames:
     """Renders a small clip; returns the frames at these fractions of its length."""
 
-    def made(
+    def render_at(
         prompt: str, *given: Image.Image, at: Sequence[float] = (0, 0.5, 1), short_side: int = 180
     ) -> list[Image.Image]:
         stored = {str(number): encoded(one) for number, one in enumerate(given)}
@@ -53,7 +53,7 @@ def render_frames(tmp_path: Path) -> RenderFrames:
             frames = list(container.decode(video=0))
         return [to_image(frames[round(share * (len(frames) - 1))]) for share in at]
 
-    return made
+    return render_at
 
 
 def to_image(frame: av.VideoFrame) -> Image.Image:
@@ -65,7 +65,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def middle(image: Image.Image) -> Image.Image:
-    """The part of a frame on which nothing is written."""
+    """The part of a frame without text."""
     return image.crop((0, round(image.height * 0.2), image.width, round(image.height * 0.55)))
 
 
@@ -123,7 +123,7 @@ def test_a_static_shot_shows_the_first_frame_in_true_colors_and_does_not_move(re
     assert difference(half, last) < 2
 
 
-def test_the_clip_cross_fades_to_the_last_frame_in_its_closing_third(render_frames: RenderFrames) -> None:
+def test_clip_cross_fades_to_the_last_frame_in_its_final_third(render_frames: RenderFrames) -> None:
     start, end = ImageOps.fit(card("forest"), (640, 360)), halves(horizontal=True)
     early, before, during, last = render_frames("[Static shot]", start, end, at=(0, 0.64, 0.85, 1))
     wanted = ImageOps.fit(end, last.size)
@@ -143,12 +143,12 @@ def test_the_label_and_the_prompt_are_in_every_frame(render_frames: RenderFrames
     frames = render_frames("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
     for frame in frames:
         for part in (top, bottom):
-            there, light = letters.crop(part), frame.convert("L").crop(part)
-            around = ImageChops.invert(there)
-            assert ImageStat.Stat(light, there).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
+            mask, light = letters.crop(part), frame.convert("L").crop(part)
+            around = ImageChops.invert(mask)
+            assert ImageStat.Stat(light, mask).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
 
 
-def test_without_an_image_the_prompt_itself_is_what_moves(render_frames: RenderFrames) -> None:
+def test_without_an_image_the_prompt_text_moves(render_frames: RenderFrames) -> None:
     white = [
         brightest(frame.crop((frame.width // 5, frame.height // 3, frame.width * 4 // 5, frame.height * 2 // 3)))
         for frame in render_frames("A fox crosses the snow [Static shot]", at=(0, 0.5, 1), short_side=360)
@@ -181,7 +181,7 @@ def test_a_clip_has_the_aspect_ratio_of_its_first_frame_and_even_sides(tmp_path:
     assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
-def test_an_image_is_turned_upright_and_put_on_white() -> None:
+def test_image_is_rotated_upright_and_transparency_becomes_white() -> None:
     lying = Image.new("RGB", (640, 360))
     exif = lying.getexif()
     exif[0x0112] = 6
@@ -191,7 +191,7 @@ def test_an_image_is_turned_upright_and_put_on_white() -> None:
     assert images.decode(encoded(Image.new("RGBA", (400, 400)))).getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_different_prompts_have_different_cards_and_the_same_prompt_the_same() -> None:
+def test_cards_differ_between_prompts_and_are_the_same_for_one_prompt() -> None:
     one, again, other = (card(text) for text in ("a fox", "a fox", "a whale"))
     assert difference(one, again) == 0
     assert difference(one, other) > 8
@@ -216,7 +216,7 @@ CLIPS = [
 
 
 @pytest.mark.parametrize(("slug", "body", "size", "seconds"), CLIPS)
-async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_plays_while_loading(
+async def test_clip_is_streamable_h264_of_the_requested_length_and_the_size_of_its_model(
     tmp_path: Path, slug: str, body: dict[str, object], size: tuple[int, int], seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
@@ -234,7 +234,7 @@ async def test_a_clip_is_h264_of_the_asked_length_and_the_size_of_its_model_and_
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-async def test_a_clip_is_served_whole_in_ranges_and_by_its_head(tmp_path: Path) -> None:
+async def test_clip_is_served_whole_in_ranges_and_for_head_requests(tmp_path: Path) -> None:
     async with in_process(tmp_path, render=False, seconds=0) as client:
         submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
         link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
@@ -281,7 +281,7 @@ async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [6, 10])
-async def test_without_pyav_a_small_real_clip_of_the_asked_length_is_served(
+async def test_without_pyav_a_small_real_clip_of_the_requested_length_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:

@@ -84,7 +84,7 @@ async def test_segmind_serves_a_failure_as_422_on_both_routes_and_charges_nothin
             assert (body["status"], body["metrics"]["cost"]) == ("FAILED", 0)
 
 
-async def test_segmind_forgets_a_result_after_its_retention_but_its_history_does_not(
+async def test_segmind_drops_a_result_after_its_retention_but_its_history_keeps_it(
     tmp_path: Path, clock: Clock
 ) -> None:
     async with in_process(tmp_path, seconds=0, retention_seconds=3600, clock=clock) as client:
@@ -104,7 +104,7 @@ async def test_segmind_accepts_no_bearer_token(tmp_path: Path) -> None:
     assert set(answer.json()) == {"error", "error_description", "status_code"}
 
 
-async def test_segmind_says_when_its_rate_limit_ends_in_its_own_header(tmp_path: Path) -> None:
+async def test_segmind_reports_the_end_of_its_rate_limit_in_its_own_header(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         answer = await SEGMIND.submit(client, "sandbox:rate_limit")
     assert answer.status_code == 429
@@ -123,7 +123,7 @@ async def test_segmind_says_when_its_rate_limit_ends_in_its_own_header(tmp_path:
         ("minimax-hailuo-2", SEGMIND_TEXT_BODY | {"mode": "pro", "image_url": "https://a.example/b.png"}, 0.3875),
     ],
 )
-async def test_segmind_makes_all_three_models_at_their_published_price(
+async def test_segmind_charges_the_published_price_of_each_model(
     tmp_path: Path, slug: str, body: dict[str, object], cost: float
 ) -> None:
     async with in_process(tmp_path, seconds=0) as client:
@@ -132,7 +132,7 @@ async def test_segmind_makes_all_three_models_at_their_published_price(
     assert answer.json()["metrics"]["cost"] == cost
 
 
-async def test_segmind_fails_ten_seconds_at_1080p_only_when_it_is_made(tmp_path: Path) -> None:
+async def test_segmind_accepts_ten_seconds_at_1080p_and_fails_the_job_later(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         body = SEGMIND_23_BODY | {"duration": 10, "resolution": "1080p"}
         submitted = await client.post("/v2/hailuo-2.3-fast", json=body, headers=segmind_key())
@@ -153,7 +153,7 @@ async def test_segmind_fails_ten_seconds_at_1080p_only_when_it_is_made(tmp_path:
         (picture() + b"\0" * 20 * 1024 * 1024, "image/png", "20MB"),
     ],
 )
-async def test_an_uploaded_image_against_the_rules_fails_the_job_that_uses_it(
+async def test_uploaded_image_that_breaks_a_rule_fails_the_job_that_uses_it(
     tmp_path: Path, data: bytes, media_type: str, word: str
 ) -> None:
     async with in_process(tmp_path, seconds=0) as client:
@@ -307,7 +307,7 @@ async def test_aimlapis_unified_route_returns_the_credits_used_at_the_end(
         assert "/sandbox/clips/" in poll["video"]["url"]
 
 
-async def test_aimlapis_routes_know_nothing_of_each_others_jobs(tmp_path: Path) -> None:
+async def test_aimlapis_routes_do_not_know_each_others_jobs(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         old, new = await AIMLAPI_GATEWAY.submit(client), await UNIFIED_GATEWAY.submit(client)
         assert (await UNIFIED_GATEWAY.poll(client, old)).status_code == 404
@@ -315,22 +315,22 @@ async def test_aimlapis_routes_know_nothing_of_each_others_jobs(tmp_path: Path) 
 
 
 async def test_minimax_serves_a_job_from_submission_to_the_link_of_its_file(tmp_path: Path, clock: Clock) -> None:
-    well = {"status_code": 0, "status_msg": "success"}
+    ok = {"status_code": 0, "status_msg": "success"}
     async with in_process(tmp_path, seconds=100, clock=clock) as client:
         submitted = await MINIMAX_GATEWAY.submit(client)
         task_id = submitted.json()["task_id"]
-        assert submitted.json() == {"task_id": task_id, "base_resp": well}
+        assert submitted.json() == {"task_id": task_id, "base_resp": ok}
         for wait, status in ((1, "Preparing"), (10, "Queueing"), (40, "Processing")):
             clock.now += wait
             poll = (await MINIMAX_GATEWAY.poll(client, submitted)).json()
-            assert (poll["task_id"], poll["status"], poll["file_id"], poll["base_resp"]) == (task_id, status, "", well)
+            assert (poll["task_id"], poll["status"], poll["file_id"], poll["base_resp"]) == (task_id, status, "", ok)
         clock.now += 100
         poll = (await MINIMAX_GATEWAY.poll(client, submitted)).json()
-        assert (poll["status"], poll["video_height"], poll["base_resp"]) == ("Success", 768, well)
+        assert (poll["status"], poll["video_height"], poll["base_resp"]) == ("Success", 768, ok)
         assert isinstance(poll["file_id"], str)
         assert int(poll["file_id"]) > 2**53
-        where = f"{MINIMAX_FILE}?file_id={poll['file_id']}"
-        found = (await client.get(where, headers=bearer())).json()
+        file_url = f"{MINIMAX_FILE}?file_id={poll['file_id']}"
+        found = (await client.get(file_url, headers=bearer())).json()
         assert set(found) == {"file", "base_resp"}
         assert set(found["file"]) == {"file_id", "bytes", "created_at", "filename", "purpose", "download_url"}
         assert found["file"]["file_id"] == int(poll["file_id"])
@@ -338,7 +338,7 @@ async def test_minimax_serves_a_job_from_submission_to_the_link_of_its_file(tmp_
         assert (await client.head(link)).headers["content-type"] == "video/mp4"
         clock.now += 3600
         assert (await client.head(link)).status_code == 403
-        fresh = (await client.get(where, headers=bearer())).json()["file"]["download_url"]
+        fresh = (await client.get(file_url, headers=bearer())).json()["file"]["download_url"]
         assert fresh != link
         assert (await client.head(fresh)).status_code == 200
 
@@ -355,13 +355,11 @@ async def test_minimax_reports_a_failed_job_under_200(tmp_path: Path, word: str,
 
 
 @pytest.mark.parametrize("file_id", ["", "x", "1", "9" * 40, "3" + "0" * 18])
-async def test_minimax_knows_no_file_of_another_number_and_none_of_another_account(
-    tmp_path: Path, file_id: str
-) -> None:
+async def test_minimax_rejects_unknown_file_ids_and_those_of_other_accounts(tmp_path: Path, file_id: str) -> None:
     async with in_process(tmp_path, seconds=0) as client:
         poll = (await MINIMAX_GATEWAY.poll(client, await MINIMAX_GATEWAY.submit(client))).json()
-        for asked, key in ((file_id, "key"), (poll["file_id"], "another")):
-            answer = await client.get(MINIMAX_FILE, params={"file_id": asked}, headers=bearer(key))
+        for requested_id, key in ((file_id, "key"), (poll["file_id"], "another")):
+            answer = await client.get(MINIMAX_FILE, params={"file_id": requested_id}, headers=bearer(key))
             assert (answer.status_code, answer.json()["base_resp"]["status_code"]) == (200, 2013)
 
 
@@ -383,7 +381,7 @@ async def test_a_job_belongs_to_the_key_that_submitted_it(tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", GATEWAYS)
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("bad-key", 401), ("forbidden", 403)])
-async def test_a_key_that_may_not_is_refused_on_every_route(tmp_path: Path, name: str, key: str, status: int) -> None:
+async def test_unauthorized_key_is_refused_on_every_route(tmp_path: Path, name: str, key: str, status: int) -> None:
     async with in_process(tmp_path) as client:
         submitted = await GATEWAYS[name].submit(client)
         assert status_of(await GATEWAYS[name].submit(client, key=key)) == status
@@ -431,7 +429,7 @@ def test_the_sandbox_starts_without_loading_pillow_or_pyav(run_python: Callable[
     assert run_python(code) == "[]"
 
 
-def test_the_sandbox_imports_nothing_else_of_the_package(run_python: Callable[[str], str]) -> None:
+def test_sandbox_imports_nothing_else_from_the_package(run_python: Callable[[str], str]) -> None:
     code = (
         "import pathlib, sys, tempfile, hailuo_mcp.sandbox.preview; from hailuo_mcp.sandbox import create_app;"
         "create_app(pathlib.Path(tempfile.mkdtemp()));"

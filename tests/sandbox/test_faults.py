@@ -34,7 +34,7 @@ def gateway(request: pytest.FixtureRequest) -> Gateway:
 
 
 @pytest.mark.parametrize("word", ["sandbox:fail", "sandbox:content_violation"])
-async def test_a_job_that_is_asked_to_fail_does_so_in_the_end(
+async def test_job_with_a_failure_trigger_fails_when_it_would_be_completed(
     gateway: Gateway, tmp_path: Path, clock: Clock, word: str
 ) -> None:
     async with in_process(tmp_path, seconds=60, clock=clock) as client:
@@ -64,7 +64,7 @@ async def test_a_slow_job_takes_five_times_as_long(gateway: Gateway, tmp_path: P
         assert state(await gateway.poll(client, submitted)) == "COMPLETED"
 
 
-async def test_a_job_that_expires_is_forgotten_once_it_would_be_completed(
+async def test_expiring_job_is_not_found_once_it_would_be_completed(
     gateway: Gateway, tmp_path: Path, clock: Clock
 ) -> None:
     async with in_process(tmp_path, seconds=60, clock=clock) as client:

@@ -1,4 +1,4 @@
-"""A job's state is a function of its record and the clock, so it outlives the application that took it."""
+"""A job's state is a function of its record and the clock, so it survives a restart of the application."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def job(**changes: object) -> Job:
         "submitted_at": 1000.0,
         "takes": 100.0,
     }
-    return Job(**(record | changes))  # pyright: ignore[reportArgumentType]  the record is sound by construction
+    return Job(**(record | changes))  # pyright: ignore[reportArgumentType]  the record is valid by construction
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def job(**changes: object) -> Job:
         (3600, Phase.GONE),
     ],
 )
-def test_a_job_waits_runs_ends_and_is_forgotten(age: float, phase: Phase) -> None:
+def test_job_is_queued_then_processed_then_completed_then_gone(age: float, phase: Phase) -> None:
     assert job().phase(1000 + age, retention=3600) is phase
 
 
@@ -91,7 +91,7 @@ async def test_jobs_survive_a_restart(tmp_path: Path, clock: Clock, name: str) -
         assert (await GATEWAYS[name].poll(client, submitted)).json() == before
 
 
-async def test_the_key_of_a_job_is_not_kept(tmp_path: Path) -> None:
+async def test_key_of_a_job_is_not_stored(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         await GATEWAYS["segmind"].submit(client, key="very-secret-key")
     assert b"very-secret-key" not in (tmp_path / "sandbox.sqlite3").read_bytes()

@@ -1,4 +1,4 @@
-"""The stand-in for MiniMax's second API, against the printed documents."""
+"""The stand-in for MiniMax's second API follows its documentation."""
 
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ def image(role: str, url: str = REMOTE_PICTURE) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}, "role": role}
 
 
-def other(medium: str, url: str = "") -> dict[str, Any]:
+def reference(medium: str, url: str = "") -> dict[str, Any]:
     url = url or f"https://media.example/x.{medium}"
     return {"type": f"{medium}_url", f"{medium}_url": {"url": url}, "role": f"reference_{medium}"}
 
 
-async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_path: Path) -> None:
+async def test_task_goes_through_its_states_and_returns_a_link_and_its_usage(tmp_path: Path) -> None:
     clock = Clock()
-    content = [TEXT, image("reference_image"), other("video"), other("audio")]
+    content = [TEXT, image("reference_image"), reference("video"), reference("audio")]
     async with in_process(tmp_path, clock=clock, seconds=100) as client:
         submitted = await client.post(SUBMIT, json={**BODY, "content": content}, headers=bearer())
         task_id = submitted.json()["task_id"]
@@ -46,25 +46,25 @@ async def test_a_task_goes_through_its_states_to_a_link_and_what_it_used(tmp_pat
         assert states == ["queued", "running", "succeeded"]
         assert found["usage"] == {"input_seconds": 5, "output_seconds": 4, "input_image_count": 1}
         assert "prompt" not in found
-        asked = {"filter.model": "MiniMax-H3", "page_num": 1, "page_size": 10}
-        rows = (await client.get(QUERY, params=asked, headers=bearer())).json()["items"]
+        query = {"filter.model": "MiniMax-H3", "page_num": 1, "page_size": 10}
+        rows = (await client.get(QUERY, params=query, headers=bearer())).json()["items"]
         assert [row["id"] for row in rows] == [task_id]
-        assert (await client.get(QUERY, params=asked, headers=bearer("other"))).json()["items"] == []
+        assert (await client.get(QUERY, params=query, headers=bearer("other"))).json()["items"] == []
         assert (await client.get(f"{QUERY}/{task_id}", headers=bearer("other"))).status_code == 400
 
 
 @pytest.mark.parametrize(
-    ("given", "size"),
+    ("changes", "size"),
     [
         pytest.param({}, (768, 1366), id="768P"),
         pytest.param({"resolution": "2K", "ratio": "21:9"}, (1792, 768), id="2K is scaled", marks=pytest.mark.slow),
     ],
 )
-async def test_the_preview_has_the_ratio_the_length_and_a_sound(
-    given: dict[str, Any], size: tuple[int, int], tmp_path: Path
+async def test_preview_has_the_requested_ratio_and_length_and_sound(
+    changes: dict[str, Any], size: tuple[int, int], tmp_path: Path
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        submitted = await client.post(SUBMIT, json={**BODY, **given}, headers=bearer())
+        submitted = await client.post(SUBMIT, json={**BODY, **changes}, headers=bearer())
         found = await client.get(f"{QUERY}/{submitted.json()['task_id']}", headers=bearer())
         clip = tmp_path / "clip.mp4"
         clip.write_bytes((await client.get(found.json()["task"]["content"]["url"])).content)
@@ -88,8 +88,11 @@ async def test_the_preview_has_the_ratio_the_length_and_a_sound(
         ({"content": [TEXT, image("first_frame")]}, "ratio must be adaptive with a frame"),
         ({"content": [TEXT, image("first_frame"), image("reference_image")]}, "frames and references cannot be"),
         ({"content": [TEXT, image("first_frame"), image("first_frame")]}, "more than 1 of the role first_frame"),
-        ({"content": [TEXT, other("audio")]}, "audio cannot be the only reference"),
-        ({"content": [TEXT, *[image("reference_image")] * 9, *[other("video")] * 3, other("audio")]}, "more than 12"),
+        ({"content": [TEXT, reference("audio")]}, "audio cannot be the only reference"),
+        (
+            {"content": [TEXT, *[image("reference_image")] * 9, *[reference("video")] * 3, reference("audio")]},
+            "more than 12",
+        ),
         ({"content": [TEXT, image("subject")]}, "role must be one of first_frame"),
         ({"extra": {"prompt_expansion_mode": "quality"}}, "extra is a parameter of MiniMax-H3-Max only"),
         (
@@ -98,7 +101,7 @@ async def test_the_preview_has_the_ratio_the_length_and_a_sound(
         ),
     ],
 )
-async def test_what_is_not_documented_is_refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+async def test_undocumented_input_is_refused(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         refused = await client.post(SUBMIT, json={**BODY, **change}, headers=bearer())
         assert refused.status_code == 400
@@ -131,12 +134,12 @@ async def test_an_uploaded_file_is_used_by_its_id_and_measured(tmp_path: Path) -
             f"mm_file://{(await uploaded(client, content))['file']['file_id']}"
             for content in (picture((600, 400)), film(tmp_path / "a.mov", seconds=2.5), tone(tmp_path / "a.mp3"))
         ]
-        content = [TEXT, image("reference_image", ids[0]), other("video", ids[1]), other("audio", ids[2])]
+        content = [TEXT, image("reference_image", ids[0]), reference("video", ids[1]), reference("audio", ids[2])]
         body = {**BODY, "ratio": "adaptive", "content": content}
         task_id = (await client.post(SUBMIT, json=body, headers=bearer())).json()["task_id"]
         found = (await client.get(f"{QUERY}/{task_id}", headers=bearer())).json()["task"]
         assert found["usage"] == {"input_seconds": 3, "output_seconds": 4, "input_image_count": 1}
-        for wrong in ([TEXT, image("reference_image", ids[1])], [TEXT, other("video", "mm_file://7")]):
+        for wrong in ([TEXT, image("reference_image", ids[1])], [TEXT, reference("video", "mm_file://7")]):
             refused = await client.post(SUBMIT, json={**body, "content": wrong}, headers=bearer())
             assert refused.status_code == 400
         assert (await client.post(SUBMIT, json=body, headers=bearer("other"))).status_code == 400
@@ -156,6 +159,6 @@ async def test_an_upload_that_breaks_a_rule_is_refused(wrong: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("key", "status"), [("bad-key", 401), ("forbidden", 403), ("no-credits", 402)])
-async def test_an_account_is_refused_by_status(key: str, status: int, tmp_path: Path) -> None:
+async def test_account_without_access_is_refused_with_its_status(key: str, status: int, tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
         assert (await client.post(SUBMIT, json=BODY, headers=bearer(key))).status_code == status

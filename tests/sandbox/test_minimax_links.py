@@ -1,4 +1,4 @@
-"""MiniMax's links end after an hour, its tasks do not: the product's own gateway against the stand-in on a port."""
+"""MiniMax's links expire after an hour, its tasks do not. Runs our gateway client against the stand-in on a port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _variables(url: str, key: str = KEYS["MINIMAX_API_KEY"]) -> dict[str, str]:
     return {"MINIMAX_API_KEY": key, "MINIMAX_BASE_URL": url, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 
 
-async def test_a_completed_job_whose_link_is_dead_gets_a_fresh_one_and_is_saved(
+async def test_completed_job_with_an_expired_link_gets_a_new_one_and_is_saved(
     tmp_path: Path, clock: Clock, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0, clock=clock)
@@ -36,7 +36,7 @@ async def test_a_completed_job_whose_link_is_dead_gets_a_fresh_one_and_is_saved(
         assert (job.state, job.video_url != done.video_url) == (State.COMPLETED, True)
 
 
-async def test_a_refused_key_is_reported_with_the_region_it_may_belong_to(
+async def test_refused_key_is_reported_with_the_region_it_may_belong_to(
     tmp_path: Path, serve: Callable[..., str]
 ) -> None:
     url = serve(tmp_path / "sandbox", seconds=0)

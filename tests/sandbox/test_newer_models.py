@@ -1,4 +1,4 @@
-"""The stand-ins of the newer models: what each takes, refuses and returns, by the gateways' documents."""
+"""The stand-ins for the newer models: what each accepts, refuses and returns, as the gateways document it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TASKS = "/api/v1/generateTask/hailuo-2-3"
 
 
 @pytest.mark.parametrize(("body", "usd"), [(H3, 0.819), (H3_MAX, 0.525)])
-async def test_aimlapi_says_what_a_clip_of_h3_cost(body: dict[str, Any], usd: float, tmp_path: Path) -> None:
+async def test_aimlapi_reports_the_cost_of_an_h3_clip(body: dict[str, Any], usd: float, tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0, render=False) as client:
-        taken = (await client.post(UNIFIED, json=body, headers=bearer())).json()
-        query = {"generation_id": taken["generation_id"]}
+        submitted = (await client.post(UNIFIED, json=body, headers=bearer())).json()
+        query = {"generation_id": submitted["generation_id"]}
         done = (await client.get(UNIFIED, params=query, headers=bearer())).json()
         assert done["status"] == "completed"
         assert done["meta"] == {"usage": {"credits_used": round(usd * 2_000_000), "usd_spent": usd}}
@@ -27,7 +27,7 @@ async def test_aimlapi_says_what_a_clip_of_h3_cost(body: dict[str, Any], usd: fl
 
 
 @pytest.mark.parametrize(
-    ("body", "more", "said"),
+    ("body", "changes", "message"),
     [
         (H3, {"resolution": "768P"}, "resolution"),
         (H3, {"duration": 3}, "duration"),
@@ -40,20 +40,20 @@ async def test_aimlapi_says_what_a_clip_of_h3_cost(body: dict[str, Any], usd: fl
         (H3_MAX, {"prompt_expansion_mode": "disabled"}, "prompt_expansion_mode"),
     ],
 )
-async def test_aimlapi_refuses_what_the_pages_of_h3_do_not_have(
-    body: dict[str, Any], more: dict[str, Any], said: str, tmp_path: Path
+async def test_aimlapi_refuses_what_the_h3_pages_do_not_list(
+    body: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     async with in_process(tmp_path) as client:
-        refused = await client.post(UNIFIED, json={**body, **more}, headers=bearer())
+        refused = await client.post(UNIFIED, json={**body, **changes}, headers=bearer())
         assert refused.status_code == 400
-        assert said in refused.json()["message"]
+        assert message in refused.json()["message"]
 
 
-async def test_segmind_makes_hailuo_23_from_text_and_at_its_own_price(tmp_path: Path) -> None:
+async def test_segmind_makes_hailuo_23_from_text_at_its_own_price(tmp_path: Path) -> None:
     async with in_process(tmp_path, seconds=0, render=False) as client:
         body = {"prompt": "Waves", "duration": "10", "resolution": "768p", "prompt_optimizer": True}
-        taken = (await client.post("/v2/hailuo-2.3", json=body, headers=segmind_key())).json()
-        done = (await client.get(f"/v2/requests/{taken['request_id']}", headers=segmind_key())).json()
+        submitted = (await client.post("/v2/hailuo-2.3", json=body, headers=segmind_key())).json()
+        done = (await client.get(f"/v2/requests/{submitted['request_id']}", headers=segmind_key())).json()
         assert (done["status"], done["metrics"]["cost"]) == ("COMPLETED", 0.7)
 
 
@@ -69,7 +69,7 @@ async def test_segmind_makes_hailuo_23_from_text_and_at_its_own_price(tmp_path: 
         ({"mode": "fast-text-to-video", "duration": 6}, 400),
     ],
 )
-async def test_apixo_takes_an_image_only_where_the_mode_says_so(
+async def test_apixo_accepts_an_image_only_in_modes_that_have_one(
     inner: dict[str, Any], status: int, tmp_path: Path
 ) -> None:
     async with in_process(tmp_path) as client:
@@ -90,13 +90,13 @@ async def test_apixo_takes_an_image_only_where_the_mode_says_so(
         ("h3-max/text-to-video", {"resolution": "2K"}, 422),
     ],
 )
-async def test_fal_takes_any_input_and_fails_a_wrong_one_when_it_renders(
+async def test_fal_accepts_any_input_and_fails_a_wrong_one_when_it_renders(
     endpoint: str, given: dict[str, Any], status: int, tmp_path: Path
 ) -> None:
     key = {"Authorization": "Key k"}
     async with in_process(tmp_path, seconds=0, render=False) as client:
-        taken = await client.post(f"/minimax/{endpoint}", json={"prompt": "Waves", **given}, headers=key)
-        assert taken.status_code == 200
-        here = taken.json()["response_url"]
-        assert f"/minimax/{endpoint.split('/')[0]}/requests/" in here
-        assert (await client.get(here, headers=key)).status_code == status
+        submitted = await client.post(f"/minimax/{endpoint}", json={"prompt": "Waves", **given}, headers=key)
+        assert submitted.status_code == 200
+        response_url = submitted.json()["response_url"]
+        assert f"/minimax/{endpoint.split('/')[0]}/requests/" in response_url
+        assert (await client.get(response_url, headers=key)).status_code == status

@@ -48,7 +48,7 @@ def test_replicates_client_cancels(serve: Serve, opened: ExitStack) -> None:
     assert queued.status == "canceled"
 
 
-def test_replicates_client_takes_the_signature_of_a_webhook(serve: Serve, opened: ExitStack) -> None:
+def test_replicates_client_accepts_the_signature_of_a_webhook(serve: Serve, opened: ExitStack) -> None:
     client = Client(api_token="k", base_url=serve())
     opened.callback(client._client.close)
     secret = client.webhooks.default.secret()

@@ -1,4 +1,4 @@
-"""What a gateway's documents do not allow is refused at submission, in the gateway's own error shape."""
+"""Input that a gateway's documentation does not allow is refused at submission, in the gateway's own error format."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from .wire import (
     status_of,
 )
 
-LEFT_OUT = object()
+OMITTED = object()
 
 
 def changed(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return {name: value for name, value in {**body, **changes}.items() if value is not LEFT_OUT}
+    return {name: value for name, value in {**body, **changes}.items() if value is not OMITTED}
 
 
 def apixo_input(**changes: Any) -> dict[str, Any]:
@@ -46,17 +46,17 @@ def apixo_input(**changes: Any) -> dict[str, Any]:
 PRO = "pro-image-to-video"
 
 SEGMIND_REFUSED: list[tuple[str, Any, str]] = [
-    ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=LEFT_OUT), "prompt is required"),
+    ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=OMITTED), "prompt is required"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=""), "prompt must not be empty"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt="  \n"), "prompt must not be empty"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt="x" * 2001), "2000"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=7), "prompt must be a string"),
-    ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image=LEFT_OUT), "first_frame_image is required"),
+    ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image=OMITTED), "first_frame_image is required"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image=None), "first_frame_image"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image=data_url(picture())), "http://"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image="/home/me/a.png"), "http://"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, first_frame_image="http://[::1"), "valid URL"),
-    ("hailuo-02-fast", changed(SEGMIND_BODY, last_frame_image=LEFT_OUT), "last_frame_image is required"),
+    ("hailuo-02-fast", changed(SEGMIND_BODY, last_frame_image=OMITTED), "last_frame_image is required"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, duration=7), "duration must be one of 6, 10"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, duration=6.0), "duration must be an integer"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, duration="7"), "duration must be an integer"),
@@ -67,7 +67,7 @@ SEGMIND_REFUSED: list[tuple[str, Any, str]] = [
     ("hailuo-2.3-fast", changed(SEGMIND_23_BODY, resolution="768P"), "resolution must be one of"),
     ("hailuo-2.3-fast", changed(SEGMIND_23_BODY, resolution=["768p"]), "resolution must be one of"),
     ("hailuo-2.3-fast", changed(SEGMIND_23_BODY, last_frame_image=None), "last_frame_image is not a parameter"),
-    ("minimax-hailuo-2", changed(SEGMIND_TEXT_BODY, mode=LEFT_OUT), "mode is required"),
+    ("minimax-hailuo-2", changed(SEGMIND_TEXT_BODY, mode=OMITTED), "mode is required"),
     ("minimax-hailuo-2", changed(SEGMIND_TEXT_BODY, mode="fast"), "mode must be one of"),
     ("minimax-hailuo-2", changed(SEGMIND_TEXT_BODY, image_url=None), "image_url must be a string"),
     ("minimax-hailuo-2", changed(SEGMIND_TEXT_BODY, duration=6), "duration is not a parameter"),
@@ -76,22 +76,22 @@ SEGMIND_REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 APIXO_REFUSED: list[tuple[Any, str]] = [
-    (changed(APIXO_BODY, request_type=LEFT_OUT), "request_type is required"),
+    (changed(APIXO_BODY, request_type=OMITTED), "request_type is required"),
     (changed(APIXO_BODY, request_type="sync"), "request_type must be one of"),
     (changed(APIXO_BODY, request_type="callback"), "callback_url"),
     (changed(APIXO_BODY, callback_url="https://a.example/hook"), "callback_url"),
     (changed(APIXO_BODY, provider="cheap"), "provider must be one of"),
-    (changed(APIXO_BODY, input=LEFT_OUT), "input is required"),
+    (changed(APIXO_BODY, input=OMITTED), "input is required"),
     (changed(APIXO_BODY, input="x"), "input must be a JSON object"),
     (changed(APIXO_BODY, model="hailuo"), "model is not a parameter"),
     (apixo_input(mode="standard-text-to-video"), "Invalid mode type."),
     (apixo_input(mode=["x"]), "Invalid mode type."),
-    (apixo_input(mode=LEFT_OUT), "input.mode is required"),
+    (apixo_input(mode=OMITTED), "input.mode is required"),
     (apixo_input(prompt=""), "input.prompt must not be empty"),
-    (apixo_input(duration=LEFT_OUT), "input.duration is required"),
+    (apixo_input(duration=OMITTED), "input.duration is required"),
     (apixo_input(duration="6"), "input.duration must be an integer"),
     (apixo_input(duration=8), "input.duration must be one of 6, 10"),
-    (apixo_input(image_urls=LEFT_OUT), "input.image_urls is required"),
+    (apixo_input(image_urls=OMITTED), "input.image_urls is required"),
     (apixo_input(image_urls=REMOTE_PICTURE), "must be a list"),
     (apixo_input(image_urls=[]), "exactly one"),
     (apixo_input(image_urls=[REMOTE_PICTURE, REMOTE_PICTURE]), "exactly one"),
@@ -100,9 +100,9 @@ APIXO_REFUSED: list[tuple[Any, str]] = [
 ]
 
 AIMLAPI_REFUSED: list[tuple[Any, str]] = [
-    (changed(AIMLAPI_BODY, model=LEFT_OUT), "model is required"),
+    (changed(AIMLAPI_BODY, model=OMITTED), "model is required"),
     (changed(AIMLAPI_BODY, model="minimax/other"), "model must be one of"),
-    (changed(AIMLAPI_BODY, prompt=LEFT_OUT), "prompt is required"),
+    (changed(AIMLAPI_BODY, prompt=OMITTED), "prompt is required"),
     (changed(AIMLAPI_BODY, duration="6"), "duration must be an integer"),
     (changed(AIMLAPI_BODY, resolution="768p"), "resolution must be one of"),
     (changed(AIMLAPI_BODY, duration=10, resolution="1080P"), "768P only"),
@@ -116,8 +116,8 @@ AIMLAPI_REFUSED: list[tuple[Any, str]] = [
 ]
 UNIFIED_REFUSED: list[tuple[Any, str]] = [
     (changed(UNIFIED_BODY, model="minimax/hailuo-02"), "model must be one of"),
-    (changed(UNIFIED_BODY, image_url=LEFT_OUT), "image_url is required"),
-    (changed(UNIFIED_BODY, prompt=LEFT_OUT), "prompt is required"),
+    (changed(UNIFIED_BODY, image_url=OMITTED), "image_url is required"),
+    (changed(UNIFIED_BODY, prompt=OMITTED), "prompt is required"),
     (changed(UNIFIED_BODY, duration=10, resolution="1080P"), "768P only"),
     (changed(UNIFIED_BODY, first_frame_image=REMOTE_PICTURE), "first_frame_image is not a parameter"),
     (changed(UNIFIED_BODY, prompt_optimizer=True), "prompt_optimizer is not a parameter"),
@@ -125,13 +125,13 @@ UNIFIED_REFUSED: list[tuple[Any, str]] = [
     (changed(UNIFIED_BODY, enhance_prompt="yes"), "enhance_prompt must be a boolean"),
 ]
 
-OF_23 = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3")
-FAST = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3-Fast")
-BOTH = changed(MINIMAX_BODY, last_frame_image=REMOTE_PICTURE, fast_pretreatment=LEFT_OUT)
+HAILUO_23 = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3")
+HAILUO_23_FAST = changed(MINIMAX_BODY, model="MiniMax-Hailuo-2.3-Fast")
+BOTH_FRAMES = changed(MINIMAX_BODY, last_frame_image=REMOTE_PICTURE, fast_pretreatment=OMITTED)
 MINIMAX_REFUSED: list[tuple[Any, str]] = [
-    (changed(MINIMAX_BODY, model=LEFT_OUT), "model is required"),
+    (changed(MINIMAX_BODY, model=OMITTED), "model is required"),
     (changed(MINIMAX_BODY, model="hailuo-02"), "model must be one of"),
-    (changed(MINIMAX_BODY, prompt=LEFT_OUT, first_frame_image=LEFT_OUT), "prompt is required"),
+    (changed(MINIMAX_BODY, prompt=OMITTED, first_frame_image=OMITTED), "prompt is required"),
     (changed(MINIMAX_BODY, prompt="x" * 2001), "2000"),
     (changed(MINIMAX_BODY, duration="6"), "duration must be an integer"),
     (changed(MINIMAX_BODY, duration=8), "duration must be one of"),
@@ -146,21 +146,21 @@ MINIMAX_REFUSED: list[tuple[Any, str]] = [
     (changed(MINIMAX_BODY, first_frame_image=data_url(picture(kind="GIF"), "image/gif")), "format"),
     (changed(MINIMAX_BODY, go_fast=True), "go_fast is not a parameter"),
     (changed(MINIMAX_BODY, duration=10, resolution="1080P"), "not available at 1080P"),
-    (changed(MINIMAX_BODY, first_frame_image=LEFT_OUT, resolution="512P"), "512P"),
-    (changed(OF_23, resolution="512P"), "512P"),
-    (changed(OF_23, last_frame_image=REMOTE_PICTURE), "last_frame_image is available on MiniMax-Hailuo-02 only"),
-    (changed(FAST, first_frame_image=LEFT_OUT), "first_frame_image is required"),
-    (changed(BOTH, resolution="512P"), "last_frame_image is not available at 512P"),
-    (changed(BOTH, fast_pretreatment=False), "fast_pretreatment is not a parameter"),
-    (changed(BOTH, first_frame_image=LEFT_OUT), "first_frame_image is required"),
+    (changed(MINIMAX_BODY, first_frame_image=OMITTED, resolution="512P"), "512P"),
+    (changed(HAILUO_23, resolution="512P"), "512P"),
+    (changed(HAILUO_23, last_frame_image=REMOTE_PICTURE), "last_frame_image is available on MiniMax-Hailuo-02 only"),
+    (changed(HAILUO_23_FAST, first_frame_image=OMITTED), "first_frame_image is required"),
+    (changed(BOTH_FRAMES, resolution="512P"), "last_frame_image is not available at 512P"),
+    (changed(BOTH_FRAMES, fast_pretreatment=False), "fast_pretreatment is not a parameter"),
+    (changed(BOTH_FRAMES, first_frame_image=OMITTED), "first_frame_image is required"),
 ]
 
 
-def named(cases: list[Any]) -> list[Any]:
+def with_ids(cases: list[Any]) -> list[Any]:
     return [pytest.param(*case, id=f"{number}-{case[-1]}") for number, case in enumerate(cases)]
 
 
-@pytest.mark.parametrize(("slug", "body", "message"), named(SEGMIND_REFUSED))
+@pytest.mark.parametrize(("slug", "body", "message"), with_ids(SEGMIND_REFUSED))
 @pytest.mark.parametrize("version", ["v1", "v2"])
 async def test_segmind_refuses(tmp_path: Path, version: str, slug: str, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
@@ -170,7 +170,7 @@ async def test_segmind_refuses(tmp_path: Path, version: str, slug: str, body: An
     assert message in answer.json()["error"]
 
 
-@pytest.mark.parametrize(("body", "message"), named(APIXO_REFUSED))
+@pytest.mark.parametrize(("body", "message"), with_ids(APIXO_REFUSED))
 async def test_apixo_refuses(tmp_path: Path, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(APIXO_GATEWAY.submit_path, json=body, headers=bearer())
@@ -179,7 +179,7 @@ async def test_apixo_refuses(tmp_path: Path, body: Any, message: str) -> None:
     assert message in answer.json()["data"]["error"]
 
 
-@pytest.mark.parametrize(("body", "message"), named(AIMLAPI_REFUSED))
+@pytest.mark.parametrize(("body", "message"), with_ids(AIMLAPI_REFUSED))
 async def test_aimlapi_refuses(tmp_path: Path, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(AIMLAPI, json=body, headers=bearer())
@@ -189,7 +189,7 @@ async def test_aimlapi_refuses(tmp_path: Path, body: Any, message: str) -> None:
     assert message in answer.json()["message"]
 
 
-@pytest.mark.parametrize(("body", "message"), named(UNIFIED_REFUSED))
+@pytest.mark.parametrize(("body", "message"), with_ids(UNIFIED_REFUSED))
 async def test_aimlapis_unified_route_refuses(tmp_path: Path, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(UNIFIED, json=body, headers=bearer())
@@ -197,7 +197,7 @@ async def test_aimlapis_unified_route_refuses(tmp_path: Path, body: Any, message
     assert message in answer.json()["message"]
 
 
-@pytest.mark.parametrize(("body", "message"), named(MINIMAX_REFUSED))
+@pytest.mark.parametrize(("body", "message"), with_ids(MINIMAX_REFUSED))
 async def test_minimax_refuses_under_http_200(tmp_path: Path, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(MINIMAX, json=body, headers=bearer())
@@ -209,17 +209,17 @@ async def test_minimax_refuses_under_http_200(tmp_path: Path, body: Any, message
 @pytest.mark.parametrize(
     "body",
     [
-        changed(MINIMAX_BODY, first_frame_image=LEFT_OUT),
-        changed(MINIMAX_BODY, prompt=LEFT_OUT),
+        changed(MINIMAX_BODY, first_frame_image=OMITTED),
+        changed(MINIMAX_BODY, prompt=OMITTED),
         changed(MINIMAX_BODY, resolution="512P", duration=10),
         changed(MINIMAX_BODY, resolution="1080P", callback_url="https://a.example/hook"),
-        BOTH,
-        changed(BOTH, resolution="1080P"),
-        FAST,
+        BOTH_FRAMES,
+        changed(BOTH_FRAMES, resolution="1080P"),
+        HAILUO_23_FAST,
         {"model": "MiniMax-Hailuo-2.3", "prompt": "x"},
     ],
 )
-async def test_minimax_accepts_what_its_matrix_has(tmp_path: Path, body: Any) -> None:
+async def test_minimax_accepts_the_combinations_in_its_matrix(tmp_path: Path, body: Any) -> None:
     async with in_process(tmp_path) as client:
         answer = await client.post(MINIMAX, json=body, headers=bearer())
     assert answer.json()["base_resp"] == {"status_code": 0, "status_msg": "success"}
@@ -231,14 +231,14 @@ async def test_apixo_ignores_a_duration_in_pro_mode_and_does_not_need_one(tmp_pa
         for body in (
             apixo_input(mode=PRO),
             apixo_input(mode=PRO, duration=10),
-            apixo_input(mode=PRO, duration=LEFT_OUT),
+            apixo_input(mode=PRO, duration=OMITTED),
         ):
             answer = await client.post(APIXO_GATEWAY.submit_path, json=body, headers=bearer())
             assert answer.status_code == 200
 
 
 async def test_apixo_accepts_a_callback_job_like_any_other(tmp_path: Path) -> None:
-    body = changed(APIXO_BODY, request_type="callback", callback_url="https://a.example/hook", provider=LEFT_OUT)
+    body = changed(APIXO_BODY, request_type="callback", callback_url="https://a.example/hook", provider=OMITTED)
     async with in_process(tmp_path, seconds=0) as client:
         submitted = await client.post(APIXO_GATEWAY.submit_path, json=body, headers=bearer())
         assert (await APIXO_GATEWAY.poll(client, submitted)).json()["data"]["state"] == "success"

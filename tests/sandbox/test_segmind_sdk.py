@@ -1,4 +1,4 @@
-"""The gateway's own client, tested against the stand-in over a real port."""
+"""Segmind's own client, tested against the stand-in over a real port."""
 
 # The SDK has no types, and returns bare dictionaries.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -27,9 +27,9 @@ def sdk() -> Iterator[Sdk]:
     with ExitStack() as opened:
 
         def client(base_url: str, key: str = "key") -> SegmindClient:
-            made = SegmindClient(api_key=key, base_url=f"{base_url}/v1")
-            opened.callback(made._client.close)  # pyright: ignore[reportPrivateUsage]  the SDK never closes it
-            return made
+            sdk_client = SegmindClient(api_key=key, base_url=f"{base_url}/v1")
+            opened.callback(sdk_client._client.close)  # pyright: ignore[reportPrivateUsage]  the SDK never closes it
+            return sdk_client
 
         yield client
 
@@ -43,12 +43,12 @@ def test_a_submitted_job_completes_and_its_output_is_a_clip_of_six_seconds(
     assert result["error"] is None
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(httpx.get(result["output"], timeout=30).raise_for_status().content)
-    with av.open(clip) as film:
-        assert film.streams.video[0].codec_context.name == "h264"
-        assert film.duration == 6_000_000
+    with av.open(clip) as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+        assert video.duration == 6_000_000
 
 
-def test_the_printed_sample_with_the_duration_as_a_string_is_accepted(serve: Serve, sdk: Sdk) -> None:
+def test_documented_sample_with_the_duration_as_a_string_is_accepted(serve: Serve, sdk: Sdk) -> None:
     job = sdk(serve(seconds=0)).submit_async("hailuo-02-fast", **SEGMIND_BODY | {"duration": "6", "go_fast": True})
     assert job.wait(timeout=5)["status"] == "COMPLETED"
 
@@ -61,11 +61,11 @@ def test_a_failed_job_raises_with_the_reason(serve: Serve, sdk: Sdk) -> None:
     assert failed.value.status_body["request_id"] == job.request_id
 
 
-def test_a_wait_that_runs_out_keeps_the_request_id(serve: Serve, sdk: Sdk) -> None:
+def test_wait_that_times_out_keeps_the_request_id(serve: Serve, sdk: Sdk) -> None:
     job = sdk(serve(seconds=0)).submit_async("hailuo-02-fast", **SEGMIND_BODY | {"prompt": "sandbox:never"})
-    with pytest.raises(InferenceTimeout) as late:
+    with pytest.raises(InferenceTimeout) as timed_out:
         job.wait(timeout=0.1, interval=0.05)
-    assert late.value.request_id == job.request_id
+    assert timed_out.value.request_id == job.request_id
     assert job.status()["status"] == "PROCESSING"
 
 

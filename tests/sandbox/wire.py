@@ -83,7 +83,7 @@ def bearer(key: str = "key") -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """How a job is submitted and asked for at one gateway, without looking at what comes back."""
+    """How a job is submitted and polled at one gateway, without checking the responses."""
 
     submit_path: str
     body: dict[str, Any]
@@ -130,8 +130,8 @@ _MINIMAX_STATUSES = {1002: 429, 1004: 401, 1008: 402, 2049: 401}
 
 
 def status_of(answer: httpx.Response) -> int:
-    """The status that counts: MiniMax refuses under HTTP 200, by a code. Of a question, a wrong parameter means that
-    the task is not known."""
+    """The effective status: MiniMax refuses under HTTP 200, with a code of its own. In a query, a wrong parameter
+    means that the task is unknown."""
     code = answer.json().get("base_resp", {}).get("status_code", 0)
     if code == 2013:
         return 400 if answer.request.method == "POST" else 404
@@ -139,7 +139,7 @@ def status_of(answer: httpx.Response) -> int:
 
 
 class Clock:
-    """A present that tests move."""
+    """The current time, which tests move."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -150,7 +150,7 @@ class Clock:
 
 @asynccontextmanager
 async def in_process(state_dir: Path, *, render: bool = False, **options: Any) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of a sandbox in this process. Only the tests of the clips have them rendered, which takes seconds."""
+    """A client of a sandbox in this process. Only the tests of clips render them, which takes seconds."""
     transport = httpx.ASGITransport(create_app(state_dir, render=render, **options))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         yield client

@@ -280,7 +280,7 @@ async def test_call_returns_in_time_while_a_large_file_is_uploading(tmp_path: Pa
     opened, wire = wired(settings_for(tmp_path, MINIMAX_API_KEY="sk-test"), slow)
     call = {**H3, "reference_videos": [data_uri(large(tmp_path), "video/mp4")]}
     async with opened as owner, background_tasks() as tasks:
-        transfers = Transfers(owner.services.ledger, tasks, patience=0.1)
+        transfers = Transfers(owner.services.ledger, tasks, wait_seconds=0.1)
         session = Session(replace(owner.services, transfers=transfers))
         with pytest.raises(GatewayTimeout, match=r"has not received all of 3\.\d MB yet") as late:
             await session.generate(call)

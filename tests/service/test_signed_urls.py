@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hailuo_mcp.service.signed_urls import CLIP_LINK_LASTS, SignedUrls
+from hailuo_mcp.service.signed_urls import CLIP_LINK_LIFETIME, SignedUrls
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
 LINKS = SignedUrls("https://video.example", b"s" * 32, called_back=True)
@@ -20,7 +20,7 @@ def parts(link: str) -> tuple[str, str]:
 def test_clip_link_is_accepted_until_it_expires() -> None:
     link, until = LINKS.clip("k1", NOW)
     assert link.startswith("https://video.example/clips/k1.mp4?")
-    assert until <= NOW + CLIP_LINK_LASTS
+    assert until <= NOW + CLIP_LINK_LIFETIME
     assert LINKS.is_clip("k1", *parts(link), NOW)
     assert LINKS.is_clip("k1", *parts(link), until - timedelta(seconds=1))
     assert not LINKS.is_clip("k1", *parts(link), until)

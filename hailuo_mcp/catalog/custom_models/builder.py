@@ -98,34 +98,38 @@ def _base(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[Model
 
 def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Rule]:
     for index, rule in enumerate(entry.rules):
-        here = (*place, "rules", index)
+        rule_place = (*place, "rules", index)
         forms = (rule.forbid is not None, rule.at_most is not None, bool(rule.these))
         pairs = (rule.at_most is not None) == bool(rule.together) and bool(rule.these) == bool(rule.those)
         if sum(forms) != 1 or not pairs:
-            raise WrongEntry(here, "a rule has forbid, or these and those, or at_most and together; correct this one")
+            raise WrongEntry(
+                rule_place, "a rule has forbid, or these and those, or at_most and together; correct this one"
+            )
         for key, known in (("together", REFERENCE_PARAMETERS), ("these", CANONICAL), ("those", CANONICAL)):
             for number, name in enumerate(getattr(rule, key)):
                 if name not in known or not model.accepts(name):
                     what = "list" if key == "together" else "parameter"
-                    raise WrongEntry((*here, key, number), f"{repr_name(name)} is not a {what} of this model")
+                    raise WrongEntry((*rule_place, key, number), f"{repr_name(name)} is not a {what} of this model")
         if rule.at_most is not None:
             yield AtMost(rule.at_most, tuple(rule.together), rule.fix_hint, rule.source)
             continue
         if rule.these:
             yield Exclusive(tuple(rule.these), tuple(rule.those), rule.fix_hint, rule.source)
             continue
-        values = _checked(rule.forbid or {}, (*here, "forbid"), model)
+        values = _checked(rule.forbid or {}, (*rule_place, "forbid"), model)
         forbid = Forbid(values, rule.fix_hint, rule.source)
         if forbid.matches(model.model_construct()):
-            raise WrongEntry((*here, "forbid"), "this forbids the defaults themselves; change a default, or the rule")
+            raise WrongEntry(
+                (*rule_place, "forbid"), "this forbids the defaults themselves; change a default, or the rule"
+            )
         yield forbid
 
 
 def _fills(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Fill]:
     for index, fill in enumerate(entry.fills):
-        here = (*place, "fills", index)
-        value = _checked({fill.parameter: fill.value}, (*here, "parameter"), model)[fill.parameter]
-        yield Fill(fill.parameter, value, when=_checked(fill.when, (*here, "when"), model))
+        fill_place = (*place, "fills", index)
+        value = _checked({fill.parameter: fill.value}, (*fill_place, "parameter"), model)[fill.parameter]
+        yield Fill(fill.parameter, value, when=_checked(fill.when, (*fill_place, "when"), model))
 
 
 def _values(entry: Entry) -> dict[str, Any]:

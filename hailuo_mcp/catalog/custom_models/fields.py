@@ -31,14 +31,18 @@ def fields(entry: ModelEntry, place: Place, base: type[ModelSpec], *, urls_only:
     made: dict[str, Any] = {}
     sent_names = {} if "prompt" in entry.parameters else {"prompt": "prompt"}
     for name, parameter in entry.parameters.items():
-        here = (*place, "parameters", name)
+        parameter_place = (*place, "parameters", name)
         if name not in CANONICAL:
-            raise WrongEntry(here, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL)}")
+            raise WrongEntry(
+                parameter_place, f"there is no parameter {repr_name(name)}; this server has {', '.join(CANONICAL)}"
+            )
         wire = parameter.wire_name or base.wire_names.get(name, name)
         if other := sent_names.get(wire):
-            raise WrongEntry(here, f"{name} is sent as {wire}, as {other} is; give one of them another wire name")
+            raise WrongEntry(
+                parameter_place, f"{name} is sent as {wire}, as {other} is; give one of them another wire name"
+            )
         sent_names[wire] = name
-        made[name] = _field(name, parameter, here, urls_only=urls_only)
+        made[name] = _field(name, parameter, parameter_place, urls_only=urls_only)
     return made
 
 

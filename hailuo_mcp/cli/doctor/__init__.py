@@ -32,7 +32,7 @@ async def run_checks(
     opened = environment.open_ledger_of(environ, open_ledger)
     found += opened.findings
     found += environment.check(environ, opened.settings)
-    found += (warning("network", trouble.cause, trouble.fix) for trouble in check_environment())
+    found += (warning("network", problem.cause, problem.fix) for problem in check_environment())
     found += places.check(opened.settings)
     found += await database.check(opened.settings, opened.ledger)
     if opened.ledger:

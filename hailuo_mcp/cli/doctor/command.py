@@ -34,7 +34,7 @@ def doctor(offline: bool, as_json: bool) -> Exit:
         print_json(report)
     else:
         _print(report)
-    return Exit.UNSOUND if report.verdict is Level.PROBLEM else Exit.DONE
+    return Exit.PROBLEM_FOUND if report.verdict is Level.PROBLEM else Exit.DONE
 
 
 def _print(report: Report) -> None:

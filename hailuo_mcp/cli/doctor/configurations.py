@@ -14,10 +14,10 @@ _MODULE = "hailuo_mcp"
 
 def check() -> Iterator[Finding]:
     # By path: in the home directory, the project's and the user's file may be the same.
-    here = {found.place.path: found for found in reversed(installer.detect_all()) if found.is_host_here}
-    for found in reversed(here.values()):
+    configs = {found.place.path: found for found in reversed(installer.detect_all()) if found.is_host_here}
+    for found in reversed(configs.values()):
         yield from _place(found)
-    if not here:
+    if not configs:
         yield ok("hosts", "no supported host was found on this machine", "hailuo-mcp install --help lists them.")
 
 

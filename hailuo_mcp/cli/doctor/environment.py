@@ -40,17 +40,17 @@ def open_checked_ledger(settings: Settings) -> Ledger:
 def open_ledger_of(environ: Mapping[str, str], open_ledger: Callable[[Settings], Ledger]) -> Opened:
     """Settings and a ledger from the valid variables, and a finding for each invalid one, so that one invalid value
     does not hide the rest."""
-    left, findings = dict(environ), list[Finding]()
+    remaining, findings = dict(environ), list[Finding]()
     settings = None
     while True:
         try:
-            settings = load_settings(left)
+            settings = load_settings(remaining)
             return Opened(settings, open_ledger(settings), tuple(findings))
         except SettingsError as error:
             name = error.variable
-            fix = f"Correct or remove {name}." if name in left else "Correct it."
-            findings.append(problem("settings", _message(error, left.get(name, "")), f"{fix} {_UNTIL_THEN}"))
-            if left.pop(name, None) is None:
+            fix = f"Correct or remove {name}." if name in remaining else "Correct it."
+            findings.append(problem("settings", _message(error, remaining.get(name, "")), f"{fix} {_UNTIL_THEN}"))
+            if remaining.pop(name, None) is None:
                 # There is no variable left to drop. Settings without any variable are always valid.
                 return Opened(settings or load_settings({}), None, tuple(findings))
 
@@ -78,9 +78,9 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted(environ.keys() - known):
         close = difflib.get_close_matches(name, known - environ.keys(), n=1, cutoff=0.8)
         if name.startswith(PREFIX) or (close and name.startswith(prefixes)):
-            meant = f"Did you mean {close[0]}? " if close else ""
+            suggestion = f"Did you mean {close[0]}? " if close else ""
             yield warning(
-                "settings", f"{name} is not a setting; it is ignored", f"{meant}hailuo-mcp settings lists them."
+                "settings", f"{name} is not a setting; it is ignored", f"{suggestion}hailuo-mcp settings lists them."
             )
 
 

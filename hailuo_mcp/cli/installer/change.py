@@ -39,7 +39,7 @@ class ConfigChange:
     deletes_backup: bool = False
 
     @property
-    def does_something(self) -> bool:
+    def has_effect(self) -> bool:
         return self.action not in ("unchanged", "absent")
 
     def apply(self) -> Path | None:
@@ -48,7 +48,7 @@ class ConfigChange:
         Raises:
             ConfigError: it cannot be made; nothing was changed.
         """
-        if not self.does_something:
+        if not self.has_effect:
             return None
         config_file.check_writable(self.file)
         if self.keeps_backup and self.file.raw is not None:

@@ -143,13 +143,13 @@ def _list_hosts(*, as_json: bool) -> Exit:
             }
         )
         return Exit.DONE
-    here = [config for config in found if config.is_host_here]
-    for config in here:
+    installed_hosts = [config for config in found if config.is_host_here]
+    for config in installed_hosts:
         installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
         status = "cannot be read" if config.problem else installed
         click.echo(f"{config.host.name:<15} {status:<15} {config.place.path}")
     others = ", ".join(config.host.name for config in found if not config.is_host_here)
-    if here:
+    if installed_hosts:
         click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
         click.echo(f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server anyway.")
@@ -180,9 +180,9 @@ def _carry_out(
     change: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
 ) -> Exit:
     """Show the change, ask for consent, make it, and report."""
-    if change.does_something and not as_json:
+    if change.has_effect and not as_json:
         _show(change)
-    if change.does_something and not yes:
+    if change.has_effect and not yes:
         if not _can_ask():
             raise InvalidInput("nothing was changed, because no one can be asked", "Add --yes.")
         if not click.confirm("Make this change?", default=True, err=True):
@@ -204,7 +204,7 @@ def _carry_out(
             }
         )
         return Exit.DONE
-    if not change.does_something:
+    if not change.has_effect:
         reason = "already up to date" if change.action == "unchanged" else f"there is no server {name}"
         print_fields([("file", str(place.path)), ("change", f"none: {reason}")], stdout_console())
         return Exit.DONE

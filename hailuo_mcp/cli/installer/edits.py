@@ -79,20 +79,22 @@ def merged(
 def difference(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[Key, ...] = ()) -> Iterator[Edit]:
     """The edits from `old` to `new`: one per value, and in the top-level list of inputs one per item."""
     for key, value in new.items():
-        here, before = (*path, key), old.get(key)
+        key_path, before = (*path, key), old.get(key)
         if key not in old:
-            yield Edit(here, value)
+            yield Edit(key_path, value)
         elif value != before:
             old_object, new_object = as_object(before), as_object(value)
             if old_object is not None and new_object is not None:
-                yield from difference(old_object, new_object, here)
-            elif here == (INPUTS,):
+                yield from difference(old_object, new_object, key_path)
+            elif key_path == (INPUTS,):
                 items: list[Any] = before or []
                 # From the last to the first, so that the other indexes stay valid.
-                yield from (Edit((*here, n), drops=True) for n in reversed(range(len(items))) if items[n] not in value)
-                yield from (Edit((*here, n), item) for n, item in enumerate(value) if item not in items)
+                yield from (
+                    Edit((*key_path, n), drops=True) for n in reversed(range(len(items))) if items[n] not in value
+                )
+                yield from (Edit((*key_path, n), item) for n, item in enumerate(value) if item not in items)
             else:
-                yield Edit(here, value)
+                yield Edit(key_path, value)
     yield from (Edit((*path, key), drops=True) for key in old if key not in new)
 
 

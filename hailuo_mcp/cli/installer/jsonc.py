@@ -42,9 +42,11 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
     """
     document = scan(text)
     if not document.plain.strip():
-        whole = json.dumps(_nested(path, value), indent=INDENT, ensure_ascii=False).replace("\n", document.newline)
+        document_text = json.dumps(_nested(path, value), indent=INDENT, ensure_ascii=False).replace(
+            "\n", document.newline
+        )
         before = text if not text or text.endswith("\n") else text + document.newline
-        return before + whole + document.newline
+        return before + document_text + document.newline
     container, member, depth = locate(document, path)
     if member is None:
         return _insert(document, container, path[depth], _nested(path[depth + 1 :], value))

@@ -60,14 +60,14 @@ def drop(text: str, path: Sequence[Key]) -> str:
 
 
 def _table_at(document: tomlkit.TOMLDocument, keys: Sequence[str], *, create: bool = False) -> MutableMapping[str, Any]:
-    here = cast(MutableMapping[str, Any], document)
+    table = cast(MutableMapping[str, Any], document)
     for key in keys:
-        if create and key not in here:
-            here[key] = {}
-        if not isinstance(here[key], MutableMapping):
+        if create and key not in table:
+            table[key] = {}
+        if not isinstance(table[key], MutableMapping):
             raise ValueError(f'"{key}" is not a table')
-        here = cast(MutableMapping[str, Any], here[key])
-    return here
+        table = cast(MutableMapping[str, Any], table[key])
+    return table
 
 
 def _at(data: Any, keys: Sequence[str]) -> Any:

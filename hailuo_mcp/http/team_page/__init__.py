@@ -44,7 +44,7 @@ def team_page(
             return _answer(html.sign_in("This form was sent from another site. Sign in here."), 403)
         form = await read_body(request, FORM_BYTES_MAX)
         if field_in(form, "action") == "sign-out":
-            return sign_ins.forget(_to_the_page())
+            return sign_ins.forget(_redirect_to_page())
         return await sign_in(field_in(form, "token"))
 
     async def sign_in(token: str) -> Response:
@@ -61,7 +61,7 @@ def team_page(
                 return _answer(html.sign_in("This server does not know this token. Paste it without “Bearer”."), 401)
         finally:
             failing -= 1
-        return sign_ins.remember(_to_the_page(), known, utc_now())
+        return sign_ins.remember(_redirect_to_page(), known, utc_now())
 
     return Route(PATH, page, methods=["GET", "POST"])
 
@@ -72,12 +72,12 @@ async def _overview(services: Services, tenant: str) -> Response:
         spent = await session.account.spent_today()
         jobs = session.public_page(await session.jobs(limit=JOBS_SHOWN))
     except HailuoError as error:
-        return _answer(html.trouble(session.redact(error).problem), 503)
+        return _answer(html.unavailable(session.redact(error).problem), 503)
     base = services.urls.base if services.urls else ""
     return _answer(html.overview(tenant, spent, session.settings, jobs, base))
 
 
-def _to_the_page() -> Response:
+def _redirect_to_page() -> Response:
     """A redirect to the page; relative, because a proxy may serve it under another path."""
     return RedirectResponse("./", 303, headers=html.HEADERS)
 

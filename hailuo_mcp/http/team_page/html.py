@@ -45,7 +45,7 @@ def sign_in(message: str = "") -> str:
     )
 
 
-def trouble(problem: Problem) -> str:
+def unavailable(problem: Problem) -> str:
     return _document(
         "Not available",
         f'<main class="narrow"><h1>Not available</h1><p role="alert">{escape(problem.message)}</p>'

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.service.signed_urls import SignedUrls
 
-LASTS = timedelta(hours=8)
+COOKIE_LIFETIME = timedelta(hours=8)
 
 
 class SignIns:
@@ -28,7 +28,7 @@ class SignIns:
         """With the prefix, browsers accept the cookie only from this exact host, over TLS."""
 
     def remember(self, response: Response, token: AccessToken, now: datetime) -> Response:
-        until = int((now + LASTS).timestamp())
+        until = int((now + COOKIE_LIFETIME).timestamp())
         until = min(until, token.expires_at or until)
         name = _encoded(token.subject or token.client_id)
         response.set_cookie(

@@ -64,7 +64,7 @@ class Database:
         self._retry_seconds = retry_seconds
         self._pool: asyncpg.Pool[Record] | None = None
         self._opening = anyio.Lock()
-        self._away = False
+        self._is_unreachable = False
 
     async def read(self, work: Callable[[Session], Awaitable[T]], *, retry_seconds: float | None = None) -> T:
         """The result of `work` on a connection; repeated on transient errors.
@@ -83,11 +83,11 @@ class Database:
         """As `write`, in one transaction. Each statement sees what was committed before it: after waiting for a lock,
         the latest version."""
 
-        async def whole(session: Session) -> T:
+        async def in_transaction(session: Session) -> T:
             async with session.transaction(isolation="read_committed"):
                 return await work(session)
 
-        return await self.write(whole)
+        return await self.write(in_transaction)
 
     async def connect(self) -> "Connection[Record]":
         """A new connection outside the pool, after the schema migration; retried without limit."""
@@ -172,13 +172,13 @@ class Database:
         }
 
     def _note_failure(self, error: Exception) -> None:
-        if not self._away and not isinstance(error, asyncpg.TransactionRollbackError):
-            self._away = True
+        if not self._is_unreachable and not isinstance(error, asyncpg.TransactionRollbackError):
+            self._is_unreachable = True
             log.warning("the ledger's database does not answer (%s); trying again", type(error).__name__)
 
     def _note_answer(self) -> None:
-        if self._away:
-            self._away = False
+        if self._is_unreachable:
+            self._is_unreachable = False
             log.warning("the ledger's database answers again")
 
 

@@ -1,4 +1,4 @@
-"""The player that hosts with MCP Apps show beside a job: one HTML document, made of the files in `view/`, and the
+"""The player that hosts with MCP Apps show with a job: one HTML document, made of the files in `view/`, and the
 `_meta` that refers hosts to it."""
 
 import re

@@ -13,17 +13,17 @@ async def tolerate_values(ctx: ServerRequestContext[Any, Any], call_next: CallNe
     """Middleware that drops null arguments and converts numbers to strings. The protocol allows only strings, and the
     SDK (2.3) refuses everything else before a handler is called, without saying why."""
     if ctx.method in METHODS and ctx.params:
-        ctx = replace(ctx, params=_tidied(ctx.params))
+        ctx = replace(ctx, params=_cleaned(ctx.params))
     return await call_next(ctx)
 
 
-def _tidied(params: Mapping[str, Any]) -> dict[str, Any]:
-    tidied = dict(params)
+def _cleaned(params: Mapping[str, Any]) -> dict[str, Any]:
+    cleaned = dict(params)
     if isinstance(arguments := params.get("arguments"), dict):
-        tidied["arguments"] = _strings(cast("dict[str, Any]", arguments))
+        cleaned["arguments"] = _strings(cast("dict[str, Any]", arguments))
     if isinstance(context := params.get("context"), dict):
-        tidied["context"] = _tidied(cast("dict[str, Any]", context))
-    return tidied
+        cleaned["context"] = _cleaned(cast("dict[str, Any]", context))
+    return cleaned
 
 
 def _strings(arguments: Mapping[str, Any]) -> dict[str, Any]:

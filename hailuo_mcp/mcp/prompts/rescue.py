@@ -56,5 +56,7 @@ def _at_risk(job: Job, now: datetime) -> str:
     if job.expires_at is None:
         return f"{line}; the gateway does not say how long it keeps it"
     minutes = int((job.expires_at - now).total_seconds() // 60)
-    left = f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "already past"
-    return f"{line}; kept until {timestamp(job.expires_at)}, {left}"
+    time_left = (
+        f"in {minutes} minutes" if minutes >= 1 else "within a minute" if job.expires_at > now else "already past"
+    )
+    return f"{line}; kept until {timestamp(job.expires_at)}, {time_left}"

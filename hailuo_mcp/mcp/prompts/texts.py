@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hailuo_mcp.catalog.catalog import Catalog, Model
-from hailuo_mcp.catalog.names import fewest_words
+from hailuo_mcp.catalog.names import shortest_description
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.core.text import price_in_words, repr_short
+from hailuo_mcp.core.text import format_price, repr_short
 from hailuo_mcp.mcp.prompts.recipe import Given
 from hailuo_mcp.mcp.prompts.suggestions import SHOTS_MAX, chains, prompt_max
 from hailuo_mcp.service.input_files import LAST_FRAME
@@ -45,7 +45,7 @@ def _price(spec: ModelSpec) -> str:
     price = spec.price()
     if price is None:
         return "price not published"
-    return f"{price_in_words(price.usd, price.kind)} a clip ({price.source}, {price.as_of.isoformat()})"
+    return f"{format_price(price.usd, price.kind)} a clip ({price.source}, {price.as_of.isoformat()})"
 
 
 def _facts(spec: ModelSpec) -> str:
@@ -71,7 +71,7 @@ def _call(**arguments: Any) -> str:
 
 def _camera(catalog: Catalog) -> list[str]:
     usable = [model.id for model in catalog.usable]
-    without = fewest_words([model.id for model in catalog.usable if model.camera_commands is None], usable)
+    without = shortest_description([model.id for model in catalog.usable if model.camera_commands is None], usable)
     return [
         "Camera commands go in square brackets at the place in the prompt where the move happens:",
         *(f"- {commands}: {meaning}" for commands, meaning in CAMERA.items()),
@@ -81,7 +81,7 @@ def _camera(catalog: Catalog) -> list[str]:
     ]
 
 
-def _house_rules(session: Session) -> list[str]:
+def _common_rules(session: Session) -> list[str]:
     lines = [
         "A clip takes one to nine minutes and is paid for when it is submitted. Never submit a job again because an "
         "answer was slow or unclear: list_jobs shows whether it exists."
@@ -117,8 +117,8 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
     if not catalog.usable:
         return [*task, "", *_no_model(catalog)]
     options = _picked(given, "duration", "resolution")
-    asked = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
-    spec = catalog.parse(given.get("model"), asked).spec
+    given_arguments = {"prompt": given["action"], "first_frame_image": given["picture"], **options}
+    spec = catalog.parse(given.get("model"), given_arguments).spec
     why = "as the user chose" if "model" in given else "the cheapest usable model that accepts this"
     sent = {name: value for name, value in spec.to_dict().items() if name in options}
     arguments = _call(model=spec.id, prompt="<the prompt>", first_frame_image=given["picture"], **sent)
@@ -139,7 +139,7 @@ async def animate_picture(session: Session, given: Given) -> list[str]:
         "",
         *_camera(catalog),
         "",
-        *_house_rules(session),
+        *_common_rules(session),
     ]
 
 
@@ -202,7 +202,7 @@ async def storyboard(session: Session, given: Given) -> list[str]:
         "",
         *_camera(catalog),
         "",
-        *_house_rules(session),
+        *_common_rules(session),
     ]
 
 
@@ -253,5 +253,5 @@ async def compare_models(session: Session, given: Given) -> list[str]:
         "5. Show a table: model, state, time taken (elapsed_seconds), cost, video_path. Say which differences come "
         "from settings, such as resolution, and let the user judge the pictures.",
         "",
-        *_house_rules(session),
+        *_common_rules(session),
     ]

@@ -106,8 +106,8 @@ class Progress:
             with self.path.open("ab+") as file:
                 end = file.seek(0, os.SEEK_END)
                 file.seek(max(0, end - 1))
-                torn = file.read(1) != b"\n"  # a process died while writing
-                file.write((b"\n" if torn else b"") + json.dumps(line).encode() + b"\n")
+                is_cut_off = file.read(1) != b"\n"  # a process died while writing
+                file.write((b"\n" if is_cut_off else b"") + json.dumps(line).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -167,8 +167,8 @@ def _csv_rows(content: bytes, errors: list[LineError]) -> Iterator[_Row]:
 
 
 def _unknown_column(name: str) -> str:
-    meant = intended(name, COLUMNS)
-    return f"unknown column {repr_name(name)}" + (f"; did you mean {meant}?" if meant else ".")
+    suggested = intended(name, COLUMNS)
+    return f"unknown column {repr_name(name)}" + (f"; did you mean {suggested}?" if suggested else ".")
 
 
 def _cell(column: str, cell: str) -> Any:

@@ -1,4 +1,4 @@
-"""A model from a file in use: from the page's example to a saved clip, and everywhere a built-in model would be."""
+"""A model from a file in use: the page's example up to a saved clip, and every place where built-in models work."""
 
 import shlex
 from pathlib import Path
@@ -31,11 +31,11 @@ CALL = {"prompt": "a kite climbs", "first_frame_image": PICTURE}
 
 
 def configured(directory: Path, text: str = "") -> Path:
-    """The file, in the configuration directory that servers and studios of this directory have."""
-    place = directory / "config" / "hailuo-mcp" / "models.toml"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text or example())
-    return place
+    """Write the file to the configuration directory that servers and sessions of this directory use."""
+    path = directory / "config" / "hailuo-mcp" / "models.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text or example())
+    return path
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 
 
-async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_path: Path) -> None:
+async def test_the_pages_example_works_from_the_schema_to_a_saved_clip(tmp_path: Path) -> None:
     configured(tmp_path)
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (640, 400), "teal").save(tmp_path / "pictures" / "kite.png")
-    with sandbox_on_a_port(tmp_path) as everything:
-        variables = {name: value for name, value in everything.items() if name.startswith("SEGMIND")}
+    with sandbox_on_a_port(tmp_path) as all_variables:
+        variables = {name: value for name, value in all_variables.items() if name.startswith("SEGMIND")}
         async with server(tmp_path, **variables) as client:
             generate = (await client.list_tools()).tools[0]
             assert DRAFT.split("/")[1] in generate.input_schema["properties"]["model"]["description"]
@@ -75,9 +75,9 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
             assert job["model"] == DRAFT
             assert job["request_id"].startswith(f"{DRAFT}/")
             assert (job["parameters"]["go_fast"], job["estimated_cost_usd"]) == (True, 0.12)
-            (why,) = job["warnings"]
-            assert why.startswith(f"No model was named: {DRAFT} was chosen, the cheapest of ")
-            assert "(at most $0.12; usually 80 s). Next: segmind/hailuo-02-fast ($0.125" in why
+            (warning,) = job["warnings"]
+            assert warning.startswith(f"No model was named: {DRAFT} was chosen, the cheapest of ")
+            assert "(at most $0.12; usually 80 s). Next: segmind/hailuo-02-fast ($0.125" in warning
         async with server(tmp_path, **variables) as client:
             done = facts_of(await client.call_tool("get_status", {"request_id": job["request_id"], "wait_seconds": 30}))
             assert done["state"] == "completed"
@@ -85,7 +85,7 @@ async def test_the_example_of_the_page_goes_from_the_schema_to_a_saved_clip(tmp_
     assert facts_of_clip(saved["video_path"]) == ("h264", 6.0)
 
 
-async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) -> None:
+async def test_defaults_and_nulls_are_sent(settings: Settings) -> None:
     opened, wire = listened_to(settings)
     async with opened as session:
         await session.generate({**CALL, "model": DRAFT})
@@ -101,7 +101,7 @@ async def test_its_defaults_and_its_nulls_are_on_the_wire(settings: Settings) ->
     }
 
 
-async def test_its_job_is_found_and_polled_by_its_id_also_without_the_ledger(settings: Settings) -> None:
+async def test_a_job_is_polled_by_its_id_without_the_ledger(settings: Settings) -> None:
     async with open_session(settings) as session:
         job = (await session.generate({**CALL, "model": DRAFT})).job
     settings.database_path.unlink()
@@ -109,19 +109,19 @@ async def test_its_job_is_found_and_polled_by_its_id_also_without_the_ledger(set
         assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
-async def test_a_job_whose_model_is_gone_from_the_file_says_how_it_can_be_asked_for_again(settings: Settings) -> None:
+async def test_a_job_whose_model_was_removed_warns_until_its_entry_is_back(settings: Settings) -> None:
     async with open_session(settings) as session:
         job = (await session.generate({**CALL, "model": DRAFT})).job
     without = settings.model_copy(update={"config_dir": Path("/nowhere")})
     async with open_session(without) as session:
         assert DRAFT not in {model.id for model in session.catalog.known}
-        (said,) = (await session.status(job.request_id)).warnings
-        assert said == f"{DRAFT} is in no catalog now, so its gateway cannot be asked; put its entry back."
+        (warning,) = (await session.status(job.request_id)).warnings
+        assert warning == f"{DRAFT} is in no catalog now, so its gateway cannot be asked; put its entry back."
     async with open_session(settings) as session:
         assert (await session.status(job.request_id, wait_seconds=10)).state == "completed"
 
 
-def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path: Path) -> None:
+def test_a_custom_model_is_enabled_by_its_id_or_its_gateways_key(tmp_path: Path) -> None:
     configured(tmp_path)
 
     def usable(**variables: str) -> list[str]:
@@ -133,8 +133,8 @@ def test_the_models_to_offer_may_name_it_and_its_gateways_key_offers_it(tmp_path
 
 
 def test_several_files_are_read_and_the_setting_replaces_all_of_them(tmp_path: Path) -> None:
-    place = configured(tmp_path)
-    more = place.parent / "models.d"
+    path = configured(tmp_path)
+    more = path.parent / "models.d"
     more.mkdir()
     for name in ("b", "a"):
         (more / f"{name}.toml").write_text(example().replace("-draft", f"-{name}", 1))
@@ -153,20 +153,20 @@ def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "config")})
     configured(tmp_path)
     commands = PAGE.read_text().split("```sh\n")[1].split("```")[0].splitlines()
-    about, rehearsed = (cli(*shlex.split(command)[1:]) for command in commands)
-    assert (about.returncode, rehearsed.returncode) == (0, 0), about.stderr + rehearsed.stderr
-    assert "duration: 6; default 6" in about.stdout
-    assert '"go_fast": true' in rehearsed.stdout
+    details, generated = (cli(*shlex.split(command)[1:]) for command in commands)
+    assert (details.returncode, generated.returncode) == (0, 0), details.stderr + generated.stderr
+    assert "duration: 6; default 6" in details.stdout
+    assert '"go_fast": true' in generated.stdout
 
 
 def test_a_mistake_stops_the_server_with_the_line_that_the_page_shows(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "config")})
-    place = configured(tmp_path, example().replace("values = [6]", "values = [8]"))
+    path = configured(tmp_path, example().replace("values = [6]", "values = [8]"))
     shown = PAGE.read_text().split("```text\n")[1].split("```")[0]
     for command in ((), ("models",)):
         done = cli(*command)
         assert (done.returncode, done.stdout) == (Exit.WRONG_CALL, "")
-        assert shown.strip().replace("/home/ada/.config/hailuo-mcp/models.toml", str(place)) in done.stderr
+        assert shown.strip().replace("/home/ada/.config/hailuo-mcp/models.toml", str(path)) in done.stderr
         assert done.stderr.count("\n") == 1
 
 
@@ -176,9 +176,9 @@ def test_the_page_lists_every_body_format_of_every_gateway() -> None:
 
 
 def test_the_earlier_name_of_the_setting_works_with_one_warning(tmp_path: Path) -> None:
-    place = tmp_path / "mine.toml"
-    place.write_text(example())
-    cli = Cli(tmp_path, {"HAILUO_MCP_CATALOGUE": str(place)})
+    path = tmp_path / "mine.toml"
+    path.write_text(example())
+    cli = Cli(tmp_path, {"HAILUO_MCP_CATALOGUE": str(path)})
     listed = cli("models", DRAFT, "--json")
     assert listed.returncode == Exit.DONE
     assert DRAFT in listed.stdout

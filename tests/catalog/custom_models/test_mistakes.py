@@ -182,12 +182,12 @@ def test_a_mistake_is_reported_with_its_line_and_the_correction(
     assert text.split("\n")[number - 1].startswith(line), (number, refusal)
 
 
-def test_the_example_is_accepted_and_so_is_a_file_with_two_models_of_different_ids(tmp_path: Path) -> None:
+def test_the_example_and_a_file_with_two_models_are_accepted(tmp_path: Path) -> None:
     assert [model.id for model in models_in(tmp_path, GOOD)] == ["segmind/hailuo-02-draft"]
     assert len(models_in(tmp_path, GOOD + GOOD.replace("-draft", "-sketch", 1))) == 2
 
 
-def test_a_second_model_with_the_same_id_is_refused_with_the_place_of_the_first(tmp_path: Path) -> None:
+def test_a_second_model_with_the_same_id_is_refused_with_the_first_ones_line(tmp_path: Path) -> None:
     number, refusal = refused(tmp_path, f"{GOOD}\n{GOOD}")
     assert f"is there already, in {tmp_path / 'models.toml'}:2; choose another name" in refusal
     assert number == GOOD.count("\n") + 3
@@ -207,7 +207,7 @@ def test_a_second_model_with_the_same_id_is_refused_with_the_place_of_the_first(
         ("[[models]]\n" + "x = " + "[" * 3000, 2, "this is not TOML"),
     ],
 )
-def test_a_file_with_another_structure_is_refused(text: str, line: int, message: str, tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_structure_is_refused(text: str, line: int, message: str, tmp_path: Path) -> None:
     number, refusal = refused(tmp_path, text)
     assert message in refusal
     assert number == line
@@ -221,15 +221,15 @@ def test_the_first_of_several_mistakes_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_reported_by_name(tmp_path: Path) -> None:
-    place = tmp_path / "models.toml"
-    place.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
-    settings = load_settings({"HAILUO_MCP_CATALOG": str(place)})
+    path = tmp_path / "models.toml"
+    path.write_bytes(b'[[models]]\nmakes = "caf\xe9"\n')
+    settings = load_settings({"HAILUO_MCP_CATALOG": str(path)})
     with pytest.raises(SettingsError, match=r"models\.toml:2: this is not UTF-8"):
         own_models(settings, GATEWAYS)
-    place.write_bytes(b"#" * (1024 * 1024 + 1))
+    path.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(SettingsError, match=r"models\.toml: is larger than 1024 KB; split it"):
         own_models(settings, GATEWAYS)
-    place.unlink()
+    path.unlink()
     with pytest.raises(SettingsError, match=r"HAILUO_MCP_CATALOG='.*models\.toml': there is no such file"):
         own_models(settings, GATEWAYS)
     (tmp_path / "models.d" / "x.toml").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Files written for earlier versions, with the keys of that time, are read as before."""
+"""Files with the keys of earlier versions are still read."""
 
 from pathlib import Path
 

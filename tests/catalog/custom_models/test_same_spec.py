@@ -50,7 +50,7 @@ def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
-def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
+def test_a_model_from_a_file_has_the_schema_and_prices_of_the_built_in_one(
     model_id: str, twins: Mapping[str, type[ModelSpec]]
 ) -> None:
     model, twin = BUILT_IN[model_id], twins[model_id]
@@ -63,18 +63,18 @@ def test_a_model_in_a_file_has_the_schema_and_the_prices_it_has_when_built_in(
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
 @tried_with(few=20, many=60)
-def test_a_call_comes_to_the_same_body_or_the_same_refusal(
+def test_a_call_gives_the_same_body_or_the_same_refusal(
     model_id: str, twins: Mapping[str, type[ModelSpec]], examples: int
 ) -> None:
     @settings(max_examples=examples)
     @given(call=CALLS)
-    def alike(call: Mapping[str, Any]) -> None:
+    def check(call: Mapping[str, Any]) -> None:
         assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
 
-    alike()
+    check()
 
 
-def test_what_a_file_adds_is_not_there_without_it(tmp_path: Path) -> None:
+def test_models_from_a_file_are_not_added_to_the_built_in_ones(tmp_path: Path) -> None:
     for gateway in GATEWAYS:
         assert not any(model.id.endswith("-twin") for model in gateway.models)
     assert models_in(tmp_path, "models = []") == ()

@@ -37,20 +37,20 @@ def _frames(clip: str) -> tuple[Image.Image, Image.Image]:
 
 
 def _distance(one: Image.Image, other: Image.Image) -> float:
-    """Mean difference of a colour's value, of 255."""
+    """Mean difference per color channel, out of 255."""
     assert one.size == other.size
     return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
-def _hold_together(clips: list[str]) -> None:
+def _assert_continuous(clips: list[str]) -> None:
     shots = [_frames(clip) for clip in clips]
-    for (begins, ends), (follows, _) in pairwise(shots):
-        assert _distance(ends, follows) < 3
-        assert _distance(begins, follows) > 10
+    for (first, last), (next_first, _) in pairwise(shots):
+        assert _distance(last, next_first) < 3
+        assert _distance(first, next_first) > 10
 
 
 @pytest.mark.slow
-async def test_the_assistants_calls_of_the_page_make_three_shots_that_hold_together(tmp_path: Path) -> None:
+async def test_the_pages_tool_calls_make_three_continuous_shots(tmp_path: Path) -> None:
     ids: dict[str, str] = {}
     clips: list[str] = []
     calls = PAGE.split("```text\n")[1].split("```")[0].splitlines()
@@ -69,12 +69,12 @@ async def test_the_assistants_calls_of_the_page_make_three_shots_that_hold_toget
                     saved = await client.call_tool("download_video", {"request_id": facts["request_id"]})
                     clips.append(facts_of(saved)["video_path"])
     assert len(clips) == 3
-    _hold_together(clips)
+    _assert_continuous(clips)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page's commands use jq")
-def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: Path) -> None:
+def test_the_pages_commands_make_three_continuous_shots(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "hailuo-mcp"
@@ -94,14 +94,14 @@ def test_the_commands_of_the_page_make_three_shots_that_hold_together(tmp_path: 
     jobs = cli.json("jobs")["jobs"]
     assert all(job["request_id"] in done.stdout for job in jobs)
     assert len(jobs) == 3
-    _hold_together([job["video_path"] for job in reversed(jobs)])
+    _assert_continuous([job["video_path"] for job in reversed(jobs)])
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 
 async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tuple[str, str]:
-    """The message and the hint for a shot that continues one with this prompt, or one that does not exist."""
+    """The request id and the hint of the refusal to continue a shot with this prompt, or one that does not exist."""
     opened = open_session(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0", **variables))
     async with opened as session:
         request_id = f"{MODEL}/nobody"
@@ -118,27 +118,27 @@ async def _refusal(tmp_path: Path, prompt: str | None, **variables: str) -> tupl
     return request_id, refused.value.problem.hint
 
 
-async def test_a_clip_that_is_not_saved_is_to_be_saved_first(tmp_path: Path) -> None:
+async def test_an_unsaved_clip_must_be_downloaded_first(tmp_path: Path) -> None:
     request_id, hint = await _refusal(tmp_path, "a boat")
     assert hint == f'Call download_video with request_id "{request_id}" first.'
 
 
-async def test_a_clip_that_is_still_being_made_is_to_be_waited_for(tmp_path: Path) -> None:
+async def test_an_unfinished_clip_must_be_waited_for(tmp_path: Path) -> None:
     request_id, hint = await _refusal(tmp_path, "a boat", HAILUO_MCP_SANDBOX_SECONDS="60")
     assert hint == f'That job is {State.QUEUED}: call get_status with request_id "{request_id}" until it is completed.'
 
 
-async def test_a_shot_that_failed_has_no_frame_to_follow(tmp_path: Path) -> None:
+async def test_a_failed_shot_cannot_be_continued(tmp_path: Path) -> None:
     _, hint = await _refusal(tmp_path, "a boat sandbox:fail")
     assert hint == "That job is failed and has no clip: chain from another shot, or make this one again."
 
 
-async def test_an_id_nobody_knows_is_to_be_looked_up(tmp_path: Path) -> None:
+async def test_an_unknown_id_is_refused_with_a_pointer_to_list_jobs(tmp_path: Path) -> None:
     _, hint = await _refusal(tmp_path, None)
     assert hint.startswith("Call list_jobs to see the existing ids")
 
 
-async def test_once_it_is_saved_the_same_call_is_taken(tmp_path: Path) -> None:
+async def test_a_saved_clip_can_be_continued(tmp_path: Path) -> None:
     async with open_session(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0")) as session:
         first = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a boat"})).job
         await session.status(first.request_id, wait_seconds=20)

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "custom-models.md"
 
 
 PRESENT: Mapping[Any, str] = {GIVEN: "given", None: "absent"}
-"""How a file says that a picture is there, or is not."""
+"""How a file says that an image is given, or absent."""
 
 
 def example() -> str:
@@ -32,7 +32,7 @@ def models_in(directory: Path, text: str) -> tuple[type[ModelSpec], ...]:
 
 
 def written(model: type[ModelSpec], name: str) -> str:
-    """A built-in model under another name, as a file would have it."""
+    """A built-in model under another name, as a file would define it."""
     lines = [
         "[[models]]",
         f"id = {_value(name)}",
@@ -48,13 +48,13 @@ def written(model: type[ModelSpec], name: str) -> str:
             facts = {"max_length": schema["maxLength"], "source": "documented: the same page"}
             lines += ["", "[models.parameters.prompt]", *_lines(facts)]
             continue
-        said: dict[str, Any] = {"source": "documented: the same page", "wire_name": model.wire_name(parameter)}
-        said |= {key: schema[name] for key, name in _BOUNDS.items() if name in schema}
-        said |= {"wire_form": model.wire_forms[parameter]} if parameter in model.wire_forms else {}
-        said |= {"required": True} if model.is_required(parameter) else {}
-        said |= {"sends_null": True} if model.accepts_null(parameter) else {}
-        said |= {"default": schema["default"]} if schema.get("default") is not None else {}
-        lines += ["", f"[models.parameters.{parameter}]", *_lines(said)]
+        entry: dict[str, Any] = {"source": "documented: the same page", "wire_name": model.wire_name(parameter)}
+        entry |= {key: schema[name] for key, name in _BOUNDS.items() if name in schema}
+        entry |= {"wire_form": model.wire_forms[parameter]} if parameter in model.wire_forms else {}
+        entry |= {"required": True} if model.is_required(parameter) else {}
+        entry |= {"sends_null": True} if model.accepts_null(parameter) else {}
+        entry |= {"default": schema["default"]} if schema.get("default") is not None else {}
+        lines += ["", f"[models.parameters.{parameter}]", *_lines(entry)]
     for rule in model.rules:
         facts: dict[str, Any] = {"fix_hint": rule.fix_hint, "source": str(rule.source)}
         if isinstance(rule, Forbid):
@@ -85,7 +85,7 @@ def written(model: type[ModelSpec], name: str) -> str:
 
 
 _BOUNDS = {"values": "enum", "minimum": "minimum", "maximum": "maximum", "max_items": "maxItems"}
-"""Keys of a parameter to the words of its JSON schema."""
+"""A parameter's keys in a file, and the keywords of its JSON schema."""
 
 
 def _when(values: Mapping[str, Any]) -> dict[str, Any]:

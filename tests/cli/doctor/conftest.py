@@ -1,4 +1,4 @@
-"""The doctor as a real process, in a home of its own."""
+"""The doctor as a real process, with a home directory of its own."""
 
 import json
 import os
@@ -83,7 +83,7 @@ class Doctor:
         found = Diagnosis(done.returncode, tuple(report["findings"]), done.stdout + done.stderr)
         assert [finding for finding in found.findings if finding["level"] != "ok" and not finding["cure"]] == []
         assert report["verdict"] == ("problem" if found.problems else report["verdict"])
-        assert found.code == (Exit.UNSOUND if found.problems else Exit.DONE), found
+        assert found.code == (Exit.PROBLEM_FOUND if found.problems else Exit.DONE), found
         return found
 
 
@@ -109,7 +109,7 @@ def doctor(tmp_path: Path) -> Doctor:
 
 
 def configure(home: Path, entry: str) -> Path:
-    """A configuration of Cursor with this entry for our server."""
+    """Write a configuration of Cursor with this entry for our server."""
     machine = Machine("linux", home, {}, home / "project")
     place = find_host("cursor").place("user", machine)
     assert place
@@ -119,7 +119,7 @@ def configure(home: Path, entry: str) -> Path:
 
 
 @contextmanager
-def far_end(status: int, body: bytes, *, kind: str = "application/json", ahead: float = 0.0) -> Generator[str]:
+def fake_gateway(status: int, body: bytes, *, kind: str = "application/json", ahead: float = 0.0) -> Generator[str]:
     """A server that gives the same answer to every request; `ahead` is how many seconds its clock is ahead. Yields its
     URL."""
 

@@ -12,7 +12,7 @@ import pytest
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger.sqlite_schema import MIGRATIONS
-from tests.cli.doctor.conftest import KEY, Doctor, configure, far_end
+from tests.cli.doctor.conftest import KEY, Doctor, configure, fake_gateway
 from tests.support import KEYS, sandbox_on_a_port
 
 pytestmark = pytest.mark.slow
@@ -40,9 +40,9 @@ def test_a_valid_setup_has_no_problem_and_leaves_no_files(doctor: Doctor, sandbo
     assert list(doctor.home.iterdir()) == []
 
 
-def test_people_read_a_line_and_a_fix_for_each_finding(doctor: Doctor) -> None:
+def test_the_text_output_has_a_line_and_a_fix_for_each_finding(doctor: Doctor) -> None:
     done = doctor.run("--offline", HAILUO_MCP_SANDBOX="0")
-    assert done.returncode == Exit.UNSOUND
+    assert done.returncode == Exit.PROBLEM_FOUND
     lines = done.stdout.splitlines()
     (at,) = (number for number, line in enumerate(lines) if line.startswith("problem sandbox"))
     assert lines[at + 1].strip().startswith("-> Set one of SEGMIND_API_KEY")
@@ -75,8 +75,8 @@ def test_a_forbidden_key_is_distinguished_from_a_wrong_one(doctor: Doctor, sandb
     assert "permissions" in found.finding("segmind gateway")["cure"]
 
 
-def test_an_address_that_is_not_the_gateways_is_reported_with_the_right_one(doctor: Doctor) -> None:
-    with far_end(404, PAGE) as lost, far_end(200, PAGE) as front_page, far_end(403, PAGE) as wall:
+def test_a_wrong_gateway_address_is_reported_with_the_right_one(doctor: Doctor) -> None:
+    with fake_gateway(404, PAGE) as lost, fake_gateway(200, PAGE) as front_page, fake_gateway(403, PAGE) as wall:
         found = doctor(
             **KEYS, SEGMIND_BASE_URL=lost, APIXO_BASE_URL=front_page, **dict.fromkeys(_others("SEGMIND", "APIXO"), wall)
         )
@@ -90,14 +90,14 @@ def _others(*names: str) -> list[str]:
     return [f"{kind.name.upper()}_BASE_URL" for kind in GATEWAYS if kind.name.upper() not in names]
 
 
-@pytest.mark.parametrize(("ahead", "way"), [(600, "10 min behind"), (-600, "10 min ahead of")])
-def test_a_wrong_clock_is_reported(doctor: Doctor, ahead: float, way: str) -> None:
-    with far_end(404, NOT_FOUND, ahead=ahead) as url:
+@pytest.mark.parametrize(("ahead", "difference"), [(600, "10 min behind"), (-600, "10 min ahead of")])
+def test_a_wrong_clock_is_reported(doctor: Doctor, ahead: float, difference: str) -> None:
+    with fake_gateway(404, NOT_FOUND, ahead=ahead) as url:
         found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL=url)
     assert found.problems == ["clock"]
-    assert way in found.finding("clock")["what"]
+    assert difference in found.finding("clock")["what"]
     assert "time" in found.finding("clock")["cure"]
-    # A service that gives the same answer to any key proves nothing about this one.
+    # A service that gives the same answer to any key says nothing about this one.
     assert found.finding("segmind gateway")["level"] == "warning"
     assert "any key" in found.finding("segmind gateway")["what"]
 
@@ -119,7 +119,7 @@ def test_an_unreachable_address_is_reported_with_its_variable(doctor: Doctor) ->
         ({"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "::1,%%"}, "NO_PROXY contains '%%'", "separated by commas"),
     ],
 )
-def test_what_is_wrong_with_proxies_and_certificates_is_reported_and_told_at_start(
+def test_wrong_proxy_and_certificate_settings_are_reported_at_startup_too(
     doctor: Doctor, variables: dict[str, str], cause: str, cure: str
 ) -> None:
     found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="https://127.0.0.1:1", **variables)
@@ -138,7 +138,7 @@ def test_what_is_wrong_with_proxies_and_certificates_is_reported_and_told_at_sta
     assert len(started.stderr.splitlines()) == 1
 
 
-def test_a_key_that_a_gateway_could_not_be_asked_about_is_reported_with_the_cause(doctor: Doctor) -> None:
+def test_a_key_that_could_not_be_checked_is_reported_with_the_cause(doctor: Doctor) -> None:
     found = doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="https://no-such-host.invalid")
     assert "the name no-such-host.invalid does not resolve" in found.finding("segmind gateway")["what"]
     assert "DNS" in found.finding("segmind gateway")["cure"]
@@ -238,7 +238,7 @@ def test_a_host_that_starts_a_missing_program_is_reported_with_its_fix(doctor: D
 
 def test_no_run_leaks_a_key(doctor: Doctor) -> None:
     echo = KEY.encode()
-    with far_end(401, b'{"error": "no such key: ' + echo + b'"}') as url:
+    with fake_gateway(401, b'{"error": "no such key: ' + echo + b'"}') as url:
         found = doctor(
             SEGMIND_API_KEY=KEY,
             SEGMIND_BASE_URL=url,

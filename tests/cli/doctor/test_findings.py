@@ -1,4 +1,4 @@
-"""What else the doctor finds, run in this process."""
+"""Further findings of the doctor, which runs in the test process."""
 
 import sqlite3
 from contextlib import closing
@@ -31,9 +31,9 @@ async def test_a_key_sent_without_encryption_is_reported(run_doctor: RunDoctor, 
 
 async def test_a_misspelled_variable_is_reported_with_the_right_one(run_doctor: RunDoctor, tmp_path: Path) -> None:
     found = await run_doctor(HAILUO_MCP_OUTPUT_DIRECTORY="/x", SEGMIND_APIKEY=KEY)
-    meant = [f["cure"] for f in found.findings if f["about"] == "settings"]
-    assert any("SEGMIND_API_KEY" in cure for cure in meant)
-    assert len(meant) == 2
+    fixes = [f["cure"] for f in found.findings if f["about"] == "settings"]
+    assert any("SEGMIND_API_KEY" in cure for cure in fixes)
+    assert len(fixes) == 2
 
 
 async def test_a_field_that_the_host_left_unfilled_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_a_path_that_depends_on_the_working_directory_is_reported(run_doct
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that not even root can write in")
-async def test_whether_a_directory_is_writable_is_tried(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_directory_is_reported_if_a_trial_write_fails(run_doctor: RunDoctor, tmp_path: Path) -> None:
     found = await run_doctor(HAILUO_MCP_OUTPUT_DIR="/proc/clips")
     assert found.problems == ["output directory"]
     assert "nothing can be written" in found.finding("output directory")["what"]
@@ -113,6 +113,6 @@ async def test_a_file_that_keeps_the_server_from_starting_hides_no_other_finding
         assert found.finding(topic)["level"] == "ok"
 
 
-def test_an_extra_is_installed_from_where_this_installation_came_from() -> None:
-    """From its checkout, which the tests run in: nothing may be published under its name."""
+def test_an_extra_is_installed_from_the_source_of_this_installation() -> None:
+    """Here that is the checkout; no package of this name need be published."""
     assert (Path(source()) / "pyproject.toml").is_file()

@@ -1,4 +1,4 @@
-"""`docs/troubleshooting.md` names nothing that does not exist."""
+"""Everything that `docs/troubleshooting.md` names exists."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ FROM_UV = ("uv tool install --force ", "uv tool upgrade ")
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_is_real(capsys: pytest.CaptureFixture[str], line: str) -> None:
+def test_every_command_exists(capsys: pytest.CaptureFixture[str], line: str) -> None:
     command = re.sub(r"^(?:[A-Z_]+=\S+ )*", "", line)
     if command.startswith(FROM_UV):
         assert "hailuo-mcp" in command
@@ -37,7 +37,7 @@ def test_every_variable_exists() -> None:
     assert named <= known
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_has_a_target() -> None:
     headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):

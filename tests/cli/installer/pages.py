@@ -10,7 +10,7 @@ from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
 from tests.tables import table
 
 LAUNCHER = Launcher("/home/you/.local/bin/hailuo-mcp", ())
-"""Which the command finds on each machine."""
+"""On a real machine, the command finds it."""
 VARIABLE = "SEGMIND_API_KEY"
 PLACEHOLDER = f"YOUR_{VARIABLE}"
 OWN_COMMANDS = {
@@ -22,14 +22,14 @@ OWN_COMMANDS = {
 }
 """Host to its own command that adds the server, with the key left in the environment."""
 OWN_COMMAND_NOTES = {"codex": ", but without the line `env_vars`, which has no option: add it to the file yourself"}
-HERE = Path()
-MACOS = Machine("macos", Path("~"), {}, HERE)
-LINUX = Machine("linux", Path("~"), {}, HERE)
+PROJECT = Path()
+MACOS = Machine("macos", Path("~"), {}, PROJECT)
+LINUX = Machine("linux", Path("~"), {}, PROJECT)
 WINDOWS = Machine(
     "windows",
     Path("%USERPROFILE%"),
     {"APPDATA": "%APPDATA%", "LOCALAPPDATA": "%LOCALAPPDATA%"},
-    HERE,
+    PROJECT,
 )
 
 

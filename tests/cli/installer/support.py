@@ -18,7 +18,7 @@ PLACES = [(host.name, place.scope) for host in installer.HOSTS for place in host
 
 
 def put(host: Host, text: str, path: Sequence[Key], value: Any) -> str:
-    """As another program would change the file."""
+    """Change the file as another program would."""
     return {"toml": toml.put, "yaml": yaml.put}.get(host.format, jsonc.put)(text, path, value)
 
 

@@ -46,7 +46,7 @@ def test_print_prints_only_the_entry_and_changes_nothing(cli: Cli, host: str) ->
 
 
 @pytest.mark.parametrize("host", ["vscode", "codex"])
-def test_installing_reports_the_change_and_a_second_time_changes_nothing(cli: Cli, host: str) -> None:
+def test_installing_reports_the_change_and_installing_again_changes_nothing(cli: Cli, host: str) -> None:
     done = cli.json("install", host, "--yes", "--sandbox")
     assert (done["action"], done["host"], done["backup"]) == ("created", host, None)
     assert Path(done["path"]).is_relative_to(cli.home)
@@ -84,20 +84,20 @@ def test_the_change_is_shown_with_masked_keys_and_not_made_without_confirmation(
     assert path.read_text() == DESKTOP
 
 
-def test_variables_that_are_set_are_installed_in_the_users_own_file(cli: Cli) -> None:
-    here = {
+def test_variables_that_are_set_are_installed_in_the_users_file(cli: Cli) -> None:
+    variables = {
         "APIXO_API_KEY": "apx-1",
         "APIXO_BASE_URL": "http://127.0.0.1:9",
         "AIMLAPI_BASE_URL": "http://127.0.0.1:8",
         "HAILUO_MCP_MAX_USD_PER_DAY": "3",
     }
-    cli("install", "claude-desktop", "--yes", **here)
+    cli("install", "claude-desktop", "--yes", **variables)
     entry = json.loads((cli.home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["hailuo"]
-    assert {name: entry["env"][name] for name in here if name != "AIMLAPI_BASE_URL"} == {
-        name: value for name, value in here.items() if name != "AIMLAPI_BASE_URL"
+    assert {name: entry["env"][name] for name in variables if name != "AIMLAPI_BASE_URL"} == {
+        name: value for name, value in variables.items() if name != "AIMLAPI_BASE_URL"
     }
     assert "AIMLAPI_BASE_URL" not in entry["env"]
-    done = cli("install", "claude-code", "--scope", "project", "--yes", "--portable", **here)
+    done = cli("install", "claude-code", "--scope", "project", "--yes", "--portable", **variables)
     assert done.returncode == 0, done
     shared = json.loads((cli.home / ".mcp.json").read_text())["mcpServers"]["hailuo"]
     assert shared == {
@@ -111,7 +111,7 @@ def test_variables_that_are_set_are_installed_in_the_users_own_file(cli: Cli) ->
 def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
     cli("install", "codex", "--yes", "--sandbox")
     entry = tomllib.loads((cli.home / ".codex/config.toml").read_text())["mcp_servers"]["hailuo"]
-    hello = {
+    initialize = {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "initialize",
@@ -120,7 +120,7 @@ def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
     started = subprocess.run(
         [entry["command"], *entry["args"]],
         env={"PATH": "/usr/bin:/bin", "HOME": str(cli.home), **entry["env"]},
-        input=json.dumps(hello) + "\n",
+        input=json.dumps(initialize) + "\n",
         capture_output=True,
         text=True,
         timeout=60,
@@ -130,7 +130,7 @@ def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "reason"),
     [
         (["install", "claude-desktop", "--scope", "project", "--yes"], "no project configuration"),
         (["install", "emacs"], "emacs"),
@@ -139,10 +139,10 @@ def test_the_installed_entry_starts_the_server(cli: Cli) -> None:
         (["install", "cursor", "--key", "sg_1"], "--key"),
     ],
 )
-def test_a_wrong_call_is_refused_with_its_reason(cli: Cli, args: list[str], said: str) -> None:
+def test_invalid_arguments_are_refused_with_a_reason(cli: Cli, args: list[str], reason: str) -> None:
     done = cli(*args)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert reason in done.stderr
     assert everything_in(cli.home) == []
 
 
@@ -161,7 +161,7 @@ ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spa
 
 
 def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
-    """Run at a terminal, and type each answer when its question appears. Returns the exit code and the output."""
+    """Run on a terminal, and type each answer when its question appears. Returns the exit code and the output."""
     with subprocess.Popen(
         [sys.executable, "-c", ON_A_TERMINAL, *PROGRAM, *args],
         env=cli.environment,
@@ -181,7 +181,7 @@ def on_a_terminal(cli: Cli, args: list[str], answers: list[tuple[str, str]]) -> 
     return running.returncode, shown.decode()
 
 
-def test_at_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
+def test_on_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
     questions = [("Gateways you have", "segmind"), ("SEGMIND_API_KEY (not shown)", KEY), ("Make this change?", "y")]
     code, shown = on_a_terminal(cli, ["install", "claude-desktop"], questions)
     assert code == 0
@@ -196,19 +196,19 @@ def test_at_a_terminal_it_asks_and_does_not_show_a_typed_key(cli: Cli) -> None:
     assert (cli.home / ".config/Claude/claude_desktop_config.json").exists()
 
 
-def test_a_variable_that_the_host_has_to_find_and_that_is_not_set_is_named(cli: Cli) -> None:
+def test_an_unset_variable_that_the_host_needs_is_named(cli: Cli) -> None:
     missing = "SEGMIND_API_KEY is not set here"
     assert missing in cli("install", "cursor", "--gateway", "segmind", "--yes").stderr
     assert missing not in cli("install", "cursor", "--gateway", "segmind", "--yes", SEGMIND_API_KEY=KEY).stderr
     assert missing not in cli("install", "vscode", "--gateway", "segmind", "--yes").stderr  # it asks for it
 
 
-def test_after_uninstalling_the_next_step_is_not_to_look_for_the_server(cli: Cli) -> None:
+def test_after_uninstalling_the_next_step_is_to_restart_the_host(cli: Cli) -> None:
     cli("install", "zed", "--sandbox", "--yes")
     assert re.search(r"^next +Restart Zed, ", cli("uninstall", "zed", "--yes").stdout, re.MULTILINE)
 
 
-def test_without_a_host_those_on_this_machine_are_listed(tmp_path: Path) -> None:
+def test_without_a_host_the_hosts_on_this_machine_are_listed(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     assert "No supported host was found" in (none := cli("install").stdout)
     assert "HOST is one of claude-desktop, " in none

@@ -34,7 +34,7 @@ def save(place: Place, raw: bytes | str) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_other_servers_stay_and_uninstalling_restores_every_byte(
+def test_other_servers_are_kept_and_uninstalling_restores_every_byte(
     machine: Machine, name: str, scope: str, text: str, newline: str, bom: bytes
 ) -> None:
     host, place = place_of(name, scope, machine)
@@ -62,7 +62,7 @@ def test_other_servers_stay_and_uninstalling_restores_every_byte(
 
 
 @pytest.mark.parametrize(("name", "scope", "text"), CASES)
-def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, scope: str, text: str) -> None:
+def test_uninstalling_keeps_later_changes(machine: Machine, name: str, scope: str, text: str) -> None:
     host, place = place_of(name, scope, machine)
     save(place, text)
     installer.install(host, place, SPEC).apply()
@@ -84,7 +84,7 @@ def test_uninstalling_keeps_what_was_changed_since(machine: Machine, name: str, 
 
 @settings(max_examples=FILES_EXAMPLES)
 @given(written(), st.sampled_from(["cursor", "vscode"]))
-def test_any_configuration_is_merged_with_and_restored(case: tuple[dict[str, Any], str], name: str) -> None:
+def test_any_json_is_merged_and_restored(case: tuple[dict[str, Any], str], name: str) -> None:
     config, text = case
     with tempfile.TemporaryDirectory() as home:
         host, place = place_of(name, "user", Machine("linux", Path(home), {}, Path(home)))
@@ -118,7 +118,7 @@ TOML_VALUES = st.recursive(
         st.text("abcxyz", min_size=1, max_size=4), st.fixed_dictionaries({"command": TOML_VALUES}), max_size=3
     ),
 )
-def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: dict[str, Any]) -> None:
+def test_any_toml_is_merged_and_restored(others: dict[str, Any], servers: dict[str, Any]) -> None:
     import tomlkit
 
     config = {**others, **({"mcp_servers": servers} if servers else {})}
@@ -139,8 +139,8 @@ def test_any_toml_is_merged_with_and_restored(others: dict[str, Any], servers: d
 @pytest.mark.parametrize(("name", "scope"), PLACES)
 def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
-    made = installer.install(host, place, SPEC)
-    assert (made.action, made.apply()) == ("created", None)
+    change = installer.install(host, place, SPEC)
+    assert (change.action, change.apply()) == ("created", None)
     # The host itself may later write secrets to it.
     assert place.is_shared or place.path.stat().st_mode & 0o777 == 0o600
     assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, place, SPEC))
@@ -161,7 +161,9 @@ def test_an_empty_file_becomes_empty_again(machine: Machine, name: str, scope: s
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_the_key_is_in_the_file_only_where_the_host_has_no_other_place(machine: Machine, name: str, scope: str) -> None:
+def test_the_key_is_in_the_file_only_if_the_host_supports_no_other_storage(
+    machine: Machine, name: str, scope: str
+) -> None:
     host, place = place_of(name, scope, machine)
     save(place, REAL[name][0])
     place.path.chmod(0o644)
@@ -193,9 +195,7 @@ def test_the_diff_of_a_minified_file_does_not_show_its_content(machine: Machine)
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
-    machine: Machine, name: str, scope: str
-) -> None:
+def test_a_newer_entry_replaces_our_values_and_keeps_those_of_the_user(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     save(place, REAL[name][0])
     installer.install(host, place, SPEC).apply()
@@ -216,14 +216,14 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
     assert change.action == "updated"
     assert any(LAUNCHER.command in line and "/opt/bin/hailuo-mcp" in line for line in change.changes)
     assert "apx_new" not in change.diff + str(change.changes)
-    held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
-    env = held[host.shape.env]
-    assert (command_of(host, held), held["mine"]) == (["/opt/bin/hailuo-mcp", "x"], False)
+    entry = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    env = entry[host.shape.env]
+    assert (command_of(host, entry), entry["mine"]) == (["/opt/bin/hailuo-mcp", "x"], False)
     assert env["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
     assert env["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
     assert env["HAILUO_MCP_SANDBOX"] == "1"
     is_forwarded = place.key_storage is installer.KeyStorage.FORWARDED
-    assert "APIXO_API_KEY" in (held[host.shape.forwarded] if is_forwarded else env)
+    assert "APIXO_API_KEY" in (entry[host.shape.forwarded] if is_forwarded else env)
     assert place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes() == original
     assert installer.install(host, place, newer).action == "unchanged"
 
@@ -235,7 +235,7 @@ def test_a_newer_entry_replaces_what_is_ours_and_keeps_what_the_user_added(
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_what_the_user_changed_in_the_entry_stays_changed(machine: Machine, name: str, scope: str) -> None:
+def test_changes_by_the_user_to_the_entry_are_kept(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     installer.install(host, place, SPEC).apply()
     theirs = {"timeout": 900, "enabled": False, "disabled": True, "tools": ["get_status"]}
@@ -244,14 +244,14 @@ def test_what_the_user_changed_in_the_entry_stays_changed(machine: Machine, name
         text = put(host, text, (host.servers_key, "hailuo", key), theirs[key])
     place.path.write_text(text)
     installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).apply()
-    held = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
-    assert {key: held[key] for key in host.extra.keys() & theirs.keys()} == {
+    entry = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    assert {key: entry[key] for key in host.extra.keys() & theirs.keys()} == {
         key: theirs[key] for key in host.extra.keys() & theirs.keys()
     }
 
 
 @pytest.mark.parametrize("name", ["claude-code", "copilot-cli"])
-def test_a_key_that_an_earlier_version_wrote_into_the_file_leaves_it(machine: Machine, name: str) -> None:
+def test_a_key_that_an_earlier_version_wrote_into_the_file_is_removed(machine: Machine, name: str) -> None:
     host, place = place_of(name, "user", machine)
     save(place, json.dumps({"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {"SEGMIND_API_KEY": KEY}}}}))
     change = installer.install(host, place, SPEC)
@@ -262,7 +262,7 @@ def test_a_key_that_an_earlier_version_wrote_into_the_file_leaves_it(machine: Ma
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_the_difference_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
+def test_the_diff_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
     host, place = place_of(name, scope, machine)
     diff = installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
     assert KEY not in diff
@@ -276,19 +276,19 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("does", ["install", "uninstall"])
+@pytest.mark.parametrize("action", ["install", "uninstall"])
 @pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, does: str) -> None:
+def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, action: str) -> None:
     host, place = place_of(name, scope, machine)
     for raw in BROKEN[host.format.removesuffix("c")]:
         save(place, raw.replace(b"mcpServers", host.servers_key.encode()))
-        held = place.path.read_bytes()
+        content = place.path.read_bytes()
         with pytest.raises(ConfigError):
-            installer.install(host, place, SPEC) if does == "install" else installer.uninstall(host, place, "hailuo")
+            installer.install(host, place, SPEC) if action == "install" else installer.uninstall(host, place, "hailuo")
         found = installer.detect(host, place)
         assert found.problem
         assert found.exists
-        assert place.path.read_bytes() == held
+        assert place.path.read_bytes() == content
         assert len(list(place.path.parent.iterdir())) == 1
 
 
@@ -357,7 +357,7 @@ def test_a_dangling_or_circular_link_is_handled(machine: Machine, tmp_path: Path
     assert (tmp_path / "nowhere.json").exists()
 
 
-def test_a_file_that_changed_meanwhile_is_not_overwritten(machine: Machine) -> None:
+def test_a_file_that_changed_in_the_meantime_is_not_overwritten(machine: Machine) -> None:
     host, place = place_of("claude-code", "user", machine)
     save(place, "{}")
     plan = installer.install(host, place, SPEC)
@@ -375,7 +375,7 @@ def test_a_directory_in_place_of_the_file_is_reported(machine: Machine) -> None:
         installer.install(host, place, SPEC)
 
 
-def test_other_inputs_stay_and_ours_is_removed_with_the_entry(machine: Machine) -> None:
+def test_other_inputs_are_kept_and_ours_is_removed_with_the_entry(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
     save(place, VSCODE)
     installer.install(host, place, SPEC).apply()
@@ -388,7 +388,7 @@ def test_other_inputs_stay_and_ours_is_removed_with_the_entry(machine: Machine) 
     assert "// asks" in place.path.read_text()
 
 
-def test_an_input_that_another_server_also_uses_stays(machine: Machine) -> None:
+def test_an_input_that_another_server_also_uses_is_kept(machine: Machine) -> None:
     host, place = place_of("vscode", "user", machine)
     installer.install(host, place, SPEC).apply()
     other = {"command": "x", "env": {"K": "${input:hailuo-segmind-api-key}"}}
@@ -399,13 +399,13 @@ def test_an_input_that_another_server_also_uses_stays(machine: Machine) -> None:
     assert left["servers"] == {"other": other}
 
 
-@pytest.mark.parametrize("wrong", ['{"mcpServers": {"hailuo": {}}}', '{"mcpServers": {', ""])
-def test_a_text_that_lost_something_is_refused(machine: Machine, wrong: str) -> None:
+@pytest.mark.parametrize("edited", ['{"mcpServers": {"hailuo": {}}}', '{"mcpServers": {', ""])
+def test_an_edit_that_loses_content_is_refused(machine: Machine, edited: str) -> None:
     host, _ = place_of("claude-desktop", "user", machine)
     expected = {"mcpServers": {"other": {"command": "x"}, "hailuo": {}}}
     check_edited(host, json.dumps(expected), expected)
     with pytest.raises(ValueError, match=r"cannot edit its layout|line 1"):
-        check_edited(host, wrong, expected)
+        check_edited(host, edited, expected)
 
 
 def test_an_empty_env_is_filled_without_showing_the_key(machine: Machine) -> None:
@@ -421,11 +421,11 @@ def test_only_hosts_with_files_on_this_machine_are_detected(machine: Machine) ->
     assert not any(found.is_host_here or found.entries or found.problem for found in installer.detect_all(machine))
     (machine.home / ".cursor").mkdir()
     (machine.home / ".claude").mkdir()
-    here = [(found.host.name, found.place.scope) for found in installer.detect_all(machine) if found.is_host_here]
-    assert here == [("claude-code", "user"), ("cursor", "user")]
+    detected = [(found.host.name, found.place.scope) for found in installer.detect_all(machine) if found.is_host_here]
+    assert detected == [("claude-code", "user"), ("cursor", "user")]
 
 
-def test_entries_are_recognized_by_what_they_start() -> None:
+def test_entries_are_recognized_by_the_command_that_they_start() -> None:
     host = installer.find_host("claude-desktop")
     ours = [
         {"command": "uvx", "args": ["hailuo-mcp"]},
@@ -434,7 +434,7 @@ def test_entries_are_recognized_by_what_they_start() -> None:
         {"command": "/x/uvx", "args": ["--from", "hailuo-mcp[media] @ file:///x.whl", "hailuo-mcp"]},
         {"command": "uv", "args": ["--directory", "/src/hailuo-mcp", "run", "hailuo-mcp"]},
     ]
-    assert all(is_ours(host, held) for held in ours)
+    assert all(is_ours(host, entry) for entry in ours)
     theirs: list[Any] = [
         {"command": "npx", "args": ["hailuo"]},
         {"url": "https://x"},
@@ -442,7 +442,7 @@ def test_entries_are_recognized_by_what_they_start() -> None:
         None,
         [],
     ]
-    assert not any(is_ours(host, held) for held in theirs)
+    assert not any(is_ours(host, entry) for entry in theirs)
 
 
 def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
@@ -506,7 +506,7 @@ def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
     assert paths(Machine("linux", tmp_path, moved, tmp_path))["cline"] == "m.json"
 
 
-def test_the_older_of_two_files_is_used_only_while_it_is_alone(machine: Machine) -> None:
+def test_the_older_file_is_used_only_if_there_is_no_newer_one(machine: Machine) -> None:
     storage = machine.home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev"
     older, shared = (base / "settings/cline_mcp_settings.json" for base in (storage, machine.home / ".cline" / "data"))
     for path, expected in ((older, older), (shared, shared)):
@@ -516,7 +516,7 @@ def test_the_older_of_two_files_is_used_only_while_it_is_alone(machine: Machine)
 
 
 @pytest.mark.parametrize("scope", ["user", "project"])
-def test_the_file_that_opencode_already_has_is_used(machine: Machine, scope: str) -> None:
+def test_an_existing_file_of_opencode_is_used(machine: Machine, scope: str) -> None:
     plain = place_of("opencode", scope, machine)[1].path
     plain.parent.mkdir(parents=True, exist_ok=True)
     plain.with_suffix(".jsonc").write_text("// mine\n{}\n")
@@ -528,8 +528,8 @@ def test_the_file_that_opencode_already_has_is_used(machine: Machine, scope: str
     assert place_of("opencode", scope, machine)[1].path == plain
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_the_owner_of_the_file_stays(machine: Machine) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change a file's owner")
+def test_the_owner_of_the_file_is_kept(machine: Machine) -> None:
     host, place = place_of("cursor", "user", machine)
     save(place, "{}")
     os.chown(place.path, 1234, 1234)

@@ -23,6 +23,6 @@ def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, in_process:
 
 
 def _without_settings(text: str) -> list[str]:
-    """The test's own settings are installed too."""
+    """The lines without the settings of the test, which are installed too."""
     lines = [line.rstrip(",") for line in text.splitlines() if "HAILUO_MCP_" not in line]
     return [line for line in lines if line and line not in ("[mcp_servers.hailuo.env]", "    envs:")]

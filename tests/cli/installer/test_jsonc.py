@@ -39,11 +39,11 @@ def written(draw: st.DrawFn) -> tuple[Config, str]:
     commas = draw(st.booleans())
 
     def write(value: Any) -> str:
-        if (held := as_object(value)) is not None:
-            items = [f"{json.dumps(k)}{draw(fillers)}:{draw(fillers)}{write(v)}" for k, v in held.items()]
+        if (mapping := as_object(value)) is not None:
+            items = [f"{json.dumps(k)}{draw(fillers)}:{draw(fillers)}{write(v)}" for k, v in mapping.items()]
             ends = "{}"
-        elif (listed := as_list(value)) is not None:
-            items = [write(item) for item in listed]
+        elif (sequence := as_list(value)) is not None:
+            items = [write(item) for item in sequence]
             ends = "[]"
         else:
             return json.dumps(value, ensure_ascii=draw(st.booleans()))

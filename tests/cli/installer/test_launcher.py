@@ -22,7 +22,7 @@ def test_a_link_on_the_path_is_preferred_to_its_target(tmp_path: Path) -> None:
     assert find_launcher({"PATH": str(tmp_path)}).command == str(link)
 
 
-def test_another_command_of_the_same_name_is_ignored(tmp_path: Path) -> None:
+def test_another_command_with_the_same_name_is_ignored(tmp_path: Path) -> None:
     other = tmp_path / "hailuo-mcp"
     other.write_text("#!/bin/sh\n")
     other.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The hosts, installed once a run, and homes for them."""
+"""The hosts, installed once per run, and home directories for them."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ from tests.interop.real_hosts.hosts import Home, RealHost
 
 HERE = Path(__file__).parent
 HOST_KEY = "key-from-the-environment-of-the-host"
-DEAD = "http://127.0.0.1:9"
-"""A proxy that is not there: nothing a host would tell its vendor, or fetch from it, leaves this machine."""
+DEAD_PROXY = "http://127.0.0.1:9"
+"""A proxy that does not exist, so that a host can send nothing to its vendor, and download nothing."""
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory the hosts are installed in."""
+    """The directory in which the hosts are installed."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         npm.unavailable("the hosts are locked for Linux on x86-64")
     directory = tmp_path_factory.mktemp("hosts")
@@ -37,7 +37,7 @@ def host(request: pytest.FixtureRequest, packages: Path) -> RealHost:
 
 @pytest.fixture
 def home(host: RealHost, tmp_path: Path) -> Home:
-    """An empty home, and a `uvx` that notes its arguments and variables and starts this server."""
+    """An empty home directory, and a `uvx` that records its arguments and variables and starts this server."""
     programs = tmp_path / "programs"
     programs.mkdir()
     uvx = programs / "uvx"
@@ -56,7 +56,7 @@ def home(host: RealHost, tmp_path: Path) -> Home:
         "HOME": str(path),
         "SEGMIND_API_KEY": HOST_KEY,
         "DO_NOT_TRACK": "1",
-        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD),
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD_PROXY),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
     }
     return Home(path, environ)

@@ -1,4 +1,4 @@
-"""The hosts that run without a login, and how each is asked which servers it has."""
+"""The hosts that run without a login, and how each lists its servers."""
 
 import json
 import re
@@ -30,13 +30,13 @@ class Home:
 
 class RealHost(ABC):
     name: ClassVar[str]
-    """As `hailuo-mcp install` calls it."""
+    """Its name in `hailuo-mcp install`."""
     program: ClassVar[str]
-    """Its own name."""
+    """The name of its command."""
     package: ClassVar[str]
     """Its executable, below `node_modules`."""
     environ: ClassVar[Mapping[str, str]] = {}
-    """What keeps it to this machine."""
+    """Variables that keep it from using the network."""
     start_delay: ClassVar[int] = 0
     """Seconds that the server takes longer to start."""
 
@@ -44,7 +44,7 @@ class RealHost(ABC):
         self.executable = packages / "node_modules" / self.package
 
     def run(self, home: Home, *arguments: str, **environ: str) -> str:
-        """What it prints; Gemini CLI prints its list on stderr."""
+        """What it prints on stdout, or else on stderr, where Gemini CLI prints its list."""
         done = subprocess.run(
             [self.executable, *arguments],
             cwd=home.project,
@@ -72,7 +72,7 @@ class RealHost(ABC):
         """
 
     def trust(self, home: Home) -> None:
-        """Let it use the servers that the project brings."""
+        """Let it use the servers that the project configures."""
         del home
 
 
@@ -112,7 +112,7 @@ class Codex(RealHost):
             text=True,
         ) as process:
 
-            def ask(method: str, **params: Any) -> dict[str, Any]:
+            def request(method: str, **params: Any) -> dict[str, Any]:
                 assert process.stdin
                 assert process.stdout
                 process.stdin.write(json.dumps({"id": method, "method": method, "params": params}) + "\n")
@@ -120,10 +120,10 @@ class Codex(RealHost):
                 answers = (json.loads(line) for line in process.stdout)
                 return next(answer for answer in answers if answer.get("id") == method)["result"]
 
-            ask("initialize", clientInfo={"name": "test", "version": "1"})
+            request("initialize", clientInfo={"name": "test", "version": "1"})
             # Only a thread reads the project's configuration.
-            thread = ask("thread/start", cwd=str(home.project))["thread"]
-            servers = ask("mcpServerStatus/list", threadId=thread["id"])["data"]
+            thread = request("thread/start", cwd=str(home.project))["thread"]
+            servers = request("mcpServerStatus/list", threadId=thread["id"])["data"]
         return next(set(server["tools"]) for server in servers if server["name"] == "hailuo")
 
     def trust(self, home: Home) -> None:
@@ -182,9 +182,9 @@ class Cline(RealHost):
     package = "@cline/cli-linux-x64/bin/cline"
     start_delay = 4  # without a timeout in the entry, it waits three
     environ: ClassVar[Mapping[str, str]] = {
-        # Otherwise it leaves a process behind, for the next run.
+        # Otherwise it leaves a process running, which the next run would use.
         "CLINE_SESSION_BACKEND_MODE": "local",
-        # With a proxy that is not there, it waits and tries again for eight seconds in each run.
+        # With a proxy that does not exist, it retries for eight seconds in each run.
         **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), ""),
     }
 

@@ -1,5 +1,5 @@
-"""A model on loopback, for the hosts that start their servers only for a conversation: it says hello, and keeps the
-names of the tools it was given."""
+"""A model on loopback, for the hosts that start their servers only for a conversation: it says hello, and
+records the names of the tools that it is given."""
 
 import json
 import threading
@@ -24,17 +24,17 @@ def serve_model() -> Generator[Model]:
         def do_POST(self) -> None:
             body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             model.tools |= {tool["function"]["name"] for tool in body.get("tools", [])}
-            said = b"".join(
+            events = b"".join(
                 b"data: " + json.dumps(_chunk(delta, finish)).encode() + b"\n\n"
                 for delta, finish in (({"role": "assistant", "content": "hello"}, None), ({}, "stop"))
             )
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
-            self.wfile.write(said + b"data: [DONE]\n\n")
+            self.wfile.write(events + b"data: [DONE]\n\n")
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Not to stderr."""
+            """Log nothing to stderr."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         model = Model(f"http://127.0.0.1:{server.server_port}/v1")

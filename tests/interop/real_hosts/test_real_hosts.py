@@ -53,7 +53,7 @@ WITH_PROJECTS = (ClaudeCode, Codex, GeminiCli, Opencode)
 
 
 def hailuo_mcp(home: Home, *arguments: str, **environ: str) -> None:
-    """Run it as a user with another key than the host is started with."""
+    """Run hailuo-mcp as a user, with another key than the one that the host is started with."""
     command = [sys.executable, "-m", "hailuo_mcp", *arguments, "--yes"]
     variables = {"HOME": str(home.path), "PATH": home.environ["PATH"], "SEGMIND_API_KEY": "key-of-the-installer"}
     subprocess.run(command, cwd=home.project, env=variables | environ, capture_output=True, check=True)
@@ -63,7 +63,7 @@ def user_place(host: RealHost, home: Home) -> Place:
     return place_of(host.name, "user", Machine("linux", home.path, {}, home.project))[1]
 
 
-def noted(tmp_path: Path) -> tuple[str, dict[str, str]]:
+def recorded_start(tmp_path: Path) -> tuple[str, dict[str, str]]:
     """The arguments and the variables that the host started the server with."""
     arguments, *lines = (tmp_path / "started").read_text().splitlines()
     return arguments, {name: value for name, _, value in (line.partition("=") for line in lines)}
@@ -77,7 +77,7 @@ def test_the_host_starts_the_server_and_forgets_it_after_uninstall(host: RealHos
 
     hailuo_mcp(home, "install", host.name, "--portable", "--sandbox", "--gateway", "segmind")
     assert host.connected(home) in (None, set(TOOLS))
-    arguments, variables = noted(tmp_path)
+    arguments, variables = recorded_start(tmp_path)
     in_file = place.key_storage is installer.KeyStorage.IN_FILE
     assert arguments == "hailuo-mcp"
     assert variables["SEGMIND_API_KEY"] == ("key-of-the-installer" if in_file else HOST_KEY)
@@ -121,4 +121,4 @@ EXPECTED_DIFFERENCES = {
     "codex": {"env_vars": (None, ["SEGMIND_API_KEY"]), "startup_timeout_sec": (None, 60)},
     "opencode": {"enabled": (None, True)},
 }
-"""Field to what the host's command writes, and what we do."""
+"""Field to the values that the host's command and ours write."""

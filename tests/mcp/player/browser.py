@@ -1,4 +1,4 @@
-"""Chromium, and the website of the host on a port."""
+"""Chromium, and the host's website on a port."""
 
 import asyncio
 import shutil
@@ -44,10 +44,10 @@ async def browsing(path: str) -> AsyncGenerator["Browser"]:
 async def serving() -> AsyncGenerator[Website]:
     site = Website()
     config = uvicorn.Config(site.app(), log_level="error", ws="none", lifespan="off", log_config=None)
-    listening = listener_on("127.0.0.1", 0)  # it accepts from here on, so that nobody waits for the server
-    site.port = listening.getsockname()[1]
-    running = uvicorn.Server(config)
-    task = asyncio.create_task(running.serve([listening]))
+    listener = listener_on("127.0.0.1", 0)  # it accepts connections from now on, so no client has to wait
+    site.port = listener.getsockname()[1]
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve([listener]))
     yield site
-    running.should_exit = True
+    server.should_exit = True
     await task

@@ -1,4 +1,4 @@
-"""Chromium, the website of the host, and views opened in it."""
+"""Chromium, the host's website, and views opened in it."""
 
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -15,7 +15,7 @@ from tests.mcp.player.jobs import Result
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-NOTE_STATES = """
+RECORD_STATES = """
 window.statesShown = [];
 new MutationObserver(() => {
   const state = document.querySelector('main')?.dataset.state;
@@ -23,7 +23,7 @@ new MutationObserver(() => {
 }).observe(document, { subtree: true, childList: true, attributes: true });
 """
 SHOTS = "PLAYER_SHOTS"
-"""Names a directory that keeps the screenshots."""
+"""The variable that names a directory for the screenshots."""
 
 
 class OpenView(Protocol):
@@ -40,7 +40,7 @@ class OpenView(Protocol):
         refusals: dict[str, Refused] | None = None,
         width: int = 640,
         theme: str = "light",
-        calm: bool = False,
+        reduced_motion: bool = False,
         expected_errors: str = "",
         **context: Any,
     ) -> Awaitable[View]: ...
@@ -50,7 +50,7 @@ def chromium() -> str:
     """Chromium's path. Without it or playwright these tests are skipped, but never in CI."""
     missing = ""
     try:
-        import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only whether it is there
+        import playwright  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only checks that it is installed
     except ImportError:
         missing = "playwright is not installed"
     found = installed()
@@ -76,8 +76,8 @@ async def website() -> AsyncGenerator[Website]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[OpenView]:
-    """Opened views are held, at the end, against what is true of every one: no error, and no request to anybody that
-    the resource's `_meta` does not name.
+    """At the end, no opened view may have an error, or have sent a request to an origin that the resource's `_meta`
+    does not name.
     """
     opened: list[tuple[View, str]] = []
 
@@ -91,16 +91,16 @@ async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[Open
         refusals: dict[str, Refused] | None = None,
         width: int = 640,
         theme: str = "light",
-        calm: bool = False,
+        reduced_motion: bool = False,
         expected_errors: str = "",
         **context: Any,
     ) -> View:
         page = await browser.new_page(
             viewport={"width": width + PAGE_MARGINS, "height": 760},
-            reduced_motion="reduce" if calm else "no-preference",
+            reduced_motion="reduce" if reduced_motion else "no-preference",
         )
         page.set_default_timeout(20_000)
-        await page.add_init_script(NOTE_STATES)
+        await page.add_init_script(RECORD_STATES)
         view = View(
             page,
             server or Scripted(*([result] if result else [])),
@@ -125,15 +125,15 @@ async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[Open
 
 
 @pytest.fixture
-def shoot(tmp_path: Path) -> Callable[[View, str], Awaitable[None]]:
-    """Take a picture of a view's page, for people to look at."""
+def take_screenshot(tmp_path: Path) -> Callable[[View, str], Awaitable[None]]:
+    """Take a screenshot of a view's page, for people to look at."""
     directory = Path(os.environ.get(SHOTS) or tmp_path)
 
-    async def shot(view: View, name: str) -> None:
+    async def take(view: View, name: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         height = await view.page.evaluate("document.body.getBoundingClientRect().height")
         assert view.page.viewport_size
         await view.page.set_viewport_size({"width": view.page.viewport_size["width"], "height": int(height)})
         await view.page.screenshot(path=directory / f"{name}.png")
 
-    return shot
+    return take

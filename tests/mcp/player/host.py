@@ -1,5 +1,5 @@
-"""A host of MCP Apps, as small as the specification allows: a page, a sandbox of another origin whose policy is built
-from the resource's `_meta`, and between them and a server the bridge."""
+"""A minimal host of MCP Apps: a page, a sandbox of another origin whose policy is built from the resource's `_meta`,
+and the bridge between them and a server."""
 
 import asyncio
 import json
@@ -22,15 +22,15 @@ from tests.mcp.player.jobs import CLIP, Result, clip, poster
 if TYPE_CHECKING:
     from playwright.async_api import Frame, Page
 
-PATIENCE_SECONDS = 45
+TIMEOUT_SECONDS = 45
 PAGE_MARGINS, FRAME_BORDERS = 24, 2
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 CAPABILITIES: Result = {"serverTools": {}, "serverResources": {}, "openLinks": {}, "message": {"text": {}}}
 Answerer = Callable[[Result], Result | Awaitable[Result]]
 
 
 class Refused(Exception):
-    """A JSON-RPC error that the host answers."""
+    """A JSON-RPC error that the host returns."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 class Server(Protocol):
-    """Where the bridge passes what the view asks of the server."""
+    """The server to which the bridge forwards the view's requests."""
 
     async def player(self, origins: Iterable[str]) -> tuple[str, Result]:
         """The view's document and the resource's `_meta`."""
@@ -50,7 +50,8 @@ class Server(Protocol):
 
 
 class Scripted:
-    """A server that says what the test wants: answers of get_status and list_jobs in turn, the last again and again."""
+    """A server with scripted answers: those of get_status and list_jobs are returned in order, the last one
+    repeatedly."""
 
     def __init__(
         self,
@@ -97,8 +98,8 @@ class Real:
         self._client = client
 
     async def player(self, origins: Iterable[str]) -> tuple[str, Result]:
-        """The resource as the server gives it. `origins` come on top: the server names those of clips that it has
-        seen, and a job that is only just submitted has none yet."""
+        """The server's resource, plus `origins`: the server names only the origins of clips that it has seen, and a new
+        job has none yet."""
         content = (await self.read_resource(PLAYER_URI))["contents"][0]
         csp = content["_meta"]["ui"]["csp"]
         return content["text"], resource_meta([*csp["resourceDomains"], *origins], csp.get("connectDomains", ()))
@@ -122,10 +123,11 @@ class Real:
 
 @dataclass
 class Website:
-    """The pages of the host and some clips, on one port under several names; browsers send every `*.localhost` here."""
+    """The pages of the host and some clips, on one port under several names; browsers resolve every `*.localhost` to
+    this machine."""
 
     port: int = 0
-    asked: list[str] = field(default_factory=list[str])
+    requests: list[str] = field(default_factory=list[str])
     """Each request as `host path`."""
 
     def origin(self, name: str) -> str:
@@ -133,20 +135,20 @@ class Website:
 
     def app(self) -> Starlette:
         def page(request: Request) -> Response:
-            self._note(request)
-            return HTMLResponse((HERE / "host.html").read_text())
+            self._record(request)
+            return HTMLResponse((DIRECTORY / "host.html").read_text())
 
         def sandbox(request: Request) -> Response:
-            self._note(request)
+            self._record(request)
             policy = content_security_policy(json.loads(request.query_params["csp"]))
-            return HTMLResponse((HERE / "sandbox.html").read_text(), headers={"Content-Security-Policy": policy})
+            return HTMLResponse((DIRECTORY / "sandbox.html").read_text(), headers={"Content-Security-Policy": policy})
 
         def video(request: Request) -> Response:
-            self._note(request)
+            self._record(request)
             return FileResponse(CLIP, media_type="video/mp4")
 
         def nothing(request: Request) -> Response:
-            self._note(request)
+            self._record(request)
             return Response(status_code=204 if request.url.path == "/favicon.ico" else 404)
 
         return Starlette(
@@ -158,8 +160,8 @@ class Website:
             ]
         )
 
-    def _note(self, request: Request) -> None:
-        self.asked.append(f"{request.url.hostname} {request.url.path}")
+    def _record(self, request: Request) -> None:
+        self.requests.append(f"{request.url.hostname} {request.url.path}")
 
 
 def content_security_policy(csp: Result) -> str:
@@ -188,7 +190,7 @@ def content_security_policy(csp: Result) -> str:
 
 @dataclass
 class View:
-    """One opened view: what it said to the host, and what the browser saw of it."""
+    """One opened view: its messages to the host, and what the browser observed."""
 
     page: "Page"
     server: Server
@@ -200,35 +202,36 @@ class View:
     origins: tuple[str, ...]
     refusals: dict[str, Refused] = field(default_factory=dict[str, Refused])
     """Methods that this host refuses."""
-    said: list[tuple[str, Result]] = field(default_factory=list[tuple[str, Result]])
+    messages: list[tuple[str, Result]] = field(default_factory=list[tuple[str, Result]])
     """Every message of the view, by method."""
     answers: asyncio.Queue[Result] = field(default_factory=asyncio.Queue[Result])
-    """Its answers to what the host asked it."""
+    """Its answers to the host's requests."""
     errors: list[str] = field(default_factory=list[str])
     """Errors on the console and uncaught ones."""
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     requested: list[str] = field(default_factory=list[str])
-    """Origins that requests were made to; those that the policy stopped are not among them."""
+    """The origins of all requests, except of those that the policy blocked."""
 
     async def open(self) -> None:
         def console(kind: str, text: str) -> None:
             if kind == "error":
                 self.errors.append(text)
 
-        def note(url: str) -> None:
+        def record(url: str) -> None:
             parts = urlsplit(url)
             if parts.scheme not in ("data", "blob", "about"):
                 self.requested.append(f"{parts.scheme}://{parts.netloc}")
 
         self.page.on("console", lambda message: console(message.type, message.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("response", lambda response: note(response.url))
+        self.page.on("response", lambda response: record(response.url))
         self.page.on(
-            "requestfailed", lambda request: note(request.url) if "csp" not in (request.failure or "").lower() else None
+            "requestfailed",
+            lambda request: record(request.url) if "csp" not in (request.failure or "").lower() else None,
         )
         await self.page.expose_function("serve", self._serve)  # pyright: ignore[reportUnknownMemberType]  # playwright types its callback as a bare Callable
         await self.page.goto(self.website.origin("host"))
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await self._ready.wait()
 
     @property
@@ -238,25 +241,25 @@ class View:
 
     @property
     def sent(self) -> list[str]:
-        return [method for method, _ in self.said]
+        return [method for method, _ in self.messages]
 
     def params_of(self, method: str) -> list[Result]:
-        return [params for name, params in self.said if name == method]
+        return [params for name, params in self.messages if name == method]
 
     async def text(self) -> str:
-        """What a person reads, layout apart."""
+        """The text that a person reads, without the layout."""
         return " ".join((await self.frame.locator("main").inner_text()).split())
 
     async def until(self, condition: str, arg: object = None) -> None:
         """Wait until the view's document meets a condition on `arg`, written in JavaScript."""
         # Not playwright's wait_for_function: it evaluates text, which the view's policy forbids.
-        look = f"const look = () => {{ if ({condition}) met(); else setTimeout(look, 50); }}; look();"
-        waiting = f"(arg) => new Promise((met) => {{ {look} }})"
+        check = f"const check = () => {{ if ({condition}) met(); else setTimeout(check, 50); }}; check();"
+        waiting = f"(arg) => new Promise((met) => {{ {check} }})"
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.frame.evaluate(waiting, arg)
         except TimeoutError:
-            pytest.fail(f"never came true: {condition} for {arg!r}; the view shows: {await self.text()}")
+            pytest.fail(f"not met in time: {condition} for {arg!r}; the view shows: {await self.text()}")
 
     async def shows(self, *words: str) -> None:
         """Wait until the view shows all of this."""
@@ -264,7 +267,7 @@ class View:
             await self.until("document.querySelector('main').innerText.replace(/\\s+/g, ' ').includes(arg)", text)
 
     async def is_playing(self) -> str:
-        """Wait until the video's time moves; how it came: `link`, `data` or `blob`."""
+        """Wait until the video plays; returns how it was loaded: `link`, `data` or `blob`."""
         await self.until("document.querySelector('video:not([hidden])')?.currentTime > 0.2")
         before = await self.frame.evaluate("document.querySelector('video').currentTime")
         await self.until("document.querySelector('video').currentTime > arg", before)
@@ -288,10 +291,10 @@ class View:
 
     async def set_theme(self, theme: str) -> None:
         await self.page.evaluate("(theme) => { document.documentElement.style.colorScheme = theme }", theme)
-        await self.tell("ui/notifications/host-context-changed", {"theme": theme})
+        await self.send("ui/notifications/host-context-changed", {"theme": theme})
         await self.until("document.documentElement.dataset.theme === arg", theme)
 
-    async def tell(self, method: str, params: Result, **more: Any) -> None:
+    async def send(self, method: str, params: Result, **more: Any) -> None:
         await self.page.evaluate("(message) => tell(message)", {"method": method, "params": params, **more})
 
     async def _serve(self, method: str, params: Result) -> Result:
@@ -303,9 +306,9 @@ class View:
         if method == "answer":
             self.answers.put_nowait(params)
             return {"then": []}
-        self.said.append((method, params))
+        self.messages.append((method, params))
         try:
-            return {"answer": {"result": await self._answer(method, params)}, "then": self._then(method)}
+            return {"answer": {"result": await self._answer(method, params)}, "then": self._follow_up(method)}
         except Refused as refused:
             return {"answer": {"error": {"code": refused.code, "message": str(refused)}}, "then": []}
 
@@ -327,7 +330,7 @@ class View:
             case _:
                 return {}
 
-    def _then(self, method: str) -> list[Result]:
+    def _follow_up(self, method: str) -> list[Result]:
         if method != "ui/notifications/initialized":
             return []
         self._ready.set()

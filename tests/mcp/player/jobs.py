@@ -1,4 +1,4 @@
-"""Answers of the tools as the view gets them, made from the server's own shapes."""
+"""Results of the tools as the view gets them, made with the server's own models."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from hailuo_mcp.mcp.views import JobList, JobView, timestamp
 
 Result = dict[str, Any]
 REQUEST_ID = "segmind/hailuo-02-fast/4f0c:9a/7d21"
-"""With the characters that have to be encoded in a URI."""
+"""It contains the characters that have to be encoded in a URI."""
 CLIP = Path(hailuo_mcp.sandbox.__file__).parent / "preview-6s.mp4"
 PROMPT = (
     "A paper lantern drifts over a quiet harbour at dusk; boats rock gently, ripples catch the last light. [Push in] "
@@ -67,7 +67,7 @@ def cancellable(state: str = "queued") -> Result:
 
 
 def offering(answer: Result, *offers: str) -> Result:
-    """The answer, with what the server says may be done with the job, such as `can_continue`."""
+    """The answer, with what the server offers for the job, such as `can_continue`."""
     return {**answer, "_meta": {f"hailuo-mcp/{offer}": True for offer in offers}}
 
 
@@ -81,32 +81,32 @@ def problem(code: str, message: str, hint: str, *, charged: str = "no", safe_to_
 
 
 def failed(**changes: Any) -> Result:
-    violation = problem(
+    error = problem(
         "content_violation",
         "Segmind failed the job: Content violates safety guidelines.",
         "Change the prompt or the image; the same call will be refused again.",
     )
-    return job("failed", **{"error": violation, **changes})
+    return job("failed", **{"error": error, **changes})
 
 
 def expired() -> Result:
-    gone = problem(
+    error = problem(
         "expired",
         "Segmind no longer knows this job: results are kept for an hour.",
         "Call generate_video to make a new one.",
         charged="yes",
     )
-    return job("expired", error=gone)
+    return job("expired", error=error)
 
 
 def unconfirmed(**changes: Any) -> Result:
-    lost = problem(
+    error = problem(
         "unconfirmed",
         "The submission was sent to Segmind, and the connection broke before its answer.",
         "get_status looks for it in the request history.",
         charged="unknown",
     )
-    return job("unconfirmed", **{"error": lost, "request_id": "segmind/hailuo-02-fast/unconfirmed-0a1b", **changes})
+    return job("unconfirmed", **{"error": error, "request_id": "segmind/hailuo-02-fast/unconfirmed-0a1b", **changes})
 
 
 def refused() -> Result:
@@ -129,7 +129,7 @@ def dry_run() -> Result:
 
 
 def row(state: str, prompt: str = PROMPT, *offers: str, **changes: Any) -> tuple[Result, Result]:
-    """A job in a list, and what the list's `_meta` says of it; `changes` belong to either."""
+    """A job in a list, and its entry in the list's `_meta`; `changes` may be fields of either."""
     more: Result = {
         "cost_usd": None,
         "estimated_cost_usd": 0.15,
@@ -154,7 +154,7 @@ def row(state: str, prompt: str = PROMPT, *offers: str, **changes: Any) -> tuple
 
 
 def listing(*rows: tuple[Result, Result], spent_usd: float = 0.45) -> Result:
-    """What list_jobs answers."""
+    """A result of list_jobs."""
     listed = JobList.model_validate(
         {"jobs": [facts for facts, _ in rows], "total": len(rows), "spent_usd": spent_usd}
     ).model_dump(mode="json")
@@ -162,7 +162,7 @@ def listing(*rows: tuple[Result, Result], spent_usd: float = 0.45) -> Result:
 
 
 def poster(uri: str) -> Result:
-    """What reading a poster answers."""
+    """The result of reading a poster."""
     buffer = io.BytesIO()
     Image.new("RGB", (320, 180), "teal").save(buffer, "JPEG")
     blob = base64.b64encode(buffer.getvalue()).decode()
@@ -170,6 +170,6 @@ def poster(uri: str) -> Result:
 
 
 def clip(uri: str, path: Path = CLIP) -> Result:
-    """What reading a clip as a resource answers."""
+    """The result of reading a clip as a resource."""
     blob = base64.b64encode(path.read_bytes()).decode()
     return {"contents": [{"uri": uri, "mimeType": "video/mp4", "blob": blob}]}

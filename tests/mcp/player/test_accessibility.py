@@ -1,4 +1,4 @@
-"""axe-core finds nothing in any state, in either theme; contrast, widths and motion follow what the person has set."""
+"""axe-core finds no violation in any state and theme; contrast, width and motion follow the user's settings."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ from tests.mcp.player.host import Scripted, View, Website
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 INSTALL_SECONDS = 300
 WIDTHS = (320, 768, 1200)
 TARGET_MIN = 24
-"""WCAG 2.2, level AA: the least width and height of what is pressed, in CSS pixels."""
+"""WCAG 2.2, level AA: the minimum width and height of controls, in CSS pixels."""
 AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-  const say = ({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`);
-  return violations.flatMap(say);
+  const describe = ({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`);
+  return violations.flatMap(describe);
 }"""
 LIST = jobs.listing(
     jobs.row("queued", "A kite over the bay", "can_cancel", "has_poster"),
@@ -52,7 +52,7 @@ STATES: dict[str, Callable[[str], jobs.Result | None]] = {
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, installed once a run. Without npm these tests are skipped, but never in CI."""
+    """The source of axe-core, installed once per run. Without npm these tests are skipped, but never in CI."""
     npm = shutil.which("npm")
     if not npm:
         if os.environ.get("CI"):
@@ -60,7 +60,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         pytest.skip("npm is not installed")
     directory = tmp_path_factory.mktemp("axe")
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, directory / name)
+        shutil.copy(DIRECTORY / name, directory / name)
     command = [npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if done.returncode:
@@ -68,7 +68,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (directory / "node_modules/axe-core/axe.min.js").read_text()
 
 
-async def opened(open_view: OpenView, website: Website, state: str, **more: Any) -> View:
+async def open_in_state(open_view: OpenView, website: Website, state: str, **more: Any) -> View:
     clips = website.origin("clips")
     answer = STATES[state](f"{clips}/clip.mp4")
     view = await open_view(
@@ -86,8 +86,8 @@ async def opened(open_view: OpenView, website: Website, state: str, **more: Any)
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_axe_finds_nothing(open_view: OpenView, website: Website, axe: str, state: str) -> None:
-    view = await opened(open_view, website, state)
+async def test_axe_finds_no_violations(open_view: OpenView, website: Website, axe: str, state: str) -> None:
+    view = await open_in_state(open_view, website, state)
     await view.frame.evaluate(axe)
     if await view.frame.locator("summary").is_visible():
         await view.frame.get_by_text("Details").click()
@@ -97,8 +97,10 @@ async def test_axe_finds_nothing(open_view: OpenView, website: Website, axe: str
 
 
 @pytest.mark.parametrize("state", ["queued", "completed", "gallery"])
-async def test_every_width_fits_without_scrolling_sideways(open_view: OpenView, website: Website, state: str) -> None:
-    view = await opened(open_view, website, state)
+async def test_the_view_fits_every_width_without_horizontal_scrolling(
+    open_view: OpenView, website: Website, state: str
+) -> None:
+    view = await open_in_state(open_view, website, state)
     for width in WIDTHS:
         await view.set_width(width)
         assert await view.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -111,18 +113,18 @@ async def test_every_width_fits_without_scrolling_sideways(open_view: OpenView, 
         assert small == []
 
 
-async def test_clip_and_text_are_side_by_side_where_there_is_room(open_view: OpenView, website: Website) -> None:
-    view = await opened(open_view, website, "completed")
-    for width, beside in ((768, False), (1200, True)):
+async def test_clip_and_text_are_side_by_side_if_there_is_room(open_view: OpenView, website: Website) -> None:
+    view = await open_in_state(open_view, website, "completed")
+    for width, side_by_side in ((768, False), (1200, True)):
         await view.set_width(width)
         frame, side = [await view.frame.locator(part).bounding_box() for part in ("#frame", "#side")]
         assert frame
         assert side
-        assert (side["x"] >= frame["x"] + frame["width"]) is beside
+        assert (side["x"] >= frame["x"] + frame["width"]) is side_by_side
 
 
-async def test_more_contrast_is_given_where_it_is_wanted(open_view: OpenView, website: Website, axe: str) -> None:
-    view = await opened(open_view, website, "queued")
+async def test_the_contrast_is_higher_if_the_user_prefers_it(open_view: OpenView, website: Website, axe: str) -> None:
+    view = await open_in_state(open_view, website, "queued")
     await view.frame.evaluate(axe)
     plain = await view.frame.evaluate("getComputedStyle(document.querySelector('#gateway')).color")
     await view.page.emulate_media(contrast="more")
@@ -131,21 +133,19 @@ async def test_more_contrast_is_given_where_it_is_wanted(open_view: OpenView, we
     assert await view.frame.evaluate(AXE) == []
 
 
-async def test_with_forced_colors_the_bar_and_the_states_can_still_be_seen(
-    open_view: OpenView, website: Website
-) -> None:
-    view = await opened(open_view, website, "processing")
+async def test_the_bar_and_the_state_are_visible_with_forced_colors(open_view: OpenView, website: Website) -> None:
+    view = await open_in_state(open_view, website, "processing")
     await view.page.emulate_media(forced_colors="active")
     await view.until("matchMedia('(forced-colors: active)').matches")
     borders = "['bar', 'pill'].map((id) => getComputedStyle(document.getElementById(id)).borderTopWidth)"
     assert await view.frame.evaluate(borders) == ["1px", "1px"]
-    fill, behind = await view.frame.evaluate(
+    fill, background = await view.frame.evaluate(
         "[bar.firstChild, document.body].map((element) => getComputedStyle(element).backgroundColor)"
     )
-    assert fill != behind
+    assert fill != background
 
 
 async def test_nothing_is_animated_with_reduced_motion(open_view: OpenView, website: Website) -> None:
     for state in ("submitting", "processing", "gallery"):
-        view = await opened(open_view, website, state, calm=True)
+        view = await open_in_state(open_view, website, state, reduced_motion=True)
         assert await view.frame.evaluate("document.getAnimations().length") == 0

@@ -1,4 +1,4 @@
-"""The buttons: what each sends to the host, and that none can spend twice or is out of a keyboard's reach."""
+"""The buttons: what each sends to the host, that none can spend money twice, and that all can be used by keyboard."""
 
 import pytest
 
@@ -19,7 +19,7 @@ async def playing(open_view: OpenView, website: Website, server: Scripted | None
     return view
 
 
-async def test_save_saves_the_clip_and_shows_its_place(open_view: OpenView, website: Website) -> None:
+async def test_save_saves_the_clip_and_shows_its_path(open_view: OpenView, website: Website) -> None:
     server = Scripted(saved=SAVED)
     view = await playing(open_view, website, server)
     assert await view.buttons() == ["Save", "Open link", "Make another"]
@@ -29,9 +29,7 @@ async def test_save_saves_the_clip_and_shows_its_place(open_view: OpenView, webs
     assert await view.buttons() == ["Open link", "Make another"]
 
 
-async def test_continue_asks_for_the_next_shot_from_the_last_frame_and_shows_it(
-    open_view: OpenView, website: Website
-) -> None:
+async def test_continue_requests_the_next_shot_and_shows_the_last_frame(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     answer = jobs.offering(jobs.completed(f"{clips}/clip.mp4", video_path=PATH), "can_continue")
     view = await open_view(answer, Scripted(), origins=(clips,))
@@ -45,9 +43,7 @@ async def test_continue_asks_for_the_next_shot_from_the_last_frame_and_shows_it(
     await view.until("(({ currentTime, duration }) => duration - currentTime < 0.05)(document.querySelector('video'))")
 
 
-async def test_continue_saves_the_clip_first_since_its_last_frame_is_taken_from_the_file(
-    open_view: OpenView, website: Website
-) -> None:
+async def test_continue_saves_the_clip_first(open_view: OpenView, website: Website) -> None:
     clips, server = website.origin("clips"), Scripted(saved=SAVED)
     answer = jobs.offering(jobs.completed(f"{clips}/clip.mp4"), "can_continue")
     view = await open_view(answer, server, origins=(clips,))
@@ -57,7 +53,7 @@ async def test_continue_saves_the_clip_first_since_its_last_frame_is_taken_from_
     assert server.calls == [("download_video", {"request_id": jobs.REQUEST_ID})]
 
 
-async def test_cancel_is_offered_while_it_can_work_and_cancels(open_view: OpenView) -> None:
+async def test_cancel_is_offered_for_a_queued_job_and_cancels_it(open_view: OpenView) -> None:
     server = Scripted(cancelled=jobs.result({"state": "cancelled", "cancelled": True, "warnings": []}))
     view = await open_view(jobs.cancellable(), server)
     assert await view.buttons() == ["Cancel"]
@@ -67,12 +63,12 @@ async def test_cancel_is_offered_while_it_can_work_and_cancels(open_view: OpenVi
     assert await view.buttons() == ["Make another"]
 
 
-async def test_a_job_that_was_not_cancelled_goes_on_and_says_why(open_view: OpenView) -> None:
-    why = "Nothing was cancelled: the job had begun."
-    facts = {"request_id": jobs.REQUEST_ID, "state": "processing", "cancelled": False, "warnings": [why]}
+async def test_a_job_that_could_not_be_cancelled_continues_and_says_why(open_view: OpenView) -> None:
+    reason = "Nothing was cancelled: the job had begun."
+    facts = {"request_id": jobs.REQUEST_ID, "state": "processing", "cancelled": False, "warnings": [reason]}
     view = await open_view(jobs.cancellable(), Scripted(cancelled=jobs.result(facts)))
     await view.press("Cancel")
-    await view.shows(why, "Making the clip")
+    await view.shows(reason, "Making the clip")
     assert await view.buttons() == []
 
 
@@ -80,7 +76,7 @@ async def test_cancel_is_not_offered_once_the_job_has_begun(open_view: OpenView)
     assert await (await open_view(jobs.cancellable("processing"), Scripted())).buttons() == []
 
 
-async def test_a_clip_that_cannot_be_saved_is_told(open_view: OpenView, website: Website) -> None:
+async def test_an_error_while_saving_is_shown(open_view: OpenView, website: Website) -> None:
     error = jobs.problem("expired", "The link is dead.", "Generate it again.")
     view = await playing(open_view, website, Scripted(saved=jobs.result({"error": error}, is_error=True)))
     await view.press("Save")
@@ -88,7 +84,7 @@ async def test_a_clip_that_cannot_be_saved_is_told(open_view: OpenView, website:
     assert "Save" in await view.buttons()
 
 
-async def test_make_another_asks_in_the_chat_and_only_once(open_view: OpenView, website: Website) -> None:
+async def test_make_another_asks_in_the_chat_only_once(open_view: OpenView, website: Website) -> None:
     view = await playing(open_view, website)
     await view.press("Make another")
     await view.shows("Asked in the chat.")
@@ -108,21 +104,23 @@ async def test_make_another_asks_in_the_chat_and_only_once(open_view: OpenView, 
     assert await view.frame.get_by_role("button", name="Asked in the chat").is_disabled()
 
 
-async def test_a_host_that_knows_only_single_blocks_is_sent_one(open_view: OpenView, website: Website) -> None:
-    class Choosy(dict[str, Refused]):
+async def test_a_host_that_accepts_only_single_blocks_is_sent_one(open_view: OpenView, website: Website) -> None:
+    class SingleBlockOnly(dict[str, Refused]):
         """Refuses lists of blocks."""
 
         def __contains__(self, method: object) -> bool:
             return method == "ui/message" and isinstance(view.params_of("ui/message")[-1]["content"], list)
 
-    view = await playing(open_view, website, refusals=Choosy({"ui/message": Refused(-32602, "Invalid params")}))
+    view = await playing(
+        open_view, website, refusals=SingleBlockOnly({"ui/message": Refused(-32602, "Invalid params")})
+    )
     await view.press("Make another")
     await view.shows("Asked in the chat.")
     as_list, client_with_token = view.params_of("ui/message")
     assert [client_with_token["content"]] == as_list["content"]
 
 
-async def test_a_message_that_was_denied_is_not_sent_again_by_itself(open_view: OpenView, website: Website) -> None:
+async def test_a_denied_message_is_not_sent_again_automatically(open_view: OpenView, website: Website) -> None:
     refusals = {"ui/message": Refused(-32000, "Message sending denied")}
     view = await playing(open_view, website, refusals=refusals)
     await view.press("Make another")
@@ -131,7 +129,7 @@ async def test_a_message_that_was_denied_is_not_sent_again_by_itself(open_view: 
     assert "Make another" in await view.buttons()
 
 
-async def test_a_host_that_takes_no_messages_loses_the_button(open_view: OpenView, website: Website) -> None:
+async def test_the_button_disappears_if_the_host_accepts_no_messages(open_view: OpenView, website: Website) -> None:
     view = await playing(open_view, website, refusals={"ui/message": Refused(-32601, "Method not found")})
     await view.press("Make another")
     await view.shows("ask for another one in the chat")
@@ -145,7 +143,7 @@ async def test_open_link_opens_the_link_of_the_clip(open_view: OpenView, website
     assert view.params_of("ui/open-link") == [{"url": f"{website.origin('clips')}/clip.mp4"}]
 
 
-async def test_a_host_that_takes_files_is_offered_the_clip(open_view: OpenView, website: Website) -> None:
+async def test_download_is_offered_if_the_host_accepts_files(open_view: OpenView, website: Website) -> None:
     view = await playing(open_view, website, capabilities={**CAPABILITIES, "downloadFile": {}})
     await view.press("Download")
     await view.until("document.querySelector('[data-act=download]').textContent === 'Download'")
@@ -159,7 +157,7 @@ async def test_a_host_that_takes_files_is_offered_the_clip(open_view: OpenView, 
     assert len(content["resource"]["blob"]) > jobs.CLIP.stat().st_size
 
 
-async def test_what_the_host_lacks_is_not_offered(open_view: OpenView, website: Website) -> None:
+async def test_actions_that_the_host_does_not_support_are_not_offered(open_view: OpenView, website: Website) -> None:
     view = await playing(open_view, website, capabilities={})
     assert await view.buttons() == ["Make another"]
 
@@ -167,7 +165,7 @@ async def test_what_the_host_lacks_is_not_offered(open_view: OpenView, website: 
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "data:text/html,x", "https://hailuo-sandbox.invalid/x.mp4", "x"]
 )
-async def test_only_links_of_the_web_are_opened_or_loaded(open_view: OpenView, url: str) -> None:
+async def test_only_http_links_are_opened_or_loaded(open_view: OpenView, url: str) -> None:
     view = await open_view(jobs.completed(url), Scripted())
     assert await view.is_playing() == "data"
     assert await view.buttons() == ["Save", "Make another"]

@@ -1,5 +1,5 @@
-"""How the view looks: every state in both themes, at the widths of a side panel and of a chat. The pictures are for
-people to look at; what can be measured is held here.
+"""How the view looks: every state in both themes, at the widths of a side panel and of a chat. The screenshots are for
+people to look at; what can be measured is checked here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,15 +12,15 @@ from tests.mcp.player.host import Scripted, View, Website
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-Shoot = Callable[[View, str], Awaitable[None]]
+TakeScreenshot = Callable[[View, str], Awaitable[None]]
 CHOSEN = (
     "No model was named: segmind/hailuo-02-fast was chosen, the cheapest usable model that takes these arguments "
     "(about $0.15, average)."
 )
 PATH = "/home/ada/Videos/hailuo/2026-11-21-hailuo-02-fast-a-paper-lantern-4f0c9a7d.mp4"
 CONTRAST_MIN = 4.5
-"""WCAG 2.2, level AA, for text of ordinary size."""
-FAINT = """(least) => {
+"""WCAG 2.2, level AA, for text of normal size."""
+LOW_CONTRAST = """(least) => {
   const channels = (color) => color.match(/[\\d.]+/g).map(Number);
   const light = (color) => channels(color).slice(0, 3)
     .map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -58,8 +58,8 @@ STATES: dict[str, Callable[[str], jobs.Result]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_state_fits_and_can_be_read_in_every_width_and_theme(
-    open_view: OpenView, website: Website, shoot: Shoot, state: str
+async def test_a_state_fits_and_is_readable_in_every_width_and_theme(
+    open_view: OpenView, website: Website, take_screenshot: TakeScreenshot, state: str
 ) -> None:
     clips = website.origin("clips")
     answer = STATES[state](f"{clips}/clip.mp4")
@@ -71,14 +71,14 @@ async def test_a_state_fits_and_can_be_read_in_every_width_and_theme(
         await view.set_theme(theme)
         for width in (280, 320, 640, 720):
             await view.set_width(width)
-            await shoot(view, f"{state}-{width}-{theme}")
+            await take_screenshot(view, f"{state}-{width}-{theme}")
             assert await view.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert await view.frame.evaluate(FAINT, CONTRAST_MIN) == []
+        assert await view.frame.evaluate(LOW_CONTRAST, CONTRAST_MIN) == []
 
 
-async def test_the_details_fit_too(open_view: OpenView, shoot: Shoot) -> None:
+async def test_the_details_fit_a_narrow_view(open_view: OpenView, take_screenshot: TakeScreenshot) -> None:
     view = await open_view(jobs.job("queued"), width=320)
     await view.frame.get_by_text("Details").click()
     await view.shows("Request id", jobs.REQUEST_ID)
-    await shoot(view, "details-320-light")
+    await take_screenshot(view, "details-320-light")
     assert await view.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")

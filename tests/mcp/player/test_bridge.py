@@ -1,4 +1,4 @@
-"""The view's manners towards the host: the handshake, its size, polls at the pace asked for, and the end."""
+"""How the view talks to the host: the handshake, its size, the polling interval, and the teardown."""
 
 import time
 
@@ -11,7 +11,7 @@ from tests.mcp.player.host import Scripted
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_it_introduces_itself_before_it_says_anything_else(open_view: OpenView) -> None:
+async def test_the_view_introduces_itself_once(open_view: OpenView) -> None:
     view = await open_view(jobs.failed())
     await view.shows("The job failed")
     (hello,) = view.params_of("ui/initialize")
@@ -21,7 +21,7 @@ async def test_it_introduces_itself_before_it_says_anything_else(open_view: Open
     assert view.sent.count("ui/notifications/initialized") == 1
 
 
-async def test_its_size_follows_what_it_shows(open_view: OpenView) -> None:
+async def test_the_size_follows_the_content(open_view: OpenView) -> None:
     view = await open_view(jobs.failed())
     await view.shows("The job failed")
     before = view.params_of("ui/notifications/size-changed")[-1]["height"]
@@ -32,7 +32,7 @@ async def test_its_size_follows_what_it_shows(open_view: OpenView) -> None:
     assert sizes[-1]["width"] == await view.frame.evaluate("innerWidth")
 
 
-async def test_it_polls_no_faster_than_every_two_seconds(open_view: OpenView) -> None:
+async def test_the_view_polls_at_most_every_two_seconds(open_view: OpenView) -> None:
     times: list[float] = []
 
     class Timed(Scripted):
@@ -50,7 +50,7 @@ async def test_it_polls_no_faster_than_every_two_seconds(open_view: OpenView) ->
     assert server.calls == [("get_status", {"request_id": jobs.REQUEST_ID, "wait_seconds": 3})] * 3
 
 
-async def test_it_asks_nothing_more_once_the_job_has_ended(open_view: OpenView) -> None:
+async def test_the_view_stops_polling_when_the_job_has_ended(open_view: OpenView) -> None:
     server = Scripted(jobs.failed())
     view = await open_view(jobs.job("processing"), server)
     await view.shows("The job failed")
@@ -58,17 +58,17 @@ async def test_it_asks_nothing_more_once_the_job_has_ended(open_view: OpenView) 
     assert len(server.calls) == 1
 
 
-async def test_it_falls_silent_when_the_host_takes_it_down(open_view: OpenView) -> None:
+async def test_the_view_stops_polling_when_the_host_closes_it(open_view: OpenView) -> None:
     server = Scripted(jobs.failed())
     view = await open_view(jobs.job("processing"), server)
     await view.shows("Making the clip")
-    await view.tell("ui/resource-teardown", {"reason": "closed"}, id="t1")
+    await view.send("ui/resource-teardown", {"reason": "closed"}, id="t1")
     await view.frame.evaluate("new Promise((later) => setTimeout(later, 2500))")
     assert (await view.answers.get())["result"] == {}
     assert server.calls == []
 
 
-async def test_it_does_not_poll_while_it_is_not_visible(open_view: OpenView) -> None:
+async def test_the_view_does_not_poll_while_it_is_not_visible(open_view: OpenView) -> None:
     server = Scripted(jobs.failed())
     view = await open_view(jobs.job("processing"), server)
     await view.shows("Making the clip")
@@ -79,10 +79,10 @@ async def test_it_does_not_poll_while_it_is_not_visible(open_view: OpenView) -> 
     await view.shows("The job failed")
 
 
-async def test_it_answers_a_ping_and_refuses_unknown_methods(open_view: OpenView) -> None:
+async def test_the_view_answers_a_ping_and_refuses_unknown_methods(open_view: OpenView) -> None:
     view = await open_view(jobs.failed())
-    await view.tell("ping", {}, id=71)
-    await view.tell("tools/list", {}, id=72)
+    await view.send("ping", {}, id=71)
+    await view.send("tools/list", {}, id=72)
     pong, refusal = await view.answers.get(), await view.answers.get()
     assert (pong["id"], pong["result"]) == (71, {})
     assert (refusal["id"], refusal["error"]["code"]) == (72, -32601)
@@ -101,7 +101,7 @@ async def test_the_theme_of_the_host_is_followed(open_view: OpenView) -> None:
     view = await open_view(jobs.failed(), theme="dark")
     await view.shows("The job failed")
     dark = await view.frame.evaluate("getComputedStyle(document.body).backgroundColor")
-    await view.tell("ui/notifications/host-context-changed", {"theme": "light"})
+    await view.send("ui/notifications/host-context-changed", {"theme": "light"})
     await view.until("getComputedStyle(document.body).backgroundColor !== arg", dark)
     assert (dark, await view.frame.evaluate("getComputedStyle(document.body).backgroundColor")) == (
         "rgb(27, 28, 27)",
@@ -109,12 +109,12 @@ async def test_the_theme_of_the_host_is_followed(open_view: OpenView) -> None:
     )
 
 
-async def test_a_background_of_the_host_is_taken_only_with_its_text_colour(open_view: OpenView) -> None:
-    half = {"variables": {"--color-background-primary": "rgb(1, 2, 3)", "--font-sans": "serif"}}
-    view = await open_view(jobs.failed(), styles=half)
+async def test_the_hosts_background_is_used_only_with_its_text_color(open_view: OpenView) -> None:
+    incomplete = {"variables": {"--color-background-primary": "rgb(1, 2, 3)", "--font-sans": "serif"}}
+    view = await open_view(jobs.failed(), styles=incomplete)
     await view.shows("The job failed")
     assert await view.frame.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert await view.frame.evaluate("getComputedStyle(document.body).fontFamily") == "serif"
-    whole = {"variables": {**half["variables"], "--color-text-primary": "rgb(250, 250, 250)"}}
-    await view.tell("ui/notifications/host-context-changed", {"styles": whole})
+    complete = {"variables": {**incomplete["variables"], "--color-text-primary": "rgb(250, 250, 250)"}}
+    await view.send("ui/notifications/host-context-changed", {"styles": complete})
     await view.until("getComputedStyle(document.body).backgroundColor === arg", "rgb(1, 2, 3)")

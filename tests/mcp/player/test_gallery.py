@@ -20,13 +20,13 @@ ENDED = (SAVED, FAILED)
 
 
 async def card_of(view: View, state: str) -> str:
-    """What it says, without the times, which go on."""
+    """The card's text, without the changing times."""
     text = " ".join((await view.frame.locator(f".card[data-state={state}]").inner_text()).split())
     return re.sub(r"\d+ (min ago|s of)", r"… \1", text)
 
 
-async def press(view: View, state: str, words: str) -> None:
-    await view.frame.locator(f".card[data-state={state}]").get_by_text(words, exact=True).click()
+async def press(view: View, state: str, label: str) -> None:
+    await view.frame.locator(f".card[data-state={state}]").get_by_text(label, exact=True).click()
 
 
 async def test_each_job_has_its_state_prompt_price_and_image(open_view: OpenView) -> None:
@@ -50,7 +50,7 @@ async def test_a_list_without_jobs_says_what_to_do(open_view: OpenView) -> None:
     await view.shows("No jobs yet. Ask the assistant for a clip.")
 
 
-async def test_a_job_is_opened_and_left_again(open_view: OpenView, website: Website) -> None:
+async def test_a_job_can_be_opened_and_closed(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     server = Scripted(jobs.completed(f"{clips}/clip.mp4"), lists=[jobs.listing(*ENDED)])
     view = await open_view(jobs.listing(*ENDED), server, origins=(clips,))
@@ -64,7 +64,7 @@ async def test_a_job_is_opened_and_left_again(open_view: OpenView, website: Webs
     assert await view.frame.evaluate("document.activeElement.textContent") == "Play"
 
 
-async def test_a_list_with_a_job_on_its_way_is_looked_at_again_with_the_same_arguments(open_view: OpenView) -> None:
+async def test_a_list_with_a_running_job_is_refreshed_with_the_same_arguments(open_view: OpenView) -> None:
     now_saved = jobs.listing(jobs.row("completed", PROCESSING[0]["prompt"], request_id=PROCESSING[0]["request_id"]))
     server = Scripted(lists=[now_saved])
     view = await open_view(jobs.listing(PROCESSING), server, arguments={"limit": 5})
@@ -93,7 +93,7 @@ async def test_an_unsaved_clip_is_saved_from_its_card(open_view: OpenView) -> No
     assert [name for name, _ in server.calls] == ["download_video", "list_jobs"]
 
 
-async def test_the_next_shot_is_asked_for_from_a_card(open_view: OpenView) -> None:
+async def test_the_next_shot_can_be_requested_from_a_card(open_view: OpenView) -> None:
     view = await open_view(jobs.listing(SAVED), Scripted())
     await press(view, "completed", "Continue from here")
     await view.shows("Asked in the chat")
@@ -101,15 +101,15 @@ async def test_the_next_shot_is_asked_for_from_a_card(open_view: OpenView) -> No
     assert "last-frame:segmind/hailuo-02-fast/completed-1" in message["content"][0]["text"]
 
 
-async def test_what_went_wrong_is_said_and_the_list_stays(open_view: OpenView) -> None:
+async def test_an_error_is_shown_and_the_list_stays(open_view: OpenView) -> None:
     error = jobs.problem("unknown_request", "There is no such job.", "Look again.")
-    gone = jobs.result({"error": error}, is_error=True)
-    view = await open_view(jobs.listing(FAILED), Scripted(gone))
+    refused = jobs.result({"error": error}, is_error=True)
+    view = await open_view(jobs.listing(FAILED), Scripted(refused))
     await press(view, "failed", "Open")
     await view.shows("There is no such job. Look again.", "A fox in the snow")
 
 
-async def test_the_gallery_is_operated_by_keyboard_and_shows_the_focus(open_view: OpenView) -> None:
+async def test_the_gallery_works_by_keyboard_and_shows_the_focus(open_view: OpenView) -> None:
     view = await open_view(jobs.listing(QUEUED, SAVED), Scripted(), width=320)
     await view.shows("Recent jobs")
     reached: list[str] = []

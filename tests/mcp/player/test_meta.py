@@ -1,4 +1,4 @@
-"""What leads a host to the view, held against the SDK's own reading of MCP Apps."""
+"""The metadata that leads a host to the view, checked with the SDK's own models of MCP Apps."""
 
 import re
 
@@ -9,7 +9,7 @@ from hailuo_mcp.mcp.player import MIME_TYPE, PLAYER_URI, gallery_meta, player_ht
 SIZE_MAX = 64_000
 
 
-def test_tools_name_the_view_in_the_old_form_and_the_new() -> None:
+def test_tools_name_the_view_in_the_old_and_the_new_form() -> None:
     assert tool_meta() == {"ui": {"resourceUri": PLAYER_URI}, "ui/resourceUri": PLAYER_URI}
     assert gallery_meta() == {"ui": {"resourceUri": PLAYER_URI}}
     assert PLAYER_URI.startswith("ui://")
@@ -25,7 +25,7 @@ def test_the_view_may_load_clips_from_the_given_origins_and_nothing_else() -> No
     assert resource_meta([])["ui"]["csp"] == {"resourceDomains": []}
 
 
-def test_where_callers_upload_the_view_may_do_so() -> None:
+def test_the_view_may_connect_to_the_origin_for_uploads() -> None:
     ui = resource_meta([], ["https://video.example"])["ui"]
     csp = ResourceCsp.model_validate(ui["csp"])
     assert (csp.resource_domains, csp.connect_domains) == ([], ["https://video.example"])

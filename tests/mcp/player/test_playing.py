@@ -1,4 +1,4 @@
-"""The clip really plays: from its link where the host allows that, else read through the server."""
+"""The clip really plays: from its link if the host allows that, else read through the server."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ async def test_a_clip_plays_from_its_link(open_view: OpenView, website: Website)
     assert server.reads == []
 
 
-async def test_a_link_the_policy_blocks_is_read_through_the_server_at_once(
+async def test_a_clip_whose_link_the_policy_blocks_is_read_through_the_server(
     open_view: OpenView, website: Website
 ) -> None:
     server = Scripted()
@@ -33,17 +33,17 @@ async def test_a_link_the_policy_blocks_is_read_through_the_server_at_once(
     assert await view.is_playing() == "data"
     assert server.reads == [CLIP_URI]
     assert len(view.errors) == 1
-    assert not [asked for asked in website.asked if asked.startswith("elsewhere")]
+    assert not [request for request in website.requests if request.startswith("elsewhere")]
 
 
-async def test_a_link_the_host_says_it_blocks_is_not_even_tried(open_view: OpenView, website: Website) -> None:
+async def test_a_link_that_the_host_is_known_to_block_is_not_tried(open_view: OpenView, website: Website) -> None:
     approved = {**CAPABILITIES, "sandbox": {"csp": {"resourceDomains": ["https://*.clips.example"]}}}
     answer = jobs.completed(f"{website.origin('elsewhere')}/clip.mp4")
     view = await open_view(answer, Scripted(), capabilities=approved)
     assert await view.is_playing() == "data"
 
 
-async def test_a_link_that_no_longer_answers_is_read_through_the_server(open_view: OpenView, website: Website) -> None:
+async def test_a_clip_with_a_dead_link_is_read_through_the_server(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     answer = jobs.completed(f"{clips}/gone.mp4")
     view = await open_view(answer, Scripted(), origins=(clips,), expected_errors="404")
@@ -58,13 +58,15 @@ async def test_an_expired_link_is_not_tried(open_view: OpenView, website: Websit
     assert "Open link" not in await view.buttons()
 
 
-async def test_a_link_about_to_expire_is_urgent_until_the_clip_is_saved(open_view: OpenView, website: Website) -> None:
+async def test_a_link_about_to_expire_is_highlighted_until_the_clip_is_saved(
+    open_view: OpenView, website: Website
+) -> None:
     clips, soon = website.origin("clips"), timestamp(utc_now() + timedelta(minutes=2))
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", expires_at=soon), Scripted(), origins=(clips,))
     await view.is_playing()
     assert await view.frame.locator("#expiry").get_attribute("class") == "loud"
     saved = jobs.completed(f"{clips}/clip.mp4", expires_at=soon, video_path=PATH)
-    await view.tell("ui/notifications/tool-result", saved)
+    await view.send("ui/notifications/tool-result", saved)
     await view.until("!document.querySelector('#expiry').className")
 
 
@@ -74,7 +76,7 @@ async def test_a_saved_clip_without_a_link_plays(open_view: OpenView) -> None:
     await view.shows("Saved", PATH)
 
 
-async def test_a_clip_that_cannot_be_loaded_is_shown_with_the_path_of_its_file(open_view: OpenView) -> None:
+async def test_the_path_is_shown_for_a_clip_that_cannot_be_loaded(open_view: OpenView) -> None:
     view = await open_view(jobs.completed(None, video_path=PATH), Scripted(readable=False))
     await view.shows("The clip cannot be played here", "Resource not found", "open the file below", PATH)
 
@@ -101,13 +103,13 @@ async def test_a_clip_that_only_the_server_can_fetch_plays_once_it_is_saved(
     assert "cannot be played here" not in await view.text()
 
 
-async def test_a_host_that_reads_no_resources_says_so(open_view: OpenView) -> None:
+async def test_the_view_says_if_the_host_cannot_read_resources(open_view: OpenView) -> None:
     view = await open_view(jobs.completed(None, video_path=PATH), Scripted(), capabilities={"serverTools": {}})
     await view.shows("This host allows neither the link nor reading the file.", PATH)
     assert "resources/read" not in view.sent
 
 
-async def test_a_completed_job_without_a_link_is_asked_for_again(open_view: OpenView, website: Website) -> None:
+async def test_a_completed_job_without_a_link_is_polled_again(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
     server = Scripted(jobs.completed(f"{clips}/clip.mp4"))
     answer = jobs.completed(None, poll_after_seconds=2, expires_at=None)
@@ -116,9 +118,9 @@ async def test_a_completed_job_without_a_link_is_asked_for_again(open_view: Open
     assert await view.is_playing() == "link"
 
 
-async def test_nothing_moves_by_itself_with_reduced_motion(open_view: OpenView, website: Website) -> None:
+async def test_the_clip_does_not_start_automatically_with_reduced_motion(open_view: OpenView, website: Website) -> None:
     clips = website.origin("clips")
-    view = await open_view(jobs.completed(f"{clips}/clip.mp4"), Scripted(), origins=(clips,), calm=True)
+    view = await open_view(jobs.completed(f"{clips}/clip.mp4"), Scripted(), origins=(clips,), reduced_motion=True)
     await view.until("document.querySelector('video:not([hidden])')?.readyState >= 2")
     await view.frame.evaluate("new Promise((later) => setTimeout(later, 400))")
     assert await view.frame.evaluate("document.querySelector('video').paused")

@@ -1,4 +1,4 @@
-"""What the view says of each state, and of what it cannot know."""
+"""What the view shows in each state, and when it does not know the state."""
 
 import pytest
 
@@ -12,12 +12,12 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 RIBBON = "Sandbox preview — not made by Hailuo, nothing charged"
 
 
-async def test_before_the_answer_it_shows_what_was_asked(open_view: OpenView) -> None:
+async def test_the_prompt_is_shown_before_the_answer(open_view: OpenView) -> None:
     view = await open_view(None, arguments={"prompt": "A paper lantern"})
     await view.shows("Sending the request…", "A paper lantern")
 
 
-async def test_a_queued_job_says_that_it_waits(open_view: OpenView) -> None:
+async def test_a_queued_job_is_shown_as_waiting(open_view: OpenView) -> None:
     view = await open_view(jobs.job("queued", elapsed_seconds=4))
     await view.shows(
         "hailuo-02-fast", "via segmind", "Queued", "Waiting in the queue", "of about 1 min 35 s", "About $0.15"
@@ -26,7 +26,7 @@ async def test_a_queued_job_says_that_it_waits(open_view: OpenView) -> None:
     assert await view.buttons() == []
 
 
-async def test_time_passes_between_two_answers(open_view: OpenView) -> None:
+async def test_the_elapsed_time_advances_between_two_answers(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing", elapsed_seconds=38, poll_after_seconds=60))
     await view.shows("Making the clip", "38 s of about 1 min 35 s")
     await view.shows("40 s of about 1 min 35 s")
@@ -46,7 +46,7 @@ async def test_the_bar_is_never_full_before_the_job_ends(
     assert "1 min 35 s" in (await bar.get_attribute("aria-valuetext") or "")
 
 
-async def test_without_an_estimate_the_bar_claims_no_share(open_view: OpenView) -> None:
+async def test_the_bar_has_no_value_without_an_estimate(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing", estimated_seconds=None))
     await view.shows("so far")
     assert await view.frame.get_by_role("progressbar").get_attribute("aria-valuenow") is None
@@ -62,7 +62,7 @@ async def test_a_completed_job_shows_its_cost_and_when_the_link_expires(open_vie
     )
 
 
-async def test_the_image_that_the_clip_begins_with_is_shown_at_once(open_view: OpenView) -> None:
+async def test_the_first_frame_is_shown_immediately(open_view: OpenView) -> None:
     server = Scripted()
     view = await open_view(jobs.offering(jobs.job("queued"), "has_poster"), server)
     await view.until("document.querySelector('#poster:not([hidden])')?.naturalWidth === 320")
@@ -83,13 +83,13 @@ async def test_a_job_that_takes_longer_than_usual_says_so_once(open_view: OpenVi
     await view.until("document.querySelector('[aria-live=polite]').textContent === 'This is taking longer than usual.'")
 
 
-async def test_the_balance_is_shown_where_it_is_known(open_view: OpenView) -> None:
+async def test_the_balance_is_shown_if_it_is_known(open_view: OpenView) -> None:
     answer = {**jobs.job("processing"), "_meta": {"hailuo-mcp/balance": 12.4}}
     view = await open_view(answer)
     await view.shows("About $0.15", "Balance 12.40")
 
 
-async def test_a_long_prompt_is_shown_whole_on_demand(open_view: OpenView) -> None:
+async def test_a_long_prompt_is_shown_in_full_on_demand(open_view: OpenView) -> None:
     view = await open_view(jobs.job("queued"), width=320)
     more = view.frame.get_by_role("button", name="Show all")
     assert await more.get_attribute("aria-expanded") == "false"
@@ -97,7 +97,7 @@ async def test_a_long_prompt_is_shown_whole_on_demand(open_view: OpenView) -> No
     await view.shows("fades into blue.", "Show less")
 
 
-async def test_a_cancelled_job_says_that_it_costs_nothing(open_view: OpenView) -> None:
+async def test_a_cancelled_job_says_that_it_is_not_charged(open_view: OpenView) -> None:
     view = await open_view(jobs.job("cancelled"))
     await view.shows("Cancelled", "Not charged")
     assert "About $" not in await view.text()
@@ -116,13 +116,13 @@ async def test_a_temporary_failure_offers_to_try_again(open_view: OpenView) -> N
     assert await view.buttons() == ["Ask to try again"]
 
 
-async def test_an_expired_job_says_that_the_clip_is_gone(open_view: OpenView) -> None:
+async def test_an_expired_job_says_that_the_clip_has_expired(open_view: OpenView) -> None:
     view = await open_view(jobs.expired())
     await view.shows("Expired", "The clip has expired", "results are kept for an hour", "Charged")
     assert await view.buttons() == ["Make another"]
 
 
-async def test_an_unconfirmed_job_warns_of_the_money_and_offers_no_second_submission(open_view: OpenView) -> None:
+async def test_an_unconfirmed_job_warns_of_a_charge_and_offers_no_resubmission(open_view: OpenView) -> None:
     view = await open_view(jobs.unconfirmed())
     await view.shows(
         "Unconfirmed", "Sent, but no response arrived", "The job may exist and may be charged", "May have been charged"
@@ -131,13 +131,15 @@ async def test_an_unconfirmed_job_warns_of_the_money_and_offers_no_second_submis
     assert await view.buttons() == []
 
 
-async def test_an_unconfirmed_job_that_is_found_goes_on_under_its_new_id(open_view: OpenView, website: Website) -> None:
+async def test_an_unconfirmed_job_that_is_found_continues_under_its_new_id(
+    open_view: OpenView, website: Website
+) -> None:
     clips = website.origin("clips")
     server = Scripted(jobs.job("processing"), jobs.completed(f"{clips}/clip.mp4"))
     view = await open_view(jobs.unconfirmed(), server, origins=(clips,))
     await view.is_playing()
-    asked = [arguments["request_id"] for _, arguments in server.calls]
-    assert asked == ["segmind/hailuo-02-fast/unconfirmed-0a1b", jobs.REQUEST_ID]
+    polled_ids = [arguments["request_id"] for _, arguments in server.calls]
+    assert polled_ids == ["segmind/hailuo-02-fast/unconfirmed-0a1b", jobs.REQUEST_ID]
     assert "Sent, but no response arrived" not in await view.text()
 
 
@@ -158,11 +160,11 @@ async def test_a_refused_call_says_what_to_do(open_view: OpenView) -> None:
 
 async def test_a_cancelled_call_says_that_a_job_may_exist(open_view: OpenView) -> None:
     view = await open_view(None)
-    await view.tell("ui/notifications/tool-cancelled", {"reason": "by the user"})
+    await view.send("ui/notifications/tool-cancelled", {"reason": "by the user"})
     await view.shows("The call was cancelled", "list_jobs shows it")
 
 
-async def test_a_host_that_passes_only_text_is_shown_that_text(open_view: OpenView) -> None:
+async def test_the_text_is_shown_if_the_host_passes_nothing_else(open_view: OpenView) -> None:
     view = await open_view({"content": [{"type": "text", "text": "segmind/hailuo-02-fast/1: queued."}]})
     await view.shows("segmind/hailuo-02-fast/1: queued.")
 
@@ -173,13 +175,15 @@ async def test_the_sandbox_is_announced_in_every_state(open_view: OpenView, stat
     await view.shows(RIBBON)
 
 
-async def test_a_clip_that_says_it_is_a_preview_is_not_announced_twice(open_view: OpenView, website: Website) -> None:
+async def test_the_sandbox_ribbon_is_hidden_while_a_preview_clip_is_shown(
+    open_view: OpenView, website: Website
+) -> None:
     clips = website.origin("clips")
     view = await open_view(jobs.completed(f"{clips}/clip.mp4", sandbox=True), origins=(clips,))
     await view.is_playing()
     ribbon = await view.frame.locator("#ribbon").bounding_box()
     assert ribbon
-    assert ribbon["height"] < 20  # for screen readers alone
+    assert ribbon["height"] < 20  # for screen readers only
     assert await view.frame.locator("#ribbon").text_content() == RIBBON
 
 
@@ -188,7 +192,7 @@ async def test_a_duplicate_says_that_nothing_new_was_sent(open_view: OpenView) -
     await view.shows("submitted earlier; nothing new was sent")
 
 
-async def test_why_a_model_was_chosen_stays_when_later_answers_leave_it_out(open_view: OpenView) -> None:
+async def test_the_note_on_the_chosen_model_stays_when_later_answers_omit_it(open_view: OpenView) -> None:
     chosen = "No model was named: segmind/hailuo-02-fast was chosen."
     view = await open_view(jobs.job("queued", warnings=[chosen]), Scripted(jobs.job("processing")))
     await view.shows("Processing", chosen)
@@ -224,7 +228,7 @@ async def test_a_failed_poll_is_shown_and_repeated(open_view: OpenView) -> None:
     assert "could not be reached" not in await view.text()
 
 
-async def test_a_poll_that_cannot_succeed_is_repeated_only_by_hand(open_view: OpenView) -> None:
+async def test_a_poll_that_cannot_succeed_is_repeated_only_manually(open_view: OpenView) -> None:
     error = jobs.problem("unauthorized", "Segmind refused the key.", "Set SEGMIND_API_KEY.")
     server = Scripted(jobs.result({"error": error}, is_error=True), jobs.failed())
     view = await open_view(jobs.job("processing"), server)
@@ -235,7 +239,7 @@ async def test_a_poll_that_cannot_succeed_is_repeated_only_by_hand(open_view: Op
     assert len(server.calls) == 2
 
 
-async def test_a_host_that_fails_to_pass_a_poll_on_is_asked_again(open_view: OpenView) -> None:
+async def test_a_poll_that_the_host_fails_to_forward_is_repeated(open_view: OpenView) -> None:
     refusals = {"tools/call": Refused(-32603, "The server is gone.")}
     view = await open_view(jobs.job("processing"), Scripted(jobs.failed()), refusals=refusals)
     await view.shows("The server is gone. Retrying.")
@@ -243,7 +247,7 @@ async def test_a_host_that_fails_to_pass_a_poll_on_is_asked_again(open_view: Ope
     await view.shows("The job failed")
 
 
-async def test_a_host_without_tools_says_that_it_shows_no_updates(open_view: OpenView) -> None:
+async def test_the_view_says_if_the_host_does_not_update_it(open_view: OpenView) -> None:
     view = await open_view(jobs.job("processing"), capabilities={})
     await view.shows("This host does not update the view")
     assert "tools/call" not in view.sent

@@ -1,4 +1,4 @@
-"""An image on the person's computer, dropped into the view of a server elsewhere: the real one, by its links."""
+"""An image on the user's computer, dropped into the view of the real server and uploaded to it."""
 
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,18 @@ DROP = """([name, type, size]) => {
 }"""
 
 
-async def test_an_image_is_uploaded_by_the_view_which_says_so_in_the_chat(
+async def test_the_view_uploads_an_image_and_reports_it_in_the_chat(
     open_view: OpenView,
     axe: str,
     tmp_path: Path,
-    shoot: Any,
+    take_screenshot: Any,
 ) -> None:
     async with serving(tmp_path, **SANDBOX) as running, Client(running.url) as client:
         server, origin = Real(client), running.url.removesuffix("/mcp")
         refused = await server.call_tool("generate_video", CALL)
         view = await open_view(refused, server, origins=(origin,), arguments=CALL, expected_errors="422")
         await view.shows("Add the image", "First frame: drop harbour.png here, or choose it", "Not charged")
-        await shoot(view, "upload")
+        await take_screenshot(view, "upload")
         await view.frame.evaluate(axe)
         assert await view.frame.evaluate(AXE) == []
         await view.frame.evaluate(DROP, ["notes.pdf", "application/pdf", 400])

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.conftest import PROGRAM
 from tests.media.samples import png
-from tests.media.test_concat import seen
+from tests.media.test_concat import decode
 from tests.service.batch.conftest import PICTURE, Gateways, Shots, mixed
 
 pytestmark = pytest.mark.slow
@@ -121,7 +121,7 @@ def test_shots_continue_each_other_and_are_joined_into_a_film(rendering_gateways
     assert [job["shot"]["prompt"] for job in (rise, turn, land)] == ["A kite rises", "It turns", "It lands"]
     assert rise["submitted_at"] + rise["takes"] <= turn["submitted_at"]
     assert turn["shot"]["first"] != land["shot"]["first"]
-    joined = seen(film)
+    joined = decode(film)
     assert len(joined.times) == 3 * 6 * 12
     assert float(joined.seconds) == pytest.approx(18, abs=1 / 12)
     assert all(earlier < later for earlier, later in zip(joined.times, joined.times[1:], strict=False))

@@ -264,9 +264,7 @@ def sandbox_on_a_port(
 
     listening = listener_on("127.0.0.1", 0)  # it accepts connections from here on: no need to wait for the server
     running = uvicorn.Server(
-        uvicorn.Config(
-            recording, log_level="error", ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS
-        )
+        uvicorn.Config(recording, log_level="error", ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     )
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()

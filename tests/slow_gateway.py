@@ -12,10 +12,10 @@ SECONDS = 30.0
 
 
 class SlowGateway:
-    """Records the paid jobs that it accepted; a submission sets `came`, and setting `answer` lets it respond."""
+    """Records the paid jobs that it accepted; a submission sets `arrived`, and setting `answer` lets it respond."""
 
     def __init__(self) -> None:
-        self.came, self.answer = threading.Event(), threading.Event()
+        self.arrived, self.answer = threading.Event(), threading.Event()
         self.taken: list[str] = []
         self.state = "queued"
         gateway = self
@@ -27,7 +27,7 @@ class SlowGateway:
                 self.rfile.read(int(self.headers["content-length"]))
                 remote_id = f"r-{len(gateway.taken) + 1}"
                 gateway.taken.append(remote_id)
-                gateway.came.set()
+                gateway.arrived.set()
                 gateway.answer.wait(SECONDS)
                 self._respond({"generation_id": remote_id, "status": "queued"})
 

@@ -153,7 +153,7 @@ def wired(settings: Settings, answer: Answerer, **options: Any) -> tuple[Opened,
     return open_session(settings, transport=lambda: httpx.MockTransport(wire), **{**QUICK, **options}), wire
 
 
-def listened_to(settings: Settings, **options: Any) -> tuple[Opened, Wire]:
+def recorded_sandbox(settings: Settings, **options: Any) -> tuple[Opened, Wire]:
     """A session over the sandbox in this process, not yet open, whose requests are recorded. It renders no clips,
     because that takes seconds."""
     return wired(settings, sandbox_transport(settings, render=False)().handle_async_request, render=False, **options)
@@ -234,7 +234,7 @@ def log_of(directory: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     """A request to the sandbox on a port, and the key that was sent with it."""
 
     method: str
@@ -249,7 +249,7 @@ def sandbox_on_a_port(
     *,
     render: bool = True,
     callbacks: bool = False,
-    asked: list[Asked] | None = None,
+    asked: list[RecordedRequest] | None = None,
 ) -> Generator[dict[str, str]]:
     """The sandbox on a free local port; yields the variables that redirect every gateway to it. Its requests are
     appended to `asked`."""
@@ -259,7 +259,7 @@ def sandbox_on_a_port(
         if asked is not None and scope["type"] == "http":
             headers = {name: value.decode() for name, value in scope["headers"]}
             key = headers.get(b"x-api-key") or headers.get(b"authorization", "").removeprefix("Bearer ")
-            asked.append(Asked(scope["method"], scope["path"], key))
+            asked.append(RecordedRequest(scope["method"], scope["path"], key))
         await sandbox(scope, receive, send)
 
     listening = listener_on("127.0.0.1", 0)  # it accepts connections from here on: no need to wait for the server

@@ -34,10 +34,10 @@ def play() -> str:
         done = subprocess.run(
             [PROGRAM, "demo"], env=environ, cwd=home, capture_output=True, text=True, check=True, timeout=110
         )
-        return in_form(done.stdout, home)
+        return normalized(done.stdout, home)
 
 
-def in_form(text: str, home: str) -> str:
+def normalized(text: str, home: str) -> str:
     """The transcript without what differs each time; a job's polls between its first and its last are left out."""
     text = text.replace(str(PROGRAM), f"{HOME}/.local/bin/{PROGRAM.name}").replace(home, HOME)
     text = re.sub(r"\d+\.\d (s|MB)\b", r"… \1", text)

@@ -17,7 +17,7 @@ from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
-from tests.properties import tried_with
+from tests.properties import with_examples
 from tests.support import (
     PICTURE,
     catalog_for,
@@ -107,7 +107,7 @@ def _arguments(draw: st.DrawFn, model: type[ModelSpec]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-@tried_with(few=20, many=60)
+@with_examples(few=20, many=60)
 def test_the_listed_schema_accepts_exactly_what_a_dry_run_accepts(
     model: type[ModelSpec], portal: BlockingPortal, session: Session, examples: int
 ) -> None:

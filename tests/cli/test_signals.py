@@ -86,7 +86,7 @@ def remote_ids(url: str) -> list[str | None]:
 
 def answer_late(gateway: SlowGateway, process: Process, cut: Callable[[], None], *, again: bool = False) -> None:
     """Wait for the submission, cut the connection, and answer only then."""
-    assert gateway.came.wait(30)
+    assert gateway.arrived.wait(30)
     cut()
     time.sleep(ANSWER_AFTER / 2)
     if again:
@@ -147,7 +147,7 @@ def test_an_identical_call_waits_for_a_live_sender_and_5_seconds_for_a_dead_one(
         send(other, INITIALIZE)
         assert pipe(other.stdout).readline()
         on_stdio(sender)
-        assert gateway.came.wait(30)
+        assert gateway.arrived.wait(30)
         if dies:
             sender.kill()
         began = time.monotonic()
@@ -229,7 +229,7 @@ def test_an_id_is_written_once_the_ledger_is_unlocked(gateway: SlowGateway, tmp_
     path = tmp_path / "jobs.sqlite3"
     with running(tmp_path, **gateway.environment, HAILUO_MCP_DATABASE_URL=f"sqlite:///{path}") as process:
         on_stdio(process)
-        assert gateway.came.wait(30)
+        assert gateway.arrived.wait(30)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             gateway.answer.set()

@@ -15,7 +15,7 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
 from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
-from tests.properties import tried_with
+from tests.properties import with_examples
 
 FIRST_OF_ITS_SHAPE = {json.dumps(model.full_schema()): model.id for model in reversed(MODELS.values())}.values()
 """Of the models with the same parameters and rules, only one is tested thoroughly."""
@@ -101,7 +101,7 @@ def schema_of(model: type[ModelSpec]) -> Any:
 
 
 @EVERY_MODEL
-@tried_with(few=24, many=200)
+@with_examples(few=24, many=200)
 def test_the_schema_accepts_exactly_what_parse_accepts(model: type[ModelSpec], examples: int) -> None:
     schema = schema_of(model)
 
@@ -130,7 +130,7 @@ def test_the_schema_agrees_on_every_combination_of_closed_values(model: type[Mod
 
 
 @EVERY_MODEL
-@tried_with(few=10, many=60)
+@with_examples(few=10, many=60)
 def test_a_valid_call_has_a_typed_body_and_a_dict_that_parses_back(model: type[ModelSpec], examples: int) -> None:
     @settings(max_examples=examples, suppress_health_check=[HealthCheck.filter_too_much])
     @given(valid_calls(model))

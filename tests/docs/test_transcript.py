@@ -22,7 +22,7 @@ def test_the_sandbox_page_contains_the_output() -> None:
 
 
 def test_the_documented_output_is_normalized() -> None:
-    assert transcript.in_form(DOCUMENTED, "/nowhere") == DOCUMENTED
+    assert transcript.normalized(DOCUMENTED, "/nowhere") == DOCUMENTED
 
 
 def _lines(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
 from hailuo_mcp.gateways.segmind import Segmind
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, MODELS, Step, connect, lost_job, spec
-from tests.properties import tried_with
+from tests.properties import with_examples
 
 T = TypeVar("T")
 ONCE = RetryPolicy(attempts=1, rate_limit_wait_max=0.0)
@@ -120,7 +120,7 @@ async def outcome(call: Awaitable[T]) -> T | Problem:
 
 
 @EVERY_GATEWAY
-@tried_with(few=20, many=60)
+@with_examples(few=20, many=60)
 def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: str, examples: int) -> None:
     async def submit(status: int, body: bytes, headers: dict[str, str]) -> None:
         gateway = gateway_with(name, responds(status, body, headers))
@@ -143,7 +143,7 @@ def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: st
 
 
 @EVERY_GATEWAY
-@tried_with(few=20, many=60)
+@with_examples(few=20, many=60)
 def test_a_poll_ends_a_job_only_if_the_response_names_a_terminal_state(name: str, examples: int) -> None:
     async def poll(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
         gateway = gateway_with(name, *(responds(status, body, headers) for status, body in responses))
@@ -166,7 +166,7 @@ def test_a_poll_ends_a_job_only_if_the_response_names_a_terminal_state(name: str
 
 
 @EVERY_GATEWAY
-@tried_with(few=20, many=60)
+@with_examples(few=20, many=60)
 def test_any_response_to_a_history_cancel_or_upload_request_is_none_or_an_error(name: str, examples: int) -> None:
     async def ask(status: int, body: bytes) -> None:
         gateway = gateway_with(name, responds(status, body))

@@ -12,7 +12,7 @@ import pytest
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import RawClient
-from tests.support import KEYS, Asked, log_of, sandbox_on_a_port
+from tests.support import KEYS, RecordedRequest, log_of, sandbox_on_a_port
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ PICTURE = "https://pictures.example/first.png"
 class Scene:
     ann: RawClient
     ben: RawClient
-    asked: list[Asked]
+    asked: list[RecordedRequest]
     directory: Path
 
     def keys_since(self, before: int) -> set[str]:
@@ -41,7 +41,7 @@ class Scene:
 
 @asynccontextmanager
 async def serving_two(directory: Path, *, file: str = "", **variables: str) -> AsyncGenerator[Scene]:
-    asked: list[Asked] = []
+    asked: list[RecordedRequest] = []
     if file:
         (directory / "tenants.toml").write_text(file)
         variables["HAILUO_MCP_TENANTS_FILE"] = str(directory / "tenants.toml")

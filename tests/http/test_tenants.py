@@ -27,7 +27,7 @@ from hailuo_mcp.service.session import Session
 from tests.http.servers import serving
 from tests.http.test_tokens import ANN, BEN, TOKENS
 from tests.http.wire import RawClient, headers_of, message
-from tests.support import Asked, Era, arguments_for, sandbox_on_a_port, server, settings_for, wired
+from tests.support import Era, RecordedRequest, arguments_for, sandbox_on_a_port, server, settings_for, wired
 
 MODEL = "segmind/minimax-hailuo-2"
 PROMPT = "annas secret lighthouse"
@@ -99,7 +99,7 @@ class Scene:
 
     ann: RawClient
     ben: RawClient
-    asked: list[Asked]
+    asked: list[RecordedRequest]
     ids: Mapping[str, str]
     """The ids of Ann's finished job, by form."""
     running: str
@@ -107,7 +107,7 @@ class Scene:
 
 @asynccontextmanager
 async def two_tenants(directory: Path, **variables: str) -> AsyncGenerator[Scene]:
-    asked: list[Asked] = []
+    asked: list[RecordedRequest] = []
     with sandbox_on_a_port(directory / "far", asked=asked) as gateways:
         async with (
             serving(directory, **gateways, HAILUO_MCP_HTTP_TOKENS=TOKENS, **variables) as running,
@@ -192,7 +192,7 @@ async def test_duplicate_check_uploads_and_budget_are_separate_for_each_tenant(t
 
 @pytest.mark.slow
 async def test_local_user_and_tenant_see_nothing_of_each_other(tmp_path: Path) -> None:
-    asked: list[Asked] = []
+    asked: list[RecordedRequest] = []
     with sandbox_on_a_port(tmp_path / "far", asked=asked) as gateways:
         tokens = {"HAILUO_MCP_HTTP_TOKENS": TOKENS}
         async with (

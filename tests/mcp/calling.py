@@ -19,7 +19,7 @@ from tests.support import (
     Wire,
     catalog_for,
     facts_of,
-    listened_to,
+    recorded_sandbox,
     text_of,
     wired,
 )
@@ -95,6 +95,6 @@ def check_result(tool: str, result: CallToolResult) -> None:
 @asynccontextmanager
 async def open_caller(settings: Settings, answer: Answerer | None = None) -> AsyncGenerator[Caller]:
     """A caller of the sandbox in this process, or of gateways with this scripted answer."""
-    opened, wire = wired(settings, answer) if answer else listened_to(settings)
+    opened, wire = wired(settings, answer) if answer else recorded_sandbox(settings)
     async with opened as session:
         yield Caller(session, wire)

@@ -14,7 +14,7 @@ from mcp.client.context import ClientRequestContext
 from mcp_types import INTERNAL_ERROR, ElicitRequestParams, ElicitResult, ErrorData, InputRequiredResult, InputResponses
 
 from hailuo_mcp.mcp.server import build_server
-from tests.support import Era, Wire, arguments_for, environment, facts_of, listened_to, settings_for, text_of
+from tests.support import Era, Wire, arguments_for, environment, facts_of, recorded_sandbox, settings_for, text_of
 
 ALWAYS = {"HAILUO_MCP_CONFIRM_ABOVE_USD": "0"}
 CALL = arguments_for("segmind/hailuo-02-fast")
@@ -44,7 +44,7 @@ async def client_of(
     directory: Path, era: Era, person: Person | None, **variables: str
 ) -> AsyncGenerator[tuple[Client, Wire]]:
     """A client used by this person, and the requests to the gateways."""
-    opened, wire = listened_to(settings_for(directory, **variables))
+    opened, wire = recorded_sandbox(settings_for(directory, **variables))
     async with opened as session:
         mcp_server = build_server(session.services, "0", answer_seconds=0.2)
         async with Client(mcp_server, mode=era, elicitation_callback=person) as client:

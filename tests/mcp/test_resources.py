@@ -45,8 +45,8 @@ from tests.support import (
     arguments_for,
     facts_of,
     jobs_in,
-    listened_to,
     open_session,
+    recorded_sandbox,
     says,
     segmind,
     settings_for,
@@ -218,7 +218,7 @@ async def test_only_the_newest_jobs_are_listed_but_all_are_counted(tmp_path: Pat
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_id", [FAST_02, AIMLAPI])
 async def test_a_video_is_the_saved_file_byte_for_byte(model_id: str, form: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](uri_of("videos", request_id), request_id))
@@ -228,7 +228,7 @@ async def test_a_video_is_the_saved_file_byte_for_byte(model_id: str, form: str,
 
 
 async def test_a_video_can_be_read_only_after_download_video_saved_it(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, **NO_DOWNLOAD))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, **NO_DOWNLOAD))
     async with opened as session:
         request_id = (await session.generate(arguments_for(AIMLAPI))).job.request_id
         assert (await session.status(request_id, 10)).video_url

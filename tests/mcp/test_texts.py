@@ -17,7 +17,7 @@ from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.texts import job_text
 from hailuo_mcp.mcp.views import job_view
 from hailuo_mcp.service.session import Session
-from tests.support import KEYS, arguments_for, facts_of, listened_to, says, segmind, settings_for, text_of, wired
+from tests.support import KEYS, arguments_for, facts_of, recorded_sandbox, says, segmind, settings_for, text_of, wired
 
 MODEL = "segmind/hailuo-02-fast"
 LINK = "https://cdn.example/clip.mp4?until=1"
@@ -33,7 +33,7 @@ async def _call(session: Session, tool: str, **arguments: Any) -> CallToolResult
 async def test_every_result_is_a_single_text_block(tmp_path: Path) -> None:
     """A link with our own scheme becomes a `file` block in LangChain, which OpenAI's, Google's and Anthropic's clients
     then refuse."""
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         submitted = await _call(session, "generate_video", **arguments_for(MODEL))
         request_id = facts_of(submitted)["request_id"]
@@ -50,7 +50,7 @@ async def test_every_result_is_a_single_text_block(tmp_path: Path) -> None:
 
 
 async def test_a_submitted_jobs_text_has_id_state_model_price_and_next_step(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         result = await _call(session, "generate_video", **arguments_for(MODEL))
     facts, text = facts_of(result), text_of(result)
@@ -75,7 +75,7 @@ async def test_a_completed_jobs_text_has_its_link_and_its_expiry(tmp_path: Path)
 
 
 async def test_a_saved_clips_text_has_its_path(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
         result = await _call(session, "get_status", request_id=request_id, wait_seconds=10)
@@ -86,7 +86,7 @@ async def test_a_saved_clips_text_has_its_path(tmp_path: Path) -> None:
 
 
 async def test_a_requested_preview_is_an_image_after_the_text(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
         await _call(session, "get_status", request_id=request_id, wait_seconds=20)
@@ -100,7 +100,7 @@ async def test_a_requested_preview_is_an_image_after_the_text(tmp_path: Path) ->
 async def test_a_preview_without_the_media_extra_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
         done = await _call(session, "get_status", request_id=request_id, wait_seconds=20)
@@ -113,7 +113,7 @@ async def test_a_preview_without_the_media_extra_says_how_to_install_it(
 
 
 async def test_a_link_that_only_this_process_can_open_is_not_offered(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, _ = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with opened as session:
         request_id = facts_of(await _call(session, "generate_video", **arguments_for(MODEL)))["request_id"]
         result = await _call(session, "get_status", request_id=request_id, wait_seconds=10)
@@ -157,7 +157,7 @@ def test_the_expiry_is_only_mentioned_with_a_link() -> None:
 
 
 async def test_an_errors_text_has_code_charge_retry_and_request_id(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         result = await _call(session, "generate_video", **arguments_for(MODEL, prompt="a kite sandbox:no_credits"))
     error = facts_of(result)["error"]
@@ -168,7 +168,7 @@ async def test_an_errors_text_has_code_charge_retry_and_request_id(tmp_path: Pat
 
 
 async def test_a_dry_runs_text_shows_the_body_as_json(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         result = await _call(session, "generate_video", **arguments_for(MODEL), dry_run=True)
     match = re.search(r"^POST (\S+) (\{.*\})$", text_of(result), re.MULTILINE)

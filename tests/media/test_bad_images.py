@@ -25,7 +25,7 @@ from tests.media.samples import (
     with_chunk,
     with_profile,
 )
-from tests.support import listened_to, settings_for
+from tests.support import recorded_sandbox, settings_for
 
 MB = 1024 * 1024
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="400" height="320"/>'
@@ -159,7 +159,7 @@ async def test_a_value_that_is_not_an_image_is_refused_and_nothing_is_sent(given
 
 
 async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
-    opened, wire = listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
+    opened, wire = recorded_sandbox(settings_for(directory, HAILUO_MCP_SANDBOX="1"))
     async with opened as session:
         with pytest.raises(InvalidImage) as refusal:
             await session.generate({"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": given})
@@ -176,7 +176,7 @@ async def _refused(directory: Path, given: str, words: tuple[str, ...]) -> None:
 
 
 async def test_a_bad_last_frame_is_refused_before_the_good_first_one_is_sent(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_SANDBOX="1"))
     call = {"model": "segmind/hailuo-02-fast", "prompt": "x", "first_frame_image": data_uri(png())}
     async with opened as session:
         with pytest.raises(InvalidImage, match=r"last_frame_image .* 300 x 300"):

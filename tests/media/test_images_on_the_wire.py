@@ -10,7 +10,7 @@ import pytest
 
 from hailuo_mcp.core.errors import HailuoError
 from tests.media.samples import data_uri, encoded, jpeg, picture, png
-from tests.support import Opened, Wire, body_of, listened_to, settings_for, wired
+from tests.support import Opened, Wire, body_of, recorded_sandbox, settings_for, wired
 
 SEGMIND = {"model": "segmind/hailuo-02-fast", "prompt": "a red kite"}
 AIMLAPI = {"model": "aimlapi/hailuo-02", "prompt": "a red kite"}
@@ -27,7 +27,7 @@ def _submissions(wire: Wire) -> list[dict[str, Any]]:
 
 def _sandboxed(directory: Path, **variables: str) -> tuple[Opened, Wire]:
     (directory / "pictures").mkdir(exist_ok=True)
-    return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
+    return recorded_sandbox(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
 
 
 async def test_segmind_gets_each_image_uploaded_once_even_across_restarts(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mcp import Client
 from hailuo_mcp.mcp.server import build_server
 from tests.model_mistakes.assistant import Assistant
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
-from tests.support import facts_of, listened_to, settings_for, text_of
+from tests.support import facts_of, recorded_sandbox, settings_for, text_of
 
 WHOLE_JOB_TOKENS, STRUCTURED_TOKENS = 1600, 2600
 PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circles in the wind [Push in]"
@@ -19,7 +19,7 @@ PROMPT = "A red kite rises over the dunes at sunset, its tail drawing slow circl
 
 @asynccontextmanager
 async def _client(directory: Path, **variables: str) -> AsyncGenerator[Client]:
-    opened, _ = listened_to(settings_for(directory, **variables))
+    opened, _ = recorded_sandbox(settings_for(directory, **variables))
     async with opened as session, Client(build_server(session.services, "0")) as client:
         yield client
 

@@ -6,13 +6,13 @@ import pytest
 
 from hailuo_mcp.core.errors import NotReady
 from hailuo_mcp.core.job import Job, Observation, State
-from tests.support import arguments_for, listened_to, settings_for
+from tests.support import arguments_for, recorded_sandbox, settings_for
 
 SEGMIND = "segmind/hailuo-02-fast"
 
 
 async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="60"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
         assert not session.may_cancel(job)
@@ -24,7 +24,7 @@ async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None
 
 
 async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         job = (await session.generate(arguments_for(SEGMIND))).job
         done = await session.status(job.request_id, 10)
@@ -50,7 +50,7 @@ def test_cancelled_job_is_final_and_free_unless_a_cost_was_reported() -> None:
 
 @pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
 async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="600"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="600"))
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert session.may_cancel(job)
@@ -69,7 +69,7 @@ async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Pat
 
 @pytest.mark.parametrize("model_id", ["fal/hailuo-2.3", "replicate/hailuo-2.3"])
 async def test_job_that_ended_since_the_last_poll_keeps_its_record(model_id: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         job = (await session.generate(arguments_for(model_id))).job
         assert job.state is State.QUEUED

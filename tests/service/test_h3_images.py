@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.errors import InvalidImage
-from tests.support import listened_to, settings_for
+from tests.support import recorded_sandbox, settings_for
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ async def test_image_is_checked_against_the_limits_of_its_gateway(
     picture = tmp_path / "pictures" / "first.png"
     picture.parent.mkdir()
     Image.new("RGB", size, "teal").save(picture)
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     call = {"model": model, "prompt": "a kite", "first_frame_image": str(picture)}
     async with opened as session:
         if message is None:

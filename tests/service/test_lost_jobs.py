@@ -27,7 +27,7 @@ from tests.support import (
     age,
     arguments_for,
     breaks,
-    listened_to,
+    recorded_sandbox,
     says,
     settings_for,
     wired,
@@ -143,7 +143,7 @@ async def test_status_of_an_expired_job_polls_again(ledger_url: str, tmp_path: P
 
 
 async def test_download_of_an_expired_job_polls_again(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     sandbox = wire.answer
     async with opened as session:
         job = await submitted(session)
@@ -167,7 +167,7 @@ async def test_id_is_not_reported_as_unknown_if_the_history_is_unavailable(tmp_p
 
 
 async def test_lost_submission_is_found_in_the_history_and_its_old_id_still_works(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         assert lost.state is State.UNCONFIRMED
@@ -181,7 +181,7 @@ async def test_lost_submission_is_found_in_the_history_and_its_old_id_still_work
 
 
 async def test_submission_interrupted_by_a_crash_is_looked_up_after_a_while(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         # A crash leaves the job as it was created: the lost response was not recorded.
@@ -195,7 +195,7 @@ async def test_submission_interrupted_by_a_crash_is_looked_up_after_a_while(tmp_
 
 
 async def test_row_added_while_the_history_is_read_belongs_to_the_later_submission(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     sandbox = wire.answer
     async with opened as session:
         wire.answer = breaks
@@ -215,7 +215,7 @@ async def test_row_added_while_the_history_is_read_belongs_to_the_later_submissi
 
 
 async def test_two_equal_rows_in_the_history_are_inconclusive(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         lost = await submitted(session, prompt="a kite sandbox:lost_answer")
         await session.generate(arguments_for(FAST_02, prompt="a kite sandbox:lost_answer"), force_new=True)

@@ -13,14 +13,14 @@ from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.posters import SIDE_MAX
 from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.session import Session
-from tests.support import PICTURE, listened_to, settings_for
+from tests.support import PICTURE, recorded_sandbox, settings_for
 
 FAST_02 = "segmind/hailuo-02-fast"
 
 
 def sandbox(directory: Path, seconds: int = 60) -> AbstractAsyncContextManager[Session]:
     variables = {"HAILUO_MCP_SANDBOX": "1", "HAILUO_MCP_SANDBOX_SECONDS": str(seconds)}
-    return listened_to(settings_for(directory, **variables))[0]
+    return recorded_sandbox(settings_for(directory, **variables))[0]
 
 
 def red_image(directory: Path) -> Path:

@@ -21,7 +21,7 @@ from hailuo_mcp.service.session import Session
 from hailuo_mcp.service.transfers import Transfers
 from tests.media.samples import ORIENTATION, data_uri, encoded, film, picture, png, tone
 from tests.media.samples import opened as opened_image
-from tests.support import Opened, Wire, arguments_for, body_of, listened_to, says, settings_for, wired
+from tests.support import Opened, Wire, arguments_for, body_of, recorded_sandbox, says, settings_for, wired
 
 H3 = {"model": "minimax/h3", "prompt": "a red kite", "duration": 4}
 UPLOAD, SUBMIT = "/v1/files/upload", "/v2/video_generation"
@@ -29,7 +29,7 @@ UPLOAD, SUBMIT = "/v1/files/upload", "/v2/video_generation"
 
 def sandboxed(directory: Path, **variables: str) -> tuple[Opened, Wire]:
     (directory / "pictures").mkdir(exist_ok=True)
-    return listened_to(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
+    return recorded_sandbox(settings_for(directory, HAILUO_MCP_SANDBOX="1", **variables))
 
 
 def uploads(wire: Wire) -> int:
@@ -225,7 +225,7 @@ async def test_remote_caller_may_not_name_local_files(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     film(tmp_path / "pictures/a.mp4")
     settings = settings_for(tmp_path, HAILUO_MCP_SANDBOX="1")
-    opened, wire = listened_to(settings, local_files=False)
+    opened, wire = recorded_sandbox(settings, local_files=False)
     async with opened as session:
         with pytest.raises(InvalidInput, match="names a local file, which this server cannot read"):
             await session.generate({**H3, "reference_videos": [str(tmp_path / "pictures/a.mp4")]})

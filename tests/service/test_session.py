@@ -26,7 +26,7 @@ from tests.support import (
     body_of,
     breaks,
     jobs_in,
-    listened_to,
+    recorded_sandbox,
     says,
     settings_for,
     wired,
@@ -73,7 +73,7 @@ async def only_job(session: Session) -> Any:
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_a_job_of_each_model_goes_from_submission_to_a_saved_clip(model_id: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         submitted = (await session.generate(arguments_for(model_id))).job
         assert (submitted.state, submitted.sandbox, submitted.origin) == (State.QUEUED, True, IN_PROCESS)
@@ -267,7 +267,7 @@ async def test_one_of_several_simultaneous_identical_calls_is_sent(tmp_path: Pat
 
 
 async def test_image_is_identified_by_its_content_and_uploaded_once(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     (tmp_path / "pictures").mkdir()
     file = tmp_path / "pictures" / "first.png"
     file.write_bytes(base64.b64decode(a_picture().partition(",")[2]))

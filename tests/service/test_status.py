@@ -31,7 +31,7 @@ from tests.support import (
     age,
     breaks,
     jobs_in,
-    listened_to,
+    recorded_sandbox,
     says,
     segmind,
     settings_for,
@@ -118,7 +118,7 @@ async def test_failed_job_is_a_normal_result_with_its_reason(
     model_id: str, word: str, code: str, tmp_path: Path
 ) -> None:
     assert word in FAULTS
-    opened, _ = listened_to(settings_for(tmp_path))
+    opened, _ = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         job = await session.status((await submitted(session, model_id, prompt=f"a kite {word}")).request_id, 5)
         assert job.state is State.FAILED
@@ -199,7 +199,7 @@ async def test_clip_that_cannot_be_saved_is_reported_with_its_link(tmp_path: Pat
 
 
 async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path: Path) -> None:
-    opened, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, _ = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         assert job.video_url
@@ -211,7 +211,7 @@ async def test_a_dead_link_is_replaced_by_a_fresh_one_from_the_gateway(tmp_path:
 
 
 async def test_a_dead_link_without_a_fresh_one_is_expired_and_the_job_stays_completed(tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with opened as session:
         job = await session.status((await submitted(session)).request_id)
         await session.ledger.change(job.id, lambda j: j.model_copy(update={"video_url": f"{j.video_url}.gone"}))

@@ -11,7 +11,7 @@ from tests.support import (
     MODEL_IDS,
     arguments_for,
     breaks,
-    listened_to,
+    recorded_sandbox,
     segmind,
     settings_for,
     wired,
@@ -20,12 +20,12 @@ from tests.support import (
 
 @pytest.mark.parametrize("model_id", MODEL_IDS)
 async def test_id_works_without_its_ledger_and_is_recorded_again(model_id: str, tmp_path: Path) -> None:
-    first, _ = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    first, _ = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with first as session:
         job = await submitted(session, model_id)
     for file in (tmp_path / "state").glob("jobs.sqlite3*"):
         file.unlink()
-    opened, wire = listened_to(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
+    opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_AUTO_DOWNLOAD="0"))
     async with opened as second:
         polled = await second.status(job.request_id)
         assert (polled.state, polled.request_id, polled.sandbox) == (State.COMPLETED, job.request_id, True)
@@ -40,7 +40,7 @@ async def test_id_works_without_its_ledger_and_is_recorded_again(model_id: str, 
 
 @pytest.mark.parametrize("model_id", [FAST_02, APIXO, AIMLAPI])
 async def test_id_unknown_to_ledger_and_gateway_is_an_error_and_not_recorded(model_id: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(UnknownRequest):
             await session.status(f"{model_id}/nothing")
@@ -60,7 +60,7 @@ async def test_id_is_found_in_the_history_after_ledger_loss_and_retention(tmp_pa
 
 @pytest.mark.parametrize("request_id", ["nobody/nothing/x", f"{FAST_02}/unconfirmed-nothing", "segmind/hailuo-9/x"])
 async def test_impossible_id_is_refused_without_a_request(request_id: str, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(UnknownRequest):
             await session.status(request_id)
@@ -81,7 +81,7 @@ async def test_unconfirmed_id_is_valid_only_for_its_own_model(tmp_path: Path) ->
     "request_id", [None, 7, "", "r-1", "segmind/r-1", f"{FAST_02}/", f"{FAST_02}/..", f"{FAST_02}/\n"]
 )
 async def test_invalid_request_id_is_refused_with_the_expected_form(request_id: object, tmp_path: Path) -> None:
-    opened, wire = listened_to(settings_for(tmp_path))
+    opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
         with pytest.raises(InvalidInput, match="request_id"):
             await session.status(request_id)

@@ -16,8 +16,8 @@ from tests.support import (
     PICTURE,
     body_of,
     facts_of,
-    listened_to,
     open_session,
+    recorded_sandbox,
     sandbox_on_a_port,
     server,
     settings_for,
@@ -86,7 +86,7 @@ async def test_the_pages_example_works_from_the_schema_to_a_saved_clip(tmp_path:
 
 
 async def test_defaults_and_nulls_are_sent(settings: Settings) -> None:
-    opened, wire = listened_to(settings)
+    opened, wire = recorded_sandbox(settings)
     async with opened as session:
         await session.generate({**CALL, "model": DRAFT})
     (sent,) = wire.posts

@@ -13,7 +13,7 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
-from tests.properties import tried_with
+from tests.properties import with_examples
 from tests.support import PICTURE
 
 BUILT_IN = {model.id: model for gateway in GATEWAYS for model in gateway.models}
@@ -62,7 +62,7 @@ def test_a_model_from_a_file_has_the_schema_and_prices_of_the_built_in_one(
 
 
 @pytest.mark.parametrize("model_id", BUILT_IN)
-@tried_with(few=20, many=60)
+@with_examples(few=20, many=60)
 def test_a_call_gives_the_same_body_or_the_same_refusal(
     model_id: str, twins: Mapping[str, type[ModelSpec]], examples: int
 ) -> None:

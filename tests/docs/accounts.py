@@ -88,7 +88,7 @@ LINES: Mapping[tuple[str, str], str] = {
     (
         "docs/deployment.md",
         "hailuo-mcp serve --http --host 0.0.0.0 --port 8000",
-    ): "tests/http/test_who_may_come.py::test_public_host_needs_both_tokens_and_allowed_hosts",
+    ): "tests/http/test_access.py::test_public_host_needs_both_tokens_and_allowed_hosts",
     (
         "docs/deployment.md",
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",

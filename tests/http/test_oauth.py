@@ -19,8 +19,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.fault_injection.faults import bomb
 from tests.http.servers import SANDBOX, serving
+from tests.http.test_access import ACCEPT, INITIALIZE
 from tests.http.test_tokens import client_with_token, submitted
-from tests.http.test_who_may_come import ACCEPT, INITIALIZE
 from tests.support import facts_of, log_of, peak_mb, text_of
 
 pytestmark = pytest.mark.slow

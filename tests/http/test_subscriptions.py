@@ -9,7 +9,7 @@ import pytest
 from mcp.client.subscriptions import ResourceUpdated
 
 from tests.http.servers import SANDBOX, Transport, serving
-from tests.http.test_who_may_come import META, MODERN
+from tests.http.test_access import META, MODERN
 from tests.support import facts_of
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.http.servers import SANDBOX, serving
-from tests.http.test_who_may_come import ACCEPT, INITIALIZE
+from tests.http.test_access import ACCEPT, INITIALIZE
 from tests.support import Era, facts_of, text_of
 
 pytestmark = pytest.mark.slow

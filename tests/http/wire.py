@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.http.test_who_may_come import ACCEPT, META
+from tests.http.test_access import ACCEPT, META
 from tests.support import Era
 
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hailuo_mcp.mcp import resources
 from hailuo_mcp.mcp.player import PLAYER_URI
-from tests.http.test_who_may_come import META
+from tests.http.test_access import META
 from tests.http.wire import TASKS
 from tests.support import MODEL_IDS
 

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from hailuo_mcp.http.app import BODY_BYTES_MAX
 from tests.http.fuzz import strategies
 from tests.http.servers import SANDBOX, SERVE
-from tests.http.test_who_may_come import ACCEPT, INITIALIZE
+from tests.http.test_access import ACCEPT, INITIALIZE
 from tests.http.wire import answer_in, answer_of, headers_of, message
 from tests.support import Era, environment, log_of
 

@@ -76,9 +76,11 @@ def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
 def _forms(secret: str) -> Iterator[str]:
     raw = secret.encode(errors="surrogatepass")
     secret = secret.rstrip("\\")  # as the last character, one looks like the escape of what follows
-    for written in (secret, _unescaped(secret)[0], raw.decode("latin-1"), raw.hex()):
+    for written in (secret, raw.decode("latin-1"), raw.hex()):
         if len(written) >= SECRET_MIN:
             yield re.escape(written)
+    if len(secret) >= SECRET_MIN and len(plain := _unescaped(secret)[0]) > 1:
+        yield re.escape(plain)  # one that itself looks like escapes may be short without them
     for offset in range(3):  # where the secret begins within three bytes of what is encoded
         begin, end = -(-offset * 8 // 6), (offset + len(raw)) * 8 // 6
         encoded = b64encode(bytes(offset) + raw).decode()[begin:end]

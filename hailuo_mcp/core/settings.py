@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -180,16 +180,26 @@ SECRET_FIELDS = frozenset({"http_tokens"})
 
 def variables() -> dict[str, str]:
     """Variable name to description, in order of declaration, for the README's table and `--help`."""
-    # pydantic's `use_attribute_docstrings` does the same at every start, which takes three times as long as the class.
-    (declaration,) = ast.parse(inspect.getsource(Settings)).body
-    statements: Sequence[ast.stmt] = getattr(declaration, "body", ())
+    descriptions = _docstrings()
     return {
-        PREFIX + field.target.id.upper(): " ".join(docstring.value.value.split())
-        for field, docstring in pairwise(statements)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and field.target.id not in INTERNAL_FIELDS
-        and isinstance(docstring, ast.Expr)
-        and isinstance(docstring.value, ast.Constant)
-        and isinstance(docstring.value.value, str)
+        PREFIX + name.upper(): descriptions.get(name, "")
+        for name in Settings.model_fields
+        if name not in INTERNAL_FIELDS
     }
+
+
+def _docstrings() -> dict[str, str]:
+    """Field name to docstring; empty if the source is not installed. Pydantic's `use_attribute_docstrings` would read
+    the source at every start, which takes three times as long as building the class."""
+    try:
+        declaration = ast.parse(inspect.getsource(Settings)).body[0]
+    except OSError:
+        return {}
+    found: dict[str, str] = {}
+    for statements in pairwise(declaration.body if isinstance(declaration, ast.ClassDef) else ()):
+        match statements:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(text.split())
+            case _:
+                pass
+    return found

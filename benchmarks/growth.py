@@ -31,9 +31,9 @@ from benchmarks.calls import Calls, on_the_other_core, served
 from benchmarks.figures import Figure
 from benchmarks.throughput import completed
 from hailuo_mcp.core.job import Job, utc_now
-from hailuo_mcp.ledger.engine import COLUMNS, column_values
+from hailuo_mcp.ledger.engine import COLUMNS, INSERT, column_values
 from hailuo_mcp.ledger.postgres import PostgresLedger
-from hailuo_mcp.ledger.sqlite import SqliteLedger
+from hailuo_mcp.ledger.sqlite import SqliteLedger, run_shared
 from tests.postgres import shared_postgres
 
 ONE, FEW, MANY = 1, 100, 100_000
@@ -57,9 +57,8 @@ async def fill_sqlite(path: Path, count: int) -> None:
     await ledger.ready()
     await ledger.close()
     with sqlite3.connect(path) as db:
-        marks = ",".join("?" * len(COLUMNS))
-        rows = (column_values(job, job.created_at.timestamp()) for job in jobs(count))
-        db.executemany(f"INSERT INTO jobs ({','.join(COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608  fixed words
+        for job in jobs(count):
+            run_shared(db, INSERT, *column_values(job))
     db.close()
 
 
@@ -69,7 +68,7 @@ async def fill_postgres(url: str, count: int) -> None:
     await ledger.close()
     connection = await asyncpg.connect(url)
     try:
-        rows = (column_values(job, job.created_at) for job in jobs(count))
+        rows = (column_values(job) for job in jobs(count))
         await connection.copy_records_to_table("hailuo_jobs", records=rows, columns=COLUMNS)
         await connection.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself, after a while
     finally:

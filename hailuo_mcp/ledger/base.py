@@ -13,8 +13,6 @@ from hailuo_mcp.core.job import Job, State
 
 log = logging.getLogger(__name__)
 
-OnChange = Callable[[str], None]
-
 ANY_JOB = ""
 """Passed to `on_change` listeners in place of a job id when any job may have changed."""
 
@@ -62,13 +60,9 @@ class SubmitPolicy:
     """Zero turns duplicate detection off."""
     force_new: bool = False
 
-    @property
-    def looks_for_duplicates(self) -> bool:
-        return bool(self.duplicate_window) and not self.force_new
-
     def find_duplicate(self, job: Job, candidates: Iterable[Job]) -> Job | None:
         """The first of the candidates, all with the fingerprint of `job`, to return instead of creating `job`."""
-        if not self.looks_for_duplicates:
+        if self.force_new or not self.duplicate_window:
             return None
         return next((earlier for earlier in candidates if self._is_duplicate_of(earlier, job)), None)
 
@@ -109,7 +103,7 @@ class Ledger(ABC):
     """
 
     def __init__(self) -> None:
-        self.on_change: list[OnChange] = []
+        self.on_change: list[Callable[[str], None]] = []
         """Listeners, called in the event loop with the id of a job that was created or significantly changed
         (`is_significant_change`), or with `ANY_JOB` when it is not known which jobs changed: treat every job as
         changed. A listener must be quick and must not raise. The engine decides whether changes made by other processes

@@ -4,7 +4,8 @@ are notified of changes by their own process.
 
 import sqlite3
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from itertools import starmap
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +17,14 @@ from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.ledger.base import DELAY_MAX, Entered, JobPage, SubmitPolicy, day_start, is_significant_change
 from hailuo_mcp.ledger.engine import (
-    COLUMNS,
-    SAMPLES,
+    FIND,
+    GET,
+    IDENTICAL,
+    INSERT,
     UNUSABLE,
+    UPDATE,
     Engine,
+    Row,
     column_values,
     missing_job,
     parse_job,
@@ -58,13 +63,9 @@ class SqliteLedger(Engine):
 
     async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
         def create_if_absent(db: sqlite3.Connection) -> Entered:
-            if known := _get(db, job.id):
+            if known := _job(db, GET, job.id):
                 return Entered(known, created=False)
-            rows = db.execute(
-                "SELECT key, document FROM jobs WHERE fingerprint = ? AND origin = ? AND tenant = ?"
-                " ORDER BY created_at DESC",
-                (job.fingerprint, job.origin, job.tenant),
-            )
+            rows = run_shared(db, IDENTICAL, job.fingerprint, job.origin, job.tenant)
             if duplicate := policy.find_duplicate(job, starmap(parse_job, rows)):
                 return Entered(duplicate, created=False)
             if policy.budget.limited:
@@ -77,19 +78,13 @@ class SqliteLedger(Engine):
 
     async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered:
         def import_job(db: sqlite3.Connection) -> Entered:
-            known = _find(db, job.model, job.remote_id or "", job.tenant, job.origin)
+            known = _job(db, FIND, job.remote_id or "", job.model, job.tenant, job.origin)
             if known and known.origin == job.origin:
                 return Entered(known, created=False)
             _insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
         return await self._transaction(import_job)
-
-    async def get(self, job_id: str) -> Job | None:
-        return await self._one_row(lambda db: _get(db, job_id))
-
-    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        return await self._one_row(lambda db: _find(db, model, remote_id, tenant, prefer_origin))
 
     async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         changed = self._change_in_loop(job_id, change)
@@ -130,37 +125,6 @@ class SqliteLedger(Engine):
     async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
         return await self._transaction(lambda db: _spent_since(db, tenant, since, origins), write=False)
 
-    async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
-        query = (
-            "SELECT took_seconds FROM jobs WHERE model = ? AND origin = ? AND took_seconds IS NOT NULL"
-            " AND duration IS ? ORDER BY created_at DESC LIMIT ?"
-        )
-        values = (model, origin, duration, SAMPLES)
-        return await self._transaction(lambda db: [took for (took,) in db.execute(query, values)], write=False)
-
-    async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
-        query = "SELECT remote_id FROM jobs WHERE model = ? AND origin = ? AND remote_id IS NOT NULL"
-        return await self._transaction(
-            lambda db: frozenset(remote_id for (remote_id,) in db.execute(query, (model, origin))), write=False
-        )
-
-    async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
-        query = "SELECT key, document FROM jobs WHERE fingerprint = ? AND origin = ? AND state = ? AND key <> ?"
-        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
-        return await self._transaction(lambda db: self._readable(db.execute(query, values)), write=False)
-
-    async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
-        def upload(db: sqlite3.Connection) -> str | None:
-            query = "SELECT url FROM uploads WHERE tenant = ? AND origin = ? AND digest = ? AND uploaded_at >= ?"
-            row = db.execute(query, (tenant, origin, digest, since.timestamp())).fetchone()
-            return row[0] if row else None
-
-        return await self._transaction(upload, write=False)
-
-    async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None:
-        values = (tenant, origin, digest, url, datetime.now(UTC).timestamp())
-        await self._transaction(lambda db: db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)", values))
-
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
@@ -190,24 +154,21 @@ class SqliteLedger(Engine):
 
         await self._transaction(release_lease)
 
-    async def _stored_secret(self, candidate: bytes) -> bytes:
-        def stored_secret(db: sqlite3.Connection) -> bytes:
-            db.execute("INSERT OR IGNORE INTO secrets VALUES ('signing', ?)", (candidate,))
-            return db.execute("SELECT value FROM secrets WHERE name = 'signing'").fetchone()[0]
-
-        return await self._transaction(stored_secret)
-
     async def ready(self) -> None:
         await self._transaction(lambda db: db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone(), write=False)
 
-    async def _one_row(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Read one row by an index: in the event loop once the ledger is open, and in a thread if that fails."""
+    async def _one(self, query: str, *values: object) -> Row | None:
+        """In the event loop once the ledger is open, and in a thread if that fails."""
         if self._in_loop:
-            try:
-                return work(self._in_loop)
-            except sqlite3.Error:
-                pass
-        return await self._transaction(work, write=False)
+            with suppress(sqlite3.Error):
+                return run_shared(self._in_loop, query, *values).fetchone()
+        return await self._transaction(lambda db: run_shared(db, query, *values).fetchone(), write=False)
+
+    async def _all(self, query: str, *values: object) -> list[Row]:
+        return await self._transaction(lambda db: run_shared(db, query, *values).fetchall(), write=False)
+
+    async def _execute(self, query: str, *values: object) -> None:
+        await self._transaction(lambda db: run_shared(db, query, *values))
 
     async def _transaction(self, work: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
         def run() -> T:
@@ -246,9 +207,15 @@ class _NeedsSyncError(Exception):
     """Rolls back a change in the event loop; it is repeated in a thread."""
 
 
+def run_shared(db: sqlite3.Connection, query: str, *values: object) -> sqlite3.Cursor:
+    """Run a query that both engines use: here, tables have no prefix, placeholders are `?1` instead of `$1`, and times
+    are stored as Unix times."""
+    stored = [value.timestamp() if isinstance(value, datetime) else value for value in values]
+    return db.execute(query.replace("hailuo_", "").replace("$", "?"), stored)
+
+
 def _insert(db: sqlite3.Connection, job: Job, first_poll_at: datetime) -> None:
-    values = column_values(job, job.created_at.timestamp())
-    db.execute(f"INSERT INTO jobs ({','.join(COLUMNS)}) VALUES ({_marks(COLUMNS)})", values)  # noqa: S608  fixed words
+    run_shared(db, INSERT, *column_values(job))
     if not job.uses_caller_key:
         query = "INSERT INTO watches (key, origin, due_at) VALUES (?, ?, ?)"
         db.execute(query, (job.id, job.origin, first_poll_at.timestamp()))
@@ -256,16 +223,15 @@ def _insert(db: sqlite3.Connection, job: Job, first_poll_at: datetime) -> None:
 
 def _change(db: sqlite3.Connection, job_id: str, change: Callable[[Job], Job]) -> tuple[Job, bool]:
     """The changed job, and whether the change is significant; if it is not, only the document changes."""
-    before = _get(db, job_id)
+    before = _job(db, GET, job_id)
     if before is None:
         raise missing_job(job_id)
     after = change(before)
     significant = is_significant_change(before, after)
-    if after != before:
-        values = column_values(after, after.created_at.timestamp())
-        columns, values = (COLUMNS, values) if significant else (COLUMNS[-1:], values[-1:])
-        query = f"UPDATE jobs SET {', '.join(f'{column} = ?' for column in columns)} WHERE key = ?"  # noqa: S608  fixed words
-        db.execute(query, (*values, job_id))
+    if significant:
+        run_shared(db, UPDATE, *column_values(after))
+    elif after != before:
+        db.execute("UPDATE jobs SET document = ? WHERE key = ?", (after.model_dump_json(), job_id))
     return after, significant
 
 
@@ -277,17 +243,8 @@ def _spent_since(db: sqlite3.Connection, tenant: str, since: datetime, origins: 
     ).fetchone()
 
 
-def _get(db: sqlite3.Connection, job_id: str) -> Job | None:
-    row = db.execute("SELECT key, document FROM jobs WHERE key = ?", (job_id,)).fetchone()
-    return parse_job(*row) if row else None
-
-
-def _find(db: sqlite3.Connection, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-    row = db.execute(
-        "SELECT key, document FROM jobs WHERE remote_id = ? AND model = ? AND tenant = ?"
-        " ORDER BY origin = ? DESC, created_at DESC LIMIT 1",
-        (remote_id, model, tenant, prefer_origin),
-    ).fetchone()
+def _job(db: sqlite3.Connection, query: str, *values: object) -> Job | None:
+    row = run_shared(db, query, *values).fetchone()
     return parse_job(*row) if row else None
 
 

@@ -17,7 +17,7 @@ from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
 from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.ledger import ANY_JOB, Budget, JobPage, Ledger, SubmitPolicy
-from hailuo_mcp.ledger.engine import COLUMNS, column_values
+from hailuo_mcp.ledger.engine import INSERT, column_values
 from hailuo_mcp.ledger.postgres import PostgresLedger
 from hailuo_mcp.ledger.postgres.schema import MIGRATIONS
 from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, import_job, ledger_at
@@ -268,9 +268,7 @@ async def test_an_earlier_schema_is_migrated_with_its_jobs_totals_and_permission
     try:
         await db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
         job = a_job(estimated_cost_usd=0.25)
-        values = (*column_values(job, job.created_at),)
-        marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-        await db.execute(f"INSERT INTO hailuo_jobs ({', '.join(COLUMNS)}) VALUES ({marks})", *values)  # noqa: S608  marks
+        await db.execute(INSERT, *column_values(job))
         assert await first.page("", None, 4, ORIGINS) == JobPage((job,), 1, 0.25)
         limited = PostgresLedger(at_role(postgres_url, role))
         await limited.change(job.id, lambda j: j.apply_observation(Observation(state=State.COMPLETED, cost_usd=0.5)))

@@ -4,7 +4,6 @@ until a server answers or the time is up, so all work here must be safe to repea
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -208,7 +207,7 @@ def _attempts(seconds: float | None, note_failure: Callable[[Exception], None]) 
         stamina.retry_context(
             retry_on,
             attempts=None,
-            timeout=seconds if seconds is None else timedelta(seconds=seconds),
+            timeout=seconds,
             wait_initial=WAIT_INITIAL_SECONDS,
             wait_max=WAIT_MAX_SECONDS,
             wait_jitter=WAIT_INITIAL_SECONDS,

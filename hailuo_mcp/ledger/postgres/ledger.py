@@ -5,8 +5,9 @@ budget. Due times are stored by the database's clock: a time from a caller is co
 current time, so servers need not agree on the time.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import starmap
 from uuid import uuid4
 
 from anyio.abc import TaskGroup
@@ -14,18 +15,24 @@ from asyncpg import Record
 
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger.base import DELAY_MAX, Entered, JobPage, SubmitPolicy, day_start, is_significant_change
-from hailuo_mcp.ledger.engine import COLUMNS, SAMPLES, Engine, column_values, missing_job, parse_job
+from hailuo_mcp.ledger.engine import (
+    FIND,
+    GET,
+    IDENTICAL,
+    INSERT,
+    UPDATE,
+    Engine,
+    Row,
+    column_values,
+    missing_job,
+    parse_job,
+)
 from hailuo_mcp.ledger.postgres.database import READY_SECONDS, RETRY_SECONDS, Database, Session
 from hailuo_mcp.ledger.postgres.notifications import CHANNEL, pass_on_notifications
 
 _CLAIM = """
     INSERT INTO hailuo_claims VALUES ($1, $2, $3, now())
     ON CONFLICT (tenant, origin, claim) DO UPDATE SET claimed_at = now()
-"""
-_GET = "SELECT key, document FROM hailuo_jobs WHERE key = $1"
-_EQUAL = """
-    SELECT key, document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND tenant = $3
-    ORDER BY created_at DESC
 """
 _CLAIM_DAY = """
     INSERT INTO hailuo_days VALUES ($1, $2, now()) ON CONFLICT (tenant, day) DO UPDATE SET claimed_at = now()
@@ -34,31 +41,21 @@ _SPENT_SINCE = """
     SELECT count(*), coalesce(sum(counted_usd), 0) FROM hailuo_jobs
     WHERE tenant = $1 AND counted AND created_at >= $2 AND origin = ANY($3)
 """
-_COLUMNS = ", ".join(COLUMNS)
-_VALUES = ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1))
 _INSERT = f"""
-    WITH entered AS (
-        INSERT INTO hailuo_jobs ({_COLUMNS}) VALUES ({_VALUES})
-    ), watched AS (
+    WITH entered AS ({INSERT}), watched AS (
         INSERT INTO hailuo_watches (key, origin, due_at) SELECT $1, $3, now() + $15::interval WHERE $16::boolean
     )
     SELECT pg_notify('{CHANNEL}', $17)
-"""  # noqa: S608  fixed words
+"""
 # No row is returned if the job is no longer the version in $15. A change without a notification ($16) is committed
 # without waiting for the disk.
 _UPDATE = f"""
-    WITH changed AS (
-        UPDATE hailuo_jobs SET ({_COLUMNS}) = ROW ({_VALUES}) WHERE key = $1 AND document::text = $15 RETURNING key
-    )
+    WITH changed AS ({UPDATE} AND document::text = $15 RETURNING key)
     SELECT CASE
         WHEN $16::text IS NULL THEN set_config('synchronous_commit', 'off', true)
         ELSE pg_notify('{CHANNEL}', $16)::text
     END FROM changed
 """  # noqa: S608  fixed words
-_FIND = """
-    SELECT key, document FROM hailuo_jobs WHERE remote_id = $1 AND model = $2 AND tenant = $3
-    ORDER BY origin = $4 DESC, created_at DESC LIMIT 1
-"""
 _PAGE = """
     WITH newest AS (
         SELECT key, document, created_at FROM hailuo_jobs WHERE tenant = $1 AND ($2::text IS NULL OR state = $2)
@@ -70,22 +67,6 @@ _PAGE = """
         coalesce(sum(jobs) FILTER (WHERE $2::text IS NULL OR state = $2), 0)::bigint,
         coalesce(sum(micro_usd) FILTER (WHERE origin = ANY($4)), 0)::bigint
     FROM hailuo_totals WHERE tenant = $1
-"""
-_SPEEDS = """
-    SELECT took_seconds FROM hailuo_jobs
-    WHERE model = $1 AND origin = $2 AND took_seconds IS NOT NULL AND duration IS NOT DISTINCT FROM $3::integer
-    ORDER BY created_at DESC LIMIT $4
-"""
-_REMOTE_IDS = "SELECT remote_id FROM hailuo_jobs WHERE model = $1 AND origin = $2 AND remote_id IS NOT NULL"
-_UNCONFIRMED_LIKE = """
-    SELECT key, document FROM hailuo_jobs WHERE fingerprint = $1 AND origin = $2 AND state = $3 AND key <> $4
-"""
-_UPLOAD = """
-    SELECT url FROM hailuo_uploads WHERE tenant = $1 AND origin = $2 AND digest = $3 AND uploaded_at >= $4
-"""
-_REMEMBER_UPLOAD = """
-    INSERT INTO hailuo_uploads VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (tenant, origin, digest) DO UPDATE SET url = excluded.url, uploaded_at = excluded.uploaded_at
 """
 _LEASE = f"""
     WITH set_back AS (
@@ -102,8 +83,6 @@ _LEASE = f"""
 """  # noqa: S608  a figure
 _RELEASE_UNTIL = "UPDATE hailuo_watches SET due_at = now() + $1::interval, owner = '' WHERE key = $2 AND owner = $3"
 _RELEASE = "DELETE FROM hailuo_watches WHERE key = $1 AND owner = $2"
-_STORE_SECRET = "INSERT INTO hailuo_secrets VALUES ('signing', $1) ON CONFLICT (name) DO NOTHING"  # noqa: S105  a query
-_SECRET = "SELECT value FROM hailuo_secrets WHERE name = 'signing'"  # noqa: S105  a query
 
 
 class PostgresLedger(Engine):
@@ -127,12 +106,12 @@ class PostgresLedger(Engine):
     async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
         async def create_if_absent(db: Session) -> Entered:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
-            if row := await db.fetchrow(_GET, job.id):
-                known = _job(row)  # same time: created by this call, in a commit whose response was lost
+            if row := await db.fetchrow(GET, job.id):
+                known = parse_job(*row)  # same time: created by this call, in a commit whose response was lost
                 created = known.created_at == job.created_at
                 return Entered(job if created else known, created)
-            rows = await db.fetch(_EQUAL, job.fingerprint, job.origin, job.tenant)
-            if duplicate := policy.find_duplicate(job, map(_job, rows)):
+            rows = await db.fetch(IDENTICAL, job.fingerprint, job.origin, job.tenant)
+            if duplicate := policy.find_duplicate(job, starmap(parse_job, rows)):
                 return Entered(duplicate, created=False)
             if policy.budget.limited:
                 midnight = day_start(job.created_at)
@@ -147,30 +126,24 @@ class PostgresLedger(Engine):
     async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered:
         async def import_job(db: Session) -> Entered:
             await db.execute(_CLAIM, job.tenant, job.origin, job.request_id)
-            row = await db.fetchrow(_FIND, job.remote_id or "", job.model, job.tenant, job.origin)
-            if row and (known := _job(row)).origin == job.origin:
+            row = await db.fetchrow(FIND, job.remote_id or "", job.model, job.tenant, job.origin)
+            if row and (known := parse_job(*row)).origin == job.origin:
                 return Entered(known, created=False)
             await self._insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
         return await self._database.transact(import_job)
 
-    async def get(self, job_id: str) -> Job | None:
-        return await self._one(_GET, job_id)
-
-    async def find(self, model: str, remote_id: str, tenant: str, prefer_origin: str) -> Job | None:
-        return await self._one(_FIND, remote_id, model, tenant, prefer_origin)
-
     async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         notify = False
 
         async def apply(db: Session) -> Job:
             nonlocal notify
-            while row := await db.fetchrow(_GET, job_id):
-                before = _job(row)
+            while row := await db.fetchrow(GET, job_id):
+                before = parse_job(*row)
                 after = change(before)
                 significant = is_significant_change(before, after)
-                values = (*column_values(after, after.created_at), row["document"])
+                values = (*column_values(after), row["document"])
                 message = self._message(job_id) if significant else None
                 if after == before or await db.fetchrow(_UPDATE, *values, message):
                     notify = notify or significant
@@ -191,24 +164,6 @@ class PostgresLedger(Engine):
         jobs, usd = _row(await self._database.read(lambda db: db.fetchrow(_SPENT_SINCE, tenant, since, list(origins))))
         return jobs, usd
 
-    async def _recent_seconds(self, model: str, origin: str, duration: int | None) -> list[float]:
-        rows = await self._all(_SPEEDS, model, origin, duration, SAMPLES)
-        return [row["took_seconds"] for row in rows]
-
-    async def remote_ids(self, model: str, origin: str) -> frozenset[str]:
-        return frozenset(row["remote_id"] for row in await self._all(_REMOTE_IDS, model, origin))
-
-    async def unconfirmed_like(self, job: Job) -> tuple[Job, ...]:
-        values = (job.fingerprint, job.origin, State.UNCONFIRMED.value, job.id)
-        return self._readable(map(tuple, await self._all(_UNCONFIRMED_LIKE, *values)))
-
-    async def upload(self, tenant: str, origin: str, digest: str, since: datetime) -> str | None:
-        return await self._database.read(lambda db: db.fetchval(_UPLOAD, tenant, origin, digest, since))
-
-    async def remember_upload(self, tenant: str, origin: str, digest: str, url: str) -> None:
-        values = (tenant, origin, digest, url, datetime.now(UTC))
-        await self._database.write(lambda db: db.execute(_REMEMBER_UPLOAD, *values))
-
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
@@ -226,33 +181,25 @@ class PostgresLedger(Engine):
 
         await self._database.write(release_lease)
 
-    async def _stored_secret(self, candidate: bytes) -> bytes:
-        async def stored_secret(db: Session) -> bytes:
-            await db.execute(_STORE_SECRET, candidate)
-            return await db.fetchval(_SECRET)
-
-        return await self._database.write(stored_secret)
-
     async def ready(self) -> None:
         await self._database.read(lambda db: db.execute("SELECT 1"), retry_seconds=self._ready_seconds)
 
-    async def _one(self, query: str, *values: object) -> Job | None:
+    async def _one(self, query: str, *values: object) -> Row | None:
         row = await self._database.read(lambda db: db.fetchrow(query, *values))
-        return _job(row) if row else None
+        return tuple(row) if row else None
 
-    async def _all(self, query: str, *values: object) -> Sequence[Record]:
-        return await self._database.read(lambda db: db.fetch(query, *values))
+    async def _all(self, query: str, *values: object) -> list[Row]:
+        return [tuple(row) for row in await self._database.read(lambda db: db.fetch(query, *values))]
+
+    async def _execute(self, query: str, *values: object) -> None:
+        await self._database.write(lambda db: db.execute(query, *values))
 
     async def _insert(self, db: Session, job: Job, first_poll_at: datetime) -> None:
-        values = (*column_values(job, job.created_at), first_poll_at - utc_now(), not job.uses_caller_key)
+        values = (*column_values(job), first_poll_at - utc_now(), not job.uses_caller_key)
         await db.execute(_INSERT, *values, self._message(job.id))
 
     def _message(self, job_id: str) -> str:
         return f"{self._sender} {job_id}"
-
-
-def _job(row: Record) -> Job:
-    return parse_job(row["key"], row["document"])
 
 
 def _row(row: Record | None) -> Record:

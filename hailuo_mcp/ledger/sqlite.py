@@ -114,11 +114,11 @@ class SqliteLedger(Engine):
                 where, values = where + " AND state = ?", [*values, state.value]
             newest = f"SELECT key, document FROM jobs WHERE {where} ORDER BY created_at DESC LIMIT ?"  # noqa: S608  fixed words
             jobs = self._readable(db.execute(newest, (*values, limit)))
-            total = f"SELECT coalesce(sum(jobs), 0) FROM totals WHERE {where}"  # noqa: S608  fixed words
-            spent = f"SELECT coalesce(sum(micro_usd), 0) FROM totals WHERE tenant = ? AND origin IN ({_marks(origins)})"  # noqa: S608
-            return JobPage(
-                jobs, db.execute(total, values).fetchone()[0], db.execute(spent, (tenant, *origins)).fetchone()[0] / 1e6
-            )
+            query = f"SELECT coalesce(sum(jobs), 0) FROM totals WHERE {where}"  # noqa: S608  fixed words
+            (total,) = db.execute(query, values).fetchone()
+            query = f"SELECT coalesce(sum(micro_usd), 0) FROM totals WHERE tenant = ? AND origin IN ({_marks(origins)})"  # noqa: S608
+            (spent,) = db.execute(query, (tenant, *origins)).fetchone()
+            return JobPage(jobs, total, spent / 1e6)
 
         return await self._transaction(page, write=False)
 
@@ -132,15 +132,13 @@ class SqliteLedger(Engine):
             latest = (now + DELAY_MAX).timestamp()
             db.execute("UPDATE watches SET owner = '', due_at = ? WHERE due_at > ?", (now.timestamp(), latest))
             due = db.execute(
-                f"SELECT key FROM watches WHERE due_at <= ? AND origin IN ({_marks(origins)})"  # noqa: S608  marks
-                " ORDER BY due_at LIMIT ?",
+                "SELECT key, document FROM watches JOIN jobs USING (key)"  # noqa: S608  marks
+                f" WHERE due_at <= ? AND watches.origin IN ({_marks(origins)}) ORDER BY due_at LIMIT ?",
                 (now.timestamp(), *origins, limit),
             ).fetchall()
-            leased_until = (now + lasting).timestamp()
-            for (key,) in due:
-                db.execute("UPDATE watches SET owner = ?, due_at = ? WHERE key = ?", (owner, leased_until, key))
-            query = "SELECT key, document FROM jobs WHERE key = ?"
-            return self._readable(row for watch in due if (row := db.execute(query, watch).fetchone()))
+            query = "UPDATE watches SET owner = ?, due_at = ? WHERE key = ?"
+            db.executemany(query, [(owner, (now + lasting).timestamp(), key) for key, _ in due])
+            return self._readable(due)
 
         return await self._transaction(lease)
 

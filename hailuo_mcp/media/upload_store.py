@@ -7,10 +7,11 @@ can do. File names are digests, which reveal nothing about tenants or images.
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -36,6 +37,7 @@ class UploadStore:
 
     directory: Path
     clock: Callable[[], float] = time.time
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def want(self, owner: str, name: str, shown: str) -> str:
         """A key with which the image can be uploaded once. An earlier key for the same name no longer works; an
@@ -47,21 +49,20 @@ class UploadStore:
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.sweep()
-        others = {
-            path.name[:65]
-            for path in self._files(f"{owner}-*")
-            if path.suffix != _PART and not path.name.startswith(f"{owner}-{name}")
-        }
-        if len(others) >= PER_OWNER_MAX:
-            raise InvalidImage(
-                f"{PER_OWNER_MAX} images are uploaded or expected already, which is the limit.",
-                f"Use one of those, or call again later: each is deleted {KEPT_FOR.seconds // 60} minutes after its "
-                "upload.",
-            )
-        for path in self._files(f"{owner}-{name}-*{_PENDING}"):
-            path.unlink(missing_ok=True)
-        key = f"{owner}-{name}-{uuid4().hex[:16]}"
-        self._write(self.directory / f"{key}{_PENDING}", shown.encode())
+        with self._lock:
+            for path in self._files(f"{owner}-{name}-*{_PENDING}"):
+                path.unlink(missing_ok=True)
+            key = f"{owner}-{name}-{uuid4().hex[:16]}"
+            pending = self.directory / f"{key}{_PENDING}"
+            self._write(pending, shown.encode())
+            # Counted after it is written: of two servers that do this at the same time, at least one sees both.
+            if len({path.name[:65] for path in self._files(f"{owner}-*")}) > PER_OWNER_MAX:
+                pending.unlink(missing_ok=True)
+                raise InvalidImage(
+                    f"{PER_OWNER_MAX} images are uploaded or expected already, which is the limit.",
+                    f"Use one of those, or call again later: each is deleted {KEPT_FOR.seconds // 60} minutes after "
+                    "its upload.",
+                )
         return key
 
     def wanted(self, key: str) -> str | None:

@@ -15,7 +15,7 @@ from hailuo_mcp.ledger.instrumented import InstrumentedLedger
 from hailuo_mcp.ledger.retrying import RetryingLedger
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.background import background_tasks
-from tests.ledger.shared import FIRST_POLL, MINUTE, NOON, ORIGIN, ORIGINS, POLICY, a_job, ledger_at
+from tests.ledger.shared import MINUTE, NOON, ORIGIN, ORIGINS, a_job, create, ledger_at
 
 
 class Failing(InstrumentedLedger):
@@ -44,10 +44,6 @@ def accept(job: Job) -> Job:
     return job.accepted("r-1", retention=None, sandbox=False)
 
 
-async def created(ledger: Ledger) -> Job:
-    return (await ledger.create_if_absent(a_job(), POLICY, NOON + FIRST_POLL)).job
-
-
 async def stored(url: str, job: Job) -> Job:
     """The job as another process sees it."""
     ledger = ledger_at(url)
@@ -68,7 +64,7 @@ async def until_written(url: str, job: Job) -> None:
 async def test_every_query_includes_a_change_that_could_not_be_written(url: str) -> None:
     inner = Failing(ledger_at(url))
     async with opened(inner, (9.0,)) as ledger:
-        job = await created(ledger)
+        job = await create(ledger, a_job())
         twin = a_job()
         inner.fails = True
         kept = await ledger.change_with_retry(job, accept)
@@ -83,7 +79,7 @@ async def test_every_query_includes_a_change_that_could_not_be_written(url: str)
         assert await ledger.remote_ids("a/b", ORIGIN) == {"r-1"}
         assert await ledger.unconfirmed_like(twin) == ()
         assert await ledger.lease("one", NOON + MINUTE, MINUTE, 4, ORIGINS) == (changed,)
-        assert await created(ledger) == changed
+        assert await create(ledger, a_job()) == changed
         assert (await stored(url, job)).remote_id is None
         inner.fails = False
     known = await stored(url, job)
@@ -93,7 +89,7 @@ async def test_every_query_includes_a_change_that_could_not_be_written(url: str)
 async def test_a_write_is_retried_until_it_succeeds_and_later_ones_are_direct(url: str) -> None:
     inner = Failing(ledger_at(url))
     async with opened(inner) as ledger:
-        job = await created(ledger)
+        job = await create(ledger, a_job())
         inner.fails = True
         await ledger.change_with_retry(job, accept)
         await anyio.sleep(0.1)
@@ -108,7 +104,7 @@ async def test_a_change_that_was_never_written_is_logged_at_shutdown(
 ) -> None:
     inner = Failing(SqliteLedger(tmp_path / "jobs.sqlite3"))
     async with opened(inner, (9.0,)) as ledger:
-        job = await created(ledger)
+        job = await create(ledger, a_job())
         inner.fails = True
         await ledger.change_with_retry(job, accept)
     assert "a/b/r-1 could not be recorded" in caplog.text
@@ -117,7 +113,7 @@ async def test_a_change_that_was_never_written_is_logged_at_shutdown(
 async def test_a_change_is_written_once_another_process_releases_its_lock(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
     async with opened(SqliteLedger(path, busy_seconds=0.1)) as ledger:
-        job = await created(ledger)
+        job = await create(ledger, a_job())
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             kept = await ledger.change_with_retry(job, accept)

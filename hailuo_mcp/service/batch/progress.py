@@ -43,7 +43,7 @@ class Progress:
         """Key to shot, for every job that this batch ever attempted."""
         self._links: dict[tuple[str, int], Link] = {}
         for line in lines:
-            with suppress(KeyError, TypeError):
+            with suppress(KeyError, TypeError, ValueError):
                 shot, attempt = str(line["shot"]), int(line["attempt"])
                 if "request_id" in line:
                     self._links[shot, attempt] = Link(line["key"], line["request_id"], line["origin"])
@@ -69,8 +69,8 @@ class Progress:
             ) from None
         head, *lines = (_parsed(line) for line in content.split(b"\n"))
         try:
-            batch = UUID(cast("str", head["batch"]))
-        except (KeyError, ValueError, AttributeError, TypeError):
+            batch = UUID(str(head.get("batch")))
+        except ValueError:
             raise InvalidInput(
                 f"{path} is not a record of progress.", "Restore it, or move it away to start over."
             ) from None

@@ -23,13 +23,14 @@ _FORM = 'Write one JSON object per line, like {"prompt": "A red kite rises", "du
 _EARLIER = f'Name an earlier shot: "{LAST_FRAME}<its name or line number>".'
 
 
-@dataclass(frozen=True, slots=True)
-class LineError:
+class LineError(Exception):
     """What is wrong with one line."""
 
-    line: int
-    message: str
-    hint: str
+    def __init__(self, line: int, message: str, hint: str = _FORM) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+        self.hint = hint
 
 
 class InvalidShots(InvalidInput):
@@ -69,12 +70,6 @@ class _Row:
     values: dict[str, Any]
 
 
-class _InvalidLineError(Exception):
-    def __init__(self, line: int, message: str, hint: str = _FORM) -> None:
-        super().__init__(message)
-        self.error = LineError(line, message, hint)
-
-
 def read_shots(path: Path) -> tuple[Shot, ...]:
     """The shots of a `.jsonl` or `.csv` file, in its order. The values of their parameters are not checked here.
 
@@ -90,10 +85,14 @@ def read_shots(path: Path) -> tuple[Shot, ...]:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Name an existing file of shots.") from None
     errors: list[LineError] = []
+    shots: list[Shot] = []
     read = _csv_rows if suffix == CSV_SUFFIX else _json_rows
-    rows = list(read(content, errors))
-    # With errors, references to the missing shots would look wrong.
-    shots = [] if errors else list(_shots(rows, path.absolute().parent, errors))
+    try:
+        rows = list(read(content, errors))
+        if not errors:  # otherwise, references to the missing shots would look wrong
+            shots = list(_shots(rows, path.absolute().parent, errors))
+    except LineError as wrong:
+        errors.append(wrong)
     if errors:
         raise InvalidShots(path, errors)
     if not shots:
@@ -110,60 +109,65 @@ def _json_rows(content: bytes, errors: list[LineError]) -> Iterator[_Row]:
             continue
         try:
             yield _Row(line, _json_object(line, raw))
-        except _InvalidLineError as wrong:
-            errors.append(wrong.error)
+        except LineError as wrong:
+            errors.append(wrong)
 
 
 def _json_object(line: int, raw: bytes) -> dict[str, Any]:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
         if twice:
-            raise _InvalidLineError(line, f"{repr_short(twice[0])} is given twice.", "Give each parameter once.")
+            raise LineError(line, f"{repr_short(twice[0])} is given twice.", "Give each parameter once.")
         return dict(items)
 
     try:
         value: object = json.loads(raw.decode(), object_pairs_hook=pairs)
     except UnicodeDecodeError:
-        raise _InvalidLineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
+        raise LineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
     except json.JSONDecodeError as error:
-        raise _InvalidLineError(line, f"the line is not JSON: {error.msg} at column {error.colno}.") from None
+        raise LineError(line, f"the line is not JSON: {error.msg} at column {error.colno}.") from None
     except (ValueError, RecursionError):
-        raise _InvalidLineError(line, "the line is not JSON.") from None
+        raise LineError(line, "the line is not JSON.") from None
     if not isinstance(value, dict):
-        raise _InvalidLineError(line, f"a shot is a JSON object, not {repr_short(value)}.")
+        raise LineError(line, f"a shot is a JSON object, not {repr_short(value)}.")
     return {name: given for name, given in cast("dict[str, Any]", value).items() if given is not None}
 
 
 def _csv_rows(content: bytes, errors: list[LineError]) -> Iterator[_Row]:
-    def wrong(line: int, message: str, hint: str) -> None:
-        errors.append(LineError(line, message, hint))
-
+    """Raises LineError if nothing more can be read."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        wrong(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.", "Save the file as UTF-8.")
-        return
+        line = content[: error.start].count(b"\n") + 1
+        raise LineError(line, "the line is not UTF-8.", "Save the file as UTF-8.") from None
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    columns: list[str] | None = None
-    line = 1
+    columns: list[str] = []
+    next_line = 1
     try:
         for cells in reader:
-            first_line, line = line, reader.line_num + 1
+            line, next_line = next_line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
-            if columns is None:
-                columns = [cell.strip() for cell in cells]
-                if len(set(columns)) < len(columns) or "" in columns:
-                    return wrong(first_line, "each column needs a unique name.", "Name them like the parameters.")
-                if unknown := [_unknown_column(name) for name in columns if name not in COLUMNS]:
-                    return wrong(first_line, " ".join(unknown), f"Columns are {', '.join(COLUMNS)}.")
-            elif len(cells) > len(columns) and any(cells[len(columns) :]):
-                wrong(first_line, f"{len(cells)} cells in {len(columns)} columns.", 'Quote a text with commas: "…".')
+            if not columns:
+                columns = _columns(line, cells)
+            elif any(cells[len(columns) :]):
+                message = f"{len(cells)} cells in {len(columns)} columns."
+                errors.append(LineError(line, message, 'Quote a text with commas: "…".'))
             else:
                 given = zip(columns, cells, strict=False)
-                yield _Row(first_line, {name: _cell(name, cell) for name, cell in given if cell.strip()})
+                yield _Row(line, {name: _cell(name, cell) for name, cell in given if cell.strip()})
     except csv.Error as error:
-        wrong(reader.line_num, f"the line is not CSV: {error}.", 'Quote a text with commas or quotes: "…".')
+        message = f"the line is not CSV: {error}."
+        raise LineError(reader.line_num, message, 'Quote a text with commas or quotes: "…".') from None
+
+
+def _columns(line: int, cells: Sequence[str]) -> list[str]:
+    columns = [cell.strip() for cell in cells]
+    if len(set(columns)) < len(columns) or "" in columns:
+        raise LineError(line, "each column needs a unique name.", "Name them like the parameters.")
+    if unknown := [_unknown_column(name) for name in columns if name not in COLUMNS]:
+        raise LineError(line, " ".join(unknown), f"Columns are {', '.join(COLUMNS)}.")
+    return columns
 
 
 def _unknown_column(name: str) -> str:
@@ -189,8 +193,8 @@ def _cell(column: str, cell: str) -> Any:
 
 def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> Iterator[Shot]:
     """Each shot with the shots it continues; errors are added to `errors`."""
-    names: dict[str, int] = {}
-    places = {row.line: place for place, row in enumerate(rows)}
+    places: dict[str, int] = {}
+    """The earlier rows, by line number and by name; a name is never a number."""
     counts: Counter[str] = Counter()
     identities: list[str] = []
     for place, row in enumerate(rows):
@@ -199,13 +203,20 @@ def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> It
         name = values.pop("name", None)
         try:
             if name is not None:
-                _check_name(row.line, name, names, rows)
+                _check_name(row.line, name)
+                if name in places:
+                    taken_by = rows[places[name]].line
+                    message = f"the name {name!r} is taken by line {taken_by}."
+                    raise LineError(row.line, message, "Give each shot a unique name.")
             content_of = dict(values)
             for parameter in IMAGE_PARAMETERS:
                 given = values.get(parameter)
                 if isinstance(given, str) and _names_a_shot(given):
                     reference = given.removeprefix(LAST_FRAME).strip()
-                    after[parameter] = _earlier(row.line, parameter, reference, place, names, places)
+                    if reference not in places:
+                        message = f"{parameter} continues {reference!r}, which is not an earlier shot of this file."
+                        raise LineError(row.line, message, _EARLIER)
+                    after[parameter] = places[reference]
                     content_of[parameter] = LAST_FRAME + identities[after[parameter]]
                     del values[parameter]
                 elif isinstance(given, str):
@@ -214,33 +225,26 @@ def _shots(rows: Sequence[_Row], directory: Path, errors: list[LineError]) -> It
                 if isinstance(given := values.get(parameter), list):
                     texts = cast("list[object]", given)
                     values[parameter] = [_file_source(directory, t) if isinstance(t, str) else t for t in texts]
-        except _InvalidLineError as wrong:
-            errors.append(wrong.error)
+        except LineError as wrong:
+            errors.append(wrong)
             identities.append("")
         else:
             content = _digest(content_of)
             counts[content] += name is None
             identities.append(_digest([content, name if name is not None else counts[content]]))
             yield Shot(row.line, name, values, after, content, identities[-1])
+        places[str(row.line)] = place
         if isinstance(name, str):
-            names.setdefault(name, place)
+            places.setdefault(name, place)
 
 
-def _check_name(line: int, name: object, names: Mapping[str, int], rows: Sequence[_Row]) -> None:
+def _check_name(line: int, name: object) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX or not name.isprintable() or "/" in name:
-        raise _InvalidLineError(
-            line,
-            f"{repr_short(name)} is not a valid shot name.",
-            f"Use 1–{NAME_MAX} printable characters without a slash.",
-        )
+        hint = f"Use 1–{NAME_MAX} printable characters without a slash."
+        raise LineError(line, f"{repr_short(name)} is not a valid shot name.", hint)
     if name.isdigit():
-        raise _InvalidLineError(
-            line, f"the name {name!r} would be read as a line number.", "Add a letter, as in shot-1."
-        )
-    if name in names:
-        raise _InvalidLineError(
-            line, f"the name {name!r} is taken by line {rows[names[name]].line}.", "Give each shot a unique name."
-        )
+        message = f"the name {name!r} would be read as a line number."
+        raise LineError(line, message, "Add a letter, as in shot-1.")
 
 
 def _names_a_shot(given: str) -> bool:
@@ -249,27 +253,14 @@ def _names_a_shot(given: str) -> bool:
     return given.startswith(LAST_FRAME) and "/" not in given
 
 
-def _earlier(
-    line: int, parameter: str, reference: str, place: int, names: Mapping[str, int], places: Mapping[int, int]
-) -> int:
-    found = places.get(int(reference)) if reference.isascii() and reference.isdigit() else names.get(reference)
-    if found is None or found >= place:
-        message = f"{parameter} continues {reference!r}, which is not an earlier shot of this file."
-        raise _InvalidLineError(line, message, _EARLIER)
-    return found
-
-
 def _file_source(directory: Path, given: str) -> str:
     """A file as `generate` accepts it: a path is relative to the file of shots."""
     text = unwrapped(given)
-    if (
-        not text
-        or len(text) > PATH_MAX
-        or text.startswith((LAST_FRAME, CLIP))
-        or text[:5].lower() in ("data:", "file:")
-    ):
+    if not text or len(text) > PATH_MAX or is_own_path(text):
         return given
-    return given if "://" in text or is_own_path(text) else str(directory / text)
+    if text.startswith((LAST_FRAME, CLIP)) or text[:5].lower() in ("data:", "file:") or "://" in text:
+        return given
+    return str(directory / text)
 
 
 def _digest(value: object) -> str:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hailuo_mcp.core.errors import HailuoError
+from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.service.batch.shots import InvalidShots, LineError, Shot
@@ -46,16 +46,11 @@ async def check_shots(session: Session, path: Path, shots: Sequence[Shot]) -> tu
     found: list[tuple[Shot, Job]] = []
     placeholder = _placeholder() if any(shot.after for shot in shots) else ""
     for shot in shots:
-        if shot.after and find_spec("av") is None:
-            errors.append(
-                LineError(
-                    shot.line,
-                    "Taking a clip's last frame needs the media extra.",
-                    "Install it: pip install 'hailuo-mcp[media]'.",
-                )
-            )
-            continue
         try:
+            if shot.after and find_spec("av") is None:
+                raise InvalidInput(
+                    "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
+                )
             model = _model_of(session, shot, shots)
             arguments = {**shot.arguments, **dict.fromkeys(shot.after, placeholder)}
             dry = await session.generate({**arguments, "model": model}, dry_run=True)

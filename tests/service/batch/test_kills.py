@@ -48,7 +48,6 @@ def test_batch_killed_right_after_its_submissions_repeats_none(gateways: Gateway
     assert gateways.job_counts == Counter(line["prompt"] for line in mixed(4))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(500)
 def test_twelve_shots_are_twelve_jobs_despite_kills_at_random_moments(
     gateways: Gateways, shots: Shots, figures: Callable[[str], None]

@@ -14,7 +14,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.batch.limits import Limits
-from hailuo_mcp.service.batch.progress import Progress
+from hailuo_mcp.service.batch.progress import Progress, progress_path
 from hailuo_mcp.service.batch.rows import ShotStatus
 from hailuo_mcp.service.batch.runner import Batch, BatchRetryPolicy
 from hailuo_mcp.service.batch.shots import read_shots
@@ -144,6 +144,14 @@ async def test_response_that_the_ledger_could_not_store_is_found_in_the_progress
         assert statuses(await run(session, file)) == [ShotStatus.SAVED]
         assert statuses(await run(session, file)) == [ShotStatus.SAVED]
         assert len(wire.posts) == 1
+
+
+def test_damaged_lines_of_the_progress_are_ignored(tmp_path: Path) -> None:
+    file = tmp_path / "shots.jsonl"
+    key = Progress.open(file).record_attempt("kite", 1, 1)
+    with progress_path(file).open("a") as progress:
+        progress.write('{"shot": "kite", "attempt": "x"}\n{"shot": "kite"}\n[1]\n{"to')
+    assert Progress.open(file).keys == {key: "kite"}
 
 
 async def test_job_id_is_accepted_only_once(tmp_path: Path) -> None:

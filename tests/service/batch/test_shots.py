@@ -99,7 +99,7 @@ def test_a_request_id_does_not_refer_to_a_shot_of_the_file(tmp_path: Path) -> No
     assert shot.arguments["first_frame_image"] == "last-frame:segmind/x/1"
 
 
-@pytest.mark.parametrize("to", ["2", "3", "later", "4", "missing", "", "0"])
+@pytest.mark.parametrize("to", ["2", "3", "later", "4", "missing", "", "0", "9" * 5000])
 def test_shot_that_continues_no_earlier_shot_is_refused(tmp_path: Path, to: str) -> None:
     found = wrong(
         tmp_path,

@@ -3,7 +3,7 @@ until a server answers or the time is up, so all work here must be safe to repea
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -90,11 +90,12 @@ class Database:
 
     async def connect(self) -> "Connection[Record]":
         """A new connection outside the pool, after the schema migration; retried without limit."""
-        async for attempt in _attempts(None, self._note_failure):
-            with attempt:
-                await self._opened()
-                return await asyncpg.connect(self._url, **self._arguments)
-        raise AssertionError("unreachable: unlimited attempts")
+
+        async def connect() -> "Connection[Record]":
+            await self._opened()
+            return await asyncpg.connect(self._url, **self._arguments)
+
+        return await self._retried(connect, None)
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -105,18 +106,20 @@ class Database:
         pool.terminate()
 
     async def _with_retry(self, work: Callable[[Session], Awaitable[T]], seconds: float, *, shield: bool) -> T:
+        async def in_session() -> T:
+            pool = await self._opened()
+            session = await pool.acquire(timeout=COMMAND_SECONDS)
+            with anyio.CancelScope(shield=shield):  # at most COMMAND_SECONDS per command
+                try:
+                    outcome = await work(session)
+                finally:
+                    await pool.release(session)
+                self._note_answer()
+                return outcome
+            raise AssertionError("unreachable: nothing cancels the scope")
+
         try:
-            async for attempt in _attempts(seconds, self._note_failure):
-                with attempt:
-                    pool = await self._opened()
-                    session = await pool.acquire(timeout=COMMAND_SECONDS)
-                    with anyio.CancelScope(shield=shield):  # at most COMMAND_SECONDS per command
-                        try:
-                            outcome = await work(session)
-                        finally:
-                            await pool.release(session)
-                        self._note_answer()
-                        return outcome
+            return await self._retried(in_session, seconds)
         except DATABASE_ERRORS as error:
             log.debug("the ledger's database cannot be used: %s", type(error).__name__)
             raise InternalError(
@@ -125,7 +128,26 @@ class Database:
                 "tables.",
                 remote=UNUSABLE,
             ) from None
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _retried(self, work: Callable[[], Awaitable[T]], seconds: float | None) -> T:
+        """The result of `work`; repeated on transient errors for so many seconds, or without limit."""
+        import stamina  # start-up time: only a call needs it
+
+        def retry_on(error: Exception) -> bool:
+            if is_transient(error):
+                self._note_failure(error)
+                return True
+            return False
+
+        stamina.instrumentation.set_on_retry_hooks([])  # its log lines would quote the text of foreign exceptions
+        call = stamina.AsyncRetryingCaller(
+            attempts=None,
+            timeout=seconds,
+            wait_initial=WAIT_INITIAL_SECONDS,
+            wait_max=WAIT_MAX_SECONDS,
+            wait_jitter=WAIT_INITIAL_SECONDS,
+        )
+        return await call(retry_on, work)
 
     async def _opened(self) -> "asyncpg.Pool[Record]":
         if self._pool is None:
@@ -191,28 +213,6 @@ async def _disconnect(connection: "Connection[Record]") -> None:
         await connection.close(timeout=1)
     except DATABASE_ERRORS:
         connection.terminate()
-
-
-def _attempts(seconds: float | None, note_failure: Callable[[Exception], None]) -> AsyncIterator[Any]:
-    import stamina  # start-up time: only a call needs it
-
-    def retry_on(error: Exception) -> bool:
-        if not is_transient(error):
-            return False
-        note_failure(error)
-        return True
-
-    stamina.instrumentation.set_on_retry_hooks([])  # stamina's log lines would quote the text of foreign exceptions
-    return aiter(
-        stamina.retry_context(
-            retry_on,
-            attempts=None,
-            timeout=seconds,
-            wait_initial=WAIT_INITIAL_SECONDS,
-            wait_max=WAIT_MAX_SECONDS,
-            wait_jitter=WAIT_INITIAL_SECONDS,
-        )
-    )
 
 
 def _split_options(url: str) -> tuple[str, dict[str, Any]]:

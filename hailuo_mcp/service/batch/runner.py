@@ -155,14 +155,13 @@ class Batch:
     async def _submit(self, row: Row) -> None:
         """Leaves the row under way, failed, or waiting for the next run."""
         for pause in (*self._retry.submit_pauses, None):
-            refusal = await self._attempt(row)
-            if refusal is None:
+            problem = await self._attempt(row)
+            if problem is None:
                 return
-            if isinstance(refusal, BudgetExceeded):
-                self.stopped = self.stopped or refusal.problem
+            if problem.code == BudgetExceeded.code:
+                self.stopped = self.stopped or problem
                 self._update(row, ShotStatus.WAITING)
                 return
-            problem = refusal.problem if isinstance(refusal, HailuoError) else refusal
             if problem.code in ACCOUNT:
                 self.closed.setdefault(row.checked.gateway, problem)
             is_transient = problem.code in TRANSIENT and problem.safe_to_retry
@@ -173,13 +172,14 @@ class Batch:
             self._update(row, ShotStatus.SUBMITTING, problem)
             await anyio.sleep(pause)
 
-    async def _attempt(self, row: Row) -> HailuoError | Problem | None:
+    async def _attempt(self, row: Row) -> Problem | None:
         """One attempt. Returns why it was refused, or None; a refusal by the gateway uses up the attempt's number."""
         if self._progress is None:
             raise InternalError("The batch has no record of progress.")
         shot, estimate = row.shot.identity, row.checked.estimate
         if over := self._spending.refusal(estimate):
-            return BudgetExceeded(f"No more shots were submitted: {over}.", "Raise the limit to submit the rest.")
+            message = f"No more shots were submitted: {over}."
+            return BudgetExceeded(message, "Raise the limit to submit the rest.").problem
         key = self._progress.key(shot, row.attempt)
         self._spending.counted[key] = estimate.budget_cost_usd  # before the first await: other shots read it
         self._update(row, ShotStatus.SUBMITTING)
@@ -196,7 +196,7 @@ class Batch:
                 return None
             self._spending.counted.pop(key, None)
             row.attempt += entered is not None
-            return refusal
+            return refusal.problem
         job = submitted.job
         if job.id != key:  # an identical job that is not this batch's
             self._spending.counted.pop(key, None)

@@ -1,12 +1,16 @@
 """Shared by the tests of the ledger: jobs, policies, and both engines."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
+
+import asyncpg
 
 from hailuo_mcp.core.errors import Charged, Problem
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy, open_ledger
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 ORIGIN = "https://api.example"
 ORIGINS = frozenset({ORIGIN})

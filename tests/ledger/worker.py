@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from hailuo_mcp.core.errors import BudgetExceeded
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.ledger import Budget, Ledger, SubmitPolicy
-from tests.ledger.shared import MINUTE, NOON, ORIGINS, WINDOW, a_job, create, ledger_at
+from hailuo_mcp.ledger import Ledger, SubmitPolicy
+from tests.ledger.shared import MINUTE, NOON, ORIGINS, POLICY, a_job, create, jobs_a_day, ledger_at
 
 JOBS_A_DAY = 50
 CALLS = 20
@@ -26,13 +26,11 @@ async def create_job(ledger: Ledger, fingerprint: str, policy: SubmitPolicy) -> 
 
 
 async def duplicate(ledger: Ledger, _: str) -> list[str]:
-    policy = SubmitPolicy(Budget(ORIGINS), WINDOW)
-    return await asyncio.gather(*(create_job(ledger, f"kite {n}", policy) for n in range(CALLS)))
+    return await asyncio.gather(*(create_job(ledger, f"kite {n}", POLICY) for n in range(CALLS)))
 
 
 async def budget(ledger: Ledger, number: str) -> list[str]:
-    policy = SubmitPolicy(Budget(ORIGINS, max_jobs=JOBS_A_DAY), WINDOW)
-    return await asyncio.gather(*(create_job(ledger, f"{number} {n}", policy) for n in range(CALLS)))
+    return await asyncio.gather(*(create_job(ledger, f"{number} {n}", jobs_a_day(JOBS_A_DAY)) for n in range(CALLS)))
 
 
 async def change(ledger: Ledger, number: str) -> list[str]:

@@ -72,11 +72,11 @@ class Database:
             InternalError: the database cannot be used.
         """
         seconds = self._retry_seconds if retry_seconds is None else retry_seconds
-        return await self._with_retry(work, seconds, shield=False)
+        return await self._run(work, seconds, shield=False)
 
     async def write(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """As `read`, but not cancelled once it has started, so that the caller learns what was written."""
-        return await self._with_retry(work, self._retry_seconds, shield=True)
+        return await self._run(work, self._retry_seconds, shield=True)
 
     async def transact(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """As `write`, in one transaction. Each statement sees what was committed before it: after waiting for a lock,
@@ -95,7 +95,7 @@ class Database:
             await self._opened()
             return await asyncpg.connect(self._url, **self._arguments)
 
-        return await self._retried(connect, None)
+        return await self._with_retry(connect, None)
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -105,7 +105,7 @@ class Database:
             await pool.close()
         pool.terminate()
 
-    async def _with_retry(self, work: Callable[[Session], Awaitable[T]], seconds: float, *, shield: bool) -> T:
+    async def _run(self, work: Callable[[Session], Awaitable[T]], seconds: float, *, shield: bool) -> T:
         async def in_session() -> T:
             pool = await self._opened()
             session = await pool.acquire(timeout=COMMAND_SECONDS)
@@ -119,7 +119,7 @@ class Database:
             raise AssertionError("unreachable: nothing cancels the scope")
 
         try:
-            return await self._retried(in_session, seconds)
+            return await self._with_retry(in_session, seconds)
         except DATABASE_ERRORS as error:
             log.debug("the ledger's database cannot be used: %s", type(error).__name__)
             raise InternalError(
@@ -129,7 +129,7 @@ class Database:
                 remote=UNUSABLE,
             ) from None
 
-    async def _retried(self, work: Callable[[], Awaitable[T]], seconds: float | None) -> T:
+    async def _with_retry(self, work: Callable[[], Awaitable[T]], seconds: float | None) -> T:
         """The result of `work`; repeated on transient errors for so many seconds, or without limit."""
         import stamina  # start-up time: only a call needs it
 

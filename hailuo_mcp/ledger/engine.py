@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.ledger.base import Entered, Ledger, SubmitPolicy
+from hailuo_mcp.ledger.base import Entered, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +101,6 @@ class Engine(Ledger):
         self._secret: bytes | None = None
         self._unreadable: set[str] = set()
 
-    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
-        return self._notify_if_created(await self._create_if_absent(job, policy, first_poll_at))
-
-    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
-        return self._notify_if_created(await self._import_job(job, first_poll_at))
-
     async def get(self, job_id: str) -> Job | None:
         row = await self._one(GET, job_id)
         return parse_job(*row) if row else None
@@ -141,12 +135,6 @@ class Engine(Ledger):
         return self._secret
 
     @abstractmethod
-    async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered: ...
-
-    @abstractmethod
-    async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered: ...
-
-    @abstractmethod
     async def _one(self, query: str, *values: object) -> Row | None:
         """The first row of a query that reads few rows by an index."""
 
@@ -158,7 +146,7 @@ class Engine(Ledger):
     async def _execute(self, query: str, *values: object) -> None:
         """Run a query that writes, in a transaction of its own."""
 
-    def _readable(self, rows: Iterable[Row]) -> tuple[Job, ...]:
+    def _readable(self, rows: Iterable[Iterable[str]]) -> tuple[Job, ...]:
         """The jobs in these rows of key and document. One that cannot be read is left out, with one warning."""
         jobs: list[Job] = []
         for key, document in rows:

@@ -61,7 +61,7 @@ class SqliteLedger(Engine):
             await anyio.to_thread.run_sync(self._in_thread.close, limiter=self._one_at_a_time)
             self._in_thread = None
 
-    async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
         def create_if_absent(db: sqlite3.Connection) -> Entered:
             if known := _job(db, GET, job.id):
                 return Entered(known, created=False)
@@ -74,9 +74,9 @@ class SqliteLedger(Engine):
             _insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
-        return await self._transaction(create_if_absent)
+        return self._notify_if_created(await self._transaction(create_if_absent))
 
-    async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered:
+    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
         def import_job(db: sqlite3.Connection) -> Entered:
             known = _job(db, FIND, job.remote_id or "", job.model, job.tenant, job.origin)
             if known and known.origin == job.origin:
@@ -84,7 +84,7 @@ class SqliteLedger(Engine):
             _insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
-        return await self._transaction(import_job)
+        return self._notify_if_created(await self._transaction(import_job))
 
     async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         changed = self._change_in_loop(job_id, change)

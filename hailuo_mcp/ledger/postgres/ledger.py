@@ -11,7 +11,6 @@ from itertools import starmap
 from uuid import uuid4
 
 from anyio.abc import TaskGroup
-from asyncpg import Record
 
 from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.ledger.base import DELAY_MAX, Entered, JobPage, SubmitPolicy, day_start, is_significant_change
@@ -103,7 +102,7 @@ class PostgresLedger(Engine):
     async def close(self) -> None:
         await self._database.close()
 
-    async def _create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
+    async def create_if_absent(self, job: Job, policy: SubmitPolicy, first_poll_at: datetime) -> Entered:
         async def create_if_absent(db: Session) -> Entered:
             await db.execute(_CLAIM, job.tenant, job.origin, job.fingerprint)
             if row := await db.fetchrow(GET, job.id):
@@ -116,14 +115,14 @@ class PostgresLedger(Engine):
             if policy.budget.limited:
                 midnight = day_start(job.created_at)
                 await db.execute(_CLAIM_DAY, job.tenant, midnight.date())
-                spent = await db.fetchrow(_SPENT_SINCE, job.tenant, midnight, list(policy.budget.origins))
-                policy.budget.check(job, *_row(spent))
+                [spent] = await db.fetch(_SPENT_SINCE, job.tenant, midnight, list(policy.budget.origins))
+                policy.budget.check(job, *spent)
             await self._insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
-        return await self._database.transact(create_if_absent)
+        return self._notify_if_created(await self._database.transact(create_if_absent))
 
-    async def _import_job(self, job: Job, first_poll_at: datetime) -> Entered:
+    async def import_job(self, job: Job, first_poll_at: datetime) -> Entered:
         async def import_job(db: Session) -> Entered:
             await db.execute(_CLAIM, job.tenant, job.origin, job.request_id)
             row = await db.fetchrow(FIND, job.remote_id or "", job.model, job.tenant, job.origin)
@@ -132,7 +131,7 @@ class PostgresLedger(Engine):
             await self._insert(db, job, first_poll_at)
             return Entered(job, created=True)
 
-        return await self._database.transact(import_job)
+        return self._notify_if_created(await self._database.transact(import_job))
 
     async def change(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         notify = False
@@ -157,20 +156,20 @@ class PostgresLedger(Engine):
 
     async def page(self, tenant: str, state: State | None, limit: int, origins: frozenset[str]) -> JobPage:
         values = (tenant, state.value if state else None, limit, list(origins))
-        keys, documents, total, spent = _row(await self._database.read(lambda db: db.fetchrow(_PAGE, *values)))
+        [(keys, documents, total, spent)] = await self._all(_PAGE, *values)
         return JobPage(self._readable(zip(keys, documents, strict=True)), total, spent / 1e6)
 
     async def spent_since(self, tenant: str, since: datetime, origins: frozenset[str]) -> tuple[int, float]:
-        jobs, usd = _row(await self._database.read(lambda db: db.fetchrow(_SPENT_SINCE, tenant, since, list(origins))))
+        [(jobs, usd)] = await self._all(_SPENT_SINCE, tenant, since, list(origins))
         return jobs, usd
 
     async def lease(
         self, owner: str, now: datetime, lasting: timedelta, limit: int, origins: frozenset[str]
     ) -> tuple[Job, ...]:
-        async def lease(db: Session) -> list[Record]:
-            return await db.fetch(_LEASE, now - utc_now(), list(origins), limit, owner, lasting)
-
-        return self._readable(map(tuple, await self._database.write(lease)))
+        rows = await self._database.write(
+            lambda db: db.fetch(_LEASE, now - utc_now(), list(origins), limit, owner, lasting)
+        )
+        return self._readable(rows)
 
     async def release_lease(self, job_id: str, owner: str, until: datetime | None) -> None:
         async def release_lease(db: Session) -> None:
@@ -200,9 +199,3 @@ class PostgresLedger(Engine):
 
     def _message(self, job_id: str) -> str:
         return f"{self._sender} {job_id}"
-
-
-def _row(row: Record | None) -> Record:
-    """The only row of a query that always returns one."""
-    assert row is not None  # noqa: S101  for the type checker
-    return row

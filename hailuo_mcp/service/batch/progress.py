@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
@@ -97,8 +97,7 @@ class Progress:
     def record_answer(self, shot: str, attempt: int, link: Link) -> None:
         """Raises InternalError if it could not be written; the ledger has the job in any case."""
         if self.link(shot, attempt) != link:
-            fields = {"key": link.key, "request_id": link.request_id, "origin": link.origin}
-            self._append({"shot": shot, "attempt": attempt, **fields})
+            self._append({"shot": shot, "attempt": attempt, **asdict(link)})
             self._links[shot, attempt] = link
 
     def _append(self, line: Mapping[str, Any]) -> None:

@@ -30,6 +30,10 @@ class ShotStatus(StrEnum):
     """It could not be followed to its end in this run; the job continues."""
 
 
+WITHOUT_CLIP = frozenset({ShotStatus.BLOCKED, ShotStatus.FAILED, ShotStatus.UNCONFIRMED, ShotStatus.ABANDONED})
+"""A shot with one of these will have no clip in this run."""
+
+
 @dataclass(slots=True)
 class Row:
     """One shot of a batch, and what is known of it."""

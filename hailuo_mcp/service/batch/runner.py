@@ -25,7 +25,7 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.batch.limits import Limits, Spending
 from hailuo_mcp.service.batch.progress import Link, Progress
 from hailuo_mcp.service.batch.restore import restore
-from hailuo_mcp.service.batch.rows import ACCOUNT, TRANSIENT, Row, ShotStatus, shot_status
+from hailuo_mcp.service.batch.rows import ACCOUNT, TRANSIENT, WITHOUT_CLIP, Row, ShotStatus, shot_status
 from hailuo_mcp.service.batch.validation import CheckedShot
 from hailuo_mcp.service.confirmation import agreed
 from hailuo_mcp.service.input_files import LAST_FRAME
@@ -115,19 +115,16 @@ class Batch:
         for place, row in enumerate(self.rows):
             if row.status is not ShotStatus.WAITING or place in self._under_way:
                 continue
-            earlier = [(self.rows[before], before in self._under_way) for before in row.shot.after.values()]
-            if any(one.status is not ShotStatus.SAVED for one, _ in earlier):
-                if any(self._has_no_clip(one, busy) for one, busy in earlier):
-                    self._update(row, ShotStatus.BLOCKED)
+            earlier = {self.rows[before].status for before in row.shot.after.values()}
+            if earlier & WITHOUT_CLIP:
+                self._update(row, ShotStatus.BLOCKED)
+                continue
+            if earlier - {ShotStatus.SAVED}:
                 continue
             if len(self._under_way) >= self._limits.at_once or self.stopped or row.checked.gateway in self.closed:
                 continue
             if row.problem is None:
                 self._start(tasks, place)
-
-    @staticmethod
-    def _has_no_clip(row: Row, busy: bool) -> bool:
-        return not busy and row.status not in (ShotStatus.SAVED, ShotStatus.WAITING)
 
     def _start(self, tasks: TaskGroup, place: int) -> None:
         self._under_way.add(place)

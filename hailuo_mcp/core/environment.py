@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from hailuo_mcp.core.setting_values import PREFIX, SettingsError, check_database, checked_address, given, shown
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, checked_address, expanded, given, shown
 from hailuo_mcp.core.settings import BY_OAUTH, INTERNAL_FIELDS, SECRET_FIELDS, GatewaySettings, Settings
 from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
 
@@ -35,9 +35,9 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
         if environ.get(variable, "").strip():
             raise SettingsError(f"{variable} and {variable}_FILE are both set: set only one")
         try:
-            read[variable] = Path(path).read_text(encoding="utf-8").strip()
+            read[variable] = expanded(path).read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+            reason = "it is not text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
             raise SettingsError(f"{variable}_FILE={path!r} cannot be read: {reason}") from None
     return {**environ, **read}
 
@@ -60,8 +60,7 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     if old := given(environ, OLD_CATALOG_VARIABLE):
         _warn_of_old_name()
         values.setdefault("catalog", old)
-    check_database(values.get("database_url", ""))
-    values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
+    values.setdefault("output_dir", str(Path(platformdirs.user_videos_dir()) / "hailuo"))
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
     values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
     values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}

@@ -166,6 +166,17 @@ def test_a_directory_may_begin_with_the_home_directory(tmp_path: Path, monkeypat
         assert read(HAILUO_MCP_INPUT_DIRS=f"/a{os.pathsep}{start}/b").input_dirs == (Path("/a"), tmp_path / "b")
 
 
+def test_the_file_of_a_secret_may_be_in_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text("hunter2\n")
+    for path in ("~/key", "$HOME/key"):
+        key = load_settings({"SEGMIND_API_KEY_FILE": path}).gateways["segmind"].key
+        assert key
+        assert key.get_secret_value() == "hunter2"
+    with pytest.raises(SettingsError, match="SEGMIND_API_KEY_FILE='file:///key' cannot be read: this is a URL"):
+        load_settings({"SEGMIND_API_KEY_FILE": "file:///key"})
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -5,7 +5,6 @@ parameters, prices, times and advice. Each is data, matched against the values o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum
 from itertools import product
 from typing import Any, Literal, Protocol
 
@@ -13,14 +12,8 @@ from pydantic import BaseModel
 
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS, JsonSchema, Source
 
-
-class Given(Enum):
-    """In a rule, matches any value except None."""
-
-    ANY = "any value"
-
-
-GIVEN = Given.ANY
+GIVEN = object()
+"""In a rule, matches any value except None."""
 Values = Mapping[str, Any]
 """Parameter name to a value, a tuple of possible values, `GIVEN` for any value, or None for none."""
 VIDEO_SECONDS_MAX = 15
@@ -167,7 +160,7 @@ class Fill(_Conditional):
     value: Any
 
     def matches(self, spec: BaseModel) -> bool:
-        return getattr(spec, self.parameter) is None and _Conditional.matches(self, spec)
+        return getattr(spec, self.parameter) is None and matches(self.when, spec)
 
 
 PriceKind = Literal["exact", "upper bound", "average"]
@@ -209,14 +202,13 @@ class PriceRule(_Conditional):
                 seconds += VIDEO_SECONDS_MAX if video_seconds is None else video_seconds
                 kind = "upper bound" if video_seconds is None else kind
             usd *= seconds
-        names = [name for name, medium in MEDIA_PARAMETERS.items() if medium == "image"]
-        images = sum(_count(getattr(spec, name, None)) for name in names)
+        images = 0
+        for name, medium in MEDIA_PARAMETERS.items():
+            given = getattr(spec, name, None)
+            if medium == "image" and given is not None:
+                images += 1 if isinstance(given, str) else len(given)
         usd += self.usd_per_image * max(0, images - self.free_images)
         return Estimate(round(usd, 6), kind, self.source, self.as_of)
-
-
-def _count(value: object) -> int:
-    return len(value) if isinstance(value, tuple) else int(value is not None)  # pyright: ignore[reportUnknownArgumentType]
 
 
 @dataclass(frozen=True, slots=True)

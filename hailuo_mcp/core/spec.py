@@ -225,9 +225,8 @@ class ModelSpec(BaseModel):
     def price_range(cls) -> tuple[float, float] | None:
         """The lowest and the highest published price of a clip without references; None if no price is published."""
         seconds = cls.property_schemas().get("duration", {})
-        ends = (seconds["enum"][0], seconds["enum"][-1]) if "enum" in seconds else ()
-        low, high = ends or (seconds.get("minimum", 0), seconds.get("maximum", 0))
-        usd = [p.usd * length if p.per == "second" else p.usd for p in cls.prices for length in (low, high)]
+        lengths = seconds.get("enum") or (seconds.get("minimum", 0), seconds.get("maximum", 0))
+        usd = [p.usd * length if p.per == "second" else p.usd for p in cls.prices for length in lengths]
         return (round(min(usd), 6), round(max(usd), 6)) if usd else None
 
     def typical_seconds(self) -> float | None:

@@ -121,7 +121,7 @@ def test_the_value_of_an_alias_is_checked_like_the_argument() -> None:
 def test_many_unknown_names_are_counted_and_only_a_few_listed() -> None:
     names = check_names({f"argument_{number}": 1 for number in range(100_000)}, CANONICAL, "no model takes")
     assert len(names.problems) == 6
-    assert names.problems[-1][0] == "99995 more arguments are not known"
+    assert names.problems[-1][0] == "further unknown arguments: 99995"
 
 
 def test_a_secret_under_an_unknown_name_is_not_repeated() -> None:

@@ -140,7 +140,7 @@ CASES = [
     ("go_fast = false, prompt_optimizer = true", "go_fast = true", "forbid =", "forbids the defaults themselves"),
     ("go_fast = false, prompt_optimizer = true", "", "forbid =", "is empty; name at least one"),
     ("usd = 0.12\n", "usd = '0.12'\n", "usd =", "usd must be a number, without quotes"),
-    ("usd = 0.12\n", "usd = nan\n", "usd =", "should be greater than or equal to 0"),
+    ("usd = 0.12\n", "usd = nan\n", "usd =", "should be a finite number"),
     (
         'kind = "exact"',
         'kind = "guess"',

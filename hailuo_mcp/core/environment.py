@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from hailuo_mcp.core.setting_values import PREFIX, SettingsError, checked_address, expanded, given, shown
 from hailuo_mcp.core.settings import BY_OAUTH, INTERNAL_FIELDS, SECRET_FIELDS, GatewaySettings, Settings
-from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
+from hailuo_mcp.core.tenants import is_sendable, read_tenants
 
 OLD_CATALOG_VARIABLE = f"{PREFIX}CATALOGUE"
 
@@ -72,10 +72,10 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
         value = "" if field in SECRET_FIELDS else shown(str(values.get(field)))
         raise SettingsError(f"{PREFIX}{field.upper()}{value}: {first['msg'].removeprefix('Value error, ')}") from None
     _check_oauth(settings)
+    if settings.tenants_file is None:
+        return settings
     try:
-        tenants: Mapping[str, TenantSettings] = (
-            read_tenants(settings.tenants_file, gateways) if settings.tenants_file else {}
-        )
+        tenants = read_tenants(settings.tenants_file, gateways)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}TENANTS_FILE: {error}") from None
     for name in tenants:

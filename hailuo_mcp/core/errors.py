@@ -228,7 +228,7 @@ class Unconfirmed(HailuoError):
     default_hint = "Do not submit again; call get_status with this request_id."
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message, hint, charged="unknown", safe_to_retry=False)
+        super().__init__(message, hint, charged="unknown")
 
 
 class InternalError(HailuoError):

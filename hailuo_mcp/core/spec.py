@@ -111,7 +111,7 @@ class ModelSpec(BaseModel):
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
             case "string_too_long" if name == "prompt":
-                length, most = len(error["input"]), cls.prompt_max()
+                length, most = len(error["input"]), cls.property_schemas()[name]["maxLength"]
                 return f"prompt has {length} characters; at most {most} are possible", "shorten the prompt"
             case "string_too_short" | "string_pattern_mismatch" if name == "prompt":
                 return "prompt is empty", "say in the prompt what should happen in the clip"
@@ -137,17 +137,12 @@ class ModelSpec(BaseModel):
                 return f"{name} must be {wants}, got {given}", f"pass {name} as {wants}"
 
     @classmethod
-    def prompt_max(cls) -> int:
-        """The maximum length of the prompt in characters."""
-        return cls.property_schemas()["prompt"]["maxLength"]
-
-    @classmethod
     def accepts(cls, name: str) -> bool:
         return name in cls.model_fields
 
     @classmethod
     def is_required(cls, name: str) -> bool:
-        return name in cls.model_fields and cls.model_fields[name].is_required()
+        return cls.accepts(name) and cls.model_fields[name].is_required()
 
     @classmethod
     def wire_name(cls, name: str) -> str:

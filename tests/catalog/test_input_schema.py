@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import cast
 
-import jsonschema
 import pytest
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import CANONICAL
-from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.mcp.model_schema import inputs_sentence, merged_properties
 from tests.support import (
@@ -145,10 +143,3 @@ def test_parameters_of_unusable_models_are_not_offered() -> None:
     assert set(offered) == {
         *("prompt", "first_frame_image", "last_frame_image", "duration", "resolution", "prompt_optimizer")
     }
-
-
-@pytest.mark.parametrize("model", ALL.usable, ids=lambda model: model.id)
-def test_a_models_own_schema_is_valid_and_lists_each_parameter(model: type[ModelSpec]) -> None:
-    schema = model.full_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert set(schema["properties"]) == set(model.model_fields) <= set(CANONICAL)

@@ -116,6 +116,7 @@ def test_the_schema_shows_the_documented_defaults(model: type[ModelSpec]) -> Non
 
 @EVERY_MODEL
 def test_a_property_has_one_plain_type_and_a_description(model: type[ModelSpec]) -> None:
+    assert set(model.property_schemas()) == set(model.model_fields) <= set(CANONICAL)
     for name, schema in model.property_schemas().items():
         assert schema["description"] == CANONICAL[name].meaning
         assert not {"anyOf", "oneOf", "allOf", "$ref", "title"} & set(schema)

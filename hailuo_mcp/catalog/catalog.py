@@ -127,21 +127,24 @@ class Catalog:
         names = check_names(arguments, CANONICAL, "no model takes", GENERATE_ARGUMENTS)
         if names.problems and self._accepting(names.known, self.usable):
             return refuse(names.problems)
-        closest = self._closest(names.known, self.usable)[1]
-        problem = closest.problem
-        if any(model.id in problem.message for model in self.usable):  # not wrong for every model
-            closest = InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
-        return _joined(refuse(names.problems), closest) if names.problems else closest
+        closest = self._closest(names.known, self.usable)[1].problem
+        message, hint = closest.message, closest.hint
+        if any(model.id in message for model in self.usable):  # not wrong for every model
+            message = f"No usable model takes these arguments. Closest: {message}"
+        if names.problems:
+            unknown = refuse(names.problems).problem
+            message, hint = f"{unknown.message}; {message}", f"{unknown.hint} {hint}"
+        return InvalidInput(message, hint)
 
     def _refusal_of(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> InvalidInput:
         """The error when the named model does not accept the arguments; it says why, and which models do."""
         model, refusal = self._closest(arguments, models)
         problem = refusal.problem
         if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
-            more = f"Or take {_some(others, ' or ')}, which accepts these arguments."
+            more = f"Or take {_some(others)}, which accepts these arguments."
             return InvalidInput(problem.message, f"{problem.hint} {more}")
         accepting = [
-            f"{name}: {_some([other.id for other in self.usable if other.accepts(name)], ', ') or 'no usable model'}"
+            f"{name}: {_some([other.id for other in self.usable if other.accepts(name)]) or 'no usable model'}"
             for name, value in check_names(arguments, CANONICAL, "").known.items()
             if not model.accepts(name) and not is_neutral(name, value)
         ]
@@ -208,12 +211,7 @@ def _cheapness(choice: Choice) -> tuple[float, int]:
     return price.usd if price else math.inf, len(choice.ignored)
 
 
-def _some(names: Sequence[str], between: str) -> str:
+def _some(names: Sequence[str]) -> str:
     """The first few names, and the number of the others."""
     more = len(names) - NAMED_MAX
-    return between.join(names[:NAMED_MAX]) + (f"{between}one of {more} more" if more > 0 else "")
-
-
-def _joined(first: InvalidInput, second: InvalidInput) -> InvalidInput:
-    one, other = first.problem, second.problem
-    return InvalidInput(f"{one.message}; {other.message}", f"{one.hint} {other.hint}")
+    return " or ".join([*names[:NAMED_MAX], *([f"one of {more} more"] if more > 0 else [])])

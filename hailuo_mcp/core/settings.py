@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -132,11 +132,7 @@ class Settings(BaseModel):
         """These settings for one tenant: its own limits and gateway keys. `keys` are those sent with the call, and take
         precedence over those of the file. A tenant with its own keys never uses the server's."""
         own = self.tenants.get(name, TenantSettings())
-        update: dict[str, Any] = {
-            limit: value
-            for limit in ("max_jobs_per_day", "max_usd_per_day")
-            if (value := getattr(own, limit)) is not None
-        }
+        update = own.model_dump(exclude={"keys"}, exclude_none=True)
         keys = keys or own.keys
         if keys is not None:
             update["gateways"] = {

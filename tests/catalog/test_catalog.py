@@ -12,15 +12,7 @@ from hailuo_mcp.core.errors import HailuoError, InvalidInput, UnknownModel
 from hailuo_mcp.core.setting_values import SettingsError
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.model_choice import ChoiceNotes, explain_choice, explain_ignored
-from tests.support import (
-    FIRST_MODEL_IDS,
-    KEYS,
-    MODEL_IDS,
-    PICTURE,
-    arguments_for,
-    catalog_for,
-    settings_for,
-)
+from tests.support import FIRST_MODEL_IDS, KEYS, MODEL_IDS, PICTURE, arguments_for, catalog_for, settings_for
 
 IMAGE_CALL: Mapping[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")

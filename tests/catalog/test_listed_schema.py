@@ -19,12 +19,7 @@ from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
 from tests.core.models import CHOICES
 from tests.properties import with_examples
-from tests.support import (
-    PICTURE,
-    catalog_for,
-    open_session,
-    settings_for,
-)
+from tests.support import PICTURE, catalog_for, open_session, settings_for
 
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 

@@ -32,7 +32,7 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
         path = given(environ, f"{variable}_FILE")
         if not path:
             continue
-        if environ.get(variable, "").strip():
+        if given(environ, variable):
             raise SettingsError(f"{variable} and {variable}_FILE are both set: set only one")
         try:
             read[variable] = expanded(path).read_text(encoding="utf-8").strip()

@@ -51,6 +51,14 @@ def test_the_database_may_be_a_server_whose_password_is_never_shown(scheme: str)
     assert "hunter2" not in f"{settings!r} {settings}"
 
 
+def test_a_secret_comes_from_its_file_if_the_host_did_not_fill_in_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2\n")
+    environ = {"SEGMIND_API_KEY": "${user_config.key}", "SEGMIND_API_KEY_FILE": str(tmp_path / "key")}
+    key = load_settings(environ).gateways["segmind"].key
+    assert key
+    assert key.get_secret_value() == "hunter2"
+
+
 def test_the_file_of_a_secret_may_be_in_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key").write_text("hunter2\n")

@@ -195,9 +195,9 @@ def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
         return httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False, limits=limits, proxy=proxy)
 
     proxies, _ = read_proxies()
-    if not proxies.by_scheme:
-        return connect(None)
     direct, by_proxy = connect(None), {proxy: connect(proxy) for proxy in set(proxies.by_scheme.values())}
+    if not by_proxy:
+        return direct
 
     class Routed(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

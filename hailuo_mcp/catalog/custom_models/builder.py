@@ -158,7 +158,7 @@ def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) ->
     for name, value in values.items():
         if name not in schemas or name == "prompt":
             choice = ", ".join(other for other in schemas if other != "prompt") or "none; remove this"
-            what = "is always there" if name == "prompt" else "is not a parameter of this model"
+            what = "is always given" if name == "prompt" else "is not a parameter of this model"
             raise WrongEntry((*place, name), f"{repr_name(name)} {what}; take from {choice}")
         closed = _possible(schemas[name])
         optional = not closed or model.model_fields[name].default is None

@@ -52,7 +52,7 @@ def _source(value: object) -> Source:
     if kind not in _KINDS or not where:
         kinds = ", ".join(f"{kind}:" for kind in _KINDS)
         raise ValueError(
-            f"{repr_short(value)} does not say how it is known; begin with {kinds}, then what it was read in"
+            f"{repr_short(value)} does not say how it is known; begin with {kinds} and then say where it was found"
         )
     return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of _KINDS, as checked above
 

@@ -123,7 +123,7 @@ def _check_presence(name: str, parameter: ParameterEntry, allowed: Choices, plac
     if default is not None and required:
         raise WrongEntry((*place, "default"), f"{name} is required, so it has no default; remove one of the two")
     if default is not None and not allowed:
-        raise WrongEntry((*place, "default"), f"{name} has no default worth sending; remove this line")
+        raise WrongEntry((*place, "default"), f"{name} cannot have a default; remove this line")
     if default is not None and not among(default, allowed):
         raise WrongEntry(
             (*place, "default"), f"{name} cannot have the default {repr_short(default)}; take from {toml(allowed)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import product
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -29,24 +29,6 @@ def _is(given: Any, value: Any) -> bool:
     if value is GIVEN:
         return given is not None
     return given in value if isinstance(value, tuple) else given == value
-
-
-class Rule(Protocol):
-    """What a model does not accept; `str()` describes it."""
-
-    @property
-    def fix_hint(self) -> str: ...
-    @property
-    def source(self) -> Source: ...
-    @property
-    def parameters(self) -> Sequence[str]: ...
-    def matches(self, spec: BaseModel) -> bool:
-        """Whether the spec breaks the rule."""
-        ...
-
-    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
-        """The rule as JSON Schema, for a model with these properties."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +121,11 @@ class AtMost:
         lists = [{name: {"minItems": n} for name, n in zip(self.together, one, strict=True) if n} for one in smallest]
         clauses = [{"required": [*least], "properties": least} for least in lists]
         return {"not": {"anyOf": clauses}} if clauses else {}
+
+
+Rule = Forbid | Exclusive | AtMost
+"""What a model does not accept. `str()` describes it, `matches` says whether a spec breaks it, and `as_schema` is the
+rule as JSON Schema, for a model with these properties."""
 
 
 @dataclass(frozen=True, slots=True)

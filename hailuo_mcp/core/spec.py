@@ -2,7 +2,7 @@
 combinations it does not have, what it costs and how long it takes. The JSON schema, the validation, the request body
 and the tables of the README are derived from that class alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
@@ -28,6 +28,13 @@ from hailuo_mcp.core.text import describe, repr_short
 WireForm = Literal["plain", "upper", "lower", "text", "list"]
 """How a value is written in a request body: unchanged, in upper or lower case, a number as text, one value as a
 list."""
+_WRITERS: Mapping[WireForm, Callable[[Any], Any]] = {
+    "plain": lambda value: value,
+    "upper": str.upper,
+    "lower": str.lower,
+    "text": str,
+    "list": lambda value: [value],
+}
 
 
 class ModelSpec(BaseModel):
@@ -241,23 +248,8 @@ class ModelSpec(BaseModel):
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
         dumped = self.model_dump(mode="json", by_alias=False, exclude=absent)
-        body = {self.wire_name(name): value for name, value in dumped.items()}
-        for name, form in self.wire_forms.items():
-            wire = self.wire_name(name)
-            if self.accepts(name) and body.get(wire) is not None:
-                body[wire] = _written(body[wire], form)
+        body: dict[str, Any] = {}
+        for name, value in dumped.items():
+            write = _WRITERS[self.wire_forms.get(name, "plain")]
+            body[self.wire_name(name)] = None if value is None else write(value)
         return body
-
-
-def _written(value: Any, form: WireForm) -> Any:
-    match form:
-        case "plain":
-            return value
-        case "upper":
-            return value.upper()
-        case "lower":
-            return value.lower()
-        case "text":
-            return str(value)
-        case "list":
-            return [value]

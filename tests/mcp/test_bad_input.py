@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.errors import ErrorCode, InvalidInput
-from tests.core.models import MODELS, PICTURE
+from hailuo_mcp.core.spec import ModelSpec
+from hailuo_mcp.gateways import GATEWAYS
 
 FAST_02 = "segmind/hailuo-02-fast"
 FAST_23 = "segmind/hailuo-2.3-fast"
@@ -21,6 +22,7 @@ REPLICATE_23, REPLICATE_23_FAST = "replicate/hailuo-2.3", "replicate/hailuo-2.3-
 REPLICATE_02 = "replicate/hailuo-02"
 SEGMIND_23, APIXO_23 = "segmind/hailuo-2.3", "apixo/hailuo-2.3"
 AIMLAPI_H3, AIMLAPI_H3_MAX, FAL_H3, FAL_H3_MAX = "aimlapi/h3", "aimlapi/h3-max", "fal/h3", "fal/h3-max"
+PICTURE = "https://example.com/first.png"
 IMAGE_CALL: dict[str, Any] = {"prompt": "a cat", "first_frame_image": PICTURE}
 
 
@@ -361,6 +363,8 @@ CASES: list[Case] = [
     ),
     Case("missing and unknown", FAST_23, {"prompt": "x", "fps": 24}, ("first_frame_image", "fps"), ("fps out",)),
 ]
+
+MODELS: dict[str, type[ModelSpec]] = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

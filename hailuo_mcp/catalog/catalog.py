@@ -6,11 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hailuo_mcp.catalog.names import models_named, similar
+from hailuo_mcp.catalog.names import Model, gateway_of, models_named, name_of, similar
 from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, is_absent, is_neutral, present, refuse
 from hailuo_mcp.core.caller import key_header
 from hailuo_mcp.core.errors import InvalidInput, UnknownModel
-from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.setting_values import PREFIX, SettingsError
 from hailuo_mcp.core.settings import Settings
@@ -18,7 +17,6 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_short
 from hailuo_mcp.gateways import Gateway
 
-Model = type[ModelSpec]
 NAMED_MAX = 3
 """How many models an error names: the cheapest suitable ones, of perhaps two dozen."""
 
@@ -48,19 +46,18 @@ class Catalog:
         self.gateways = tuple(gateways)
         self._keys_from_headers = settings.keys_from_headers
         self.custom = own
-        known = [*(model for gateway in self.gateways for model in gateway.models), *own]
-        if unknown := [name for name in settings.models if name not in {model.id for model in known}]:
+        self.known: tuple[Model, ...] = (*(model for gateway in self.gateways for model in gateway.models), *own)
+        ids = [model.id for model in self.known]
+        if unknown := [name for name in settings.models if name not in ids]:
             raise SettingsError(
-                f"{PREFIX}MODELS: there is no model {', '.join(map(repr, unknown))}; "
-                f"known are {', '.join(model.id for model in known)}"
+                f"{PREFIX}MODELS: there is no model {', '.join(map(repr, unknown))}; known are {', '.join(ids)}"
             )
         reachable = {
             gateway.name for gateway in self.gateways if settings.in_sandbox or settings.gateways[gateway.name].key
         }
-        self.known: tuple[Model, ...] = tuple(known)
         self.usable: tuple[Model, ...] = tuple(
             model
-            for model in known
+            for model in self.known
             if gateway_of(model) in reachable and (not settings.models or model.id in settings.models)
         )
 
@@ -82,8 +79,7 @@ class Catalog:
         if found := models_named(name, self.known, self.usable):
             return found
         if known := models_named(name, self.known, self.known):
-            name = ModelId.parse(known[0].id).name
-            same = " or ".join(model.id for model in self.usable if ModelId.parse(model.id).name == name)
+            same = " or ".join(model.id for model in self.usable if name_of(model) == name_of(known[0]))
             hint = self._how_to_enable(known[0]) + (f" Did you mean {same}?" if same else "")
             raise UnknownModel(f"{known[0].id} is not enabled here.", hint)
         close = " or ".join(similar(name, self.usable))
@@ -131,21 +127,24 @@ class Catalog:
         names = check_names(arguments, CANONICAL, "no model takes", GENERATE_ARGUMENTS)
         if names.problems and self._accepting(names.known, self.usable):
             return refuse(names.problems)
-        closest = self._closest(names.known, self.usable)[1]
-        problem = closest.problem
-        if any(model.id in problem.message for model in self.usable):  # not wrong for every model
-            closest = InvalidInput(f"No usable model takes these arguments. Closest: {problem.message}", problem.hint)
-        return _joined(refuse(names.problems), closest) if names.problems else closest
+        closest = self._closest(names.known, self.usable)[1].problem
+        message, hint = closest.message, closest.hint
+        if any(model.id in message for model in self.usable):  # not wrong for every model
+            message = f"No usable model takes these arguments. Closest: {message}"
+        if names.problems:
+            unknown = refuse(names.problems).problem
+            message, hint = f"{unknown.message}; {message}", f"{unknown.hint} {hint}"
+        return InvalidInput(message, hint)
 
     def _refusal_of(self, arguments: Mapping[str, Any], models: Sequence[Model]) -> InvalidInput:
         """The error when the named model does not accept the arguments; it says why, and which models do."""
         model, refusal = self._closest(arguments, models)
         problem = refusal.problem
         if others := [choice.spec.id for choice in sorted(self._accepting(arguments, self.usable), key=_cheapness)]:
-            more = f"Or take {_some(others, ' or ')}, which accepts these arguments."
+            more = f"Or take {_some(others)}, which accepts these arguments."
             return InvalidInput(problem.message, f"{problem.hint} {more}")
         accepting = [
-            f"{name}: {_some([other.id for other in self.usable if other.accepts(name)], ', ') or 'no usable model'}"
+            f"{name}: {_some([other.id for other in self.usable if other.accepts(name)]) or 'no usable model'}"
             for name, value in check_names(arguments, CANONICAL, "").known.items()
             if not model.accepts(name) and not is_neutral(name, value)
         ]
@@ -197,8 +196,8 @@ class Catalog:
         gateway = gateway_of(model)
         variable = f"{gateway.upper()}_API_KEY"
         header = f" (or a key in the header {key_header(gateway)} of the call)" if self._keys_from_headers else ""
-        where = f"a place in {PREFIX}MODELS where that is set"
-        return f"It needs {variable}{header}, and {where}. Usable now: {self._usable_ids()}."
+        listed = f"to be listed in {PREFIX}MODELS if that is set"
+        return f"It needs {variable}{header}, and {listed}. Usable now: {self._usable_ids()}."
 
 
 def _accept(model: Model, arguments: Mapping[str, Any]) -> Choice:
@@ -212,17 +211,7 @@ def _cheapness(choice: Choice) -> tuple[float, int]:
     return price.usd if price else math.inf, len(choice.ignored)
 
 
-def _some(names: Sequence[str], between: str) -> str:
+def _some(names: Sequence[str]) -> str:
     """The first few names, and the number of the others."""
     more = len(names) - NAMED_MAX
-    return between.join(names[:NAMED_MAX]) + (f"{between}one of {more} more" if more > 0 else "")
-
-
-def _joined(first: InvalidInput, second: InvalidInput) -> InvalidInput:
-    one, other = first.problem, second.problem
-    return InvalidInput(f"{one.message}; {other.message}", f"{one.hint} {other.hint}")
-
-
-def gateway_of(model: Model) -> str:
-    """The name of a model's gateway."""
-    return ModelId.parse(model.id).gateway
+    return " or ".join([*names[:NAMED_MAX], *([f"one of {more} more"] if more > 0 else [])])

@@ -1,18 +1,15 @@
 """Which model is best for which purpose: the comparison at the end of `list_models`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from hailuo_mcp.catalog.catalog import Model
+from hailuo_mcp.catalog.names import Model
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 
-BestFor = Mapping[str, list[str]]
-"""A criterion, mapped to the ids of the models that meet it."""
 
-
-def best_for(models: Sequence[Model]) -> BestFor:
-    """The cheapest and the fastest models, each by its lowest published price or time, and the models with features
-    that others lack."""
+def best_for(models: Sequence[Model]) -> dict[str, list[str]]:
+    """Criterion to model ids: the cheapest and the fastest models, each by its lowest published price or time, and the
+    models with features that others lack."""
     return {
         "cheapest": _lowest([(usd[0], model.id) for model in models if (usd := model.price_range())]),
         "fastest": _lowest([(time.seconds, model.id) for model in models for time in model.times]),

@@ -13,26 +13,34 @@ VENDOR = "minimax-"
 SUGGESTIONS_MAX = 3
 
 
-def models_named(given: str, known: Iterable[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
+def gateway_of(model: Model) -> str:
+    return ModelId.parse(model.id).gateway
+
+
+def name_of(model: Model) -> str:
+    """The name after the gateway's, which several gateways may have."""
+    return ModelId.parse(model.id).name
+
+
+def models_named(given: str, known: Sequence[Model], usable: Sequence[Model]) -> tuple[Model, ...]:
     """The usable models that the name means: one, or the same model at several gateways; empty if there is none or the
     name is ambiguous."""
     wanted = given.strip().lower()
     if exact := [model for model in usable if model.id == wanted]:
         return tuple(exact)
-    models = tuple(known)
     gateway, _, rest = wanted.partition("/")
-    if rest and gateway in {ModelId.parse(model.id).gateway for model in models}:
-        at_gateway = [model for model in usable if ModelId.parse(model.id).gateway == gateway]
+    if rest and gateway in map(gateway_of, known):
+        at_gateway = [model for model in usable if gateway_of(model) == gateway]
         # A gateway's own name for a model may begin like an id: `minimax/hailuo-02` is one of AI/ML API.
         return tuple(
             [model for model in at_gateway if _fold(rest) in _names(model)]
             or [model for model in usable if model.remote_name.lower() == wanted and not model.variant]
         )
     for name in dict.fromkeys(_fold(text).removeprefix(cut) for text in (wanted, rest) for cut in ("", VENDOR)):
-        same = {ModelId.parse(model.id).name for model in models if _fold(ModelId.parse(model.id).name) == name}
-        same = same or {ModelId.parse(model.id).name for model in models if name in _names(model)}
+        same = {name_of(model) for model in known if _fold(name_of(model)) == name}
+        same = same or {name_of(model) for model in known if name in _names(model)}
         if len(same) == 1:
-            found = [model for model in usable if ModelId.parse(model.id).name in same]
+            found = [model for model in usable if name_of(model) in same]
             vendors = tuple(model for model in found if not model.variant)
             return vendors or (tuple(found) if _fold(wanted) in map(_fold, same) else ())
     return ()
@@ -51,7 +59,7 @@ def same_models(models: Iterable[Model]) -> dict[str, list[Model]]:
     """Name to the models with this name, one per gateway: the cheapest first, those without a price last."""
     sold: dict[str, list[Model]] = {}
     for model in models:
-        sold.setdefault(ModelId.parse(model.id).name, []).append(model)
+        sold.setdefault(name_of(model), []).append(model)
     for offers in sold.values():
         offers.sort(key=lambda model: model.price_range() or (math.inf, math.inf))
     return sold
@@ -75,9 +83,7 @@ def shortest_description(ids: Iterable[str], usable: Iterable[str]) -> list[str]
 
 
 def _names(model: Model) -> set[str]:
-    return {
-        _fold(name) for name in (ModelId.parse(model.id).name, model.remote_name, model.remote_name.rpartition("/")[2])
-    }
+    return {_fold(name) for name in (name_of(model), model.remote_name, model.remote_name.rpartition("/")[2])}
 
 
 def _fold(name: str) -> str:

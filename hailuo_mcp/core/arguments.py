@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from hailuo_mcp.core.errors import InvalidInput
-from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
+from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS, MEDIA_PARAMETERS
 from hailuo_mcp.core.text import repr_name, repr_short
 
 REQUIRED = frozenset({"prompt"})
@@ -55,7 +55,6 @@ _ALIASES: Mapping[str, str] = {
     "force_new": "force force_submit allow_duplicate ignore_duplicate",
 }
 """Argument to its names in other tools and gateways."""
-_MEANS = {(alias, name) for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _SECRET_NAME = re.compile(r"key|token|secret|passw|auth|credential", re.IGNORECASE)
 """Names of arguments whose values are never repeated in a message."""
 _IMAGE_WORD = re.compile(r"image|img|frame|picture|photo", re.IGNORECASE)
@@ -112,7 +111,7 @@ def check_names(
         if suggested and suggested in accepted and suggested not in arguments:
             names.known[suggested] = value
     if (more := len(unknown) - UNKNOWN_NAMES_MAX) > 0:
-        names.problems.append((f"{more} more arguments are not known", ""))
+        names.problems.append((f"further unknown arguments: {more}", ""))
     return names
 
 
@@ -129,8 +128,8 @@ def intended(name: str, accepted: Collection[str]) -> str | None:
 def _nearest(name: str, accepted: frozenset[str]) -> str | None:
     if name in accepted:
         return name
-    alias = next((target for target in _ALIASES if target in accepted and (name, target) in _MEANS), None)
-    return alias or next(iter(get_close_matches(name, sorted(accepted), 1, 0.8)), None)
+    meant = (target for target, aliases in _ALIASES.items() if target in accepted and name in aliases.split())
+    return next(meant, None) or next(iter(get_close_matches(name, sorted(accepted), 1, 0.8)), None)
 
 
 def refuse(problems: Collection[tuple[str, str]]) -> InvalidInput:
@@ -148,26 +147,20 @@ def _instead(name: str, value: object, suggested: str | None, given: Mapping[str
         return f"{suggested} is given already: leave {repr_name(name)} out"
     if suggested:
         return f"instead of {repr_name(name)}, pass it as {suggested}"
-    if name in CANONICAL and _carries_media(name):
+    if name in MEDIA_PARAMETERS:
         return f"choose a model that takes {name}"
-    if is_image(name, value):
+    if _is_image(name, value):
         return f"pass the image in {repr_name(name)} as first_frame_image, or last_frame_image if the clip ends on it"
     return f"leave {repr_name(name)} out"
 
 
-def _carries_media(name: str) -> bool:
-    return _IMAGE_WORD.search(name) is not None or name.startswith(("reference_", "subject_"))
-
-
-def is_image(name: str, value: object) -> bool:
+def _is_image(name: str, value: object) -> bool:
     """Whether the value of an unknown argument is probably an image."""
     if isinstance(value, dict):
         value = list(cast("dict[str, object]", value).values())
     texts = cast("list[object]", value)[:10] if isinstance(value, list) else [value]
-    return any(_is_image_text(name, text) for text in texts if isinstance(text, str))
-
-
-def _is_image_text(name: str, text: str) -> bool:
-    head = text.strip()[:2048]
-    long_enough = len(head) >= _MEDIA_VALUE_MIN or "/" in head or "\\" in head
-    return _IMAGE_VALUE.match(head) is not None or (_IMAGE_WORD.search(name) is not None and long_enough)
+    for head in (text.strip()[:2048] for text in texts if isinstance(text, str)):
+        may_be_image = len(head) >= _MEDIA_VALUE_MIN or "/" in head or "\\" in head
+        if _IMAGE_VALUE.match(head) or (may_be_image and _IMAGE_WORD.search(name)):
+            return True
+    return False

@@ -22,7 +22,7 @@ def explain(error: BaseException, url: str) -> ConnectionProblem:
     if isinstance(error, UnusableSetting):
         return error.problem
     try:
-        target, proxy = urlsplit(url).netloc.rpartition("@")[2], read_proxies()[0].for_url(url)
+        target, proxy = _host(url), _host(read_proxies()[0].for_url(url) or "")
     except UnusableSetting as unusable:
         return unusable.problem
     except ValueError:
@@ -35,8 +35,8 @@ def explain(error: BaseException, url: str) -> ConnectionProblem:
         fix = "The server there does not speak TLS: check the scheme and port of the base URL, and the proxy."
         return ConnectionProblem(f"the TLS handshake with {target} failed", fix)
     if isinstance(error, httpx.ProxyError):
-        return _refused_by_proxy(error, _without_credentials(proxy))
-    where = f"the proxy {_without_credentials(proxy)}" if proxy else target
+        return _refused_by_proxy(error, proxy)
+    where = f"the proxy {proxy}" if proxy else target
     check = "Check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and that the proxy runs." if proxy else ""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
@@ -47,9 +47,8 @@ def explain(error: BaseException, url: str) -> ConnectionProblem:
             fix = check or "Check the gateway's base URL and port, and a firewall on the way."
             return ConnectionProblem(f"{where} refuses connections", fix)
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
-            return ConnectionProblem(
-                f"there is no route to {where}", check or "Check the network connection, VPN or firewall."
-            )
+            fix = check or "Check the network connection, VPN or firewall."
+            return ConnectionProblem(f"there is no route to {where}", fix)
     if isinstance(error, httpx.PoolTimeout):
         return ConnectionProblem("all connections are in use", "Call again in a minute.")
     if isinstance(error, (httpx.ConnectTimeout, TimeoutError)):
@@ -57,9 +56,8 @@ def explain(error: BaseException, url: str) -> ConnectionProblem:
         return ConnectionProblem(f"{where} does not answer", fix)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return _NO_URL
-    return ConnectionProblem(
-        f"the connection to {where} failed", check or "Check the network connection, then call again."
-    )
+    fix = check or "Check the network connection, then call again."
+    return ConnectionProblem(f"the connection to {where} failed", fix)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -81,10 +79,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, target: str) -> ConnectionPr
         fix = f"Another server answers there: check the gateway's base URL, DNS and proxy. {_COMPANY_CA}"
         return ConnectionProblem(f"the certificate of {target} is for another name", fix)
     variable, value = named_ca()
-    note = f" {variable} names {value}; it does not contain that authority." if variable else ""
-    return ConnectionProblem(
-        f"the certificate of {target} is not trusted here ({error.verify_message})", _COMPANY_CA + note
-    )
+    fix = _COMPANY_CA + (f" {variable} names {value}; it does not contain that authority." if variable else "")
+    return ConnectionProblem(f"the certificate of {target} is not trusted here ({error.verify_message})", fix)
 
 
 def _refused_by_proxy(error: Exception, proxy: str) -> ConnectionProblem:
@@ -96,6 +92,6 @@ def _refused_by_proxy(error: Exception, proxy: str) -> ConnectionProblem:
     return ConnectionProblem(f"the proxy {proxy} refuses the connection ({message})", fix)
 
 
-def _without_credentials(proxy: str | None) -> str:
-    """A proxy without its user and password."""
-    return urlsplit(proxy or "").netloc.rpartition("@")[2]
+def _host(url: str) -> str:
+    """The host and port of a URL, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from hailuo_mcp.core.setting_values import PREFIX, SettingsError, check_database, checked_address, given, shown
+from hailuo_mcp.core.setting_values import PREFIX, SettingsError, checked_address, expanded, given, shown
 from hailuo_mcp.core.settings import BY_OAUTH, INTERNAL_FIELDS, SECRET_FIELDS, GatewaySettings, Settings
-from hailuo_mcp.core.tenants import TenantSettings, is_sendable, read_tenants
+from hailuo_mcp.core.tenants import is_sendable, read_tenants
 
 OLD_CATALOG_VARIABLE = f"{PREFIX}CATALOGUE"
 
@@ -32,12 +32,12 @@ def with_secret_files(environ: Mapping[str, str], gateways: Iterable[str]) -> Ma
         path = given(environ, f"{variable}_FILE")
         if not path:
             continue
-        if environ.get(variable, "").strip():
+        if given(environ, variable):
             raise SettingsError(f"{variable} and {variable}_FILE are both set: set only one")
         try:
-            read[variable] = Path(path).read_text(encoding="utf-8").strip()
+            read[variable] = expanded(path).read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+            reason = "it is not text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
             raise SettingsError(f"{variable}_FILE={path!r} cannot be read: {reason}") from None
     return {**environ, **read}
 
@@ -60,8 +60,7 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
     if old := given(environ, OLD_CATALOG_VARIABLE):
         _warn_of_old_name()
         values.setdefault("catalog", old)
-    check_database(values.get("database_url", ""))
-    values.setdefault("output_dir", Path(platformdirs.user_videos_dir()) / "hailuo")
+    values.setdefault("output_dir", str(Path(platformdirs.user_videos_dir()) / "hailuo"))
     values["state_dir"] = Path(platformdirs.user_state_dir("hailuo-mcp", appauthor=False))
     values["config_dir"] = Path(platformdirs.user_config_dir("hailuo-mcp", appauthor=False))
     values["gateways"] = {name: _read_gateway(environ, name, hosts) for name, hosts in gateways.items()}
@@ -73,10 +72,10 @@ def read_settings(environ: Mapping[str, str], gateways: Mapping[str, Mapping[str
         value = "" if field in SECRET_FIELDS else shown(str(values.get(field)))
         raise SettingsError(f"{PREFIX}{field.upper()}{value}: {first['msg'].removeprefix('Value error, ')}") from None
     _check_oauth(settings)
+    if settings.tenants_file is None:
+        return settings
     try:
-        tenants: Mapping[str, TenantSettings] = (
-            read_tenants(settings.tenants_file, gateways) if settings.tenants_file else {}
-        )
+        tenants = read_tenants(settings.tenants_file, gateways)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}TENANTS_FILE: {error}") from None
     for name in tenants:

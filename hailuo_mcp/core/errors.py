@@ -25,7 +25,7 @@
     ├── Unconfirmed           unknown: the submission was sent, but no response came
     └── InternalError         we can fix it
 
-Errors are raised with a message and a hint; one place (`tools.py`) turns them into results. A message says what
+Errors are raised with a message and a hint; one place (`mcp/errors.py`) turns them into results. A message says what
 happened and which value; the hint says the next step. Neither ever contains a key or the text of a foreign exception.
 """
 
@@ -228,7 +228,7 @@ class Unconfirmed(HailuoError):
     default_hint = "Do not submit again; call get_status with this request_id."
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message, hint, charged="unknown", safe_to_retry=False)
+        super().__init__(message, hint, charged="unknown")
 
 
 class InternalError(HailuoError):

@@ -149,7 +149,7 @@ class Job(BaseModel):
     def is_final(self) -> bool:
         """Whether automatic polling is over: the job ended, and a completed one has its link or file. An expired job is
         polled again only when the user asks for it."""
-        return self.state.is_terminal and (self.state is not State.COMPLETED or self.has_clip)
+        return self.state.is_terminal and not self.lacks_link
 
     @property
     def not_charged(self) -> bool:
@@ -197,9 +197,9 @@ class Job(BaseModel):
 
     def refused(self, problem: Problem) -> "Job":
         """The gateway definitely did not accept it, or nothing was sent."""
-        return (
-            self._changed(state=State.FAILED, error=problem, ended_at=utc_now()) if not self.state.is_terminal else self
-        )
+        if self.state.is_terminal:
+            return self
+        return self._changed(state=State.FAILED, error=problem, ended_at=utc_now())
 
     def mark_unconfirmed(self, problem: Problem) -> "Job":
         """It was sent and no response came: it stays unconfirmed, with a problem that says so."""
@@ -220,6 +220,7 @@ class Job(BaseModel):
         if took is None and ends_now and self.since_poll(now) <= FRESH_POLL and now > self.created_at:
             took = (now - self.created_at).total_seconds()
         lasting = tuple(w for w in self.warnings if w not in self.passing_warnings)
+        new = tuple(w for w in seen.warnings if w not in lasting)
         return self._changed(
             state=state,
             polled_at=now,
@@ -229,7 +230,7 @@ class Job(BaseModel):
             video_url=(seen.video_url if state is seen.state else None) or self.video_url,
             error=self.error if state is self.state else seen.error,
             cost_usd=self.cost_usd if seen.cost_usd is None else seen.cost_usd,
-            warnings=(*lasting, *(new := tuple(w for w in seen.warnings if w not in lasting))),
+            warnings=lasting + new,
             passing_warnings=new,
             sandbox=self.sandbox or seen.sandbox,
         )

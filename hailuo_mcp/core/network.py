@@ -34,9 +34,9 @@ class ConnectionProblem:
 class UnusableSetting(Exception):
     """The environment names something that cannot be used, so no connection is tried."""
 
-    def __init__(self, problem: ConnectionProblem) -> None:
-        super().__init__(problem.cause)
-        self.problem = problem
+    def __init__(self, cause: str, fix: str) -> None:
+        super().__init__(cause)
+        self.problem = ConnectionProblem(cause, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,18 @@ class Proxies:
     """The proxies of the environment, or of the system's settings, by the scheme of the address."""
 
     by_scheme: Mapping[str, str]
-    exceptions: tuple[str, ...]
-    """Host names including their subdomains, addresses, and networks, each with or without a port; `*` for
-    everything."""
+    exceptions: tuple[tuple[str, int | None], ...]
+    """Host names including their subdomains, addresses, and networks, each with its port if it is for one only; `*`
+    for everything."""
 
     def for_url(self, url: str) -> str | None:
         """The proxy for an address; None to connect directly."""
         parts = urlsplit(url)
         proxy = self.by_scheme.get(parts.scheme) or self.by_scheme.get("all")
-        host = (parts.hostname or "").lower()
+        host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return None if proxy is None or any(_covers(entry, host, port) for entry in self.exceptions) else proxy
+        is_excepted = any(only_port in (None, port) and _covers(name, host) for name, only_port in self.exceptions)
+        return None if is_excepted else proxy
 
 
 def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple[ConnectionProblem, ...]]:
@@ -69,18 +70,14 @@ def read_proxies(named: Mapping[str, str] | None = None) -> tuple[Proxies, tuple
 
         named = getproxies()
     by_scheme = {scheme: _proxy(scheme, named[scheme]) for scheme in ("http", "https", "all") if named.get(scheme)}
-    exceptions, skipped = list[str](), list[ConnectionProblem]()
+    exceptions, skipped = list[tuple[str, int | None]](), list[ConnectionProblem]()
     for entry in filter(None, re.split(r"[,;\s]+", named.get("no", ""))):
-        understood = entry.lower().rpartition("://")[2].removeprefix("*.").strip("/") if entry != "*" else entry
-        if understood == "*" or _host_and_port(understood):
-            exceptions.append(understood)
+        if host_and_port := _host_and_port(entry):
+            exceptions.append(host_and_port)
         else:
+            cause = f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network"
             fix = "Write names, addresses or networks such as 10.0.0.0/8, separated by commas."
-            skipped.append(
-                ConnectionProblem(
-                    f"NO_PROXY contains {entry[:60]!r}, which is skipped: it is not a host or network", fix
-                )
-            )
+            skipped.append(ConnectionProblem(cause, fix))
     return Proxies(by_scheme, tuple(exceptions)), tuple(skipped)
 
 
@@ -89,23 +86,24 @@ def _proxy(scheme: str, value: str) -> str:
     url = value.strip() if "://" in value else f"http://{value.strip()}"
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port or 1) > 0
+        usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        parts, usable = None, False
-    if not usable or parts is None:
-        raise UnusableSetting(
-            ConnectionProblem(f"{variable} is not a proxy address", f"Write {variable}=http://host:port, or remove it.")
-        )
-    if parts.scheme.lower() not in _PROXY_SCHEMES:
+        usable = False
+    if not usable:
+        fix = f"Write {variable}=http://host:port, or remove it."
+        raise UnusableSetting(f"{variable} is not a proxy address", fix)
+    protocol = url.partition("://")[0].lower()
+    if protocol not in _PROXY_SCHEMES:
         fix = f"Use one of {', '.join(f'{known}://' for known in _PROXY_SCHEMES)}, or remove {variable}."
-        raise UnusableSetting(
-            ConnectionProblem(f"{variable} names a {parts.scheme}:// proxy, which is not supported", fix)
-        )
+        raise UnusableSetting(f"{variable} names a {protocol}:// proxy, which is not supported", fix)
     return url
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None] | None:
-    """The host name, address or network of a `NO_PROXY` entry, and its port; None if it is invalid."""
+    """The host name, address or network of a `NO_PROXY` entry, or `*`, and its port; None if it is invalid."""
+    if entry == "*":
+        return entry, None
+    entry = entry.lower().rpartition("://")[2].removeprefix("*.").strip("/")
     bare = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
     if _network(bare):
         return bare, None
@@ -123,15 +121,10 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return None
 
 
-def _covers(entry: str, host: str, port: int) -> bool:
-    if entry == "*":
-        return True
-    name, only_port = _host_and_port(entry) or ("", None)
-    if only_port not in (None, port):
-        return False
+def _covers(name: str, host: str) -> bool:
     if (network := _network(name)) and (address := _network(host)):
         return address.network_address in network
-    return bool(name) and (host == name or host.endswith(f".{name}"))
+    return name == "*" or host == name or host.endswith(f".{name}")
 
 
 def tls_context() -> ssl.SSLContext:
@@ -156,18 +149,18 @@ def _tls_context(variable: str, value: str) -> ssl.SSLContext:
         import httpx  # start-up time: the first `tools/list` needs no client
 
         return httpx.create_ssl_context(trust_env=False)
-    path = Path(value).expanduser()
-    if not path.exists():
-        fix = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
-        raise UnusableSetting(ConnectionProblem(f"{variable} names {value}, which does not exist", fix))
     try:
+        path = Path(value).expanduser()
         if path.is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError):
+    except (FileNotFoundError, RuntimeError):  # RuntimeError: no such user's home directory
+        fix = f"Correct {variable}, or remove it: without it, the usual authorities are trusted."
+        raise UnusableSetting(f"{variable} names {value}, which does not exist", fix) from None
+    except OSError:  # an SSLError is one too
         fix = f"It must be a readable PEM file, with -----BEGIN CERTIFICATE-----; correct {variable}, or remove it."
         raise UnusableSetting(
-            ConnectionProblem(f"{variable} names {value}, which contains no certificates that can be read", fix)
+            f"{variable} names {value}, which contains no certificates that can be read", fix
         ) from None
 
 
@@ -202,9 +195,9 @@ def create_transport(limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
         return httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False, limits=limits, proxy=proxy)
 
     proxies, _ = read_proxies()
-    if not proxies.by_scheme:
-        return connect(None)
     direct, by_proxy = connect(None), {proxy: connect(proxy) for proxy in set(proxies.by_scheme.values())}
+    if not by_proxy:
+        return direct
 
     class Routed(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -3,7 +3,7 @@ these types; they do not add parameters of their own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
@@ -140,6 +140,11 @@ class Canonical:
     meaning: str
 
 
+def _one_of(choice: Any) -> JsonSchema:
+    """The schema of a `Literal` that is accepted in any letter case."""
+    return {"type": "string", "enum": [*get_args(get_args(choice)[0])]}
+
+
 _TEXT: JsonSchema = {"type": "string"}
 _LIST: JsonSchema = {"type": "array", "items": _TEXT}
 _FLAG: JsonSchema = {"type": "boolean"}
@@ -153,17 +158,15 @@ CANONICAL: Mapping[str, Canonical] = {
     "reference_audios": Canonical(References, _LIST, "Audio."),
     "subject_reference": Canonical(Image, _TEXT, "A character."),
     "duration": Canonical(WholeNumber, _NUMBER, "Seconds, mostly 6 (default)."),
-    "resolution": Canonical(
-        AnyResolution, {**_TEXT, "enum": ["480p", "512p", "768p", "1080p", "2k", "4k"]}, "Defaults differ."
-    ),
+    "resolution": Canonical(AnyResolution, _one_of(AnyResolution), "Defaults differ."),
     "aspect_ratio": Canonical(AspectRatio, _TEXT, "Like 9:16."),
-    "mode": Canonical(Mode, {**_TEXT, "enum": ["standard", "pro"]}, "Quality."),
+    "mode": Canonical(Mode, _one_of(Mode), "Quality."),
     "prompt_optimizer": Canonical(Flag, _FLAG, "Rewrite the prompt (default true)."),
     "prompt_expansion": Canonical(PromptExpansion, _TEXT, "disabled, balanced, quality."),
     "go_fast": Canonical(Flag, _FLAG, "Faster, slightly worse."),
     "fast_pretreatment": Canonical(Flag, _FLAG, "Rewrite it faster."),
     "seed": Canonical(WholeNumber, _NUMBER, "Repeats a result."),
-    "routing": Canonical(Routing, {**_TEXT, "enum": ["auto", "value", "official"]}, "Route."),
+    "routing": Canonical(Routing, _one_of(Routing), "Route."),
     "callback_url": Canonical(CallbackUrl, _TEXT, "https webhook; its host must be allowed."),
 }
 MEDIA_PARAMETERS: Mapping[str, Medium] = {

@@ -1,8 +1,8 @@
 """The request id, by which a job is polled."""
 
 import re
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
+from typing import Self
 
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.text import has_format_characters
@@ -15,15 +15,14 @@ _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators, and surrogates that no encoding can represent."""
 
 
-class RequestId(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RequestId:
     """`<gateway>/<name>/<remote id>`: names the gateway and its job, so a poll needs no ledger.
 
     The remote id is the gateway's own and may hold `/` and `:`; it goes into a URL percent-encoded as one segment or
     value. `.`, `..`, control and format characters, space at either end and more than 256 characters are refused: no
     encoding makes `.` and `..` safe in a path, and the others do not survive a conversation intact.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     remote_id: str
@@ -32,7 +31,7 @@ class RequestId(BaseModel):
         return f"{self.model}/{self.remote_id}"
 
     @classmethod
-    def parse(cls, text: object) -> "RequestId":
+    def parse(cls, text: object) -> Self:
         """Raises InvalidInput, with the expected form, for anything that is not a request id."""
         example = "segmind/hailuo-02-fast/1f2e3d4c"
         if not isinstance(text, str):

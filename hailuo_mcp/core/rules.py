@@ -5,22 +5,15 @@ parameters, prices, times and advice. Each is data, matched against the values o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum
 from itertools import product
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from hailuo_mcp.core.parameters import MEDIA_PARAMETERS, JsonSchema, Source
 
-
-class Given(Enum):
-    """In a rule, matches any value except None."""
-
-    ANY = "any value"
-
-
-GIVEN = Given.ANY
+GIVEN = object()
+"""In a rule, matches any value except None."""
 Values = Mapping[str, Any]
 """Parameter name to a value, a tuple of possible values, `GIVEN` for any value, or None for none."""
 VIDEO_SECONDS_MAX = 15
@@ -36,24 +29,6 @@ def _is(given: Any, value: Any) -> bool:
     if value is GIVEN:
         return given is not None
     return given in value if isinstance(value, tuple) else given == value
-
-
-class Rule(Protocol):
-    """What a model does not accept; `str()` describes it."""
-
-    @property
-    def fix_hint(self) -> str: ...
-    @property
-    def source(self) -> Source: ...
-    @property
-    def parameters(self) -> Sequence[str]: ...
-    def matches(self, spec: BaseModel) -> bool:
-        """Whether the spec breaks the rule."""
-        ...
-
-    def as_schema(self, properties: Mapping[str, JsonSchema]) -> JsonSchema:
-        """The rule as JSON Schema, for a model with these properties."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +123,11 @@ class AtMost:
         return {"not": {"anyOf": clauses}} if clauses else {}
 
 
+Rule = Forbid | Exclusive | AtMost
+"""What a model does not accept. `str()` describes it, `matches` says whether a spec breaks it, and `as_schema` is the
+rule as JSON Schema, for a model with these properties."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Conditional:
     """Something that applies to the values in `when`."""
@@ -167,7 +147,7 @@ class Fill(_Conditional):
     value: Any
 
     def matches(self, spec: BaseModel) -> bool:
-        return getattr(spec, self.parameter) is None and _Conditional.matches(self, spec)
+        return getattr(spec, self.parameter) is None and matches(self.when, spec)
 
 
 PriceKind = Literal["exact", "upper bound", "average"]
@@ -209,14 +189,13 @@ class PriceRule(_Conditional):
                 seconds += VIDEO_SECONDS_MAX if video_seconds is None else video_seconds
                 kind = "upper bound" if video_seconds is None else kind
             usd *= seconds
-        names = [name for name, medium in MEDIA_PARAMETERS.items() if medium == "image"]
-        images = sum(_count(getattr(spec, name, None)) for name in names)
+        images = 0
+        for name, medium in MEDIA_PARAMETERS.items():
+            given = getattr(spec, name, None)
+            if medium == "image" and given is not None:
+                images += 1 if isinstance(given, str) else len(given)
         usd += self.usd_per_image * max(0, images - self.free_images)
         return Estimate(round(usd, 6), kind, self.source, self.as_of)
-
-
-def _count(value: object) -> int:
-    return len(value) if isinstance(value, tuple) else int(value is not None)  # pyright: ignore[reportUnknownArgumentType]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
@@ -57,11 +57,12 @@ def given(environ: Mapping[str, str], variable: str) -> str:
     return value
 
 
-def _comma_separated(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(stripped for part in text.split(",") if (stripped := part.strip()))
 
 
-def _expanded(text: str) -> Path:
+def expanded(text: str) -> Path:
+    """The path, which may begin with `~` or `$HOME`. Raises ValueError."""
     if _URL.match(text):
         raise ValueError("this is a URL: write the path alone, like /home/me/clips or ~/clips")
     try:
@@ -70,30 +71,19 @@ def _expanded(text: str) -> Path:
         raise ValueError("the home directory it names is unknown") from None
 
 
-def _directory(value: Any) -> Any:
-    return _expanded(value) if isinstance(value, str) else value
-
-
-def _directories(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if _URL.match(value.strip()):  # the colon of a URL is no separator
-        return (_expanded(value.strip()),)
-    parts = value.split(os.pathsep)
-    return tuple(_expanded(part.strip()) for part in parts if part.strip())
+def _directories(text: str) -> tuple[Path, ...]:
+    parts = [text] if _URL.match(text) else text.split(os.pathsep)  # the colon of a URL is no separator
+    return tuple(expanded(stripped) for part in parts if (stripped := part.strip()))
 
 
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})", re.IGNORECASE)
 
 
-def _tokens(value: Any) -> Any:
+def _tokens(text: str) -> Mapping[str, str]:
     """`name:token,…` as a mapping of name to SHA-256 digest: tokens that are not kept cannot leak."""
-    if not isinstance(value, str):
-        return value
     digests: dict[str, str] = {}
-    parts = [stripped for part in value.split(",") if (stripped := part.strip())]
-    for number, part in enumerate(parts, start=1):
+    for number, part in enumerate(_comma_separated(text), start=1):
         name, _, token = part.partition(":")
         token = token.strip()
         if not _TOKEN_NAME.fullmatch(name) or not token:
@@ -112,20 +102,7 @@ def _tokens(value: Any) -> Any:
     return digests
 
 
-def _address(value: Any) -> Any:
-    return checked_address(value) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
-Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
-Address = Annotated[str, BeforeValidator(_address)]
-Directory = Annotated[Path, BeforeValidator(_directory)]
-Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]
-Switch = Literal["auto", "1", "0"]
-
-
-def check_database(url: str) -> None:
-    """An invalid PostgreSQL address is not repeated in the message: its password may be anywhere in it."""
+def _database(url: str) -> str:
     if url.startswith(POSTGRES):
         try:
             hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
@@ -133,15 +110,15 @@ def check_database(url: str) -> None:
         except ValueError:
             usable = False
         if not usable or not url.isprintable() or " " in url:
-            raise SettingsError(
-                f"{PREFIX}DATABASE_URL: this is not an address; use postgresql://user:password@host:5432/database, with"
-                " special characters of the password percent-encoded"
+            raise ValueError(
+                "this is not an address; use postgresql://user:password@host:5432/database, with special characters of "
+                "the password percent-encoded"
             )
-    elif url and (not url.startswith("sqlite:///") or url == "sqlite:///"):
-        raise SettingsError(
-            f"{PREFIX}DATABASE_URL{shown(url)}: use sqlite:///relative/path, sqlite:////absolute/path or "
-            "postgresql://user:password@host/database"
+    elif not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise ValueError(
+            "use sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
         )
+    return url
 
 
 def checked_address(value: str) -> str:
@@ -159,4 +136,14 @@ def checked_address(value: str) -> str:
 
 def shown(value: str) -> str:
     """`=` and the value, on one line; empty if the value may contain a password or a key."""
-    return "" if "@" in value or "?" in value else f"={value[:80]!r}{'…' if len(value) > 80 else ''}"
+    if "@" in value or "?" in value or value.startswith(POSTGRES):
+        return ""
+    return f"={value[:80]!r}{'…' if len(value) > 80 else ''}"
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Tokens = Annotated[Mapping[str, str], BeforeValidator(_tokens)]
+Address = Annotated[str, BeforeValidator(checked_address)]
+Database = Annotated[str, BeforeValidator(_database)]
+Directory = Annotated[Path, BeforeValidator(expanded)]
+Directories = Annotated[tuple[Path, ...], BeforeValidator(_directories)]

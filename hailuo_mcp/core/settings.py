@@ -5,11 +5,11 @@ import inspect
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from hailuo_mcp.core.setting_values import POSTGRES, PREFIX, Address, Directories, Directory, Names, Switch, Tokens
+from hailuo_mcp.core.setting_values import POSTGRES, PREFIX, Address, Database, Directories, Directory, Names, Tokens
 from hailuo_mcp.core.tenants import TenantSettings
 
 BY_OAUTH = "oauth:"
@@ -32,7 +32,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    sandbox: Switch = "auto"
+    sandbox: Literal["auto", "1", "0"] = "auto"
     """Unset: the sandbox serves when no key is set, but never over HTTP; `1` forces it, `0` forbids it."""
     sandbox_seconds: float = Field(6.0, ge=0, le=3600)
     """How long a sandbox job takes, in seconds."""
@@ -41,7 +41,7 @@ class Settings(BaseModel):
     catalog: Directory = Path()
     """A TOML file with models of your own, or a directory of such files; unset: `models.toml` and `models.d/*.toml` in
     the user's configuration directory."""
-    database_url: str = Field("", repr=False)
+    database_url: Database = Field("", repr=False)
     """Where jobs are kept: `sqlite:///relative`, `sqlite:////absolute`, or for several servers
     `postgresql://user:password@host/database` (needs the `postgres` extra); unset: SQLite in the user's state
     directory."""
@@ -95,9 +95,9 @@ class Settings(BaseModel):
     `max_usd_per_day`, `keys.segmind`."""
     keys_from_headers: bool = False
     """`1` lets HTTP callers send their own gateway key, as `X-Segmind-Api-Key` and so on; it is never stored."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     """Verbosity of the log on stderr."""
-    log_format: Literal["text", "json"] = "text"
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(str.lower)] = "text"
     """Form of the log on stderr: `text`, or `json` for one object a line."""
 
     state_dir: Path = Path()
@@ -107,12 +107,6 @@ class Settings(BaseModel):
     gateways: Mapping[str, GatewaySettings] = {}
     tenants: Mapping[str, TenantSettings] = {}
     """The content of `tenants_file`, by tenant."""
-
-    @field_validator("log_level", "log_format", mode="before")
-    @classmethod
-    def _any_case(cls, value: object, info: ValidationInfo) -> object:
-        upper = info.field_name == "log_level"
-        return (value.upper() if upper else value.lower()) if isinstance(value, str) else value
 
     def over_http(self) -> "Settings":
         """These settings for callers over HTTP: the sandbox is not used just because no key is set, and clips are saved
@@ -137,12 +131,8 @@ class Settings(BaseModel):
     def for_tenant(self, name: str, keys: Mapping[str, SecretStr] | None = None) -> "Settings":
         """These settings for one tenant: its own limits and gateway keys. `keys` are those sent with the call, and take
         precedence over those of the file. A tenant with its own keys never uses the server's."""
-        own = self.tenants.get(name) or _NO_SETTINGS
-        update: dict[str, Any] = {
-            limit: value
-            for limit in ("max_jobs_per_day", "max_usd_per_day")
-            if (value := getattr(own, limit)) is not None
-        }
+        own = self.tenants.get(name, TenantSettings())
+        update = own.model_dump(exclude={"keys"}, exclude_none=True)
         keys = keys or own.keys
         if keys is not None:
             update["gateways"] = {
@@ -171,8 +161,6 @@ class Settings(BaseModel):
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
-_NO_SETTINGS = TenantSettings()
-"""The settings of a tenant without its own."""
 INTERNAL_FIELDS = frozenset({"state_dir", "config_dir", "gateways", "tenants"})
 SECRET_FIELDS = frozenset({"http_tokens"})
 """Settings whose values are never shown, not even in error messages."""

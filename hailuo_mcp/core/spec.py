@@ -2,7 +2,7 @@
 combinations it does not have, what it costs and how long it takes. The JSON schema, the validation, the request body
 and the tables of the README are derived from that class alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
@@ -28,6 +28,13 @@ from hailuo_mcp.core.text import describe, repr_short
 WireForm = Literal["plain", "upper", "lower", "text", "list"]
 """How a value is written in a request body: unchanged, in upper or lower case, a number as text, one value as a
 list."""
+_WRITERS: Mapping[WireForm, Callable[[Any], Any]] = {
+    "plain": lambda value: value,
+    "upper": str.upper,
+    "lower": str.lower,
+    "text": str,
+    "list": lambda value: [value],
+}
 
 
 class ModelSpec(BaseModel):
@@ -111,7 +118,7 @@ class ModelSpec(BaseModel):
             case "missing":
                 return f"{name} is missing; {cls.id} requires it", f"pass {name}"
             case "string_too_long" if name == "prompt":
-                length, most = len(error["input"]), cls.prompt_max()
+                length, most = len(error["input"]), cls.property_schemas()[name]["maxLength"]
                 return f"prompt has {length} characters; at most {most} are possible", "shorten the prompt"
             case "string_too_short" | "string_pattern_mismatch" if name == "prompt":
                 return "prompt is empty", "say in the prompt what should happen in the clip"
@@ -137,17 +144,12 @@ class ModelSpec(BaseModel):
                 return f"{name} must be {wants}, got {given}", f"pass {name} as {wants}"
 
     @classmethod
-    def prompt_max(cls) -> int:
-        """The maximum length of the prompt in characters."""
-        return cls.property_schemas()["prompt"]["maxLength"]
-
-    @classmethod
     def accepts(cls, name: str) -> bool:
         return name in cls.model_fields
 
     @classmethod
     def is_required(cls, name: str) -> bool:
-        return name in cls.model_fields and cls.model_fields[name].is_required()
+        return cls.accepts(name) and cls.model_fields[name].is_required()
 
     @classmethod
     def wire_name(cls, name: str) -> str:
@@ -225,9 +227,8 @@ class ModelSpec(BaseModel):
     def price_range(cls) -> tuple[float, float] | None:
         """The lowest and the highest published price of a clip without references; None if no price is published."""
         seconds = cls.property_schemas().get("duration", {})
-        ends = (seconds["enum"][0], seconds["enum"][-1]) if "enum" in seconds else ()
-        low, high = ends or (seconds.get("minimum", 0), seconds.get("maximum", 0))
-        usd = [p.usd * length if p.per == "second" else p.usd for p in cls.prices for length in (low, high)]
+        lengths = seconds.get("enum") or (seconds.get("minimum", 0), seconds.get("maximum", 0))
+        usd = [p.usd * length if p.per == "second" else p.usd for p in cls.prices for length in lengths]
         return (round(min(usd), 6), round(max(usd), 6)) if usd else None
 
     def typical_seconds(self) -> float | None:
@@ -247,23 +248,8 @@ class ModelSpec(BaseModel):
         depend on the gateway's current defaults; an absent value is left out, unless the gateway documents null."""
         absent = {n for n in type(self).model_fields if getattr(self, n) is None and not self.accepts_null(n)}
         dumped = self.model_dump(mode="json", by_alias=False, exclude=absent)
-        body = {self.wire_name(name): value for name, value in dumped.items()}
-        for name, form in self.wire_forms.items():
-            wire = self.wire_name(name)
-            if self.accepts(name) and body.get(wire) is not None:
-                body[wire] = _written(body[wire], form)
+        body: dict[str, Any] = {}
+        for name, value in dumped.items():
+            write = _WRITERS[self.wire_forms.get(name, "plain")]
+            body[self.wire_name(name)] = None if value is None else write(value)
         return body
-
-
-def _written(value: Any, form: WireForm) -> Any:
-    match form:
-        case "plain":
-            return value
-        case "upper":
-            return value.upper()
-        case "lower":
-            return value.lower()
-        case "text":
-            return str(value)
-        case "list":
-            return [value]

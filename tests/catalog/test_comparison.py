@@ -1,14 +1,11 @@
 """What `list_models` compares: the cheapest, the fastest, and which models have features that others lack."""
 
-from collections.abc import Mapping
-
 import pytest
 
-from hailuo_mcp.catalog.catalog import Model
 from hailuo_mcp.catalog.comparison import best_for
-from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.mcp import model_views
-from tests.support import catalog_for
+from tests.core.models import accepts
+from tests.support import PICTURE, catalog_for
 
 CRITERIA = ("cheapest", "fastest", "1080p", "10s", "last_frame", "text_only")
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
@@ -24,15 +21,12 @@ def test_cheapest_and_fastest_depend_on_published_figures() -> None:
     assert dict(model_views.best_for_lines(model_views.model_list(unpriced, sandbox=False)))["cheapest"] == "none known"
 
 
-FRAME = "https://pictures.example/first.png"
-
-
 @pytest.mark.parametrize(
     ("criterion", "asked"),
     [
-        ("1080p", {"first_frame_image": FRAME, "resolution": "1080p"}),
-        ("10s", {"first_frame_image": FRAME, "resolution": "768p", "duration": 10}),
-        ("last_frame", {"first_frame_image": FRAME, "last_frame_image": FRAME}),
+        ("1080p", {"first_frame_image": PICTURE, "resolution": "1080p"}),
+        ("10s", {"first_frame_image": PICTURE, "resolution": "768p", "duration": 10}),
+        ("last_frame", {"first_frame_image": PICTURE, "last_frame_image": PICTURE}),
         ("text_only", {}),
     ],
 )
@@ -44,15 +38,7 @@ def test_exactly_the_listed_models_accept_such_a_call(criterion: str, asked: dic
         sizes = model.property_schemas().get("resolution", {}).get("enum", ())
         if criterion == "10s" and "768p" not in sizes:
             del call["resolution"]
-        assert _accepts(model, call) == (model.id in listed), model.id
-
-
-def _accepts(model: Model, call: Mapping[str, object]) -> bool:
-    try:
-        model.parse(call)
-    except InvalidInput:
-        return False
-    return True
+        assert accepts(model, call) == (model.id in listed), model.id
 
 
 def test_the_list_ends_with_the_comparison_and_a_single_model_has_none() -> None:

@@ -17,13 +17,9 @@ from hailuo_mcp.core.parameters import CANONICAL, IMAGE_PARAMETERS
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
+from tests.core.models import CHOICES
 from tests.properties import with_examples
-from tests.support import (
-    PICTURE,
-    catalog_for,
-    open_session,
-    settings_for,
-)
+from tests.support import PICTURE, catalog_for, open_session, settings_for
 
 ALL = catalog_for(HAILUO_MCP_SANDBOX="1")
 
@@ -71,15 +67,8 @@ VALID: Mapping[str, st.SearchStrategy[Any]] = {
     "reference_images": st.lists(URLS, min_size=1, max_size=9),
     "reference_videos": st.lists(URLS, min_size=1, max_size=3),
     "reference_audios": st.lists(URLS, min_size=1, max_size=3),
-    "aspect_ratio": st.sampled_from(["adaptive", "16:9", "9:16"]),
-    "prompt_expansion": st.sampled_from(["disabled", "quality"]),
+    **{name: st.sampled_from(values) for name, values in CHOICES.items()},
     "duration": st.sampled_from([6, 10, 6.0]),
-    "resolution": st.sampled_from(["480p", "512p", "768p", "1080p", "2k"]),
-    "mode": st.sampled_from(["standard", "pro"]),
-    "prompt_optimizer": st.booleans(),
-    "go_fast": st.booleans(),
-    "fast_pretreatment": st.booleans(),
-    "routing": st.sampled_from(["auto", "value", "official"]),
     "callback_url": CALLBACKS,
 }
 

@@ -1,17 +1,15 @@
 """Arguments as clients and models really send them."""
 
 from itertools import product
-from typing import Any
 
 import pytest
 
 from hailuo_mcp.core.arguments import GENERATE_ARGUMENTS, check_names, intended, is_neutral, present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL
-from hailuo_mcp.gateways import GATEWAYS
+from hailuo_mcp.core.spec import ModelSpec
+from tests.core.models import EVERY_MODEL, MODELS, PICTURE
 
-MODELS = {model.id: model for gateway in GATEWAYS for model in gateway.models}
-PICTURE = "https://example.com/first.png"
 FIRST = "image image_url image_urls start_image first_frame init_image input_image picture firstFrameImage first-frame"
 LAST = "end_image tail_image last_image_url last_frame endImage last_frame_imge"
 
@@ -94,8 +92,8 @@ def test_an_unrelated_name_is_mapped_to_nothing(name: str) -> None:
     assert intended(name, GENERATE_ARGUMENTS) is None
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_no_refusal_advises_leaving_an_image_out(model: Any) -> None:
+@EVERY_MODEL
+def test_no_refusal_advises_leaving_an_image_out(model: type[ModelSpec]) -> None:
     names = (*FIRST.split(), *LAST.split(), "first_frame_image", "last_frame_image", "my_photo")
     values = (PICTURE, "data:image/png;base64,AAAA", ["~/kite.jpg"], {"url": PICTURE})
     for name, value, more in product(names, values, ({}, {"first_frame_image": PICTURE})):
@@ -121,7 +119,7 @@ def test_the_value_of_an_alias_is_checked_like_the_argument() -> None:
 def test_many_unknown_names_are_counted_and_only_a_few_listed() -> None:
     names = check_names({f"argument_{number}": 1 for number in range(100_000)}, CANONICAL, "no model takes")
     assert len(names.problems) == 6
-    assert names.problems[-1][0] == "99995 more arguments are not known"
+    assert names.problems[-1][0] == "further unknown arguments: 99995"
 
 
 def test_a_secret_under_an_unknown_name_is_not_repeated() -> None:

@@ -19,47 +19,47 @@ def read(**environ: str) -> Settings:
     return read_settings(environ, HOSTS)
 
 
+DEFAULTS = {
+    "sandbox": "auto",
+    "sandbox_seconds": 6,
+    "models": (),
+    "input_dirs": (),
+    "callback_hosts": (),
+    "duplicate_window_seconds": 600,
+    "max_jobs_per_day": None,
+    "max_usd_per_day": None,
+    "max_video_mb": 500,
+    "min_poll_seconds": 2,
+    "fix_images": False,
+    "auto_download": True,
+    "log_level": "INFO",
+}
+
+
 def test_without_any_variable_everything_has_its_documented_default() -> None:
     settings = read()
-    assert settings.sandbox == "auto"
+    assert {name: getattr(settings, name) for name in DEFAULTS} == DEFAULTS
     assert settings.in_sandbox
-    assert settings.sandbox_seconds == 6
-    assert settings.models == ()
-    assert settings.input_dirs == ()
-    assert settings.callback_hosts == ()
-    assert settings.duplicate_window_seconds == 600
-    assert settings.max_jobs_per_day is None
-    assert settings.max_usd_per_day is None
-    assert settings.max_video_mb == 500
-    assert settings.min_poll_seconds == 2
-    assert settings.fix_images is False
-    assert settings.auto_download is True
-    assert settings.log_level == "INFO"
     assert settings.output_dir.name == "hailuo"
     assert settings.output_dir.is_absolute()
     assert settings.database_path == settings.state_dir / "jobs.sqlite3"
-    assert {name: (gateway.key, dict(gateway.urls)) for name, gateway in settings.gateways.items()} == {
-        "segmind": (
-            None,
-            {
-                "base": "https://api.segmind.com",
-                "upload": "https://workflows-api.segmind.com",
-                "history": "https://api.spotprod.segmind.com",
-            },
-        ),
-        "apixo": (None, {"base": "https://api.apixo.ai"}),
-        "aimlapi": (None, {"base": "https://api.aimlapi.com"}),
-        "minimax": (None, {"base": "https://api.minimax.io"}),
-        "fal": (
-            None,
-            {
-                "base": "https://queue.fal.run",
-                "upload": "https://rest.fal.ai",
-                "history": "https://api.fal.ai",
-                "webhooks": "https://rest.alpha.fal.ai",
-            },
-        ),
-        "replicate": (None, {"base": "https://api.replicate.com", "upload": "https://api.replicate.com"}),
+    assert not any(gateway.key for gateway in settings.gateways.values())
+    assert {name: dict(gateway.urls) for name, gateway in settings.gateways.items()} == {
+        "segmind": {
+            "base": "https://api.segmind.com",
+            "upload": "https://workflows-api.segmind.com",
+            "history": "https://api.spotprod.segmind.com",
+        },
+        "apixo": {"base": "https://api.apixo.ai"},
+        "aimlapi": {"base": "https://api.aimlapi.com"},
+        "minimax": {"base": "https://api.minimax.io"},
+        "fal": {
+            "base": "https://queue.fal.run",
+            "upload": "https://rest.fal.ai",
+            "history": "https://api.fal.ai",
+            "webhooks": "https://rest.alpha.fal.ai",
+        },
+        "replicate": {"base": "https://api.replicate.com", "upload": "https://api.replicate.com"},
     }
 
 
@@ -110,15 +110,15 @@ def test_every_variable_is_tested_and_described_in_one_line() -> None:
     assert all(description and "\n" not in description for description in described.values())
 
 
-@pytest.mark.parametrize("name", sorted(variables()))
+EVERY_KIND_OF_VARIABLE = pytest.mark.parametrize(
+    "name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "SEGMIND_UPLOAD_URL", "APIXO_API_KEY_FILE"]
+)
+
+
+@EVERY_KIND_OF_VARIABLE
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_value_counts_as_unset(name: str, empty: str) -> None:
-    assert read(**{name: empty}) == read()
-
-
-@pytest.mark.parametrize("name", ["SEGMIND_API_KEY", "APIXO_BASE_URL", "SEGMIND_UPLOAD_URL", "SEGMIND_HISTORY_URL"])
-def test_an_empty_gateway_variable_counts_as_unset(name: str) -> None:
-    assert read(**{name: " "}) == read()
+    assert load_settings({name: empty}) == load_settings({})
 
 
 PLACEHOLDERS = (
@@ -130,7 +130,7 @@ PLACEHOLDERS = (
 )
 
 
-@pytest.mark.parametrize("name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "APIXO_API_KEY_FILE"])
+@EVERY_KIND_OF_VARIABLE
 @pytest.mark.parametrize("text", PLACEHOLDERS)
 def test_a_placeholder_inside_a_value_is_refused_with_its_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -142,7 +142,7 @@ def test_a_placeholder_inside_a_value_is_refused_with_its_name(name: str, text: 
     assert refused.value.variable == name
 
 
-@pytest.mark.parametrize("name", [*sorted(variables()), "SEGMIND_API_KEY", "APIXO_BASE_URL", "APIXO_API_KEY_FILE"])
+@EVERY_KIND_OF_VARIABLE
 @pytest.mark.parametrize("quoted", ['"{}"', "'{}'", ' "{}" '])
 def test_quotes_around_a_value_are_refused_and_the_value_is_not_repeated(name: str, quoted: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name}: the quotes around it") as refused:
@@ -224,75 +224,27 @@ def test_a_wrong_address_is_refused_in_one_line_that_names_the_variable(name: st
     assert str(refused.value).startswith(f"{name}={url!r}: an address looks like")
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("SEGMIND_BASE_URL", "https://user:hunter2@host"),
-        ("SEGMIND_BASE_URL", "https://:hunter2@host"),
-        ("APIXO_BASE_URL", "https://host/?api_key=hunter2"),
-        ("HAILUO_MCP_DATABASE_URL", "postgresql://user:hunter2@host:port/db"),
-        ("HAILUO_MCP_DATABASE_URL", "postgres://user:hunter2/x@host/db"),
-        ("HAILUO_MCP_DATABASE_URL", "postgres://user:hunter2 x@host/db"),
-        ("HAILUO_MCP_DATABASE_URL", "mysql://user:hunter2@host/db"),
-        ("SEGMIND_API_KEY", "hunter2 hunter2"),
-        ("SEGMIND_API_KEY", "hunter2…"),
-        ("SEGMIND_API_KEY", "hunter2\nhunter2"),
-        ("SEGMIND_API_KEY", "hunter2\x00"),
-    ],
-)
-def test_an_error_never_contains_a_secret(name: str, text: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        read(**{name: text})
-    assert "hunter2" not in str(refused.value)
-    assert str(refused.value).startswith(name)
-
-
-def test_a_key_enables_its_gateway_and_is_never_shown() -> None:
-    settings = read(SEGMIND_API_KEY=" hunter2 ")
-    key = settings.gateways["segmind"].key
-    assert key is not None
-    assert key.get_secret_value() == "hunter2"
-    assert "hunter2" not in repr(settings)
-    assert "hunter2" not in settings.model_dump_json()
-    assert not settings.in_sandbox
-
-
 def test_the_sandbox_can_be_forced_or_disabled() -> None:
     assert read(SEGMIND_API_KEY="k", HAILUO_MCP_SANDBOX="1").in_sandbox
     assert not read(HAILUO_MCP_SANDBOX="0").in_sandbox
 
 
-def test_a_custom_base_address_also_applies_to_the_other_hosts() -> None:
-    urls = read(SEGMIND_BASE_URL="http://127.0.0.1:8080/").gateways["segmind"].urls
-    assert dict(urls) == dict.fromkeys(("base", "upload", "history"), "http://127.0.0.1:8080")
+def test_a_custom_base_address_also_applies_to_the_gateways_other_hosts() -> None:
+    gateways = read(SEGMIND_BASE_URL="http://127.0.0.1:8080/").gateways
+    assert dict(gateways["segmind"].urls) == dict.fromkeys(("base", "upload", "history"), "http://127.0.0.1:8080")
+    assert gateways["apixo"].urls["base"] == "https://api.apixo.ai"
 
 
 def test_each_host_can_be_set_separately() -> None:
     urls = read(SEGMIND_BASE_URL="http://a:1/x", SEGMIND_UPLOAD_URL="http://b/").gateways["segmind"].urls
     assert dict(urls) == {"base": "http://a:1/x", "upload": "http://b", "history": "http://a:1/x"}
     urls = read(SEGMIND_HISTORY_URL="https://h").gateways["segmind"].urls
-    assert urls["base"] == "https://api.segmind.com"
-    assert urls["upload"] == "https://workflows-api.segmind.com"
-    assert urls["history"] == "https://h"
-
-
-def test_a_base_address_applies_to_one_gateway_only() -> None:
-    settings = read(SEGMIND_BASE_URL="http://127.0.0.1:1")
-    assert settings.gateways["apixo"].urls["base"] == "https://api.apixo.ai"
+    assert dict(urls) == {**HOSTS["segmind"], "history": "https://h"}
 
 
 def test_the_database_may_have_any_path() -> None:
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:///a/b.db").database_path == Path("a/b.db")
     assert read(HAILUO_MCP_DATABASE_URL="sqlite:////a/b.db").database_path == Path("/a/b.db")
-
-
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-def test_the_database_may_be_a_server_whose_password_is_never_shown(scheme: str) -> None:
-    url = f"{scheme}://user:hunter2@one:5432,two:5433/db?sslmode=require"
-    settings = read(HAILUO_MCP_DATABASE_URL=url)
-    assert settings.on_postgres
-    assert settings.database_url == url
-    assert "hunter2" not in f"{settings!r} {settings}"
 
 
 def test_a_very_long_wrong_value_is_shortened() -> None:

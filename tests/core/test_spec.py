@@ -11,70 +11,42 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
 
-
-def test_models_are_listed_by_gateway_in_order() -> None:
-    assert list(MODELS) == [
-        "segmind/hailuo-02-fast",
-        "segmind/hailuo-2.3-fast",
-        "segmind/minimax-hailuo-2",
-        "segmind/hailuo-2.3",
-        "apixo/hailuo-2.3-fast",
-        "apixo/hailuo-2.3",
-        "aimlapi/hailuo-02",
-        "aimlapi/hailuo-2.3",
-        "aimlapi/hailuo-2.3-fast",
-        "aimlapi/h3",
-        "aimlapi/h3-max",
-        "minimax/hailuo-2.3",
-        "minimax/hailuo-2.3-fast",
-        "minimax/hailuo-02",
-        "minimax/h3",
-        "minimax/h3-max",
-        "minimax/s2v-01",
-        "fal/hailuo-2.3",
-        "fal/hailuo-2.3-fast",
-        "fal/hailuo-02",
-        "fal/h3",
-        "fal/h3-max",
-        "replicate/hailuo-2.3",
-        "replicate/hailuo-2.3-fast",
-        "replicate/hailuo-02",
-    ]
-
-
 H3_INPUTS = "first_frame_image last_frame_image reference_images reference_videos reference_audios"
 OFFICIAL = "duration resolution prompt_optimizer fast_pretreatment callback_url"
-FAL_H3 = "duration aspect_ratio prompt_expansion seed callback_url resolution"
+PLAIN = "duration resolution prompt_optimizer"
+FAL_H3 = f"{H3_INPUTS} duration aspect_ratio prompt_expansion seed callback_url resolution"
 PARAMETERS = {
     "segmind/hailuo-02-fast": "prompt! first_frame_image! last_frame_image duration go_fast prompt_optimizer",
-    "segmind/hailuo-2.3-fast": "prompt! first_frame_image! duration resolution prompt_optimizer",
+    "segmind/hailuo-2.3-fast": f"prompt! first_frame_image! {PLAIN}",
     "segmind/minimax-hailuo-2": "prompt! first_frame_image last_frame_image mode prompt_optimizer",
-    "segmind/hailuo-2.3": "prompt! first_frame_image duration resolution prompt_optimizer",
+    "segmind/hailuo-2.3": f"prompt! first_frame_image {PLAIN}",
+    "apixo/hailuo-2.3-fast": "prompt! first_frame_image! mode resolution duration routing callback_url",
     "apixo/hailuo-2.3": "prompt! first_frame_image mode resolution duration callback_url",
+    "aimlapi/hailuo-02": f"prompt! first_frame_image last_frame_image {PLAIN}",
+    "aimlapi/hailuo-2.3": f"prompt! first_frame_image {PLAIN}",
+    "aimlapi/hailuo-2.3-fast": f"prompt! first_frame_image! {PLAIN}",
     "aimlapi/h3": f"prompt! {H3_INPUTS} duration resolution aspect_ratio",
     "aimlapi/h3-max": f"prompt! {H3_INPUTS} duration resolution aspect_ratio prompt_expansion seed",
-    "fal/h3": f"prompt! {H3_INPUTS} {FAL_H3}",
-    "fal/h3-max": f"prompt! {H3_INPUTS} {FAL_H3}",
-    "apixo/hailuo-2.3-fast": "prompt! first_frame_image! mode resolution duration routing callback_url",
-    "aimlapi/hailuo-02": "prompt! first_frame_image last_frame_image duration resolution prompt_optimizer",
-    "aimlapi/hailuo-2.3": "prompt! first_frame_image duration resolution prompt_optimizer",
-    "aimlapi/hailuo-2.3-fast": "prompt! first_frame_image! duration resolution prompt_optimizer",
     "minimax/hailuo-2.3": f"prompt! first_frame_image {OFFICIAL}",
     "minimax/hailuo-2.3-fast": f"prompt! first_frame_image! {OFFICIAL}",
     "minimax/hailuo-02": f"prompt! first_frame_image last_frame_image {OFFICIAL}",
     "minimax/h3": f"prompt! {H3_INPUTS} duration resolution aspect_ratio callback_url",
     "minimax/h3-max": f"prompt! {H3_INPUTS} duration resolution aspect_ratio prompt_expansion callback_url",
     "minimax/s2v-01": "prompt! subject_reference! callback_url",
-    **{
-        f"{gateway}/{name}": f"prompt! {frames} duration resolution prompt_optimizer callback_url"
-        for gateway in ("fal", "replicate")
-        for name, frames in (
-            ("hailuo-2.3", "first_frame_image"),
-            ("hailuo-2.3-fast", "first_frame_image!"),
-            ("hailuo-02", "first_frame_image last_frame_image"),
-        )
-    },
+    "fal/hailuo-2.3": f"prompt! first_frame_image {PLAIN} callback_url",
+    "fal/hailuo-2.3-fast": f"prompt! first_frame_image! {PLAIN} callback_url",
+    "fal/hailuo-02": f"prompt! first_frame_image last_frame_image {PLAIN} callback_url",
+    "fal/h3": f"prompt! {FAL_H3}",
+    "fal/h3-max": f"prompt! {FAL_H3}",
+    "replicate/hailuo-2.3": f"prompt! first_frame_image {PLAIN} callback_url",
+    "replicate/hailuo-2.3-fast": f"prompt! first_frame_image! {PLAIN} callback_url",
+    "replicate/hailuo-02": f"prompt! first_frame_image last_frame_image {PLAIN} callback_url",
 }
+"""The parameters of each model, in the order in which models are listed; `!` marks the required ones."""
+
+
+def test_models_are_listed_by_gateway_in_order() -> None:
+    assert list(MODELS) == list(PARAMETERS)
 
 
 @EVERY_MODEL
@@ -116,6 +88,7 @@ def test_the_schema_shows_the_documented_defaults(model: type[ModelSpec]) -> Non
 
 @EVERY_MODEL
 def test_a_property_has_one_plain_type_and_a_description(model: type[ModelSpec]) -> None:
+    assert set(model.property_schemas()) == set(model.model_fields) <= set(CANONICAL)
     for name, schema in model.property_schemas().items():
         assert schema["description"] == CANONICAL[name].meaning
         assert not {"anyOf", "oneOf", "allOf", "$ref", "title"} & set(schema)

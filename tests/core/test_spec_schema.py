@@ -14,7 +14,7 @@ from hailuo_mcp.core.arguments import present
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import CANONICAL, PROMPT_MAX
 from hailuo_mcp.core.spec import ModelSpec
-from tests.core.models import EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
+from tests.core.models import CHOICES, EVERY_MODEL, MODELS, PICTURE, accepts, minimal_call
 from tests.properties import with_examples
 
 FIRST_OF_ITS_SHAPE = {json.dumps(model.full_schema()): model.id for model in reversed(MODELS.values())}.values()
@@ -32,15 +32,7 @@ VALID: dict[str, tuple[Any, ...]] = {
     "reference_videos": LISTS,
     "reference_audios": LISTS,
     "subject_reference": (PICTURE, "~/face.png"),
-    "duration": (6, 10),
-    "resolution": ("480p", "512p", "768p", "1080p", "2k"),
-    "aspect_ratio": ("adaptive", "16:9", "9:16"),
-    "prompt_expansion": ("balanced", "disabled"),
-    "mode": ("standard", "pro"),
-    "prompt_optimizer": (True, False),
-    "go_fast": (True, False),
-    "fast_pretreatment": (True, False),
-    "routing": ("auto", "value", "official"),
+    **CHOICES,
     "callback_url": ("https://h", "https://me.example/x?a=b", "https://h:8443/é"),
 }
 JUNK: tuple[Any, ...] = (

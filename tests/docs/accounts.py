@@ -29,11 +29,11 @@ BLOCKS: Mapping[tuple[str, str], str] = {
         "docs/shots.md",
         'generate_video {"model": "segmind/minimax-hailuo-2", "prompt": "A paper boat leaves the quay at dawn '
         '[Tracking shot]", "dry_run": true}',
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_tool_calls_make_three_continuous_shots",
+    ): "tests/service/test_shots.py::test_the_pages_tool_calls_make_three_continuous_shots",
     (
         "docs/shots.md",
         "export MODEL=segmind/minimax-hailuo-2",
-    ): f"{CUSTOM_MODELS}/test_shots.py::test_the_pages_commands_make_three_continuous_shots",
+    ): "tests/service/test_shots.py::test_the_pages_commands_make_three_continuous_shots",
     (
         "docs/custom-models.md",
         "[[models]]",

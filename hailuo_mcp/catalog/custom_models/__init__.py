@@ -8,8 +8,6 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 
-NAME, FOLDER, PATTERN = "models.toml", "models.d", "*.toml"
-
 
 def own_models(settings: Settings, gateways: Sequence[type[Gateway]]) -> tuple[type[ModelSpec], ...]:
     """The models of the user's files, in file order.
@@ -36,8 +34,8 @@ def _files(settings: Settings) -> list[Path]:
         if named != Path():
             if not named.exists():
                 raise SettingsError(f"{PREFIX}CATALOG={str(named)!r}: there is no such file; correct it or unset it")
-            return sorted(named.glob(PATTERN)) if named.is_dir() else [named]
-        default = settings.config_dir / NAME
-        return [*([default] if default.exists() else []), *sorted((settings.config_dir / FOLDER).glob(PATTERN))]
+            return sorted(named.glob("*.toml")) if named.is_dir() else [named]
+        default = settings.config_dir / "models.toml"
+        return [*([default] if default.exists() else []), *sorted((settings.config_dir / "models.d").glob("*.toml"))]
     except OSError as error:
         raise SettingsError(f"{PREFIX}CATALOG: {error.filename} cannot be read: {error.strerror}") from None

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import new_class
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 from pydantic import create_model
 
 from hailuo_mcp.catalog.custom_models.document import Document, Place, WrongEntry
-from hailuo_mcp.catalog.custom_models.entries import Entry, ModelEntry, read_entries
-from hailuo_mcp.catalog.custom_models.fields import Values, among, fields, numbers, toml
+from hailuo_mcp.catalog.custom_models.entries import Entry, ModelEntry, PriceEntry, TimeEntry, read_entries
+from hailuo_mcp.catalog.custom_models.fields import Choices, among, fields, numbers, toml
 from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.parameters import CANONICAL, REFERENCE_PARAMETERS, Constraint, MediaRule
 from hailuo_mcp.core.rules import GIVEN, Advice, AtMost, Exclusive, Fill, Forbid, PriceRule, Rule, TimeRule
@@ -64,16 +64,20 @@ class Builder:
         model = create_model("OwnModel", __base__=named, __module__=__name__, **made)
         model.rules = tuple(_rules(entry, place, model))
         model.fills = tuple(_fills(entry, place, model))
+        conditions = _conditions(entry.prices, (*place, "prices"), model)
         model.prices = tuple(
             replace(PriceRule(**_values(price)), when=when)
-            for price, when in _each(entry.prices, (*place, "prices"), model)
+            for price, when in zip(entry.prices, conditions, strict=True)
         )
         for index, price in enumerate(entry.prices):
             if price.per == "second" and not model.accepts("duration"):
                 raise WrongEntry((*place, "prices", index, "per"), "this model has no duration; give a price per clip")
+        conditions = _conditions(entry.times, (*place, "times"), model)
         model.times = tuple(
-            TimeRule(time.seconds, when=when) for time, when in _each(entry.times, (*place, "times"), model)
-        ) or ((TimeRule(entry.typical_seconds),) if entry.typical_seconds else ())
+            TimeRule(time.seconds, when=when) for time, when in zip(entry.times, conditions, strict=True)
+        )
+        if entry.typical_seconds and not model.times:
+            model.times = (TimeRule(entry.typical_seconds),)
         model.advice = tuple(
             Advice(advice.text, when=_checked(advice.when, (*place, "advice", index, "when"), model))
             for index, advice in enumerate(entry.advice)
@@ -93,9 +97,6 @@ def _base(entry: ModelEntry, place: Place, gateway: type[Gateway]) -> type[Model
     return known[name]
 
 
-# --- rules, prices, times ---------------------------------------------------------------------------------------------
-
-
 def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Rule]:
     for index, rule in enumerate(entry.rules):
         rule_place = (*place, "rules", index)
@@ -112,17 +113,14 @@ def _rules(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[
                     raise WrongEntry((*rule_place, key, number), f"{repr_name(name)} is not a {what} of this model")
         if rule.at_most is not None:
             yield AtMost(rule.at_most, tuple(rule.together), rule.fix_hint, rule.source)
-            continue
-        if rule.these:
+        elif rule.these:
             yield Exclusive(tuple(rule.these), tuple(rule.those), rule.fix_hint, rule.source)
-            continue
-        values = _checked(rule.forbid or {}, (*rule_place, "forbid"), model)
-        forbid = Forbid(values, rule.fix_hint, rule.source)
-        if forbid.matches(model.model_construct()):
-            raise WrongEntry(
-                (*rule_place, "forbid"), "this forbids the defaults themselves; change a default, or the rule"
-            )
-        yield forbid
+        else:
+            forbid_place = (*rule_place, "forbid")
+            forbid = Forbid(_checked(rule.forbid or {}, forbid_place, model), rule.fix_hint, rule.source)
+            if forbid.matches(model.model_construct()):
+                raise WrongEntry(forbid_place, "this forbids the defaults themselves; change a default, or the rule")
+            yield forbid
 
 
 def _fills(entry: ModelEntry, place: Place, model: type[ModelSpec]) -> Iterator[Fill]:
@@ -137,16 +135,11 @@ def _values(entry: Entry) -> dict[str, Any]:
     return {n: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for n, v in vars(entry).items()}
 
 
-class _Conditional(Protocol):
-    @property
-    def when(self) -> Mapping[str, Any]: ...
-
-
-_C = TypeVar("_C", bound=_Conditional)
-
-
-def _each(entries: Sequence[_C], place: Place, model: type[ModelSpec]) -> Iterator[tuple[_C, dict[str, Any]]]:
-    """Entries with their conditions; the first that matches counts."""
+def _conditions(
+    entries: Sequence[PriceEntry | TimeEntry], place: Place, model: type[ModelSpec]
+) -> list[dict[str, Any]]:
+    """The condition of each entry. The first entry that matches counts, so only the last may match always."""
+    conditions: list[dict[str, Any]] = []
     for index, entry in enumerate(entries):
         if index and not entries[index - 1].when:
             what = str(place[-1]).removesuffix("s")
@@ -154,7 +147,8 @@ def _each(entries: Sequence[_C], place: Place, model: type[ModelSpec]) -> Iterat
                 (*place, index),
                 f"the {what} above always applies, so this one never does; put the one without when last",
             )
-        yield entry, _checked(entry.when, (*place, index, "when"), model)
+        conditions.append(_checked(entry.when, (*place, index, "when"), model))
+    return conditions
 
 
 def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) -> dict[str, Any]:
@@ -164,12 +158,12 @@ def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) ->
     for name, value in values.items():
         if name not in schemas or name == "prompt":
             choice = ", ".join(other for other in schemas if other != "prompt") or "none; remove this"
-            what = "is always there" if name == "prompt" else "is not a parameter of this model"
+            what = "is always given" if name == "prompt" else "is not a parameter of this model"
             raise WrongEntry((*place, name), f"{repr_name(name)} {what}; take from {choice}")
         closed = _possible(schemas[name])
         optional = not closed or model.model_fields[name].default is None
         possible = (*closed, *PRESENCE) if optional else closed
-        for one in _all(value):
+        for one in cast("Choices", value if isinstance(value, tuple) else (value,)):
             if not among(one, possible):
                 message = f"{name} never has the value {repr_short(one)}; take from {toml(possible)}"
                 raise WrongEntry((*place, name), message)
@@ -177,11 +171,7 @@ def _checked(values: Mapping[str, Any], place: Place, model: type[ModelSpec]) ->
     return checked
 
 
-def _all(value: Any) -> Values:
-    return value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
-
-
-def _possible(schema: Mapping[str, Any]) -> Values:
+def _possible(schema: Mapping[str, Any]) -> Choices:
     if schema.get("type") == "boolean":
         return (True, False)
     return tuple(schema.get("enum", ())) or numbers(schema.get("minimum"), schema.get("maximum"))

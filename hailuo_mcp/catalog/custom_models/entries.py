@@ -11,7 +11,6 @@ from pydantic import (
     AliasChoices,
     AliasGenerator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -53,15 +52,9 @@ def _source(value: object) -> Source:
     if kind not in _KINDS or not where:
         kinds = ", ".join(f"{kind}:" for kind in _KINDS)
         raise ValueError(
-            f"{repr_short(value)} does not say how it is known; begin with {kinds}, then what it was read in"
+            f"{repr_short(value)} does not say how it is known; begin with {kinds} and then say where it was found"
         )
     return Source(kind, _one_line(where))  # pyright: ignore[reportArgumentType]  one of _KINDS, as checked above
-
-
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):
-        raise PydanticCustomError("float_type", "")
-    return value
 
 
 def _plain(value: object) -> bool | int | str:
@@ -78,13 +71,13 @@ def _choice(value: object) -> bool | int | str | tuple[bool | int | str, ...]:
 
 Words = Annotated[str, AfterValidator(_one_line)]
 SourceText = Annotated[Source, PlainValidator(_source)]
-Amount = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[Amount, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Value = Annotated[bool | int | str, PlainValidator(_plain)]
 """The value of a parameter."""
-Values = dict[str, Annotated[bool | int | str | tuple[bool | int | str, ...], PlainValidator(_choice)]]
-"""Of a condition; a list means one of these."""
+Condition = dict[str, Annotated[bool | int | str | tuple[bool | int | str, ...], PlainValidator(_choice)]]
+"""Parameters to their values; a list means one of these."""
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 
 
@@ -116,7 +109,7 @@ class ParameterEntry(Entry):
 class RuleEntry(Entry):
     """`forbid`, or `these` and `those`, or `at_most` and `together`."""
 
-    forbid: Annotated[Values, Field(min_length=1)] | None = None
+    forbid: Annotated[Condition, Field(min_length=1)] | None = None
     these: Annotated[list[str], Field(min_length=1)] = []
     those: Annotated[list[str], Field(min_length=1)] = []
     at_most: Count | None = None
@@ -128,7 +121,7 @@ class RuleEntry(Entry):
 class FillEntry(Entry):
     parameter: str
     value: Value
-    when: Values = {}
+    when: Condition = {}
 
 
 class MediaEntry(Entry):
@@ -148,7 +141,7 @@ class PriceEntry(Entry):
     kind: Literal["exact", "upper bound", "average"]
     source: Words
     as_of: date
-    when: Values = {}
+    when: Condition = {}
     per: Literal["clip", "second"] = "clip"
     charges_videos: bool = False
     usd_per_image: Amount = 0.0
@@ -157,12 +150,12 @@ class PriceEntry(Entry):
 
 class TimeEntry(Entry):
     seconds: Positive
-    when: Values = {}
+    when: Condition = {}
 
 
 class AdviceEntry(Entry):
     text: Words
-    when: Annotated[Values, Field(min_length=1)]
+    when: Annotated[Condition, Field(min_length=1)]
 
 
 class NoteEntry(Entry):

@@ -22,7 +22,7 @@ from hailuo_mcp.core.parameters import (
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.core.text import repr_name, repr_short
 
-Values = tuple[bool | int | str, ...]
+Choices = tuple[bool | int | str, ...]
 _LISTED_MAX = 100
 """A range of numbers up to this size is a closed set of values."""
 
@@ -58,7 +58,7 @@ def _field(name: str, parameter: ParameterEntry, place: Place, *, urls_only: boo
     return Annotated[(kind, *metadata)], ... if required else parameter.default
 
 
-def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> tuple[Any, Values]:
+def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: bool) -> tuple[Any, Choices]:
     """The canonical type, narrowed as the entry says, and its values; none if they are not a closed set."""
     canonical, given = CANONICAL[name].kind, parameter.values
     kind = "list" if canonical is References else "number" if canonical is WholeNumber else name
@@ -66,7 +66,7 @@ def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: 
         if getattr(parameter, key) is not None and kind != of:
             raise WrongEntry((*place, key), f"{name} has no {key}; remove this line")
     plain, *checks = get_args(canonical)
-    possible: Values = get_args(plain) if get_origin(plain) is Literal else ()
+    possible: Choices = get_args(plain) if get_origin(plain) is Literal else ()
     if kind == "number":
         return _number(name, parameter, place)
     if not possible:
@@ -86,7 +86,7 @@ def _narrowed(name: str, parameter: ParameterEntry, place: Place, *, urls_only: 
     return _choice(name, given, possible, place, checks)
 
 
-def _choice(name: str, given: list[Any], possible: Values, place: Place, checks: Sequence[Any]) -> tuple[Any, Values]:
+def _choice(name: str, given: list[Any], possible: Choices, place: Place, checks: Sequence[Any]) -> tuple[Any, Choices]:
     for index, value in enumerate(given):
         if not among(value, possible):
             message = f"{name} cannot have the value {repr_short(value)}; take from {toml(possible)}"
@@ -97,7 +97,7 @@ def _choice(name: str, given: list[Any], possible: Values, place: Place, checks:
     return Annotated[(literal[tuple(given)], *checks)], tuple(given)
 
 
-def _number(name: str, parameter: ParameterEntry, place: Place) -> tuple[Any, Values]:
+def _number(name: str, parameter: ParameterEntry, place: Place) -> tuple[Any, Choices]:
     """A whole number: one of its values, or within its bounds."""
     low, high = parameter.minimum, parameter.maximum
     if parameter.values is not None:
@@ -115,7 +115,7 @@ def _number(name: str, parameter: ParameterEntry, place: Place) -> tuple[Any, Va
     return Annotated[StrictInt, Field(ge=low, le=high), AS_TEXT_TOO], numbers(low, high)
 
 
-def _check_presence(name: str, parameter: ParameterEntry, allowed: Values, place: Place) -> None:
+def _check_presence(name: str, parameter: ParameterEntry, allowed: Choices, place: Place) -> None:
     """Check `required`, `default` and `sends_null` against each other."""
     default, required = parameter.default, parameter.required or name == "prompt"
     if name == "prompt" and "required" in parameter.model_fields_set and not parameter.required:
@@ -123,7 +123,7 @@ def _check_presence(name: str, parameter: ParameterEntry, allowed: Values, place
     if default is not None and required:
         raise WrongEntry((*place, "default"), f"{name} is required, so it has no default; remove one of the two")
     if default is not None and not allowed:
-        raise WrongEntry((*place, "default"), f"{name} has no default worth sending; remove this line")
+        raise WrongEntry((*place, "default"), f"{name} cannot have a default; remove this line")
     if default is not None and not among(default, allowed):
         raise WrongEntry(
             (*place, "default"), f"{name} cannot have the default {repr_short(default)}; take from {toml(allowed)}"
@@ -142,12 +142,12 @@ def _rule_text(parameter: ParameterEntry) -> str:
     return "; ".join(words) or "optional"
 
 
-def among(value: bool | int | str, allowed: Values) -> bool:
+def among(value: bool | int | str, allowed: Choices) -> bool:
     """Like `in`, but distinguishes `1` from `true`."""
     return any(value == one and type(value) is type(one) for one in allowed)
 
 
-def toml(values: Values) -> str:
+def toml(values: Choices) -> str:
     """A list in TOML."""
     return "[" + ", ".join(_word(value, quote='"') for value in values) + "]"
 
@@ -158,7 +158,7 @@ def _word(value: bool | int | str | None, quote: str = "") -> str:
     return f"{quote}{value}{quote}" if isinstance(value, str) else str(value)
 
 
-def numbers(low: int | None, high: int | None) -> Values:
+def numbers(low: int | None, high: int | None) -> Choices:
     """The whole numbers within these bounds; none if there are too many for a closed set."""
     if low is None or high is None or high - low >= _LISTED_MAX:
         return ()

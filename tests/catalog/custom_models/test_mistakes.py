@@ -46,7 +46,7 @@ CASES = [
         "body_format =",
         'Segmind has no body format "task"; take "plain"',
     ),
-    ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always there"),
+    ("go_fast = false,", "prompt = 'x',", "forbid =", "prompt is always given"),
     ("seconds = 80", 'seconds = "80"', "seconds =", "must be a number, without quotes"),
     ("seconds = 80", "seconds = true", "seconds =", "must be a number"),
     ("seconds = 80", "seconds = -1", "seconds =", "should be greater than or equal to 0"),
@@ -60,7 +60,7 @@ CASES = [
     ("required = true", "require = true", "require =", "no key require; known here are wire_name, required, wire"),
     ("required = true", 'required = "yes"', "required =", "must be true or false, without quotes"),
     ("required = true", 'required = true\ndefault = "x"', "default =", "is required, so it has no default"),
-    ("required = true", 'default = "x.png"', "default =", "first_frame_image has no default worth sending"),
+    ("required = true", 'default = "x.png"', "default =", "first_frame_image cannot have a default"),
     ("required = true", 'values = ["x.png"]', "values =", "no set of values to choose from; remove this line"),
     (
         "required = true",
@@ -120,7 +120,7 @@ CASES = [
     ("default = true", "default = 1", "default = 1", "go_fast cannot have the default 1; take from [true, false]"),
     ("default = false", 'default = "no"', "default =", "prompt_optimizer cannot have the default"),
     ('"documented: Segmind page hailuo-02-fast"', '"Segmind"', "source =", "begin with documented:, sdk:, observed:"),
-    ('"documented: Segmind page hailuo-02-fast"', '"documented:"', "source =", "then what it was read in"),
+    ('"documented: Segmind page hailuo-02-fast"', '"documented:"', "source =", "and then say where it was found"),
     (
         "go_fast = false,",
         "fps = 25,",
@@ -140,7 +140,7 @@ CASES = [
     ("go_fast = false, prompt_optimizer = true", "go_fast = true", "forbid =", "forbids the defaults themselves"),
     ("go_fast = false, prompt_optimizer = true", "", "forbid =", "is empty; name at least one"),
     ("usd = 0.12\n", "usd = '0.12'\n", "usd =", "usd must be a number, without quotes"),
-    ("usd = 0.12\n", "usd = nan\n", "usd =", "should be greater than or equal to 0"),
+    ("usd = 0.12\n", "usd = nan\n", "usd =", "should be a finite number"),
     (
         'kind = "exact"',
         'kind = "guess"',

@@ -13,10 +13,10 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS
 from tests.catalog.custom_models.written import models_in, written
+from tests.core.models import MODELS
 from tests.properties import with_examples
 from tests.support import PICTURE
 
-BUILT_IN = {model.id: model for gateway in GATEWAYS for model in gateway.models}
 CALLS = st.fixed_dictionaries(
     {"prompt": st.just("a kite")},
     optional={
@@ -36,7 +36,7 @@ CALLS = st.fixed_dictionaries(
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, type[ModelSpec]]:
     """Each built-in model's copy, from one file."""
-    text = "".join(written(model, f"{model.id}-twin") for model in BUILT_IN.values())
+    text = "".join(written(model, f"{model.id}-twin") for model in MODELS.values())
     return {model.id.removesuffix("-twin"): model for model in models_in(tmp_path_factory.mktemp("config"), text)}
 
 
@@ -49,11 +49,11 @@ def _outcome(model: type[ModelSpec], call: Mapping[str, Any]) -> object:
     return spec.to_body(), spec.to_dict(), spec.price(), spec.typical_seconds(), spec.warnings()
 
 
-@pytest.mark.parametrize("model_id", BUILT_IN)
+@pytest.mark.parametrize("model_id", MODELS)
 def test_a_model_from_a_file_has_the_schema_and_prices_of_the_built_in_one(
     model_id: str, twins: Mapping[str, type[ModelSpec]]
 ) -> None:
-    model, twin = BUILT_IN[model_id], twins[model_id]
+    model, twin = MODELS[model_id], twins[model_id]
     assert twin.property_schemas() == model.property_schemas()
     assert twin.full_schema()["required"] == model.full_schema()["required"]
     assert twin.full_schema().get("allOf") == model.full_schema().get("allOf")
@@ -61,7 +61,7 @@ def test_a_model_from_a_file_has_the_schema_and_prices_of_the_built_in_one(
         assert getattr(twin, facts) == getattr(model, facts)
 
 
-@pytest.mark.parametrize("model_id", BUILT_IN)
+@pytest.mark.parametrize("model_id", MODELS)
 @with_examples(few=20, many=60)
 def test_a_call_gives_the_same_body_or_the_same_refusal(
     model_id: str, twins: Mapping[str, type[ModelSpec]], examples: int
@@ -69,7 +69,7 @@ def test_a_call_gives_the_same_body_or_the_same_refusal(
     @settings(max_examples=examples)
     @given(call=CALLS)
     def check(call: Mapping[str, Any]) -> None:
-        assert _outcome(twins[model_id], call) == _outcome(BUILT_IN[model_id], call)
+        assert _outcome(twins[model_id], call) == _outcome(MODELS[model_id], call)
 
     check()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.catalog.catalog import gateway_of
 from hailuo_mcp.catalog.custom_models import own_models
+from hailuo_mcp.catalog.names import gateway_of
 from hailuo_mcp.core.rules import GIVEN, AtMost, Exclusive, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import GATEWAYS

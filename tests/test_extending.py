@@ -99,7 +99,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from hailuo_mcp.gateways.base import Gateway, link_in
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import ImageUrl, Constraint, Source
 from hailuo_mcp.core.spec import ModelSpec
@@ -137,9 +137,7 @@ class Skylark(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         body, response = await self.fetch_json(self.get(f"/flights?flight={quote(remote_id, safe='')}"))
-        state = self.state(_STATES, body.get("state"))
-        link = link_in(body.get("film")) if state is State.COMPLETED else None
-        return Observation(state=state, video_url=link, sandbox=response.sandbox)
+        return self.observation(self.state(_STATES, body.get("state"), response), output=body.get("film"))
 '''
 STAND_IN = '''
 """Stand-in for Skylark."""

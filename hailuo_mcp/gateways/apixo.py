@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
 from hailuo_mcp.core.rules import GIVEN, Fill, Forbid
 from hailuo_mcp.core.spec import ModelSpec, WireForm
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_json
+from hailuo_mcp.gateways.answers import json_object, mapping, number
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 
 _PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
@@ -145,23 +146,14 @@ class Apixo(Gateway):
         body, response = await self.fetch_json(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
         data = mapping(body.get("data"))
         state = self.state(_STATES, data.get("state"), response)
-        return Observation(
-            state=state,
-            video_url=_result_url(data.get("resultJson")) if state is State.COMPLETED else None,
-            error=self._failed(data) if state is State.FAILED else None,
+        words = [word for word in (data.get("failCode"), data.get("failMsg")) if isinstance(word, str) and word]
+        return self.observation(
+            state,
+            output=json_object(data.get("resultJson")).get("resultUrls"),
+            reason=": ".join(words),
+            kind=_FAIL_CODES.get(str(data.get("failCode"))),
             took_seconds=_took_seconds(data),
-            sandbox=response.sandbox,
         )
-
-    def _failed(self, data: Mapping[str, Any]) -> Problem:
-        code = data.get("failCode")
-        words = [word for word in (code, data.get("failMsg")) if isinstance(word, str) and word]
-        return self.failure(": ".join(words), _FAIL_CODES.get(code) if isinstance(code, str) else None)
-
-
-def _result_url(result: object) -> str | None:
-    """`resultJson` is JSON inside a JSON string."""
-    return link_in(mapping(parse_json(result) if isinstance(result, str) else result).get("resultUrls"))
 
 
 def _took_seconds(data: Mapping[str, Any]) -> float | None:

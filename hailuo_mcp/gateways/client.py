@@ -121,6 +121,16 @@ class GatewayClient:
         )
         return HeldBack(f"{reason}, and asks again in {pause:.0f} s at the earliest; this is its own pace.")
 
+    @contextmanager
+    def time_limit(self, seconds: float | None = None) -> Generator[None]:
+        """One time limit for several requests, by default that of a poll. Raises GatewayTimeout."""
+        seconds = self.retry.poll_timeout if seconds is None else seconds
+        try:
+            with anyio.fail_after(seconds):
+                yield
+        except TimeoutError:
+            raise GatewayTimeout(f"{self._title} did not answer within {seconds:.0f} s.") from None
+
     async def close(self) -> None:
         """Close the connections. A later request opens new ones."""
         await self._exchange.close()
@@ -265,13 +275,3 @@ class GatewayClient:
                     raise failures.pop()  # the attempt made above is stamina's first one
                 return await attempt()
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-@contextmanager
-def deadline(seconds: float, message: str) -> Generator[None]:
-    """A shared time limit for several requests. Raises GatewayTimeout with this message."""
-    try:
-        with anyio.fail_after(seconds):
-            yield
-    except TimeoutError:
-        raise GatewayTimeout(message) from None

@@ -1,11 +1,11 @@
 """What each gateway declares: the part of `Gateway` that its own file fills in."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from hailuo_mcp.core.errors import GatewayError, InternalError
+from hailuo_mcp.core.errors import InternalError
 from hailuo_mcp.core.job import Job, Observation
 from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS
 from hailuo_mcp.core.spec import ModelSpec
@@ -43,7 +43,7 @@ class GatewayDefinition(Interpreter):
     callbacks: ClassVar[bool] = False
     """Whether the gateway calls `callback_url` when the state of a job changes."""
     signs_callbacks: ClassVar[bool] = False
-    """Whether `is_genuine` can verify its callbacks."""
+    """Whether `is_signed` can verify its callbacks."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where the user can look for a submission whose response was lost."""
 
@@ -91,10 +91,15 @@ class GatewayDefinition(Interpreter):
         """Whether this model's jobs can be cancelled."""
         return self.can_cancel
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """Find a submission whose response was lost, in the gateway's history. Returns its remote id and its state;
-        None unless the match is certain. `taken`: remote ids of other jobs."""
-        return None
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        """The jobs in the gateway's history that may be this one, whose response was lost: of the same model, request
+        and time. Yields the remote id of each, and its state; one that comes more than once is one job.
+
+        Raises:
+            HailuoError: not all of the history in question could be searched.
+        """
+        return
+        yield
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
@@ -109,14 +114,10 @@ class GatewayDefinition(Interpreter):
         """The account's balance in its own unit; None if the gateway does not report it. Raises HailuoError."""
         return None
 
-    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a callback has this gateway's signature. A callback that cannot be verified now counts as genuine,
-        because its URL is a secret and it only triggers a poll."""
+    async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback has this gateway's signature, if it signs them. Raises HailuoError if that cannot be
+        verified now."""
         return True
-
-    def no_history(self) -> GatewayError:
-        """The error for a response that is not a page of a history, and so cannot prove that a job is missing."""
-        return GatewayError(f"{self.title}'s history answered in an unknown form.")
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The response body for a callback. A callback is never trusted: it only triggers a poll."""

@@ -18,11 +18,11 @@ from hailuo_mcp.core.errors import (
     RateLimited,
     Unauthorized,
 )
-from hailuo_mcp.core.job import State
+from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.masking import mask
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.text import repr_short
-from hailuo_mcp.gateways.answers import add_warning, mapping, text_in
+from hailuo_mcp.gateways.answers import add_warning, link_in, mapping, number, text_in
 from hailuo_mcp.gateways.exchange import Response
 from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
@@ -117,6 +117,27 @@ class Interpreter(ABC):
             hint=hints.get(kind, kind.default_hint),
             charged=self.failure_charged,
             safe_to_retry=kind is GatewayError and self.failure_charged == "no",
+        )
+
+    def observation(
+        self,
+        state: State,
+        *,
+        output: object = None,
+        reason: object = None,
+        kind: type[HailuoError] | None = None,
+        cost_usd: object = None,
+        took_seconds: object = None,
+    ) -> Observation:
+        """What a response says about a job. A link in its `output` and a cost count only once it is completed; `reason`
+        and `kind` are as for `failure`, and count only if it failed."""
+        completed = state is State.COMPLETED
+        return Observation(
+            state=state,
+            video_url=link_in(output) if completed else None,
+            error=self.failure(reason, kind) if state is State.FAILED else None,
+            cost_usd=number(cost_usd) if completed else None,
+            took_seconds=number(took_seconds),
         )
 
     def clean(self, message: object) -> str:

@@ -17,4 +17,4 @@ INLINE = "data:video/mp4;base64,AAAA"
 
 async def poll(name: str, *steps: Step, retry: RetryPolicy = QUICK) -> tuple[Observation, Script]:
     gateway, script = connect(name, *steps, retry=retry)
-    return await gateway.poll(MODELS[A_MODEL_OF[name]], "r1"), script
+    return await gateway.observe(MODELS[A_MODEL_OF[name]], "r1"), script

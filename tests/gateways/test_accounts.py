@@ -97,7 +97,7 @@ async def test_a_pause_applies_to_one_account_only() -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": "30"}))
     other = gateway.for_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
-        await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert gateway.retry_after > 25
     assert other.retry_after == 0
     assert other.for_key(SecretStr(KEY)).retry_after > 25, "the same key is the same account"
@@ -118,7 +118,7 @@ async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
 async def test_a_429_pauses_an_account_for_at_most_two_minutes(wait: str) -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": wait}))
     with pytest.raises(RateLimited) as limited:
-        await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert 119 < gateway.retry_after <= 120
     assert "Wait 120 s" in limited.value.problem.hint
 
@@ -171,10 +171,10 @@ def test_only_minimax_gets_its_challenge_back() -> None:
 async def test_minimax_is_polled_at_most_at_its_documented_rate() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "1", "status": "Processing"}))
     for _ in range(10):
-        await gateway.poll(MODELS["minimax/hailuo-02"], "1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "1")
     assert 5 < gateway.retry_after <= 6
     assert gateway.for_key(SecretStr(OTHER_KEY)).retry_after == 0
     with anyio.move_on_after(0.05) as waiting:
-        await gateway.poll(MODELS["minimax/hailuo-02"], "1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "1")
     assert waiting.cancelled_caught
     assert len(script.requests) == 10

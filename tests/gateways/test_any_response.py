@@ -3,7 +3,7 @@ not affect the rest."""
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Any, TypeVar
 
 import httpx
@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hailuo_mcp.core.errors import GatewayError, HailuoError, Problem, Unconfirmed
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.base import REFUSALS
 from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
+from hailuo_mcp.gateways.refusals import REFUSALS
 from hailuo_mcp.gateways.segmind import Segmind
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, MODELS, Step, connect, lost_job, spec
 from tests.properties import with_examples
@@ -260,8 +260,9 @@ class Buggy(Segmind):
     async def look_up_expired(self, job: Job) -> Observation | None:
         raise RecursionError
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+    async def find_submissions(self, model: object, job: Job) -> AsyncGenerator[tuple[object, Observation]]:
         raise KeyError("created_at")
+        yield
 
     async def cancel(self, job: Job) -> Observation | None:
         raise TypeError

@@ -163,7 +163,7 @@ async def test_a_refusal_says_why_and_that_nothing_was_charged(status: int, body
 
 async def poll(*steps: Step, remote_id: str = ID) -> tuple[Any, Any]:
     gateway, script = connect("fal", *steps)
-    return await gateway.poll(HAILUO, remote_id), script
+    return await gateway.observe(HAILUO, remote_id), script
 
 
 @pytest.mark.parametrize(("word", "state"), [("IN_QUEUE", State.QUEUED), ("IN_PROGRESS", State.PROCESSING)])
@@ -236,7 +236,7 @@ REQUESTED = says(202, {"status": "CANCELLATION_REQUESTED"})
 )
 async def test_a_job_is_cancelled_only_if_it_had_not_started(steps: list[Step], state: State | None) -> None:
     gateway, script = connect("fal", *steps)
-    seen = await gateway.cancel(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
+    seen = await gateway.stop(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
     assert (seen and seen.state) == state
     assert script.asked[0] == "PUT /fal-ai/minimax/requests/764cabcf/cancel"
 
@@ -256,7 +256,7 @@ def row(**fields: Any) -> dict[str, Any]:
 async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
     gateway, script = connect("fal", says(200, {"items": [row()], "next_cursor": None}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict())
-    found = await gateway.find_lost_submission(job, frozenset())
+    found = await gateway.recover(job, frozenset())
     assert found
     assert found[0] == "fal-ai/minimax/r1"
     (request,) = script.requests
@@ -279,14 +279,14 @@ async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
 async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("fal", says(200, {"items": rows}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict())
-    assert await gateway.find_lost_submission(job, frozenset({"fal-ai/minimax/taken"})) is None
+    assert await gateway.recover(job, frozenset({"fal-ai/minimax/taken"})) is None
 
 
 async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
     output = {"video": {"url": CLIP}}
     gateway, script = connect("fal", says(200, {"items": [row(status_code=200, json_output=output)]}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict(), remote_id="fal-ai/minimax/r1")
-    seen = await gateway.look_up_expired(job)
+    seen = await gateway.recall(job)
     assert seen
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
     assert dict(script.requests[0].url.params)["request_id"] == "r1"

@@ -136,7 +136,7 @@ async def test_sensitive_content_is_a_failed_job_whatever_its_state() -> None:
 async def test_an_error_code_with_http_200_is_an_error_not_a_job_state(code: int, expected: str, requests: int) -> None:
     gateway, script = connect("minimax", refuses(code))
     with pytest.raises(HailuoError) as error:
-        await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
     assert error.value.problem.code == expected
     assert len(script.requests) == requests
 
@@ -149,5 +149,5 @@ async def test_a_temporary_code_is_retried() -> None:
 @pytest.mark.parametrize("code", [1002, 429])
 async def test_polling_pauses_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
-    await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+    await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
     assert 5 < gateway.retry_after <= 6

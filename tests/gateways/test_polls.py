@@ -120,7 +120,7 @@ async def test_an_echo_of_the_key_is_masked_in_any_encoding(name: str, write: Ca
     body = {"error": f"bad {echo}", "message": f"bad {echo}", "code": f"x{echo}", "status": [echo]}
     gateway, _ = connect(name, says(400, body))
     with pytest.raises(HailuoError) as refused:
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     gateway, _ = connect(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
     seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     for text in (refused.value.problem.message, *seen.warnings):
@@ -138,7 +138,7 @@ async def test_a_code_with_http_200_is_quoted_with_the_actual_status() -> None:
     for code, kind in ((1033, "gateway_error"), (2056, "insufficient_credits"), (1002, "rate_limited")):
         gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "Not so"}}))
         with pytest.raises(HailuoError) as error:
-            await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+            await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
         assert error.value.problem.code == kind
         assert f"(200: {code} Not so)" in error.value.problem.message
 
@@ -172,7 +172,7 @@ async def test_a_failed_poll_is_an_error_not_a_job_state(
 ) -> None:
     gateway, script = connect(name, says(status, {"error": "x"}))
     with pytest.raises(HailuoError) as error:
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert (error.value.problem.code, error.value.problem.safe_to_retry) == (code, safe)
     assert len(script.requests) == requests
 
@@ -181,7 +181,7 @@ async def test_a_failed_poll_is_an_error_not_a_job_state(
 async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None:
     gateway, script = connect(name, breaks(httpx.ConnectError))
     with pytest.raises(NetworkError):
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert len(script.requests) == ATTEMPTS
 
 

@@ -432,7 +432,7 @@ async def test_an_id_with_slash_and_colon_is_sent_as_one_encoded_segment_or_valu
     client = GatewayClient(kind.title)
     gateway = kind(GatewaySettings(urls=dict.fromkeys(kind.hosts, f"http://127.0.0.1:{port}")), client)
     async with server:
-        await gateway.poll(MODELS[A_MODEL_OF[name]], REMOTE_ID)
+        await gateway.observe(MODELS[A_MODEL_OF[name]], REMOTE_ID)
         await client.close()
     assert lines == [f"GET {path} HTTP/1.1" for path in POLLS[name]]
 
@@ -446,5 +446,5 @@ async def test_the_key_is_never_sent_to_a_url_from_a_response(name: str) -> None
     gateway, script = connect(name, says(200, accepted), redirect)
     await gateway.submit(spec(A_MODEL_OF[name]), 5)
     with pytest.raises(HailuoError):
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert {request.url.host for request in script.requests} == {urlsplit(GATEWAYS[name].hosts["base"]).hostname}

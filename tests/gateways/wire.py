@@ -76,6 +76,17 @@ def breaks(error: type[httpx.TransportError]) -> Step:
     return step
 
 
+def after(seconds: float, step: Step) -> Step:
+    """A slow response."""
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(seconds)
+        response = step(request)
+        return response if isinstance(response, httpx.Response) else await response
+
+    return slow
+
+
 async def hangs(_: httpx.Request) -> httpx.Response:
     await asyncio.Event().wait()
     raise AssertionError("the event is never set")

@@ -38,7 +38,7 @@ class ClientLimits:
     response_bytes: int = 64 * 1024 * 1024
     """The largest response that is read; a response may contain a clip as a `data:` URI."""
     accounts: int = 1000
-    """Accounts whose rate limits are remembered."""
+    """Accounts whose rate limits are remembered: those used last."""
 
 
 DEFAULT_LIMITS = ClientLimits()

@@ -22,7 +22,7 @@ from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
 from hailuo_mcp.gateways.refusals import is_content_block
-from hailuo_mcp.gateways.uploads import file_name, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import file_name, uploaded_link
 
 _STATES = {"in_queue": State.QUEUED, "in_progress": State.PROCESSING, "completed": State.COMPLETED}
 _HISTORY = "/v1/models/requests/by-endpoint"
@@ -142,21 +142,14 @@ class Fal(Gateway):
             facts = {"file_name": file_name(media_type), "content_type": media_type}
             initiate = self.post("/storage/upload/initiate?storage_type=gcs", facts, host="upload")
             response = await self.client.send_with_retry(initiate, seconds)
-            if not response.ok:
-                raise not_uploaded(self, response)
             answer = mapping(response.body)
-            place, address = link_in(answer.get("upload_url")), link_in(answer.get("file_url"))
-            if place is None or address is None or not self._is_safe(place):
-                raise without_address(self)
+            address = uploaded_link(self, response, link_in(answer.get("file_url")))
+            place = link_in(answer.get("upload_url")) or ""
+            if not place.startswith(("https://", f"{self.settings.urls['upload']}/")):
+                raise GatewayError(f"{self.title} returned no safe URL to send the file to; nothing was submitted.")
             # The URL is signed and may be on a storage service's host: the key is not sent there.
             put = Request("PUT", place, {"Content-Type": media_type}, content=content)
-            stored = await self.client.send_with_retry(put, seconds)
-            if not stored.ok:
-                raise not_uploaded(self, stored)
-        return address
-
-    def _is_safe(self, place: str) -> bool:
-        return place.startswith(("https://", f"{self.settings.urls['upload']}/"))
+            return uploaded_link(self, await self.client.send_with_retry(put, seconds), address)
 
     async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
         async for row in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):

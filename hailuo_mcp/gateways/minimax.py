@@ -23,7 +23,7 @@ from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.minimax_models import S2V01, Hailuo02, Hailuo23, Hailuo23Fast, OfficialBody
-from hailuo_mcp.gateways.uploads import form_request, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import form_request, uploaded_link
 
 log = logging.getLogger(__name__)
 
@@ -117,12 +117,8 @@ class Minimax(Gateway):
         texts = {"purpose": "video_generation_input"}
         request = form_request(self, "/v1/files/upload", "file", media_type, content, texts)
         response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
-        if not 200 <= (status := self.submission_status_of(response)) < 300:
-            raise not_uploaded(self, response, status)
         file_id = _id_in(mapping(mapping(response.body).get("file")), "file_id")
-        if file_id is None:
-            raise without_address(self)
-        return f"mm_file://{file_id}"
+        return uploaded_link(self, response, f"mm_file://{file_id}" if file_id else None)
 
     async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
         """The clip's link, valid for an hour. None if it cannot be fetched now: the job still counts as completed and

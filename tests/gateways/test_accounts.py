@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.errors import HeldBack, RateLimited
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import GatewayClient, Request
-from hailuo_mcp.gateways.rate_limits import RateLimits
+from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
+from hailuo_mcp.gateways.rate_limits import RateLimit
 from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
@@ -124,20 +124,20 @@ async def test_a_429_pauses_an_account_for_at_most_two_minutes(wait: str) -> Non
 
 
 async def test_many_submissions_delay_a_poll_by_at_most_two_minutes() -> None:
-    limit = RateLimits(20, max_accounts=1).of({})
+    limit = RateLimit(20)
     for _ in range(1000):
         limit.book()
     assert 119 < limit.retry_after <= 120
 
 
 async def test_rate_limits_are_kept_for_the_most_recently_used_accounts() -> None:
-    limits = RateLimits(None, max_accounts=2)
+    client = GatewayClient("Gateway", limits=ClientLimits(accounts=2))
     for key in ("one", "two"):
-        limits.of({"x-api-key": key}).back_off(60)
-    assert limits.of({"x-api-key": "one"}).retry_after > 50
-    limits.of({"x-api-key": "three"})
-    assert limits.of({"x-api-key": "one"}).retry_after > 50
-    assert limits.of({"x-api-key": "two"}).retry_after == 0
+        client.rate_limit({"x-api-key": key}).back_off(60)
+    assert client.rate_limit({"x-api-key": "one"}).retry_after > 50
+    client.rate_limit({"x-api-key": "three"})
+    assert client.rate_limit({"x-api-key": "one"}).retry_after > 50
+    assert client.rate_limit({"x-api-key": "two"}).retry_after == 0
 
 
 async def test_half_of_a_documented_rate_is_sent_at_once_and_the_rest_is_spread() -> None:

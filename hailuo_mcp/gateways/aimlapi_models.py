@@ -25,7 +25,6 @@ from hailuo_mcp.core.rules import Advice, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways import h3, hailuo
 
-_PAGE = Source("documented", "AI/ML API page hailuo-02")
 _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
 _CONTRADICTORY = Source(
     "documented", "AI/ML API page hailuo-02, contradictory: “1080p coming soon”, and its pixel size"
@@ -66,17 +65,18 @@ class Hailuo02(OlderModel):
     remote_name = "minimax/hailuo-02"
     summary = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
+    page = Source("documented", "AI/ML API page hailuo-02")
     rules = (hailuo.not_10_s_at_1080p(),)
     times = (TimeRule(300.0, when={"duration": 6}), TimeRule(540.0, when={"duration": 10}))
     advice = (Advice("AI/ML API's page calls 1080p “coming soon”; it may be refused.", when={"resolution": "1080p"}),)
 
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
+    first_frame_image: Annotated[Image | None, OnPage("optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, Constraint(_CHANGELOG, "the frame the clip ends on")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
+    duration: Annotated[Duration, OnPage("6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[
-        Resolution, Constraint(_PAGE, "768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
+        Resolution, OnPage("768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
     ] = "768p"
-    prompt_optimizer: Annotated[Flag, Constraint(_PAGE, "default true")] = True
+    prompt_optimizer: Annotated[Flag, OnPage("default true")] = True
 
 
 class Hailuo23(UnifiedModel, hailuo.Hailuo23):

@@ -56,11 +56,11 @@ class Gateway(GatewayDefinition):
         in_process_sandbox: bool = False,
         own_models: tuple[type[ModelSpec], ...] = (),
     ) -> None:
+        """`own_models`: the user's own, from files."""
         self.settings = settings
         self.client = client
         self.in_process_sandbox = in_process_sandbox
         self.own_models = own_models
-        """The user's own models, from files."""
 
     @classmethod
     def key_in(cls, environ: Mapping[str, str]) -> str:
@@ -211,8 +211,9 @@ class Gateway(GatewayDefinition):
         facts = {"warnings": tuple(noticed.warnings), "sandbox": noticed.sandbox, "has_secret_link": has_key}
         return seen.model_copy(update=facts)
 
-    async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
-        """Send a GET, with retries. Returns the JSON object in the response, and the response itself.
+    async def fetch_json(self, request: Request, *, also: int | None = None) -> tuple[Mapping[str, Any], Response]:
+        """Send a GET, with retries. Returns the JSON object in the response, and the response itself. `also`: a status
+        that is not an error here.
 
         Raises:
             UnknownRequest: there is no such job.
@@ -222,7 +223,7 @@ class Gateway(GatewayDefinition):
         response = await self.client.send_with_retry(request, status_of=self.status_of)
         status = self.status_of(response)
         body = mapping(response.body)
-        if 200 <= status < 300 or is_failed_job(status, body):
+        if 200 <= status < 300 or status == also or is_failed_job(status, body):
             if not isinstance(response.body, dict):
                 raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
             return body, response

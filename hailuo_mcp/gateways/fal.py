@@ -100,17 +100,10 @@ class Fal(Gateway):
                 return Observation(state=state)
             if body.get("error"):
                 return self._failed(body)
-            result = await self.client.send_with_retry(self.get(path))
-            if result.status == 422:  # the model itself rejected its input
-                return self._failed(mapping(result.body))
-            if result.status in (404, 410):
-                raise UnknownRequest(f"{self.title} no longer keeps the result of this request.")
-            if not result.ok:
-                raise self.refusal(result.status, result)
-            answer = mapping(result.body)
-            if not answer:
-                raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
-            return self.observation(state, output=answer.get("video"))
+            body, response = await self.fetch_json(self.get(path), also=422)
+        if response.status == 422:  # the model itself rejected its input
+            return self._failed(body)
+        return self.observation(state, output=body.get("video"))
 
     def _failed(self, body: Mapping[str, Any]) -> Observation:
         message = self.message_in(body)

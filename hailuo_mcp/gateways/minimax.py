@@ -59,8 +59,6 @@ class Minimax(Gateway):
     retention = None  # a link expires after an hour, but each poll gives a new one
     requests_per_minute = 20
     callbacks = True
-    has_history = True
-    can_cancel = True
     check_hint = "Look at the billing page of the MiniMax platform to see whether the job was taken."
 
     def submit_request(self, spec: ModelSpec) -> Request:

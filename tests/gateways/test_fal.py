@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, spec
+from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, says_text, spec
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"
@@ -211,6 +211,8 @@ async def test_a_failure_is_a_completed_job_with_an_error(steps: list[Step], cod
 async def test_an_unavailable_result_is_an_error_not_a_failed_job() -> None:
     with pytest.raises(GatewayError):
         await poll(says(200, {"status": "COMPLETED"}), says(500, {"detail": "later"}))
+    with pytest.raises(GatewayError, match="not a JSON object"):
+        await poll(says(200, {"status": "COMPLETED"}), says_text(422, "<html>"))
     with pytest.raises(UnknownRequest):
         await poll(says(200, {"status": "COMPLETED"}), says(404, {"detail": "gone"}))
     with pytest.raises(UnknownRequest):

@@ -13,7 +13,7 @@ from hailuo_mcp.core.errors import HeldBack, RateLimited
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
 from hailuo_mcp.gateways.rate_limits import RateLimit
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
 UNFINISHED = says(200, {"status": "active", "code": 200, "data": {"state": "processing"}})
@@ -75,7 +75,7 @@ async def test_a_closed_client_opens_new_connections() -> None:
             await client.close()
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_gateway_for_another_key_differs_only_in_its_key(name: str) -> None:
     gateway, script = connect(name, UNFINISHED)
     other = gateway.for_key(SecretStr(OTHER_KEY))

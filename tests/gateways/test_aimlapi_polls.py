@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.job import Observation, State
-from tests.gateways.polling import CLIP, poll
-from tests.gateways.wire import (
-    MODELS,
-    connect,
-    says,
-)
+from tests.gateways.wire import CLIP, MODELS, connect, poll, says
 
 
 @pytest.mark.parametrize(

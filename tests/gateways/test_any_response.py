@@ -18,7 +18,7 @@ from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
 from hailuo_mcp.gateways.refusals import REFUSALS
 from hailuo_mcp.gateways.segmind import Segmind
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, MODELS, Step, connect, lost_job, spec
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, MODELS, Step, connect, lost_job, spec
 from tests.properties import with_examples
 
 T = TypeVar("T")
@@ -85,7 +85,6 @@ HEADERS = st.dictionaries(
     HEADER_VALUES,
     max_size=3,
 )
-EVERY_GATEWAY = pytest.mark.parametrize("name", sorted(GATEWAYS))
 
 
 def arbitrary(examples: int) -> settings:
@@ -218,7 +217,7 @@ def with_number(value: object, raw: str) -> bytes:
 
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_completed_job_with_an_out_of_range_number_has_its_clip(name: str, raw: str) -> None:
     gateway = gateway_with(name, *(responds(200, with_number(body, raw)) for body in DONE[name]))
     seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
@@ -227,7 +226,7 @@ async def test_a_completed_job_with_an_out_of_range_number_has_its_clip(name: st
 
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_submission_response_with_an_out_of_range_number_has_its_id(name: str, raw: str) -> None:
     gateway = gateway_with(name, responds(200, with_number(ACCEPTED[name], raw)))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).remote_id in ("r1", "r1/r1")

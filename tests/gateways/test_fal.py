@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, says_text, spec
+from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, rejected, says, says_text, spec
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"
@@ -154,10 +154,8 @@ async def test_the_webhook_is_a_query_parameter() -> None:
     ],
 )
 async def test_a_refusal_says_why_and_that_nothing_was_charged(status: int, body: object, code: str) -> None:
-    gateway, script = connect("fal", says(status, body))
-    with pytest.raises(HailuoError) as refused:
-        await gateway.submit(spec("fal/hailuo-2.3"), 5)
-    assert (refused.value.problem.code, refused.value.problem.charged) == (code, "no")
+    problem, script = await rejected("fal", says(status, body), model="fal/hailuo-2.3")
+    assert (problem.code, problem.charged) == (code, "no")
     assert script.posts == 1
 
 

@@ -23,7 +23,7 @@ from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import minimax_h3
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.wire import IMAGE, MODELS, after, body_of, breaks, connect, lost_job, says, spec
+from tests.gateways.wire import IMAGE, MODELS, after, body_of, breaks, connect, lost_job, rejected, says, spec
 
 SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
 CLIP = "https://cdn.example/clip.mp4"
@@ -121,13 +121,11 @@ async def test_s2v_is_sent_to_the_first_api_without_duration_or_resolution() -> 
 async def test_the_status_determines_the_error_of_a_submission(
     status: int, kind: str, message: str, error: type[HailuoError]
 ) -> None:
-    gateway, script = connect("minimax", refused(status, kind, message))
-    with pytest.raises(HailuoError) as failed:
-        await gateway.submit(spec("minimax/h3"), 2)
-    assert type(failed.value) is error
+    problem, script = await rejected("minimax", refused(status, kind, message), model="minimax/h3", seconds=2)
+    assert problem.code == error.code
     if error is not Unconfirmed:
-        assert f"({status}: {message})" in failed.value.problem.message
-        assert failed.value.problem.charged == "no"
+        assert f"({status}: {message})" in problem.message
+        assert problem.charged == "no"
     if status != 429:
         assert script.posts == 1
 

@@ -8,17 +8,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.polling import CLIP, poll
-from tests.gateways.wire import (
-    ATTEMPTS,
-    MODELS,
-    Step,
-    breaks,
-    connect,
-    hangs,
-    says,
-    says_text,
-)
+from tests.gateways.wire import ATTEMPTS, CLIP, MODELS, Step, breaks, connect, hangs, poll, says, says_text
 
 FILE_ID = 9_007_199_254_740_993
 """More than a float can represent exactly."""

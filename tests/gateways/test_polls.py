@@ -9,16 +9,17 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
 from hailuo_mcp.core.job import State
-from tests.gateways.polling import CLIP, poll
 from tests.gateways.wire import (
     A_MODEL_OF,
     ATTEMPTS,
-    GATEWAYS,
+    CLIP,
+    EVERY_GATEWAY,
     KEY,
     MODELS,
     Step,
     breaks,
     connect,
+    poll,
     says,
     says_text,
 )
@@ -39,7 +40,7 @@ PROCESSING: dict[str, Any] = {"status": "active", "code": 200, "data": {"state":
         ("\u202ex" * 200, '"x x x'),
     ],
 )
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
     name: str, word: Any, shown: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +115,7 @@ ECHOES: tuple[Callable[[str], str], ...] = (
 
 
 @pytest.mark.parametrize("write", ECHOES)
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_an_echo_of_the_key_is_masked_in_any_encoding(name: str, write: Callable[[str], str]) -> None:
     echo = write(KEY)
     body = {"error": f"bad {echo}", "message": f"bad {echo}", "code": f"x{echo}", "status": [echo]}
@@ -144,7 +145,7 @@ async def test_a_code_with_http_200_is_quoted_with_the_actual_status() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
     seen, script = await poll(
         name, says(status), breaks(httpx.ReadError), says_text(502, "<html>"), says(200, PROCESSING)
@@ -166,7 +167,7 @@ async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
         (504, "gateway_timeout", True, ATTEMPTS),
     ],
 )
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_failed_poll_is_an_error_not_a_job_state(
     name: str, status: int, code: str, safe: bool, requests: int
 ) -> None:
@@ -177,7 +178,7 @@ async def test_a_failed_poll_is_an_error_not_a_job_state(
     assert len(script.requests) == requests
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None:
     gateway, script = connect(name, breaks(httpx.ConnectError))
     with pytest.raises(NetworkError):
@@ -186,13 +187,13 @@ async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None
 
 
 @pytest.mark.parametrize("step", [says_text(200, "<html>"), says(200, []), says_text(200, "{"), says_text(204, "")])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_response_that_is_not_a_json_object_is_a_gateway_error(name: str, step: Step) -> None:
     with pytest.raises(GatewayError, match="not a JSON object"):
         await poll(name, step)
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_the_sandbox_header_marks_an_observation(name: str) -> None:
     seen, _ = await poll(name, says(200, PROCESSING, {"x-hailuo-sandbox": "1"}))
     assert seen.sandbox

@@ -39,6 +39,8 @@ class Interpreter(ABC):
     title: ClassVar[str]
     failure_charged: ClassVar[Charged] = "unknown"
     """Whether the gateway bills a job that it accepted and that then failed."""
+    reset_headers: ClassVar[tuple[str, ...]] = ()
+    """Headers other than `Retry-After` in which the gateway says when a rate limit ends."""
 
     settings: GatewaySettings
 
@@ -67,10 +69,10 @@ class Interpreter(ABC):
         refused, or is unconfirmed."""
         return self.status_of(response)
 
-    @staticmethod
-    def retry_after_in(headers: Mapping[str, str]) -> float | None:
+    @classmethod
+    def retry_after_in(cls, headers: Mapping[str, str]) -> float | None:
         """The number of seconds that a response asks to wait before a retry; None if it does not say."""
-        return parse_retry_after(headers)
+        return parse_retry_after(headers, *cls.reset_headers)
 
     def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
         """The error class for a refusal with this status; `message` is the cleaned message from `body`."""

@@ -16,7 +16,6 @@ from hailuo_mcp.gateways import history
 from hailuo_mcp.gateways.answers import NESTING_MAX, json_object, link_in, mapping, moment, number, sequence
 from hailuo_mcp.gateways.base import UNUSED_JOB_ID, Gateway
 from hailuo_mcp.gateways.client import Request
-from hailuo_mcp.gateways.rate_limits import parse_retry_after
 from hailuo_mcp.gateways.refusals import is_content_block
 from hailuo_mcp.gateways.segmind_models import Hailuo02Fast, Hailuo23, Hailuo23Fast, MinimaxHailuo2
 from hailuo_mcp.gateways.uploads import uploaded_link
@@ -44,6 +43,7 @@ class Segmind(Gateway):
     image_transfer = "upload"
     retention = timedelta(hours=1)
     failure_charged = "no"
+    reset_headers = ("x-rate-limit-reset-at-utc",)
     has_history = True
     check_hint = "Look at the request history in the Segmind console to see whether the job was taken."
 
@@ -55,10 +55,6 @@ class Segmind(Gateway):
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("request_id")
-
-    @staticmethod
-    def retry_after_in(headers: Mapping[str, str]) -> float | None:
-        return parse_retry_after(headers, "x-rate-limit-reset-at-utc")
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         return body.get("error_description") or body.get("error") or body.get("message") or body.get("detail")

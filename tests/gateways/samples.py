@@ -4,21 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 STILL = "https://segmind-resources.s3.amazonaws.com/input/still.jpeg"
+SEGMIND = ("hailuo-02-fast", "hailuo-2.3-fast", "hailuo-2.3", "minimax-hailuo-2")
+UNIFIED = ("hailuo-2.3", "hailuo-2.3-fast", "h3", "h3-max")
+HAILUO = ("hailuo-02", "hailuo-2.3", "hailuo-2.3-fast")
 URLS = {
-    "segmind/hailuo-02-fast": "https://api.segmind.com/v2/hailuo-02-fast",
-    "segmind/hailuo-2.3-fast": "https://api.segmind.com/v2/hailuo-2.3-fast",
-    "segmind/minimax-hailuo-2": "https://api.segmind.com/v2/minimax-hailuo-2",
+    **{f"segmind/{slug}": f"https://api.segmind.com/v2/{slug}" for slug in SEGMIND},
     "apixo/hailuo-2.3-fast": "https://api.apixo.ai/api/v1/generateTask/hailuo-2-3-fast",
-    "aimlapi/hailuo-02": "https://api.aimlapi.com/v2/generate/video/minimax/generation",
-    "aimlapi/hailuo-2.3": "https://api.aimlapi.com/v2/video/generations",
-    "aimlapi/hailuo-2.3-fast": "https://api.aimlapi.com/v2/video/generations",
-    "aimlapi/h3": "https://api.aimlapi.com/v2/video/generations",
-    "aimlapi/h3-max": "https://api.aimlapi.com/v2/video/generations",
-    "segmind/hailuo-2.3": "https://api.segmind.com/v2/hailuo-2.3",
     "apixo/hailuo-2.3": "https://api.apixo.ai/api/v1/generateTask/hailuo-2-3",
-    "minimax/hailuo-2.3": "https://api.minimax.io/v1/video_generation",
-    "minimax/hailuo-2.3-fast": "https://api.minimax.io/v1/video_generation",
-    "minimax/hailuo-02": "https://api.minimax.io/v1/video_generation",
+    "aimlapi/hailuo-02": "https://api.aimlapi.com/v2/generate/video/minimax/generation",
+    **{f"aimlapi/{name}": "https://api.aimlapi.com/v2/video/generations" for name in UNIFIED},
+    **{f"minimax/{name}": "https://api.minimax.io/v1/video_generation" for name in HAILUO},
 }
 
 

@@ -3,7 +3,7 @@ not affect the rest."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx
@@ -87,8 +87,18 @@ HEADERS = st.dictionaries(
 )
 
 
-def arbitrary(examples: int) -> settings:
-    return settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
+def check_examples(
+    count: int, check: Callable[..., Coroutine[Any, Any, None]], **values: st.SearchStrategy[Any]
+) -> None:
+    """Run a check with arbitrary values for its parameters."""
+    with asyncio.Runner() as loop:
+
+        @settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow])
+        @given(**values)
+        def run(**example: Any) -> None:
+            loop.run(check(**example))
+
+        run()
 
 
 def responds(status: int, body: bytes, headers: dict[str, str] | None = None) -> Step:
@@ -131,14 +141,7 @@ def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: st
             assert result.remote_id
             job_of(name).accepted(result.remote_id, retention=None, sandbox=False).model_dump_json()
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(status=STATUSES, body=BODIES, headers=HEADERS)
-        def check(status: int, body: bytes, headers: dict[str, str]) -> None:
-            loop.run(submit(status, body, headers))
-
-        check()
+    check_examples(examples, submit, status=STATUSES, body=BODIES, headers=HEADERS)
 
 
 @EVERY_GATEWAY
@@ -154,14 +157,8 @@ def test_a_poll_ends_a_job_only_if_the_response_names_a_terminal_state(name: str
                 assert any(word in text for word in (*ENDS, "1026", "1027"))
         assert gateway.retry_after <= PAUSE_MAX
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(responses=st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2), headers=HEADERS)
-        def check(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
-            loop.run(poll(responses, headers))
-
-        check()
+    responses = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2)
+    check_examples(examples, poll, responses=responses, headers=HEADERS)
 
 
 @EVERY_GATEWAY
@@ -177,14 +174,7 @@ def test_any_response_to_a_history_cancel_or_upload_request_is_none_or_an_error(
         if gateway.image_transfer == "upload" or name == "minimax":
             await outcome(gateway.upload("image/png", bytes(3), 5))
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(status=STATUSES, body=BODIES)
-        def check(status: int, body: bytes) -> None:
-            loop.run(ask(status, body))
-
-        check()
+    check_examples(examples, ask, status=STATUSES, body=BODIES)
 
 
 # --- out-of-range numbers ---------------------------------------------------------------------------------------------

@@ -44,8 +44,7 @@ PROCESSING: dict[str, Any] = {"status": "active", "code": 200, "data": {"state":
 async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
     name: str, word: Any, shown: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway, _ = connect(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
     assert seen.state is State.PROCESSING
     (warning,) = seen.warnings
     assert f"unknown state {shown}" in warning
@@ -68,8 +67,7 @@ async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
 async def test_whitespace_and_case_of_a_documented_state_do_not_matter(
     name: str, body: dict[str, Any], state: State
 ) -> None:
-    gateway, _ = connect(name, says(200, body))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, body))
     assert (seen.state, seen.warnings) == (state, ())
 
 
@@ -82,8 +80,7 @@ async def test_whitespace_and_case_of_a_documented_state_do_not_matter(
     ],
 )
 async def test_a_poll_without_a_state_quotes_the_gateways_message(name: str, body: dict[str, Any], quoted: str) -> None:
-    gateway, _ = connect(name, says(200, body))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, body))
     assert seen.state is State.PROCESSING
     assert f"({quoted})" in seen.warnings[0]
 
@@ -91,8 +88,7 @@ async def test_a_poll_without_a_state_quotes_the_gateways_message(name: str, bod
 @pytest.mark.parametrize("length", [2049, 3_000_000])
 async def test_a_link_that_is_too_long_is_ignored(length: int) -> None:
     long = "https://cdn.example/".ljust(length, "x")
-    gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": long}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
+    seen, _ = await poll("segmind", says(200, {"status": "COMPLETED", "output": long}))
     assert (seen.state, seen.video_url) == (State.COMPLETED, None)
     (warning,) = seen.warnings
     assert f"a link of {length:,} characters" in warning
@@ -122,8 +118,7 @@ async def test_an_echo_of_the_key_is_masked_in_any_encoding(name: str, write: Ca
     gateway, _ = connect(name, says(400, body))
     with pytest.raises(HailuoError) as refused:
         await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
-    gateway, _ = connect(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
     for text in (refused.value.problem.message, *seen.warnings):
         assert "***" in text
         assert echo[6:-2] not in text

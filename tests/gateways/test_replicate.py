@@ -119,9 +119,9 @@ async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, 
 
 
 async def test_a_file_is_uploaded_as_a_form() -> None:
-    answer = {"id": "f1", "urls": {"get": "https://api.replicate.com/v1/files/f1"}}
-    gateway, script = connect("replicate", says(201, answer))
-    assert await gateway.upload(*FILE, 5) == answer["urls"]["get"]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    link = "https://api.replicate.com/v1/files/f1"
+    gateway, script = connect("replicate", says(201, {"id": "f1", "urls": {"get": link}}))
+    assert await gateway.upload(*FILE, 5) == link
     (request,) = script.requests
     assert str(request.url) == "https://api.replicate.com/v1/files"
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")

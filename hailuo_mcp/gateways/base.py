@@ -248,7 +248,7 @@ class Gateway(GatewayDefinition):
             HailuoError: the poll failed; this says nothing about the key.
         """
         with suppress(UnknownRequest):
-            await self.poll(self.models[0], UNUSED_JOB_ID)
+            await self.observe(self.models[0], UNUSED_JOB_ID)
 
     @cached_property
     def _secrets(self) -> Mapping[str, str]:

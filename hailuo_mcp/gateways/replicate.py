@@ -8,12 +8,12 @@ from base64 import b64decode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from hailuo_mcp.core.errors import GatewayError, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.parameters import ANY_CASE, CallbackUrl, Constraint, OnPage, Source
+from hailuo_mcp.core.parameters import CallbackUrl, Constraint, OnPage, Source
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import hailuo, history
 from hailuo_mcp.gateways.answers import link_in, mapping, moment, sequence
@@ -70,7 +70,7 @@ class Hailuo02(_Own, hailuo.Hailuo02):
         hailuo.last_frame_needs_first(),
     )
 
-    resolution: Annotated[Literal["512p", "768p", "1080p"], ANY_CASE, OnPage("512p, 768p or 1080p (default)")] = "1080p"
+    resolution: Annotated[hailuo.From512p, OnPage("512p, 768p or 1080p (default)")] = "1080p"
 
 
 _STATES = {

@@ -26,10 +26,6 @@ class Sample:
     arguments: dict[str, Any]
     body: dict[str, Any]
 
-    @property
-    def url(self) -> str:
-        return URLS[self.model]
-
 
 SAMPLES = [
     Sample(

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
 from hailuo_mcp.core.job import Job, State
 from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, rejected, says, says_text, spec
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"
-FILE = ("image/png", b"picture")
 HAILUO = MODELS["fal/hailuo-2.3"]
 LAST = "https://example.com/last.png"
 
@@ -292,35 +291,7 @@ async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
     assert dict(script.requests[0].url.params)["request_id"] == "r1"
 
 
-# --- uploads and webhooks -------------------------------------------------------------------------------------------
-
-
-async def test_an_upload_goes_to_the_returned_url_without_the_key() -> None:
-    urls = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
-    gateway, script = connect("fal", says(200, urls), says(200))
-    assert await gateway.upload(*FILE, 5) == urls["file_url"]
-    initiate, put = script.requests
-    assert str(initiate.url) == "https://rest.fal.ai/storage/upload/initiate?storage_type=gcs"
-    assert body_of(initiate) == {"file_name": "upload.png", "content_type": "image/png"}
-    assert (put.method, str(put.url), put.content) == ("PUT", urls["upload_url"], b"picture")
-    assert put.headers["content-type"] == "image/png"
-    assert KEY not in str(put.headers)
-
-
-@pytest.mark.parametrize(
-    ("steps", "kind"),
-    [
-        ([says(400, {"detail": "no"})], InvalidImage),
-        ([says(200, {})], GatewayError),
-        ([says(200, {"upload_url": "http://10.0.0.1/x", "file_url": CLIP})], GatewayError),
-        ([says(200, {"upload_url": "https://s.example/x", "file_url": CLIP}), says(403)], HailuoError),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(steps: list[Step], kind: type[HailuoError]) -> None:
-    gateway, _ = connect("fal", *steps)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*FILE, 5)
-    assert failed.value.problem.charged == "no"
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_webhook_is_genuine_only_with_a_signature_from_fal() -> None:

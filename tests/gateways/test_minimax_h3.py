@@ -12,7 +12,6 @@ from hailuo_mcp.core.errors import (
     GatewayTimeout,
     HailuoError,
     InsufficientCredits,
-    InvalidImage,
     InvalidInput,
     RateLimited,
     Unauthorized,
@@ -290,79 +289,3 @@ def test_an_invalid_creation_time_is_none() -> None:
     values: tuple[object, ...] = (None, True, "soon", "9" * 40, 1e300, [], -1)
     for value in values:
         assert minimax_h3.created_at({"created_at": value}) is None
-
-
-# --- uploads ----------------------------------------------------------------------------------------------------------
-
-
-UPLOADED = {"file": {"file_id": 1234567890123456789, "bytes": 5}, "base_resp": {"status_code": 0}}
-CLIP_FILE = ("video/mp4", b"a film")
-
-
-async def test_a_file_is_uploaded_with_its_purpose_and_referenced_by_its_id() -> None:
-    gateway, script = connect("minimax", says(200, UPLOADED))
-    assert await gateway.upload(*CLIP_FILE, 5) == "mm_file://1234567890123456789"
-    (request,) = script.requests
-    assert (request.method, str(request.url)) == ("POST", "https://api.minimax.io/v1/files/upload")
-    assert request.headers["authorization"].startswith("Bearer ")
-    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert b'name="purpose"\r\n\r\nvideo_generation_input\r\n' in request.content
-    assert b'name="file"; filename="upload.mp4"\r\nContent-Type: video/mp4\r\n\r\na film\r\n' in request.content
-
-
-async def test_a_large_file_is_streamed_with_its_content_length() -> None:
-    gateway, script = connect("minimax", says(503), says(200, UPLOADED))
-    content = bytes(range(256)) * 4000
-    await gateway.upload("video/mp4", content, 5)
-    assert len(script.requests) == 2
-    for request in script.requests:
-        assert content in request.content
-        assert request.headers["content-length"] == str(len(request.content))
-        assert "transfer-encoding" not in request.headers
-
-
-def refused_upload(code: int, message: str) -> Any:
-    return says(200, {"file": None, "base_resp": {"status_code": code, "status_msg": message}})
-
-
-@pytest.mark.parametrize(
-    ("step", "kind"),
-    [
-        (refused(400, "bad_request_error", "duration must be from 2 to 15 (2013)"), InvalidImage),
-        (refused_upload(2013, "invalid params"), InvalidImage),
-        (refused_upload(1004, "login fail"), Unauthorized),
-        (refused_upload(1008, "insufficient balance"), InsufficientCredits),
-        (refused_upload(1000, "internal error"), GatewayError),
-        (says(200, {"base_resp": {"status_code": 0}}), GatewayError),
-        (says(413), InvalidImage),
-        (says(302), GatewayError),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Any, kind: type[HailuoError]) -> None:
-    gateway, _ = connect("minimax", step)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*CLIP_FILE, 5)
-    assert failed.value.problem.charged == "no"
-    assert "nothing was submitted" in failed.value.problem.message
-
-
-@pytest.mark.parametrize(
-    ("model", "parameter", "size", "expected"),
-    [
-        ("minimax/h3", "reference_images", 1024 * 1024, "data"),
-        ("minimax/h3", "reference_images", 1024 * 1024 + 1, "upload"),
-        ("minimax/h3", "first_frame_image", 1024 * 1024 + 1, "upload"),
-        ("minimax/h3", "reference_videos", 1, "upload"),
-        ("minimax/h3-max", "reference_audios", 1, "upload"),
-        ("minimax/hailuo-02", "first_frame_image", 20 * 1024 * 1024, "data"),
-        ("minimax/s2v-01", "subject_reference", 20 * 1024 * 1024, "data"),
-        ("aimlapi/hailuo-02", "first_frame_image", 1, "data"),
-        ("aimlapi/hailuo-02", "reference_images", 1, "url"),
-        ("apixo/hailuo-2.3-fast", "first_frame_image", 1, "url"),
-        ("fal/hailuo-02", "reference_audios", 1, "upload"),
-        ("replicate/hailuo-02", "reference_videos", 1, "upload"),
-    ],
-)
-def test_a_file_is_transferred_as_documented(model: str, parameter: str, size: int, expected: str) -> None:
-    gateway, _ = connect(model.partition("/")[0])
-    assert gateway.transfer(MODELS[model], parameter, size) == expected

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
+from hailuo_mcp.core.errors import UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, spec
+from tests.gateways.wire import IMAGE, KEY, MODELS, body_of, connect, lost_job, says, spec
 
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 CLIP = "https://replicate.delivery/xezq/clip.mp4"
-FILE = ("image/png", b"picture")
 MODEL = MODELS["replicate/hailuo-02"]
 
 
@@ -116,24 +115,6 @@ async def test_a_lost_submission_is_found_by_model_input_and_time_on_any_page() 
 async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("replicate", says(200, {"results": rows, "next": None}))
     assert await gateway.recover(lost_job(SENT, gateway), frozenset({"taken"})) is None
-
-
-async def test_a_file_is_uploaded_as_a_form() -> None:
-    link = "https://api.replicate.com/v1/files/f1"
-    gateway, script = connect("replicate", says(201, {"id": "f1", "urls": {"get": link}}))
-    assert await gateway.upload(*FILE, 5) == link
-    (request,) = script.requests
-    assert str(request.url) == "https://api.replicate.com/v1/files"
-    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert b'name="content"; filename="upload.png"\r\nContent-Type: image/png\r\n\r\npicture\r\n' in request.content
-
-
-@pytest.mark.parametrize(("step", "kind"), [(says(422, {"detail": "no"}), InvalidImage), (says(201), GatewayError)])
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, kind: type[HailuoError]) -> None:
-    gateway, _ = connect("replicate", step)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*FILE, 5)
-    assert failed.value.problem.charged == "no"
 
 
 async def test_a_webhook_is_genuine_only_with_a_signature_of_the_account() -> None:

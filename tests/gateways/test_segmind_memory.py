@@ -5,64 +5,21 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, InternalError
 from hailuo_mcp.core.job import State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.wire import ATTEMPTS, KEY, Step, after, body_of, breaks, connect, lost_job, says, says_text, spec
+from tests.gateways.wire import ATTEMPTS, Step, after, connect, lost_job, says, spec
 
-PICTURE = "data:image/png;base64,AAAA"
-FILE = ("image/png", bytes(3))
-UPLOADED = "https://images.segmind.com/assets/x.png"
 SENT = spec("segmind/hailuo-02-fast", go_fast=True)
-
-
-@pytest.mark.parametrize("name", ["file_urls", "urls"])
-async def test_an_upload_is_sent_as_by_the_sdk_and_accepts_both_response_formats(name: str) -> None:
-    gateway, script = connect("segmind", says(200, {name: [UPLOADED], "message": "ok"}))
-    assert await gateway.upload(*FILE, 5) == UPLOADED
-    (request,) = script.requests
-    assert (request.method, str(request.url)) == ("POST", "https://workflows-api.segmind.com/upload-asset")
-    assert request.headers["x-api-key"] == KEY
-    assert body_of(request) == {"data_urls": [PICTURE]}
-
-
-async def test_an_upload_is_retried() -> None:
-    gateway, script = connect("segmind", breaks(httpx.ReadError), says(503), says(200, {"file_urls": [UPLOADED]}))
-    assert await gateway.upload(*FILE, 5) == UPLOADED
-    assert len(script.requests) == 3
-
-
-@pytest.mark.parametrize(
-    ("step", "code"),
-    [
-        (says(400, {"error": "not a picture"}), "invalid_image"),
-        (says(413), "invalid_image"),
-        (says(401), "unauthorized"),
-        (says(404), "gateway_error"),
-        (says(406), "insufficient_credits"),
-        (says(500), "gateway_error"),
-        (says(302), "gateway_error"),
-        (says(200, {"message": "ok"}), "gateway_error"),
-        (says(200, {"file_urls": [PICTURE]}), "gateway_error"),
-        (says_text(200, "ok"), "gateway_error"),
-        (breaks(httpx.ReadError), "network_error"),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, code: str) -> None:
-    gateway, _ = connect("segmind", step)
-    with pytest.raises(HailuoError) as failed:
-        await gateway.upload(*FILE, 5)
-    assert (failed.value.problem.code, failed.value.problem.charged) == (code, "no")
 
 
 @pytest.mark.parametrize("name", ["apixo", "aimlapi"])
 async def test_a_gateway_without_upload_or_history_says_so(name: str) -> None:
     gateway, script = connect(name, says())
     with pytest.raises(InternalError):
-        await gateway.upload(*FILE, 5)
+        await gateway.upload("image/png", bytes(3), 5)
     job = lost_job(SENT, gateway)
     assert await gateway.recover(job, frozenset()) is None
     assert await gateway.recall(job) is None

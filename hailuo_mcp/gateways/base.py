@@ -28,7 +28,7 @@ from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import history
 from hailuo_mcp.gateways.answers import Reading, mapping, reading
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
-from hailuo_mcp.gateways.definition import GatewayDefinition
+from hailuo_mcp.gateways.interpreter import Interpreter
 from hailuo_mcp.gateways.refusals import REFUSALS, is_failed_job, refusal_in_text
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Submission:
     sandbox: bool
 
 
-class Gateway(GatewayDefinition):
+class Gateway(Interpreter):
     """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
 
     def __init__(

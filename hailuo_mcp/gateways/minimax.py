@@ -54,6 +54,10 @@ class Minimax(Gateway):
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02, minimax_h3.H3, minimax_h3.H3Max, S2V01)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": OfficialBody, "h3": minimax_h3.H3Body}
+    key_advice = (
+        "Keys are bound to a region: for one from China set MINIMAX_BASE_URL=https://api.minimaxi.com, for all others "
+        "https://api.minimax.io."
+    )
     image_transfer = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link expires after an hour, but each poll gives a new one
@@ -208,12 +212,6 @@ class Minimax(Gateway):
             reason=[text for part in ("code", "message") if (text := error.get(part))],
             kind=ContentViolation if str(error.get("code")) in minimax_h3.SENSITIVE else None,
             cost_usd=minimax_h3.cost_of(model, task),
-        )
-
-    def _key_hint(self) -> str:
-        return (
-            f"{super()._key_hint()} Keys are bound to a region: for one from China set "
-            "MINIMAX_BASE_URL=https://api.minimaxi.com, for all others https://api.minimax.io."
         )
 
 

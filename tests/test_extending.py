@@ -61,6 +61,7 @@ async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_pa
     copy = _copy(tmp_path)
     gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"
     _edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
+    _edit(models, "import GIVEN, Advice, ", "import GIVEN, Advice, Forbid, ")
     _edit(gateway, "segmind_models import ", "segmind_models import Hailuo9, ")
     _edit(gateway, "    models = (", "    models = (Hailuo9, ")
     opening = "MODELS: Mapping[str, Model] = {"

@@ -61,6 +61,7 @@ async def test_adding_a_model_takes_one_class_and_one_row_in_the_stand_in(tmp_pa
     copy = _copy(tmp_path)
     gateway, models = copy / "gateways" / "segmind.py", copy / "gateways" / "segmind_models.py"
     _edit(models, "\nclass MinimaxHailuo2(ModelSpec):\n", SPEC)
+    _edit(models, "import GIVEN, Advice, ", "import GIVEN, Advice, Forbid, ")
     _edit(gateway, "segmind_models import ", "segmind_models import Hailuo9, ")
     _edit(gateway, "    models = (", "    models = (Hailuo9, ")
     opening = "MODELS: Mapping[str, Model] = {"
@@ -99,7 +100,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from hailuo_mcp.gateways.base import Gateway, link_in
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.parameters import ImageUrl, Constraint, Source
 from hailuo_mcp.core.spec import ModelSpec
@@ -137,9 +138,7 @@ class Skylark(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         body, response = await self.fetch_json(self.get(f"/flights?flight={quote(remote_id, safe='')}"))
-        state = self.state(_STATES, body.get("state"))
-        link = link_in(body.get("film")) if state is State.COMPLETED else None
-        return Observation(state=state, video_url=link, sandbox=response.sandbox)
+        return self.observation(self.state(_STATES, body.get("state"), response), output=body.get("film"))
 '''
 STAND_IN = '''
 """Stand-in for Skylark."""

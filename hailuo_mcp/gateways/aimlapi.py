@@ -8,8 +8,10 @@ from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCr
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways.aimlapi_models import MODELS, OlderModel, UnifiedModel
-from hailuo_mcp.gateways.base import Gateway, is_content_block, link_in, mapping, number
+from hailuo_mcp.gateways.answers import mapping, number
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request
+from hailuo_mcp.gateways.refusals import is_content_block
 
 _CREDITS_PER_USD = 2_000_000
 _ROUTE = "/v2/generate/video/minimax/generation"
@@ -57,13 +59,8 @@ class Aimlapi(Gateway):
         state = self.state(_STATES, body.get("status"), response)
         error = mapping(body.get("error"))
         reason = ": ".join(w for w in (error.get("name"), error.get("message")) if isinstance(w, str) and w)
-        completed = state is State.COMPLETED  # before that, it reports only the usage so far
-        return Observation(
-            state=state,
-            video_url=link_in(body.get("video")) if completed else None,
-            error=self.failure(reason or body.get("error")) if state is State.FAILED else None,
-            cost_usd=_cost_in(body) if completed else None,
-            sandbox=response.sandbox,
+        return self.observation(
+            state, output=body.get("video"), reason=reason or body.get("error"), cost_usd=_cost_in(body)
         )
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
-    AS_TEXT_TOO,
     AspectRatio,
     Constraint,
     Duration,
@@ -25,7 +24,6 @@ from hailuo_mcp.core.rules import Advice, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec, WireForm
 from hailuo_mcp.gateways import h3, hailuo
 
-_PAGE = Source("documented", "AI/ML API page hailuo-02")
 _CHANGELOG = Source("documented", "AI/ML API changelog 2025-10-20")
 _CONTRADICTORY = Source(
     "documented", "AI/ML API page hailuo-02, contradictory: “1080p coming soon”, and its pixel size"
@@ -66,17 +64,18 @@ class Hailuo02(OlderModel):
     remote_name = "minimax/hailuo-02"
     summary = "text or image (+ last frame) to video"
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/hailuo-02"
+    page = Source("documented", "AI/ML API page hailuo-02")
     rules = (hailuo.not_10_s_at_1080p(),)
     times = (TimeRule(300.0, when={"duration": 6}), TimeRule(540.0, when={"duration": 10}))
     advice = (Advice("AI/ML API's page calls 1080p “coming soon”; it may be refused.", when={"resolution": "1080p"}),)
 
-    first_frame_image: Annotated[Image | None, Constraint(_PAGE, "optional; without it, text to video")] = None
+    first_frame_image: Annotated[Image | None, OnPage("optional; without it, text to video")] = None
     last_frame_image: Annotated[Image | None, Constraint(_CHANGELOG, "the frame the clip ends on")] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "6 or 10 seconds; 10 only at 768p")] = 6
+    duration: Annotated[Duration, OnPage("6 or 10 seconds; 10 only at 768p")] = 6
     resolution: Annotated[
-        Resolution, Constraint(_PAGE, "768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
+        Resolution, OnPage("768p (default)"), Constraint(_CONTRADICTORY, "1080p may not be there yet")
     ] = "768p"
-    prompt_optimizer: Annotated[Flag, Constraint(_PAGE, "default true")] = True
+    prompt_optimizer: Annotated[Flag, OnPage("default true")] = True
 
 
 class Hailuo23(UnifiedModel, hailuo.Hailuo23):
@@ -125,8 +124,8 @@ class H3(_H3):
     documented_at = "https://docs.aimlapi.com/api-references/video-models/minimax/h3"
     rules = (*h3.input_rules(_INFERRED, audio=_H3_PAGE), *h3.ratio_rules(_H3_PAGE, with_frame=_INFERRED))
 
-    prompt: Annotated[PromptText, Field(max_length=7000), OnPage("1–7,000 characters")]
-    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, OnPage("4–15 seconds, default 6")] = 6
+    prompt: Annotated[h3.PromptUpTo7000, OnPage("1–7,000 characters")]
+    duration: Annotated[h3.Seconds4To15, OnPage("4–15 seconds, default 6")] = 6
     resolution: Annotated[Literal["2k"], ANY_CASE, OnPage("2k alone")] = "2k"
     aspect_ratio: Annotated[
         AspectRatio | None, OnPage("from text 16:9 by default, else adaptive: that of the frame or the references")
@@ -145,12 +144,8 @@ class H3Max(_H3):
     )
 
     prompt: Annotated[PromptText, Field(max_length=50_000), Constraint(_H3_MAX_PAGE, "1–50,000 characters")]
-    duration: Annotated[
-        StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, Constraint(_H3_MAX_PAGE, "5–15 seconds, default 5; 5–10 advised")
-    ] = 5
-    resolution: Annotated[
-        Literal["480p", "768p"], ANY_CASE, Constraint(_H3_MAX_PAGE, "480p or 768p (default), in lower case")
-    ] = "768p"
+    duration: Annotated[h3.Seconds5To15, Constraint(_H3_MAX_PAGE, "5–15 seconds, default 5; 5–10 advised")] = 5
+    resolution: Annotated[h3.UpTo768p, Constraint(_H3_MAX_PAGE, "480p or 768p (default), in lower case")] = "768p"
     aspect_ratio: Annotated[
         AspectRatio | None,
         Constraint(_H3_MAX_PAGE, "from text 16:9 by default; ignored with a first frame; else adaptive"),

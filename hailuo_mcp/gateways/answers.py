@@ -8,6 +8,7 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -24,25 +25,40 @@ _DIGITS_MAX = 300
 """A number with more digits does not fit in a float."""
 _ELEMENTS_MAX = 500_000
 """A response with more elements would take many times its size in memory."""
-_WARNINGS: ContextVar[list[str] | None] = ContextVar("hailuo_mcp_warnings", default=None)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is noticed about responses while they are read."""
+
+    warnings: list[str] = field(default_factory=list[str])
+    """What is doubtful about them, as sentences for the caller."""
+    sandbox: bool = False
+    """Whether one of them comes from the sandbox."""
+
+
+_READING: ContextVar[Reading | None] = ContextVar("hailuo_mcp_reading", default=None)
 
 
 @contextmanager
-def collect_warnings() -> Generator[list[str]]:
-    """Collect warnings about the responses that are read in this block, as sentences for the caller."""
-    found: list[str] = []
-    token = _WARNINGS.set(found)
+def reading() -> Generator[Reading]:
+    """Collect what is noticed about the responses that are received and read in this block."""
+    token = _READING.set(found := Reading())
     try:
         yield found
     finally:
-        _WARNINGS.reset(token)
+        _READING.reset(token)
 
 
 def add_warning(sentence: str) -> None:
-    """Record a warning about the response that is being read."""
     log.warning("%s", sentence)
-    if (found := _WARNINGS.get()) is not None and sentence not in found:
-        found.append(sentence)
+    if (found := _READING.get()) and sentence not in found.warnings:
+        found.warnings.append(sentence)
+
+
+def mark_sandbox() -> None:
+    if found := _READING.get():
+        found.sandbox = True
 
 
 def parse_json(raw: str | bytes | bytearray) -> Any:
@@ -83,6 +99,11 @@ def mapping(value: object) -> Mapping[str, Any]:
 def sequence(value: object) -> Sequence[object]:
     """A JSON array, or an empty one for anything else."""
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
+
+
+def json_object(value: object) -> Mapping[str, Any]:
+    """As `mapping`, for an object that may also come as JSON text."""
+    return mapping(parse_json(value) if isinstance(value, str) else value)
 
 
 def moment(value: object) -> datetime | None:

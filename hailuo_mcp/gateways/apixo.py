@@ -5,16 +5,25 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput, Problem
+from hailuo_mcp.core.errors import ContentViolation, HailuoError, InvalidImage, InvalidInput
 from hailuo_mcp.core.job import Observation, State
-from hailuo_mcp.core.parameters import CallbackUrl, Constraint, Duration, ImageUrl, Mode, Resolution, Routing, Source
+from hailuo_mcp.core.parameters import (
+    CallbackUrl,
+    Constraint,
+    Duration,
+    ImageUrl,
+    Mode,
+    OnPage,
+    Resolution,
+    Routing,
+    Source,
+)
 from hailuo_mcp.core.rules import GIVEN, Fill, Forbid
 from hailuo_mcp.core.spec import ModelSpec, WireForm
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, parse_json
+from hailuo_mcp.gateways.answers import json_object, mapping, number
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 
-_PAGE = Source("documented", "APIXO page hailuo-2-3-fast")
-_PAGE_23 = Source("documented", "APIXO page hailuo-2-3")
 _IMAGE_RULES = "an http(s) URL of a JPG or PNG; ratio between 2:5 and 5:2, shorter side over 300 px, at most 20 MB"
 
 
@@ -51,24 +60,21 @@ class Hailuo23Fast(ApixoModel):
     remote_name = "hailuo-2-3-fast"
     summary = "image to video"
     documented_at = "https://apixo.ai/docs/models/hailuo-2-3-fast"
+    page = Source("documented", "APIXO page hailuo-2-3-fast")
     rules = (
-        Forbid({"mode": "pro", "duration": 10}, 'pro is fixed at 6 s; for 10 s pass mode "standard"', _PAGE),
-        Forbid(
-            {"resolution": "1080p", "duration": 10}, '1080p is fixed at 6 s; for 10 s pass resolution "768p"', _PAGE
-        ),
-        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE),
-        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE),
+        Forbid({"mode": "pro", "duration": 10}, 'pro is fixed at 6 s; for 10 s pass mode "standard"', page),
+        Forbid({"resolution": "1080p", "duration": 10}, '1080p is fixed at 6 s; for 10 s pass resolution "768p"', page),
+        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', page),
+        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', page),
     )
-    notes = (Constraint(_PAGE, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
+    notes = (Constraint(page, "standard with 6 s is the cheapest preset; pro is billed by the task"),)
 
-    first_frame_image: Annotated[ImageUrl, Constraint(_PAGE, _IMAGE_RULES)]
-    mode: Annotated[Mode | None, Constraint(_PAGE, "standard (768p, default) or pro (1080p)")] = None
-    resolution: Annotated[
-        Resolution | None, Constraint(_PAGE, "another way to say mode: 768p is standard, 1080p is pro")
-    ] = None
-    duration: Annotated[Duration, Constraint(_PAGE, "standard: 6 or 10 seconds; pro: fixed at 6")] = 6
-    routing: Annotated[Routing | None, Constraint(_PAGE, "sent only when asked for")] = None
-    callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE, "makes the request type callback")] = None
+    first_frame_image: Annotated[ImageUrl, OnPage(_IMAGE_RULES)]
+    mode: Annotated[Mode | None, OnPage("standard (768p, default) or pro (1080p)")] = None
+    resolution: Annotated[Resolution | None, OnPage("another way to say mode: 768p is standard, 1080p is pro")] = None
+    duration: Annotated[Duration, OnPage("standard: 6 or 10 seconds; pro: fixed at 6")] = 6
+    routing: Annotated[Routing | None, OnPage("sent only when asked for")] = None
+    callback_url: Annotated[CallbackUrl | None, OnPage("makes the request type callback")] = None
 
 
 class Hailuo23(ApixoModel):
@@ -76,28 +82,25 @@ class Hailuo23(ApixoModel):
     remote_name = "hailuo-2-3"
     summary = "text or image to video"
     documented_at = "https://apixo.ai/docs/models/video/hailuo-2-3"
+    page = Source("documented", "APIXO page hailuo-2-3")
     rules = (
-        Forbid({"mode": "pro", "duration": GIVEN}, "pro is fixed at 5 s; leave duration out", _PAGE_23),
-        Forbid({"resolution": "1080p", "duration": GIVEN}, "1080p is fixed at 5 s; leave duration out", _PAGE_23),
-        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', _PAGE_23),
-        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', _PAGE_23),
+        Forbid({"mode": "pro", "duration": GIVEN}, "pro is fixed at 5 s; leave duration out", page),
+        Forbid({"resolution": "1080p", "duration": GIVEN}, "1080p is fixed at 5 s; leave duration out", page),
+        Forbid({"mode": "standard", "resolution": "1080p"}, 'standard is 768p; pass mode "pro" for 1080p', page),
+        Forbid({"mode": "pro", "resolution": "768p"}, 'pro is 1080p; pass mode "standard" for 768p', page),
     )
     fills = tuple(
         Fill("duration", 6, when={"mode": mode, "resolution": resolution})
         for mode in (None, "standard")
         for resolution in (None, "768p")
     )
-    notes = (Constraint(_PAGE_23, "a clip of mode pro has 5 s by APIXO's page; by MiniMax's it has 6"),)
+    notes = (Constraint(page, "a clip of mode pro has 5 s by APIXO's page; by MiniMax's it has 6"),)
 
-    first_frame_image: Annotated[ImageUrl | None, Constraint(_PAGE_23, f"optional; {_IMAGE_RULES}")] = None
-    mode: Annotated[Mode | None, Constraint(_PAGE_23, "standard (768p, default) or pro (1080p)")] = None
-    resolution: Annotated[
-        Resolution | None, Constraint(_PAGE_23, "another way to say mode: 768p is standard, 1080p is pro")
-    ] = None
-    duration: Annotated[
-        Duration | None, Constraint(_PAGE_23, "standard: 6 (default) or 10 seconds; pro: fixed at 5")
-    ] = None
-    callback_url: Annotated[CallbackUrl | None, Constraint(_PAGE_23, "makes the request type callback")] = None
+    first_frame_image: Annotated[ImageUrl | None, OnPage(f"optional; {_IMAGE_RULES}")] = None
+    mode: Annotated[Mode | None, OnPage("standard (768p, default) or pro (1080p)")] = None
+    resolution: Annotated[Resolution | None, OnPage("another way to say mode: 768p is standard, 1080p is pro")] = None
+    duration: Annotated[Duration | None, OnPage("standard: 6 (default) or 10 seconds; pro: fixed at 5")] = None
+    callback_url: Annotated[CallbackUrl | None, OnPage("makes the request type callback")] = None
 
 
 _STATES = {
@@ -145,23 +148,14 @@ class Apixo(Gateway):
         body, response = await self.fetch_json(self.get(f"/api/v1/statusTask/{model.remote_name}?{query}"))
         data = mapping(body.get("data"))
         state = self.state(_STATES, data.get("state"), response)
-        return Observation(
-            state=state,
-            video_url=_result_url(data.get("resultJson")) if state is State.COMPLETED else None,
-            error=self._failed(data) if state is State.FAILED else None,
+        words = [word for word in (data.get("failCode"), data.get("failMsg")) if isinstance(word, str) and word]
+        return self.observation(
+            state,
+            output=json_object(data.get("resultJson")).get("resultUrls"),
+            reason=": ".join(words),
+            kind=_FAIL_CODES.get(str(data.get("failCode"))),
             took_seconds=_took_seconds(data),
-            sandbox=response.sandbox,
         )
-
-    def _failed(self, data: Mapping[str, Any]) -> Problem:
-        code = data.get("failCode")
-        words = [word for word in (code, data.get("failMsg")) if isinstance(word, str) and word]
-        return self.failure(": ".join(words), _FAIL_CODES.get(code) if isinstance(code, str) else None)
-
-
-def _result_url(result: object) -> str | None:
-    """`resultJson` is JSON inside a JSON string."""
-    return link_in(mapping(parse_json(result) if isinstance(result, str) else result).get("resultUrls"))
 
 
 def _took_seconds(data: Mapping[str, Any]) -> float | None:

@@ -3,7 +3,7 @@ and interprets its responses. Sending, errors and states are handled here, the s
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,31 +25,11 @@ from hailuo_mcp.core.masking import holds_secret
 from hailuo_mcp.core.request_id import checked_remote_id
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.answers import (
-    NESTING_MAX,
-    collect_warnings,
-    link_in,
-    mapping,
-    number,
-    parse_json,
-    sequence,
-)
+from hailuo_mcp.gateways import history
+from hailuo_mcp.gateways.answers import Reading, mapping, reading
 from hailuo_mcp.gateways.client import GatewayClient, Request, Response
-from hailuo_mcp.gateways.definition import GatewayDefinition
-from hailuo_mcp.gateways.refusals import REFUSALS, is_content_block, is_failed_job, refusal_in_text
-
-__all__ = [
-    "NESTING_MAX",
-    "REFUSALS",
-    "Gateway",
-    "Submission",
-    "is_content_block",
-    "link_in",
-    "mapping",
-    "number",
-    "parse_json",
-    "sequence",
-]
+from hailuo_mcp.gateways.interpreter import Interpreter
+from hailuo_mcp.gateways.refusals import REFUSALS, is_failed_job, refusal_in_text
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +45,7 @@ class Submission:
     sandbox: bool
 
 
-class Gateway(GatewayDefinition):
+class Gateway(Interpreter):
     """One gateway. Subclass it in a module of this package, and list it in `GATEWAYS`."""
 
     def __init__(
@@ -76,11 +56,11 @@ class Gateway(GatewayDefinition):
         in_process_sandbox: bool = False,
         own_models: tuple[type[ModelSpec], ...] = (),
     ) -> None:
+        """`own_models`: the user's own, from files."""
         self.settings = settings
         self.client = client
         self.in_process_sandbox = in_process_sandbox
         self.own_models = own_models
-        """The user's own models, from files."""
 
     @classmethod
     def key_in(cls, environ: Mapping[str, str]) -> str:
@@ -113,7 +93,7 @@ class Gateway(GatewayDefinition):
 
     def held_back(self, seconds: float) -> HeldBack | None:
         """Why no poll may be sent within `seconds`; None if one may."""
-        return self.client.held_back(self.client.rate_limit(self._secrets), seconds)
+        return self.client.held_back(self._secrets, seconds)
 
     def model(self, model_id: str) -> type[ModelSpec] | None:
         return next((model for model in (*self.models, *self.own_models) if model.id == model_id), None)
@@ -180,13 +160,23 @@ class Gateway(GatewayDefinition):
             return complete(seen) if seen else None
 
     async def recover(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """As `find_lost_submission`. Malformed responses raise GatewayError.
+        """Find a submission whose response was lost, in the gateway's history. Returns its remote id and its state;
+        None unless exactly one job matches, of those that are not `taken`: the remote ids of other jobs.
 
         Raises:
             HailuoError: the history could not be requested or read.
         """
-        with self._reading("a search in the history") as complete:
-            found = await self.find_lost_submission(job, taken)
+        model = self.model(job.model)
+        if model is None:
+            return None
+        candidates: dict[str, Observation] = {}
+        with self._reading("a search in the history") as complete, self.client.time_limit():
+            async for remote_id, seen in self.find_submissions(model, job):
+                if not isinstance(remote_id, str) or remote_id in taken:
+                    continue
+                if seen.video_url or remote_id not in candidates:
+                    candidates[remote_id] = seen
+            found = history.only(candidates)
             return (found[0], complete(found[1])) if found else None
 
     async def stop(self, job: Job) -> Observation | None:
@@ -201,27 +191,29 @@ class Gateway(GatewayDefinition):
 
     @contextmanager
     def _reading(self, request: str) -> Generator[Callable[[Observation], Observation]]:
-        """Wraps reading a response, which may contain anything. Yields a function that adds the warnings of this
-        reading to an observation.
+        """Wraps reading a response, which may contain anything. Yields a function that adds what was noticed to an
+        observation.
 
         Raises:
             GatewayError: the response cannot be read, which says nothing about the job.
         """
         try:
-            with collect_warnings() as warnings:
-                yield lambda seen: self._completed(seen, warnings)
+            with reading() as noticed:
+                yield lambda seen: self._completed(seen, noticed)
         except HailuoError:
             raise
         except Exception as error:  # of any kind
             log.error("%s: the response to %s cannot be read", self.title, request, exc_info=error)
             raise GatewayError(f"{self.title} answered in a way that cannot be read.") from None
 
-    def _completed(self, seen: Observation, warnings: Sequence[str]) -> Observation:
-        has_key = bool(seen.video_url) and holds_secret(seen.video_url or "", self._keys())
-        return seen.model_copy(update={"warnings": (*seen.warnings, *warnings), "has_secret_link": has_key})
+    def _completed(self, seen: Observation, noticed: Reading) -> Observation:
+        has_key = holds_secret(seen.video_url or "", self._keys())
+        facts = {"warnings": tuple(noticed.warnings), "sandbox": noticed.sandbox, "has_secret_link": has_key}
+        return seen.model_copy(update=facts)
 
-    async def fetch_json(self, request: Request) -> tuple[Mapping[str, Any], Response]:
-        """Send a GET, with retries. Returns the JSON object in the response, and the response itself.
+    async def fetch_json(self, request: Request, *, also: int | None = None) -> tuple[Mapping[str, Any], Response]:
+        """Send a GET, with retries. Returns the JSON object in the response, and the response itself. `also`: a status
+        that is not an error here.
 
         Raises:
             UnknownRequest: there is no such job.
@@ -231,13 +223,22 @@ class Gateway(GatewayDefinition):
         response = await self.client.send_with_retry(request, status_of=self.status_of)
         status = self.status_of(response)
         body = mapping(response.body)
-        if 200 <= status < 300 or is_failed_job(status, body):
+        if 200 <= status < 300 or status == also or is_failed_job(status, body):
             if not isinstance(response.body, dict):
                 raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
             return body, response
         if status in (404, 410):  # to a GET, 410 is about the job, not the model
             raise UnknownRequest(f"{self.title} does not know this request id, or no longer keeps it.")
         raise self.refusal(status, response)
+
+    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback has this gateway's signature. One that cannot be verified now counts as genuine, because
+        its URL is a secret and it only triggers a poll."""
+        try:
+            return await self.is_signed(headers, body)
+        except HailuoError as error:
+            log.info("%s: a callback cannot be verified now: %s", self.title, error.problem.code)
+            return True
 
     async def check_key(self) -> None:
         """Poll a job that does not exist, which costs nothing: only with a valid key is it reported as unknown.
@@ -247,7 +248,7 @@ class Gateway(GatewayDefinition):
             HailuoError: the poll failed; this says nothing about the key.
         """
         with suppress(UnknownRequest):
-            await self.poll(self.models[0], UNUSED_JOB_ID)
+            await self.observe(self.models[0], UNUSED_JOB_ID)
 
     @cached_property
     def _secrets(self) -> Mapping[str, str]:

@@ -7,7 +7,8 @@ second one safe. Requests that cost nothing are retried with backoff.
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,7 +25,7 @@ from hailuo_mcp.gateways.exchange import (
     ResponseLost,
     ResponseRefused,
 )
-from hailuo_mcp.gateways.rate_limits import RateLimit, RateLimits, parse_retry_after
+from hailuo_mcp.gateways.rate_limits import RateLimit, parse_retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -102,16 +103,21 @@ class GatewayClient:
     ) -> None:
         self.retry = retry
         self._title = title
-        self._rate_limits = RateLimits(requests_per_minute, limits.accounts)
+
+        def new_limit(account: bytes) -> RateLimit:
+            return RateLimit(requests_per_minute)
+
+        self._rate_limit_of = lru_cache(limits.accounts)(new_limit)
         self._retry_after_in = retry_after_in
         self._exchange = Exchange(title, transport, limits, on_response)
 
     def rate_limit(self, secrets: Mapping[str, str]) -> RateLimit:
-        """The rate limit of the account identified by these secret headers."""
-        return self._rate_limits.of(secrets)
+        """The rate limit of the account identified by these secret headers, of which only a digest is kept."""
+        return self._rate_limit_of(sha256(repr(sorted(secrets.items())).encode()).digest())
 
-    def held_back(self, limit: RateLimit, seconds: float) -> HeldBack | None:
-        """Why an account with this limit may not be polled within `seconds`; None if it may."""
+    def held_back(self, secrets: Mapping[str, str], seconds: float) -> HeldBack | None:
+        """Why the account with these secret headers may not be polled within `seconds`; None if it may."""
+        limit = self.rate_limit(secrets)
         if (pause := limit.retry_after) <= seconds:
             return None
         reason = (
@@ -120,6 +126,16 @@ class GatewayClient:
             else f"hailuo-mcp keeps to the number of requests that {self._title} allows"
         )
         return HeldBack(f"{reason}, and asks again in {pause:.0f} s at the earliest; this is its own pace.")
+
+    @contextmanager
+    def time_limit(self, seconds: float | None = None) -> Generator[None]:
+        """One time limit for several requests, by default that of a poll. Raises GatewayTimeout."""
+        seconds = self.retry.poll_timeout if seconds is None else seconds
+        try:
+            with anyio.fail_after(seconds):
+                yield
+        except TimeoutError:
+            raise GatewayTimeout(f"{self._title} did not answer within {seconds:.0f} s.") from None
 
     async def close(self) -> None:
         """Close the connections. A later request opens new ones."""
@@ -187,7 +203,7 @@ class GatewayClient:
         """
         seconds = self.retry.poll_timeout if seconds is None else seconds
         limit = self.rate_limit(request.secrets)
-        if held := self.held_back(limit, seconds):
+        if held := self.held_back(request.secrets, seconds):
             raise held
         last: Response | None = None
         failed: ConnectFailed | None = None
@@ -265,13 +281,3 @@ class GatewayClient:
                     raise failures.pop()  # the attempt made above is stamina's first one
                 return await attempt()
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-@contextmanager
-def deadline(seconds: float, message: str) -> Generator[None]:
-    """A shared time limit for several requests. Raises GatewayTimeout with this message."""
-    try:
-        with anyio.fail_after(seconds):
-            yield
-    except TimeoutError:
-        raise GatewayTimeout(message) from None

@@ -1,24 +1,30 @@
 """What each gateway declares: the part of `Gateway` that its own file fills in."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from hailuo_mcp.core.errors import GatewayError, InternalError
+from hailuo_mcp.core.errors import Charged, ContentViolation, GatewayError, HailuoError, InternalError
 from hailuo_mcp.core.job import Job, Observation
 from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS
+from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
-from hailuo_mcp.gateways.client import Request
-from hailuo_mcp.gateways.interpreter import Interpreter
+from hailuo_mcp.gateways.answers import mapping
+from hailuo_mcp.gateways.exchange import Request, Response
+from hailuo_mcp.gateways.rate_limits import parse_retry_after
+from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
 
 Transfer = Literal["upload", "data", "url"]
 """How a local file gets to a gateway: uploaded first, inside the body as a `data:` URI, or not at all."""
 
 
-class GatewayDefinition(Interpreter):
-    """The facts that a gateway declares, and the methods that it implements."""
+class GatewayDefinition(ABC):
+    """The facts that a gateway declares, and the methods that it implements or overrides."""
 
+    name: ClassVar[str]
+    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
+    title: ClassVar[str]
     hosts: ClassVar[Mapping[str, str]]
     """Default address by purpose; `base` is the API itself."""
     models: ClassVar[tuple[type[ModelSpec], ...]]
@@ -28,6 +34,8 @@ class GatewayDefinition(Interpreter):
     """How a local image is sent, unless documented otherwise; see `transfer`."""
     key_aliases: ClassVar[tuple[str, ...]] = ()
     """Other variables in which users of this gateway may have its key."""
+    key_advice: ClassVar[str] = ""
+    """More to say about a key that was refused."""
     upload_kept: ClassVar[timedelta] = timedelta(hours=12)
     """How long the URL of an uploaded file is reused; how long it really lasts is rarely documented."""
     image_formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
@@ -40,12 +48,18 @@ class GatewayDefinition(Interpreter):
     """Whether `cancel` can stop a queued job."""
     requests_per_minute: ClassVar[int | None] = None
     """The documented rate limit of an account; each process applies it independently."""
+    reset_headers: ClassVar[tuple[str, ...]] = ()
+    """Headers other than `Retry-After` in which the gateway says when a rate limit ends."""
+    failure_charged: ClassVar[Charged] = "unknown"
+    """Whether the gateway bills a job that it accepted and that then failed."""
     callbacks: ClassVar[bool] = False
     """Whether the gateway calls `callback_url` when the state of a job changes."""
     signs_callbacks: ClassVar[bool] = False
-    """Whether `is_genuine` can verify its callbacks."""
+    """Whether `is_signed` can verify its callbacks."""
     check_hint: ClassVar[str] = "Look at the usage page of the account to see whether the job was taken."
     """Where the user can look for a submission whose response was lost."""
+
+    settings: GatewaySettings
 
     @abstractmethod
     def submit_request(self, spec: ModelSpec) -> Request:
@@ -83,6 +97,36 @@ class GatewayDefinition(Interpreter):
         """
         raise InternalError(f"{self.title} has no upload.")
 
+    def message_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own message in an error body."""
+        return body.get("error") or body.get("message")
+
+    def code_in(self, body: Mapping[str, Any]) -> object:
+        """The gateway's own error code in a body; None or 0 if there is none."""
+        error = mapping(body.get("error"))
+        code = body.get("code") or body.get("error_code") or body.get("status_code")
+        return code or error.get("code") or error.get("name")
+
+    def status_of(self, response: Response) -> int:
+        """The effective status: some gateways report errors with HTTP 200."""
+        return response.status
+
+    def submission_status_of(self, response: Response) -> int:
+        """The effective status of the response to a submission. It decides whether the job was accepted, was certainly
+        refused, or is unconfirmed."""
+        return self.status_of(response)
+
+    @classmethod
+    def retry_after_in(cls, headers: Mapping[str, str]) -> float | None:
+        """The number of seconds that a response asks to wait before a retry; None if it does not say."""
+        return parse_retry_after(headers, *cls.reset_headers)
+
+    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
+        """The error class for a refusal with this status; `message` is the cleaned message from `body`."""
+        if status in (400, 422) and is_content_block(message):
+            return ContentViolation
+        return ERRORS.get(status, GatewayError)
+
     def keeps_history(self, model_id: str) -> bool:
         """Whether the history includes this model's jobs."""
         return self.has_history
@@ -91,10 +135,15 @@ class GatewayDefinition(Interpreter):
         """Whether this model's jobs can be cancelled."""
         return self.can_cancel
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """Find a submission whose response was lost, in the gateway's history. Returns its remote id and its state;
-        None unless the match is certain. `taken`: remote ids of other jobs."""
-        return None
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        """The jobs in the gateway's history that may be this one, whose response was lost: of the same model, request
+        and time. Yields the remote id of each, and its state; one that comes more than once is one job.
+
+        Raises:
+            HailuoError: not all of the history in question could be searched.
+        """
+        return
+        yield
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         """The state of a job that can no longer be polled, from the gateway's history; None if it is not there."""
@@ -109,14 +158,10 @@ class GatewayDefinition(Interpreter):
         """The account's balance in its own unit; None if the gateway does not report it. Raises HailuoError."""
         return None
 
-    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a callback has this gateway's signature. A callback that cannot be verified now counts as genuine,
-        because its URL is a secret and it only triggers a poll."""
+    async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback has this gateway's signature, if it signs them. Raises HailuoError if that cannot be
+        verified now."""
         return True
-
-    def no_history(self) -> GatewayError:
-        """The error for a response that is not a page of a history, and so cannot prove that a job is missing."""
-        return GatewayError(f"{self.title}'s history answered in an unknown form.")
 
     def callback_answer(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The response body for a callback. A callback is never trusted: it only triggers a poll."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hailuo_mcp.core.causes import explain
 from hailuo_mcp.core.network import ConnectionProblem, UnusableSetting, create_transport, tls_context
 from hailuo_mcp.core.unpacking import IDENTITY, UnknownEncoding, unpacked
-from hailuo_mcp.gateways.answers import parse_json
+from hailuo_mcp.gateways.answers import mark_sandbox, parse_json
 from hailuo_mcp.telemetry import request_span
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ClientLimits:
     response_bytes: int = 64 * 1024 * 1024
     """The largest response that is read; a response may contain a clip as a `data:` URI."""
     accounts: int = 1000
-    """Accounts whose rate limits are remembered."""
+    """Accounts whose rate limits are remembered: those used last."""
 
 
 DEFAULT_LIMITS = ClientLimits()
@@ -201,6 +201,8 @@ class Exchange:
             if delivery and not delivery.sent:
                 raise ConnectFailed(explain(error, request.url)) from None
             raise ResponseLost from None
+        if response.sandbox:
+            mark_sandbox()
         if self._on_response:
             self._on_response(response)
         return response

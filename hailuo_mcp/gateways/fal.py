@@ -5,9 +5,8 @@ parameters; a failed job is a completed one with an error.
 """
 
 import json
-import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -17,14 +16,13 @@ from hailuo_mcp.core.errors import ContentViolation, GatewayError, HailuoError, 
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import fal_h3, fal_webhooks, history
-from hailuo_mcp.gateways.answers import moment
-from hailuo_mcp.gateways.base import Gateway, Submission, is_content_block, link_in, mapping, sequence
-from hailuo_mcp.gateways.client import Request, Response, deadline
+from hailuo_mcp.gateways.answers import json_object, link_in, mapping, moment, sequence
+from hailuo_mcp.gateways.base import Gateway, Submission
+from hailuo_mcp.gateways.client import Request
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.fal_models import MODELS, FalModel, HailuoModel
-from hailuo_mcp.gateways.uploads import file_name, not_uploaded, without_address
-
-log = logging.getLogger(__name__)
+from hailuo_mcp.gateways.refusals import is_content_block
+from hailuo_mcp.gateways.uploads import file_name, uploaded_link
 
 _STATES = {"in_queue": State.QUEUED, "in_progress": State.PROCESSING, "completed": State.COMPLETED}
 _HISTORY = "/v1/models/requests/by-endpoint"
@@ -95,32 +93,23 @@ class Fal(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = _path(model, remote_id)
-        with history.time_limit(self):
+        with self.client.time_limit():
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
             if state is not State.COMPLETED:
-                return Observation(state=state, sandbox=response.sandbox)
+                return Observation(state=state)
             if body.get("error"):
-                return self._failed(body, response)
-            result = await self.client.send_with_retry(self.get(path))
-            if result.status == 422:  # the model itself rejected its input
-                return self._failed(mapping(result.body), result)
-            if result.status in (404, 410):
-                raise UnknownRequest(f"{self.title} no longer keeps the result of this request.")
-            if not result.ok:
-                raise self.refusal(result.status, result)
-            answer = mapping(result.body)
-            if not answer:
-                raise GatewayError(f"{self.title} answered with something that is not a JSON object.")
-            link = link_in(answer.get("video"))
-            return Observation(state=State.COMPLETED, video_url=link, sandbox=result.sandbox)
+                return self._failed(body)
+            body, response = await self.fetch_json(self.get(path), also=422)
+        if response.status == 422:  # the model itself rejected its input
+            return self._failed(body)
+        return self.observation(state, output=body.get("video"))
 
-    def _failed(self, body: Mapping[str, Any], response: Response) -> Observation:
+    def _failed(self, body: Mapping[str, Any]) -> Observation:
         message = self.message_in(body)
         types = f"{body.get('error_type')} {json.dumps(body.get('detail'))}"
         blocked = _CONTENT in types or is_content_block(self.clean(message))
-        problem = self.failure(message, ContentViolation if blocked else None)
-        return Observation(state=State.FAILED, error=problem, sandbox=response.sandbox)
+        return self.observation(State.FAILED, reason=message, kind=ContentViolation if blocked else None)
 
     async def cancel(self, job: Job) -> Observation | None:
         model = self.model(job.model)
@@ -132,7 +121,7 @@ class Fal(Gateway):
             return None
         if not response.ok:
             raise self.refusal(response.status, response)
-        cancelled = Observation(state=State.CANCELLED, sandbox=response.sandbox)
+        cancelled = Observation(state=State.CANCELLED)
         try:
             seen = await self.poll(model, job.remote_id)
         except UnknownRequest:
@@ -142,42 +131,26 @@ class Fal(Gateway):
         return cancelled if seen.state is State.QUEUED or stopped else seen
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
-        with deadline(seconds, f"{self.title} did not take the file within {seconds:.0f} s."):
+        with self.client.time_limit(seconds):
             facts = {"file_name": file_name(media_type), "content_type": media_type}
             initiate = self.post("/storage/upload/initiate?storage_type=gcs", facts, host="upload")
             response = await self.client.send_with_retry(initiate, seconds)
-            if not response.ok:
-                raise not_uploaded(self, response)
             answer = mapping(response.body)
-            place, address = link_in(answer.get("upload_url")), link_in(answer.get("file_url"))
-            if place is None or address is None or not self._is_safe(place):
-                raise without_address(self)
+            address = uploaded_link(self, response, link_in(answer.get("file_url")))
+            place = link_in(answer.get("upload_url")) or ""
+            if not place.startswith(("https://", f"{self.settings.urls['upload']}/")):
+                raise GatewayError(f"{self.title} returned no safe URL to send the file to; nothing was submitted.")
             # The URL is signed and may be on a storage service's host: the key is not sent there.
             put = Request("PUT", place, {"Content-Type": media_type}, content=content)
-            stored = await self.client.send_with_retry(put, seconds)
-            if not stored.ok:
-                raise not_uploaded(self, stored)
-        return address
+            return uploaded_link(self, await self.client.send_with_retry(put, seconds), address)
 
-    def _is_safe(self, place: str) -> bool:
-        return place.startswith(("https://", f"{self.settings.urls['upload']}/"))
-
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only request with this endpoint, input and time. No candidate, or more than one, proves nothing."""
-        model = self.model(job.model)
-        if model is None:
-            return None
-        candidates: dict[str, Observation] = {}
-        with history.time_limit(self):
-            async for row, sandbox in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):
-                request_id, sent = row.get("request_id"), moment(row.get("sent_at"))
-                if not isinstance(request_id, str) or not history.is_near(sent, job):
-                    continue
-                remote_id = f"{_app_of(model.remote_name)}/{request_id}"
-                if remote_id not in taken and job.body and _object(row.get("json_input")) == job.body:
-                    # The next poll determines the state: the history may lag behind.
-                    candidates[remote_id] = Observation(state=State.QUEUED, sandbox=sandbox)
-        return history.only(candidates)
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        async for row in self._history(_endpoint_of(_spec_of(model, job)), job.created_at):
+            request_id = row.get("request_id")
+            is_same = bool(job.body) and json_object(row.get("json_input")) == job.body
+            if isinstance(request_id, str) and is_same and history.is_near(moment(row.get("sent_at")), job):
+                # The next poll determines the state: the history may lag behind.
+                yield f"{_app_of(model.remote_name)}/{request_id}", Observation(state=State.QUEUED)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         model = self.model(job.model)
@@ -185,21 +158,17 @@ class Fal(Gateway):
             return None
         request_id = job.remote_id.rpartition("/")[2]
         query = {"endpoint_id": _endpoint_of(_spec_of(model, job)), "request_id": request_id, "expand": "payloads"}
-        body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
+        body, _ = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
         if "items" not in body:
-            raise self.no_history()
+            raise history.unreadable(self.title)
         for row in map(mapping, sequence(body.get("items"))):
-            link = link_in(_object(row.get("json_output")).get("video"))
+            link = link_in(json_object(row.get("json_output")).get("video"))
             if row.get("request_id") == request_id and link:
-                return Observation(state=State.COMPLETED, video_url=link, sandbox=response.sandbox)
+                return Observation(state=State.COMPLETED, video_url=link)
         return None
 
-    async def _history(self, endpoint: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The requests in the time window, each with a flag whether it comes from the sandbox.
-
-        Raises:
-            GatewayError: there are too many to search; those already seen prove nothing.
-        """
+    async def _history(self, endpoint: str, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
+        """The requests in the time window. Raises GatewayError if there are too many."""
         query = {
             "endpoint_id": endpoint,
             "start": (around - history.WINDOW).isoformat(),
@@ -208,21 +177,17 @@ class Fal(Gateway):
             "expand": "payloads",
         }
         for _ in range(history.PAGES_MAX):
-            body, response = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
+            body, _ = await self.fetch_json(self.get(f"{_HISTORY}?{urlencode(query)}", host="history"))
             for row in sequence(body.get("items")):
-                yield mapping(row), response.sandbox
+                yield mapping(row)
             cursor = body.get("next_cursor")
             if not isinstance(cursor, str) or not cursor:
                 return
             query["cursor"] = cursor
-        raise history.too_long(self)
+        raise history.too_long(self.title)
 
-    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        try:
-            return await fal_webhooks.is_signed(headers, body, self._fetch_webhook_keys)
-        except HailuoError as error:
-            log.info("%s: its webhook keys are not available: %s", self.title, error.problem.code)
-            return True
+    async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return await fal_webhooks.is_signed(headers, body, self._fetch_webhook_keys)
 
     async def _fetch_webhook_keys(self) -> Sequence[bytes]:
         if not self._webhook_keys:
@@ -260,13 +225,3 @@ def _path(model: type[ModelSpec], remote_id: str) -> str:
     if not all(map(_SEGMENT.fullmatch, app.split("/"))):
         raise UnknownRequest("This is not a fal request id.")
     return f"/{app}/requests/{quote(request_id, safe='')}"
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    """A JSON object, which a history may return as text."""
-    if isinstance(value, str):
-        try:
-            return mapping(json.loads(value))
-        except (ValueError, RecursionError):
-            return {}
-    return mapping(value)

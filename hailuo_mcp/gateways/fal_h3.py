@@ -4,18 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictInt
-
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
-    AS_TEXT_TOO,
     REFERENCE_PARAMETERS,
     AspectRatio,
     CallbackUrl,
     Constraint,
     OnPage,
     PromptExpansion,
-    PromptText,
     Source,
     WholeNumber,
 )
@@ -49,8 +45,8 @@ class _H3(FalModel, h3.H3):
     fills = (h3.RATIO_FROM_TEXT,)
     media = h3.media_rules(_MINIMAX, images=False)
 
-    prompt: Annotated[PromptText, Field(max_length=7000), Constraint(_MINIMAX, "1–7,000 characters")]
-    duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, OnPage("5–15 seconds, default 5")] = 5
+    prompt: Annotated[h3.PromptUpTo7000, Constraint(_MINIMAX, "1–7,000 characters")]
+    duration: Annotated[h3.Seconds5To15, OnPage("5–15 seconds, default 5")] = 5
     aspect_ratio: Annotated[
         AspectRatio | None, OnPage("from text 16:9 by default; a frame sets it; with references optional")
     ] = None
@@ -131,9 +127,7 @@ class H3Max(_H3):
         for resolution, usd in (("480p", 0.05), ("768p", 0.08))
     )
 
-    resolution: Annotated[Literal["480p", "768p"], ANY_CASE, Constraint(_H3_MAX_PAGE, "480p or 768p (default)")] = (
-        "768p"
-    )
+    resolution: Annotated[h3.UpTo768p, Constraint(_H3_MAX_PAGE, "480p or 768p (default)")] = "768p"
 
 
 MODELS: tuple[type[ModelSpec], ...] = (H3, H3Max)

@@ -1,15 +1,30 @@
 """What Hailuo 3.0 (H3) has in common at all gateways: which inputs can be combined, and their limits."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
-from hailuo_mcp.core.parameters import REFERENCE_PARAMETERS, Image, MediaRule, Medium, OnPage, References, Source
+from hailuo_mcp.core.parameters import (
+    ANY_CASE,
+    AS_TEXT_TOO,
+    REFERENCE_PARAMETERS,
+    Image,
+    MediaRule,
+    Medium,
+    OnPage,
+    PromptText,
+    References,
+    Source,
+)
 from hailuo_mcp.core.rules import GIVEN, AtMost, Exclusive, Fill, Forbid, Rule
 from hailuo_mcp.core.spec import ModelSpec
 
 FRAMES = ("first_frame_image", "last_frame_image")
+PromptUpTo7000 = Annotated[PromptText, Field(max_length=7000)]
+Seconds4To15 = Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO]
+Seconds5To15 = Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO]
+UpTo768p = Annotated[Literal["480p", "768p"], ANY_CASE]
 UpTo3 = Annotated[References | None, Field(max_length=3)]
 UpTo9 = Annotated[References | None, Field(max_length=9)]
 _TOGETHER_MAX = 12

@@ -7,6 +7,8 @@ from hailuo_mcp.core.parameters import ANY_CASE, MINIMAX, Duration, Flag, Image,
 from hailuo_mcp.core.rules import GIVEN, Forbid
 from hailuo_mcp.core.spec import ModelSpec
 
+From512p = Annotated[Literal["512p", "768p", "1080p"], ANY_CASE]
+
 
 def not_10_s_at_1080p(source: Source = MINIMAX, *, instead: str = 'resolution "768p"') -> Forbid:
     return Forbid({"duration": 10, "resolution": "1080p"}, f"for 10 s pass {instead}", source)
@@ -60,7 +62,5 @@ class Hailuo02(_FromTextOrImage):
 
     last_frame_image: Annotated[Image | None, OnPage("the frame the clip ends on")] = None
     duration: Annotated[Duration, OnPage("6 or 10 seconds; 10 not at 1080p")] = 6
-    resolution: Annotated[
-        Literal["512p", "768p", "1080p"], ANY_CASE, OnPage("512p (from an image), 768p (default) or 1080p")
-    ] = "768p"
+    resolution: Annotated[From512p, OnPage("512p (from an image), 768p (default) or 1080p")] = "768p"
     prompt_optimizer: Annotated[Flag, OnPage("default true")] = True

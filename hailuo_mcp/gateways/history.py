@@ -1,24 +1,15 @@
 """Searching a gateway's history for a submission whose response was lost."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from hailuo_mcp.core.errors import GatewayError, InvalidInput
 from hailuo_mcp.core.job import Job, Observation
 from hailuo_mcp.core.request_id import checked_remote_id
-from hailuo_mcp.gateways.base import Gateway
-from hailuo_mcp.gateways.client import deadline
 
 WINDOW = timedelta(minutes=5)
 """A row can match a submission only if they are this close in time."""
 PAGES_MAX = 5
-
-
-def time_limit(gateway: Gateway) -> AbstractContextManager[None]:
-    """One time limit for several requests, as a poll has."""
-    seconds = gateway.client.retry.poll_timeout
-    return deadline(seconds, f"{gateway.title} did not answer within {seconds:.0f} s.")
 
 
 def is_near(made: datetime | None, job: Job) -> bool:
@@ -36,6 +27,11 @@ def only(candidates: Mapping[str, Observation]) -> tuple[str, Observation] | Non
         return None
 
 
-def too_long(gateway: Gateway) -> GatewayError:
+def too_long(title: str) -> GatewayError:
     """The error for too many rows to search; those already seen prove nothing."""
-    return GatewayError(f"{gateway.title}'s history has too many rows to search.")
+    return GatewayError(f"{title}'s history has too many rows to search.")
+
+
+def unreadable(title: str) -> GatewayError:
+    """The error for a response that is not a page of a history, and so cannot prove that a job is missing."""
+    return GatewayError(f"{title}'s history answered in an unknown form.")

@@ -1,13 +1,10 @@
-"""Translates a gateway's responses into our terms: the effective status, the error and the state. The gateway's own
+"""Translates a gateway's responses into our terms: the error, the state and what it says about a job. The gateway's own
 text is quoted, cleaned and shortened."""
 
-from abc import ABC
 from collections.abc import Mapping
-from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from hailuo_mcp.core.errors import (
-    Charged,
     ContentViolation,
     GatewayError,
     GatewayTimeout,
@@ -18,65 +15,20 @@ from hailuo_mcp.core.errors import (
     RateLimited,
     Unauthorized,
 )
-from hailuo_mcp.core.job import State
+from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.core.masking import mask
-from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.text import repr_short
-from hailuo_mcp.gateways.answers import add_warning, mapping, text_in
+from hailuo_mcp.gateways.answers import add_warning, link_in, mapping, number, text_in
+from hailuo_mcp.gateways.definition import GatewayDefinition
 from hailuo_mcp.gateways.exchange import Response
-from hailuo_mcp.gateways.rate_limits import parse_retry_after
-from hailuo_mcp.gateways.refusals import ERRORS, is_content_block
+from hailuo_mcp.gateways.refusals import is_content_block
 
 _MESSAGE_MAX, _READ_MAX = 300, 10_000
 """How many characters of a message are shown, and how many are read."""
 
 
-class Interpreter(ABC):
-    """The part of a `Gateway` that reads responses. Gateways override its first methods."""
-
-    name: ClassVar[str]
-    """Prefix of its model ids; `<NAME>_API_KEY` and `<NAME>_<HOST>_URL` are its environment variables."""
-    title: ClassVar[str]
-    failure_charged: ClassVar[Charged] = "unknown"
-    """Whether the gateway bills a job that it accepted and that then failed."""
-
-    settings: GatewaySettings
-
-    def message_in(self, body: Mapping[str, Any]) -> object:
-        """The gateway's own message in an error body."""
-        return body.get("error") or body.get("message")
-
-    def code_in(self, body: Mapping[str, Any]) -> object:
-        """The gateway's own error code in a body; None or 0 if there is none."""
-        error = mapping(body.get("error"))
-        named = (
-            body.get("code"),
-            body.get("error_code"),
-            body.get("status_code"),
-            error.get("code"),
-            error.get("name"),
-        )
-        return next((code for code in named if code), None)
-
-    def status_of(self, response: Response) -> int:
-        """The effective status: some gateways report errors with HTTP 200."""
-        return response.status
-
-    def submission_status_of(self, response: Response) -> int:
-        """The effective status of the response to a submission. It decides whether the job was accepted, was certainly
-        refused, or is unconfirmed."""
-        return self.status_of(response)
-
-    @staticmethod
-    def retry_after_in(headers: Mapping[str, str]) -> float | None:
-        """The number of seconds that a response asks to wait before a retry; None if it does not say."""
-        return parse_retry_after(headers)
-
-    def error_class(self, status: int, message: str, body: Mapping[str, Any]) -> type[HailuoError]:
-        """The error class for a refusal with this status; `message` is the cleaned message from `body`."""
-        if status in (400, 422) and is_content_block(message):
-            return ContentViolation
-        return ERRORS.get(status, GatewayError)
+class Interpreter(GatewayDefinition):
+    """The part of a `Gateway` that puts responses into our terms."""
 
     def refusal(self, status: int, response: Response) -> HailuoError:
         """The error for a response, including the gateway's message."""
@@ -119,6 +71,27 @@ class Interpreter(ABC):
             safe_to_retry=kind is GatewayError and self.failure_charged == "no",
         )
 
+    def observation(
+        self,
+        state: State,
+        *,
+        output: object = None,
+        reason: object = None,
+        kind: type[HailuoError] | None = None,
+        cost_usd: object = None,
+        took_seconds: object = None,
+    ) -> Observation:
+        """What a response says about a job. A link in its `output` and a cost count only once it is completed; `reason`
+        and `kind` are as for `failure`, and count only if it failed."""
+        completed = state is State.COMPLETED
+        return Observation(
+            state=state,
+            video_url=link_in(output) if completed else None,
+            error=self.failure(reason, kind) if state is State.FAILED else None,
+            cost_usd=number(cost_usd) if completed else None,
+            took_seconds=number(took_seconds),
+        )
+
     def clean(self, message: object) -> str:
         """A gateway's message, safe to show: one short line without the key."""
         text = mask(text_in(message)[:_READ_MAX], self._keys())
@@ -146,5 +119,5 @@ class Interpreter(ABC):
         host = urlsplit(self.settings.urls["base"]).hostname
         return (
             f"{self._key_variable} must be a key of {self.title} for {host}; a key of another gateway or region is "
-            "refused here too. Restart the server after changing it."
-        )
+            f"refused here too. Restart the server after changing it. {self.key_advice}"
+        ).rstrip()

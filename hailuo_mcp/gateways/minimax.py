@@ -5,7 +5,7 @@ request.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -18,11 +18,12 @@ from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.request_id import REMOTE_ID_MAX
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import history, minimax_h3
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, number, sequence
+from hailuo_mcp.gateways.answers import link_in, mapping, number, sequence
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 from hailuo_mcp.gateways.definition import Transfer
 from hailuo_mcp.gateways.minimax_models import S2V01, Hailuo02, Hailuo23, Hailuo23Fast, OfficialBody
-from hailuo_mcp.gateways.uploads import form_request, not_uploaded, without_address
+from hailuo_mcp.gateways.uploads import form_request, uploaded_link
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +54,15 @@ class Minimax(Gateway):
     hosts: ClassVar[Mapping[str, str]] = {"base": "https://api.minimax.io"}
     models = (Hailuo23, Hailuo23Fast, Hailuo02, minimax_h3.H3, minimax_h3.H3Max, S2V01)
     body_formats: ClassVar[Mapping[str, type[ModelSpec]]] = {"official": OfficialBody, "h3": minimax_h3.H3Body}
+    key_advice = (
+        "Keys are bound to a region: for one from China set MINIMAX_BASE_URL=https://api.minimaxi.com, for all others "
+        "https://api.minimax.io."
+    )
     image_transfer = "data"
     image_formats = ("JPEG", "PNG", "WebP")
     retention = None  # a link expires after an hour, but each poll gives a new one
     requests_per_minute = 20
     callbacks = True
-    has_history = True
-    can_cancel = True
     check_hint = "Look at the billing page of the MiniMax platform to see whether the job was taken."
 
     def submit_request(self, spec: ModelSpec) -> Request:
@@ -96,32 +99,28 @@ class Minimax(Gateway):
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         if issubclass(model, minimax_h3.H3Body):
             path = f"{minimax_h3.QUERY}/{quote(remote_id, safe='')}"
-            body, response = await self.fetch_json(self.get(path))
-            return self._from_task(model, mapping(body.get("task")), sandbox=response.sandbox)
+            body, _ = await self.fetch_json(self.get(path))
+            return self._from_task(model, mapping(body.get("task")))
         ends = anyio.current_time() + self.client.retry.poll_timeout
         query = f"task_id={quote(remote_id, safe='')}"
         body, response = await self.fetch_json(self.get(f"/v1/query/video_generation?{query}"))
-        sensitive = _code(body) in (_INPUT_SENSITIVE, _OUTPUT_SENSITIVE)
+        code = _code(body)
+        sensitive = code in (_INPUT_SENSITIVE, _OUTPUT_SENSITIVE)
         state = State.FAILED if sensitive else self.state(_STATES, body.get("status"), response)
-        if state is State.FAILED:
-            code = _code(body)
-            reason = f"{code} {self.clean(self.message_in(body))}" if code else None  # without a code it is “success”
-            problem = self.failure(reason, ContentViolation if sensitive else None)
-            return Observation(state=state, error=problem, sandbox=response.sandbox)
-        link = await self._link(body, ends) if state is State.COMPLETED else None
-        return Observation(state=state, video_url=link, sandbox=response.sandbox)
+        return self.observation(
+            state,
+            output=await self._link(body, ends) if state is State.COMPLETED else None,
+            reason=f"{code} {self.clean(self.message_in(body))}" if code else None,  # without a code it is “success”
+            kind=ContentViolation if sensitive else None,
+        )
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         """Uploads are kept for seven days; a file that H3 would not accept is refused."""
         texts = {"purpose": "video_generation_input"}
         request = form_request(self, "/v1/files/upload", "file", media_type, content, texts)
         response = await self.client.send_with_retry(request, seconds, self.submission_status_of)
-        if not 200 <= (status := self.submission_status_of(response)) < 300:
-            raise not_uploaded(self, response, status)
         file_id = _id_in(mapping(mapping(response.body).get("file")), "file_id")
-        if file_id is None:
-            raise without_address(self)
-        return f"mm_file://{file_id}"
+        return uploaded_link(self, response, f"mm_file://{file_id}" if file_id else None)
 
     async def _link(self, body: Mapping[str, Any], ends: float) -> str | None:
         """The clip's link, valid for an hour. None if it cannot be fetched now: the job still counts as completed and
@@ -175,61 +174,44 @@ class Minimax(Gateway):
                 return None  # it has started
             raise self.refusal(response.status, response)
         cancelled = minimax_h3.STATES.get(str(body.get("status")).lower()) is State.CANCELLED
-        return Observation(state=State.CANCELLED, sandbox=response.sandbox) if cancelled else None
+        return Observation(state=State.CANCELLED) if cancelled else None
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only task with this model, resolution, length, ratio and time that belongs to no other job. No match, or
-        more than one, proves nothing."""
-        model = self.model(job.model)
-        if model is None or not issubclass(model, minimax_h3.H3Body):
-            return None
-        found: dict[str, Observation] = {}
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        if not issubclass(model, minimax_h3.H3Body):
+            return
         for page in range(1, history.PAGES_MAX + 1):
-            tasks, sandbox = await self._tasks(page, {"filter.model": model.remote_name})
+            tasks = await self._tasks(page, {"filter.model": model.remote_name})
             for task in tasks:
-                task_id = _id_in(task, "id")
-                if task_id and task_id not in taken and minimax_h3.is_same(job, task):
-                    found[task_id] = self._from_task(model, task, sandbox=sandbox)
+                if minimax_h3.is_same(job, task):
+                    yield _id_in(task, "id"), self._from_task(model, task)
             if len(tasks) < _HISTORY_ROWS or minimax_h3.is_older(job, tasks[-1]):
-                break
-        else:
-            raise history.too_long(self)
-        return history.only(found)
+                return
+        raise history.too_long(self.title)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         model = self.model(job.model)
         if model is None or not issubclass(model, minimax_h3.H3Body) or not job.remote_id:
             return None
-        tasks, sandbox = await self._tasks(1, {"filter.task_ids": job.remote_id})
+        tasks = await self._tasks(1, {"filter.task_ids": job.remote_id})
         task = next((task for task in tasks if _id_in(task, "id") == job.remote_id), None)
-        return self._from_task(model, task, sandbox=sandbox) if task else None
+        return self._from_task(model, task) if task else None
 
-    async def _tasks(self, page: int, wanted: Mapping[str, str]) -> tuple[Sequence[Mapping[str, Any]], bool]:
-        """A page of the account's tasks, newest first, and a flag whether it comes from the sandbox."""
+    async def _tasks(self, page: int, wanted: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """A page of the account's tasks, newest first."""
         query = urlencode({"page_num": page, "page_size": _HISTORY_ROWS, **wanted})
-        body, response = await self.fetch_json(self.get(f"{minimax_h3.QUERY}?{query}"))
+        body, _ = await self.fetch_json(self.get(f"{minimax_h3.QUERY}?{query}"))
         if "items" not in body:
-            raise self.no_history()
-        return [mapping(item) for item in sequence(body["items"])], response.sandbox
+            raise history.unreadable(self.title)
+        return [mapping(item) for item in sequence(body["items"])]
 
-    def _from_task(self, model: type[ModelSpec], task: Mapping[str, Any], *, sandbox: bool) -> Observation:
-        state = self.state(minimax_h3.STATES, task.get("status"))
-        completed = state is State.COMPLETED
+    def _from_task(self, model: type[ModelSpec], task: Mapping[str, Any]) -> Observation:
         error = mapping(task.get("error"))
-        sensitive = str(error.get("code")) in minimax_h3.SENSITIVE
-        reasons = [text for part in ("code", "message") if (text := error.get(part))]
-        return Observation(
-            state=state,
-            video_url=link_in(mapping(task.get("content")).get("url")) if completed else None,
-            error=self.failure(reasons, ContentViolation if sensitive else None) if state is State.FAILED else None,
-            cost_usd=minimax_h3.cost_of(model, task) if completed else None,
-            sandbox=sandbox,
-        )
-
-    def _key_hint(self) -> str:
-        return (
-            f"{super()._key_hint()} Keys are bound to a region: for one from China set "
-            "MINIMAX_BASE_URL=https://api.minimaxi.com, for all others https://api.minimax.io."
+        return self.observation(
+            self.state(minimax_h3.STATES, task.get("status")),
+            output=mapping(task.get("content")).get("url"),
+            reason=[text for part in ("code", "message") if (text := error.get(part))],
+            kind=ContentViolation if str(error.get("code")) in minimax_h3.SENSITIVE else None,
+            cost_usd=minimax_h3.cost_of(model, task),
         )
 
 

@@ -9,19 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictInt
-
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.parameters import (
     ANY_CASE,
-    AS_TEXT_TOO,
     AspectRatio,
     CallbackUrl,
     Constraint,
     Image,
     OnPage,
     PromptExpansion,
-    PromptText,
     Source,
 )
 from hailuo_mcp.core.rules import PriceRule, TimeRule
@@ -35,6 +31,7 @@ INLINE_BYTES_MAX = 1024 * 1024
 """A larger image is uploaded. A body may have 64 MB, but must be sent within the time limit of a submission."""
 _PAGE = Source("documented", "MiniMax API reference of H3, as third parties read it")
 _CLIENT = Source("sdk", "MiniMax's own command line")
+_INFERRED = Source("inferred", "H3")
 _PRICES = "MiniMax pay-as-you-go prices, as third parties read them"
 _CALLED_BACK = Constraint(_PAGE, "first sent a challenge to echo within 3 s; unsigned")
 _RATIO = Constraint(_CLIENT, "from text 16:9 by default; a frame sets it; with references adaptive by default")
@@ -110,8 +107,8 @@ class H3(_H3):
     remote_name = "MiniMax-H3"
     prices = (_price(0.08, "768p"), _price(0.13, "2k"))
 
-    prompt: Annotated[PromptText, Field(max_length=7000), OnPage("1–7,000 characters")]
-    duration: Annotated[StrictInt, Field(ge=4, le=15), AS_TEXT_TOO, OnPage("4–15 seconds, default 5")] = 5
+    prompt: Annotated[h3.PromptUpTo7000, OnPage("1–7,000 characters")]
+    duration: Annotated[h3.Seconds4To15, OnPage("4–15 seconds, default 5")] = 5
     resolution: Annotated[Literal["768p", "2k"], ANY_CASE, Constraint(_PAGE, "768p (default) or 2k")] = "768p"
     aspect_ratio: Annotated[AspectRatio | None, _RATIO] = None
     callback_url: Annotated[CallbackUrl | None, _CALLED_BACK] = None
@@ -121,11 +118,11 @@ class H3Max(_H3):
     id = "minimax/h3-max"
     remote_name = "MiniMax-H3-Max"
     prices = (_price(0.05, "480p"), _price(0.08, "768p"))
-    notes = (*_H3.notes, Constraint(Source("inferred", "H3"), "limits of references and their prices are those of H3"))
+    notes = (*_H3.notes, Constraint(_INFERRED, "limits of references and their prices are those of H3"))
 
-    prompt: Annotated[PromptText, Field(max_length=7000), Constraint(Source("inferred", "H3"), "1–7,000 characters")]
-    duration: Annotated[StrictInt, Field(ge=5, le=15), AS_TEXT_TOO, Constraint(_PAGE, "5–15 seconds, default 5")] = 5
-    resolution: Annotated[Literal["480p", "768p"], ANY_CASE, Constraint(_PAGE, "480p or 768p (default)")] = "768p"
+    prompt: Annotated[h3.PromptUpTo7000, Constraint(_INFERRED, "1–7,000 characters")]
+    duration: Annotated[h3.Seconds5To15, Constraint(_PAGE, "5–15 seconds, default 5")] = 5
+    resolution: Annotated[h3.UpTo768p, Constraint(_PAGE, "480p or 768p (default)")] = "768p"
     aspect_ratio: Annotated[AspectRatio | None, _RATIO] = None
     prompt_expansion: Annotated[
         PromptExpansion | None, Constraint(_PAGE, "disabled, balanced or quality; sent only when asked for")

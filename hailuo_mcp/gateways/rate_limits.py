@@ -1,10 +1,8 @@
 """When an account may send its next request: the documented rate limit, and the pauses that 429 responses demand."""
 
-import hashlib
 import logging
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +13,6 @@ log = logging.getLogger(__name__)
 
 PAUSE_MAX = 120.0
 """The longest delay of an account's requests, whatever a header says and however many were sent before."""
-
 
 _EPOCH_FROM, _EPOCH_MILLISECONDS_FROM = 1e9, 1e11
 """Larger numbers are not durations but Unix timestamps."""
@@ -60,28 +57,6 @@ class RateLimit:
             self._paused_until = max(self._paused_until, now + self._interval)
         else:
             self._paused_until = now + min(seconds, PAUSE_MAX)
-
-
-class RateLimits:
-    """A rate limit per account of one gateway, for the most recently used accounts. Only a digest of each key is
-    kept."""
-
-    def __init__(self, requests_per_minute: int | None, max_accounts: int) -> None:
-        self._requests_per_minute = requests_per_minute
-        self._max_accounts = max_accounts
-        self._by_account: OrderedDict[bytes, RateLimit] = OrderedDict()
-
-    def of(self, secrets: Mapping[str, str]) -> RateLimit:
-        """The rate limit of the account identified by these secret headers."""
-        account = hashlib.sha256(repr(sorted(secrets.items())).encode()).digest()
-        limit = self._by_account.get(account)
-        if limit is None:
-            limit = self._by_account[account] = RateLimit(self._requests_per_minute)
-            if len(self._by_account) > self._max_accounts:
-                self._by_account.popitem(last=False)
-        else:
-            self._by_account.move_to_end(account)
-        return limit
 
 
 def parse_retry_after(headers: Mapping[str, str], *reset_headers: str) -> float | None:

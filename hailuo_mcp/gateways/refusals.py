@@ -15,23 +15,21 @@ from hailuo_mcp.core.errors import (
     Unauthorized,
 )
 
-REFUSALS = frozenset({400, 401, 402, 403, 404, 406, 410, 413, 415, 422, 429})
-"""Statuses of a submission that prove that no job was created or charged. All others leave it open."""
-ERRORS: Mapping[int, type[HailuoError]] = {
+REFUSALS: Mapping[int, type[HailuoError]] = {
     400: InvalidInput,
     401: Unauthorized,
     402: InsufficientCredits,
     403: Forbidden,
     404: ModelRetired,  # to a submission: our catalog knows the model, the gateway doesn't
     406: InsufficientCredits,
-    408: GatewayTimeout,
     410: ModelRetired,
     413: InvalidInput,
     415: InvalidInput,
     422: InvalidInput,
     429: RateLimited,
-    504: GatewayTimeout,
 }
+"""Statuses of a submission that prove that no job was created or charged. All others leave it open."""
+ERRORS: Mapping[int, type[HailuoError]] = {**REFUSALS, 408: GatewayTimeout, 504: GatewayTimeout}
 _CONTENT_WORDS = re.compile(
     r"\b(content[ _-]?(policy|violation|filter\w*|block\w*|moderation)|violat\w+|moderat\w+|safety|nsfw|rai|"
     r"(?<!case[ -])sensitive|new_sensitive|"

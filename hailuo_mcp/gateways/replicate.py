@@ -4,25 +4,22 @@ A job is a prediction. An hour after it ends, its input, output and files are de
 """
 
 import hmac
-import logging
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State
-from hailuo_mcp.core.parameters import ANY_CASE, CallbackUrl, Constraint, OnPage, Source
+from hailuo_mcp.core.parameters import CallbackUrl, Constraint, OnPage, Source
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import hailuo, history
-from hailuo_mcp.gateways.answers import moment
-from hailuo_mcp.gateways.base import Gateway, link_in, mapping, sequence
+from hailuo_mcp.gateways.answers import link_in, mapping, moment, sequence
+from hailuo_mcp.gateways.base import Gateway
 from hailuo_mcp.gateways.client import Request, Response
 from hailuo_mcp.gateways.uploads import form_request, uploaded_link
-
-log = logging.getLogger(__name__)
 
 _PAGE = Source("documented", "Replicate page of the model")
 _INFERRED = Source("inferred", "MiniMax API reference")
@@ -73,7 +70,7 @@ class Hailuo02(_Own, hailuo.Hailuo02):
         hailuo.last_frame_needs_first(),
     )
 
-    resolution: Annotated[Literal["512p", "768p", "1080p"], ANY_CASE, OnPage("512p, 768p or 1080p (default)")] = "1080p"
+    resolution: Annotated[hailuo.From512p, OnPage("512p, 768p or 1080p (default)")] = "1080p"
 
 
 _STATES = {
@@ -118,7 +115,7 @@ class Replicate(Gateway):
         body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}/{quote(remote_id, safe='')}"))
         if body.get("data_removed") and not body.get("output") and body.get("status") == "succeeded":
             raise UnknownRequest(f"{self.title} no longer keeps the output of this prediction.")
-        return self._observation(body, response, sandbox=response.sandbox)
+        return self._observation(body, response)
 
     async def upload(self, media_type: str, content: bytes, seconds: float) -> str:
         request = form_request(self, "/v1/files", "content", media_type, content, host="upload")
@@ -130,29 +127,16 @@ class Replicate(Gateway):
             return None
         request = self.post(f"{_PREDICTIONS}/{quote(job.remote_id, safe='')}/cancel", {})
         body, response = await self.fetch_json(request)
-        return self._observation(body, response, sandbox=response.sandbox)
+        return self._observation(body, response)
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only prediction with this model, input and time. No candidate, or more than one, proves nothing."""
-        spec = self.model(job.model)
-        if spec is None:
-            return None
-        candidates: dict[str, Observation] = {}
-        with history.time_limit(self):
-            async for row, sandbox in self._history(job.created_at):
-                remote_id, made = row.get("id"), moment(row.get("created_at"))
-                if not isinstance(remote_id, str) or remote_id in taken or row.get("model") != spec.remote_name:
-                    continue
-                if history.is_near(made, job) and mapping(row.get("input")) == job.body.get("input"):
-                    candidates[remote_id] = self._observation(row, None, sandbox=sandbox)
-        return history.only(candidates)
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        async for row in self._history(job.created_at):
+            is_same = row.get("model") == model.remote_name and mapping(row.get("input")) == job.body.get("input")
+            if is_same and history.is_near(moment(row.get("created_at")), job):
+                yield row.get("id"), self._observation(row)
 
-    async def is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
-        try:
-            key = self._signing_key or await self._fetch_signing_key()
-        except HailuoError as error:
-            log.info("%s: its webhook key is not available: %s", self.title, error.problem.code)
-            return True
+    async def is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        key = self._signing_key or await self._fetch_signing_key()
         signed = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
         expected = hmac.digest(key, signed, sha256)
         given = headers.get("webhook-signature", "").split()
@@ -167,12 +151,8 @@ class Replicate(Gateway):
             raise GatewayError(f"{self.title} answered with a webhook key of an unknown form.") from None
         return self._signing_key
 
-    async def _history(self, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The predictions in the time window, each with a flag whether it comes from the sandbox.
-
-        Raises:
-            GatewayError: there are too many to search; those already seen prove nothing.
-        """
+    async def _history(self, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
+        """The predictions in the time window. Raises GatewayError if there are too many."""
         query = urlencode(
             {
                 "created_after": (around - history.WINDOW).isoformat(),
@@ -180,25 +160,24 @@ class Replicate(Gateway):
             }
         )
         for _ in range(history.PAGES_MAX):
-            body, response = await self.fetch_json(self.get(f"{_PREDICTIONS}?{query}"))
+            body, _ = await self.fetch_json(self.get(f"{_PREDICTIONS}?{query}"))
             for row in sequence(body.get("results")):
-                yield mapping(row), response.sandbox
+                yield mapping(row)
             cursor = parse_qs(urlsplit(str(body.get("next") or "")).query).get("cursor")
             if not cursor:
                 return
             query = urlencode({"cursor": cursor[0]})
-        raise history.too_long(self)
+        raise history.too_long(self.title)
 
-    def _observation(self, body: Mapping[str, Any], response: Response | None, *, sandbox: bool) -> Observation:
+    def _observation(self, body: Mapping[str, Any], response: Response | None = None) -> Observation:
         state = self.state(_STATES, body.get("status"), response)
         began, ended = moment(body.get("created_at")), moment(body.get("completed_at"))
         took = (ended - began).total_seconds() if began and ended and ended > began else None
-        return Observation(
-            state=state,
-            video_url=link_in(body.get("output")) if state is State.COMPLETED else None,
-            error=self.failure(body.get("error")) if state is State.FAILED else None,
+        return self.observation(
+            state,
+            output=body.get("output"),
+            reason=body.get("error"),
             took_seconds=took if state is State.COMPLETED else None,
-            sandbox=sandbox,
         )
 
 

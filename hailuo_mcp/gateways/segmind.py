@@ -4,7 +4,7 @@ The pages also print a synchronous `/v1/{slug}`, which blocks for the whole gene
 """
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -13,20 +13,10 @@ from hailuo_mcp.core.errors import ContentViolation, HailuoError, InsufficientCr
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import history
-from hailuo_mcp.gateways.answers import moment
-from hailuo_mcp.gateways.base import (
-    NESTING_MAX,
-    UNUSED_JOB_ID,
-    Gateway,
-    is_content_block,
-    link_in,
-    mapping,
-    number,
-    parse_json,
-    sequence,
-)
+from hailuo_mcp.gateways.answers import NESTING_MAX, json_object, link_in, mapping, moment, number, sequence
+from hailuo_mcp.gateways.base import UNUSED_JOB_ID, Gateway
 from hailuo_mcp.gateways.client import Request
-from hailuo_mcp.gateways.rate_limits import parse_retry_after
+from hailuo_mcp.gateways.refusals import is_content_block
 from hailuo_mcp.gateways.segmind_models import Hailuo02Fast, Hailuo23, Hailuo23Fast, MinimaxHailuo2
 from hailuo_mcp.gateways.uploads import uploaded_link
 
@@ -53,6 +43,7 @@ class Segmind(Gateway):
     image_transfer = "upload"
     retention = timedelta(hours=1)
     failure_charged = "no"
+    reset_headers = ("x-rate-limit-reset-at-utc",)
     has_history = True
     check_hint = "Look at the request history in the Segmind console to see whether the job was taken."
 
@@ -64,10 +55,6 @@ class Segmind(Gateway):
 
     def remote_id_in(self, body: Mapping[str, Any]) -> object:
         return body.get("request_id")
-
-    @staticmethod
-    def retry_after_in(headers: Mapping[str, str]) -> float | None:
-        return parse_retry_after(headers, "x-rate-limit-reset-at-utc")
 
     def message_in(self, body: Mapping[str, Any]) -> object:
         return body.get("error_description") or body.get("error") or body.get("message") or body.get("detail")
@@ -84,26 +71,19 @@ class Segmind(Gateway):
 
     async def poll(self, model: type[ModelSpec], remote_id: str) -> Observation:
         path = f"/v2/requests/{quote(remote_id, safe='')}"
-        with history.time_limit(self):
+        with self.client.time_limit():
             body, response = await self.fetch_json(self.get(f"{path}/status"))
             state = self.state(_STATES, body.get("status"), response)
-            if state is State.COMPLETED:
+            if state is State.COMPLETED:  # the result takes precedence over the status
                 body, response = await self.fetch_json(self.get(path))
-                state = self.state(
-                    _STATES, body.get("status") or "completed", response
-                )  # the result takes precedence over the status
-        return self._observation(state, body, sandbox=response.sandbox)
-
-    def _observation(self, state: State, body: Mapping[str, Any], *, sandbox: bool) -> Observation:
+                state = self.state(_STATES, body.get("status") or "completed", response)
         metrics = mapping(body.get("metrics"))
-        completed = state is State.COMPLETED  # before that, the cost is reported as 0
-        return Observation(
-            state=state,
-            video_url=link_in(body.get("output")) if completed else None,
-            error=self.failure(body.get("error")) if state is State.FAILED else None,
-            cost_usd=number(metrics.get("cost")) if completed else None,
-            took_seconds=number(metrics.get("total_time")),
-            sandbox=sandbox,
+        return self.observation(
+            state,
+            output=body.get("output"),
+            reason=body.get("error"),
+            cost_usd=metrics.get("cost"),
+            took_seconds=metrics.get("total_time"),
         )
 
     async def balance(self) -> float | None:
@@ -118,48 +98,32 @@ class Segmind(Gateway):
         body = mapping(response.body)
         return uploaded_link(self, response, link_in(body.get("file_urls")) or link_in(body.get("urls")))
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
-        """The only row with this model, body and time. Matching the body excludes rows of teammates; several rows with
-        one id are one job. No candidate, or more than one, proves nothing."""
-        spec = self.model(job.model)
-        if spec is None:
-            return None
-        candidates: dict[str, Observation] = {}
-        with history.time_limit(self):
-            async for row, sandbox in self._history(spec.remote_name, job.created_at):
-                remote_id = row.get("request_id")
-                if not isinstance(remote_id, str) or remote_id in taken or row.get("model_name") != spec.remote_name:
-                    continue
-                if not history.is_near(_row_time(row), job) or not _same_body(row, job.body):
-                    continue
-                seen = self._from_row(row, sandbox=sandbox)
-                if seen.video_url or remote_id not in candidates:
-                    candidates[remote_id] = seen
-        return history.only(candidates)
+    async def find_submissions(self, model: type[ModelSpec], job: Job) -> AsyncGenerator[tuple[object, Observation]]:
+        """Matching the body excludes rows of teammates."""
+        async for row in self._history(model.remote_name, job.created_at):
+            is_same = row.get("model_name") == model.remote_name and _same_body(row, job.body)
+            if is_same and history.is_near(_row_time(row), job):
+                yield row.get("request_id"), self._from_row(row)
 
     async def look_up_expired(self, job: Job) -> Observation | None:
         if job.remote_id is None:
             return None
         path = f"{_HISTORY}/{quote(job.remote_id, safe='')}"
         try:
-            body, response = await self.fetch_json(self.get(path, host="history"))
+            body, _ = await self.fetch_json(self.get(path, host="history"))
         except UnknownRequest:
             return None
         inner = mapping(body.get("data"))
         rows = [row for row in (body, inner, *_rows_in(body)) if "request_id" in row]
         for row in rows:
             if row["request_id"] == job.remote_id:
-                return self._from_row(row, sandbox=response.sandbox)
+                return self._from_row(row)
         if not rows and [] not in (*body.values(), *inner.values()):
-            raise self.no_history()
+            raise history.unreadable(self.title)
         return None
 
-    async def _history(self, slug: str, around: datetime) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
-        """The rows in the time window, newest first, each with a flag whether it comes from the sandbox.
-
-        Raises:
-            GatewayError: there are too many rows to search; those already seen prove nothing.
-        """
+    async def _history(self, slug: str, around: datetime) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows in the time window, newest first. Raises GatewayError if there are too many."""
         around = around.astimezone(UTC)
         window = {
             "model_name": slug,
@@ -171,26 +135,23 @@ class Segmind(Gateway):
         }
         for page in range(1, history.PAGES_MAX + 1):
             query = urlencode({**window, "page": page})
-            body, response = await self.fetch_json(self.get(f"{_HISTORY}?{query}", host="history"))
+            body, _ = await self.fetch_json(self.get(f"{_HISTORY}?{query}", host="history"))
             rows = _rows_in(body)
             for row in rows:
-                yield row, response.sandbox
+                yield row
             oldest = _row_time(rows[-1]) if rows else None
             if len(rows) < _HISTORY_ROWS or (oldest and oldest < around - history.WINDOW):
                 return
-        raise history.too_long(self)
+        raise history.too_long(self.title)
 
-    def _from_row(self, row: Mapping[str, Any], *, sandbox: bool) -> Observation:
-        state = self.state(_STATES, row.get("model_status") or row.get("status"))
-        completed = state is State.COMPLETED
+    def _from_row(self, row: Mapping[str, Any]) -> Observation:
         took = number(row.get("latency_ms"))
-        return Observation(
-            state=state,
-            video_url=link_in(row.get("generation_url")) if completed else None,
-            error=self.failure(row.get("error")) if state is State.FAILED else None,
-            cost_usd=number(row.get("credits_deduction")) if completed else None,
+        return self.observation(
+            self.state(_STATES, row.get("model_status") or row.get("status")),
+            output=row.get("generation_url"),
+            reason=row.get("error"),
+            cost_usd=row.get("credits_deduction"),
             took_seconds=took / 1000 if took else None,
-            sandbox=sandbox,
         )
 
 
@@ -211,9 +172,7 @@ def _row_time(row: Mapping[str, Any]) -> datetime | None:
 
 def _same_body(row: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     """Whether a row has this request body. Null equals absent: a history may omit nulls."""
-    body = row.get("request_body")
-    body = parse_json(body) if isinstance(body, str) else body
-    return bool(sent) and _without_nulls(mapping(body)) == _without_nulls(sent)
+    return bool(sent) and _without_nulls(json_object(row.get("request_body"))) == _without_nulls(sent)
 
 
 def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field
 
 from hailuo_mcp.core.parameters import (
-    MINIMAX,
     Constraint,
     Duration,
     Flag,
@@ -17,14 +16,10 @@ from hailuo_mcp.core.parameters import (
     SendsNull,
     Source,
 )
-from hailuo_mcp.core.rules import GIVEN, Advice, Forbid, PriceRule, TimeRule
+from hailuo_mcp.core.rules import GIVEN, Advice, PriceRule, TimeRule
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import hailuo
 
-_FAST_02 = Source("documented", "Segmind page hailuo-02-fast")
-_FAST_23 = Source("documented", "Segmind page hailuo-2.3-fast")
-_HAILUO_23 = Source("documented", "Segmind page hailuo-2.3")
-_HAILUO_2 = Source("documented", "Segmind page minimax-hailuo-2")
 _INFERRED = Source("inferred", "MiniMax API reference")
 _PRICES = "Segmind pricing page"
 _PRICES_23 = f"{_PRICES} (0.35 to 0.70)"
@@ -36,6 +31,7 @@ class Hailuo02Fast(ModelSpec):
     remote_name = "hailuo-02-fast"
     summary = "image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/hailuo-02-fast"
+    page = Source("documented", "Segmind page hailuo-02-fast")
     notes = (Constraint(_INFERRED, "no resolution can be chosen; the output is probably 512p"),)
     prices = (
         PriceRule(0.125, "exact", _PRICES, _PRICED, when={"duration": 6}),
@@ -50,42 +46,37 @@ class Hailuo02Fast(ModelSpec):
         ),
     )
 
-    first_frame_image: Annotated[Image, Constraint(_FAST_02, "required; sets the aspect ratio")]
+    first_frame_image: Annotated[Image, OnPage("required; sets the aspect ratio")]
     last_frame_image: Annotated[
         Image | None,
         SendsNull(),
-        Constraint(_FAST_02, "sent as null when absent"),
+        OnPage("sent as null when absent"),
         Constraint(_INFERRED, "may be ignored: 512p has no last-frame mode"),
     ] = None
-    duration: Annotated[Duration, Constraint(_FAST_02, "6 or 10 seconds")] = 6
-    go_fast: Annotated[Flag, Constraint(_FAST_02, "faster, slightly lower quality")] = False
-    prompt_optimizer: Annotated[Flag, Constraint(_FAST_02, "default true")] = True
+    duration: Annotated[Duration, OnPage("6 or 10 seconds")] = 6
+    go_fast: Annotated[Flag, OnPage("faster, slightly lower quality")] = False
+    prompt_optimizer: Annotated[Flag, OnPage("default true")] = True
 
 
-class Hailuo23Fast(ModelSpec):
+class Hailuo23Fast(hailuo.Hailuo23Fast):
     id = "segmind/hailuo-2.3-fast"
     remote_name = "hailuo-2.3-fast"
-    summary = "image to video"
     documented_at = "https://www.segmind.com/models/hailuo-2.3-fast"
-    rules = (
-        Forbid(
-            {"duration": 10, "resolution": "1080p"}, 'for 10 s pass resolution "768p"; 1080p is the default', MINIMAX
-        ),
-    )
+    page = Source("documented", "Segmind page hailuo-2.3-fast")
+    rules = (hailuo.not_10_s_at_1080p(instead='resolution "768p"; 1080p is the default'),)
     prices = (PriceRule(0.41, "upper bound", f"{_PRICES} (0.24 to 0.41)", _PRICED),)
     times = (TimeRule(120.0),)
 
-    first_frame_image: Annotated[Image, Constraint(_FAST_23, "required; image to video only; sets the aspect ratio")]
-    duration: Annotated[Duration, Constraint(_FAST_23, "6 or 10 seconds")] = 6
-    resolution: Annotated[Resolution, Constraint(_FAST_23, "768p or 1080p, default 1080p")] = "1080p"
-    prompt_optimizer: Annotated[Flag, Constraint(_FAST_23, "default true")] = True
+    first_frame_image: Annotated[Image, OnPage("required; image to video only; sets the aspect ratio")]
+    duration: Annotated[Duration, OnPage("6 or 10 seconds")] = 6
+    resolution: Annotated[Resolution, OnPage("768p or 1080p, default 1080p")] = "1080p"
 
 
 class Hailuo23(hailuo.Hailuo23):
     id = "segmind/hailuo-2.3"
     remote_name = "hailuo-2.3"
     documented_at = "https://www.segmind.com/models/hailuo-2.3"
-    page = _HAILUO_23
+    page = Source("documented", "Segmind page hailuo-2.3")
     notes = (Constraint(_INFERRED, "a clip at 1080p probably costs $0.6125: 1.25 times what MiniMax charges"),)
     prices = (
         PriceRule(0.35, "exact", _PRICES_23, _PRICED, when={"resolution": "768p", "duration": 6}),
@@ -102,15 +93,16 @@ class MinimaxHailuo2(ModelSpec):
     remote_name = "minimax-hailuo-2"
     summary = "text or image (+ last frame) to video"
     documented_at = "https://www.segmind.com/models/minimax-hailuo-2"
-    notes = (Constraint(_HAILUO_2, "no duration and no resolution can be chosen"),)
+    page = Source("documented", "Segmind page minimax-hailuo-2")
+    notes = (Constraint(page, "no duration and no resolution can be chosen"),)
     prices = (PriceRule(0.3875, "average", _PRICES, _PRICED),)
     times = (TimeRule(173.0),)
 
     first_frame_image: Annotated[
         Image | None,
         Field(serialization_alias="image_url"),
-        Constraint(_HAILUO_2, "optional; without it, text to video"),
+        OnPage("optional; without it, text to video"),
     ] = None
-    last_frame_image: Annotated[Image | None, SendsNull(), Constraint(_HAILUO_2, "sent as null when absent")] = None
-    mode: Annotated[Mode, Constraint(_HAILUO_2, "standard or pro, always sent")] = "standard"
-    prompt_optimizer: Annotated[Flag, Constraint(_HAILUO_2, "default true")] = True
+    last_frame_image: Annotated[Image | None, SendsNull(), OnPage("sent as null when absent")] = None
+    mode: Annotated[Mode, OnPage("standard or pro, always sent")] = "standard"
+    prompt_optimizer: Annotated[Flag, OnPage("default true")] = True

@@ -20,7 +20,7 @@ from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.network import tls_context
 from hailuo_mcp.core.settings import BY_OAUTH, Settings
 from hailuo_mcp.core.unpacking import IDENTITY, unpacked
-from hailuo_mcp.gateways.base import sequence
+from hailuo_mcp.gateways.answers import sequence
 
 log = logging.getLogger(__name__)
 

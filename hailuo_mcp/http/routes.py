@@ -13,7 +13,7 @@ from hailuo_mcp.core.caller import LOCAL
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job, utc_now
 from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways.base import mapping, parse_json
+from hailuo_mcp.gateways.answers import mapping, parse_json
 from hailuo_mcp.http.auth import READ, caller_of
 from hailuo_mcp.http.bodies import read_body
 from hailuo_mcp.http.uploads import upload_routes

@@ -10,7 +10,7 @@ from typing import Any
 import mcp_types
 
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
-from hailuo_mcp.gateways.base import mapping
+from hailuo_mcp.gateways.answers import mapping
 from hailuo_mcp.media.fetched_image import fetch_as_data_uri
 from hailuo_mcp.service.session import Session
 

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from hailuo_mcp.core.errors import HeldBack, RateLimited
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.client import GatewayClient, Request
-from hailuo_mcp.gateways.rate_limits import RateLimits
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, KEY, MODELS, Script, connect, says, spec
+from hailuo_mcp.gateways.client import ClientLimits, GatewayClient, Request
+from hailuo_mcp.gateways.rate_limits import RateLimit
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, GATEWAYS, KEY, MODELS, Script, connect, says, spec
 
 OTHER_KEY = "sk-Other-9876543210"
 UNFINISHED = says(200, {"status": "active", "code": 200, "data": {"state": "processing"}})
@@ -75,7 +75,7 @@ async def test_a_closed_client_opens_new_connections() -> None:
             await client.close()
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_gateway_for_another_key_differs_only_in_its_key(name: str) -> None:
     gateway, script = connect(name, UNFINISHED)
     other = gateway.for_key(SecretStr(OTHER_KEY))
@@ -97,7 +97,7 @@ async def test_a_pause_applies_to_one_account_only() -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": "30"}))
     other = gateway.for_key(SecretStr(OTHER_KEY))
     with pytest.raises(RateLimited):
-        await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert gateway.retry_after > 25
     assert other.retry_after == 0
     assert other.for_key(SecretStr(KEY)).retry_after > 25, "the same key is the same account"
@@ -118,26 +118,26 @@ async def test_nothing_is_sent_until_a_long_pause_is_over() -> None:
 async def test_a_429_pauses_an_account_for_at_most_two_minutes(wait: str) -> None:
     gateway, _ = connect("segmind", says(429, None, {"retry-after": wait}))
     with pytest.raises(RateLimited) as limited:
-        await gateway.poll(MODELS[A_MODEL_OF["segmind"]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
     assert 119 < gateway.retry_after <= 120
     assert "Wait 120 s" in limited.value.problem.hint
 
 
 async def test_many_submissions_delay_a_poll_by_at_most_two_minutes() -> None:
-    limit = RateLimits(20, max_accounts=1).of({})
+    limit = RateLimit(20)
     for _ in range(1000):
         limit.book()
     assert 119 < limit.retry_after <= 120
 
 
 async def test_rate_limits_are_kept_for_the_most_recently_used_accounts() -> None:
-    limits = RateLimits(None, max_accounts=2)
+    client = GatewayClient("Gateway", limits=ClientLimits(accounts=2))
     for key in ("one", "two"):
-        limits.of({"x-api-key": key}).back_off(60)
-    assert limits.of({"x-api-key": "one"}).retry_after > 50
-    limits.of({"x-api-key": "three"})
-    assert limits.of({"x-api-key": "one"}).retry_after > 50
-    assert limits.of({"x-api-key": "two"}).retry_after == 0
+        client.rate_limit({"x-api-key": key}).back_off(60)
+    assert client.rate_limit({"x-api-key": "one"}).retry_after > 50
+    client.rate_limit({"x-api-key": "three"})
+    assert client.rate_limit({"x-api-key": "one"}).retry_after > 50
+    assert client.rate_limit({"x-api-key": "two"}).retry_after == 0
 
 
 async def test_half_of_a_documented_rate_is_sent_at_once_and_the_rest_is_spread() -> None:
@@ -171,10 +171,10 @@ def test_only_minimax_gets_its_challenge_back() -> None:
 async def test_minimax_is_polled_at_most_at_its_documented_rate() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "1", "status": "Processing"}))
     for _ in range(10):
-        await gateway.poll(MODELS["minimax/hailuo-02"], "1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "1")
     assert 5 < gateway.retry_after <= 6
     assert gateway.for_key(SecretStr(OTHER_KEY)).retry_after == 0
     with anyio.move_on_after(0.05) as waiting:
-        await gateway.poll(MODELS["minimax/hailuo-02"], "1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "1")
     assert waiting.cancelled_caught
     assert len(script.requests) == 10

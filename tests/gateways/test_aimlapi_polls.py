@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.core.job import Observation, State
-from tests.gateways.polling import CLIP, poll
-from tests.gateways.wire import (
-    MODELS,
-    connect,
-    says,
-)
+from tests.gateways.wire import CLIP, MODELS, connect, poll, says
 
 
 @pytest.mark.parametrize(
@@ -75,7 +70,7 @@ async def test_h3_reports_its_cost_and_may_return_the_clip_in_a_list(
     video = {"url": "https://cdn.aimlapi.com/generations/hedgehog/1.mp4"}
     body = {"id": "r1", "status": "completed", "video": [video] if as_list else video, "meta": {"usage": usage}}
     gateway, script = connect("aimlapi", says(200, body))
-    seen = await gateway.poll(MODELS["aimlapi/h3-max"], "r1")
+    seen = await gateway.observe(MODELS["aimlapi/h3-max"], "r1")
     assert (seen.video_url, seen.cost_usd) == (video["url"], usd)
     assert script.asked == ["GET /v2/video/generations?generation_id=r1"]
 
@@ -85,6 +80,6 @@ async def test_newer_models_are_polled_on_the_unified_route_which_reports_the_co
     usage = {"usage": {"credits_used": 399_000}}
     body = {"id": "r1", "status": "completed", "video": {"url": CLIP}, "error": None, "meta": usage}
     gateway, script = connect("aimlapi", says(200, body))
-    seen = await gateway.poll(MODELS[model_id], "r1")
+    seen = await gateway.observe(MODELS[model_id], "r1")
     assert seen == Observation(state=State.COMPLETED, video_url=CLIP, cost_usd=0.1995)
     assert script.asked == ["GET /v2/video/generations?generation_id=r1"]

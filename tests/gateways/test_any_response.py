@@ -3,7 +3,7 @@ not affect the rest."""
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx
@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hailuo_mcp.core.errors import GatewayError, HailuoError, Problem, Unconfirmed
 from hailuo_mcp.core.job import Job, Observation, State
 from hailuo_mcp.gateways import Gateway
-from hailuo_mcp.gateways.base import REFUSALS
 from hailuo_mcp.gateways.client import RetryPolicy
 from hailuo_mcp.gateways.rate_limits import PAUSE_MAX
+from hailuo_mcp.gateways.refusals import REFUSALS
 from hailuo_mcp.gateways.segmind import Segmind
-from tests.gateways.wire import A_MODEL_OF, GATEWAYS, MODELS, Step, connect, lost_job, spec
+from tests.gateways.wire import A_MODEL_OF, EVERY_GATEWAY, MODELS, Step, connect, lost_job, spec
 from tests.properties import with_examples
 
 T = TypeVar("T")
@@ -85,11 +85,20 @@ HEADERS = st.dictionaries(
     HEADER_VALUES,
     max_size=3,
 )
-EVERY_GATEWAY = pytest.mark.parametrize("name", sorted(GATEWAYS))
 
 
-def arbitrary(examples: int) -> settings:
-    return settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
+def check_examples(
+    count: int, check: Callable[..., Coroutine[Any, Any, None]], **values: st.SearchStrategy[Any]
+) -> None:
+    """Run a check with arbitrary values for its parameters."""
+    with asyncio.Runner() as loop:
+
+        @settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow])
+        @given(**values)
+        def run(**example: Any) -> None:
+            loop.run(check(**example))
+
+        run()
 
 
 def responds(status: int, body: bytes, headers: dict[str, str] | None = None) -> Step:
@@ -132,14 +141,7 @@ def test_any_response_to_a_submission_is_a_job_a_refusal_or_unconfirmed(name: st
             assert result.remote_id
             job_of(name).accepted(result.remote_id, retention=None, sandbox=False).model_dump_json()
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(status=STATUSES, body=BODIES, headers=HEADERS)
-        def check(status: int, body: bytes, headers: dict[str, str]) -> None:
-            loop.run(submit(status, body, headers))
-
-        check()
+    check_examples(examples, submit, status=STATUSES, body=BODIES, headers=HEADERS)
 
 
 @EVERY_GATEWAY
@@ -155,14 +157,8 @@ def test_a_poll_ends_a_job_only_if_the_response_names_a_terminal_state(name: str
                 assert any(word in text for word in (*ENDS, "1026", "1027"))
         assert gateway.retry_after <= PAUSE_MAX
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(responses=st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2), headers=HEADERS)
-        def check(responses: list[tuple[int, bytes]], headers: dict[str, str]) -> None:
-            loop.run(poll(responses, headers))
-
-        check()
+    responses = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=2)
+    check_examples(examples, poll, responses=responses, headers=HEADERS)
 
 
 @EVERY_GATEWAY
@@ -178,14 +174,7 @@ def test_any_response_to_a_history_cancel_or_upload_request_is_none_or_an_error(
         if gateway.image_transfer == "upload" or name == "minimax":
             await outcome(gateway.upload("image/png", bytes(3), 5))
 
-    with asyncio.Runner() as loop:
-
-        @arbitrary(examples)
-        @given(status=STATUSES, body=BODIES)
-        def check(status: int, body: bytes) -> None:
-            loop.run(ask(status, body))
-
-        check()
+    check_examples(examples, ask, status=STATUSES, body=BODIES)
 
 
 # --- out-of-range numbers ---------------------------------------------------------------------------------------------
@@ -218,7 +207,7 @@ def with_number(value: object, raw: str) -> bytes:
 
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_completed_job_with_an_out_of_range_number_has_its_clip(name: str, raw: str) -> None:
     gateway = gateway_with(name, *(responds(200, with_number(body, raw)) for body in DONE[name]))
     seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
@@ -227,7 +216,7 @@ async def test_a_completed_job_with_an_out_of_range_number_has_its_clip(name: st
 
 
 @pytest.mark.parametrize("raw", NUMBERS, ids=lambda raw: raw[:9])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_submission_response_with_an_out_of_range_number_has_its_id(name: str, raw: str) -> None:
     gateway = gateway_with(name, responds(200, with_number(ACCEPTED[name], raw)))
     assert (await gateway.submit(spec(A_MODEL_OF[name]), 5)).remote_id in ("r1", "r1/r1")
@@ -260,8 +249,9 @@ class Buggy(Segmind):
     async def look_up_expired(self, job: Job) -> Observation | None:
         raise RecursionError
 
-    async def find_lost_submission(self, job: Job, taken: frozenset[str]) -> tuple[str, Observation] | None:
+    async def find_submissions(self, model: object, job: Job) -> AsyncGenerator[tuple[object, Observation]]:
         raise KeyError("created_at")
+        yield
 
     async def cancel(self, job: Job) -> Observation | None:
         raise TypeError

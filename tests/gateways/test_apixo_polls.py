@@ -7,11 +7,7 @@ import pytest
 
 from hailuo_mcp.core.errors import UnknownRequest
 from hailuo_mcp.core.job import Observation, State
-from tests.gateways.polling import CLIP, poll
-from tests.gateways.wire import (
-    Step,
-    says,
-)
+from tests.gateways.wire import CLIP, Step, poll, says
 
 
 def envelope(**data: Any) -> Step:

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
+from hailuo_mcp.core.errors import GatewayError, HailuoError, UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, spec
+from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, rejected, says, says_text, spec
 
 ID = "fal-ai/minimax/764cabcf"
 CLIP = "https://v3.fal.media/files/clip.mp4"
-FILE = ("image/png", b"picture")
 HAILUO = MODELS["fal/hailuo-2.3"]
 LAST = "https://example.com/last.png"
 
@@ -154,16 +153,14 @@ async def test_the_webhook_is_a_query_parameter() -> None:
     ],
 )
 async def test_a_refusal_says_why_and_that_nothing_was_charged(status: int, body: object, code: str) -> None:
-    gateway, script = connect("fal", says(status, body))
-    with pytest.raises(HailuoError) as refused:
-        await gateway.submit(spec("fal/hailuo-2.3"), 5)
-    assert (refused.value.problem.code, refused.value.problem.charged) == (code, "no")
+    problem, script = await rejected("fal", says(status, body), model="fal/hailuo-2.3")
+    assert (problem.code, problem.charged) == (code, "no")
     assert script.posts == 1
 
 
 async def poll(*steps: Step, remote_id: str = ID) -> tuple[Any, Any]:
     gateway, script = connect("fal", *steps)
-    return await gateway.poll(HAILUO, remote_id), script
+    return await gateway.observe(HAILUO, remote_id), script
 
 
 @pytest.mark.parametrize(("word", "state"), [("IN_QUEUE", State.QUEUED), ("IN_PROGRESS", State.PROCESSING)])
@@ -211,6 +208,8 @@ async def test_a_failure_is_a_completed_job_with_an_error(steps: list[Step], cod
 async def test_an_unavailable_result_is_an_error_not_a_failed_job() -> None:
     with pytest.raises(GatewayError):
         await poll(says(200, {"status": "COMPLETED"}), says(500, {"detail": "later"}))
+    with pytest.raises(GatewayError, match="not a JSON object"):
+        await poll(says(200, {"status": "COMPLETED"}), says_text(422, "<html>"))
     with pytest.raises(UnknownRequest):
         await poll(says(200, {"status": "COMPLETED"}), says(404, {"detail": "gone"}))
     with pytest.raises(UnknownRequest):
@@ -236,7 +235,7 @@ REQUESTED = says(202, {"status": "CANCELLATION_REQUESTED"})
 )
 async def test_a_job_is_cancelled_only_if_it_had_not_started(steps: list[Step], state: State | None) -> None:
     gateway, script = connect("fal", *steps)
-    seen = await gateway.cancel(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
+    seen = await gateway.stop(Job(model="fal/hailuo-2.3", origin=gateway.origin, remote_id=ID))
     assert (seen and seen.state) == state
     assert script.asked[0] == "PUT /fal-ai/minimax/requests/764cabcf/cancel"
 
@@ -256,7 +255,7 @@ def row(**fields: Any) -> dict[str, Any]:
 async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
     gateway, script = connect("fal", says(200, {"items": [row()], "next_cursor": None}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict())
-    found = await gateway.find_lost_submission(job, frozenset())
+    found = await gateway.recover(job, frozenset())
     assert found
     assert found[0] == "fal-ai/minimax/r1"
     (request,) = script.requests
@@ -279,48 +278,20 @@ async def test_a_lost_submission_is_found_by_endpoint_input_and_time() -> None:
 async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("fal", says(200, {"items": rows}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict())
-    assert await gateway.find_lost_submission(job, frozenset({"fal-ai/minimax/taken"})) is None
+    assert await gateway.recover(job, frozenset({"fal-ai/minimax/taken"})) is None
 
 
 async def test_a_clip_whose_result_is_gone_is_found_in_the_history() -> None:
     output = {"video": {"url": CLIP}}
     gateway, script = connect("fal", says(200, {"items": [row(status_code=200, json_output=output)]}))
     job = lost_job(SENT, gateway, parameters=SENT.to_dict(), remote_id="fal-ai/minimax/r1")
-    seen = await gateway.look_up_expired(job)
+    seen = await gateway.recall(job)
     assert seen
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
     assert dict(script.requests[0].url.params)["request_id"] == "r1"
 
 
-# --- uploads and webhooks -------------------------------------------------------------------------------------------
-
-
-async def test_an_upload_goes_to_the_returned_url_without_the_key() -> None:
-    urls = {"upload_url": "https://storage.example/put?signature=x", "file_url": "https://v3.fal.media/a.png"}
-    gateway, script = connect("fal", says(200, urls), says(200))
-    assert await gateway.upload(*FILE, 5) == urls["file_url"]
-    initiate, put = script.requests
-    assert str(initiate.url) == "https://rest.fal.ai/storage/upload/initiate?storage_type=gcs"
-    assert body_of(initiate) == {"file_name": "upload.png", "content_type": "image/png"}
-    assert (put.method, str(put.url), put.content) == ("PUT", urls["upload_url"], b"picture")
-    assert put.headers["content-type"] == "image/png"
-    assert KEY not in str(put.headers)
-
-
-@pytest.mark.parametrize(
-    ("steps", "kind"),
-    [
-        ([says(400, {"detail": "no"})], InvalidImage),
-        ([says(200, {})], GatewayError),
-        ([says(200, {"upload_url": "http://10.0.0.1/x", "file_url": CLIP})], GatewayError),
-        ([says(200, {"upload_url": "https://s.example/x", "file_url": CLIP}), says(403)], HailuoError),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(steps: list[Step], kind: type[HailuoError]) -> None:
-    gateway, _ = connect("fal", *steps)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*FILE, 5)
-    assert failed.value.problem.charged == "no"
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_webhook_is_genuine_only_with_a_signature_from_fal() -> None:

@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from hailuo_mcp.core.errors import (
     ContentViolation,
     GatewayError,
+    GatewayTimeout,
     HailuoError,
     InsufficientCredits,
-    InvalidImage,
     InvalidInput,
     RateLimited,
     Unauthorized,
@@ -20,10 +21,10 @@ from hailuo_mcp.core.errors import (
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import minimax_h3
-from tests.gateways.wire import IMAGE, MODELS, body_of, breaks, connect, lost_job, says, spec
+from hailuo_mcp.gateways.client import RetryPolicy
+from tests.gateways.wire import CLIP, IMAGE, MODELS, after, body_of, breaks, connect, lost_job, rejected, says, spec
 
 SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
-CLIP = "https://cdn.example/clip.mp4"
 TEXT = {"type": "text", "text": "a cat [Push in]"}
 
 
@@ -118,13 +119,11 @@ async def test_s2v_is_sent_to_the_first_api_without_duration_or_resolution() -> 
 async def test_the_status_determines_the_error_of_a_submission(
     status: int, kind: str, message: str, error: type[HailuoError]
 ) -> None:
-    gateway, script = connect("minimax", refused(status, kind, message))
-    with pytest.raises(HailuoError) as failed:
-        await gateway.submit(spec("minimax/h3"), 2)
-    assert type(failed.value) is error
+    problem, script = await rejected("minimax", refused(status, kind, message), model="minimax/h3", seconds=2)
+    assert problem.code == error.code
     if error is not Unconfirmed:
-        assert f"({status}: {message})" in failed.value.problem.message
-        assert failed.value.problem.charged == "no"
+        assert f"({status}: {message})" in problem.message
+        assert problem.charged == "no"
     if status != 429:
         assert script.posts == 1
 
@@ -156,7 +155,7 @@ async def test_a_task_has_a_state_a_link_and_an_exact_price(
     found: dict[str, Any], state: State, cost: float | None
 ) -> None:
     gateway, script = connect("minimax", says(200, {"task": found}))
-    seen = await gateway.poll(MODELS["minimax/h3"], "t/1")
+    seen = await gateway.observe(MODELS["minimax/h3"], "t/1")
     assert script.asked == [f"GET {QUERY}/t%2F1"]
     assert (seen.state, seen.cost_usd) == (state, cost)
     assert seen.video_url == (CLIP if state is State.COMPLETED else None)
@@ -165,11 +164,11 @@ async def test_a_task_has_a_state_a_link_and_an_exact_price(
 async def test_sensitive_output_is_a_content_violation_and_an_old_task_is_unknown() -> None:
     failed = says(200, {"task": task("failed", error={"code": "1027", "message": "output new_sensitive"})})
     gateway, _ = connect("minimax", failed, refused(400, "bad_request_error", "invalid task_id (2013)"))
-    seen = await gateway.poll(MODELS["minimax/h3"], "t1")
+    seen = await gateway.observe(MODELS["minimax/h3"], "t1")
     assert seen.error
     assert (seen.error.code, "1027; output new_sensitive" in seen.error.message) == ("content_violation", True)
     with pytest.raises(UnknownRequest):
-        await gateway.poll(MODELS["minimax/h3"], "t1")
+        await gateway.observe(MODELS["minimax/h3"], "t1")
 
 
 # --- lost submissions -------------------------------------------------------------------------------------------------
@@ -204,7 +203,7 @@ async def test_a_lost_submission_is_the_only_matching_task_without_a_job(
     tasks: list[dict[str, Any]], found: str | None
 ) -> None:
     gateway, script = connect("minimax", says(200, {"items": tasks}))
-    match = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"taken"}))
+    match = await gateway.recover(lost_job(SENT, gateway), frozenset({"taken"}))
     assert (match[0] if match else None) == found
     assert script.asked == [f"GET {QUERY}?page_num=1&page_size=100&filter.model=MiniMax-H3"]
 
@@ -213,15 +212,22 @@ async def test_a_history_that_is_too_long_or_fails_is_an_error() -> None:
     full = says(200, {"items": [task("running", id=f"t{n}", duration=9) for n in range(100)]})
     gateway, script = connect("minimax", full)
     with pytest.raises(GatewayError, match="too many rows"):
-        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+        await gateway.recover(lost_job(SENT, gateway), frozenset())
     assert len(script.requests) == 5
     gateway, _ = connect("minimax", refused(500, "server_error", "unknown error (1000)"))
     with pytest.raises(GatewayError):
-        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+        await gateway.recover(lost_job(SENT, gateway), frozenset())
     older = says(200, {"items": [task("running", created_at=_noon_plus(-300))] * 100})
     gateway, script = connect("minimax", older)
-    assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset()) is None
+    assert await gateway.recover(lost_job(SENT, gateway), frozenset()) is None
     assert len(script.requests) == 1
+
+
+async def test_a_search_of_the_history_has_one_time_limit() -> None:
+    full = says(200, {"items": [task("running", duration=9)] * 100})
+    gateway, _ = connect("minimax", after(0.04, full), retry=RetryPolicy(poll_timeout=0.1))
+    with pytest.raises(GatewayTimeout):
+        await gateway.recover(lost_job(SENT, gateway), frozenset())
 
 
 async def test_only_h3_has_a_history_and_can_be_cancelled() -> None:
@@ -229,10 +235,10 @@ async def test_only_h3_has_a_history_and_can_be_cancelled() -> None:
     assert [gateway.keeps_history(m) for m in ("minimax/h3", "minimax/hailuo-02")] == [True, False]
     assert [gateway.cancels(m) for m in ("minimax/h3-max", "minimax/s2v-01")] == [True, False]
     older = lost_job(spec("minimax/hailuo-02"), gateway)
-    assert await gateway.find_lost_submission(older, frozenset()) is None
-    assert await gateway.look_up_expired(older) is None
+    assert await gateway.recover(older, frozenset()) is None
+    assert await gateway.recall(older) is None
     assert not script.requests
-    seen = await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="t1"))
+    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="t1"))
     assert seen
     assert (seen.state, seen.video_url) == (State.COMPLETED, CLIP)
     assert script.asked == [f"GET {QUERY}?page_num=1&page_size=100&filter.task_ids=t1"]
@@ -253,7 +259,7 @@ def _queued(**more: Any) -> Job:
 
 async def test_a_queued_task_is_cancelled_by_one_request() -> None:
     gateway, script = connect("minimax", says(200, {"task_id": "t1", "action": "cancel", "status": "cancelled"}))
-    seen = await gateway.cancel(_queued())
+    seen = await gateway.stop(_queued())
     assert seen
     assert seen.state is State.CANCELLED
     assert script.asked == [f"DELETE {SUBMIT}/t1"]
@@ -264,19 +270,17 @@ async def test_a_queued_task_is_cancelled_by_one_request() -> None:
 )
 async def test_a_task_in_any_other_state_is_never_deleted(state: State) -> None:
     gateway, script = connect("minimax", says(200, {"action": "delete"}))
-    assert await gateway.cancel(_queued(state=state)) is None
-    assert await gateway.cancel(_queued(model="minimax/hailuo-2.3")) is None
+    assert await gateway.stop(_queued(state=state)) is None
+    assert await gateway.stop(_queued(model="minimax/hailuo-2.3")) is None
     assert not script.requests
 
 
 async def test_a_running_task_is_not_cancelled_and_a_lost_response_is_not_retried() -> None:
-    import httpx
-
     gateway, _ = connect("minimax", refused(400, "bad_request_error", "a running task cannot be cancelled (2013)"))
-    assert await gateway.cancel(_queued()) is None
+    assert await gateway.stop(_queued()) is None
     gateway, script = connect("minimax", breaks(httpx.ReadError))
     with pytest.raises(GatewayError, match="next poll shows"):
-        await gateway.cancel(_queued())
+        await gateway.stop(_queued())
     assert len(script.requests) == 1
 
 
@@ -284,79 +288,3 @@ def test_an_invalid_creation_time_is_none() -> None:
     values: tuple[object, ...] = (None, True, "soon", "9" * 40, 1e300, [], -1)
     for value in values:
         assert minimax_h3.created_at({"created_at": value}) is None
-
-
-# --- uploads ----------------------------------------------------------------------------------------------------------
-
-
-UPLOADED = {"file": {"file_id": 1234567890123456789, "bytes": 5}, "base_resp": {"status_code": 0}}
-CLIP_FILE = ("video/mp4", b"a film")
-
-
-async def test_a_file_is_uploaded_with_its_purpose_and_referenced_by_its_id() -> None:
-    gateway, script = connect("minimax", says(200, UPLOADED))
-    assert await gateway.upload(*CLIP_FILE, 5) == "mm_file://1234567890123456789"
-    (request,) = script.requests
-    assert (request.method, str(request.url)) == ("POST", "https://api.minimax.io/v1/files/upload")
-    assert request.headers["authorization"].startswith("Bearer ")
-    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert b'name="purpose"\r\n\r\nvideo_generation_input\r\n' in request.content
-    assert b'name="file"; filename="upload.mp4"\r\nContent-Type: video/mp4\r\n\r\na film\r\n' in request.content
-
-
-async def test_a_large_file_is_streamed_with_its_content_length() -> None:
-    gateway, script = connect("minimax", says(503), says(200, UPLOADED))
-    content = bytes(range(256)) * 4000
-    await gateway.upload("video/mp4", content, 5)
-    assert len(script.requests) == 2
-    for request in script.requests:
-        assert content in request.content
-        assert request.headers["content-length"] == str(len(request.content))
-        assert "transfer-encoding" not in request.headers
-
-
-def refused_upload(code: int, message: str) -> Any:
-    return says(200, {"file": None, "base_resp": {"status_code": code, "status_msg": message}})
-
-
-@pytest.mark.parametrize(
-    ("step", "kind"),
-    [
-        (refused(400, "bad_request_error", "duration must be from 2 to 15 (2013)"), InvalidImage),
-        (refused_upload(2013, "invalid params"), InvalidImage),
-        (refused_upload(1004, "login fail"), Unauthorized),
-        (refused_upload(1008, "insufficient balance"), InsufficientCredits),
-        (refused_upload(1000, "internal error"), GatewayError),
-        (says(200, {"base_resp": {"status_code": 0}}), GatewayError),
-        (says(413), InvalidImage),
-        (says(302), GatewayError),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Any, kind: type[HailuoError]) -> None:
-    gateway, _ = connect("minimax", step)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*CLIP_FILE, 5)
-    assert failed.value.problem.charged == "no"
-    assert "nothing was submitted" in failed.value.problem.message
-
-
-@pytest.mark.parametrize(
-    ("model", "parameter", "size", "expected"),
-    [
-        ("minimax/h3", "reference_images", 1024 * 1024, "data"),
-        ("minimax/h3", "reference_images", 1024 * 1024 + 1, "upload"),
-        ("minimax/h3", "first_frame_image", 1024 * 1024 + 1, "upload"),
-        ("minimax/h3", "reference_videos", 1, "upload"),
-        ("minimax/h3-max", "reference_audios", 1, "upload"),
-        ("minimax/hailuo-02", "first_frame_image", 20 * 1024 * 1024, "data"),
-        ("minimax/s2v-01", "subject_reference", 20 * 1024 * 1024, "data"),
-        ("aimlapi/hailuo-02", "first_frame_image", 1, "data"),
-        ("aimlapi/hailuo-02", "reference_images", 1, "url"),
-        ("apixo/hailuo-2.3-fast", "first_frame_image", 1, "url"),
-        ("fal/hailuo-02", "reference_audios", 1, "upload"),
-        ("replicate/hailuo-02", "reference_videos", 1, "upload"),
-    ],
-)
-def test_a_file_is_transferred_as_documented(model: str, parameter: str, size: int, expected: str) -> None:
-    gateway, _ = connect(model.partition("/")[0])
-    assert gateway.transfer(MODELS[model], parameter, size) == expected

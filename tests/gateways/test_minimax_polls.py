@@ -8,17 +8,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.polling import CLIP, poll
-from tests.gateways.wire import (
-    ATTEMPTS,
-    MODELS,
-    Step,
-    breaks,
-    connect,
-    hangs,
-    says,
-    says_text,
-)
+from tests.gateways.wire import ATTEMPTS, CLIP, MODELS, Step, breaks, connect, hangs, poll, says, says_text
 
 FILE_ID = 9_007_199_254_740_993
 """More than a float can represent exactly."""
@@ -136,7 +126,7 @@ async def test_sensitive_content_is_a_failed_job_whatever_its_state() -> None:
 async def test_an_error_code_with_http_200_is_an_error_not_a_job_state(code: int, expected: str, requests: int) -> None:
     gateway, script = connect("minimax", refuses(code))
     with pytest.raises(HailuoError) as error:
-        await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+        await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
     assert error.value.problem.code == expected
     assert len(script.requests) == requests
 
@@ -149,5 +139,5 @@ async def test_a_temporary_code_is_retried() -> None:
 @pytest.mark.parametrize("code", [1002, 429])
 async def test_polling_pauses_after_too_many_requests(code: int) -> None:
     gateway, _ = connect("minimax", refuses(code) if code > 999 else says(code), task("Processing"))
-    await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+    await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
     assert 5 < gateway.retry_after <= 6

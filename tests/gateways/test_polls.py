@@ -9,16 +9,17 @@ import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
 from hailuo_mcp.core.job import State
-from tests.gateways.polling import CLIP, poll
 from tests.gateways.wire import (
     A_MODEL_OF,
     ATTEMPTS,
-    GATEWAYS,
+    CLIP,
+    EVERY_GATEWAY,
     KEY,
     MODELS,
     Step,
     breaks,
     connect,
+    poll,
     says,
     says_text,
 )
@@ -39,12 +40,11 @@ PROCESSING: dict[str, Any] = {"status": "active", "code": 200, "data": {"state":
         ("\u202ex" * 200, '"x x x'),
     ],
 )
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
     name: str, word: Any, shown: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway, _ = connect(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, {"status": word, "code": 200, "data": {"state": word}}))
     assert seen.state is State.PROCESSING
     (warning,) = seen.warnings
     assert f"unknown state {shown}" in warning
@@ -67,8 +67,7 @@ async def test_an_unknown_state_is_processing_with_a_warning_that_names_it(
 async def test_whitespace_and_case_of_a_documented_state_do_not_matter(
     name: str, body: dict[str, Any], state: State
 ) -> None:
-    gateway, _ = connect(name, says(200, body))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, body))
     assert (seen.state, seen.warnings) == (state, ())
 
 
@@ -81,8 +80,7 @@ async def test_whitespace_and_case_of_a_documented_state_do_not_matter(
     ],
 )
 async def test_a_poll_without_a_state_quotes_the_gateways_message(name: str, body: dict[str, Any], quoted: str) -> None:
-    gateway, _ = connect(name, says(200, body))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, body))
     assert seen.state is State.PROCESSING
     assert f"({quoted})" in seen.warnings[0]
 
@@ -90,8 +88,7 @@ async def test_a_poll_without_a_state_quotes_the_gateways_message(name: str, bod
 @pytest.mark.parametrize("length", [2049, 3_000_000])
 async def test_a_link_that_is_too_long_is_ignored(length: int) -> None:
     long = "https://cdn.example/".ljust(length, "x")
-    gateway, _ = connect("segmind", says(200, {"status": "COMPLETED", "output": long}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF["segmind"]], "r1")
+    seen, _ = await poll("segmind", says(200, {"status": "COMPLETED", "output": long}))
     assert (seen.state, seen.video_url) == (State.COMPLETED, None)
     (warning,) = seen.warnings
     assert f"a link of {length:,} characters" in warning
@@ -114,15 +111,14 @@ ECHOES: tuple[Callable[[str], str], ...] = (
 
 
 @pytest.mark.parametrize("write", ECHOES)
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_an_echo_of_the_key_is_masked_in_any_encoding(name: str, write: Callable[[str], str]) -> None:
     echo = write(KEY)
     body = {"error": f"bad {echo}", "message": f"bad {echo}", "code": f"x{echo}", "status": [echo]}
     gateway, _ = connect(name, says(400, body))
     with pytest.raises(HailuoError) as refused:
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
-    gateway, _ = connect(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
-    seen = await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
+    seen, _ = await poll(name, says(200, {**body, "status": echo, "data": {"state": [echo]}}))
     for text in (refused.value.problem.message, *seen.warnings):
         assert "***" in text
         assert echo[6:-2] not in text
@@ -138,13 +134,13 @@ async def test_a_code_with_http_200_is_quoted_with_the_actual_status() -> None:
     for code, kind in ((1033, "gateway_error"), (2056, "insufficient_credits"), (1002, "rate_limited")):
         gateway, _ = connect("minimax", says(200, {"base_resp": {"status_code": code, "status_msg": "Not so"}}))
         with pytest.raises(HailuoError) as error:
-            await gateway.poll(MODELS["minimax/hailuo-02"], "r1")
+            await gateway.observe(MODELS["minimax/hailuo-02"], "r1")
         assert error.value.problem.code == kind
         assert f"(200: {code} Not so)" in error.value.problem.message
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
     seen, script = await poll(
         name, says(status), breaks(httpx.ReadError), says_text(502, "<html>"), says(200, PROCESSING)
@@ -166,33 +162,33 @@ async def test_a_poll_survives_temporary_errors(name: str, status: int) -> None:
         (504, "gateway_timeout", True, ATTEMPTS),
     ],
 )
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_failed_poll_is_an_error_not_a_job_state(
     name: str, status: int, code: str, safe: bool, requests: int
 ) -> None:
     gateway, script = connect(name, says(status, {"error": "x"}))
     with pytest.raises(HailuoError) as error:
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert (error.value.problem.code, error.value.problem.safe_to_retry) == (code, safe)
     assert len(script.requests) == requests
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_without_a_connection_is_a_network_error(name: str) -> None:
     gateway, script = connect(name, breaks(httpx.ConnectError))
     with pytest.raises(NetworkError):
-        await gateway.poll(MODELS[A_MODEL_OF[name]], "r1")
+        await gateway.observe(MODELS[A_MODEL_OF[name]], "r1")
     assert len(script.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("step", [says_text(200, "<html>"), says(200, []), says_text(200, "{"), says_text(204, "")])
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_a_poll_response_that_is_not_a_json_object_is_a_gateway_error(name: str, step: Step) -> None:
     with pytest.raises(GatewayError, match="not a JSON object"):
         await poll(name, step)
 
 
-@pytest.mark.parametrize("name", sorted(GATEWAYS))
+@EVERY_GATEWAY
 async def test_the_sandbox_header_marks_an_observation(name: str) -> None:
     seen, _ = await poll(name, says(200, PROCESSING, {"x-hailuo-sandbox": "1"}))
     assert seen.sandbox

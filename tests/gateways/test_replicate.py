@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from hailuo_mcp.core.errors import GatewayError, HailuoError, InvalidImage, UnknownRequest
+from hailuo_mcp.core.errors import UnknownRequest
 from hailuo_mcp.core.job import Job, State
-from tests.gateways.wire import IMAGE, KEY, MODELS, Step, body_of, connect, lost_job, says, spec
+from tests.gateways.wire import IMAGE, KEY, MODELS, body_of, connect, lost_job, says, spec
 
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 CLIP = "https://replicate.delivery/xezq/clip.mp4"
-FILE = ("image/png", b"picture")
 MODEL = MODELS["replicate/hailuo-02"]
 
 
@@ -59,7 +58,7 @@ async def test_a_submission_is_a_prediction_of_the_official_model() -> None:
 )
 async def test_each_state_is_mapped(answer: dict[str, Any], state: State) -> None:
     gateway, script = connect("replicate", says(200, answer))
-    seen = await gateway.poll(MODEL, ID)
+    seen = await gateway.observe(MODEL, ID)
     assert seen.state is state
     assert seen.video_url == (CLIP if state is State.COMPLETED else None)
     assert seen.took_seconds == (120 if "completed_at" in answer else None)
@@ -70,13 +69,13 @@ async def test_each_state_is_mapped(answer: dict[str, Any], state: State) -> Non
 async def test_a_prediction_whose_output_was_removed_is_unknown() -> None:
     gateway, _ = connect("replicate", says(200, prediction("succeeded", data_removed=True)))
     with pytest.raises(UnknownRequest):
-        await gateway.poll(MODEL, ID)
+        await gateway.observe(MODEL, ID)
 
 
 @pytest.mark.parametrize("status", ["canceled", "processing"])
 async def test_cancelling_returns_the_prediction(status: str) -> None:
     gateway, script = connect("replicate", says(200, prediction(status)))
-    seen = await gateway.cancel(Job(model=MODEL.id, origin=gateway.origin, remote_id=ID))
+    seen = await gateway.stop(Job(model=MODEL.id, origin=gateway.origin, remote_id=ID))
     assert seen
     assert seen.state is (State.CANCELLED if status == "canceled" else State.PROCESSING)
     assert script.asked == [f"POST /v1/predictions/{ID}/cancel"]
@@ -94,7 +93,7 @@ async def test_a_lost_submission_is_found_by_model_input_and_time_on_any_page() 
     next_url = "https://evil.example/v1/predictions?cursor=abc"
     pages = (says(200, {"results": [row(model="x/y")], "next": next_url}), says(200, {"results": [row()]}))
     gateway, script = connect("replicate", *pages)
-    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+    found = await gateway.recover(lost_job(SENT, gateway), frozenset())
     assert found
     assert (found[0], found[1].state) == ("p1", State.PROCESSING)
     first, second = script.requests
@@ -115,25 +114,7 @@ async def test_a_lost_submission_is_found_by_model_input_and_time_on_any_page() 
 )
 async def test_a_different_or_ambiguous_row_is_not_a_match(rows: list[dict[str, Any]]) -> None:
     gateway, _ = connect("replicate", says(200, {"results": rows, "next": None}))
-    assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"taken"})) is None
-
-
-async def test_a_file_is_uploaded_as_a_form() -> None:
-    answer = {"id": "f1", "urls": {"get": "https://api.replicate.com/v1/files/f1"}}
-    gateway, script = connect("replicate", says(201, answer))
-    assert await gateway.upload(*FILE, 5) == answer["urls"]["get"]  # pyright: ignore[reportArgumentType, reportCallIssue]
-    (request,) = script.requests
-    assert str(request.url) == "https://api.replicate.com/v1/files"
-    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert b'name="content"; filename="upload.png"\r\nContent-Type: image/png\r\n\r\npicture\r\n' in request.content
-
-
-@pytest.mark.parametrize(("step", "kind"), [(says(422, {"detail": "no"}), InvalidImage), (says(201), GatewayError)])
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, kind: type[HailuoError]) -> None:
-    gateway, _ = connect("replicate", step)
-    with pytest.raises(kind) as failed:
-        await gateway.upload(*FILE, 5)
-    assert failed.value.problem.charged == "no"
+    assert await gateway.recover(lost_job(SENT, gateway), frozenset({"taken"})) is None
 
 
 async def test_a_webhook_is_genuine_only_with_a_signature_of_the_account() -> None:

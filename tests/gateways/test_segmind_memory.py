@@ -5,67 +5,24 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, HailuoError, InternalError
+from hailuo_mcp.core.errors import GatewayError, GatewayTimeout, InternalError
 from hailuo_mcp.core.job import State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.wire import ATTEMPTS, KEY, Step, body_of, breaks, connect, hangs, lost_job, says, says_text, spec
+from tests.gateways.wire import ATTEMPTS, Step, after, connect, lost_job, says, spec
 
-PICTURE = "data:image/png;base64,AAAA"
-FILE = ("image/png", bytes(3))
-UPLOADED = "https://images.segmind.com/assets/x.png"
 SENT = spec("segmind/hailuo-02-fast", go_fast=True)
-
-
-@pytest.mark.parametrize("name", ["file_urls", "urls"])
-async def test_an_upload_is_sent_as_by_the_sdk_and_accepts_both_response_formats(name: str) -> None:
-    gateway, script = connect("segmind", says(200, {name: [UPLOADED], "message": "ok"}))
-    assert await gateway.upload(*FILE, 5) == UPLOADED
-    (request,) = script.requests
-    assert (request.method, str(request.url)) == ("POST", "https://workflows-api.segmind.com/upload-asset")
-    assert request.headers["x-api-key"] == KEY
-    assert body_of(request) == {"data_urls": [PICTURE]}
-
-
-async def test_an_upload_is_retried() -> None:
-    gateway, script = connect("segmind", breaks(httpx.ReadError), says(503), says(200, {"file_urls": [UPLOADED]}))
-    assert await gateway.upload(*FILE, 5) == UPLOADED
-    assert len(script.requests) == 3
-
-
-@pytest.mark.parametrize(
-    ("step", "code"),
-    [
-        (says(400, {"error": "not a picture"}), "invalid_image"),
-        (says(413), "invalid_image"),
-        (says(401), "unauthorized"),
-        (says(404), "gateway_error"),
-        (says(406), "insufficient_credits"),
-        (says(500), "gateway_error"),
-        (says(302), "gateway_error"),
-        (says(200, {"message": "ok"}), "gateway_error"),
-        (says(200, {"file_urls": [PICTURE]}), "gateway_error"),
-        (says_text(200, "ok"), "gateway_error"),
-        (breaks(httpx.ReadError), "network_error"),
-    ],
-)
-async def test_a_failed_upload_says_that_nothing_was_submitted(step: Step, code: str) -> None:
-    gateway, _ = connect("segmind", step)
-    with pytest.raises(HailuoError) as failed:
-        await gateway.upload(*FILE, 5)
-    assert (failed.value.problem.code, failed.value.problem.charged) == (code, "no")
 
 
 @pytest.mark.parametrize("name", ["apixo", "aimlapi"])
 async def test_a_gateway_without_upload_or_history_says_so(name: str) -> None:
     gateway, script = connect(name, says())
     with pytest.raises(InternalError):
-        await gateway.upload(*FILE, 5)
+        await gateway.upload("image/png", bytes(3), 5)
     job = lost_job(SENT, gateway)
-    assert await gateway.find_lost_submission(job, frozenset()) is None
-    assert await gateway.look_up_expired(job) is None
+    assert await gateway.recover(job, frozenset()) is None
+    assert await gateway.recall(job) is None
     assert not script.requests
 
 
@@ -85,7 +42,7 @@ def row(**fields: Any) -> dict[str, Any]:
 
 async def test_a_lost_submission_is_found_by_model_body_and_time() -> None:
     gateway, script = connect("segmind", says(200, {"data": [row()], "page": 1}, {"x-hailuo-sandbox": "1"}))
-    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+    found = await gateway.recover(lost_job(SENT, gateway), frozenset())
     assert found is not None
     remote_id, seen = found
     assert remote_id == "r1"
@@ -118,7 +75,7 @@ async def test_a_lost_submission_is_found_by_model_body_and_time() -> None:
 )
 async def test_the_matching_row_is_found_among_others(rows: list[Any]) -> None:
     gateway, _ = connect("segmind", says(200, {"total": 1, "result": {"items": rows}}))
-    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"other"}))
+    found = await gateway.recover(lost_job(SENT, gateway), frozenset({"other"}))
     assert found is not None
     assert (found[0], found[1].video_url) == ("r1", "https://cdn.example/clip.mp4")
 
@@ -145,27 +102,25 @@ async def test_the_matching_row_is_found_among_others(rows: list[Any]) -> None:
 )
 async def test_an_uncertain_match_is_none(rows: list[Any]) -> None:
     gateway, _ = connect("segmind", says(200, {"data": rows}))
-    assert await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset({"taken"})) is None
+    assert await gateway.recover(lost_job(SENT, gateway), frozenset({"taken"})) is None
 
 
 async def test_a_job_with_an_unknown_body_matches_no_row() -> None:
     gateway, _ = connect("segmind", says(200, {"data": [row(request_body={})]}))
     job = lost_job(SENT, gateway).model_copy(update={"body": {}})
-    assert await gateway.find_lost_submission(job, frozenset()) is None
+    assert await gateway.recover(job, frozenset()) is None
 
 
 async def test_a_job_of_another_gateway_is_not_searched_for() -> None:
     gateway, script = connect("segmind", says(200, {"data": [row()]}))
-    assert await gateway.find_lost_submission(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
+    assert await gateway.recover(lost_job(spec("aimlapi/hailuo-02"), gateway), frozenset()) is None
     assert not script.requests
 
 
 async def test_the_search_window_may_cross_midnight() -> None:
     gateway, script = connect("segmind", says(200, {"data": []}))
     job = lost_job(SENT, gateway)
-    await gateway.find_lost_submission(
-        job.model_copy(update={"created_at": job.created_at + timedelta(hours=11.99)}), frozenset()
-    )
+    await gateway.recover(job.model_copy(update={"created_at": job.created_at + timedelta(hours=11.99)}), frozenset())
     assert script.requests[0].url.params["from_date"] == "2026-11-21"
     assert script.requests[0].url.params["to_date"] == "2026-11-22"
 
@@ -174,7 +129,7 @@ async def test_pages_are_read_until_the_search_window_ends() -> None:
     newer = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
     older = [row(request_id=f"o{i}", model_created="2026-11-21T09:00:00Z") for i in range(99)]
     gateway, script = connect("segmind", says(200, {"data": newer}), says(200, {"data": [row(), *older]}))
-    found = await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+    found = await gateway.recover(lost_job(SENT, gateway), frozenset())
     assert found is not None
     assert [request.url.params["page"] for request in script.requests] == ["1", "2"]
 
@@ -183,14 +138,14 @@ async def test_a_history_too_long_to_search_is_an_error() -> None:
     page = [row(), *(row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(99))]
     gateway, _ = connect("segmind", says(200, {"data": page}))
     with pytest.raises(GatewayError, match="too many"):
-        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+        await gateway.recover(lost_job(SENT, gateway), frozenset())
 
 
 async def test_a_search_of_the_history_has_one_time_limit() -> None:
     page = [row(request_id=f"n{i}", model_created="2026-11-21T13:00:00Z") for i in range(100)]
-    gateway, _ = connect("segmind", says(200, {"data": page}), hangs, retry=RetryPolicy(poll_timeout=0.05))
+    gateway, _ = connect("segmind", after(0.04, says(200, {"data": page})), retry=RetryPolicy(poll_timeout=0.1))
     with pytest.raises(GatewayTimeout):
-        await gateway.find_lost_submission(lost_job(SENT, gateway), frozenset())
+        await gateway.recover(lost_job(SENT, gateway), frozenset())
 
 
 WRAPPINGS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
@@ -203,7 +158,7 @@ WRAPPINGS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
 @pytest.mark.parametrize("wrap", WRAPPINGS)
 async def test_an_expired_job_is_looked_up_by_its_id(wrap: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     gateway, script = connect("segmind", says(200, wrap(row(request_id="a/b:c")), {"x-hailuo-sandbox": "1"}))
-    seen = await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="a/b:c"))
+    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="a/b:c"))
     assert seen is not None
     assert (seen.state, seen.video_url, seen.sandbox) == (State.COMPLETED, "https://cdn.example/clip.mp4", True)
     assert script.asked == ["GET /inference-request/request-history/a%2Fb%3Ac"]
@@ -211,7 +166,7 @@ async def test_an_expired_job_is_looked_up_by_its_id(wrap: Callable[[dict[str, A
 
 async def test_a_failure_in_the_history_is_a_failed_job() -> None:
     gateway, _ = connect("segmind", says(200, row(model_status="FAILED", error="GPU lost")))
-    seen = await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
+    seen = await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
     assert seen is not None
     assert (seen.state, seen.cost_usd, seen.error and seen.error.charged) == (State.FAILED, None, "no")
 
@@ -221,24 +176,24 @@ async def test_a_failure_in_the_history_is_a_failed_job() -> None:
 )
 async def test_a_job_that_is_not_in_the_history_is_none(step: Step) -> None:
     gateway, _ = connect("segmind", step)
-    assert await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1")) is None
+    assert await gateway.recall(lost_job(SENT, gateway, remote_id="r1")) is None
 
 
 @pytest.mark.parametrize("body", [{}, {"surprise": [1, {"deep": None}]}, {"status": "maintenance"}])
 async def test_a_response_that_is_not_a_history_is_an_error(body: dict[str, Any]) -> None:
     gateway, _ = connect("segmind", says(200, body))
     with pytest.raises(GatewayError, match="history"):
-        await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
+        await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
 
 
 async def test_a_job_without_remote_id_is_not_looked_up() -> None:
     gateway, script = connect("segmind", says())
-    assert await gateway.look_up_expired(lost_job(SENT, gateway)) is None
+    assert await gateway.recall(lost_job(SENT, gateway)) is None
     assert not script.requests
 
 
 async def test_a_failed_history_request_is_an_error() -> None:
     gateway, script = connect("segmind", says(500))
     with pytest.raises(GatewayError):
-        await gateway.look_up_expired(lost_job(SENT, gateway, remote_id="r1"))
+        await gateway.recall(lost_job(SENT, gateway, remote_id="r1"))
     assert len(script.requests) == ATTEMPTS

@@ -7,11 +7,9 @@ import pytest
 from hailuo_mcp.core.errors import GatewayTimeout, HailuoError
 from hailuo_mcp.core.job import Observation, State
 from hailuo_mcp.gateways.client import RetryPolicy
-from tests.gateways.polling import CLIP, INLINE, poll
-from tests.gateways.wire import (
-    hangs,
-    says,
-)
+from tests.gateways.wire import CLIP, hangs, poll, says
+
+INLINE = "data:video/mp4;base64,AAAA"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from hailuo_mcp import gateways
-from hailuo_mcp.core.job import Job
+from hailuo_mcp.core.errors import HailuoError, Problem
+from hailuo_mcp.core.job import Job, Observation
 from hailuo_mcp.core.parameters import IMAGE_PARAMETERS
 from hailuo_mcp.core.settings import GatewaySettings
 from hailuo_mcp.core.spec import ModelSpec
@@ -21,6 +23,7 @@ from hailuo_mcp.gateways.client import GatewayClient, RetryPolicy
 
 KEY = "sk-Secret-0123456789"
 IMAGE = "https://example.com/first.png"
+CLIP = "https://cdn.example/clip.mp4?sig=a%2Fb"
 GATEWAYS: Mapping[str, type[Gateway]] = {gateway.name: gateway for gateway in gateways.GATEWAYS}
 MODELS: Mapping[str, type[ModelSpec]] = {model.id: model for gateway in gateways.GATEWAYS for model in gateway.models}
 A_MODEL_OF = {
@@ -31,6 +34,7 @@ A_MODEL_OF = {
     "fal": "fal/hailuo-02",
     "replicate": "replicate/hailuo-02",
 }
+EVERY_GATEWAY = pytest.mark.parametrize("name", sorted(GATEWAYS))
 
 QUICK = RetryPolicy(wait_initial=0.001, wait_jitter=0.001)
 ATTEMPTS = QUICK.attempts
@@ -76,6 +80,17 @@ def breaks(error: type[httpx.TransportError]) -> Step:
     return step
 
 
+def after(seconds: float, step: Step) -> Step:
+    """A slow response."""
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(seconds)
+        response = step(request)
+        return response if isinstance(response, httpx.Response) else await response
+
+    return slow
+
+
 async def hangs(_: httpx.Request) -> httpx.Response:
     await asyncio.Event().wait()
     raise AssertionError("the event is never set")
@@ -100,6 +115,20 @@ def spec(model_id: str, **arguments: Any) -> ModelSpec:
     model = MODELS[model_id]
     needed = {name: IMAGE for name in IMAGE_PARAMETERS if model.is_required(name)}
     return model.parse({"prompt": "a cat [Push in]", **needed, **arguments})
+
+
+async def poll(name: str, *steps: Step, retry: RetryPolicy = QUICK) -> tuple[Observation, Script]:
+    """A poll of a gateway's first model."""
+    gateway, script = connect(name, *steps, retry=retry)
+    return await gateway.observe(MODELS[A_MODEL_OF[name]], "r1"), script
+
+
+async def rejected(name: str, *steps: Step, model: str = "", seconds: float = 5) -> tuple[Problem, Script]:
+    """The problem of a submission that raises an error; of a gateway's first model, unless `model` is given."""
+    gateway, script = connect(name, *steps)
+    with pytest.raises(HailuoError) as error:
+        await gateway.submit(spec(model or A_MODEL_OF[name]), seconds)
+    return error.value.problem, script
 
 
 def body_of(request: httpx.Request) -> Any:

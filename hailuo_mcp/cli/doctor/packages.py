@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 from packaging.requirements import Requirement
 
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem
-from hailuo_mcp.gateways.base import mapping, parse_json
+from hailuo_mcp.gateways.answers import mapping, parse_json
 
 PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {

@@ -89,7 +89,7 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
         file.encoded(text),
         mode,
         changes,
-        masked_diff(file, text, [current or {}, entry, *inputs]),
+        masked_diff(host, file, text, [current or {}, entry, *inputs]),
         keeps_backup=file.raw is not None and (action == "added" or (action == "updated" and not file.backup.exists())),
     )
 
@@ -109,10 +109,10 @@ def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
     target, inputs = without_entry(host, data, name)
     changes = (f"{host.servers_key}.{name} is removed",)
     if before := _before_install(host, file, name, current, inputs):
-        diff = masked_diff(file, before.text, [current, *inputs])
+        diff = masked_diff(host, file, before.text, [current, *inputs])
         return ConfigChange(host, file, "restored", before.raw, before.mode, changes, diff, deletes_backup=True)
     _, text = _edited(host, file, data, target)
-    diff = masked_diff(file, text, [current, *inputs])
+    diff = masked_diff(host, file, text, [current, *inputs])
     return ConfigChange(host, file, "removed", file.encoded(text), None, changes, diff)
 
 

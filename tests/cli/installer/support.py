@@ -32,6 +32,11 @@ def command_of(host: Host, entry: Mapping[str, Any]) -> list[str]:
     return entry[shape.command] if shape.args is None else [entry[shape.command], *entry[shape.args]]
 
 
+def save(place: Place, raw: bytes | str) -> None:
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    place.path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
+
+
 def place_of(name: str, scope: str, machine: Machine) -> tuple[Host, Place]:
     host = installer.find_host(name)
     return host, next(place for place in host.places(machine) if place.scope == scope)

@@ -72,8 +72,8 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
     file = config_file.read(place.path)
     data = parse(host, file)
     current = _current_entry(host, data, spec.name)
-    entry, inputs = new_entry(host, place, spec), new_inputs(place, spec)
-    target = entry if current is None else merged(host, place, spec, current, entry)
+    entry, inputs = new_entry(host, spec), new_inputs(host, spec)
+    target = entry if current is None else merged(host, spec, current, entry)
     edits, text = _edited(host, file, data, with_entry(host, data, spec.name, target, inputs))
     mode = _mode(host, file, place, spec, current)
     changes = tuple(describe(host, spec.name, data, edit) for edit in edits)
@@ -116,9 +116,9 @@ def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
     return ConfigChange(host, file, "removed", file.encoded(text), None, changes, diff)
 
 
-def snippet(host: Host, place: Place, spec: InstallSpec) -> str:
+def snippet(host: Host, spec: InstallSpec) -> str:
     """A configuration with only our entry, for pasting."""
-    return _with_new_entry(host, "", spec.name, new_entry(host, place, spec), new_inputs(place, spec))
+    return _with_new_entry(host, "", spec.name, new_entry(host, spec), new_inputs(host, spec))
 
 
 def apply_edits(host: Host, text: str, edits: Sequence[Edit]) -> str:
@@ -193,7 +193,7 @@ def _mode(
     """Private if the file contains our keys, or is a new file of the user, because the host may add secrets to it."""
     if file.raw is None and not place.is_shared:
         return PRIVATE
-    if place.key_storage is not KeyStorage.IN_FILE:
+    if host.key_storage is not KeyStorage.IN_FILE:
         return None
     has_keys = bool(spec.keys) or any(
         v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ()

@@ -7,7 +7,7 @@ from typing import Any
 from hailuo_mcp.cli.installer.config_file import ConfigError
 from hailuo_mcp.cli.installer.diff import MASK
 from hailuo_mcp.cli.installer.entry import InstallSpec, may_be_shown
-from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage
 from hailuo_mcp.cli.installer.values import Key, as_list, as_object
 
 INPUTS = "inputs"
@@ -56,9 +56,7 @@ def without_entry(host: Host, data: Mapping[str, Any], name: str) -> tuple[dict[
     return result, removed
 
 
-def merged(
-    host: Host, place: Place, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]
-) -> dict[str, Any]:
+def merged(host: Host, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """The updated entry; what the user added to it is kept."""
     result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
     for key in (host.extra.keys() | host.extra_when_fetched.keys()) & current.keys():
@@ -69,7 +67,7 @@ def merged(
         result[forwarded] = [*passed_on, *missing]
     if env := as_object(current.get(own)):
         unwanted = set(spec.without)
-        if place.key_storage is KeyStorage.FORWARDED:
+        if host.key_storage is KeyStorage.FORWARDED:
             unwanted |= spec.keys.keys()
         variables = {**env, **entry.get(own, {})}
         result[own] = {variable: value for variable, value in variables.items() if variable not in unwanted}

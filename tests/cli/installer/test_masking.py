@@ -19,7 +19,7 @@ def test_the_key_is_in_the_file_only_if_the_host_supports_no_other_storage(
     change = installer.install(host, place, SPEC)
     change.apply()
     text = place.path.read_text()
-    is_written = place.key_storage is installer.KeyStorage.IN_FILE
+    is_written = host.key_storage is installer.KeyStorage.IN_FILE
     assert (KEY in text) is is_written
     assert "SEGMIND_API_KEY" in text
     assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
@@ -48,7 +48,7 @@ def test_the_diff_of_a_new_file_masks_only_the_key(machine: Machine, name: str, 
     host, place = place_of(name, scope, machine)
     diff = installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
     assert KEY not in diff
-    assert diff.count("…") == (1 if place.key_storage is installer.KeyStorage.IN_FILE else 0)
+    assert diff.count("…") == (1 if host.key_storage is installer.KeyStorage.IN_FILE else 0)
 
 
 def test_an_empty_env_is_filled_without_showing_the_key(machine: Machine) -> None:

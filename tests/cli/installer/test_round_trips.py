@@ -145,7 +145,7 @@ def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str,
     assert (change.action, change.apply()) == ("created", None)
     # The host itself may later write secrets to it.
     assert place.is_shared or place.path.stat().st_mode & 0o777 == 0o600
-    assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, place, SPEC))
+    assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, SPEC))
     assert installer.uninstall(host, place, "other").action == "absent"
     installer.uninstall(host, place, "hailuo").apply()
     assert list(place.path.parent.iterdir()) == []

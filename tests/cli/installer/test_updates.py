@@ -50,7 +50,7 @@ def test_a_newer_entry_replaces_our_values_and_keeps_those_of_the_user(machine: 
     assert env["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
     assert env["HAILUO_MCP_OUTPUT_DIR"] == "/home/you/Vidéos/海螺"
     assert env["HAILUO_MCP_SANDBOX"] == "1"
-    is_forwarded = place.key_storage is installer.KeyStorage.FORWARDED
+    is_forwarded = host.key_storage is installer.KeyStorage.FORWARDED
     assert "APIXO_API_KEY" in (entry[host.shape.forwarded] if is_forwarded else env)
     assert place.path.with_name(f"{place.path.name}.before-hailuo-mcp").read_bytes() == original
     assert installer.install(host, place, newer).action == "unchanged"

@@ -78,7 +78,7 @@ def test_the_host_starts_the_server_and_forgets_it_after_uninstall(host: RealHos
     hailuo_mcp(home, "install", host.name, "--portable", "--sandbox", "--gateway", "segmind")
     assert host.connected(home) in (None, set(TOOLS))
     arguments, variables = recorded_start(tmp_path)
-    in_file = place.key_storage is installer.KeyStorage.IN_FILE
+    in_file = installer.find_host(host.name).key_storage is installer.KeyStorage.IN_FILE
     assert arguments == "hailuo-mcp"
     assert variables["SEGMIND_API_KEY"] == ("key-of-the-installer" if in_file else HOST_KEY)
     assert variables["HAILUO_MCP_SANDBOX"] == "1"

@@ -1,23 +1,16 @@
 """Changes of a configuration: the desired data, and the edits that lead to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hailuo_mcp.cli.installer.config_file import ConfigError
 from hailuo_mcp.cli.installer.diff import MASK
 from hailuo_mcp.cli.installer.entry import InstallSpec, may_be_shown
+from hailuo_mcp.cli.installer.formats import Edit
 from hailuo_mcp.cli.installer.hosts import Host, KeyStorage
-from hailuo_mcp.cli.installer.values import Key, as_list, as_object
+from hailuo_mcp.cli.installer.values import Key, as_list, as_object, value_at
 
 INPUTS = "inputs"
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    path: tuple[Key, ...]
-    value: Any = None
-    drops: bool = False
 
 
 def with_entry(
@@ -35,7 +28,7 @@ def with_entry(
             raise ConfigError(f'"{INPUTS}" is not an array in the configuration', "Correct it by hand.")
         ids = [(as_object(item) or {}).get("id") for item in present]
         changed[INPUTS] = [*present, *(item for item in inputs if item["id"] not in ids)]
-    changed[host.servers_key] = {**data.get(host.servers_key, {}), name: entry}
+    changed[host.servers_key] = {**data[host.servers_key], name: entry}
     return changed | {key: value for key, value in data.items() if key not in changed}
 
 
@@ -105,9 +98,7 @@ def describe(host: Host, name: str, data: Mapping[str, Any], edit: Edit) -> str:
     where = ".".join(str(part) for part in edit.path[1:])
     if edit.drops:
         return f"{where} is removed"
-    before: Any = data
-    for key in edit.path:
-        before = (as_object(before) or {}).get(str(key))
+    before = value_at(data, edit.path)
     if before is None:
         return f"{where} is added"
     old, new = str(before), str(edit.value)

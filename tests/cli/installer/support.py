@@ -1,12 +1,13 @@
 """Shared by the tests of the installer: an entry to install, and realistic configurations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place, jsonc, toml, yaml
+from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place
+from hailuo_mcp.cli.installer.formats import Edit, apply_edits
 from hailuo_mcp.cli.installer.values import Key
 
 KEY = "sg_a-real-looking-key"
@@ -17,13 +18,9 @@ SPEC = InstallSpec(
 PLACES = [(host.name, place.scope) for host in installer.HOSTS for place in host.places()]
 
 
-def put(host: Host, text: str, path: Sequence[Key], value: Any) -> str:
+def put(host: Host, text: str, path: tuple[Key, ...], value: Any) -> str:
     """Change the file as another program would."""
-    return {"toml": toml.put, "yaml": yaml.put}.get(host.format, jsonc.put)(text, path, value)
-
-
-def parsed(host: Host, text: str) -> dict[str, Any]:
-    return {"toml": toml.parse, "yaml": yaml.parse}.get(host.format, jsonc.parse)(text)
+    return apply_edits(host, text, [Edit(path, value)])
 
 
 def command_of(host: Host, entry: Mapping[str, Any]) -> list[str]:

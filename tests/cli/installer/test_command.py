@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hailuo_mcp.cli import installer
+from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.conftest import PROGRAM, Cli
-from tests.cli.installer.support import CODEX, DESKTOP, KEY, command_of, parsed
+from tests.cli.installer.support import CODEX, DESKTOP, KEY, command_of
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ def test_print_prints_only_the_entry_and_changes_nothing(cli: Cli, host: str) ->
     done = cli("install", host, "--print", "--gateway", "segmind", SEGMIND_API_KEY=KEY)
     assert done.returncode == 0, done
     known = installer.find_host(host)
-    entry = parsed(known, done.stdout)[known.servers_key]["hailuo"]
+    entry = parse_text(known, done.stdout)[known.servers_key]["hailuo"]
     program, *_ = command_of(known, entry)
     assert Path(program).is_absolute()
     assert os.access(program, os.X_OK)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine, jsonc
 from hailuo_mcp.cli.installer.change import check_edited
+from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.installer.support import (
     LAUNCHER,
     PLACES,
@@ -21,7 +22,6 @@ from tests.cli.installer.support import (
     SPEC,
     VSCODE,
     command_of,
-    parsed,
     place_of,
     put,
     save,
@@ -42,13 +42,13 @@ def test_other_servers_are_kept_and_uninstalling_restores_every_byte(
     host, place = place_of(name, scope, machine)
     raw = bom + text.replace("\n", newline).encode()
     save(place, raw)
-    before = parsed(host, text)
+    before = parse_text(host, text)
 
     assert installer.install(host, place, SPEC).apply() == place.path.with_name(f"{place.path.name}.before-hailuo-mcp")
     after = place.path.read_bytes().removeprefix(bom).decode()
-    data = parsed(host, after)
+    data = parse_text(host, after)
     assert command_of(host, data[host.servers_key].pop("hailuo")) == [LAUNCHER.command]
-    assert data[host.servers_key] == (before.get(host.servers_key) or {})
+    assert data[host.servers_key] == before[host.servers_key]
     others = {key: value for key, value in data.items() if key not in (host.servers_key, "inputs")}
     assert others == {key: value for key, value in before.items() if key not in (host.servers_key, "inputs")}
     assert place.path.read_bytes().startswith(bom)
@@ -75,10 +75,10 @@ def test_uninstalling_keeps_later_changes(machine: Machine, name: str, scope: st
     removal = installer.uninstall(host, place, "hailuo")
     assert removal.action == "removed"
     removal.apply()
-    assert parsed(host, place.path.read_text()) == {
+    assert parse_text(host, place.path.read_text()) == {
         **({"inputs": []} if name == "vscode" else {}),
-        **parsed(host, text),
-        host.servers_key: {**(parsed(host, text).get(host.servers_key) or {}), "since": other},
+        **parse_text(host, text),
+        host.servers_key: {**parse_text(host, text)[host.servers_key], "since": other},
     }
     for comment in ("// design", '/* "off"', "// the last one", "# the big one", "# yes"):
         assert (comment in place.path.read_text()) is (comment in text)
@@ -145,7 +145,7 @@ def test_a_file_that_did_not_exist_is_removed_again(machine: Machine, name: str,
     assert (change.action, change.apply()) == ("created", None)
     # The host itself may later write secrets to it.
     assert place.is_shared or place.path.stat().st_mode & 0o777 == 0o600
-    assert parsed(host, place.path.read_text()) == parsed(host, installer.snippet(host, SPEC))
+    assert parse_text(host, place.path.read_text()) == parse_text(host, installer.snippet(host, SPEC))
     assert installer.uninstall(host, place, "other").action == "absent"
     installer.uninstall(host, place, "hailuo").apply()
     assert list(place.path.parent.iterdir()) == []

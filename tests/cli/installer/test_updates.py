@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine
+from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.installer.support import (
     KEY,
     LAUNCHER,
@@ -15,7 +16,6 @@ from tests.cli.installer.support import (
     REAL,
     SPEC,
     command_of,
-    parsed,
     place_of,
     put,
     save,
@@ -44,7 +44,7 @@ def test_a_newer_entry_replaces_our_values_and_keeps_those_of_the_user(machine: 
     assert change.action == "updated"
     assert any(LAUNCHER.command in line and "/opt/bin/hailuo-mcp" in line for line in change.changes)
     assert "apx_new" not in change.diff + str(change.changes)
-    entry = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    entry = parse_text(host, place.path.read_text())[host.servers_key]["hailuo"]
     env = entry[host.shape.env]
     assert (command_of(host, entry), entry["mine"]) == (["/opt/bin/hailuo-mcp", "x"], False)
     assert env["HAILUO_MCP_LOG_LEVEL"] == "DEBUG"
@@ -57,9 +57,10 @@ def test_a_newer_entry_replaces_our_values_and_keeps_those_of_the_user(machine: 
 
     without = replace(newer, settings={}, without=frozenset({"HAILUO_MCP_SANDBOX"}))
     installer.install(host, place, without).apply()
-    assert "HAILUO_MCP_SANDBOX" not in parsed(host, place.path.read_text())[host.servers_key]["hailuo"][host.shape.env]
+    entry = parse_text(host, place.path.read_text())[host.servers_key]["hailuo"]
+    assert "HAILUO_MCP_SANDBOX" not in entry[host.shape.env]
     installer.uninstall(host, place, "hailuo").apply()
-    assert parsed(host, place.path.read_text()) == parsed(host, REAL[name][0])
+    assert parse_text(host, place.path.read_text()) == parse_text(host, REAL[name][0])
 
 
 @pytest.mark.parametrize(("name", "scope"), PLACES)
@@ -72,7 +73,7 @@ def test_changes_by_the_user_to_the_entry_are_kept(machine: Machine, name: str, 
         text = put(host, text, (host.servers_key, "hailuo", key), theirs[key])
     place.path.write_text(text)
     installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).apply()
-    entry = parsed(host, place.path.read_text())[host.servers_key]["hailuo"]
+    entry = parse_text(host, place.path.read_text())[host.servers_key]["hailuo"]
     assert {key: entry[key] for key in host.extra.keys() & theirs.keys()} == {
         key: theirs[key] for key in host.extra.keys() & theirs.keys()
     }

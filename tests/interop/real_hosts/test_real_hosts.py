@@ -9,8 +9,9 @@ import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine, Place
+from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.installer import pages
-from tests.cli.installer.support import parsed, place_of
+from tests.cli.installer.support import place_of
 from tests.interop.calls import TOOLS
 from tests.interop.real_hosts.conftest import HOST_KEY
 from tests.interop.real_hosts.hosts import HOSTS, ClaudeCode, Codex, GeminiCli, Home, Opencode, RealHost
@@ -107,7 +108,7 @@ def test_the_hosts_own_command_writes_the_same_entry(host: RealHost, home: Home,
     host.run(home, *command[1:])
     definition = installer.find_host(host.name)
     hailuo_mcp(home, "install", host.name, "--name", "ours", "--portable", "--gateway", "segmind")
-    servers = parsed(definition, user_place(host, home).path.read_text())[definition.servers_key]
+    servers = parse_text(definition, user_place(host, home).path.read_text())[definition.servers_key]
     differs = {
         field: (servers["hailuo"].get(field), servers["ours"].get(field))
         for field in servers["hailuo"].keys() | servers["ours"].keys()

@@ -21,7 +21,7 @@ from hailuo_mcp.core.errors import (
     RateLimited,
     Unauthorized,
 )
-from hailuo_mcp.core.settings import GatewaySettings, Settings
+from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import GatewayClient, Response
 
@@ -30,18 +30,11 @@ NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
 """An invalid key: if a gateway accepts this one too, its response says nothing about the user's key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The result for one gateway; `skew` is how far our clock is ahead of its clock."""
+@dataclass(slots=True)
+class Recorder:
+    """Keeps the last response, which `Gateway.poll` does not return, and how far our clock is ahead of the host's."""
 
     host: str
-    finding: Finding
-    skew: timedelta | None
-
-
-class Recorder:
-    """Keeps the last response, which `Gateway.poll` does not return, and how far our clock is ahead of its clock."""
-
     response: Response | None = None
     skew: timedelta | None = None
 
@@ -54,31 +47,28 @@ class Recorder:
 
 async def check(settings: Settings) -> list[Finding]:
     """A finding for each gateway with a key, and one for the clock."""
-    probes: dict[str, Probe] = {}
+    findings: dict[str, Finding] = {}
+    recorders: list[Recorder] = []
 
     async def probe(kind: type[Gateway]) -> None:
-        probes[kind.name] = await _probe(kind, settings.gateways[kind.name])
+        own = settings.gateways[kind.name]
+        recorder = Recorder(urlsplit(own.urls["base"]).netloc)
+        recorders.append(recorder)
+        client = GatewayClient(kind.title, retry_after_in=kind.retry_after_in, on_response=recorder.record)
+        try:
+            findings[kind.name] = await _check_key(kind(own, client), recorder)
+        finally:
+            await client.close()
 
     async with anyio.create_task_group() as group:
         for kind in GATEWAYS:
             if settings.gateways[kind.name].key:
                 group.start_soon(probe, kind)
-    in_order = [probes[kind.name] for kind in GATEWAYS if kind.name in probes]
-    return [*(probe.finding for probe in in_order), _clock(in_order)]
+    return [*(findings[kind.name] for kind in GATEWAYS if kind.name in findings), _clock(recorders)]
 
 
-async def _probe(kind: type[Gateway], settings: GatewaySettings) -> Probe:
-    host, recorder = urlsplit(settings.urls["base"]).netloc, Recorder()
-    client = GatewayClient(kind.title, retry_after_in=kind.retry_after_in, on_response=recorder.record)
-    try:
-        finding = await _check_key(kind(settings, client), recorder, host)
-    finally:
-        await client.close()
-    return Probe(host, finding, recorder.skew)
-
-
-async def _check_key(gateway: Gateway, recorder: Recorder, host: str) -> Finding:
-    about, variable = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL"
+async def _check_key(gateway: Gateway, recorder: Recorder) -> Finding:
+    about, variable, host = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL", recorder.host
     address = f"Correct {variable}, or remove it: the default is {gateway.hosts['base']}."
     error, said, hint = None, "", ""
     try:
@@ -130,8 +120,8 @@ def _is_foreign(response: Response | None) -> bool:
     return response.status not in (401, 429) and response.status < 500
 
 
-def _clock(probes: Sequence[Probe]) -> Finding:
-    measured = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
+def _clock(recorders: Sequence[Recorder]) -> Finding:
+    measured = [(abs(each.skew), each.skew, each.host) for each in recorders if each.skew is not None]
     if not measured:
         return ok("clock", "not compared: no gateway sent its time")
     off, skew, host = min(measured)  # the one that agrees best: a gateway's clock may be wrong itself

@@ -100,7 +100,7 @@ def install(
     load_settings()  # report a wrong value here, not in the host's log
     named = [GATEWAY_BY_NAME[gateway] for gateway in dict.fromkeys(gateways)]
     if not named and not sandbox:
-        named = choose_gateways(present, asks=_can_ask() and not (yes or prints))
+        named = choose_gateways(present, asks=sys.stdin.isatty() and not (yes or prints))
     spec = InstallSpec(
         launcher=PORTABLE if portable else installer.find_launcher(),
         name=_check_name(name),
@@ -185,10 +185,6 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _can_ask() -> bool:
-    return sys.stdin.isatty()
-
-
 def _carry_out(
     change: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
 ) -> Exit:
@@ -196,7 +192,7 @@ def _carry_out(
     if change.has_effect and not as_json:
         _show(change)
     if change.has_effect and not yes:
-        if not _can_ask():
+        if not sys.stdin.isatty():
             raise InvalidInput("nothing was changed, because no one can be asked", "Add --yes.")
         if not click.confirm("Make this change?", default=True, err=True):
             stderr_console().print("Nothing was changed.")

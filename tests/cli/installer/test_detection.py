@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Machine
+from hailuo_mcp.cli.installer import Machine, Scope
 from hailuo_mcp.cli.installer.detect import is_ours
-from tests.cli.installer.support import SPEC, place_of
+from tests.cli.installer.support import config_of
 
 
 def test_only_hosts_with_files_on_this_machine_are_detected(machine: Machine) -> None:
@@ -41,12 +41,7 @@ def test_entries_are_recognized_by_the_command_that_they_start() -> None:
 
 def test_every_system_has_its_own_paths(tmp_path: Path) -> None:
     def paths(machine: Machine) -> dict[str, str]:
-        return {
-            host.name: str(place.path.relative_to(tmp_path))
-            for host in installer.HOSTS
-            for place in host.places(machine)
-            if place.scope == "user"
-        }
+        return {host.name: str(host.user_file(machine).relative_to(tmp_path)) for host in installer.HOSTS}
 
     support = "Library/Application Support"
     assert paths(Machine("macos", tmp_path, {}, tmp_path)) == {
@@ -106,17 +101,17 @@ def test_the_older_file_is_used_only_if_there_is_no_newer_one(machine: Machine) 
     for path, expected in ((older, older), (shared, shared)):
         path.parent.mkdir(parents=True)
         path.write_text("{}")
-        assert place_of("cline", "user", machine)[1].path == expected
+        assert config_of("cline", machine).path == expected
 
 
 @pytest.mark.parametrize("scope", ["user", "project"])
-def test_an_existing_file_of_opencode_is_used(machine: Machine, scope: str) -> None:
-    plain = place_of("opencode", scope, machine)[1].path
+def test_an_existing_file_of_opencode_is_used(machine: Machine, scope: Scope) -> None:
+    plain = config_of("opencode", machine, scope).path
     plain.parent.mkdir(parents=True, exist_ok=True)
     plain.with_suffix(".jsonc").write_text("// mine\n{}\n")
-    host, place = place_of("opencode", scope, machine)
-    assert place.path == plain.with_suffix(".jsonc")
-    installer.install(host, place, SPEC).apply()
-    assert place.path.read_text().startswith("// mine\n")
+    config = config_of("opencode", machine, scope)
+    assert config.path == plain.with_suffix(".jsonc")
+    config.install()
+    assert config.path.read_text().startswith("// mine\n")
     plain.write_text("{}")
-    assert place_of("opencode", scope, machine)[1].path == plain
+    assert config_of("opencode", machine, scope).path == plain

@@ -9,7 +9,7 @@ import pytest
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import ConfigError, Machine
 from hailuo_mcp.cli.installer.entry import command_parts
-from tests.cli.installer.support import PLACES, SPEC, VSCODE, place_of, put, save
+from tests.cli.installer.support import SPEC, VSCODE, Config, config_of
 
 BROKEN = {
     "json": [b'{"mcpServers": {', b"\xff\xfe{\x00}\x00", b"[]", b'{"mcpServers": []}', b'{"mcpServers": null}'],
@@ -19,107 +19,103 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("action", ["install", "uninstall"])
-@pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_an_unreadable_file_is_left_alone_and_reported(machine: Machine, name: str, scope: str, action: str) -> None:
-    host, place = place_of(name, scope, machine)
-    for raw in BROKEN[host.format.removesuffix("c")]:
-        save(place, raw.replace(b"mcpServers", host.servers_key.encode()))
-        content = place.path.read_bytes()
+def test_an_unreadable_file_is_left_alone_and_reported(config: Config, action: str) -> None:
+    for raw in BROKEN[config.host.format.removesuffix("c")]:
+        config.write(raw.replace(b"mcpServers", config.host.servers_key.encode()))
+        content = config.path.read_bytes()
         with pytest.raises(ConfigError):
-            installer.install(host, place, SPEC) if action == "install" else installer.uninstall(host, place, "hailuo")
-        found = installer.detect(host, place)
+            config.plan() if action == "install" else config.plan_removal()
+        found = config.detect()
         assert found.problem
-        assert place.path.read_bytes() == content
-        assert len(list(place.path.parent.iterdir())) == 1
+        assert config.path.read_bytes() == content
+        assert len(list(config.path.parent.iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", ["claude-desktop", "claude-code"])
 def test_comments_are_refused_if_the_host_does_not_read_them(machine: Machine, name: str) -> None:
-    host, place = place_of(name, "user", machine)
-    save(place, '{\n  // mine\n  "mcpServers": {}\n}')
+    config = config_of(name, machine)
+    config.write('{\n  // mine\n  "mcpServers": {}\n}')
     with pytest.raises(ConfigError, match="line 2, column 3"):
-        installer.install(host, place, SPEC)
+        config.plan()
 
 
 def test_a_trailing_comma_is_refused_if_the_host_reads_only_comments(machine: Machine) -> None:
-    host, place = place_of("gemini-cli", "user", machine)
-    save(place, '{\n  // mine\n  "mcpServers": {},\n}')
+    config = config_of("gemini-cli", machine)
+    config.write('{\n  // mine\n  "mcpServers": {},\n}')
     with pytest.raises(ConfigError, match="line 3, column 19: a comma after the last item"):
-        installer.install(host, place, SPEC)
+        config.plan()
 
 
-@pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_another_server_with_the_same_name_is_not_changed(machine: Machine, name: str, scope: str) -> None:
-    host, place = place_of(name, scope, machine)
-    other = command_parts(host, installer.Launcher("npx", ("hailuo-of-another",)))
-    save(place, put(host, "", (host.servers_key, "hailuo"), other))
-    for plan in (lambda: installer.install(host, place, SPEC), lambda: installer.uninstall(host, place, "hailuo")):
+def test_another_server_with_the_same_name_is_not_changed(config: Config) -> None:
+    other = command_parts(config.host, installer.Launcher("npx", ("hailuo-of-another",)))
+    config.put("hailuo", value=other)
+    for plan in (config.plan, config.plan_removal):
         with pytest.raises(ConfigError, match="another"):
             plan()
-    found = installer.detect(host, place)
+    found = config.detect()
     assert [(entry.name, entry.is_ours) for entry in found.entries] == [("hailuo", False)]
-    installer.install(host, place, replace(SPEC, name="hailuo-video")).apply()
-    entries = installer.detect(host, place).entries
+    config.install(replace(SPEC, name="hailuo-video"))
+    entries = config.detect().entries
     assert {(entry.name, entry.is_ours) for entry in entries} == {("hailuo", False), ("hailuo-video", True)}
 
 
 def test_a_read_only_file_is_left_alone(machine: Machine) -> None:
-    host, place = place_of("cursor", "user", machine)
-    save(place, "{}")
-    place.path.chmod(0o444)
+    config = config_of("cursor", machine)
+    config.write("{}")
+    config.path.chmod(0o444)
     with pytest.raises(ConfigError, match="read-only"):
-        installer.install(host, place, SPEC).apply()
-    assert [path.name for path in place.path.parent.iterdir()] == ["mcp.json"]
-    assert place.path.read_text() == "{}"
+        config.install()
+    assert [path.name for path in config.path.parent.iterdir()] == ["mcp.json"]
+    assert config.path.read_text() == "{}"
 
 
 def test_a_link_is_followed_and_stays_a_link(machine: Machine, tmp_path: Path) -> None:
-    host, place = place_of("vscode", "user", machine)
+    config = config_of("vscode", machine)
     real = tmp_path / "dotfiles" / "mcp.json"
     real.parent.mkdir()
     real.write_text(VSCODE)
-    place.path.parent.mkdir(parents=True)
-    place.path.symlink_to(real)
-    installer.install(host, place, SPEC).apply()
-    assert place.path.is_symlink()
+    config.path.parent.mkdir(parents=True)
+    config.path.symlink_to(real)
+    config.install()
+    assert config.path.is_symlink()
     assert "hailuo" in real.read_text()
-    installer.uninstall(host, place, "hailuo").apply()
+    config.uninstall()
     assert real.read_text() == VSCODE
 
 
 def test_a_dangling_or_circular_link_is_handled(machine: Machine, tmp_path: Path) -> None:
-    host, place = place_of("cursor", "user", machine)
-    place.path.parent.mkdir(parents=True)
-    place.path.symlink_to(place.path)
-    assert installer.detect(host, place).problem
-    place.path.unlink()
-    place.path.symlink_to(tmp_path / "nowhere.json")
-    installer.install(host, place, SPEC).apply()
+    config = config_of("cursor", machine)
+    config.path.parent.mkdir(parents=True)
+    config.path.symlink_to(config.path)
+    assert config.detect().problem
+    config.path.unlink()
+    config.path.symlink_to(tmp_path / "nowhere.json")
+    config.install()
     assert (tmp_path / "nowhere.json").exists()
 
 
 def test_a_file_that_changed_in_the_meantime_is_not_overwritten(machine: Machine) -> None:
-    host, place = place_of("claude-code", "user", machine)
-    save(place, "{}")
-    plan = installer.install(host, place, SPEC)
-    place.path.write_text('{"numStartups": 32}')
+    config = config_of("claude-code", machine)
+    config.write("{}")
+    plan = config.plan()
+    config.path.write_text('{"numStartups": 32}')
     with pytest.raises(ConfigError, match="another program"):
         plan.apply()
-    assert place.path.read_text() == '{"numStartups": 32}'
+    assert config.path.read_text() == '{"numStartups": 32}'
 
 
 def test_a_directory_in_place_of_the_file_is_reported(machine: Machine) -> None:
-    host, place = place_of("cursor", "user", machine)
-    place.path.mkdir(parents=True)
-    assert "cannot be read" in str(installer.detect(host, place).problem)
+    config = config_of("cursor", machine)
+    config.path.mkdir(parents=True)
+    assert "cannot be read" in str(config.detect().problem)
     with pytest.raises(ConfigError):
-        installer.install(host, place, SPEC)
+        config.plan()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change a file's owner")
 def test_the_owner_of_the_file_is_kept(machine: Machine) -> None:
-    host, place = place_of("cursor", "user", machine)
-    save(place, "{}")
-    os.chown(place.path, 1234, 1234)
-    installer.install(host, place, SPEC).apply()
-    assert place.path.stat().st_uid == 1234
+    config = config_of("cursor", machine)
+    config.write("{}")
+    os.chown(config.path, 1234, 1234)
+    config.install()
+    assert config.path.stat().st_uid == 1234

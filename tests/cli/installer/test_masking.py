@@ -6,58 +6,52 @@ import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine
-from tests.cli.installer.support import KEY, PLACES, REAL, SPEC, place_of, save
+from tests.cli.installer.support import KEY, REAL, SPEC, Config, config_of
 
 
-@pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_the_key_is_in_the_file_only_if_the_host_supports_no_other_storage(
-    machine: Machine, name: str, scope: str
-) -> None:
-    host, place = place_of(name, scope, machine)
-    save(place, REAL[name][0])
-    place.path.chmod(0o644)
-    change = installer.install(host, place, SPEC)
+def test_the_key_is_in_the_file_only_if_the_host_supports_no_other_storage(config: Config) -> None:
+    config.write(REAL[config.host.name][0])
+    config.path.chmod(0o644)
+    change = config.plan()
     change.apply()
-    text = place.path.read_text()
-    is_written = host.key_storage is installer.KeyStorage.IN_FILE
+    text = config.path.read_text()
+    is_written = config.host.key_storage is installer.KeyStorage.IN_FILE
     assert (KEY in text) is is_written
     assert "SEGMIND_API_KEY" in text
-    assert place.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
-    assert not (is_written and place.is_shared)
-    for shown in (change.diff, str(change.changes), str(installer.detect(host, place))):
+    assert config.path.stat().st_mode & 0o777 == (0o600 if is_written else 0o644)
+    assert not (is_written and config.place.is_shared)
+    for shown in (change.diff, str(change.changes), str(config.detect())):
         assert KEY not in shown
         assert "someone-elses" not in shown
-    removal = installer.uninstall(host, place, "hailuo")
+    removal = config.plan_removal()
     assert KEY not in removal.diff
     assert "someone-elses" not in removal.diff
     removal.apply()
-    assert place.path.stat().st_mode & 0o777 == 0o644
+    assert config.path.stat().st_mode & 0o777 == 0o644
 
 
 def test_the_diff_of_a_minified_file_does_not_show_its_content(machine: Machine) -> None:
-    host, place = place_of("claude-code", "user", machine)
-    save(place, REAL["claude-code"][0])
-    diff = installer.install(host, place, SPEC).diff
+    config = config_of("claude-code", machine)
+    config.write(REAL["claude-code"][0])
+    diff = config.plan().diff
     assert "ghp_" not in diff
     assert "you@example.org" not in diff
     assert len(diff.splitlines()) == 2
 
 
-@pytest.mark.parametrize(("name", "scope"), PLACES)
-def test_the_diff_of_a_new_file_masks_only_the_key(machine: Machine, name: str, scope: str) -> None:
-    host, place = place_of(name, scope, machine)
-    diff = installer.install(host, place, replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
+def test_the_diff_of_a_new_file_masks_only_the_key(config: Config) -> None:
+    diff = config.plan(replace(SPEC, settings={"HAILUO_MCP_SANDBOX": "1"})).diff
     assert KEY not in diff
-    assert diff.count("…") == (1 if host.key_storage is installer.KeyStorage.IN_FILE else 0)
+    assert diff.count("…") == (1 if config.host.key_storage is installer.KeyStorage.IN_FILE else 0)
 
 
 def test_an_empty_env_is_filled_without_showing_the_key(machine: Machine) -> None:
-    host, place = place_of("claude-desktop", "user", machine)
-    save(place, '{"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {}}}}')
-    change = installer.install(host, place, SPEC)
+    config = config_of("claude-desktop", machine)
+    config.write('{"mcpServers": {"hailuo": {"command": "hailuo-mcp", "env": {}}}}')
+    change = config.plan()
     assert KEY not in str(change.changes) + change.diff
     change.apply()
-    assert KEY in place.path.read_text()
+    assert KEY in config.path.read_text()
 
 
 SECRET = "not-to-be-shown"
@@ -73,11 +67,11 @@ SECRET = "not-to-be-shown"
     ],
 )
 def test_a_text_without_quotes_is_masked(machine: Machine, text: str) -> None:
-    host, place = place_of("goose", "user", machine)
-    save(place, text)
-    change = installer.install(host, place, SPEC)
+    config = config_of("goose", machine)
+    config.write(text)
+    change = config.plan()
     assert "hailuo" in change.diff
     change.apply()
-    for diff in (change.diff, installer.uninstall(host, place, "hailuo").diff):
+    for diff in (change.diff, config.plan_removal().diff):
         assert diff
         assert SECRET not in diff

@@ -11,7 +11,7 @@ from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine, Place
 from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.installer import pages
-from tests.cli.installer.support import place_of
+from tests.cli.installer.support import config_of
 from tests.interop.calls import TOOLS
 from tests.interop.real_hosts.conftest import HOST_KEY
 from tests.interop.real_hosts.hosts import HOSTS, ClaudeCode, Codex, GeminiCli, Home, Opencode, RealHost
@@ -61,7 +61,7 @@ def hailuo_mcp(home: Home, *arguments: str, **environ: str) -> None:
 
 
 def user_place(host: RealHost, home: Home) -> Place:
-    return place_of(host.name, "user", Machine("linux", home.path, {}, home.project))[1]
+    return config_of(host.name, Machine("linux", home.path, {}, home.project)).place
 
 
 def recorded_start(tmp_path: Path) -> tuple[str, dict[str, str]]:

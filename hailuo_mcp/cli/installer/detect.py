@@ -50,14 +50,14 @@ def detect_all(machine: Machine | None = None) -> tuple[DetectedConfig, ...]:
 
 def detect(host: Host, place: Place) -> DetectedConfig:
     """Never raises."""
-    exists = place.path.exists()
+    try:
+        file = read(place.path)
+        servers = servers_in(host, parse(host, file))
+    except ConfigError as error:
+        return DetectedConfig(host, place, is_host_here=True, problem=str(error))
     # Claude Code's own directory is next to its file, not its parent.
     directory = place.path.with_suffix("") if place.path.name == ".claude.json" else place.path.parent
-    is_here = exists or (place.scope == "user" and directory.is_dir())
-    try:
-        servers = servers_in(host, parse(host, read(place.path)))
-    except ConfigError as error:
-        return DetectedConfig(host, place, is_here, problem=str(error))
+    is_here = file.raw is not None or (place.scope == "user" and directory.is_dir())
     entries = (
         _entry(host, name, value) for name, server in servers.items() if (value := as_object(server)) is not None
     )

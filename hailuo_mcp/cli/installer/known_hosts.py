@@ -1,5 +1,6 @@
 """The supported hosts, as their documentation describes them (`docs_url`)."""
 
+import os
 from pathlib import Path
 
 from hailuo_mcp.cli.installer.hosts import EntryShape, Host, KeyStorage
@@ -37,7 +38,7 @@ def _cline_file(machine: Machine) -> Path:
     data = machine.directory("CLINE_DATA_DIR", machine.directory("CLINE_DIR", machine.home / ".cline") / "data")
     path = machine.directory("CLINE_MCP_SETTINGS_PATH", data / file)
     older = machine.roaming / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev" / file
-    return older if older.exists() and not path.exists() else path
+    return _existing(path, older)
 
 
 def _zed_file(machine: Machine) -> Path:
@@ -53,9 +54,14 @@ def _goose_file(machine: Machine) -> Path:
 
 def _opencode_file(directory: Path) -> Path:
     """opencode reads both files; its own command creates `opencode.jsonc`."""
-    path = directory / "opencode.json"
-    with_comments = path.with_suffix(".jsonc")
-    return with_comments if with_comments.exists() and not path.exists() else path
+    return _existing(directory / "opencode.json", directory / "opencode.jsonc")
+
+
+def _existing(preferred: Path, other: Path) -> Path:
+    """The file that exists; `preferred` if both or neither do."""
+    # Not with pathlib, which raises an error if a directory may not be read.
+    only_other = os.path.exists(other) and not os.path.exists(preferred)  # noqa: PTH110
+    return other if only_other else preferred
 
 
 HOSTS = (

@@ -9,7 +9,8 @@ import pytest
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import ConfigError, Machine
 from hailuo_mcp.cli.installer.entry import command_parts
-from tests.cli.installer.support import SPEC, VSCODE, Config, config_of
+from tests.cli.installer.support import PLACES, SPEC, VSCODE, Config, config_of
+from tests.media.samples import without_privileges
 
 BROKEN = {
     "json": [b'{"mcpServers": {', b"\xff\xfe{\x00}\x00", b"[]", b'{"mcpServers": []}', b'{"mcpServers": null}'],
@@ -119,3 +120,14 @@ def test_the_owner_of_the_file_is_kept(machine: Machine) -> None:
     os.chown(config.path, 1234, 1234)
     config.install()
     assert config.path.stat().st_uid == 1234
+
+
+def test_a_directory_that_may_not_be_read_is_reported_by_each_host(machine: Machine) -> None:
+    machine.home.chmod(0)
+    try:
+        with without_privileges():
+            detected = installer.detect_all(machine)
+    finally:
+        machine.home.chmod(0o700)
+    assert len(detected) == len(PLACES)
+    assert all("cannot be read" in str(found.problem) for found in detected)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.cli.doctor import Level, places
 from hailuo_mcp.cli.doctor.packages import source
 from hailuo_mcp.cli.installer import find_launcher
 from tests.cli.doctor.conftest import KEY, RunDoctor, configure
+from tests.media.samples import without_privileges
 
 
 async def test_a_key_in_quotation_marks_is_reported(run_doctor: RunDoctor) -> None:
@@ -44,6 +47,16 @@ async def test_a_missing_input_directory_is_reported(run_doctor: RunDoctor, tmp_
     assert found.finding("input directory")["level"] == "warning"
     assert "does not exist" in found.finding("input directory")["what"]
     assert "HAILUO_MCP_INPUT_DIRS" in found.finding("input directory")["cure"]
+
+
+def test_an_input_directory_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    images = tmp_path / "locked" / "images"
+    settings = load_settings({"HAILUO_MCP_INPUT_DIRS": str(images), "HAILUO_MCP_OUTPUT_DIR": str(tmp_path)})
+    with without_privileges():
+        *_, found = places.check(settings)
+    assert (found.topic, found.level) == ("input directory", Level.WARNING)
+    assert f"{images} cannot be read" in found.message
 
 
 async def test_a_path_that_depends_on_the_working_directory_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:

@@ -156,13 +156,13 @@ def _list_hosts(*, as_json: bool) -> Exit:
             }
         )
         return Exit.DONE
-    installed_hosts = [config for config in found if config.is_host_here]
-    for config in installed_hosts:
+    here = [config for config in found if config.is_host_here]
+    for config in here:
         installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
         status = "cannot be read" if config.problem else installed
         click.echo(f"{config.host.name:<15} {status:<15} {config.place.path}")
     others = ", ".join(config.host.name for config in found if not config.is_host_here)
-    if installed_hosts:
+    if here:
         click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
         click.echo(f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server anyway.")

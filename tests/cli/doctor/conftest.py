@@ -19,7 +19,8 @@ import pytest
 
 from hailuo_mcp.cli.doctor import run_checks
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import Machine, find_host
+from hailuo_mcp.cli.installer import Machine
+from tests.cli.installer.support import config_of
 
 RunDoctor = Callable[..., Awaitable["Diagnosis"]]
 KEY = "sk-live-0123456789abcdef-WXYZ"
@@ -107,12 +108,9 @@ def doctor(tmp_path: Path) -> Doctor:
 
 def configure(home: Path, entry: str) -> Path:
     """Write a configuration of Cursor with this entry for our server."""
-    machine = Machine("linux", home, {}, home / "project")
-    place = find_host("cursor").place("user", machine)
-    assert place
-    place.path.parent.mkdir(parents=True)
-    place.path.write_text(f'{{"mcpServers": {{"hailuo": {entry}}}}}')
-    return place.path
+    config = config_of("cursor", Machine("linux", home, {}, home / "project"))
+    config.write(f'{{"mcpServers": {{"hailuo": {entry}}}}}')
+    return config.path
 
 
 @contextmanager

@@ -89,9 +89,7 @@ async def test_a_valid_database_is_checked_without_changing_it(run_doctor: RunDo
 async def test_a_host_that_may_not_find_the_launcher_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
     configure(tmp_path, '{"command": "sh", "args": ["-c", "hailuo-mcp"]}')
     assert (await run_doctor()).finding("host cursor")["level"] == "warning"
-    _ = tmp_path.joinpath(".cursor", "mcp.json").write_text(
-        '{"mcpServers": {"hailuo": {"command": "no-such-launcher", "args": ["hailuo-mcp"]}}}'
-    )
+    configure(tmp_path, '{"command": "no-such-launcher", "args": ["hailuo-mcp"]}')
     assert (await run_doctor()).problems == ["host cursor"]
 
 

@@ -8,13 +8,12 @@ Cursor: https://cursor.com/docs/context/mcp/install-links
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from hailuo_mcp.cli.installer import NAME, InstallSpec, Machine, Place, find_host
+from hailuo_mcp.cli.installer import NAME, InstallSpec, find_host
 from hailuo_mcp.cli.installer.command import PORTABLE
 from hailuo_mcp.cli.installer.entry import new_entry, new_inputs
 
@@ -22,31 +21,26 @@ VSCODE = "https://insiders.vscode.dev/redirect/mcp/install"
 CURSOR = "https://cursor.com/en/install-mcp"
 """Pages of the hosts' makers that open the host: many sites, GitHub among them, do not turn `vscode:` and `cursor:`
 into links."""
-_ANYWHERE = Machine("linux", Path("/home/user"), {}, Path("/home/user"))
 
 
 def vscode(variables: Sequence[str]) -> str:
     """The host asks for each of these variables, and stores the values in its secret store."""
-    place, spec = _install_spec("vscode", variables)
-    fields = {"name": NAME, "config": _compact(new_entry(find_host("vscode"), place, spec))}
-    if inputs := new_inputs(place, spec):
+    host, spec = find_host("vscode"), _install_spec(variables)
+    fields = {"name": NAME, "config": _compact(new_entry(host, spec))}
+    if inputs := new_inputs(host, spec):
         fields["inputs"] = _compact(inputs)
     return f"{VSCODE}?{urlencode(fields, quote_via=quote)}"
 
 
 def cursor(variables: Sequence[str]) -> str:
     """The host takes these variables from its own environment."""
-    place, spec = _install_spec("cursor", variables)
-    config = base64.b64encode(_compact(new_entry(find_host("cursor"), place, spec)).encode()).decode()
+    host, spec = find_host("cursor"), _install_spec(variables)
+    config = base64.b64encode(_compact(new_entry(host, spec)).encode()).decode()
     return f"{CURSOR}?{urlencode({'name': NAME, 'config': config}, quote_via=quote)}"
 
 
-def _install_spec(host: str, variables: Sequence[str]) -> tuple[Place, InstallSpec]:
-    place = find_host(host).place("user", _ANYWHERE)
-    assert place
-    return place, InstallSpec(
-        PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables}
-    )
+def _install_spec(variables: Sequence[str]) -> InstallSpec:
+    return InstallSpec(PORTABLE, keys={variable: SecretStr("only its name goes along") for variable in variables})
 
 
 def _compact(value: Any) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Host
-from tests.cli.installer.support import command_of, parsed
+from hailuo_mcp.cli.installer.formats import parse_text
+from tests.cli.installer.support import command_of
 from tests.interop.calls import TOOLS
 from tests.interop.clients import INSPECTOR, ONE_CALL_SECONDS
 from tests.interop.conftest import SERVER
@@ -26,7 +27,7 @@ def inspector_config(host: Host, printed: str) -> str:
     """The printed configuration in the format that the Inspector reads."""
     if host.servers_key == INSPECTOR_SERVERS_KEY and host.format != "yaml":
         return printed
-    entry = parsed(host, printed)[host.servers_key]["hailuo"]
+    entry = parse_text(host, printed)[host.servers_key]["hailuo"]
     program, *arguments = command_of(host, entry)
     env = entry.get(host.shape.env, {})
     return json.dumps({INSPECTOR_SERVERS_KEY: {"hailuo": {"command": program, "args": arguments, "env": env}}})

@@ -5,7 +5,7 @@ They must also run where the server would not start: nothing here imports the MC
 incompatible version.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
@@ -13,34 +13,25 @@ from hailuo_mcp.cli.doctor import configurations, database, environment, gateway
 from hailuo_mcp.cli.doctor.finding import Finding, Level, Report, ok, warning
 from hailuo_mcp.core.masking import mask
 from hailuo_mcp.core.network import check_environment
-from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import GATEWAYS
-from hailuo_mcp.ledger import Ledger
 
 __all__ = ["Finding", "Level", "Report", "run_checks"]
 
 
-async def run_checks(
-    environ: Mapping[str, str],
-    *,
-    offline: bool = False,
-    open_ledger: Callable[[Settings], Ledger] = environment.open_checked_ledger,
-) -> Report:
-    """Check everything that these variables configure. With `offline`, no requests are sent to gateways. `open_ledger`
-    opens the ledger of the settings."""
+async def run_checks(environ: Mapping[str, str], *, offline: bool = False) -> Report:
+    """Check everything that these variables configure. With `offline`, no requests are sent to gateways."""
     found = list(packages.check())
-    opened = environment.open_ledger_of(environ, open_ledger)
-    found += opened.findings
-    found += environment.check(environ, opened.settings)
+    settings, ledger, invalid = environment.open_ledger_of(environ)
+    found += invalid
+    found += environment.check(environ, settings)
     found += (warning("network", problem.cause, problem.fix) for problem in check_environment())
-    found += places.check(opened.settings)
-    found += await database.check(opened.settings, opened.ledger)
-    if opened.ledger:
-        await opened.ledger.close()
+    found += places.check(settings)
+    found += await database.check(settings, ledger)
+    if ledger:
+        await ledger.close()
     if offline:
         found.append(ok("gateways", "not checked: --offline"))
     else:
-        found += await gateways.check(GATEWAYS, opened.settings)
+        found += await gateways.check(settings)
     found += configurations.check()
     secrets = tuple(_secrets(environ))
     return Report.of(version(packages.PACKAGE), tuple(_redacted(secrets, finding) for finding in found))

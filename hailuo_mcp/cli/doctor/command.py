@@ -43,7 +43,7 @@ def _print(report: Report) -> None:
     counted = ", ".join(
         f"{number} {level.value}{'s' if number > 1 else ''}"
         for level in (Level.PROBLEM, Level.WARNING)
-        if (number := report.count(level))
+        if (number := sum(finding.level is level for finding in report.findings))
     )
     stdout_console().print(f"\n{counted or 'No problems found'}.", style=STYLES[report.verdict])
 

@@ -9,8 +9,6 @@ from pathlib import Path, PurePath
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem, warning
 
-_MODULE = "hailuo_mcp"
-
 
 def check() -> Iterator[Finding]:
     # By path: in the home directory, the project's and the user's file may be the same.
@@ -63,7 +61,7 @@ def _is_this(entry: installer.Entry) -> bool:
         return True
     # Symbolic links of a Python are not followed: all environments created from one Python link to it.
     is_sibling = Path(entry.command).absolute().parent == Path(launcher.command).absolute().parent
-    return is_sibling and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", _MODULE))
+    return is_sibling and (PurePath(entry.command).stem == "hailuo-mcp" or entry.args[:2] == ("-m", "hailuo_mcp"))
 
 
 def _install(found: installer.DetectedConfig) -> str:

@@ -1,8 +1,7 @@
 """Checks the environment variables: wrong values, which keys are set, and whether the sandbox is used."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from hailuo_mcp.app import build_catalog, load_settings
@@ -20,39 +19,24 @@ _UNTIL_THEN = "Until then, the server does not start."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The settings and the ledger, as far as the environment is valid. `ledger` is None if something other than a
-    variable is wrong, such as a file that one names."""
-
-    settings: Settings
-    ledger: Ledger | None
-    findings: tuple[Finding, ...]
-    """One for each invalid variable."""
-
-
-def open_checked_ledger(settings: Settings) -> Ledger:
-    """Check the models, then open the ledger. Raises SettingsError if either fails."""
-    build_catalog(settings)
-    return open_ledger(settings)
-
-
-def open_ledger_of(environ: Mapping[str, str], open_ledger: Callable[[Settings], Ledger]) -> Opened:
+def open_ledger_of(environ: Mapping[str, str]) -> tuple[Settings, Ledger | None, list[Finding]]:
     """Settings and a ledger from the valid variables, and a finding for each invalid one, so that one invalid value
-    does not hide the rest."""
+    does not hide the rest. The ledger is None if something other than a variable is wrong, such as a file that one
+    names."""
     remaining, findings = dict(environ), list[Finding]()
     settings = None
     while True:
         try:
             settings = load_settings(remaining)
-            return Opened(settings, open_ledger(settings), tuple(findings))
+            build_catalog(settings)
+            return settings, open_ledger(settings), findings
         except SettingsError as error:
             name = error.variable
             fix = f"Correct or remove {name}." if name in remaining else "Correct it."
             findings.append(problem("settings", _message(error, remaining.get(name, "")), f"{fix} {_UNTIL_THEN}"))
             if remaining.pop(name, None) is None:
                 # There is no variable left to drop. Settings without any variable are always valid.
-                return Opened(settings or load_settings({}), None, tuple(findings))
+                return settings or load_settings({}), None, findings
 
 
 def _message(error: SettingsError, value: str) -> str:

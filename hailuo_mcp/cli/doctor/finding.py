@@ -53,6 +53,3 @@ class Report(BaseModel):
         order = list(Level)
         verdict = max((finding.level for finding in findings), key=order.index, default=Level.OK)
         return cls(version=version, verdict=verdict, findings=findings)
-
-    def count(self, level: Level) -> int:
-        return sum(finding.level is level for finding in self.findings)

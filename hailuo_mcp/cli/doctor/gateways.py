@@ -2,6 +2,7 @@
 whether its clock agrees with ours."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,8 +21,8 @@ from hailuo_mcp.core.errors import (
     RateLimited,
     Unauthorized,
 )
-from hailuo_mcp.core.settings import GatewaySettings, Settings
-from hailuo_mcp.gateways import Gateway
+from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 from hailuo_mcp.gateways.client import GatewayClient, Response
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -29,75 +30,70 @@ NO_KEY = SecretStr("hailuo-mcp-doctor-asks-without-a-key")
 """An invalid key: if a gateway accepts this one too, its response says nothing about the user's key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The result for one gateway; `skew` is how far our clock is ahead of its clock."""
+@dataclass(slots=True)
+class Recorder:
+    """Keeps the last response, which `Gateway.poll` does not return, and how far our clock is ahead of the host's."""
 
     host: str
-    finding: Finding
-    skew: timedelta | None
-
-
-class Recorder:
-    """Keeps the last response, which `Gateway.poll` does not return."""
-
     response: Response | None = None
-    received_at: datetime | None = None
+    skew: timedelta | None = None
 
     def record(self, response: Response) -> None:
-        self.response, self.received_at = response, datetime.now(UTC)
+        self.response = response
+        with suppress(ValueError):
+            theirs = parsedate_to_datetime(response.headers.get("date", ""))
+            self.skew = datetime.now(UTC) - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
 
 
-async def check(kinds: Sequence[type[Gateway]], settings: Settings) -> list[Finding]:
+async def check(settings: Settings) -> list[Finding]:
     """A finding for each gateway with a key, and one for the clock."""
-    probes: dict[str, Probe] = {}
+    findings: dict[str, Finding] = {}
+    recorders: list[Recorder] = []
 
     async def probe(kind: type[Gateway]) -> None:
-        probes[kind.name] = await _probe(kind, settings.gateways[kind.name])
+        own = settings.gateways[kind.name]
+        recorder = Recorder(urlsplit(own.urls["base"]).netloc)
+        recorders.append(recorder)
+        client = GatewayClient(kind.title, retry_after_in=kind.retry_after_in, on_response=recorder.record)
+        try:
+            findings[kind.name] = await _check_key(kind(own, client), recorder)
+        finally:
+            await client.close()
 
     async with anyio.create_task_group() as group:
-        for kind in kinds:
+        for kind in GATEWAYS:
             if settings.gateways[kind.name].key:
                 group.start_soon(probe, kind)
-    in_order = [probes[kind.name] for kind in kinds if kind.name in probes]
-    return [*(probe.finding for probe in in_order), _clock(in_order)]
+    return [*(findings[kind.name] for kind in GATEWAYS if kind.name in findings), _clock(recorders)]
 
 
-async def _probe(kind: type[Gateway], settings: GatewaySettings) -> Probe:
-    host, recorder = urlsplit(settings.urls["base"]).netloc, Recorder()
-    client = GatewayClient(kind.title, retry_after_in=kind.retry_after_in, on_response=recorder.record)
-    try:
-        finding = await _check_key(kind(settings, client), recorder, host)
-    finally:
-        await client.close()
-    return Probe(host, finding, _skew(recorder))
-
-
-async def _check_key(gateway: Gateway, recorder: Recorder, host: str) -> Finding:
-    about, variable = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL"
+async def _check_key(gateway: Gateway, recorder: Recorder) -> Finding:
+    about, variable, host = f"{gateway.name} gateway", f"{gateway.name.upper()}_BASE_URL", recorder.host
     address = f"Correct {variable}, or remove it: the default is {gateway.hosts['base']}."
+    error, said, hint = None, "", ""
     try:
         await gateway.check_key()
-    except NetworkError as error:
-        return problem(about, f"{host}: {error.problem.message}", f"{error.problem.hint} {variable} sets the address.")
-    except GatewayTimeout as error:
-        fix = f"Check the network, a proxy (HTTPS_PROXY) or firewall, and {variable}."
-        return problem(about, f"{host}: {error.problem.message}", fix)
-    except Unauthorized as error:
-        return problem(about, f"{host} refuses the key: {error.problem.message}", error.problem.hint)
-    except HailuoError as error:
-        if _is_foreign(recorder.response):
+    except HailuoError as raised:
+        error, said, hint = raised, raised.problem.message, raised.problem.hint
+    match error:
+        case NetworkError():
+            return problem(about, f"{host}: {said}", f"{hint} {variable} sets the address.")
+        case GatewayTimeout():
+            fix = f"Check the network, a proxy (HTTPS_PROXY) or firewall, and {variable}."
+            return problem(about, f"{host}: {said}", fix)
+        case Unauthorized():
+            return problem(about, f"{host} refuses the key: {said}", hint)
+        case _ if _is_foreign(recorder.response):
             return problem(about, f"{host} answers, but not as {gateway.title} does", address)
-        if isinstance(error, Forbidden):
-            message = f"{host} does not allow this key to read jobs: {error.problem.message}"
-            return problem(about, message, error.problem.hint)
-        if isinstance(error, InsufficientCredits):
-            return warning(about, f"{host} accepts the key, but its account has no credits", error.problem.hint)
-        fix = error.problem.hint or "Run hailuo-mcp doctor again in a minute."
-        what = "limits the rate" if isinstance(error, RateLimited) else "does not say whether it accepts the key"
-        return warning(about, f"{host} {what}: {error.problem.message}", fix)
-    if _is_foreign(recorder.response):
-        return problem(about, f"{host} answers, but not as {gateway.title} does", address)
+        case Forbidden():
+            return problem(about, f"{host} does not allow this key to read jobs: {said}", hint)
+        case InsufficientCredits():
+            return warning(about, f"{host} accepts the key, but its account has no credits", hint)
+        case HailuoError():
+            what = "limits the rate" if isinstance(error, RateLimited) else "does not say whether it accepts the key"
+            return warning(about, f"{host} {what}: {said}", hint or "Run hailuo-mcp doctor again in a minute.")
+        case None:
+            pass
     if recorder.response and recorder.response.sandbox:
         return ok(about, f"{host} is a sandbox, and accepts the key: no real clips are made there")
     if await _accepts_any_key(gateway):
@@ -124,18 +120,8 @@ def _is_foreign(response: Response | None) -> bool:
     return response.status not in (401, 429) and response.status < 500
 
 
-def _skew(recorder: Recorder) -> timedelta | None:
-    if recorder.response is None or recorder.received_at is None:
-        return None
-    try:
-        theirs = parsedate_to_datetime(recorder.response.headers.get("date", ""))
-    except ValueError:
-        return None
-    return recorder.received_at - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
-
-
-def _clock(probes: Sequence[Probe]) -> Finding:
-    measured = [(abs(probe.skew), probe.skew, probe.host) for probe in probes if probe.skew is not None]
+def _clock(recorders: Sequence[Recorder]) -> Finding:
+    measured = [(abs(each.skew), each.skew, each.host) for each in recorders if each.skew is not None]
     if not measured:
         return ok("clock", "not compared: no gateway sent its time")
     off, skew, host = min(measured)  # the one that agrees best: a gateway's clock may be wrong itself

@@ -4,16 +4,15 @@ another version are not imported."""
 import platform
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution, metadata, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from packaging.requirements import Requirement
 
 from hailuo_mcp.cli.doctor.finding import Finding, ok, problem
-from hailuo_mcp.gateways.answers import mapping, parse_json
+from hailuo_mcp.cli.installer.launcher import PACKAGE, direct_url
 
-PACKAGE = "hailuo-mcp"
 LOST_WITHOUT = {
     "media": "last-frame:<request_id> is refused, the length of reference videos and audio is not checked, and a "
     "sandbox preview is always the same bundled clip",
@@ -59,7 +58,7 @@ def _extra(extra: str, members: list[Requirement]) -> Finding:
 
 def source() -> str:
     """What this installation was installed from: the package's name, or the directory of a checkout."""
-    origin = mapping(parse_json((distribution(PACKAGE).read_text("direct_url.json") or "").encode()))
+    origin = direct_url()
     url = str(origin.get("url", ""))
     return url2pathname(urlsplit(url).path) if url.startswith("file://") and "dir_info" in origin else PACKAGE
 

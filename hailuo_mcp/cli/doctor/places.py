@@ -3,6 +3,7 @@ is created: for a missing directory, its nearest existing parent is checked."""
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,13 +41,18 @@ def _output(settings: Settings) -> Finding:
 
 def _input(directory: Path) -> Finding:
     topic, variable = "input directory", f"{PREFIX}INPUT_DIRS"
-    if not directory.is_dir():
-        what = "is not a directory" if directory.exists() else "does not exist"
-        fix = f"Create it, or correct {variable}; several are separated by {os.pathsep!r}."
-        return warning(topic, f"{directory} {what}: no images can be read from there", fix)
-    if not os.access(directory, os.R_OK | os.X_OK):
-        fix = "Allow this user to read it."
-        return warning(topic, f"{directory} cannot be read: no images can be read from there", fix)
+    wrong, fix = "", f"Create it, or correct {variable}; several are separated by {os.pathsep!r}."
+    try:
+        if not stat.S_ISDIR(directory.stat().st_mode):
+            wrong = "is not a directory"
+        elif not os.access(directory, os.R_OK | os.X_OK):
+            wrong, fix = "cannot be read", "Allow this user to read it."
+    except PermissionError:  # because of a directory above it
+        wrong, fix = "cannot be read", "Allow this user to read it."
+    except OSError:
+        wrong = "does not exist"
+    if wrong:
+        return warning(topic, f"{directory} {wrong}: no images can be read from there", fix)
     return ok(topic, f"{directory}") if directory.is_absolute() else _relative(topic, directory, variable)
 
 

@@ -2,7 +2,7 @@
 added and removed without touching anything else.
 
     for found in installer.detect_all():    # every host, every place on this machine
-        found.host.title, found.place.path, found.exists, found.entries, found.problem
+        found.host.title, found.place.path, found.entries, found.problem
 """
 
 from hailuo_mcp.cli.installer.change import ConfigChange, install, snippet, uninstall

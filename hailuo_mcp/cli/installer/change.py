@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hailuo_mcp.cli.installer import config_file, jsonc, toml, yaml
+from hailuo_mcp.cli.installer import config_file
 from hailuo_mcp.cli.installer.config_file import PRIVATE, ConfigError, ConfigFile
-from hailuo_mcp.cli.installer.detect import is_ours, parse, parse_text, servers_in
+from hailuo_mcp.cli.installer.detect import is_ours, parse, servers_in
 from hailuo_mcp.cli.installer.diff import masked_diff
-from hailuo_mcp.cli.installer.edits import Edit, describe, difference, merged, with_entry, without_entry
+from hailuo_mcp.cli.installer.edits import describe, difference, merged, with_entry, without_entry
 from hailuo_mcp.cli.installer.entry import InstallSpec, new_entry, new_inputs
+from hailuo_mcp.cli.installer.formats import Edit, apply_edits, parse_text
 from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
 from hailuo_mcp.cli.installer.values import as_object
 
@@ -35,8 +36,6 @@ class ConfigChange:
     """The changes, as phrases; keys are masked."""
     diff: str = ""
     """The changed lines; every text that is not known to be harmless is masked."""
-    keeps_backup: bool = False
-    deletes_backup: bool = False
 
     @property
     def has_effect(self) -> bool:
@@ -51,16 +50,25 @@ class ConfigChange:
         if not self.has_effect:
             return None
         config_file.check_writable(self.file)
-        if self.keeps_backup and self.file.raw is not None:
-            mode = self.file.mode if self.action == "added" else self.mode or self.file.mode
-            config_file.replace(config_file.read(self.file.backup), self.file.raw, mode)
+        backup = self._keep_backup()
         if self.raw is None:
             config_file.remove(self.file)
         else:
             config_file.replace(self.file, self.raw, self.mode)
-        if self.deletes_backup:
+        if self.action == "restored":
             self.file.backup.unlink(missing_ok=True)
-        return self.file.backup if self.keeps_backup else None
+        return backup
+
+    def _keep_backup(self) -> Path | None:
+        """Keep the file as it was before our entry was added; if that is not known, as it is now."""
+        file = self.file
+        has_original = self.action == "updated" and file.backup.exists()
+        if file.raw is None or has_original or self.action not in ("added", "updated"):
+            return None
+        # Without our entry, the file has the mode to restore; with it, it may contain our keys.
+        mode = file.mode if self.action == "added" else self.mode or file.mode
+        config_file.replace(config_file.read(file.backup), file.raw, mode)
+        return file.backup
 
 
 def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
@@ -72,8 +80,8 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
     file = config_file.read(place.path)
     data = parse(host, file)
     current = _current_entry(host, data, spec.name)
-    entry, inputs = new_entry(host, place, spec), new_inputs(place, spec)
-    target = entry if current is None else merged(host, place, spec, current, entry)
+    entry, inputs = new_entry(host, spec), new_inputs(host, spec)
+    target = entry if current is None else merged(host, spec, current, entry)
     edits, text = _edited(host, file, data, with_entry(host, data, spec.name, target, inputs))
     mode = _mode(host, file, place, spec, current)
     changes = tuple(describe(host, spec.name, data, edit) for edit in edits)
@@ -89,8 +97,7 @@ def install(host: Host, place: Place, spec: InstallSpec) -> ConfigChange:
         file.encoded(text),
         mode,
         changes,
-        masked_diff(file, text, [current or {}, entry, *inputs]),
-        keeps_backup=file.raw is not None and (action == "added" or (action == "updated" and not file.backup.exists())),
+        masked_diff(host, file, text, [current or {}, entry, *inputs]),
     )
 
 
@@ -109,24 +116,16 @@ def uninstall(host: Host, place: Place, name: str) -> ConfigChange:
     target, inputs = without_entry(host, data, name)
     changes = (f"{host.servers_key}.{name} is removed",)
     if before := _before_install(host, file, name, current, inputs):
-        diff = masked_diff(file, before.text, [current, *inputs])
-        return ConfigChange(host, file, "restored", before.raw, before.mode, changes, diff, deletes_backup=True)
+        diff = masked_diff(host, file, before.text, [current, *inputs])
+        return ConfigChange(host, file, "restored", before.raw, before.mode, changes, diff)
     _, text = _edited(host, file, data, target)
-    diff = masked_diff(file, text, [current, *inputs])
+    diff = masked_diff(host, file, text, [current, *inputs])
     return ConfigChange(host, file, "removed", file.encoded(text), None, changes, diff)
 
 
-def snippet(host: Host, place: Place, spec: InstallSpec) -> str:
+def snippet(host: Host, spec: InstallSpec) -> str:
     """A configuration with only our entry, for pasting."""
-    return _with_new_entry(host, "", spec.name, new_entry(host, place, spec), new_inputs(place, spec))
-
-
-def apply_edits(host: Host, text: str, edits: Sequence[Edit]) -> str:
-    """Raises ValueError or LookupError if the text has no place for one of them."""
-    editor = toml if host.format == "toml" else yaml if host.format == "yaml" else jsonc
-    for edit in edits:
-        text = editor.drop(text, edit.path) if edit.drops else editor.put(text, edit.path, edit.value)
-    return text
+    return _with_new_entry(host, "", spec.name, new_entry(host, spec), new_inputs(host, spec))
 
 
 def check_edited(host: Host, text: str, expected: Mapping[str, Any]) -> None:
@@ -135,14 +134,12 @@ def check_edited(host: Host, text: str, expected: Mapping[str, Any]) -> None:
     Raises:
         ValueError: it does not contain what is expected.
     """
-    # An empty section for servers equals a missing one: a TOML table that only contains tables disappears with the last
-    # one.
-    if {host.servers_key: {}, **parse_text(host, text)} != {host.servers_key: {}, **expected}:
+    if parse_text(host, text) != expected:
         raise ValueError("this program cannot edit its layout")
 
 
 def _edited(host: Host, file: ConfigFile, data: dict[str, Any], target: dict[str, Any]) -> tuple[list[Edit], str]:
-    edits = list(difference({host.servers_key: {}, **data}, target))
+    edits = list(difference(data, target))
     try:
         text = apply_edits(host, file.text, edits)
         if edits:
@@ -160,7 +157,7 @@ def _with_new_entry(
 ) -> str:
     data = parse_text(host, text)
     target = with_entry(host, data, name, entry, inputs)
-    return apply_edits(host, text, list(difference({host.servers_key: {}, **data}, target)))
+    return apply_edits(host, text, list(difference(data, target)))
 
 
 def _current_entry(host: Host, data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
@@ -193,7 +190,7 @@ def _mode(
     """Private if the file contains our keys, or is a new file of the user, because the host may add secrets to it."""
     if file.raw is None and not place.is_shared:
         return PRIVATE
-    if place.key_storage is not KeyStorage.IN_FILE:
+    if host.key_storage is not KeyStorage.IN_FILE:
         return None
     has_keys = bool(spec.keys) or any(
         v.endswith("_API_KEY") for v in as_object((current or {}).get(host.shape.env)) or ()

@@ -1,16 +1,33 @@
 """`hailuo-mcp install` and `uninstall`: add this server to a host's configuration, and remove it."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from hailuo_mcp.app import load_settings
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.installer import ConfigChange, Host, InstallSpec, KeyStorage, Place, Scope
-from hailuo_mcp.cli.installer.install_env import SANDBOX, gateway_names, install_env, is_set
-from hailuo_mcp.cli.output import PROGRAM, Field, print_fields, print_json, stderr_console, stdout_console
+from hailuo_mcp.cli.installer.install_env import (
+    GATEWAY_BY_NAME,
+    SANDBOX,
+    choose_gateways,
+    key_variable,
+    keys_to_install,
+    settings_to_install,
+)
+from hailuo_mcp.cli.output import (
+    PROGRAM,
+    Field,
+    print_fields,
+    print_json,
+    print_warnings,
+    stderr_console,
+    stdout_console,
+)
 from hailuo_mcp.core.errors import InvalidInput
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,7 +64,7 @@ HOSTS_HELP = f"HOST is one of {', '.join(HOST.choices)}."
     "--gateway",
     "gateways",
     multiple=True,
-    type=click.Choice(gateway_names()),
+    type=click.Choice(list(GATEWAY_BY_NAME)),
     help="Include this gateway's key; may be repeated. Default: the gateways whose key is set now.",
 )
 @click.option("--sandbox/--no-sandbox", default=None, help="Use the sandbox instead of the gateways, or stop using it.")
@@ -80,34 +97,30 @@ def install(
     chosen, place = _place(host, scope)
     found = installer.detect(chosen, place)
     present = next((entry.variables for entry in found.entries if entry.name == name), ())
-    asks = _can_ask() and not (yes or prints)
-    env = install_env(place, gateways, present, sandbox=sandbox, prints=prints, asks=asks)
+    load_settings()  # report a wrong value here, not in the host's log
+    named = [GATEWAY_BY_NAME[gateway] for gateway in dict.fromkeys(gateways)]
+    if not named and not sandbox:
+        named = choose_gateways(present, asks=sys.stdin.isatty() and not (yes or prints))
     spec = InstallSpec(
         launcher=PORTABLE if portable else installer.find_launcher(),
         name=_check_name(name),
-        keys=env.keys,
-        settings=env.settings,
+        keys=keys_to_install(chosen, named, present, prints=prints),
+        settings=settings_to_install(place, named, sandbox=sandbox),
         without=frozenset({SANDBOX}) if sandbox is False else frozenset(),
     )
     if prints:
-        click.echo(installer.snippet(chosen, place, spec), nl=False)
+        click.echo(installer.snippet(chosen, spec), nl=False)
         return Exit.DONE
     change = installer.install(chosen, place, spec)
     if place.is_shared and not portable:
-        stderr_console().print(
-            f"note:  the command is a path on this machine; --portable writes `uvx {PROGRAM}`.", style="yellow"
-        )
+        print_warnings([f"the command is a path on this machine; --portable writes `uvx {PROGRAM}`."])
     if not found.is_host_here:
-        stderr_console().print(
-            f"note:  {chosen.title} was not found on this machine; the file is created anyway.", style="yellow"
-        )
-    if place.key_storage in (KeyStorage.REFERENCE, KeyStorage.FORWARDED):
-        for variable in (variable for variable in env.keys if not is_set(variable)):
-            stderr_console().print(
-                f"note:  {variable} is not set here; the host needs it where it runs.", style="yellow"
-            )
-    variables = [*env.keys, *(v for v in present if v.endswith("_API_KEY") and v not in env.keys)]
-    key: Field = ("key", f"{', '.join(variables)}: {place.key_storage}" if variables else "none: the sandbox is used")
+        print_warnings([f"{chosen.title} was not found on this machine; the file is created anyway."])
+    if chosen.key_storage in (KeyStorage.REFERENCE, KeyStorage.FORWARDED):
+        unset = [key_variable(gateway) for gateway in named if not gateway.key_in(os.environ)]
+        print_warnings(f"{variable} is not set here; the host needs it where it runs." for variable in unset)
+    variables = [*spec.keys, *(v for v in present if v.endswith("_API_KEY") and v not in spec.keys)]
+    key: Field = ("key", f"{', '.join(variables)}: {chosen.key_storage}" if variables else "none: the sandbox is used")
     return _carry_out(change, place, name, [key, ("next", chosen.next_step)], yes=yes, as_json=as_json)
 
 
@@ -143,13 +156,13 @@ def _list_hosts(*, as_json: bool) -> Exit:
             }
         )
         return Exit.DONE
-    installed_hosts = [config for config in found if config.is_host_here]
-    for config in installed_hosts:
+    here = [config for config in found if config.is_host_here]
+    for config in here:
         installed = "installed" if any(entry.is_ours for entry in config.entries) else "not installed"
         status = "cannot be read" if config.problem else installed
         click.echo(f"{config.host.name:<15} {status:<15} {config.place.path}")
     others = ", ".join(config.host.name for config in found if not config.is_host_here)
-    if installed_hosts:
+    if here:
         click.echo(f"\nAdd the server with `{PROGRAM} install HOST`. Not found here: {others}.")
     else:
         click.echo(f"No supported host was found on this machine. `{PROGRAM} install HOST` adds the server anyway.")
@@ -172,10 +185,6 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _can_ask() -> bool:
-    return sys.stdin.isatty()
-
-
 def _carry_out(
     change: ConfigChange, place: Place, name: str, closing: list[Field], *, yes: bool, as_json: bool
 ) -> Exit:
@@ -183,7 +192,7 @@ def _carry_out(
     if change.has_effect and not as_json:
         _show(change)
     if change.has_effect and not yes:
-        if not _can_ask():
+        if not sys.stdin.isatty():
             raise InvalidInput("nothing was changed, because no one can be asked", "Add --yes.")
         if not click.confirm("Make this change?", default=True, err=True):
             stderr_console().print("Nothing was changed.")

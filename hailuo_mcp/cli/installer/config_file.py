@@ -80,8 +80,7 @@ def replace(file: ConfigFile, raw: bytes, mode: int | None = None) -> None:
                 opened.flush()
                 os.fsync(opened.fileno())
             _copy_permissions(file, temporary, mode)
-            if read(file.path).raw != file.raw:
-                raise ConfigError(f"{file.path} was changed by another program just now", "Run the command again.")
+            _check_unchanged(file)
             temporary.replace(file.path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -94,8 +93,7 @@ def remove(file: ConfigFile) -> None:
     Raises:
         ConfigError: as `replace`.
     """
-    if read(file.path).raw != file.raw:
-        raise ConfigError(f"{file.path} was changed by another program just now", "Run the command again.")
+    _check_unchanged(file)
     try:
         file.path.unlink()
     except OSError as error:
@@ -110,6 +108,11 @@ def check_writable(file: ConfigFile) -> None:
     """
     if file.mode is not None and not (file.mode & stat.S_IWUSR and os.access(file.path, os.W_OK)):
         raise ConfigError(f"{file.path} is read-only", "Make it writable, or paste what --print prints.")
+
+
+def _check_unchanged(file: ConfigFile) -> None:
+    if read(file.path).raw != file.raw:
+        raise ConfigError(f"{file.path} was changed by another program just now", "Run the command again.")
 
 
 def _copy_permissions(file: ConfigFile, temporary: Path, mode: int | None) -> None:

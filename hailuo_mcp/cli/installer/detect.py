@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from hailuo_mcp.cli.installer import jsonc, toml, yaml
 from hailuo_mcp.cli.installer.config_file import ConfigError, ConfigFile, read
 from hailuo_mcp.cli.installer.entry import NAME
+from hailuo_mcp.cli.installer.formats import parse_text
 from hailuo_mcp.cli.installer.hosts import Host, Place
 from hailuo_mcp.cli.installer.known_hosts import HOSTS
 from hailuo_mcp.cli.installer.machine import Machine
@@ -38,7 +38,6 @@ class DetectedConfig:
     place: Place
     is_host_here: bool
     """Whether the file's directory exists. For a project's file, whether the file exists."""
-    exists: bool
     entries: tuple[Entry, ...] = ()
     problem: str | None = None
     """Why the file cannot be read or parsed."""
@@ -51,18 +50,18 @@ def detect_all(machine: Machine | None = None) -> tuple[DetectedConfig, ...]:
 
 def detect(host: Host, place: Place) -> DetectedConfig:
     """Never raises."""
-    exists = place.path.exists()
+    try:
+        file = read(place.path)
+        servers = servers_in(host, parse(host, file))
+    except ConfigError as error:
+        return DetectedConfig(host, place, is_host_here=True, problem=str(error))
     # Claude Code's own directory is next to its file, not its parent.
     directory = place.path.with_suffix("") if place.path.name == ".claude.json" else place.path.parent
-    is_here = exists or (place.scope == "user" and directory.is_dir())
-    try:
-        servers = servers_in(host, parse(host, read(place.path)))
-    except ConfigError as error:
-        return DetectedConfig(host, place, is_here, exists, problem=str(error))
+    is_here = file.raw is not None or (place.scope == "user" and directory.is_dir())
     entries = (
         _entry(host, name, value) for name, server in servers.items() if (value := as_object(server)) is not None
     )
-    return DetectedConfig(host, place, is_here, exists, tuple(e for e in entries if e.is_ours or e.name == NAME))
+    return DetectedConfig(host, place, is_here, tuple(e for e in entries if e.is_ours or e.name == NAME))
 
 
 def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
@@ -81,24 +80,13 @@ def parse(host: Host, file: ConfigFile) -> dict[str, Any]:
         ) from None
 
 
-def parse_text(host: Host, text: str) -> dict[str, Any]:
-    """Raises ValueError."""
-    match host.format:
-        case "toml":
-            return toml.parse(text)
-        case "yaml":
-            return yaml.parse(text)
-        case _:
-            return jsonc.parse(text, comments=host.format == "jsonc", trailing_commas=host.trailing_commas)
-
-
 def servers_in(host: Host, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The servers by name; empty if the configuration has no section for them.
+    """The servers by name.
 
     Raises:
         ConfigError: the section for servers is not an object.
     """
-    servers = as_object(data.get(host.servers_key, {}))
+    servers = as_object(data[host.servers_key])
     if servers is None:
         message = f'"{host.servers_key}" is not an object in {host.title}\'s configuration'
         raise ConfigError(message, "Correct it by hand.")

@@ -9,44 +9,51 @@ from typing import Any
 
 from hailuo_mcp.cli.installer.config_file import ConfigFile
 from hailuo_mcp.cli.installer.entry import may_be_shown
+from hailuo_mcp.cli.installer.hosts import Host
 from hailuo_mcp.cli.installer.values import as_list, as_object
 
 MASK = "…"
 _WIDTH = 160
-_TEXT = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'[^']*')(?P<is_key>\s*[:=])?|(?P<comment>//|/\*|\#).*""")
+_QUOTED = r""""(?:[^"\\]|\\.)*"|'[^']*'"""
+_TEXT = re.compile(rf"(?P<text>{_QUOTED})(?P<is_key>\s*[:=])?|(?P<comment>//|/\*|\#).*")
+# In YAML, a text needs no quotes; it ends at ": ", and a comment begins with " #".
+_PLAIN = r"""(?!-\s)[^\s\[\]{},:\#"'](?:[^\s\[\]{},:]|:(?=\S)|[ \t]+(?=[^\s\[\]{},:\#]))*"""
+_YAML_TEXT = re.compile(rf"(?P<text>{_QUOTED}|{_PLAIN})(?P<is_key>\s*:(?=\s|$))?|(?P<comment>\#).*")
+_YAML_CONSTANTS = re.compile(r"true|false|null|\d{1,4}")
 
 
-def masked_diff(file: ConfigFile, text: str, ours: Iterable[Mapping[str, Any]]) -> str:
+def masked_diff(host: Host, file: ConfigFile, text: str, ours: Iterable[Mapping[str, Any]]) -> str:
     """`ours` are entries whose texts may be shown, except for keys."""
-    harmless = {shown for entry in ours for shown in _harmless(entry)}
+    harmless = {shown for entry in ours for shown in _harmless(host, entry)}
     lines = difflib.unified_diff(file.text.splitlines(), text.splitlines(), n=0, lineterm="")
-    return "\n".join(_masked(line, harmless) for line in list(lines)[2:] if not line.startswith("@@"))
+    return "\n".join(_masked(host, line, harmless) for line in list(lines)[2:] if not line.startswith("@@"))
 
 
-def _masked(line: str, harmless: set[str]) -> str:
+def _masked(host: Host, line: str, harmless: set[str]) -> str:
     def shown(match: re.Match[str]) -> str:
         if match["comment"]:
             return f"{match['comment']} {MASK}"
-        quote = match["text"][0]
+        text = match["text"]
+        quote = text[0] if text[0] in "\"'" else ""
         try:
-            value = json.loads(match["text"]) if quote == '"' else match["text"][1:-1]
+            value = json.loads(text) if quote == '"' else text[1:-1] if quote else text
         except ValueError:
             value = None
-        return match[0] if match["is_key"] or value in harmless else f"{quote}{MASK}{quote}"
+        is_constant = not quote and _YAML_CONSTANTS.fullmatch(text)
+        return match[0] if match["is_key"] or is_constant or value in harmless else f"{quote}{MASK}{quote}"
 
-    line = _TEXT.sub(shown, line)
+    pattern = _YAML_TEXT if host.format == "yaml" else _TEXT
+    line = line[0] + pattern.sub(shown, line[1:])
     return line if len(line) <= _WIDTH else line[:_WIDTH] + MASK
 
 
-def _harmless(value: Any) -> Iterable[str]:
-    if (entry := as_object(value)) is not None:
-        for variables in ("env", "environment", "envs"):
-            for variable, text in (as_object(entry.get(variables)) or {}).items():
-                if may_be_shown(variable, str(text)):
-                    yield str(text)
-        for key in ("type", "command", "args", "env_vars", "env_keys", "tools", "id", "description"):
-            yield from _harmless(entry.get(key))
-    for item in as_list(value) or ():
-        yield from _harmless(item)
-    if isinstance(value, str):
-        yield value
+def _harmless(host: Host, entry: Mapping[str, Any]) -> Iterable[str]:
+    for variable, value in (as_object(entry.get(host.shape.env)) or {}).items():
+        if may_be_shown(variable, str(value)):
+            yield str(value)
+    shape = host.shape
+    for key in (shape.command, shape.args, shape.forwarded, "type", "name", "tools", "id", "description"):
+        value = entry.get(key or "")
+        for text in as_list(value) or [value]:
+            if isinstance(text, str):
+                yield text

@@ -1,23 +1,16 @@
 """Changes of a configuration: the desired data, and the edits that lead to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hailuo_mcp.cli.installer.config_file import ConfigError
 from hailuo_mcp.cli.installer.diff import MASK
 from hailuo_mcp.cli.installer.entry import InstallSpec, may_be_shown
-from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
-from hailuo_mcp.cli.installer.values import Key, as_list, as_object
+from hailuo_mcp.cli.installer.formats import Edit
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage
+from hailuo_mcp.cli.installer.values import Key, as_list, as_object, value_at
 
 INPUTS = "inputs"
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    path: tuple[Key, ...]
-    value: Any = None
-    drops: bool = False
 
 
 def with_entry(
@@ -35,7 +28,7 @@ def with_entry(
             raise ConfigError(f'"{INPUTS}" is not an array in the configuration', "Correct it by hand.")
         ids = [(as_object(item) or {}).get("id") for item in present]
         changed[INPUTS] = [*present, *(item for item in inputs if item["id"] not in ids)]
-    changed[host.servers_key] = {**data.get(host.servers_key, {}), name: entry}
+    changed[host.servers_key] = {**data[host.servers_key], name: entry}
     return changed | {key: value for key, value in data.items() if key not in changed}
 
 
@@ -56,9 +49,7 @@ def without_entry(host: Host, data: Mapping[str, Any], name: str) -> tuple[dict[
     return result, removed
 
 
-def merged(
-    host: Host, place: Place, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]
-) -> dict[str, Any]:
+def merged(host: Host, spec: InstallSpec, current: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """The updated entry; what the user added to it is kept."""
     result = {**entry, **{key: value for key, value in current.items() if key not in entry}}
     for key in (host.extra.keys() | host.extra_when_fetched.keys()) & current.keys():
@@ -69,7 +60,7 @@ def merged(
         result[forwarded] = [*passed_on, *missing]
     if env := as_object(current.get(own)):
         unwanted = set(spec.without)
-        if place.key_storage is KeyStorage.FORWARDED:
+        if host.key_storage is KeyStorage.FORWARDED:
             unwanted |= spec.keys.keys()
         variables = {**env, **entry.get(own, {})}
         result[own] = {variable: value for variable, value in variables.items() if variable not in unwanted}
@@ -107,9 +98,7 @@ def describe(host: Host, name: str, data: Mapping[str, Any], edit: Edit) -> str:
     where = ".".join(str(part) for part in edit.path[1:])
     if edit.drops:
         return f"{where} is removed"
-    before: Any = data
-    for key in edit.path:
-        before = (as_object(before) or {}).get(str(key))
+    before = value_at(data, edit.path)
     if before is None:
         return f"{where} is added"
     old, new = str(before), str(edit.value)

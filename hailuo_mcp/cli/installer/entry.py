@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from hailuo_mcp.cli.installer.hosts import Host, KeyStorage, Place
+from hailuo_mcp.cli.installer.hosts import Host, KeyStorage
 from hailuo_mcp.cli.installer.launcher import Launcher
 
 NAME = "hailuo"
@@ -27,15 +27,15 @@ class InstallSpec:
     """Variables to remove from an existing entry."""
 
 
-def new_entry(host: Host, place: Place, spec: InstallSpec) -> dict[str, Any]:
+def new_entry(host: Host, spec: InstallSpec) -> dict[str, Any]:
     entry: dict[str, Any] = {**host.extra, **command_parts(host, spec.launcher)}
     if "name" in entry:
         entry["name"] = spec.name
     if spec.launcher.fetches:
         entry |= host.extra_when_fetched
     variables: dict[str, str] = {}
-    if place.key_storage is not KeyStorage.FORWARDED:
-        variables = {variable: _value(host, place, spec, variable) for variable in spec.keys}
+    if host.key_storage is not KeyStorage.FORWARDED:
+        variables = {variable: _value(host, spec, variable) for variable in spec.keys}
     elif spec.keys:
         entry[host.shape.forwarded] = list(spec.keys)
     if variables := variables | dict(spec.settings):
@@ -50,10 +50,10 @@ def command_parts(host: Host, launcher: Launcher) -> dict[str, Any]:
     return {host.shape.command: launcher.command, host.shape.args: list(launcher.args)}
 
 
-def new_inputs(place: Place, spec: InstallSpec) -> list[dict[str, Any]]:
+def new_inputs(host: Host, spec: InstallSpec) -> list[dict[str, Any]]:
     """The inputs that the host asks the user for:
     https://code.visualstudio.com/docs/copilot/reference/mcp-configuration"""
-    if place.key_storage is not KeyStorage.PROMPTED:
+    if host.key_storage is not KeyStorage.PROMPTED:
         return []
     return [
         {"type": "promptString", "id": _input_id(spec.name, variable), "description": variable, "password": True}
@@ -65,8 +65,8 @@ def _input_id(name: str, variable: str) -> str:
     return f"{name}-{variable.lower().replace('_', '-')}"
 
 
-def _value(host: Host, place: Place, spec: InstallSpec, variable: str) -> str:
-    match place.key_storage:
+def _value(host: Host, spec: InstallSpec, variable: str) -> str:
+    match host.key_storage:
         case KeyStorage.REFERENCE:
             return host.shape.reference.format(variable=variable)
         case KeyStorage.PROMPTED:

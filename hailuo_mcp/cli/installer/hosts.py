@@ -44,7 +44,6 @@ class Place:
 
     scope: Scope
     path: Path
-    key_storage: KeyStorage
 
     @property
     def is_shared(self) -> bool:
@@ -58,10 +57,12 @@ class Host:
     """Its name on the command line."""
     title: str
     format: Format
-    find_places: Callable[[Machine], tuple[Place, ...]]
+    key_storage: KeyStorage
+    user_file: Callable[[Machine], Path]
     next_step: str
     """What the user does to make the host start the server."""
     docs_url: str
+    project_file: Callable[[Machine], Path] | None = None
     trailing_commas: bool = True
     """Whether the host accepts trailing commas, if it accepts comments."""
     servers_key: str = "mcpServers"
@@ -74,7 +75,9 @@ class Host:
 
     def places(self, machine: Machine | None = None) -> tuple[Place, ...]:
         """The files it reads on this machine, the user's own first."""
-        return self.find_places(machine or Machine.here())
+        machine = machine or Machine.here()
+        user = Place("user", self.user_file(machine))
+        return (user, Place("project", self.project_file(machine))) if self.project_file else (user,)
 
     def place(self, scope: Scope, machine: Machine | None = None) -> Place | None:
         """The place for a scope; None if the host has no such scope."""

@@ -6,134 +6,99 @@ prompt that does not echo it.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import click
 from pydantic import SecretStr
 
 from hailuo_mcp.app import load_settings
-from hailuo_mcp.cli.installer import KeyStorage, Place, may_be_shown
-from hailuo_mcp.cli.output import stderr_console
+from hailuo_mcp.cli.installer import Host, KeyStorage, Place, may_be_shown
+from hailuo_mcp.cli.output import print_warnings
 from hailuo_mcp.core.environment import OLD_CATALOG_VARIABLE
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.settings import variables
-from hailuo_mcp.gateways import GATEWAYS
+from hailuo_mcp.gateways import GATEWAYS, Gateway
 
+GATEWAY_BY_NAME = {gateway.name: gateway for gateway in GATEWAYS}
 SANDBOX = f"{PREFIX}SANDBOX"
 HTTP_ONLY = f"{PREFIX}HTTP_TOKENS"
 
 
-@dataclass(frozen=True, slots=True)
-class InstallEnv:
-    keys: Mapping[str, SecretStr]
-    settings: Mapping[str, str]
+def key_variable(gateway: type[Gateway]) -> str:
+    return f"{gateway.name.upper()}_API_KEY"
 
 
-def key_variable(gateway: str) -> str:
-    return f"{gateway.upper()}_API_KEY"
+def choose_gateways(present: Collection[str], *, asks: bool) -> Sequence[type[Gateway]]:
+    """The gateways whose keys are set now, else those that the user names. `present`: the variables that the entry
+    already has."""
+    with_key = [gateway for gateway in GATEWAYS if gateway.key_in(os.environ)]
+    if with_key or not asks or any(variable.endswith("_API_KEY") for variable in present):
+        return with_key
+    return _ask_which()
 
 
-def gateway_names() -> tuple[str, ...]:
-    return tuple(gateway.name for gateway in GATEWAYS)
-
-
-def install_env(
-    place: Place, gateways: Iterable[str], present: Iterable[str], *, sandbox: bool | None, prints: bool, asks: bool
-) -> InstallEnv:
-    """The keys of these `gateways`, else those that are set now, else those the user enters; and for the user's own
-    file, the other settings of this server that are set now.
-
-    `present`: the variables that the entry already has; `prints`: a placeholder suffices for a key.
+def keys_to_install(
+    host: Host, gateways: Sequence[type[Gateway]], present: Collection[str], *, prints: bool
+) -> dict[str, SecretStr]:
+    """Variable to key of these gateways; the key is empty if the file will not contain it, and a placeholder with
+    `prints`. A key that the entry already has need not be set again.
 
     Raises:
-        SettingsError: a value is wrong.
+        SettingsError: the user entered something that is not a key.
         InvalidInput: a key is needed, and the user cannot be asked.
     """
-    load_settings()  # report a wrong value here, not in the host's log
-    named = tuple(dict.fromkeys(gateways))
-    if not named and not sandbox:
-        named = tuple(name for name in gateway_names() if is_set(key_variable(name)))
-        if not named and asks and not any(variable.endswith("_API_KEY") for variable in present):
-            named = _ask_which()
     keys: dict[str, SecretStr] = {}
-    for name in named:
-        variable = key_variable(name)
-        if place.key_storage is not KeyStorage.IN_FILE:
+    for gateway in gateways:
+        variable = key_variable(gateway)
+        if host.key_storage is not KeyStorage.IN_FILE:
             keys[variable] = SecretStr("")
         elif prints:
             keys[variable] = SecretStr(f"YOUR_{variable}")
-        elif value := _set(variable):
-            keys[variable] = SecretStr(value)
+        elif key := gateway.key_in(os.environ):
+            keys[variable] = SecretStr(key)
         elif variable not in present:
             keys[variable] = _ask_for(variable)
-    settings = {} if place.is_shared else _settings(named)
-    if sandbox is not None:
-        settings.pop(SANDBOX, None)
-    return InstallEnv(keys, settings | ({SANDBOX: "1"} if sandbox else {}))
+    return keys
 
 
-def _settings(gateways: Iterable[str]) -> dict[str, str]:
-    """The URLs of these gateways, so that their keys are sent to the same servers as from here, and our own variables,
-    such as a budget."""
-    names = [
-        f"{gateway.name.upper()}_{purpose.upper()}_URL"
-        for gateway in GATEWAYS
-        if gateway.name in gateways
-        for purpose in gateway.hosts
-    ]
-    names += [name for name in (*variables(), OLD_CATALOG_VARIABLE) if name != HTTP_ONLY]
+def settings_to_install(place: Place, gateways: Sequence[type[Gateway]], *, sandbox: bool | None) -> dict[str, str]:
+    """For the user's own file, the settings that are set now: the URLs of these gateways, so that their keys are sent
+    to the same servers as from here, and our own variables, such as a budget."""
+    names = [f"{gateway.name.upper()}_{purpose.upper()}_URL" for gateway in gateways for purpose in gateway.hosts]
+    names += [*variables(), OLD_CATALOG_VARIABLE]
     chosen: dict[str, str] = {}
-    for name in names:
-        value = _set(name)
-        if value and may_be_shown(name, value):
+    for name in names if not place.is_shared else ():
+        value = os.environ.get(name, "").strip()
+        if not value or name == HTTP_ONLY or (name == SANDBOX and sandbox is not None):
+            continue
+        if may_be_shown(name, value):
             chosen[name] = value
-        elif value:
-            message = f"{name} may contain a password and is left out; set it in the host's file yourself."
-            stderr_console().print(f"note:  {message}")
+        else:
+            print_warnings([f"{name} may contain a password and is left out; set it in the host's file yourself."])
+    if sandbox:
+        chosen[SANDBOX] = "1"
     return chosen
 
 
-def is_set(variable: str) -> bool:
-    return bool(_set(variable))
-
-
-def _set(variable: str) -> str:
-    gateway = next((gateway for gateway in GATEWAYS if key_variable(gateway.name) == variable), None)
-    return gateway.key_in(os.environ) if gateway else os.environ.get(variable, "").strip()
-
-
-def _ask_which() -> tuple[str, ...]:
-    known = gateway_names()
-    answer = str(
-        click.prompt(
-            f"Gateways you have a key for, out of {', '.join(known)} (Enter: none, use the sandbox)",
-            default="",
-            show_default=False,
-            err=True,
-        )
-    )
-    named = tuple(part.strip().lower() for part in answer.split(",") if part.strip())
-    if unknown := [name for name in named if name not in known]:
-        raise InvalidInput(f"there is no gateway {unknown[0]!r}", f"Use one of {', '.join(known)}.")
-    return named
+def _ask_which() -> Sequence[type[Gateway]]:
+    known = ", ".join(GATEWAY_BY_NAME)
+    question = f"Gateways you have a key for, out of {known} (Enter: none, use the sandbox)"
+    answer = str(click.prompt(question, default="", show_default=False, err=True))
+    named = [name for part in answer.split(",") if (name := part.strip().lower())]
+    if unknown := [name for name in named if name not in GATEWAY_BY_NAME]:
+        raise InvalidInput(f"there is no gateway {unknown[0]!r}", f"Use one of {known}.")
+    return [GATEWAY_BY_NAME[name] for name in named]
 
 
 def _ask_for(variable: str) -> SecretStr:
-    """Ask for a key without echoing it.
-
-    Raises:
-        InvalidInput: the user cannot be asked, or entered nothing.
-        SettingsError: the input is not a key.
-    """
+    """Ask for a key without echoing it."""
     if not sys.stdin.isatty():
         raise InvalidInput(
             f"{variable} is not set", "Set it in the environment, or run this on a terminal to be asked."
         )
-    value = str(
-        click.prompt(f"{variable} (not shown)", hide_input=True, default="", show_default=False, err=True)
-    ).strip()
+    question = f"{variable} (not shown)"
+    value = str(click.prompt(question, hide_input=True, default="", show_default=False, err=True)).strip()
     load_settings({variable: value})
     if not value:
         raise InvalidInput(f"no {variable} was given", "Leave the gateway out, or give its key.")

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from hailuo_mcp.cli.installer.values import Key
+from hailuo_mcp.cli.installer.values import Key, newline_of
 
-_TOKEN = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|//[^\r\n]*|/\*.*?\*/|[,\]}]', re.DOTALL)
+_STRING = r'"(?:[^"\\\r\n]|\\.)*"'
+_COMMENT = re.compile(rf"{_STRING}|(?P<comment>//[^\r\n]*|/\*.*?\*/)", re.DOTALL)
+_LAST_COMMA = re.compile(rf"{_STRING}|(?P<comma>,)(?=[ \t\r\n]*[\]}}])", re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NOT_NEWLINE = re.compile(r"[^\r\n]")
-INDENT = "  "
-"""One step of indentation, in a document that has none yet."""
 
 
 def refuse_constant(constant: str) -> NoReturn:
@@ -62,12 +62,8 @@ class Document:
     """The text with comments and trailing commas blanked out."""
     comments: dict[int, int]
     """The start and end of each comment."""
-    trailing: frozenset[int]
+    trailing: set[int]
     """The offsets of the trailing commas."""
-
-    @property
-    def newline(self) -> str:
-        return "\r\n" if "\r\n" in self.text else "\n"
 
     @property
     def is_multiline(self) -> bool:
@@ -82,9 +78,8 @@ class Document:
     def indent_unit(self) -> str:
         """One step of indentation, taken from the document's first item."""
         root = self.root
-        if root.members and self.is_spread(root):
-            return self.indent_at(root.members[0].start) or INDENT
-        return INDENT
+        own = self.indent_at(root.members[0].start) if root.members and self.is_spread(root) else ""
+        return own or "  "
 
     def skip_space(self, at: int) -> int:
         matched = _SPACE.match(self.plain, at)
@@ -108,7 +103,7 @@ class Document:
         if indent is None:
             return json.dumps(value, ensure_ascii=False)
         lines = json.dumps(value, indent=self.indent_unit, ensure_ascii=False)
-        return lines.replace("\n", self.newline + indent)
+        return lines.replace("\n", newline_of(self.text) + indent)
 
     def container_at(self, at: int) -> Container:
         """
@@ -138,40 +133,20 @@ class Document:
 
 def scan(text: str) -> Document:
     """The document of a text; what is not valid JSON shows only when it is decoded."""
-    comments: dict[int, int] = {}
-    trailing: set[int] = set()
-    pieces: list[str] = []
-    done, comma = 0, -1
-    """The length of text already in `pieces`, and the last comma followed only by space and comments so far."""
-    for token in _TOKEN.finditer(text):
-        between = text[done : token.start()]
-        done = token.end()
-        is_comment = token[0][0] == "/"
-        pieces += [between, _NOT_NEWLINE.sub(" ", token[0]) if is_comment else token[0]]
-        if between.strip():
-            comma = -1
-        if is_comment:
-            comments[token.start()] = token.end()
-        elif token[0] == ",":
-            comma = -1 if comma >= 0 else token.start()
-        else:
-            if comma >= 0 and token[0] in "]}":
-                trailing.add(comma)
-            comma = -1
-    plain = "".join(pieces) + text[done:]
-    trailing = {at for at in trailing if plain[:at].rstrip()[-1:] not in ("", "[", "{", ",", ":")}
+    comments = {found.start(): found.end() for found in _COMMENT.finditer(text) if found["comment"]}
+    plain = _COMMENT.sub(lambda found: _NOT_NEWLINE.sub(" ", found[0]) if found["comment"] else found[0], text)
+    commas = [found.start() for found in _LAST_COMMA.finditer(plain) if found["comma"]]
+    # A comma without an item before it is not a trailing one, but invalid.
+    trailing = {at for at in commas if plain[:at].rstrip()[-1:] not in ("", "[", "{", ",", ":")}
     for at in trailing:
         plain = f"{plain[:at]} {plain[at + 1 :]}"
-    return Document(text, plain, comments, frozenset(trailing))
+    return Document(text, plain, comments, trailing)
 
 
 def locate(document: Document, path: Sequence[Key]) -> tuple[Container, Member | None, int]:
     """The innermost existing container on the path, its member there, and the depth of that member's key. The member is
     None if there is nothing at that depth."""
-    container = document.root
-    for depth, key in enumerate(path):
-        member = container.get(key)
-        if member is None or depth == len(path) - 1:
-            return container, member, depth
-        container = document.container_at(member.value)
-    raise ValueError("the path is empty")
+    container, depth = document.root, 0
+    while (member := container.get(path[depth])) is not None and depth < len(path) - 1:
+        container, depth = document.container_at(member.value), depth + 1
+    return container, member, depth

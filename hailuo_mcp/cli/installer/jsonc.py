@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hailuo_mcp.cli.installer.json_document import INDENT, Container, Document, Member, locate, refuse_constant, scan
-from hailuo_mcp.cli.installer.values import Key, as_object
+from hailuo_mcp.cli.installer.json_document import Container, Document, Member, locate, refuse_constant, scan
+from hailuo_mcp.cli.installer.values import Key, as_object, nested, newline_of, with_last_newline
 
 
 def parse(text: str, *, comments: bool = True, trailing_commas: bool = True) -> dict[str, Any]:
@@ -42,14 +42,10 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
     """
     document = scan(text)
     if not document.plain.strip():
-        document_text = json.dumps(_nested(path, value), indent=INDENT, ensure_ascii=False).replace(
-            "\n", document.newline
-        )
-        before = text if not text or text.endswith("\n") else text + document.newline
-        return before + document_text + document.newline
+        return put(with_last_newline(text) + "{}" + newline_of(text), path, value)
     container, member, depth = locate(document, path)
     if member is None:
-        return _insert(document, container, path[depth], _nested(path[depth + 1 :], value))
+        return _insert(document, container, path[depth], nested(path[depth + 1 :], value))
     is_flat = "\n" not in text[member.value : member.end]
     return (
         text[: member.value]
@@ -72,14 +68,8 @@ def drop(text: str, path: Sequence[Key]) -> str:
     return _remove(document, container, member)
 
 
-def _nested(path: Sequence[Key], value: Any) -> Any:
-    for key in reversed(path):
-        value = {key: value} if isinstance(key, str) else [value]
-    return value
-
-
 def _insert(document: Document, container: Container, key: Key, value: Any) -> str:
-    text, newline = document.text, document.newline
+    text, newline = document.text, newline_of(document.text)
     label = f"{json.dumps(key, ensure_ascii=False)}: " if isinstance(key, str) else ""
     if not container.members:
         if not document.is_multiline:
@@ -128,7 +118,7 @@ def _remove(document: Document, container: Container, member: Member) -> str:
         return text[: container.start + 1] + text[container.closing :]
     rest = text[end:]
     if _ends_a_line_comment(document, start) and not rest.lstrip(" \t").startswith(("\r", "\n")):
-        before += document.newline
+        before += newline_of(text)
     return before + rest
 
 

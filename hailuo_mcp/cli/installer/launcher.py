@@ -68,23 +68,25 @@ def _uvx(environ: Mapping[str, str]) -> Path | None:
 
 def _source() -> tuple[str, ...]:
     """The value of `--from`, if the package did not come from the index or has the media extra."""
-    extra = "[media]" if find_spec("av") else ""
-    if origin := _origin():
-        return "--from", f"{PACKAGE}{extra} @ {origin}"
-    return ("--from", f"{PACKAGE}{extra}") if extra else ()
+    package = PACKAGE + ("[media]" if find_spec("av") else "")
+    if origin := direct_url():
+        package += f" @ {_requirement_url(origin)}"
+    return ("--from", package) if package != PACKAGE else ()
 
 
-def _origin() -> str | None:
-    """Where the package came from, as pip or uv recorded it:
+def _requirement_url(origin: Mapping[str, Any]) -> str:
+    url = str(origin["url"])
+    if control := origin.get("vcs_info"):
+        revision = control.get("requested_revision")
+        return f"{control['vcs']}+{url}" + (f"@{revision}" if revision else "")
+    return url
+
+
+def direct_url() -> Mapping[str, Any]:
+    """Where the package came from, as pip or uv recorded it; empty if it came from the index:
     https://packaging.python.org/en/latest/specifications/direct-url/"""
     try:
         recorded = distribution(PACKAGE).read_text("direct_url.json")
     except PackageNotFoundError:
-        return None
-    if not recorded:
-        return None
-    origin: dict[str, Any] = json.loads(recorded)
-    if control := origin.get("vcs_info"):
-        revision = control.get("requested_revision")
-        return f"{control['vcs']}+{origin['url']}" + (f"@{revision}" if revision else "")
-    return str(origin["url"])
+        return {}
+    return json.loads(recorded) if recorded else {}

@@ -33,7 +33,12 @@ class Machine:
             case "windows":
                 return self.directory("APPDATA", self.home / "AppData" / "Roaming")
             case "linux":
-                return self.directory("XDG_CONFIG_HOME", self.home / ".config")
+                return self.dot_config
+
+    @property
+    def dot_config(self) -> Path:
+        """Where command lines keep a user's settings; some use it on macOS too."""
+        return self.directory("XDG_CONFIG_HOME", self.home / ".config")
 
     @property
     def local(self) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import tomlkit
 
-from hailuo_mcp.cli.installer.values import Key, as_object
+from hailuo_mcp.cli.installer.values import Key, as_object, nested, newline_of, value_at, with_last_newline
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -27,23 +27,19 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
     Raises:
         ValueError: something on the path is not a table.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
-    keys = [str(key) for key in path]
-    if as_object(value) is not None and _at(parse(text), keys) is None:
-        nested = value
-        for key in reversed(keys):
-            nested = {key: nested}
-        before = text if not text or text.endswith("\n") else text + newline
-        appended = (before + newline if before else "") + _dump(nested).replace("\n", newline)
+    newline = newline_of(text)
+    if as_object(value) is not None and value_at(parse(text), path) is None:
+        before = with_last_newline(text)
+        table = tomlkit.dumps(nested(path, value))  # pyright: ignore[reportUnknownMemberType] # its keywords have no types
+        appended = before + (newline if before else "") + table.replace("\n", newline)
         try:
-            if _at(parse(appended), keys) == value:
+            if value_at(parse(appended), path) == value:
                 return appended
         except ValueError:
             pass  # a table cannot be added to an inline table
     document = tomlkit.parse(text)
-    _table_at(document, keys[:-1], create=True)[keys[-1]] = value
-    changed = _dump(document)
-    return changed if newline == "\n" else changed.replace("\r\n", "\n").replace("\n", newline)
+    _table_at(document, path[:-1])[path[-1]] = value
+    return document.as_string().replace("\r\n", "\n").replace("\n", newline)
 
 
 def drop(text: str, path: Sequence[Key]) -> str:
@@ -54,27 +50,16 @@ def drop(text: str, path: Sequence[Key]) -> str:
         ValueError: as `put`.
     """
     document = tomlkit.parse(text)
-    keys = [str(key) for key in path]
-    del _table_at(document, keys[:-1])[keys[-1]]
-    return _dump(document)
+    del _table_at(document, path[:-1])[path[-1]]
+    return document.as_string()
 
 
-def _table_at(document: tomlkit.TOMLDocument, keys: Sequence[str], *, create: bool = False) -> MutableMapping[str, Any]:
-    table = cast(MutableMapping[str, Any], document)
-    for key in keys:
-        if create and key not in table:
-            table[key] = {}
-        if not isinstance(table[key], MutableMapping):
+def _table_at(document: tomlkit.TOMLDocument, path: Sequence[Key]) -> MutableMapping[Key, Any]:
+    """The table, created if it is missing."""
+    table = cast(MutableMapping[Key, Any], document)
+    for key in path:
+        item = table.setdefault(key, {})
+        if not isinstance(item, MutableMapping):
             raise ValueError(f'"{key}" is not a table')
-        table = cast(MutableMapping[str, Any], table[key])
+        table = cast(MutableMapping[Key, Any], item)
     return table
-
-
-def _at(data: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        data = (as_object(data) or {}).get(key)
-    return data
-
-
-def _dump(table: Any) -> str:
-    return tomlkit.dumps(table)  # pyright: ignore[reportUnknownMemberType] # its keywords have no types

@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hailuo_mcp.cli.installer.values import Key, as_object
+import yaml
+
+from hailuo_mcp.cli.installer.values import Key, as_object, nested, newline_of, value_at, with_last_newline
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -12,8 +14,6 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not YAML, or not a mapping; the message gives the line and column.
     """
-    import yaml  # start-up time: one host of many has YAML
-
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -34,20 +34,13 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
     Raises:
         ValueError: something on the path is not a mapping.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
-    keys = [str(key) for key in path]
-    node = _compose(text)
-    if node is None:
-        start = text if not text or text.endswith("\n") else text + newline
-        return start + _dump(_nested(keys, value), "", newline)
-    while True:
-        key = keys[0]
-        pair = next((pair for pair in _pairs(node) if pair[0].value == key), None)
-        if pair is None:
-            return _insert(text, node, _nested(keys, value), newline)
-        if len(keys) == 1 or _is_null(pair[1]):
-            return _replace(text, pair[1], _nested(keys[1:], value) if len(keys) > 1 else value)
-        node, keys = pair[1], keys[1:]
+    root = _compose(text)
+    if root is None:
+        return with_last_newline(text) + _dump(nested(path, value), "", newline_of(text))
+    mapping, pair, depth = _locate(root, path)
+    if pair is None:
+        return _insert(text, mapping, nested(path[depth:], value))
+    return _replace(text, pair[1], nested(path[depth + 1 :], value))
 
 
 def drop(text: str, path: Sequence[Key]) -> str:
@@ -57,64 +50,49 @@ def drop(text: str, path: Sequence[Key]) -> str:
         KeyError: there is none.
         ValueError: something on the path is not a mapping.
     """
-    node = _compose(text)
-    *above, last = (str(key) for key in path)
-    parent = None
-    for key in above:
-        parent = node
-        node = next(value for name, value in _pairs(node) if name.value == key)
-    pairs = _pairs(node)
-    index = next((n for n, (name, _) in enumerate(pairs) if name.value == last), None)
-    if index is None:
-        raise KeyError(last)
-    if node.flow_style or (len(pairs) == 1 and parent is not None):
-        data: Any = parse(text)
-        for key in above:
-            data = data[key]
-        return _replace(text, node, {key: value for key, value in data.items() if key != last})
-    start = text.rfind("\n", 0, pairs[index][0].start_mark.index) + 1
-    end = _end(pairs[index][1])
+    mapping, pair, depth = _locate(_compose(text), path)
+    if pair is None or depth < len(path) - 1:
+        raise KeyError(path[depth])
+    if mapping.flow_style or (len(mapping.value) == 1 and depth > 0):
+        data = value_at(parse(text), path[:-1])
+        return _replace(text, mapping, {key: value for key, value in data.items() if key != path[-1]})
+    start = text.rfind("\n", 0, pair[0].start_mark.index) + 1
+    end = _end(pair[1])
     if text[end - 1] != "\n":
         end = text.find("\n", end) + 1 or len(text)
     return text[:start] + text[end:]
 
 
 def _compose(text: str) -> Any:
-    import yaml  # start-up time: one host of many has YAML
-
     # Its stubs leave the stream's type open.
     return yaml.compose(text, Loader=yaml.SafeLoader)  # pyright: ignore
 
 
-def _pairs(node: Any) -> list[tuple[Any, Any]]:
-    if node.id != "mapping":
-        raise ValueError("something on the path is not a mapping")
-    return node.value
+def _locate(root: Any, path: Sequence[Key]) -> tuple[Any, tuple[Any, Any] | None, int]:
+    """The innermost existing mapping on the path, its pair of key and value there, and the depth of that key. The pair
+    is None if there is nothing at that depth; its value may be a null instead of the mapping that the path needs."""
+    mapping, depth = root, 0
+    while True:
+        if mapping.id != "mapping":
+            raise ValueError("something on the path is not a mapping")
+        pair = next((pair for pair in mapping.value if pair[0].value == path[depth]), None)
+        if pair is None or depth == len(path) - 1 or pair[1].tag == "tag:yaml.org,2002:null":
+            return mapping, pair, depth
+        mapping, depth = pair[1], depth + 1
 
 
-def _is_null(node: Any) -> bool:
-    return node.tag == "tag:yaml.org,2002:null"
-
-
-def _nested(keys: Sequence[str], value: Any) -> Any:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
-
-
-def _insert(text: str, node: Any, value: Any, newline: str) -> str:
+def _insert(text: str, mapping: Any, value: Any) -> str:
     """Add pairs to a mapping: before its first pair, so that comments below its last one stay where they are."""
-    if not node.value:
-        return _replace(text, node, value)
-    if node.flow_style:
-        end = node.end_mark.index - 1
+    if not mapping.value:
+        return _replace(text, mapping, value)
+    if mapping.flow_style:
+        end = mapping.end_mark.index - 1
         return text[:end].rstrip() + ", " + json.dumps(value, ensure_ascii=False)[1:-1] + text[end:]
-    first = node.value[0][0].start_mark
-    start = text.rfind("\n", 0, first.index) + 1
+    first = mapping.value[0][0].start_mark
     if first.column == 0:  # the top level: at the end
-        before = text if text.endswith("\n") else text + newline
-        return before + _dump(value, "", newline)
-    return text[:start] + _dump(value, text[start : first.index], newline) + text[start:]
+        return with_last_newline(text) + _dump(value, "", newline_of(text))
+    start = text.rfind("\n", 0, first.index) + 1
+    return text[:start] + _dump(value, text[start : first.index], newline_of(text)) + text[start:]
 
 
 def _replace(text: str, node: Any, value: Any) -> str:
@@ -139,7 +117,5 @@ def _is_block(node: Any) -> bool:
 
 
 def _dump(value: Any, indent: str, newline: str) -> str:
-    import yaml  # start-up time: one host of many has YAML
-
     dumped = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
     return "".join(indent + line + newline for line in dumped.splitlines())

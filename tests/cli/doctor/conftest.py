@@ -18,11 +18,9 @@ from typing import Any
 import pytest
 
 from hailuo_mcp.cli.doctor import run_checks
-from hailuo_mcp.cli.doctor.environment import open_checked_ledger
 from hailuo_mcp.cli.exits import Exit
-from hailuo_mcp.cli.installer import Machine, find_host
-from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.ledger import Ledger
+from hailuo_mcp.cli.installer import Machine
+from tests.cli.installer.support import config_of
 
 RunDoctor = Callable[..., Awaitable["Diagnosis"]]
 KEY = "sk-live-0123456789abcdef-WXYZ"
@@ -89,14 +87,14 @@ class Doctor:
 
 @pytest.fixture
 def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDoctor:
-    """Runs the same checks in this process, offline. `open_ledger` replaces what opens the ledger."""
+    """Runs the same checks in this process, offline."""
     home = Doctor(tmp_path)
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, home.environment[name])
     monkeypatch.chdir(tmp_path)
 
-    async def run(*, open_ledger: Callable[[Settings], Ledger] = open_checked_ledger, **variables: str) -> Diagnosis:
-        report = await run_checks({**home.environment, **variables}, offline=True, open_ledger=open_ledger)
+    async def run(**variables: str) -> Diagnosis:
+        report = await run_checks({**home.environment, **variables}, offline=True)
         findings = tuple(finding.model_dump(mode="json") for finding in report.findings)
         return Diagnosis(0, findings, report.model_dump_json())
 
@@ -110,12 +108,9 @@ def doctor(tmp_path: Path) -> Doctor:
 
 def configure(home: Path, entry: str) -> Path:
     """Write a configuration of Cursor with this entry for our server."""
-    machine = Machine("linux", home, {}, home / "project")
-    place = find_host("cursor").place("user", machine)
-    assert place
-    place.path.parent.mkdir(parents=True)
-    place.path.write_text(f'{{"mcpServers": {{"hailuo": {entry}}}}}')
-    return place.path
+    config = config_of("cursor", Machine("linux", home, {}, home / "project"))
+    config.write(f'{{"mcpServers": {{"hailuo": {entry}}}}}')
+    return config.path
 
 
 @contextmanager

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from hailuo_mcp.app import load_settings
+from hailuo_mcp.cli.doctor import Level, places
 from hailuo_mcp.cli.doctor.packages import source
 from hailuo_mcp.cli.installer import find_launcher
-from hailuo_mcp.core.setting_values import SettingsError
-from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.ledger import Ledger
 from tests.cli.doctor.conftest import KEY, RunDoctor, configure
+from tests.media.samples import without_privileges
 
 
-async def test_a_key_in_quotation_marks_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_key_in_quotation_marks_is_reported(run_doctor: RunDoctor) -> None:
     found = await run_doctor(SEGMIND_API_KEY=f'"{KEY}')
     assert found.problems == ["segmind key"]
     assert "quotation marks" in found.finding("segmind key")["cure"]
@@ -23,20 +23,20 @@ async def test_a_key_in_quotation_marks_is_reported(run_doctor: RunDoctor, tmp_p
     assert "SEGMIND_API_KEY: the quotes around it" in found.finding("settings")["what"]
 
 
-async def test_a_key_sent_without_encryption_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_key_sent_without_encryption_is_reported(run_doctor: RunDoctor) -> None:
     found = await run_doctor(SEGMIND_API_KEY=KEY, SEGMIND_BASE_URL="http://proxy.example")
     assert found.finding("segmind address")["level"] == "warning"
     assert "https://" in found.finding("segmind address")["cure"]
 
 
-async def test_a_misspelled_variable_is_reported_with_the_right_one(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_misspelled_variable_is_reported_with_the_right_one(run_doctor: RunDoctor) -> None:
     found = await run_doctor(HAILUO_MCP_OUTPUT_DIRECTORY="/x", SEGMIND_APIKEY=KEY)
     fixes = [f["cure"] for f in found.findings if f["about"] == "settings"]
     assert any("SEGMIND_API_KEY" in cure for cure in fixes)
     assert len(fixes) == 2
 
 
-async def test_a_field_that_the_host_left_unfilled_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_field_that_the_host_left_unfilled_is_reported(run_doctor: RunDoctor) -> None:
     found = await run_doctor(SEGMIND_API_KEY="${user_config.segmind_api_key}")
     assert "placeholder" in found.finding("settings")["what"]
     assert "not set" in found.finding("segmind key")["what"]
@@ -49,6 +49,16 @@ async def test_a_missing_input_directory_is_reported(run_doctor: RunDoctor, tmp_
     assert "HAILUO_MCP_INPUT_DIRS" in found.finding("input directory")["cure"]
 
 
+def test_an_input_directory_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    images = tmp_path / "locked" / "images"
+    settings = load_settings({"HAILUO_MCP_INPUT_DIRS": str(images), "HAILUO_MCP_OUTPUT_DIR": str(tmp_path)})
+    with without_privileges():
+        *_, found = places.check(settings)
+    assert (found.topic, found.level) == ("input directory", Level.WARNING)
+    assert f"{images} cannot be read" in found.message
+
+
 async def test_a_path_that_depends_on_the_working_directory_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
     found = await run_doctor(HAILUO_MCP_OUTPUT_DIR="clips", HAILUO_MCP_DATABASE_URL="sqlite:///jobs.db")
     for topic in ("output directory", "database"):
@@ -57,7 +67,7 @@ async def test_a_path_that_depends_on_the_working_directory_is_reported(run_doct
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that not even root can write in")
-async def test_a_directory_is_reported_if_a_trial_write_fails(run_doctor: RunDoctor, tmp_path: Path) -> None:
+async def test_a_directory_is_reported_if_a_trial_write_fails(run_doctor: RunDoctor) -> None:
     found = await run_doctor(HAILUO_MCP_OUTPUT_DIR="/proc/clips")
     assert found.problems == ["output directory"]
     assert "nothing can be written" in found.finding("output directory")["what"]
@@ -79,9 +89,7 @@ async def test_a_valid_database_is_checked_without_changing_it(run_doctor: RunDo
 async def test_a_host_that_may_not_find_the_launcher_is_reported(run_doctor: RunDoctor, tmp_path: Path) -> None:
     configure(tmp_path, '{"command": "sh", "args": ["-c", "hailuo-mcp"]}')
     assert (await run_doctor()).finding("host cursor")["level"] == "warning"
-    _ = tmp_path.joinpath(".cursor", "mcp.json").write_text(
-        '{"mcpServers": {"hailuo": {"command": "no-such-launcher", "args": ["hailuo-mcp"]}}}'
-    )
+    configure(tmp_path, '{"command": "no-such-launcher", "args": ["hailuo-mcp"]}')
     assert (await run_doctor()).problems == ["host cursor"]
 
 
@@ -101,14 +109,14 @@ async def test_a_host_that_starts_this_installation_is_ok(run_doctor: RunDoctor,
 
 
 async def test_a_file_that_keeps_the_server_from_starting_hides_no_other_finding(
-    run_doctor: RunDoctor,
+    run_doctor: RunDoctor, tmp_path: Path
 ) -> None:
-    def refuse(_: Settings) -> Ledger:
-        raise SettingsError("/models.toml:3: this is not TOML")
-
-    found = await run_doctor(open_ledger=refuse, SEGMIND_API_KEY=KEY, HAILUO_MCP_SANDBOX_SECONDS="soon")
+    models = tmp_path / "config" / "hailuo-mcp" / "models.toml"
+    models.parent.mkdir(parents=True)
+    models.write_text("\n\n[broken\n")
+    found = await run_doctor(SEGMIND_API_KEY=KEY, HAILUO_MCP_SANDBOX_SECONDS="soon")
     assert found.problems == ["settings", "settings"]
-    assert "/models.toml:3: this is not TOML" in found.output
+    assert f"{models}:3: this is not TOML" in found.output
     for topic in ("segmind key", "output directory", "database", "hosts"):
         assert found.finding(topic)["level"] == "ok"
 

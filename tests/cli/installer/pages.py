@@ -33,9 +33,9 @@ WINDOWS = Machine(
 )
 
 
-def snippet(host: Host, place: Place) -> str:
+def snippet(host: Host) -> str:
     """What `install HOST --gateway segmind --print` prints."""
-    return installer.snippet(host, place, InstallSpec(LAUNCHER, keys={VARIABLE: SecretStr(PLACEHOLDER)}))
+    return installer.snippet(host, InstallSpec(LAUNCHER, keys={VARIABLE: SecretStr(PLACEHOLDER)}))
 
 
 def per_host() -> str:
@@ -49,21 +49,16 @@ def lines() -> str:
 
 
 def _section(host: Host) -> str:
-    places = host.places(LINUX)
     parts = [f"## {host.title}\n", "```sh", f"hailuo-mcp install {host.name}", "```\n"]
-    for place in places:
+    for place in host.places(LINUX):
         option = "" if place.scope == "user" else f"With `--scope {place.scope}`, the file is "
-        parts.append(f"{option}{_files(host, place)}. The key is kept {place.key_storage}.\n")
-        if place.scope == "user" or place.key_storage is not places[0].key_storage:
-            parts.append(_fenced(host, place))
+        parts.append(f"{option}{_files(host, place)}. The key is kept {host.key_storage}.\n")
+        if place.scope == "user":
+            parts.append(f"```{host.format.removesuffix('c')}\n{snippet(host)}```\n")
     if command := OWN_COMMANDS.get(host.name):
         parts.append(f"Its own command adds the server too{OWN_COMMAND_NOTES.get(host.name, '')}:\n")
         parts.append(f"```sh\n{command}\n```\n")
     return "\n".join([*parts, f"{host.next_step} Format: <{host.docs_url}>.\n"])
-
-
-def _fenced(host: Host, place: Place) -> str:
-    return f"```{host.format.removesuffix('c')}\n{snippet(host, place)}```\n"
 
 
 def _files(host: Host, place: Place) -> str:

@@ -1,12 +1,15 @@
 """Shared by the tests of the installer: an entry to install, and realistic configurations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from hailuo_mcp.cli import installer
-from hailuo_mcp.cli.installer import Host, InstallSpec, Launcher, Machine, Place, jsonc, toml, yaml
+from hailuo_mcp.cli.installer import ConfigChange, DetectedConfig, Host, InstallSpec, Launcher, Machine, Place, Scope
+from hailuo_mcp.cli.installer.formats import Edit, apply_edits, parse_text
 from hailuo_mcp.cli.installer.values import Key
 
 KEY = "sg_a-real-looking-key"
@@ -17,24 +20,64 @@ SPEC = InstallSpec(
 PLACES = [(host.name, place.scope) for host in installer.HOSTS for place in host.places()]
 
 
-def put(host: Host, text: str, path: Sequence[Key], value: Any) -> str:
-    """Change the file as another program would."""
-    return {"toml": toml.put, "yaml": yaml.put}.get(host.format, jsonc.put)(text, path, value)
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration of a host."""
+
+    host: Host
+    place: Place
+
+    @property
+    def path(self) -> Path:
+        return self.place.path
+
+    @property
+    def backup(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.before-hailuo-mcp")
+
+    def write(self, content: bytes | str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def put(self, *path: Key, value: Any) -> None:
+        """Change a value in the section for servers, as another program would."""
+        text = self.path.read_text() if self.path.exists() else ""
+        self.write(apply_edits(self.host, text, [Edit((self.host.servers_key, *path), value)]))
+
+    def parsed(self, text: str | None = None) -> dict[str, Any]:
+        """The data of this text; by default, of the file."""
+        return parse_text(self.host, self.path.read_bytes().decode() if text is None else text)
+
+    def entry(self) -> dict[str, Any]:
+        return self.parsed()[self.host.servers_key]["hailuo"]
+
+    def plan(self, spec: InstallSpec = SPEC) -> ConfigChange:
+        return installer.install(self.host, self.place, spec)
+
+    def plan_removal(self, name: str = "hailuo") -> ConfigChange:
+        return installer.uninstall(self.host, self.place, name)
+
+    def install(self, spec: InstallSpec = SPEC) -> None:
+        self.plan(spec).apply()
+
+    def uninstall(self) -> None:
+        self.plan_removal().apply()
+
+    def detect(self) -> DetectedConfig:
+        return installer.detect(self.host, self.place)
 
 
-def parsed(host: Host, text: str) -> dict[str, Any]:
-    return {"toml": toml.parse, "yaml": yaml.parse}.get(host.format, jsonc.parse)(text)
+def config_of(name: str, machine: Machine, scope: Scope = "user") -> Config:
+    host = installer.find_host(name)
+    place = host.place(scope, machine)
+    assert place
+    return Config(host, place)
 
 
 def command_of(host: Host, entry: Mapping[str, Any]) -> list[str]:
     """The program and its arguments."""
     shape = host.shape
     return entry[shape.command] if shape.args is None else [entry[shape.command], *entry[shape.args]]
-
-
-def place_of(name: str, scope: str, machine: Machine) -> tuple[Host, Place]:
-    host = installer.find_host(name)
-    return host, next(place for place in host.places(machine) if place.scope == scope)
 
 
 DESKTOP = """{

@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "hosts.md"
 def test_a_snippet_on_the_page_is_what_the_command_prints(name: str, in_process: InProcessCli) -> None:
     done = in_process("install", name, "--gateway", "segmind", "--print", HAILUO_MCP_OUTPUT_DIR="")
     host = installer.find_host(name)
-    snippet = pages.snippet(host, host.places(pages.LINUX)[0])
+    snippet = pages.snippet(host)
     assert snippet in PAGE.read_text()
     shown = done.stdout.replace(installer.find_launcher().command, pages.LAUNCHER.command)
     assert _without_settings(shown) == _without_settings(snippet)

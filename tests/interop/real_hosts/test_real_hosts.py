@@ -9,8 +9,9 @@ import pytest
 
 from hailuo_mcp.cli import installer
 from hailuo_mcp.cli.installer import Machine, Place
+from hailuo_mcp.cli.installer.formats import parse_text
 from tests.cli.installer import pages
-from tests.cli.installer.support import parsed, place_of
+from tests.cli.installer.support import config_of
 from tests.interop.calls import TOOLS
 from tests.interop.real_hosts.conftest import HOST_KEY
 from tests.interop.real_hosts.hosts import HOSTS, ClaudeCode, Codex, GeminiCli, Home, Opencode, RealHost
@@ -60,7 +61,7 @@ def hailuo_mcp(home: Home, *arguments: str, **environ: str) -> None:
 
 
 def user_place(host: RealHost, home: Home) -> Place:
-    return place_of(host.name, "user", Machine("linux", home.path, {}, home.project))[1]
+    return config_of(host.name, Machine("linux", home.path, {}, home.project)).place
 
 
 def recorded_start(tmp_path: Path) -> tuple[str, dict[str, str]]:
@@ -78,7 +79,7 @@ def test_the_host_starts_the_server_and_forgets_it_after_uninstall(host: RealHos
     hailuo_mcp(home, "install", host.name, "--portable", "--sandbox", "--gateway", "segmind")
     assert host.connected(home) in (None, set(TOOLS))
     arguments, variables = recorded_start(tmp_path)
-    in_file = place.key_storage is installer.KeyStorage.IN_FILE
+    in_file = installer.find_host(host.name).key_storage is installer.KeyStorage.IN_FILE
     assert arguments == "hailuo-mcp"
     assert variables["SEGMIND_API_KEY"] == ("key-of-the-installer" if in_file else HOST_KEY)
     assert variables["HAILUO_MCP_SANDBOX"] == "1"
@@ -107,7 +108,7 @@ def test_the_hosts_own_command_writes_the_same_entry(host: RealHost, home: Home,
     host.run(home, *command[1:])
     definition = installer.find_host(host.name)
     hailuo_mcp(home, "install", host.name, "--name", "ours", "--portable", "--gateway", "segmind")
-    servers = parsed(definition, user_place(host, home).path.read_text())[definition.servers_key]
+    servers = parse_text(definition, user_place(host, home).path.read_text())[definition.servers_key]
     differs = {
         field: (servers["hailuo"].get(field), servers["ours"].get(field))
         for field in servers["hailuo"].keys() | servers["ours"].keys()

@@ -25,6 +25,11 @@ UNDOCUMENTED_RETENTION = timedelta(days=7)
 """If a gateway does not document its retention, a job counts as dropped only after this."""
 
 
+def can_be_saved(job: Job) -> bool:
+    """Whether its clip can be fetched and is not here yet."""
+    return job.state is State.COMPLETED and bool(job.video_url) and not job.video_path
+
+
 class ClipSaver:
     """Saves each clip once for all concurrent callers; a save continues if they are cancelled.
 

@@ -3,8 +3,8 @@ saving clips.
 """
 
 import logging
-from collections.abc import Awaitable
 from datetime import timedelta
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -16,7 +16,7 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver
+from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver, can_be_saved
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.liveness import is_being_sent
 from hailuo_mcp.service.poll_policy import PollPolicy
@@ -57,7 +57,7 @@ class Poller:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(job.id, lambda: _about(job, self._refresh(job, caller)))
+        return await self._polls.run(job.id, partial(self._refresh, job, caller))
 
     async def cancel(self, job: Job, caller: Caller = LOCAL) -> Job:
         """Cancel a job that its gateway reports as queued. Otherwise return the job unchanged, with a warning that says
@@ -92,7 +92,7 @@ class Poller:
         """
         if not job.is_final:
             job = await self.refresh(job)
-        if save and job.state is State.COMPLETED and job.video_url and not job.video_path:
+        if save and can_be_saved(job):
             job = await self.save(job)
         return job
 
@@ -126,6 +126,10 @@ class Poller:
             self._webhooks.discard(job_id)
 
     async def _refresh(self, job: Job, caller: Caller) -> Job:
+        with log_context(request_id=job.request_id, tenant=job.tenant):
+            return await self._poll(job, caller)
+
+    async def _poll(self, job: Job, caller: Caller) -> Job:
         gateway = self._credentials.gateway_for(job, caller)
         if gateway is None:
             return job.warned(
@@ -264,9 +268,3 @@ def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
     if not gateway.cancels(job.model):
         return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {consequence}."
     return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {consequence}."
-
-
-async def _about(job: Job, work: Awaitable[Job]) -> Job:
-    """Label log lines and spans in the block with the job."""
-    with log_context(request_id=job.request_id, tenant=job.tenant):
-        return await work

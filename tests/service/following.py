@@ -22,7 +22,20 @@ PROCESSING = says(200, {"status": "PROCESSING"})
 COMPLETED = says(200, {"status": "COMPLETED", "output": CLIP})
 FAILED = says(422, {"status": "FAILED", "error": "the model stopped"})
 GONE = says(404, {"error": "Request r-1 not found"})
+ACCEPTED = {
+    "segmind": {"request_id": "r-1", "status": "QUEUED"},
+    "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
+    "aimlapi": {"generation_id": "r-1", "status": "queued"},
+    "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
+    "fal": {"request_id": "r-1", "status": "IN_QUEUE"},
+    "replicate": {"id": "r-1", "status": "starting"},
+}
+"""Each gateway's response to a submission."""
 QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
+
+
+def gateway_of(model_id: str) -> str:
+    return model_id.split("/")[0]
 
 
 async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> Job:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx
@@ -11,23 +10,17 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError, Unauthorized
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.poll_policy import PollPolicy
-from hailuo_mcp.service.session import Session
-from tests.support import KEYS, Answerer, Opened, Wire, arguments_for, says, segmind, settings_for, wired
+from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, submitted
+from tests.support import Answerer, Opened, Wire, says, segmind, settings_for, wired
 
 CALLERS = 5
-QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0", "HAILUO_MCP_MIN_POLL_SECONDS": "0.3"}
 SLOW_POLLS = PollPolicy(early=(), every=0.3)
-PROCESSING = says(200, {"status": "PROCESSING"})
 DOWN = says(503, {"error": "down"})
-COMPLETED = says(200, {"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
 
 
-def followed(directory: Path, status: Answerer, **options: Any) -> tuple[Opened, Wire]:
-    return wired(settings_for(directory, **QUIET), segmind(status=status), poll_policy=SLOW_POLLS, **options)
-
-
-async def submitted(session: Session) -> Job:
-    return (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
+def followed(directory: Path, status: Answerer) -> tuple[Opened, Wire]:
+    settings = settings_for(directory, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="0.3")
+    return wired(settings, segmind(status=status), poll_policy=SLOW_POLLS)
 
 
 async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> None:
@@ -37,7 +30,7 @@ async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> N
     async def slowly(_: httpx.Request) -> httpx.Response:
         arrived.set()
         await go_on.wait()
-        return httpx.Response(200, json={"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
+        return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
 
     opened, wire = followed(tmp_path, slowly)
     async with opened as session:

@@ -25,3 +25,7 @@ async def test_link_with_the_key_is_followed_and_not_stored(echo: str, tmp_path:
             assert done.video_path
             assert Path(done.video_path).read_bytes() == CLIP
             assert echo not in (await on_record(session, job)).model_dump_json()
+            Path(done.video_path).unlink()
+            _, path = await session.download(job.request_id)
+            assert path.read_bytes() == CLIP
+            assert echo not in (await on_record(session, job)).model_dump_json()

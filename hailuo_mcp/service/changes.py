@@ -44,6 +44,7 @@ class JobChanges:
         except HailuoError as error:
             log.info("a changed job could not be read: %s", error.problem.code)
             return
+        if job is None:
+            return
         for listener in list(self._listeners):
-            if job:
-                await listener(job)
+            await listener(job)

@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import Ledger
@@ -134,7 +135,7 @@ class Poller:
         if gateway is None:
             return job.warned(
                 f"This job was submitted with a key sent along with the call; send it again, in the header "
-                f"{key_header(job.model.split('/')[0])}, to learn more than this."
+                f"{key_header(ModelId.parse(job.model).gateway)}, to learn more than this."
                 if job.uses_caller_key
                 else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )

@@ -106,8 +106,7 @@ async def submit(access: Access, prepared: Prepared, *, force_new: bool, job_id:
 
 
 async def _enter_and_send(access: Access, prepared: Prepared, job: Job, policy: SubmitPolicy) -> Entered:
-    """Not cancellable: even if the caller is gone or the server is stopping when the response comes, it is
-    recorded."""
+    """Not cancellable: even if the caller is gone or the server is stopping when the response comes, it is recorded."""
     entered = Entered(job, created=False)
     with anyio.CancelScope(shield=True):
         entered = await access.ledger.create_if_absent(job, policy, access.services.poll_policy.first_poll_at(job))

@@ -3,16 +3,12 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+import anyio
 import httpx
 
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.session import Session
-from tests.support import (
-    KEYS,
-    Answerer,
-    arguments_for,
-    says,
-)
+from tests.support import KEYS, Answerer, arguments_for, says
 
 FAST_02 = "segmind/hailuo-02-fast"
 APIXO = "apixo/hailuo-2.3-fast"
@@ -36,6 +32,19 @@ QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
 
 def gateway_of(model_id: str) -> str:
     return model_id.split("/")[0]
+
+
+class Held:
+    """An answer that is given once it is released."""
+
+    def __init__(self, status: int = 200, body: object = None) -> None:
+        self.requested, self.released = anyio.Event(), anyio.Event()
+        self._status, self._body = status, body
+
+    async def __call__(self, _: httpx.Request) -> httpx.Response:
+        self.requested.set()
+        await self.released.wait()
+        return httpx.Response(self._status, json=self._body)
 
 
 async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> Job:

@@ -8,16 +8,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from tests.media.samples import data_uri, png
 from tests.service.following import ACCEPTED, APIXO, FAST_02, submitted
-from tests.support import (
-    KEYS,
-    Turns,
-    arguments_for,
-    body_of,
-    recorded_sandbox,
-    says,
-    settings_for,
-    wired,
-)
+from tests.support import KEYS, Turns, arguments_for, body_of, recorded_sandbox, says, settings_for, wired
 
 
 async def test_an_identical_call_returns_the_first_job_unless_it_is_forced(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError, Unauthorized
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.poll_policy import PollPolicy
-from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, submitted
+from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
 from tests.support import Answerer, Opened, Wire, says, segmind, settings_for, wired
 
 CALLERS = 5
@@ -24,15 +24,9 @@ def followed(directory: Path, status: Answerer) -> tuple[Opened, Wire]:
 
 
 async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> None:
-    arrived, go_on = anyio.Event(), anyio.Event()
     answers: list[Job] = []
-
-    async def slowly(_: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
-
-    opened, wire = followed(tmp_path, slowly)
+    held = Held(200, {"status": "COMPLETED", "output": CLIP})
+    opened, wire = followed(tmp_path, held)
     async with opened as session:
         job = await submitted(session)
 
@@ -42,9 +36,9 @@ async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> N
         async with anyio.create_task_group() as callers:
             for _ in range(CALLERS):
                 callers.start_soon(wait)
-            await arrived.wait()
+            await held.requested.wait()
             await anyio.wait_all_tasks_blocked()
-            go_on.set()
+            held.released.set()
     assert [answer.state for answer in answers] == [State.COMPLETED] * CALLERS
     assert len({id(answer) for answer in answers}) == 1  # one answer for all, not one read from the ledger for each
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
@@ -96,14 +90,8 @@ async def test_each_call_returns_the_shared_state_at_the_end_of_its_own_wait(tmp
 
 async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None:
     errors: list[HailuoError] = []
-    arrived, go_on = anyio.Event(), anyio.Event()
-
-    async def refused(_: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(401, json={"error": "invalid key"})
-
-    opened, wire = followed(tmp_path, refused)
+    held = Held(401, {"error": "invalid key"})
+    opened, wire = followed(tmp_path, held)
     async with opened as session:
         job = await submitted(session)
 
@@ -116,9 +104,9 @@ async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None
             async with anyio.create_task_group() as callers:
                 for _ in range(CALLERS):
                     callers.start_soon(wait)
-                await arrived.wait()
+                await held.requested.wait()
                 await anyio.wait_all_tasks_blocked()
-                go_on.set()
+                held.released.set()
     assert len(errors) == CALLERS
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 

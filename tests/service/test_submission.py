@@ -13,7 +13,7 @@ from hailuo_mcp.core.errors import HailuoError, InvalidInput
 from hailuo_mcp.core.job import IN_PROCESS, State
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.service.session import Session
-from tests.service.following import ACCEPTED, AIMLAPI, APIXO, FAST_02, gateway_of, submitted
+from tests.service.following import ACCEPTED, AIMLAPI, APIXO, FAST_02, Held, gateway_of, submitted
 from tests.support import (
     KEYS,
     MODEL_IDS,
@@ -185,20 +185,14 @@ async def test_failed_connection_is_not_charged(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_call_still_records_the_id(tmp_path: Path) -> None:
-    arrived, answered = anyio.Event(), anyio.Event()
-
-    async def slowly(_: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await answered.wait()
-        return httpx.Response(200, json=ACCEPTED["segmind"])
-
-    opened, _ = wired(settings_for(tmp_path, **KEYS), slowly)
+    held = Held(200, ACCEPTED["segmind"])
+    opened, _ = wired(settings_for(tmp_path, **KEYS), held)
     async with opened as session:
         async with anyio.create_task_group() as calls:
             calls.start_soon(session.generate, arguments_for(FAST_02))
-            await arrived.wait()
+            await held.requested.wait()
             calls.cancel_scope.cancel()
-            answered.set()
+            held.released.set()
         job = await only_job(session)
         assert (job.state, job.remote_id) == (State.QUEUED, "r-1")
 

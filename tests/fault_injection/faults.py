@@ -41,16 +41,7 @@ class Fault(StrEnum):
     DRIP = "slow drip"
 
 
-REFUSALS = frozenset(
-    {
-        Fault.BAD_REQUEST,
-        Fault.BAD_KEY,
-        Fault.NO_CREDITS,
-        Fault.NOT_FOUND,
-        Fault.GONE,
-        Fault.TOO_MANY,
-    }
-)
+REFUSALS = {Fault.BAD_REQUEST, Fault.BAD_KEY, Fault.NO_CREDITS, Fault.NOT_FOUND, Fault.GONE, Fault.TOO_MANY}
 """Responses to a submission by which a gateway refuses it."""
 BEFORE: Mapping[tuple[str, Step], Step] = {
     **{(name, Step.POLL): Step.SUBMIT for name in DIALECTS},

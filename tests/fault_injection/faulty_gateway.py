@@ -53,10 +53,8 @@ class Request:
         histories = ("/by-endpoint", "/predictions", "/v2/query/video_generation")
         if "request-history" in self.path or self.path.endswith(histories):
             return Step.HISTORY
-        is_result = self.path.startswith("/v2/requests/") and not self.path.endswith("/status")
-        is_result = is_result or self.path == "/v1/files/retrieve"
-        is_result = is_result or ("/requests/" in self.path and not self.path.endswith("/status"))
-        return Step.RESULT if is_result else Step.POLL
+        is_result = "/requests/" in self.path and not self.path.endswith("/status")
+        return Step.RESULT if is_result or self.path == "/v1/files/retrieve" else Step.POLL
 
 
 class FaultyGateway:

@@ -133,6 +133,7 @@ async def build_services(
             uploads = ImageUploads(UploadStore(clips.directory / UPLOADS_FOLDER), urls, file_rules)
         tasks = await resources.enter_async_context(background_tasks())
         credentials, long_polls = Credentials(settings, gateways), LongPolls()
+        ledger.on_change.append(long_polls.on_change)
         services = Services(
             settings=settings,
             catalog=catalog,
@@ -145,7 +146,7 @@ async def build_services(
             poll_policy=poll_policy,
             poller=Poller(settings, credentials, ledger, clips, tasks, poll_policy),
             long_polls=long_polls,
-            changes=JobChanges(ledger, long_polls, tasks),
+            changes=JobChanges(ledger, tasks),
             urls=urls,
             uploads=uploads,
         )

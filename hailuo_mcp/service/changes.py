@@ -1,4 +1,4 @@
-"""Changes of jobs, passed on to the calls that wait for them and to everyone who subscribed."""
+"""Changes of jobs, passed on to everyone who subscribed."""
 
 import logging
 from collections.abc import Awaitable, Callable, Generator
@@ -9,7 +9,6 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.core.errors import HailuoError
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.ledger import Ledger
-from hailuo_mcp.service.long_poll import LongPolls
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +19,8 @@ Listener = Callable[[Job], Awaitable[None]]
 class JobChanges:
     """Listens to the ledger, which reports writes by this process and, on PostgreSQL, by other servers."""
 
-    def __init__(self, ledger: Ledger, long_polls: LongPolls, tasks: TaskGroup) -> None:
+    def __init__(self, ledger: Ledger, tasks: TaskGroup) -> None:
         self._ledger = ledger
-        self._long_polls = long_polls
         self._tasks = tasks
         self._listeners: list[Listener] = []
         ledger.on_change.append(self._on_change)
@@ -37,7 +35,6 @@ class JobChanges:
             self._listeners.remove(listener)
 
     def _on_change(self, job_id: str) -> None:
-        self._long_polls.on_change(job_id)
         if job_id and self._listeners:
             self._tasks.start_soon(self._notify, job_id)
 
@@ -47,6 +44,7 @@ class JobChanges:
         except HailuoError as error:
             log.info("a changed job could not be read: %s", error.problem.code)
             return
+        if job is None:
+            return
         for listener in list(self._listeners):
-            if job:
-                await listener(job)
+            await listener(job)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.caller import Caller
@@ -23,6 +24,11 @@ log = logging.getLogger(__name__)
 
 UNDOCUMENTED_RETENTION = timedelta(days=7)
 """If a gateway does not document its retention, a job counts as dropped only after this."""
+
+
+def can_be_saved(job: Job) -> bool:
+    """Whether its clip can be fetched and is not here yet."""
+    return job.state is State.COMPLETED and bool(job.video_url) and not job.video_path
 
 
 class ClipSaver:
@@ -64,6 +70,8 @@ class ClipSaver:
             return await self._ledger.change(job.id, lambda j: j.saved(str(path)))
 
     async def _fetched(self, job: Job) -> Path:
+        if not job.video_url and not (job.video_path and await anyio.Path(job.video_path).is_file()):
+            raise LinkGone("The clip's file was deleted, and its link was not kept.")
         with gateway_span(ModelId.parse(job.model).gateway, "file", job.model):
             return await self._clips.save(job)
 

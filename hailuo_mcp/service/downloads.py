@@ -8,13 +8,12 @@ from pathlib import Path
 
 import anyio
 
-from hailuo_mcp.core.caller import Caller
 from hailuo_mcp.core.errors import Expired, HailuoError, NotReady
 from hailuo_mcp.core.job import Job, State
-from hailuo_mcp.core.settings import Settings
+from hailuo_mcp.service.access import Access
 from hailuo_mcp.service.background import background_tasks
-from hailuo_mcp.service.follower import Follower
-from hailuo_mcp.service.services import Services
+from hailuo_mcp.service.clip_saver import can_be_saved
+from hailuo_mcp.service.follower import poll_if_due
 
 log = logging.getLogger(__name__)
 
@@ -40,75 +39,62 @@ class DownloadProgress:
     total: int | None = None
 
 
-@dataclass(frozen=True)
-class Downloads:
-    """Saves the clips of one caller's jobs."""
+async def save_clip(access: Access, job: Job) -> tuple[Job, Path]:
+    """The finished clip's file in the output directory, fetched if it is not there yet.
 
-    services: Services
-    caller: Caller
-    settings: Settings
-    """The settings that apply to this caller."""
+    Raises:
+        NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
+    """
+    job = await poll_if_due(access, job)
+    if job.state is State.EXPIRED:
+        raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
+    if job.state is not State.COMPLETED or not job.has_clip:
+        raise without_clip(job)
+    job = await access.services.poller.save(job, access.caller)
+    return job, Path(job.video_path or "")
 
-    async def reported(self, job: Job, report: DownloadReport | None) -> DownloadProgress:
-        """The saved clip; progress is reported meanwhile.
 
-        Raises:
-            HailuoError: as for `saved`.
-        """
-        async with background_tasks() as tasks:
-            if report:
-                tasks.start_soon(self._report, job.id, report)
-            job, path = await self.saved(job)
-        return DownloadProgress(job, path)
+async def save_reporting(access: Access, job: Job, report: DownloadReport | None) -> DownloadProgress:
+    """As `save_clip`; progress is reported meanwhile."""
+    async with background_tasks() as tasks:
+        if report:
+            tasks.start_soon(_report_progress, access, job, report)
+        job, path = await save_clip(access, job)
+    return DownloadProgress(job, path)
 
-    def progress(self, job: Job) -> DownloadProgress:
-        """How far saving this clip has got."""
-        clip = self.services.clips.progress(job.id)
-        return DownloadProgress(job, None, clip.received, clip.total) if clip else DownloadProgress(job, None)
 
-    async def _report(self, job_id: str, report: DownloadReport) -> None:
-        """Report progress until cancelled. If a report fails, the caller still gets the result."""
-        reported = 0
+def progress_of(access: Access, job: Job) -> DownloadProgress:
+    """How far saving this clip has got."""
+    clip = access.services.clips.progress(job.id)
+    return DownloadProgress(job, None, clip.received, clip.total) if clip else DownloadProgress(job, None)
+
+
+async def _report_progress(access: Access, job: Job, report: DownloadReport) -> None:
+    """Report until cancelled. If a report fails, the caller still gets the result."""
+    reported = 0
+    try:
+        while True:
+            now = progress_of(access, job)
+            if now.received > reported:
+                reported = now.received
+                await report(now.received, now.total)
+            await anyio.sleep(DOWNLOAD_REPORT_EVERY)
+    except Exception as error:
+        log.debug("progress could not be reported: %s", type(error).__name__)
+
+
+async def with_clip(access: Access, job: Job, seconds: float = math.inf) -> Job:
+    """A completed job, with its clip saved if that is wanted; a long save continues in the background."""
+    if not access.settings.auto_download or not can_be_saved(job):
+        return job
+    with anyio.move_on_after(min(SAVE_GRACE_SECONDS, max(seconds, SAVE_GRACE_SECONDS_MIN))):
         try:
-            while True:
-                clip = self.services.clips.progress(job_id)
-                if clip and clip.received > reported:
-                    reported = clip.received
-                    await report(clip.received, clip.total)
-                await anyio.sleep(DOWNLOAD_REPORT_EVERY)
-        except Exception as error:
-            log.debug("progress could not be reported: %s", type(error).__name__)
-
-    async def saved(self, job: Job) -> tuple[Job, Path]:
-        """The finished clip's file in the output directory, fetched if it is not there yet.
-
-        Raises:
-            NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
-        """
-        job = await Follower(self.services, self.caller, self.settings).poll_if_due(job)
-        if job.state is State.EXPIRED:
-            raise Expired(f"{job.request_id} has expired at the gateway.", request_id=job.request_id)
-        if job.state is not State.COMPLETED or not job.has_clip:
-            raise without_clip(job)
-        job = await self.services.poller.save(job, self.caller)
-        return job, Path(job.video_path or "")
-
-    async def with_clip(self, job: Job, seconds: float = math.inf) -> Job:
-        """A completed job, with its clip saved if that is wanted; a long save continues in the background."""
-        should_save = (
-            self.settings.auto_download and job.state is State.COMPLETED and job.video_url and not job.video_path
-        )
-        if not should_save:
-            return job
-        saved = job.warned("The clip is still being saved; the next get_status has its path.")
-        with anyio.move_on_after(min(SAVE_GRACE_SECONDS, max(seconds, SAVE_GRACE_SECONDS_MIN))):
-            try:
-                saved = await self.services.poller.save(job, self.caller)
-            except HailuoError as error:
-                log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
-                problem = self.caller.redact(error).problem
-                saved = job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
-        return saved
+            return await access.services.poller.save(job, access.caller)
+        except HailuoError as error:
+            log.warning("%s could not be saved: %s", job.request_id, error.problem.code)
+            problem = access.caller.redact(error).problem
+            return job.warned(f"The clip is not saved yet: {problem.message} {problem.hint}")
+    return job.warned("The clip is still being saved; the next get_status has its path.")
 
 
 def without_clip(job: Job) -> NotReady:

@@ -42,5 +42,5 @@ async def outcome_of(ledger: Ledger, earlier: Job, deadline: float) -> Job:
         if earlier.updated_at != before.updated_at:
             changed = anyio.current_time()
         elif anyio.current_time() - changed >= DEAD_SECONDS:
-            return earlier.warned("The process that submitted this job is gone, and what it was answered is lost.")
+            return earlier.warned("The process that submitted this job is gone, and the gateway's answer with it.")
     return earlier

@@ -3,8 +3,8 @@ saving clips.
 """
 
 import logging
-from collections.abc import Awaitable
 from datetime import timedelta
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -12,11 +12,12 @@ from anyio.abc import TaskGroup
 from hailuo_mcp.core.caller import LOCAL, Caller, key_header
 from hailuo_mcp.core.errors import Expired, HailuoError, Problem, UnknownRequest
 from hailuo_mcp.core.job import Job, Observation, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import Ledger
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver
+from hailuo_mcp.service.clip_saver import UNDOCUMENTED_RETENTION, ClipSaver, can_be_saved
 from hailuo_mcp.service.credentials import Credentials
 from hailuo_mcp.service.liveness import is_being_sent
 from hailuo_mcp.service.poll_policy import PollPolicy
@@ -57,7 +58,7 @@ class Poller:
         Raises:
             HailuoError: it could not be asked; the job is untouched.
         """
-        return await self._polls.run(job.id, lambda: _about(job, self._refresh(job, caller)))
+        return await self._polls.run(job.id, partial(self._refresh, job, caller))
 
     async def cancel(self, job: Job, caller: Caller = LOCAL) -> Job:
         """Cancel a job that its gateway reports as queued. Otherwise return the job unchanged, with a warning that says
@@ -92,7 +93,7 @@ class Poller:
         """
         if not job.is_final:
             job = await self.refresh(job)
-        if save and job.state is State.COMPLETED and job.video_url and not job.video_path:
+        if save and can_be_saved(job):
             job = await self.save(job)
         return job
 
@@ -126,11 +127,15 @@ class Poller:
             self._webhooks.discard(job_id)
 
     async def _refresh(self, job: Job, caller: Caller) -> Job:
+        with log_context(request_id=job.request_id, tenant=job.tenant):
+            return await self._poll(job, caller)
+
+    async def _poll(self, job: Job, caller: Caller) -> Job:
         gateway = self._credentials.gateway_for(job, caller)
         if gateway is None:
             return job.warned(
                 f"This job was submitted with a key sent along with the call; send it again, in the header "
-                f"{key_header(job.model.split('/')[0])}, to learn more than this."
+                f"{key_header(ModelId.parse(job.model).gateway)}, to learn more than this."
                 if job.uses_caller_key
                 else f"This job was sent to {job.origin}, which is not configured now; this is what was known last."
             )
@@ -264,9 +269,3 @@ def _not_cancelled(job: Job, gateway: Gateway | None) -> str:
     if not gateway.cancels(job.model):
         return f"Nothing was cancelled: {gateway.title} cannot cancel a job; {consequence}."
     return f"Nothing was cancelled: the job had begun, and only a queued one can be cancelled; {consequence}."
-
-
-async def _about(job: Job, work: Awaitable[Job]) -> Job:
-    """Label log lines and spans in the block with the job."""
-    with log_context(request_id=job.request_id, tenant=job.tenant):
-        return await work

@@ -45,8 +45,9 @@ class Prepared:
         return "url" if file.url else self.gateway.transfer(type(self.spec), name, len(file.content))
 
     @property
-    def has_uploads(self) -> bool:
-        return any(self.way(name, file) == "upload" for name, files in self.files.items() for file in files)
+    def uploads(self) -> tuple[LoadedFile, ...]:
+        """The files to upload before the submission."""
+        return tuple(file for name, files in self.files.items() for file in files if self.way(name, file) == "upload")
 
     @property
     def opening_image(self) -> LoadedFile | None:

@@ -3,31 +3,25 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from hailuo_mcp.catalog.catalog import Catalog
-from hailuo_mcp.core.caller import LOCAL, Caller
 from hailuo_mcp.core.errors import Forbidden, GatewayTimeout, HailuoError, NotReady, UnknownRequest
 from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.model_id import ModelId
 from hailuo_mcp.core.request_id import RequestId
-from hailuo_mcp.core.settings import Settings
-from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.gateways.client import Request
-from hailuo_mcp.ledger import JobPage, Ledger
-from hailuo_mcp.service.account import Account
+from hailuo_mcp.ledger import JobPage
+from hailuo_mcp.ledger.base import day_start
+from hailuo_mcp.service import downloads, follower, submission
+from hailuo_mcp.service.access import Access
 from hailuo_mcp.service.confirmation import Confirm, cannot_ask, check_price, needs_consent
-from hailuo_mcp.service.credentials import origins
-from hailuo_mcp.service.downloads import DownloadProgress, DownloadReport, Downloads
-from hailuo_mcp.service.follower import Follower
+from hailuo_mcp.service.downloads import DownloadProgress, DownloadReport
 from hailuo_mcp.service.long_poll import WAIT_SECONDS_MAX, Report
-from hailuo_mcp.service.lookup import Lookup
+from hailuo_mcp.service.lookup import find_job, known_job
 from hailuo_mcp.service.posters import can_read_clips
-from hailuo_mcp.service.services import Services
-from hailuo_mcp.service.submission import Submitter
 
 OUTAGE_SECONDS_MAX = 240.0
 """Following a job to its end is given up after its gateway has not answered for this long."""
@@ -42,55 +36,17 @@ class Submitted:
     request: Request | None = None
 
 
-@dataclass(frozen=True)
-class Session:
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a budget counts."""
+
+    jobs: int
+    usd: float
+
+
+class Session(Access):
     """All use cases for one caller, with its own jobs, limits and, if it has any, keys. Cheap to create, with nothing
     to close; it cannot see the jobs of other callers."""
-
-    services: Services
-    caller: Caller = LOCAL
-
-    @property
-    def tenant(self) -> str:
-        """Whose jobs these are; empty for the user of this machine."""
-        return self.caller.tenant
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.services.ledger
-
-    @cached_property
-    def settings(self) -> Settings:
-        return self.services.credentials.settings_for(self.caller)
-
-    @cached_property
-    def gateways(self) -> Mapping[str, Gateway]:
-        return self.services.credentials.gateways_for(self.caller)
-
-    @property
-    def has_own_keys(self) -> bool:
-        """Whether this caller's own keys determine which models it can use."""
-        return self.services.credentials.has_own_keys(self.caller)
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        return self.services.catalog.under(self.settings) if self.has_own_keys else self.services.catalog
-
-    @property
-    def account(self) -> Account:
-        return Account(self.services, self.caller, self.catalog, self.gateways)
-
-    @property
-    def _lookup(self) -> Lookup:
-        return Lookup(self.services, self.caller, self.catalog, self.gateways)
-
-    @property
-    def _follower(self) -> Follower:
-        return Follower(self.services, self.caller, self.settings)
-
-    @property
-    def _downloads(self) -> Downloads:
-        return Downloads(self.services, self.caller, self.settings)
 
     # --- what the caller may see ----------------------------------------------------------------------------------
 
@@ -109,8 +65,28 @@ class Session:
 
     def held_back(self, job: Job) -> float:
         """Seconds until our own rate limit allows a poll of the job."""
-        gateway = self.services.credentials.gateway_for(job, self.caller)
+        gateway = self.gateway_for(job)
         return gateway.retry_after if gateway else 0.0
+
+    async def spent_today(self) -> Spent:
+        """What counts against the limits of the day, which begins at midnight UTC."""
+        return Spent(*await self.ledger.spent_since(self.tenant, day_start(utc_now()), self.origins))
+
+    def last_balance(self, job: Job) -> float | None:
+        """The last known balance of the job's account, in its own unit; None if the caller may not see it."""
+        gateway = self.gateway_for(job)
+        if gateway is None or (self.tenant and not job.uses_caller_key):
+            return None
+        return self.services.balances.last_known(gateway)
+
+    async def balances(self) -> dict[str, float]:
+        """The balances of the caller's own accounts, by gateway, if reported. A caller that shares the server's keys
+        does not see its accounts."""
+        if self.tenant and not self.has_own_keys:
+            return {}
+        used = {ModelId.parse(model.id).gateway for model in self.catalog.usable}
+        real = [gateway for gateway in self.gateways.values() if gateway.usable and not gateway.in_process_sandbox]
+        return await self.services.balances.of([gateway for gateway in real if gateway.name in used])
 
     def redact(self, error: HailuoError) -> HailuoError:
         """The error as its caller may see it."""
@@ -141,12 +117,11 @@ class Session:
                 "This token may look at jobs, but not submit any.",
                 "Use one with the scope video:generate; dry_run, get_status and the lists work with this one.",
             )
-        submitter = Submitter(self.services, self.caller, self.settings, self.catalog, self.gateways)
         parameters = {name: value for name, value in arguments.items() if name != "model"}
-        prepared = await submitter.prepare(arguments.get("model"), parameters)
+        prepared = await submission.prepare(self, arguments.get("model"), parameters)
         check_price(prepared.purchase, max_cost_usd)
         if dry_run:
-            job = (await submitter.estimate(prepared)).warned(
+            job = (await submission.estimate(self, prepared)).warned(
                 *self.services.choice_notes.not_given_recently(self.tenant, prepared.choice),
                 *prepared.ignored,
                 prepared.price_text,
@@ -156,7 +131,7 @@ class Session:
             )
         if needs_consent(prepared.purchase, self.settings.confirm_above_usd):
             await confirm(prepared.purchase)
-        job, duplicate = await submitter.submit(prepared, force_new=force_new, job_id=job_id)
+        job, duplicate = await submission.submit(self, prepared, force_new=force_new, job_id=job_id)
         job = job.warned(*prepared.choice, *prepared.ignored)  # given once, not stored with the job
         if duplicate:
             job = job.warned(
@@ -180,10 +155,9 @@ class Session:
             HailuoError: the gateway could not be asked; the job is untouched.
         """
         ends = anyio.current_time() + hold_seconds
-        job = await self._follower.follow(
-            await self._lookup.job(request_id), min(wait_seconds, WAIT_SECONDS_MAX), report
-        )
-        return await self._downloads.with_clip(job, ends - anyio.current_time())
+        job = await find_job(self, request_id)
+        job = await follower.follow(self, job, min(wait_seconds, WAIT_SECONDS_MAX), report)
+        return await downloads.with_clip(self, job, ends - anyio.current_time())
 
     async def follow(
         self,
@@ -200,8 +174,8 @@ class Session:
             InvalidInput, UnknownRequest: there is no such job.
             HailuoError: the gateway did not answer for `outage_seconds`, or at the end; the job is untouched.
         """
-        job = await self._follower.follow(await self._lookup.job(request_id), seconds, report, outage_seconds)
-        return await self._downloads.with_clip(job)
+        job = await follower.follow(self, await find_job(self, request_id), seconds, report, outage_seconds)
+        return await downloads.with_clip(self, job)
 
     async def known(self, request_id: object) -> Job | None:
         """The job from the ledger; no gateway is asked.
@@ -209,11 +183,11 @@ class Session:
         Raises:
             InvalidInput: this is not a request id.
         """
-        return await self._lookup.known(request_id)
+        return await known_job(self, RequestId.parse(request_id))
 
     async def jobs(self, state: State | None = None, limit: int = 10) -> JobPage:
         """The newest jobs."""
-        return await self.ledger.page(self.tenant, state, limit, origins(self.gateways))
+        return await self.ledger.page(self.tenant, state, limit, self.origins)
 
     async def download(self, request_id: object) -> tuple[Job, Path]:
         """The finished clip's file in the output directory, fetched if it is not there yet.
@@ -221,7 +195,7 @@ class Session:
         Raises:
             NotReady, Expired, HailuoError: there is no clip to save, or it could not be saved; the job is untouched.
         """
-        return await self._downloads.saved(await self._lookup.job(request_id))
+        return await downloads.save_clip(self, await find_job(self, request_id))
 
     async def download_within(
         self, request_id: object, seconds: float, report: DownloadReport | None = None
@@ -235,11 +209,11 @@ class Session:
         """
         job: Job | None = None
         with anyio.move_on_after(seconds):
-            job = await self._lookup.job(request_id)
-            return await self._downloads.reported(job, report)
+            job = await find_job(self, request_id)
+            return await downloads.save_reporting(self, job, report)
         if job is None:
             raise GatewayTimeout("The gateway has not said yet what became of this job.")
-        return self._downloads.progress(job)
+        return downloads.progress_of(self, job)
 
     async def cancel(self, request_id: object) -> Job:
         """Cancel a job that is still queued, if its gateway can. Any other is returned unchanged, with a warning that
@@ -253,11 +227,11 @@ class Session:
             raise Forbidden(
                 "This token may look at jobs, but not cancel any.", "Use one with the scope video:generate."
             )
-        return await self.services.poller.cancel(await self._lookup.job(request_id), self.caller)
+        return await self.services.poller.cancel(await find_job(self, request_id), self.caller)
 
     def may_cancel(self, job: Job) -> bool:
         """Whether the job can probably be cancelled."""
-        gateway = self.services.credentials.gateway_for(job, self.caller)
+        gateway = self.gateway_for(job)
         return bool(gateway and gateway.cancels(job.model) and job.state is State.QUEUED and self.caller.may_generate)
 
     async def poster(self, request_id: object) -> bytes:
@@ -267,9 +241,10 @@ class Session:
             InvalidInput, UnknownRequest: there is no such job.
             NotReady: there is no image of it here.
         """
-        job = await self.known(request_id)
+        wanted = RequestId.parse(request_id)
+        job = await known_job(self, wanted)
         if job is None:
-            raise UnknownRequest(f"There is no job {RequestId.parse(request_id)}.")
+            raise UnknownRequest(f"There is no job {wanted}.")
         content = await self.services.posters.get(job)
         if content is None:
             raise NotReady(f"There is no image of {job.request_id} here.", request_id=job.request_id)
@@ -286,4 +261,4 @@ class Session:
     def may_change(self, job: Job) -> bool:
         """Whether a later poll can show a change: not for an ended job, one whose gateway cannot be asked, or a lost
         submission if there is no history."""
-        return self._follower.may_change(job)
+        return follower.may_change(self, job)

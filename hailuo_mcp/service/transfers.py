@@ -1,6 +1,5 @@
 """Sending local files to the gateways: each content is uploaded once per account."""
 
-from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 
@@ -9,7 +8,6 @@ from anyio.abc import TaskGroup
 
 from hailuo_mcp.core.errors import GatewayTimeout
 from hailuo_mcp.core.job import utc_now
-from hailuo_mcp.core.parameters import MEDIA_PARAMETERS
 from hailuo_mcp.core.spec import ModelSpec
 from hailuo_mcp.gateways import Gateway
 from hailuo_mcp.ledger import Ledger
@@ -44,7 +42,7 @@ class Transfers:
             GatewayTimeout: they are not all uploaded yet; the upload continues.
             HailuoError: one was not accepted. Nothing was submitted.
         """
-        large = [file for file in _to_upload(prepared) if len(file.content) > LARGE_FILE_BYTES]
+        large = [file for file in prepared.uploads if len(file.content) > LARGE_FILE_BYTES]
         gateway, model = prepared.gateway, prepared.spec.id
         with anyio.move_on_after(self._wait_seconds) as waiting:
             for file in large:
@@ -66,7 +64,7 @@ class Transfers:
             HailuoError: an upload failed; nothing was submitted.
         """
         addresses: dict[str, str] = {}
-        for file in _to_upload(prepared):
+        for file in prepared.uploads:
             seconds = deadline - anyio.current_time() - 5.0
             if seconds <= 0:
                 raise GatewayTimeout(f"{prepared.gateway.title} was too slow with the uploads; nothing was submitted.")
@@ -83,13 +81,6 @@ class Transfers:
             address = await gateway.upload(file.media_type, file.content, seconds)
         await self._ledger.remember_upload(tenant, gateway.origin, digest, address)
         return address
-
-
-def _to_upload(prepared: Prepared) -> Iterator[LoadedFile]:
-    for name in MEDIA_PARAMETERS:
-        for file in prepared.files.get(name, ()):
-            if prepared.way(name, file) == "upload":
-                yield file
 
 
 def _digest(gateway: Gateway, file: LoadedFile) -> str:

@@ -59,31 +59,6 @@ SUBMIT: Mapping[Fault, Outcome] = {
     Fault.HUGE: UNKNOWN,
     Fault.DRIP: UNKNOWN,
 }
-UPLOAD: Mapping[Fault, Outcome] = {
-    Fault.REFUSED: transient("network_error"),
-    Fault.NO_NAME: transient("network_error"),
-    Fault.RESET_EARLY: transient("network_error"),
-    Fault.RESET_LATE: transient("network_error"),
-    Fault.SILENCE: transient("gateway_timeout"),
-    Fault.BAD_REQUEST: refused("invalid_image"),
-    Fault.BAD_KEY: refused("unauthorized"),
-    Fault.NO_CREDITS: refused("insufficient_credits"),
-    Fault.NOT_FOUND: transient("gateway_error"),
-    Fault.GONE: transient("gateway_error"),
-    Fault.TOO_MANY: transient("rate_limited"),
-    Fault.BROKEN: transient("gateway_error"),
-    Fault.BAD_GATEWAY: transient("gateway_error"),
-    Fault.UNAVAILABLE: transient("gateway_error"),
-    Fault.GATEWAY_TIMEOUT: transient("gateway_timeout"),
-    Fault.EMPTY: transient("gateway_error"),
-    Fault.HTML: transient("gateway_error"),
-    Fault.BROKEN_JSON: transient("gateway_error"),
-    Fault.OTHER_JSON: transient("gateway_error"),
-    Fault.NUMBER: no_error("queued"),
-    Fault.BOMB: transient("gateway_error"),
-    Fault.HUGE: transient("gateway_error"),
-    Fault.DRIP: transient("gateway_timeout"),
-}
 POLL: Mapping[Fault, Outcome] = {
     Fault.REFUSED: transient("network_error"),
     Fault.NO_NAME: transient("network_error"),
@@ -108,6 +83,14 @@ POLL: Mapping[Fault, Outcome] = {
     Fault.BOMB: transient("gateway_error"),
     Fault.HUGE: transient("gateway_error"),
     Fault.DRIP: transient("gateway_timeout"),
+}
+UPLOAD: Mapping[Fault, Outcome] = {
+    **POLL,
+    Fault.BAD_REQUEST: refused("invalid_image"),
+    Fault.NOT_FOUND: transient("gateway_error"),
+    Fault.GONE: transient("gateway_error"),
+    Fault.OTHER_JSON: transient("gateway_error"),
+    Fault.NUMBER: no_error("queued"),
 }
 RESULT: Mapping[Fault, Outcome] = {
     **POLL,

@@ -101,18 +101,10 @@ class StdioServer:
 @asynccontextmanager
 async def stdio_server(home: Path, **variables: str) -> AsyncGenerator[StdioServer]:
     """A server whose ledger, clips and log are below `home`."""
-    environment = {
-        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
-        "HOME": str(home),
-        "HAILUO_MCP_DATABASE_URL": f"sqlite:///{ledger_of(home)}",
-        "HAILUO_MCP_OUTPUT_DIR": str(clips_of(home)),
-        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
-        **variables,
-    }
     with (home / "server.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hailuo_mcp"),
-            env=environment,
+            env=environment(home, **variables),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
@@ -129,6 +121,18 @@ async def stdio_server(home: Path, **variables: str) -> AsyncGenerator[StdioServ
         process.stdin.close()
         with contextlib.suppress(ConnectionError):
             await process.stdin.wait_closed()
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """The environment of a process whose ledger and clips are below `home`."""
+    return {
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        "HOME": str(home),
+        "HAILUO_MCP_DATABASE_URL": f"sqlite:///{ledger_of(home)}",
+        "HAILUO_MCP_OUTPUT_DIR": str(clips_of(home)),
+        "HAILUO_MCP_MIN_POLL_SECONDS": "0",
+        **variables,
+    }
 
 
 def ledger_of(home: Path) -> Path:

@@ -1,23 +1,24 @@
 """Every fault at every step of every gateway, over real sockets, with the product's own timeouts and retries."""
 
 import asyncio
-import io
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from hailuo_mcp.mcp import tools
 from hailuo_mcp.service.session import Session
+from tests.fault_injection.cells import STEPS, Cell, table
 from tests.fault_injection.expected import NOT_CHECKED, Outcome, expected
-from tests.fault_injection.faults import BEFORE, CLIP, Fault, FaultyGateway, Step
+from tests.fault_injection.faults import BEFORE, Fault, Step
+from tests.fault_injection.faulty_gateway import CLIP, FaultyGateway
 from tests.fault_injection.names import Names, resolving
+from tests.media.samples import png
 from tests.support import KEYS, PICTURE, age, open_session, settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -33,18 +34,6 @@ MODELS = {
     "minimax-h3": "minimax/h3",
     "fal-h3": "fal/h3",
 }
-STEPS = (
-    *(("segmind", step) for step in (Step.UPLOAD, Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD, Step.HISTORY)),
-    *(("apixo", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
-    *(("aimlapi", step) for step in (Step.SUBMIT, Step.POLL, Step.DOWNLOAD)),
-    *(("minimax", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.DOWNLOAD)),
-    # Downloads and uploads are the same code for all.
-    *(("fal", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT, Step.HISTORY)),
-    *(("replicate", step) for step in (Step.SUBMIT, Step.POLL)),
-    *(("aimlapi-h3", step) for step in (Step.SUBMIT, Step.POLL)),
-    *(("minimax-h3", step) for step in (Step.SUBMIT, Step.POLL)),
-    *(("fal-h3", step) for step in (Step.SUBMIT, Step.POLL, Step.RESULT)),
-)
 FINDABLE = ("segmind", "fal", "replicate", "minimax-h3", "fal-h3")
 """Gateways whose history shows the outcome of an unanswered submission."""
 SLOW = frozenset({Fault.SILENCE, Fault.DRIP})
@@ -55,33 +44,6 @@ SAVED_WITHIN_SECONDS = 45.0
 
 
 async def _no_progress(*_: object) -> None: ...
-
-
-@dataclass(slots=True)
-class Cell:
-    """One fault at one step of one gateway, and the outcome."""
-
-    gateway: str
-    """With the model after a dash, where that has an API of its own."""
-    step: Step
-    fault: Fault
-    outcome: Outcome = NOT_CHECKED
-    accepted: int = 0
-    saved: bool = False
-    problems: list[str] = field(default_factory=list[str])
-    outputs: list[str] = field(default_factory=list[str])
-
-    @property
-    def variable(self) -> str:
-        """What the names of the gateway's variables begin with."""
-        return self.gateway.partition("-")[0].upper()
-
-    def __str__(self) -> str:
-        return f"{self.gateway} {self.step} × {self.fault}"
-
-    def check(self, condition: object, problem: str) -> None:
-        if not condition:
-            self.problems.append(f"{self}: {problem}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +76,7 @@ async def run_cell(cell: Cell, directory: Path, names: Names) -> None:
     )
     image = directory / "pictures" / "first.png"
     image.parent.mkdir(parents=True)
-    image.write_bytes(PNG)
+    image.write_bytes(png(640, 360))
     arguments = {
         "model": MODELS[cell.gateway],
         "prompt": f"a red kite, {cell}",
@@ -232,42 +194,6 @@ def all_log_lines() -> Generator[list[str]]:
             logger.setLevel(level)
 
 
-SHORT = {
-    "network_error": "network",
-    "gateway_error": "gateway",
-    "gateway_timeout": "timeout",
-    "insufficient_credits": "credits",
-    "invalid_input": "input",
-    "invalid_image": "image",
-    "model_retired": "retired",
-    "rate_limited": "rate",
-    "unauthorized": "key",
-}
-
-
-def shortened(outcome: Outcome) -> str:
-    return str(outcome).replace(outcome.label, SHORT.get(outcome.label, outcome.label), 1)
-
-
-def table(cells: list[Cell]) -> str:
-    """Faults as rows, steps as columns; `+` means that the same call may be repeated, `!` that it must not be."""
-    cell_at = {(cell.gateway, cell.step, cell.fault): cell for cell in cells}
-    widths = [max(len(shortened(cell_at[*column, fault].outcome)) for fault in Fault) for column in STEPS]
-    heads = [f"{gateway[:2]}{'3' * gateway.endswith('h3')}:{step}" for gateway, step in STEPS]
-    widths = [max(width, len(head)) + 2 for width, head in zip(widths, heads, strict=True)]
-    lines = [" " * 22 + "".join(f"{head:<{width}}" for head, width in zip(heads, widths, strict=True))]
-    for fault in Fault:
-        row = [cell_at[*column, fault] for column in STEPS]
-        marks = [("?" if cell.problems else "") + shortened(cell.outcome) for cell in row]
-        lines.append(f"{fault:<22}" + "".join(f"{m:<{w}}" for m, w in zip(marks, widths, strict=True)))
-    twice, saved = sum(cell.accepted > 1 for cell in cells), sum(cell.saved for cell in cells)
-    lines.append(
-        f"{len(cells)} cells, {sum(cell.accepted for cell in cells)} paid jobs, {twice} cells paid twice, "
-        f"{saved} clips saved afterwards, {sum(bool(cell.problems) for cell in cells)} cells with problems"
-    )
-    return "\n".join(lines)
-
-
 async def test_fault_at_any_step_never_pays_twice_loses_a_job_or_leaks_a_key(
     tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
@@ -309,12 +235,3 @@ async def test_fault_at_any_step_never_pays_twice_loses_a_job_or_leaks_a_key(
 
 def _texts_below(directory: Path) -> list[str]:
     return [path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()]
-
-
-def _png_bytes() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (640, 360), (200, 30, 30)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-PNG = _png_bytes()

@@ -17,8 +17,8 @@ import pytest
 
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.ledger.sqlite import SqliteLedger
-from tests.fault_injection.gateway import Moment, WatchedGateway, clip_of, watched_gateway
 from tests.fault_injection.stdio import ServerGoneError, StdioServer, clips_of, ledger_of, stdio_server
+from tests.fault_injection.watched_gateway import Moment, WatchedGateway, clip_of, watched_gateway
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.fault_injection.gateway import WatchedGateway, watched_gateway
+from tests.fault_injection.stdio import environment
+from tests.fault_injection.watched_gateway import WatchedGateway, watched_gateway
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
@@ -22,19 +22,11 @@ Answers = dict[str, tuple[str, str]]
 
 async def submit_from_all_processes(gateway: WatchedGateway, home: Path, **variables: str) -> list[Answers]:
     """The result of each process for each prompt."""
-    environment = {
-        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
-        **gateway.environment,
-        "HOME": str(home),
-        "HAILUO_MCP_DATABASE_URL": f"sqlite:///{home / 'jobs.sqlite3'}",
-        "HAILUO_MCP_OUTPUT_DIR": str(home / "clips"),
-        **variables,
-    }
     prompts = json.dumps([f"kite number {number}" for number in range(PROMPTS)])
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.fault_injection.submitting", MODEL, prompts),
-            env=environment,
+            env=environment(home, **gateway.environment, **variables),
             cwd=Path(__file__).parents[2],
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

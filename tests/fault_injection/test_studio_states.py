@@ -5,11 +5,11 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,10 +22,11 @@ from hailuo_mcp.core.job import Job, State, utc_now
 from hailuo_mcp.core.request_id import RequestId
 from hailuo_mcp.sandbox.jobs import Phase
 from hailuo_mcp.sandbox.store import Store
-from hailuo_mcp.service.session import Session, Submitted
-from tests.fault_injection.gateway import Moment, watched_gateway
+from hailuo_mcp.service.session import Submitted
+from tests.fault_injection.life import Life
 from tests.fault_injection.passing import let_pass
-from tests.support import PICTURE, open_session, settings_for
+from tests.fault_injection.watched_gateway import Moment, watched_gateway
+from tests.support import arguments_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -35,73 +36,26 @@ WINDOW = timedelta(minutes=10)
 STILL_BEING_SENT = timedelta(seconds=40)
 """After this, a submission without a response no longer counts as in progress."""
 SEGMIND_KEEPS_SECONDS = 3600
-T = TypeVar("T")
-Call = tuple[str, str]
-CALLS: tuple[Call, ...] = (
-    ("segmind/minimax-hailuo-2", "a kite"),
-    ("segmind/hailuo-02-fast", "a kite"),
-    ("apixo/hailuo-2.3-fast", "a kite"),
-    ("aimlapi/hailuo-02", "a kite"),
-    ("segmind/minimax-hailuo-2", "a boat sandbox:lost_answer"),
-    ("apixo/hailuo-2.3-fast", "a boat sandbox:lost_answer"),
-    ("segmind/minimax-hailuo-2", "a dog sandbox:fail"),
-    ("aimlapi/hailuo-02", "a dog sandbox:content_violation"),
-    ("segmind/minimax-hailuo-2", "a cat sandbox:expire"),
-    ("apixo/hailuo-2.3-fast", "a hill sandbox:never"),
+Call = dict[str, Any]
+CALLS: tuple[Call, ...] = tuple(
+    arguments_for(model, prompt=prompt)
+    for model, prompt in (
+        ("segmind/minimax-hailuo-2", "a kite"),
+        ("segmind/hailuo-02-fast", "a kite"),
+        ("apixo/hailuo-2.3-fast", "a kite"),
+        ("aimlapi/hailuo-02", "a kite"),
+        ("segmind/minimax-hailuo-2", "a boat sandbox:lost_answer"),
+        ("apixo/hailuo-2.3-fast", "a boat sandbox:lost_answer"),
+        ("segmind/minimax-hailuo-2", "a dog sandbox:fail"),
+        ("aimlapi/hailuo-02", "a dog sandbox:content_violation"),
+        ("segmind/minimax-hailuo-2", "a cat sandbox:expire"),
+        ("apixo/hailuo-2.3-fast", "a hill sandbox:never"),
+    )
 )
-REFUSED: Call = ("aimlapi/hailuo-02", "a tree sandbox:no_credits")
+REFUSED = arguments_for("aimlapi/hailuo-02", prompt="a tree sandbox:no_credits")
 TIMES = (timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=11), timedelta(hours=2))
 calls, picks = st.sampled_from(CALLS), st.integers(0, 99)
 totals: Counter[str] = Counter()
-
-
-class Life:
-    """A session in its own event loop, which crashes when the loop is no longer run."""
-
-    def __init__(self, home: Path, environment: dict[str, str]) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._opened, self._closing = asyncio.Event(), asyncio.Event()
-        self._abandoned: asyncio.Task[object] | None = None
-        database = f"sqlite:///{home / 'jobs.sqlite3'}"
-        self._settings = settings_for(home, **environment, HAILUO_MCP_DATABASE_URL=database)
-        self._session: Session | None = None
-        self._task = self._loop.create_task(self._keep_open())
-        self.run(self._opened.wait())
-
-    async def _keep_open(self) -> None:
-        async with open_session(self._settings) as self._session:
-            self._opened.set()
-            await self._closing.wait()
-
-    @property
-    def session(self) -> Session:
-        assert self._session
-        return self._session
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(work)
-
-    def leave_behind(self, work: Coroutine[Any, Any, object], until: Callable[[], bool]) -> None:
-        """Start some work, and abandon it once `until()` is true."""
-        self._abandoned = self._loop.create_task(work)
-
-        async def watch() -> None:
-            while not until():  # noqa: ASYNC110  another thread does it
-                await asyncio.sleep(0.001)
-
-        self.run(watch())
-
-    def close(self) -> None:
-        async def end() -> None:
-            if self._abandoned:  # abandoned work would open the ledger again
-                await asyncio.gather(self._abandoned, return_exceptions=True)
-            self._closing.set()
-            await self._task
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.gather(*others, return_exceptions=True)
-
-        self.run(end())
-        self._loop.close()
 
 
 class StudioMachine(RuleBasedStateMachine):
@@ -152,7 +106,7 @@ class StudioMachine(RuleBasedStateMachine):
     @rule(call=calls)
     def rehearse(self, call: Call) -> None:
         before, known = self._gateway.submissions, len(self._jobs())
-        assert self._life.run(self._life.session.generate(arguments(call), dry_run=True)).request
+        assert self._life.run(self._life.session.generate(call, dry_run=True)).request
         assert (self._gateway.submissions, len(self._jobs())) == (before, known)
 
     @rule(pick=picks, seconds=st.sampled_from((0.0, 0.2)))
@@ -193,7 +147,7 @@ class StudioMachine(RuleBasedStateMachine):
                 await asyncio.sleep(0.3)
 
         self._gateway.on_moment = hold
-        work = self._life.session.generate(arguments(call), force_new=True)
+        work = self._life.session.generate(call, force_new=True)
         self._life.leave_behind(work, lambda: self._gateway.moments[Moment.SUBMISSION_TAKEN] > before)
         self.crash()
         self._let_pass(STILL_BEING_SENT)
@@ -275,7 +229,7 @@ class StudioMachine(RuleBasedStateMachine):
         return Life(self._home, self._gateway.environment)
 
     def _generate(self, call: Call, *, force_new: bool = False) -> Submitted:
-        submitted = self._life.run(self._life.session.generate(arguments(call), force_new=force_new))
+        submitted = self._life.run(self._life.session.generate(call, force_new=force_new))
         self._ids[submitted.job.request_id] = None
         return submitted
 
@@ -300,11 +254,11 @@ class StudioMachine(RuleBasedStateMachine):
     def _duplicates_of(self, call: Call) -> set[str]:
         """Jobs that an identical call would return, by the documentation: those that have not ended, and for some time
         those that have a clip."""
-        now, (model, prompt) = utc_now(), call
+        now = utc_now()
         return {
             job.id
             for job in self._jobs()
-            if (job.model, job.prompt) == (model, prompt)
+            if (job.model, job.prompt) == (call["model"], call["prompt"])
             and not job.not_charged
             and (
                 not job.state.is_terminal
@@ -330,15 +284,7 @@ class StudioMachine(RuleBasedStateMachine):
             let_pass(self._home / "jobs.sqlite3", time)
 
 
-def arguments(call: Call) -> dict[str, Any]:
-    model, prompt = call
-    picture = {} if model in ("segmind/minimax-hailuo-2", "aimlapi/hailuo-02") else {"first_frame_image": PICTURE}
-    return {"model": model, "prompt": prompt, **picture}
-
-
-def test_every_paid_job_stays_known_once_and_no_state_goes_backward(
-    figures: Callable[[str], None],
-) -> None:
+def test_every_paid_job_stays_known_once_and_no_state_goes_backward(figures: Callable[[str], None]) -> None:
     totals.clear()
     run_state_machine_as_test(
         StudioMachine,

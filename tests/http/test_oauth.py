@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.fault_injection.faults import bomb
+from tests.fault_injection.faulty_gateway import bomb
 from tests.http.servers import SANDBOX, serving
 from tests.http.test_access import ACCEPT, INITIALIZE
 from tests.http.test_tokens import client_with_token, submitted

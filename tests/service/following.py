@@ -3,16 +3,12 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+import anyio
 import httpx
 
 from hailuo_mcp.core.job import Job
 from hailuo_mcp.service.session import Session
-from tests.support import (
-    KEYS,
-    Answerer,
-    arguments_for,
-    says,
-)
+from tests.support import KEYS, Answerer, arguments_for, says
 
 FAST_02 = "segmind/hailuo-02-fast"
 APIXO = "apixo/hailuo-2.3-fast"
@@ -22,7 +18,33 @@ PROCESSING = says(200, {"status": "PROCESSING"})
 COMPLETED = says(200, {"status": "COMPLETED", "output": CLIP})
 FAILED = says(422, {"status": "FAILED", "error": "the model stopped"})
 GONE = says(404, {"error": "Request r-1 not found"})
+ACCEPTED = {
+    "segmind": {"request_id": "r-1", "status": "QUEUED"},
+    "apixo": {"code": 200, "message": "success", "data": {"taskId": "r-1"}},
+    "aimlapi": {"generation_id": "r-1", "status": "queued"},
+    "minimax": {"task_id": "r-1", "base_resp": {"status_code": 0, "status_msg": "success"}},
+    "fal": {"request_id": "r-1", "status": "IN_QUEUE"},
+    "replicate": {"id": "r-1", "status": "starting"},
+}
+"""Each gateway's response to a submission."""
 QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0"}
+
+
+def gateway_of(model_id: str) -> str:
+    return model_id.split("/")[0]
+
+
+class Held:
+    """An answer that is given once it is released."""
+
+    def __init__(self, status: int = 200, body: object = None) -> None:
+        self.requested, self.released = anyio.Event(), anyio.Event()
+        self._status, self._body = status, body
+
+    async def __call__(self, _: httpx.Request) -> httpx.Response:
+        self.requested.set()
+        await self.released.wait()
+        return httpx.Response(self._status, json=self._body)
 
 
 async def submitted(session: Session, model_id: str = FAST_02, **more: Any) -> Job:

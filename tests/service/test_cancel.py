@@ -6,15 +6,14 @@ import pytest
 
 from hailuo_mcp.core.errors import NotReady
 from hailuo_mcp.core.job import Job, Observation, State
+from tests.service.following import FAST_02, submitted
 from tests.support import arguments_for, recorded_sandbox, settings_for
-
-SEGMIND = "segmind/hailuo-02-fast"
 
 
 async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None:
     opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="60"))
     async with opened as session:
-        job = (await session.generate(arguments_for(SEGMIND))).job
+        job = await submitted(session)
         assert not session.may_cancel(job)
         before = len(wire.requests)
         unchanged = await session.cancel(job.request_id)
@@ -26,7 +25,7 @@ async def test_gateway_that_cannot_cancel_is_only_polled(tmp_path: Path) -> None
 async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
     opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
-        job = (await session.generate(arguments_for(SEGMIND))).job
+        job = await submitted(session)
         done = await session.status(job.request_id, 10)
         before = len(wire.requests)
         unchanged = await session.cancel(job.request_id)
@@ -37,7 +36,7 @@ async def test_cancel_of_an_ended_job_sends_no_request(tmp_path: Path) -> None:
 
 def test_cancelled_job_is_final_and_free_unless_a_cost_was_reported() -> None:
     job = Job(
-        model=SEGMIND, origin="https://x", remote_id="r", state=State.QUEUED, budget_cost_usd=1, estimated_cost_usd=1
+        model=FAST_02, origin="https://x", remote_id="r", state=State.QUEUED, budget_cost_usd=1, estimated_cost_usd=1
     )
     cancelled = job.apply_observation(Observation(state=State.CANCELLED))
     assert cancelled.is_final
@@ -52,7 +51,7 @@ def test_cancelled_job_is_final_and_free_unless_a_cost_was_reported() -> None:
 async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Path) -> None:
     opened, wire = recorded_sandbox(settings_for(tmp_path, HAILUO_MCP_SANDBOX_SECONDS="600"))
     async with opened as session:
-        job = (await session.generate(arguments_for(model_id))).job
+        job = await submitted(session, model_id)
         assert session.may_cancel(job)
         before = len(wire.requests)
         cancelled = await session.cancel(job.request_id)
@@ -71,7 +70,7 @@ async def test_queued_job_is_cancelled_after_a_poll(model_id: str, tmp_path: Pat
 async def test_job_that_ended_since_the_last_poll_keeps_its_record(model_id: str, tmp_path: Path) -> None:
     opened, wire = recorded_sandbox(settings_for(tmp_path))
     async with opened as session:
-        job = (await session.generate(arguments_for(model_id))).job
+        job = await submitted(session, model_id)
         assert job.state is State.QUEUED
         before = len(wire.requests)
         unchanged = await session.cancel(job.request_id)

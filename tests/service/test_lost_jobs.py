@@ -22,16 +22,7 @@ from tests.service.following import (
     on_record,
     submitted,
 )
-from tests.support import (
-    Answerer,
-    age,
-    arguments_for,
-    breaks,
-    recorded_sandbox,
-    says,
-    settings_for,
-    wired,
-)
+from tests.support import Answerer, age, arguments_for, breaks, recorded_sandbox, says, settings_for, wired
 
 # --- not found ------------------------------------------------------------------------------------------------------
 

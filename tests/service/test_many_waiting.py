@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx
@@ -11,35 +10,23 @@ import pytest
 from hailuo_mcp.core.errors import HailuoError, Unauthorized
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.service.poll_policy import PollPolicy
-from hailuo_mcp.service.session import Session
-from tests.support import KEYS, Answerer, Opened, Wire, arguments_for, says, segmind, settings_for, wired
+from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
+from tests.support import Answerer, Opened, Wire, says, segmind, settings_for, wired
 
 CALLERS = 5
-QUIET = {**KEYS, "HAILUO_MCP_AUTO_DOWNLOAD": "0", "HAILUO_MCP_MIN_POLL_SECONDS": "0.3"}
 SLOW_POLLS = PollPolicy(early=(), every=0.3)
-PROCESSING = says(200, {"status": "PROCESSING"})
 DOWN = says(503, {"error": "down"})
-COMPLETED = says(200, {"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
 
 
-def followed(directory: Path, status: Answerer, **options: Any) -> tuple[Opened, Wire]:
-    return wired(settings_for(directory, **QUIET), segmind(status=status), poll_policy=SLOW_POLLS, **options)
-
-
-async def submitted(session: Session) -> Job:
-    return (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
+def followed(directory: Path, status: Answerer) -> tuple[Opened, Wire]:
+    settings = settings_for(directory, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="0.3")
+    return wired(settings, segmind(status=status), poll_policy=SLOW_POLLS)
 
 
 async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> None:
-    arrived, go_on = anyio.Event(), anyio.Event()
     answers: list[Job] = []
-
-    async def slowly(_: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(200, json={"status": "COMPLETED", "output": "https://cdn.example/clip.mp4"})
-
-    opened, wire = followed(tmp_path, slowly)
+    held = Held(200, {"status": "COMPLETED", "output": CLIP})
+    opened, wire = followed(tmp_path, held)
     async with opened as session:
         job = await submitted(session)
 
@@ -49,9 +36,9 @@ async def test_all_waiting_calls_get_the_result_of_one_poll(tmp_path: Path) -> N
         async with anyio.create_task_group() as callers:
             for _ in range(CALLERS):
                 callers.start_soon(wait)
-            await arrived.wait()
+            await held.requested.wait()
             await anyio.wait_all_tasks_blocked()
-            go_on.set()
+            held.released.set()
     assert [answer.state for answer in answers] == [State.COMPLETED] * CALLERS
     assert len({id(answer) for answer in answers}) == 1  # one answer for all, not one read from the ledger for each
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
@@ -103,14 +90,8 @@ async def test_each_call_returns_the_shared_state_at_the_end_of_its_own_wait(tmp
 
 async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None:
     errors: list[HailuoError] = []
-    arrived, go_on = anyio.Event(), anyio.Event()
-
-    async def refused(_: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(401, json={"error": "invalid key"})
-
-    opened, wire = followed(tmp_path, refused)
+    held = Held(401, {"error": "invalid key"})
+    opened, wire = followed(tmp_path, held)
     async with opened as session:
         job = await submitted(session)
 
@@ -123,9 +104,9 @@ async def test_refused_key_ends_all_waits_after_one_poll(tmp_path: Path) -> None
             async with anyio.create_task_group() as callers:
                 for _ in range(CALLERS):
                     callers.start_soon(wait)
-                await arrived.wait()
+                await held.requested.wait()
                 await anyio.wait_all_tasks_blocked()
-                go_on.set()
+                held.released.set()
     assert len(errors) == CALLERS
     assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 

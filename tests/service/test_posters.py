@@ -13,9 +13,8 @@ from hailuo_mcp.media.given import LoadedFile
 from hailuo_mcp.media.posters import SIDE_MAX
 from hailuo_mcp.service.posters import Posters
 from hailuo_mcp.service.session import Session
-from tests.support import PICTURE, recorded_sandbox, settings_for
-
-FAST_02 = "segmind/hailuo-02-fast"
+from tests.service.following import submitted
+from tests.support import recorded_sandbox, settings_for
 
 
 def sandbox(directory: Path, seconds: int = 60) -> AbstractAsyncContextManager[Session]:
@@ -32,8 +31,7 @@ def red_image(directory: Path) -> Path:
 
 async def test_first_frame_is_a_small_jpeg_right_after_the_submission(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
-        arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
-        job = (await session.generate(arguments)).job
+        job = await submitted(session, first_frame_image=str(red_image(tmp_path)))
         assert session.has_poster(job)
         with Image.open(io.BytesIO(await session.poster(job.request_id))) as image:
             assert (image.format, image.size) == ("JPEG", (SIDE_MAX, SIDE_MAX * 9 // 16))
@@ -43,7 +41,7 @@ async def test_first_frame_is_a_small_jpeg_right_after_the_submission(tmp_path: 
 
 async def test_saved_clip_shows_its_first_frame_even_after_a_restart(tmp_path: Path) -> None:
     async with sandbox(tmp_path, seconds=0) as session:
-        job = (await session.generate({"model": "segmind/minimax-hailuo-2", "prompt": "a kite"})).job
+        job = await submitted(session, "segmind/minimax-hailuo-2")
         assert not session.has_poster(job)
         job, _ = await session.download(job.request_id)
     async with sandbox(tmp_path) as session:
@@ -53,7 +51,7 @@ async def test_saved_clip_shows_its_first_frame_even_after_a_restart(tmp_path: P
 
 async def test_image_given_by_url_is_not_fetched(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
-        job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
+        job = await submitted(session)
         assert not session.has_poster(job)
         with pytest.raises(NotReady, match="no image"):
             await session.poster(job.request_id)
@@ -61,8 +59,7 @@ async def test_image_given_by_url_is_not_fetched(tmp_path: Path) -> None:
 
 async def test_poster_is_hidden_from_other_tenants(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
-        arguments = {"model": FAST_02, "prompt": "a kite", "first_frame_image": str(red_image(tmp_path))}
-        job = (await session.generate(arguments)).job
+        job = await submitted(session, first_frame_image=str(red_image(tmp_path)))
         with pytest.raises(UnknownRequest):
             await Session(session.services, Caller(tenant="eve")).poster(job.request_id)
 
@@ -71,8 +68,7 @@ async def test_oldest_posters_are_dropped(tmp_path: Path) -> None:
     posters = Posters(kept_max=1)
     image = LoadedFile(shown="red.png", digest="", content=red_image(tmp_path).read_bytes())
     async with sandbox(tmp_path) as session:
-        arguments = {"model": FAST_02, "first_frame_image": PICTURE}
-        earlier, later = [(await session.generate({**arguments, "prompt": name})).job for name in ("one", "two")]
+        earlier, later = [await submitted(session, prompt=prompt) for prompt in ("one", "two")]
         await posters.keep(earlier, image)
         await posters.keep(later, image)
         assert (posters.may_have(earlier), posters.may_have(later)) == (False, True)
@@ -80,6 +76,6 @@ async def test_oldest_posters_are_dropped(tmp_path: Path) -> None:
 
 async def test_unreadable_image_gives_no_poster_and_no_error(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as session:
-        job = (await session.generate({"model": FAST_02, "prompt": "a kite", "first_frame_image": PICTURE})).job
+        job = await submitted(session)
         await session.services.posters.keep(job, LoadedFile(shown="x", digest="", content=b"no image"))
         assert await session.services.posters.get(job) is None

@@ -13,10 +13,10 @@ from mcp_types import TextResourceContents
 from hailuo_mcp.core.errors import NotReady, RateLimited
 from hailuo_mcp.core.job import State
 from hailuo_mcp.mcp import resources, tools
+from tests.service.following import FAST_02, submitted
 from tests.support import KEYS, arguments_for, says, segmind, settings_for, uri_of, wired
 
 MINIMAX = "minimax/hailuo-02"
-FAST_02 = "segmind/hailuo-02-fast"
 BURST = 10
 """Requests that MiniMax's documented rate allows at once."""
 
@@ -25,7 +25,7 @@ async def test_calls_beyond_the_documented_rate_are_answered_from_the_ledger(tmp
     body = {"task_id": "t1", "status": "Processing", "base_resp": {"status_code": 0}}
     opened, wire = wired(settings_for(tmp_path, **KEYS), says(200, body))
     async with opened as session:
-        job = (await session.generate(arguments_for(MINIMAX))).job
+        job = await submitted(session, MINIMAX)
         began = time.monotonic()
         answers = [await session.status(job.request_id) for _ in range(BURST + 5)]
         assert time.monotonic() - began < 5
@@ -72,7 +72,7 @@ async def test_first_call_after_a_429_fails_and_later_ones_are_answered_from_the
 
     opened, wire = wired(settings_for(tmp_path, **KEYS), segmind(status=too_many))
     async with opened as session:
-        job = (await session.generate(arguments_for(FAST_02))).job
+        job = await submitted(session)
         with pytest.raises(RateLimited, match="429: slow down"):
             await session.status(job.request_id)
         before = len(wire.requests)

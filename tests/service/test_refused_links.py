@@ -14,19 +14,17 @@ from hailuo_mcp.service.session import Session
 from tests.media.far_end import Step, ranged
 from tests.media.far_end import says as answers
 from tests.service.clip_hosts import CLIP, completed, finished
+from tests.service.following import GONE, on_record
 from tests.support import Turns, age, says, segmind
 
 OVER_AN_HOUR = timedelta(minutes=61)
-GONE = says(404, {"error": "Request r-1 not found"})
 DOWN = says(503, {"error": "busy"})
 
 
 async def failure(session: Session, job: Job) -> HailuoError:
     with pytest.raises(HailuoError) as failed:
         await session.download(job.request_id)
-    known = await session.ledger.get(job.id)
-    assert known
-    assert known.state is State.COMPLETED
+    assert (await on_record(session, job)).state is State.COMPLETED
     return failed.value
 
 

@@ -7,7 +7,8 @@ import pytest
 from hailuo_mcp.core.job import State
 from tests.media.far_end import ranged, serving
 from tests.service.clip_hosts import CLIP, completed
-from tests.support import KEYS, arguments_for, segmind, settings_for, wired
+from tests.service.following import QUIET, on_record, submitted
+from tests.support import KEYS, segmind, settings_for, wired
 
 KEY = KEYS["SEGMIND_API_KEY"]
 
@@ -15,16 +16,16 @@ KEY = KEYS["SEGMIND_API_KEY"]
 @pytest.mark.parametrize("echo", [KEY, KEY.replace("-", "%2D")])
 async def test_link_with_the_key_is_followed_and_not_stored(echo: str, tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
-        settings = settings_for(
-            tmp_path, **KEYS, HAILUO_MCP_AUTO_DOWNLOAD="0", SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}"
-        )
+        settings = settings_for(tmp_path, **QUIET, SEGMIND_BASE_URL=f"http://127.0.0.1:{far_end.port}")
         opened, _ = wired(settings, segmind(status=completed(far_end.url(f"/clip.mp4?key={echo}"))))
         async with opened as session:
-            job = (await session.generate(arguments_for("segmind/hailuo-02-fast"))).job
+            job = await submitted(session)
             done = await session.status(job.request_id)
-            known = await session.ledger.get(job.id)
-            assert known
             assert (done.state, done.video_url) == (State.COMPLETED, None)
             assert done.video_path
             assert Path(done.video_path).read_bytes() == CLIP
-            assert echo not in known.model_dump_json()
+            assert echo not in (await on_record(session, job)).model_dump_json()
+            Path(done.video_path).unlink()
+            _, path = await session.download(job.request_id)
+            assert path.read_bytes() == CLIP
+            assert echo not in (await on_record(session, job)).model_dump_json()

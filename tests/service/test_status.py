@@ -108,6 +108,9 @@ async def test_clip_inside_the_response_is_saved_and_shown_by_its_path(tmp_path:
         before = len(wire.requests)
         assert (await session.download(job.request_id))[1] == Path(job.video_path)
         assert len(wire.requests) == before
+        await anyio.Path(job.video_path).unlink()
+        _, path = await session.download(job.request_id)
+        assert path.read_bytes() == clip
 
 
 @pytest.mark.parametrize("model_id", [FAST_02, APIXO, AIMLAPI])

@@ -7,29 +7,16 @@ import anyio
 import httpx
 
 from hailuo_mcp.core.job import Job, State
-from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, submitted
-from tests.support import (
-    Turns,
-    age,
-    says,
-    segmind,
-    settings_for,
-    wired,
-)
+from tests.service.following import CLIP, COMPLETED, PROCESSING, QUIET, Held, submitted
+from tests.support import Turns, age, says, segmind, settings_for, wired
 
 
 async def test_simultaneous_status_calls_for_one_job_share_one_request(tmp_path: Path) -> None:
-    arrived, go_on = anyio.Event(), anyio.Event()
     answers: list[State] = []
-
-    async def slowly(request: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(200, json={"status": "PROCESSING"})
-
+    held = Held(200, {"status": "PROCESSING"})
     # A later call gets the same result.
     settings = settings_for(tmp_path, **QUIET, HAILUO_MCP_MIN_POLL_SECONDS="60")
-    opened, wire = wired(settings, segmind(status=slowly))
+    opened, wire = wired(settings, segmind(status=held))
 
     async def ask(job: Job) -> None:
         answers.append((await session.status(job.request_id)).state)
@@ -39,29 +26,23 @@ async def test_simultaneous_status_calls_for_one_job_share_one_request(tmp_path:
         async with anyio.create_task_group() as calls:
             for _ in range(5):
                 calls.start_soon(ask, job)
-            await arrived.wait()
+            await held.requested.wait()
             await anyio.wait_all_tasks_blocked()
-            go_on.set()
+            held.released.set()
         assert answers == [State.PROCESSING] * 5
         assert wire.asked.count("GET /v2/requests/r-1/status") == 1
 
 
 async def test_cancelled_wait_does_not_affect_the_job(tmp_path: Path) -> None:
-    arrived, go_on = anyio.Event(), anyio.Event()
-
-    async def slowly(request: httpx.Request) -> httpx.Response:
-        arrived.set()
-        await go_on.wait()
-        return httpx.Response(200, json={"status": "COMPLETED", "output": CLIP})
-
-    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=slowly))
+    held = Held(200, {"status": "COMPLETED", "output": CLIP})
+    opened, wire = wired(settings_for(tmp_path, **QUIET), segmind(status=held))
     async with opened as session:
         job = await submitted(session)
         async with anyio.create_task_group() as calls:
             calls.start_soon(session.status, job.request_id, 45)
-            await arrived.wait()
+            await held.requested.wait()
             calls.cancel_scope.cancel()
-        go_on.set()
+        held.released.set()
         assert (await session.status(job.request_id)).state is State.COMPLETED
         assert len(wire.posts) == 1
 

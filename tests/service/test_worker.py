@@ -173,7 +173,7 @@ class ImmediatePolls(PollPolicy):
 # --- several workers on one ledger ---------------------------------------------------------------------------------
 
 
-async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: Path, url: str) -> None:
+async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: Path, ledger_url: str) -> None:
     """Each job is polled again immediately, for some rounds, by three workers. There are more jobs than two workers can
     take, and the first polls end once all three are busy."""
     jobs, rounds = [a_job(remote_id=f"r-{n}") for n in range(2 * AT_ONCE + 8)], 3
@@ -208,7 +208,7 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
         return answer
 
     async with AsyncExitStack() as stack:
-        opened = [a_session(tmp_path, as_worker(n), HAILUO_MCP_DATABASE_URL=url)[0] for n in range(3)]
+        opened = [a_session(tmp_path, as_worker(n), HAILUO_MCP_DATABASE_URL=ledger_url)[0] for n in range(3)]
         sessions = [await stack.enter_async_context(session) for session in opened]
         await record_jobs(sessions[0], *jobs)
         for session in sessions:
@@ -220,7 +220,7 @@ async def test_several_workers_never_poll_the_same_job_simultaneously(tmp_path: 
     assert set(polls_by_path.values()) == {rounds}
 
 
-async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path: Path, url: str) -> None:
+async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path: Path, ledger_url: str) -> None:
     lease = timedelta(seconds=1)
     limits = WorkerLimits(lease=lease, idle_seconds=0.05)
     polled = asyncio.Event()
@@ -229,8 +229,8 @@ async def test_jobs_of_a_dead_worker_are_taken_over_when_its_lease_ends(tmp_path
         polled.set()
         return await asyncio.Future[httpx.Response]()
 
-    first, _ = a_session(tmp_path, never, HAILUO_MCP_DATABASE_URL=url)
-    second, wire = a_session(tmp_path, says_completed, HAILUO_MCP_DATABASE_URL=url)
+    first, _ = a_session(tmp_path, never, HAILUO_MCP_DATABASE_URL=ledger_url)
+    second, wire = a_session(tmp_path, says_completed, HAILUO_MCP_DATABASE_URL=ledger_url)
     async with first as doomed, second as other:
         await record_jobs(doomed, a_job(remote_id="r-1"))
         async with running_worker(doomed, limits=limits):

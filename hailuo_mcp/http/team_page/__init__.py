@@ -69,7 +69,7 @@ def team_page(
 async def _overview(services: Services, tenant: str) -> Response:
     session = Session(services, Caller(tenant=tenant, may_generate=False))
     try:
-        spent = await session.account.spent_today()
+        spent = await session.spent_today()
         jobs = session.public_page(await session.jobs(limit=JOBS_SHOWN))
     except HailuoError as error:
         return _answer(html.unavailable(session.redact(error).problem), 503)

@@ -11,7 +11,7 @@ from hailuo_mcp.core.job import Job
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.mcp.player import icon_uri
-from hailuo_mcp.service.account import Spent
+from hailuo_mcp.service.session import Spent
 
 STYLE = (files(__name__.rpartition(".")[0]) / "page.css").read_text("utf-8")
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

@@ -66,7 +66,7 @@ def job_meta(session: Session, job: Job) -> dict[str, Any] | None:
         HAS_POSTER: session.has_poster(job),
     }
     meta: dict[str, Any] = {key: True for key, offered in offers.items() if offered}
-    if (balance := session.account.last_balance(job)) is not None:
+    if (balance := session.last_balance(job)) is not None:
         meta[BALANCE] = balance
     return meta or None
 

@@ -17,7 +17,7 @@ class ListModels(Arguments):
 async def list_models(arguments: ListModels, call: Call) -> CallToolResult:
     catalog = call.session.catalog
     model = None if arguments.model is None else catalog.model(arguments.model)
-    balances = {} if model else await call.session.account.balances()
+    balances = {} if model else await call.session.balances()
     view = model_views.model_list(catalog, call.session.settings.in_sandbox, model, balances)
     return answer(view, model_views.model_list_text(view, catalog))
 

@@ -18,6 +18,8 @@ class SlowGateway:
         self.arrived, self.answer = threading.Event(), threading.Event()
         self.taken: list[str] = []
         self.state = "queued"
+        self.retry_after: int | None = None
+        """If set, polls are answered with 429 and this many seconds."""
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,11 +34,13 @@ class SlowGateway:
                 self._respond({"generation_id": remote_id, "status": "queued"})
 
             def do_GET(self) -> None:
-                self._respond({"id": "x", "status": gateway.state})
+                self._respond({"id": "x", "status": gateway.state}, gateway.retry_after)
 
-            def _respond(self, body: dict[str, Any]) -> None:
+            def _respond(self, body: dict[str, Any], retry_after: int | None = None) -> None:
                 sent = json.dumps(body).encode()
-                self.send_response(200)
+                self.send_response(200 if retry_after is None else 429)
+                if retry_after is not None:
+                    self.send_header("retry-after", str(retry_after))
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(sent)))
                 self.end_headers()

@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -69,11 +69,9 @@ def interrupt_held_back() -> Generator[None]:
         signal.raise_signal(held[0])
 
 
-@contextmanager
-def interrupt_at_once() -> Generator[None]:
+def interrupt_at_once() -> AbstractContextManager[object]:
     """Within the block, Ctrl-C interrupts at once, for a prompt that blocks the event loop."""
-    with signals_handled(signal.default_int_handler):
-        yield
+    return signals_handled(signal.default_int_handler)
 
 
 @contextmanager

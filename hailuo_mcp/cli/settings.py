@@ -5,13 +5,14 @@ import os
 import click
 
 from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.options import json_option
 from hailuo_mcp.cli.output import print_json, stdout_console
 from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def settings(as_json: bool) -> Exit:
     """List the environment variables, and which are set.
 

@@ -22,6 +22,9 @@ REFUSED = {
     "a call without its argument": (2, ["generate"], "invalid_input"),
     "an unknown option": (2, ["jobs", "--colour"], "invalid_input"),
     "a wait that is no number": (2, ["status", "segmind/hailuo-02-fast/x", "--wait=nan"], "invalid_input"),
+    "a price that is no number": (2, ["generate", "kite", "--max-cost-usd", "nan"], "invalid_input"),
+    "a budget that is no number": (2, ["batch", "shots.csv", "--max-usd", "nan"], "invalid_input"),
+    "a negative budget": (2, ["batch", "shots.csv", "--max-usd", "-1"], "invalid_input"),
     "no credits": (5, ["generate", "sandbox:no_credits kite"], "insufficient_credits"),
     "too many requests": (6, ["generate", "sandbox:rate_limit kite"], "rate_limited"),
 }

@@ -8,6 +8,7 @@ from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
 from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
+from tests.slow_gateway import MODEL, SlowGateway
 from tests.support import MODEL_IDS, without_pyav
 
 
@@ -89,6 +90,16 @@ def test_an_identical_job_is_returned_and_force_new_submits_another(in_process: 
     forced = in_process.json("generate", "A red kite", "--force-new")
     assert (again["duplicate"], again["request_id"]) == (True, first["request_id"])
     assert (forced["duplicate"], forced["request_id"] != first["request_id"]) == (False, True)
+
+
+def test_poll_after_seconds_follows_the_gateways_rate_limit(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    with SlowGateway().serving() as gateway:
+        gateway.answer.set()
+        gateway.retry_after = 100
+        in_process = InProcessCli(Cli(cli.home, gateway.environment).environment, capsys)
+        request_id = in_process.json("generate", "A red kite", "--model", MODEL)["request_id"]
+        waited = in_process.json("status", request_id, "--wait", "1", code=4)
+    assert 90 < waited["poll_after_seconds"] <= 100
 
 
 def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(

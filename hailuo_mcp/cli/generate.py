@@ -88,11 +88,9 @@ def generate(
         _print_dry_run(dry_run_view(result), as_json=as_json)
         return Exit.DONE
     watched = Watched()
+    options = {"force_new": force_new, "max_cost_usd": max_cost_usd, "confirm": agreed if yes else _ask}
     try:
-        money = {"max_cost_usd": max_cost_usd, "confirm": agreed if yes else _ask}
-        return with_session(
-            lambda session: _submit(session, given, {"force_new": force_new, **money}, wait, watched, as_json)
-        )
+        return with_session(lambda session: _submit(session, given, options, wait, watched, as_json))
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
-from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip, pipe
 from tests.slow_gateway import MODEL, SlowGateway
 from tests.support import MODEL_IDS, without_pyav
 
@@ -125,13 +125,11 @@ def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
     cli: Cli, in_process: InProcessCli
 ) -> None:
     process = cli.start("generate", "sandbox:never kite", "--wait")
-    assert process.stderr is not None
     with process:
-        request_id = next(line for line in process.stderr if line.endswith(": processing\n")).removesuffix(
-            ": processing\n"
-        )
+        processing = next(line for line in pipe(process.stderr) if line.endswith(": processing\n"))
+        request_id = processing.removesuffix(": processing\n")
         process.send_signal(signal.SIGINT)
-        errors = process.stderr.read()
+        errors = pipe(process.stderr).read()
     assert process.returncode == 130
     assert f"hailuo-mcp status {request_id} --wait" in errors
     assert "Traceback" not in errors
@@ -140,8 +138,6 @@ def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
 
 def test_a_closed_stdout_causes_no_traceback(cli: Cli) -> None:
     process = cli.start("models", "--json")
-    assert process.stdout is not None
-    assert process.stderr is not None
     with process:
-        process.stdout.close()
-        assert process.stderr.read() == ""
+        pipe(process.stdout).close()
+        assert pipe(process.stderr).read() == ""

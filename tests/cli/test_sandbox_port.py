@@ -3,21 +3,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip, pipe
 
 
 @pytest.fixture
 def over_port(cli: Cli) -> Iterator[Cli]:
     """The command line with a key for each of three gateways, all served by a sandbox on a port."""
     with cli.start("sandbox", "--port", "0", "--seconds", "0.3") as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        url = server.stdout.readline().strip()
+        url = pipe(server.stdout).readline().strip()
         names = ("SEGMIND", "APIXO", "AIMLAPI")
         variables = {f"{name}_BASE_URL": url for name in names} | {f"{name}_API_KEY": "sandbox-key" for name in names}
         yield Cli(cli.home, variables)
         server.send_signal(signal.SIGINT)
-        errors = server.stderr.read()
+        errors = pipe(server.stderr).read()
     assert server.returncode == 0
     assert all(f"{name}_BASE_URL={url} {name}_API_KEY=" in errors for name in names)
     assert "sandbox:lost_answer" in errors

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 MODEL = "aimlapi/hailuo-02"
@@ -12,9 +13,11 @@ SECONDS = 30.0
 
 
 class SlowGateway:
-    """Records the paid jobs that it accepted; a submission sets `arrived`, and setting `answer` lets it respond."""
+    """Records the paid jobs that it accepted. Once there are `expected`, it sets `arrived`; setting `answer` lets it
+    respond."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 1) -> None:
+        numbers = count(1)
         self.arrived, self.answer = threading.Event(), threading.Event()
         self.taken: list[str] = []
         self.state = "queued"
@@ -27,9 +30,10 @@ class SlowGateway:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
-                remote_id = f"r-{len(gateway.taken) + 1}"
+                remote_id = f"r-{next(numbers)}"
                 gateway.taken.append(remote_id)
-                gateway.arrived.set()
+                if len(gateway.taken) >= expected:
+                    gateway.arrived.set()
                 gateway.answer.wait(SECONDS)
                 self._respond({"generation_id": remote_id, "status": "queued"})
 

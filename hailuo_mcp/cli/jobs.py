@@ -1,6 +1,6 @@
 """`hailuo-mcp status`, `download`, `cancel` and `jobs`: commands for submitted jobs."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
@@ -148,5 +148,5 @@ def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None
 def _when(moment: datetime) -> str:
     """The local time, or the date if it is not today, in a fixed width."""
     local = moment.astimezone()
-    recent = utc_now() - moment < timedelta(days=1) and local.date() == utc_now().astimezone().date()
-    return f"{local:%H:%M:%S}" if recent else f"{local:%b %d} "[:8].ljust(8)
+    is_today = local.date() == utc_now().astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%b %d}".ljust(8)

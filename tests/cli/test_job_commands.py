@@ -120,6 +120,13 @@ def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli
     assert "documented: APIXO page" in details
 
 
+def test_models_lists_a_model_that_no_bare_prompt_suits(in_process: InProcessCli) -> None:
+    listed = in_process("models", HAILUO_MCP_MODELS="minimax/s2v-01")
+    assert listed.returncode == 0, listed
+    assert "subject_reference (required)" in listed.stdout
+    assert "Without --model, for a prompt alone none" in listed.stderr
+
+
 @pytest.mark.slow
 def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
     cli: Cli, in_process: InProcessCli

@@ -126,7 +126,7 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
 
             async def end_when_pressed() -> None:
                 nonlocal interrupted
-                await pressed()
+                await pressed.wait()
                 interrupted = True
                 stderr_console().print("Stopping once submissions in flight have been answered.")
                 tasks.cancel_scope.cancel()

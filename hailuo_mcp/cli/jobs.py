@@ -121,15 +121,16 @@ def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
     view = views.job_list(page)
     if as_json:
         print_json(view)
-    else:
+    elif page.jobs:
         _print_jobs(page, view, in_sandbox=in_sandbox)
+    elif state:
+        stderr_console().print(f"No jobs have the state {state}.")
+    else:
+        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
     return Exit.DONE
 
 
 def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None:
-    if not page.jobs:
-        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
-        return
     console = stdout_console()
     state_width = max(len(row.state) for row in view.jobs)
     id_width = max(len(row.request_id) for row in view.jobs)

@@ -1,5 +1,6 @@
 """Running a command's work with an open session."""
 
+import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Generator
@@ -18,8 +19,6 @@ from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.session import Session
 
 T = TypeVar("T")
-
-_CHECK_SECONDS = 0.1
 
 
 def read_environment() -> Settings:
@@ -75,19 +74,16 @@ def interrupt_at_once() -> AbstractContextManager[object]:
 
 
 @contextmanager
-def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
-    """Yield a function that waits for a signal. The first signal does not interrupt; a second one does."""
-    noted = False
+def interrupt_noted() -> Generator[anyio.Event]:
+    """Yield an event that a signal sets. The first signal does not interrupt; a second one does."""
+    loop, pressed, noted = asyncio.get_running_loop(), anyio.Event(), False
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal noted
         if noted and callable(interrupt := before.get(number)):
             interrupt(number, frame)
         noted = True
-
-    async def pressed() -> None:
-        while not noted:  # noqa: ASYNC110  a signal handler cannot wake the event loop on every system
-            await anyio.sleep(_CHECK_SECONDS)
+        loop.call_soon_threadsafe(pressed.set)  # also wakes the loop
 
     with signals_handled(note) as before:
         yield pressed

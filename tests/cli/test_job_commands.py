@@ -107,7 +107,8 @@ def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(
 ) -> None:
     text = in_process("jobs", "--state", "completed").stdout
     assert all(fact in text for fact in (finished["request_id"], finished["video_path"], "A finished kite"))
-    assert finished["request_id"] not in in_process("jobs", "--state", "failed").stdout
+    failed = in_process("jobs", "--state", "failed")
+    assert (failed.stdout, failed.stderr) == ("", "No jobs have the state failed.\n")
 
 
 def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli) -> None:

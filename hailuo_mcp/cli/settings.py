@@ -18,7 +18,7 @@ def settings(as_json: bool) -> Exit:
 
     Values are not shown, since some are secrets.
     """
-    rows = [{"variable": name, "set": bool(os.environ.get(name)), "meaning": meaning} for name, meaning in described()]
+    rows = [{"variable": name, "set": _is_set(name), "meaning": meaning} for name, meaning in described()]
     if as_json:
         print_json({"settings": rows})
         return Exit.DONE
@@ -29,6 +29,12 @@ def settings(as_json: bool) -> Exit:
         table.add_row(str(row["variable"]), "yes" if row["set"] else "", str(row["meaning"]))
     stdout_console().print(table)
     return Exit.DONE
+
+
+def _is_set(variable: str) -> bool:
+    """Whether the variable is set, under any of its names, or names a file that contains its value."""
+    aliases = next((g.key_aliases for g in GATEWAYS if variable == f"{g.name.upper()}_API_KEY"), ())
+    return any(os.environ.get(name, "").strip() for name in (variable, f"{variable}_FILE", *aliases))
 
 
 def described() -> list[tuple[str, str]]:

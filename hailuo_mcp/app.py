@@ -4,8 +4,10 @@ else builds them.
 
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.catalog.custom_models import own_models
@@ -34,7 +36,6 @@ from hailuo_mcp.service.single_flight import SingleFlight
 from hailuo_mcp.service.start import warn_of_failing_calls
 from hailuo_mcp.service.transfers import Transfers
 from hailuo_mcp.service.worker import Worker
-from hailuo_mcp.telemetry import exporter as telemetry
 from hailuo_mcp.telemetry import logging
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def build_catalog(settings: Settings) -> Catalog:
     Raises:
         SettingsError: HAILUO_MCP_MODELS names a model that does not exist, or a custom model file is invalid.
     """
-    kinds = GATEWAYS
-    return Catalog(kinds, settings, own_models(settings, kinds))
+    return Catalog(GATEWAYS, settings, own_models(settings, GATEWAYS))
 
 
 @asynccontextmanager
@@ -162,8 +162,8 @@ async def build_services(
 def sandbox_transport(settings: Settings, *, render: bool = True) -> Transport:
     """A transport to an in-process sandbox that stands in for every gateway. Without `render`, every clip is the
     bundled one."""
-    made: list[httpx.AsyncBaseTransport] = []
 
+    @cache
     def transport() -> "httpx.AsyncBaseTransport":
         # start-up time: the sandbox and httpx are only needed once something is sent
         import httpx
@@ -177,15 +177,13 @@ def sandbox_transport(settings: Settings, *, render: bool = True) -> Transport:
                 except ConnectionCut:
                     raise httpx.ReadError("cut", request=request) from None
 
-        if not made:
-            app = create_app(
-                settings.state_dir / "sandbox",
-                seconds=settings.sandbox_seconds,
-                public_url=f"https://{SANDBOX_HOST}",
-                render=render,
-            )
-            made.append(InProcess(app=app))
-        return made[0]
+        app = create_app(
+            settings.state_dir / "sandbox",
+            seconds=settings.sandbox_seconds,
+            public_url=f"https://{SANDBOX_HOST}",
+            render=render,
+        )
+        return InProcess(app=app)
 
     return transport
 
@@ -211,16 +209,9 @@ def _gateway(
 
 
 def _hosts(gateways: Mapping[str, Gateway]) -> set[str]:
-    from urllib.parse import urlsplit
-
     return {host for gateway in gateways.values() if (host := urlsplit(gateway.settings.urls["base"]).hostname)}
 
 
 def set_up_logging(settings: Settings) -> None:
     """Set up this process's log, on stderr."""
     logging.set_up_logging(settings, _environment(os.environ))
-
-
-def exporting(version: str) -> AbstractContextManager[None]:
-    """Within the block, export spans and metrics to where OpenTelemetry's variables say, if they are set."""
-    return telemetry.exporting(os.environ, version)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 MODEL = "aimlapi/hailuo-02"
@@ -12,12 +13,16 @@ SECONDS = 30.0
 
 
 class SlowGateway:
-    """Records the paid jobs that it accepted; a submission sets `arrived`, and setting `answer` lets it respond."""
+    """Records the paid jobs that it accepted. Once there are `expected`, it sets `arrived`; setting `answer` lets it
+    respond."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 1) -> None:
+        numbers = count(1)
         self.arrived, self.answer = threading.Event(), threading.Event()
         self.taken: list[str] = []
         self.state = "queued"
+        self.retry_after: int | None = None
+        """If set, polls are answered with 429 and this many seconds."""
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,18 +30,21 @@ class SlowGateway:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
-                remote_id = f"r-{len(gateway.taken) + 1}"
+                remote_id = f"r-{next(numbers)}"
                 gateway.taken.append(remote_id)
-                gateway.arrived.set()
+                if len(gateway.taken) >= expected:
+                    gateway.arrived.set()
                 gateway.answer.wait(SECONDS)
                 self._respond({"generation_id": remote_id, "status": "queued"})
 
             def do_GET(self) -> None:
-                self._respond({"id": "x", "status": gateway.state})
+                self._respond({"id": "x", "status": gateway.state}, gateway.retry_after)
 
-            def _respond(self, body: dict[str, Any]) -> None:
+            def _respond(self, body: dict[str, Any], retry_after: int | None = None) -> None:
                 sent = json.dumps(body).encode()
-                self.send_response(200)
+                self.send_response(200 if retry_after is None else 429)
+                if retry_after is not None:
+                    self.send_header("retry-after", str(retry_after))
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(sent)))
                 self.end_headers()

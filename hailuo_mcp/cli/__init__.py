@@ -3,6 +3,7 @@ inside the functions, so that the server loads nothing it does not need.
 """
 
 import gc
+import os
 import sys
 from types import ModuleType
 
@@ -28,23 +29,22 @@ def version() -> str:
 def serve_on_stdio() -> int:
     """Serve until stdin closes. Returns the exit code; `exits.py` lists the codes."""
     gc.disable()  # collections would take a tenth of the startup time, and imported objects stay anyway
-    from hailuo_mcp.app import build_services, exporting, load_settings, set_up_logging
+    from hailuo_mcp.app import build_services, load_settings, set_up_logging
     from hailuo_mcp.core.setting_values import SettingsError
     from hailuo_mcp.core.signals import INTERRUPTED, run_until_signalled
     from hailuo_mcp.mcp.stdio import serve_stdio
+    from hailuo_mcp.telemetry.exporter import exporting
 
     gc.freeze()
     gc.enable()
     try:
         settings = load_settings()
         set_up_logging(settings)
-    except SettingsError as error:
-        sys.stderr.write(f"hailuo-mcp: {error}\n")
-        return 2
-    if sys.stdin.isatty():
-        sys.stderr.write("hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it; see hailuo-mcp --help.\n")
-    try:
-        with exporting(version()):
+        if sys.stdin.isatty():
+            sys.stderr.write(
+                "hailuo-mcp is waiting for an MCP client on stdin; Ctrl-C ends it; see hailuo-mcp --help.\n"
+            )
+        with exporting(os.environ, version()):
             run_until_signalled(lambda: serve_stdio(lambda: build_services(settings, work=True), version()))
     except SettingsError as error:
         sys.stderr.write(f"hailuo-mcp: {error}\n")

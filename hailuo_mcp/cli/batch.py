@@ -12,6 +12,7 @@ import click
 from hailuo_mcp.cli.batch_report import JoinResult, forecast, print_end, print_errors, print_plan
 from hailuo_mcp.cli.batch_table import PlainLines, shown_live
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
+from hailuo_mcp.cli.options import Number, json_option
 from hailuo_mcp.cli.output import stderr_console
 from hailuo_mcp.cli.session import interrupt_at_once, interrupt_noted, with_session
 from hailuo_mcp.core.errors import InvalidInput
@@ -29,11 +30,11 @@ from hailuo_mcp.service.session import Session
 @click.argument("shots", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check every shot and show prices; send nothing.")
 @click.option("--yes", is_flag=True, help="Submit without asking.")
-@click.option("--max-usd", type=click.FloatRange(0), help="Spend at most this on the file, earlier runs included.")
+@click.option("--max-usd", type=Number(), help="Spend at most this on the file, earlier runs included.")
 @click.option("--max-jobs", type=click.IntRange(0), help="Submit at most this many jobs, earlier runs included.")
 @click.option("--at-once", type=click.IntRange(1, 64), default=AT_ONCE, show_default=True, help="Jobs running at once.")
 @click.option("--retry-failed", is_flag=True, help="Submit failed and expired shots again; they may be charged again.")
-@click.option("--wait", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="Follow for at most this long.")
+@click.option("--wait", "seconds", type=Number(), metavar="SECONDS", help="Follow for at most this long.")
 @click.option(
     "--join",
     "film",
@@ -41,7 +42,7 @@ from hailuo_mcp.service.session import Session
     metavar="FILE",
     help="Join the clips into this MP4, once all are saved.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def batch(shots: Path, *, film: Path | None, as_json: bool, **options: Any) -> Exit:
     """Submit many shots, and save their clips.
 
@@ -125,7 +126,7 @@ async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
 
             async def end_when_pressed() -> None:
                 nonlocal interrupted
-                await pressed()
+                await pressed.wait()
                 interrupted = True
                 stderr_console().print("Stopping once submissions in flight have been answered.")
                 tasks.cancel_scope.cancel()

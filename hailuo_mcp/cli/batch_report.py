@@ -44,13 +44,12 @@ def _cost(session: Session, rows: tuple[Row, ...]) -> str:
 
 
 def forecast(session: Session, running: Batch) -> str:
-    left_out = (
-        f" {running.removed_count} from earlier runs are no longer in the file and are ignored."
-        if running.removed_count
-        else ""
-    )
-    ahead = f"To submit: {len(running.waiting)}, {_cost(session, running.waiting)}." if running.waiting else ""
-    return f"{summary(running)}. {ahead}{left_out}".strip()
+    sentences = [f"{summary(running)}."]
+    if running.waiting:
+        sentences.append(f"To submit: {len(running.waiting)}, {_cost(session, running.waiting)}.")
+    if running.removed_count:
+        sentences.append(f"{running.removed_count} from earlier runs are no longer in the file and are ignored.")
+    return " ".join(sentences)
 
 
 def print_plan(session: Session, running: Batch, *, as_json: bool) -> None:
@@ -91,17 +90,15 @@ def print_end(
         print_problem(join_problem)
     elif film and not joined:
         stderr_console().print("No film was made: not every shot has a clip.")
-    if any(row.status is ShotStatus.FAILED for row in running.rows):
+    statuses = {row.status for row in running.rows}
+    if ShotStatus.FAILED in statuses:
         stderr_console().print("--retry-failed submits failed shots again; they may be charged again.")
-    if any(row.status is ShotStatus.UNCONFIRMED for row in running.rows):
+    if ShotStatus.UNCONFIRMED in statuses:
         stderr_console().print(
             "Unconfirmed shots may be charged and are never resubmitted automatically; check the gateway's website. "
             "Changing the name on its line makes such a shot a new one."
         )
-    if any(
-        row.status in (ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING)
-        for row in running.rows
-    ):
+    if statuses & {ShotStatus.WAITING, ShotStatus.UNDER_WAY, ShotStatus.ABANDONED, ShotStatus.SUBMITTING}:
         stderr_console().print("The same command continues from here.")
 
 

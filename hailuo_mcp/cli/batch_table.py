@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -30,9 +30,9 @@ _PROMPT_WIDTH = 40
 
 def state_of(row: Row) -> str:
     """The status in one word: the job's state if there is a job but no clip."""
-    return (
-        row.job.state.value if row.job and row.status in (ShotStatus.UNDER_WAY, ShotStatus.FAILED) else row.status.value
-    )
+    if row.job and row.status in (ShotStatus.UNDER_WAY, ShotStatus.FAILED):
+        return row.job.state.value
+    return row.status.value
 
 
 def summary(batch: Batch) -> str:
@@ -78,7 +78,7 @@ def shown_live(batch: Batch) -> Generator[None]:
         yield
         return
     with Live(
-        get_renderable=lambda: _live_table(batch, stderr_console()),
+        get_renderable=lambda: _live_table(batch),
         console=stderr_console(),
         transient=True,
         refresh_per_second=4,
@@ -102,9 +102,9 @@ class PlainLines:
             stderr_console().print(line)
 
 
-def _live_table(batch: Batch, console: Console) -> Group:
+def _live_table(batch: Batch) -> Group:
     table = _table("line", "shot", "model", "state", "time", "price")
-    for row in _rows_that_fit(batch.rows, console.height - _SPARE_LINES):
+    for row in _rows_that_fit(batch.rows, stderr_console().height - _SPARE_LINES):
         table.add_row(
             str(row.shot.line),
             _title(row),

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from mcp_types import Implementation
 from hailuo_mcp.cli import version
 from hailuo_mcp.cli.exits import Exit, exit_of_problem
 from hailuo_mcp.cli.installer import find_launcher
-from hailuo_mcp.cli.output import PROGRAM, STYLES, command, stderr_console, stdout_console
-from hailuo_mcp.cli.output import print_json as print_document
+from hailuo_mcp.cli.output import PROGRAM, STYLES, command, print_json, stderr_console, stdout_console
 from hailuo_mcp.cli.session import read_environment
 from hailuo_mcp.core.errors import InvalidInput, Problem
 from hailuo_mcp.core.job import State
@@ -54,7 +53,7 @@ def demo(as_json: bool) -> Exit:
     settings = read_environment()
     conversation = anyio.run(_converse, settings, as_json)
     if as_json:
-        print_document(conversation.document())
+        print_json(conversation.document())
     elif conversation.exit is Exit.DONE:
         _print_ending(conversation)
     return conversation.exit
@@ -68,10 +67,6 @@ class Turn:
     arguments: dict[str, Any]
     is_error: bool
     result: dict[str, Any]
-
-    @property
-    def exit(self) -> Exit:
-        return exit_of_problem(Problem.model_validate({k: self.result["error"][k] for k in Problem.model_fields}))
 
 
 @dataclass(slots=True)
@@ -97,8 +92,9 @@ class Conversation:
         turn = Turn(tool, arguments, answer.is_error, dict(answer.structured_content or {}))
         self.turns.append(turn)
         if turn.is_error:
-            self.exit = turn.exit
-            self.say(f"    ← {turn.result['error']['message']}", style="red")
+            error = turn.result["error"]
+            self.exit = exit_of_problem(Problem.model_validate({name: error[name] for name in Problem.model_fields}))
+            self.say(f"    ← {error['message']}", style="red")
         return turn
 
     def say(self, text: str, style: str | None = None, end: str = "\n") -> None:
@@ -106,8 +102,6 @@ class Conversation:
             stdout_console().print(text, style=style, end=end)
 
     def say_job(self, turn: Turn) -> None:
-        if turn.is_error:
-            return
         job = turn.result
         state = job["state"]
         about = f" of about {job['estimated_seconds']:.0f} s" if job["estimated_seconds"] and not _ended(job) else ""
@@ -122,9 +116,7 @@ class Conversation:
             self.say(f"      next_step: {job['next_step']}", style="dim")
 
     def document(self) -> Mapping[str, Any]:
-        turns = [
-            {"tool": t.tool, "arguments": t.arguments, "is_error": t.is_error, "result": t.result} for t in self.turns
-        ]
+        turns = [asdict(turn) for turn in self.turns]
         return {"server": self.server, "tools": self.tools, "turns": turns, "clips": self.clips}
 
 
@@ -163,18 +155,18 @@ async def _play(conversation: Conversation, image_path: str, seconds: float) -> 
     from_reference = {"model": H3, "prompt": FROM_REFERENCE, "reference_images": [image_path], "duration": 4}
     for arguments in ({"prompt": FROM_IMAGE, "first_frame_image": image_path}, {"prompt": FROM_TEXT}, from_reference):
         turn = await conversation.call("generate_video", dict(arguments))
-        conversation.say_job(turn)
         if turn.is_error:
             return
+        conversation.say_job(turn)
         open_jobs.append(turn.result["request_id"])
     deadline = anyio.current_time() + seconds * TIMEOUT_FACTOR + TIMEOUT_SECONDS
     hold = round(min(max(seconds / 3, 1), WAIT_SECONDS_MAX))  # short enough to show several turns
     while open_jobs and anyio.current_time() < deadline:
         for request_id in tuple(open_jobs):
             turn = await conversation.call("get_status", {"request_id": request_id, "wait_seconds": hold})
-            conversation.say_job(turn)
             if turn.is_error:
                 return
+            conversation.say_job(turn)
             if _ended(turn.result):
                 open_jobs.remove(request_id)
                 await _save(conversation, turn.result)

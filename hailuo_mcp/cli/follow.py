@@ -1,12 +1,8 @@
 """Waiting for a job to end, with a progress bar."""
 
-import math
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
-import click
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -14,7 +10,7 @@ from rich.table import Table
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import command, print_json, stderr_console
 from hailuo_mcp.core.job import Job, utc_now
-from hailuo_mcp.mcp.views import job_view
+from hailuo_mcp.mcp.views import JobView, job_view
 from hailuo_mcp.service.session import Session
 
 BAR_WIDTH = 32
@@ -49,6 +45,10 @@ async def wait_for_end(session: Session, watched: Watched, seconds: float) -> Jo
         job = await session.follow(watched.request_id, seconds, report)
     watched.see(job)
     return job
+
+
+def view_of(session: Session, job: Job, *, duplicate: bool = False) -> JobView:
+    return job_view(job, duplicate=duplicate, held_back=session.held_back(job))
 
 
 def interrupted(watched: Watched, *, as_json: bool) -> Exit:
@@ -88,38 +88,3 @@ def _line(job: Job | None) -> Table:
         bar, words = ProgressBar(pulse=True, width=BAR_WIDTH), f"{elapsed:.0f} s"
     grid.add_row(job.state.value, bar, words)
     return grid
-
-
-class WaitOption(click.Command):
-    """A command with `--wait [SECONDS]`. By default, click would read the prompt or the request id after a bare
-    `--wait` as its value."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(_with_wait_values(args)))
-
-
-def _with_wait_values(args: Sequence[str]) -> list[str]:
-    done: list[str] = []
-    rest = list(args)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            return [*done, word, *rest]
-        if word == "--wait":
-            word = f"--wait={rest.pop(0)}" if rest and _is_number(rest[0]) else f"--wait={math.inf}"
-        done.append(word)
-    return done
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit()
-
-
-def wait_option(help_text: str) -> Any:
-    return click.option("--wait", "wait", type=float, callback=_checked, metavar="[SECONDS]", help=help_text)
-
-
-def _checked(_ctx: click.Context, _param: click.Parameter, seconds: float | None) -> float | None:
-    if seconds is not None and not seconds >= 0:  # also refuses NaN
-        raise click.BadParameter(f"{seconds} is not a number of seconds")
-    return seconds

@@ -8,13 +8,23 @@ from typing import Any, TypeVar
 import click
 
 from hailuo_mcp.cli.exits import Exit, exit_of_state
-from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
-from hailuo_mcp.cli.output import job_fields, print_fields, print_json, print_warnings, stderr_console, stdout_console
+from hailuo_mcp.cli.follow import Watched, interrupted, view_of, wait_for_end
+from hailuo_mcp.cli.options import Number, WaitOption, json_option, wait_option
+from hailuo_mcp.cli.output import (
+    cost_text,
+    job_fields,
+    print_fields,
+    print_job,
+    print_json,
+    print_warnings,
+    stderr_console,
+    stdout_console,
+)
 from hailuo_mcp.cli.session import interrupt_at_once, interrupt_held_back, with_session
 from hailuo_mcp.core.errors import NotConfirmed
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.core.parameters import CANONICAL, Canonical
-from hailuo_mcp.mcp.views import JobView, dry_run_view, job_view
+from hailuo_mcp.mcp.views import JobView, dry_run_view
 from hailuo_mcp.service.confirmation import VARIABLE, Purchase, agreed
 from hailuo_mcp.service.session import Session
 
@@ -49,10 +59,10 @@ def _option(name: str, canonical: Canonical) -> Callable[[F], F]:
 @parameter_options
 @click.option("--dry-run", is_flag=True, help="Check the call and show the request and its price; send nothing.")
 @click.option("--force-new", is_flag=True, help="Submit even if an identical job is running or ended recently.")
-@click.option("--max-cost-usd", type=click.FloatRange(0), help="Refuse a higher or unknown price.")
+@click.option("--max-cost-usd", type=Number(), help="Refuse a higher or unknown price.")
 @click.option("--yes", is_flag=True, help="Do not ask for the confirmation that HAILUO_MCP_CONFIRM_ABOVE_USD requires.")
 @wait_option("Wait for the end, at most SECONDS, then save the clip and print its path.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def generate(
     *,
     dry_run: bool,
@@ -78,11 +88,9 @@ def generate(
         _print_dry_run(dry_run_view(result), as_json=as_json)
         return Exit.DONE
     watched = Watched()
+    options = {"force_new": force_new, "max_cost_usd": max_cost_usd, "confirm": agreed if yes else _ask}
     try:
-        money = {"max_cost_usd": max_cost_usd, "confirm": agreed if yes else _ask}
-        return with_session(
-            lambda session: _submit(session, given, {"force_new": force_new, **money}, wait, watched, as_json)
-        )
+        return with_session(lambda session: _submit(session, given, options, wait, watched, as_json))
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
 
@@ -114,9 +122,9 @@ async def _submit(
     with interrupt_held_back():
         submitted = await session.generate(arguments, **options)
         watched.see(submitted.job)
-    view = job_view(submitted.job, duplicate=submitted.duplicate)
+    view = view_of(session, submitted.job, duplicate=submitted.duplicate)
     if wait is None:
-        _print_job(view, as_json=as_json)
+        print_job(view, as_json=as_json)
         return exit_of_state(submitted.job.state, waited=False)
     if not as_json:
         print_warnings(view.warnings)
@@ -129,7 +137,7 @@ async def _finish(session: Session, job: Job, *, duplicate: bool, as_json: bool)
     """The end of a wait: the clip's path on stdout, everything else on stderr."""
     if job.state is State.COMPLETED and job.has_clip and not job.video_path:
         job, _ = await session.download(job.request_id)
-    view = job_view(job, duplicate=duplicate)
+    view = view_of(session, job, duplicate=duplicate)
     if as_json:
         print_json(view)
     elif job.video_path:
@@ -142,21 +150,12 @@ async def _finish(session: Session, job: Job, *, duplicate: bool, as_json: bool)
     return exit_of_state(job.state, waited=True)
 
 
-def _print_job(view: JobView, *, as_json: bool) -> None:
-    if as_json:
-        print_json(view)
-        return
-    print_warnings(view.warnings)
-    print_fields(job_fields(view), stdout_console())
-
-
 def _print_dry_run(view: JobView, *, as_json: bool) -> None:
     if as_json:
         print_json(view)
         return
     print_warnings(view.warnings)
     request = view.request or {}
-    cost = f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else "unknown"
     time = f"about {view.estimated_seconds:.0f} s" if view.estimated_seconds else "unknown"
     headers: Mapping[str, str] = request.get("headers") or {}
     wire = "\n".join(
@@ -166,7 +165,7 @@ def _print_dry_run(view: JobView, *, as_json: bool) -> None:
         [
             ("dry run", "nothing was sent"),
             ("model", view.model),
-            ("price", cost + (" (nothing in the sandbox)" if view.sandbox else "")),
+            ("price", (cost_text(view) or "unknown") + (" (nothing in the sandbox)" if view.sandbox else "")),
             ("time", time),
             ("request", wire),
             ("body", json.dumps(request.get("body"), indent=2, ensure_ascii=False)),

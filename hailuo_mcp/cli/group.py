@@ -73,19 +73,18 @@ def commands() -> None:
 
 def run(args: Sequence[str], poll_policy: PollPolicy = POLICY) -> int:
     """Run a command, and return its exit code."""
-    as_json = "--json" in args
     try:
         outcome = commands.main(args=list(args), prog_name=PROGRAM, standalone_mode=False, obj=poll_policy)
         return int(outcome or Exit.DONE)
     except click.ClickException as error:
         error.show(sys.stderr)
-        return _refused(InvalidInput(error.format_message()), Exit.WRONG_CALL, as_json=as_json)
+        return _failed(InvalidInput(error.format_message()), args)
     except SettingsError as error:
         stderr_console().print(f"error: {error}", style="red")
-        return _refused(InvalidInput(str(error), "Correct the environment."), Exit.WRONG_CALL, as_json=as_json)
+        return _failed(InvalidInput(str(error), "Correct the environment."), args)
     except HailuoError as error:
         print_problem(error.problem)
-        return _refused(error, exit_of_problem(error.problem), as_json=as_json)
+        return _failed(error, args)
     except (KeyboardInterrupt, click.Abort):
         stderr_console().print("Interrupted.")
         return Exit.INTERRUPTED
@@ -99,21 +98,21 @@ def run(args: Sequence[str], poll_policy: PollPolicy = POLICY) -> int:
         return _unexpected_error(error, args)
 
 
-def _refused(error: HailuoError, code: Exit, *, as_json: bool) -> Exit:
-    if as_json:
+def _failed(error: HailuoError, args: Sequence[str]) -> Exit:
+    if "--json" in args:
         print_json({"error": error_view(error)})
-    return code
+    return exit_of_problem(error.problem)
 
 
 def _unexpected_error(error: Exception, args: Sequence[str]) -> Exit:
     """Report an unexpected exception. Its message is only logged at level DEBUG, because it may quote a key."""
     submitting = args[:1] in (["generate"], ["batch"])
     look_first = " Check list_jobs before submitting again." if submitting else ""
-    problem = InternalError(
+    internal = InternalError(
         f"Unexpected error: {type(error).__name__}.",
         f"{PREFIX}LOG_LEVEL=DEBUG shows where.{look_first}",
         charged="unknown" if submitting else "no",
     )
     log.debug("unexpected error", exc_info=error)
-    print_problem(problem.problem)
-    return _refused(problem, Exit.UNEXPECTED, as_json="--json" in args)
+    print_problem(internal.problem)
+    return _failed(internal, args)

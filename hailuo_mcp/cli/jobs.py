@@ -1,29 +1,28 @@
 """`hailuo-mcp status`, `download`, `cancel` and `jobs`: commands for submitted jobs."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
 from hailuo_mcp.cli.exits import Exit, exit_of_state
-from hailuo_mcp.cli.follow import WaitOption, Watched, interrupted, wait_for_end, wait_option
+from hailuo_mcp.cli.follow import Watched, interrupted, view_of, wait_for_end
+from hailuo_mcp.cli.options import WaitOption, json_option, wait_option
 from hailuo_mcp.cli.output import (
     STYLES,
     command,
-    job_fields,
-    print_fields,
+    print_job,
     print_json,
     print_warnings,
     stderr_console,
     stdout_console,
 )
 from hailuo_mcp.cli.session import with_session
-from hailuo_mcp.core.job import Job, State, utc_now
+from hailuo_mcp.core.job import State, utc_now
 from hailuo_mcp.ledger import JobPage
 from hailuo_mcp.mcp import views
 from hailuo_mcp.service.session import Session
 
 LIMIT, LIMIT_MAX = 10, 50
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.command(cls=WaitOption)
@@ -41,20 +40,16 @@ def status(request_id: str, wait: float | None, as_json: bool) -> Exit:
     """
     watched = Watched(request_id)
 
-    async def ask(session: Session) -> Job:
-        return await (session.status(request_id) if wait is None else wait_for_end(session, watched, wait))
+    async def ask(session: Session) -> views.JobView:
+        job = await (session.status(request_id) if wait is None else wait_for_end(session, watched, wait))
+        return view_of(session, job)
 
     try:
-        job = with_session(ask)
+        view = with_session(ask)
     except KeyboardInterrupt:
         return interrupted(watched, as_json=as_json)
-    view = views.job_view(job)
-    if as_json:
-        print_json(view)
-    else:
-        print_warnings(view.warnings)
-        print_fields(job_fields(view), stdout_console())
-    return exit_of_state(job.state, waited=wait is not None)
+    print_job(view, as_json=as_json)
+    return exit_of_state(State(view.state), waited=wait is not None)
 
 
 @click.command()
@@ -126,15 +121,16 @@ def jobs(state: str | None, limit: int, as_json: bool) -> Exit:
     view = views.job_list(page)
     if as_json:
         print_json(view)
-    else:
+    elif page.jobs:
         _print_jobs(page, view, in_sandbox=in_sandbox)
+    elif state:
+        stderr_console().print(f"No jobs have the state {state}.")
+    else:
+        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
     return Exit.DONE
 
 
 def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None:
-    if not page.jobs:
-        stderr_console().print(f"No jobs yet. Submit one: {command('generate', 'A red kite over the bay')}")
-        return
     console = stdout_console()
     state_width = max(len(row.state) for row in view.jobs)
     id_width = max(len(row.request_id) for row in view.jobs)
@@ -153,5 +149,5 @@ def _print_jobs(page: JobPage, view: views.JobList, *, in_sandbox: bool) -> None
 def _when(moment: datetime) -> str:
     """The local time, or the date if it is not today, in a fixed width."""
     local = moment.astimezone()
-    recent = utc_now() - moment < timedelta(days=1) and local.date() == utc_now().astimezone().date()
-    return f"{local:%H:%M:%S}" if recent else f"{local:%b %d} "[:8].ljust(8)
+    is_today = local.date() == utc_now().astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%b %d}".ljust(8)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.options import json_option
 from hailuo_mcp.cli.output import Field, in_commands, print_fields, print_json, stderr_console, stdout_console
 from hailuo_mcp.cli.session import with_session
 from hailuo_mcp.core.text import describe
@@ -15,7 +16,7 @@ from hailuo_mcp.service.session import Session
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def models(model: str | None, as_json: bool) -> Exit:
     """List the usable models, with prices and times; with MODEL, show the details of one.
 
@@ -40,12 +41,12 @@ def models(model: str | None, as_json: bool) -> Exit:
 
 
 def _print_summaries(view: views.ModelList) -> None:
-    rows = [(m["model"], _price(m), _time(m), m["makes"]) for m in view.models]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = [(model["model"], _price(model), _time(model)) for model in view.models]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row, model in zip(rows, view.models, strict=True):
-        name, *middle, makes = (cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+        name, price, time = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         stdout_console().print(name, style="bold", end="  ")
-        stdout_console().print(*middle, makes, sep="  ")
+        stdout_console().print(price, time, model["makes"], sep="  ")
         takes = [f"{name} (required)" for name in model["required"] if name != "prompt"] + model["parameters"]
         stdout_console().print(f"  takes {', '.join(takes)}", style="dim")
     width = max(len(want) for want in view.best_for)
@@ -73,7 +74,7 @@ def _details(model: Mapping[str, Any]) -> list[Field]:
         ("clip kept", f"{kept / 3600:g} h" if kept else "not documented"),
         ("takes", "\n".join(_parameter(name, model) for name in model["schema"]["properties"])),
     ]
-    rules = [f"{rule['rule']} [{rule['source']}]" for rule in _labelled(model["constraints"])]
+    rules = [_rule(constraint) for constraint in model["constraints"]]
     return [*fields, ("rules", "\n".join(rules))] if rules else fields
 
 
@@ -89,11 +90,9 @@ def _parameter(name: str, model: Mapping[str, Any]) -> str:
     return f"{name}: {describe(dict(schema))}; {what}"
 
 
-def _labelled(constraints: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [
-        {**rule, "rule": in_commands(f"{rule['parameter']}: {rule['rule']}" if rule["parameter"] else rule["rule"])}
-        for rule in constraints
-    ]
+def _rule(constraint: Mapping[str, str]) -> str:
+    about = f"{constraint['parameter']}: " if constraint["parameter"] else ""
+    return f"{in_commands(about + constraint['rule'])} [{constraint['source']}]"
 
 
 def _price(model: Mapping[str, Any]) -> str:

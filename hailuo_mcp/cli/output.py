@@ -74,6 +74,14 @@ def print_warnings(sentences: Iterable[str]) -> None:
         stderr_console().print(f"note:  {in_commands(sentence)}", style="yellow")
 
 
+def print_job(view: JobView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+        return
+    print_warnings(view.warnings)
+    print_fields(job_fields(view), stdout_console())
+
+
 def print_problem(problem: Problem) -> None:
     """Print what happened and how to fix it, on two lines."""
     charged = "" if problem.charged == "no" else f"; charged: {problem.charged}"
@@ -105,7 +113,7 @@ def job_fields(view: JobView) -> list[Field]:
         fields.append(("", "an earlier, identical job; nothing new was submitted"))
     if view.sandbox:
         fields.append(("sandbox", "clips are previews; set a gateway's key for real ones", "yellow"))
-    elif cost := _cost_text(view):
+    elif cost := cost_text(view):
         fields.append(("cost", cost))
     if view.error:
         fields += [("error", in_commands(view.error.message), "red"), ("charged", view.error.charged)]
@@ -128,7 +136,8 @@ def _time_text(view: JobView) -> str:
     return f", {view.elapsed_seconds:.0f} s{about}"
 
 
-def _cost_text(view: JobView) -> str:
+def cost_text(view: JobView) -> str:
+    """The reported price, or else the estimate; empty if neither is known."""
     if view.cost_usd is not None:
         return f"${view.cost_usd:.3g}"
     return f"about ${view.estimated_cost_usd:.3g}" if view.estimated_cost_usd is not None else ""

@@ -1,12 +1,12 @@
 """`hailuo-mcp sandbox`: the stand-in for all gateways, on a port."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 import uvicorn
 
 from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.options import Number
 from hailuo_mcp.cli.output import stderr_console, stdout_console
 from hailuo_mcp.cli.ports import listener_on
 from hailuo_mcp.cli.session import read_environment
@@ -20,7 +20,7 @@ DUMMY_KEY = "sandbox-key"
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
-@click.option("--seconds", type=click.FloatRange(0, 3600), help="How long a job takes.")
+@click.option("--seconds", type=Number(3600), help="How long a job takes.")
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -39,46 +39,31 @@ def sandbox(host: str, port: int, seconds: float | None, state_dir: Path | None)
         app = create_app(place, seconds=settings.sandbox_seconds if seconds is None else seconds, callbacks=True)
     except OSError as error:
         raise click.UsageError(f"cannot write in {place}: {error.strerror}; choose another --state-dir") from None
-    try:
-        listener = listener_on(host, port)
-    except OSError as error:
-        raise click.UsageError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another --port"
-        ) from None
-    with listener:
-        bound: int = listener.getsockname()[1]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=KEEP_ALIVE_SECONDS
-        )
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=KEEP_ALIVE_SECONDS
+    )
+    with listener_on(host, port) as listener:
         try:
-            _AnnouncingServer(config, url).run(sockets=[listener])
+            # Connections are accepted already; requests are answered a moment later.
+            _announce(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}")
+            uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             stderr_console().print("The sandbox has stopped.")
     return Exit.DONE
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Prints its URL once it listens."""
-
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
-        super().__init__(config)
-        self._url = url
-
-    async def startup(self, *args: Any, **kwargs: Any) -> None:
-        await super().startup(*args, **kwargs)
-        if not self.started:
-            return
-        stdout_console().print(self._url)
-        stdout_console().file.flush()
-        stderr_console().print("The sandbox is running: it stands in for every gateway, and nothing is charged.\n")
-        stderr_console().print("To point hailuo-mcp at it, in another terminal:\n")
-        for gateway in GATEWAYS:
-            name = gateway.name.upper()
-            stderr_console().print(f"  export {name}_BASE_URL={self._url} {name}_API_KEY={DUMMY_KEY}")
-        stderr_console().print("\nThese keywords in a prompt trigger faults:\n")
-        width = max(map(len, FAULTS))
-        for word, meaning in FAULTS.items():
-            stderr_console().print(f"  {word:<{width}}  ", end="", style="bold")
-            stderr_console().print(meaning)
-        stderr_console().print("\nCtrl-C stops it.")
+def _announce(url: str) -> None:
+    stdout_console().print(url)
+    stdout_console().file.flush()
+    show = stderr_console().print
+    show("The sandbox is running: it stands in for every gateway, and nothing is charged.\n")
+    show("To point hailuo-mcp at it, in another terminal:\n")
+    for gateway in GATEWAYS:
+        name = gateway.name.upper()
+        show(f"  export {name}_BASE_URL={url} {name}_API_KEY={DUMMY_KEY}")
+    show("\nThese keywords in a prompt trigger faults:\n")
+    width = max(map(len, FAULTS))
+    for word, meaning in FAULTS.items():
+        show(f"  {word:<{width}}  ", end="", style="bold")
+        show(meaning)
+    show("\nCtrl-C stops it.")

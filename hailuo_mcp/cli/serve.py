@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import click
 
-from hailuo_mcp.app import build_catalog, build_services, exporting, load_settings, set_up_logging
+from hailuo_mcp.app import build_catalog, build_services, load_settings, set_up_logging
 from hailuo_mcp.cli import serve_on_stdio, version
 from hailuo_mcp.cli.exits import Exit
 from hailuo_mcp.cli.output import PROGRAM, stderr_console, stdout_console
@@ -16,6 +16,7 @@ from hailuo_mcp.core.signals import run_until_signalled
 from hailuo_mcp.http.app import serve_http
 from hailuo_mcp.http.exposure import check_exposure
 from hailuo_mcp.service.services import Services
+from hailuo_mcp.telemetry.exporter import exporting
 
 PORT = 8000
 GARBAGE_THRESHOLDS = 50_000, 20, 100
@@ -48,16 +49,13 @@ def serve(http: bool, stdio: bool, host: str, port: int, public_url: str | None)
     check_exposure(settings, host)
     set_up_logging(settings)
     build_catalog(settings)  # report invalid models before the port is bound
-    try:
-        listener = listener_on(host, port)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}; choose another") from None
+    listener = listener_on(host, port)
 
     def open_services(base_url: str) -> AbstractAsyncContextManager[Services]:
         return build_services(settings, local_files=False, work=True, base_url=base_url)
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    with listener, exporting(version()):
+    with listener, exporting(os.environ, version()):
         run_until_signalled(lambda: serve_http(settings, open_services, version(), listener, _announce))
     return Exit.DONE
 

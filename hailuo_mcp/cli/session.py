@@ -1,9 +1,10 @@
 """Running a command's work with an open session."""
 
+import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -18,8 +19,6 @@ from hailuo_mcp.service.poll_policy import POLICY, PollPolicy
 from hailuo_mcp.service.session import Session
 
 T = TypeVar("T")
-
-_CHECK_SECONDS = 0.1
 
 
 def read_environment() -> Settings:
@@ -69,27 +68,22 @@ def interrupt_held_back() -> Generator[None]:
         signal.raise_signal(held[0])
 
 
-@contextmanager
-def interrupt_at_once() -> Generator[None]:
+def interrupt_at_once() -> AbstractContextManager[object]:
     """Within the block, Ctrl-C interrupts at once, for a prompt that blocks the event loop."""
-    with signals_handled(signal.default_int_handler):
-        yield
+    return signals_handled(signal.default_int_handler)
 
 
 @contextmanager
-def interrupt_noted() -> Generator[Callable[[], Awaitable[None]]]:
-    """Yield a function that waits for a signal. The first signal does not interrupt; a second one does."""
-    noted = False
+def interrupt_noted() -> Generator[anyio.Event]:
+    """Yield an event that a signal sets. The first signal does not interrupt; a second one does."""
+    loop, pressed, noted = asyncio.get_running_loop(), anyio.Event(), False
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal noted
         if noted and callable(interrupt := before.get(number)):
             interrupt(number, frame)
         noted = True
-
-    async def pressed() -> None:
-        while not noted:  # noqa: ASYNC110  a signal handler cannot wake the event loop on every system
-            await anyio.sleep(_CHECK_SECONDS)
+        loop.call_soon_threadsafe(pressed.set)  # also wakes the loop
 
     with signals_handled(note) as before:
         yield pressed

@@ -5,19 +5,20 @@ import os
 import click
 
 from hailuo_mcp.cli.exits import Exit
+from hailuo_mcp.cli.options import json_option
 from hailuo_mcp.cli.output import print_json, stdout_console
 from hailuo_mcp.core.settings import variables
 from hailuo_mcp.gateways import GATEWAYS
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def settings(as_json: bool) -> Exit:
     """List the environment variables, and which are set.
 
     Values are not shown, since some are secrets.
     """
-    rows = [{"variable": name, "set": bool(os.environ.get(name)), "meaning": meaning} for name, meaning in described()]
+    rows = [{"variable": name, "set": _is_set(name), "meaning": meaning} for name, meaning in described()]
     if as_json:
         print_json({"settings": rows})
         return Exit.DONE
@@ -28,6 +29,12 @@ def settings(as_json: bool) -> Exit:
         table.add_row(str(row["variable"]), "yes" if row["set"] else "", str(row["meaning"]))
     stdout_console().print(table)
     return Exit.DONE
+
+
+def _is_set(variable: str) -> bool:
+    """Whether the variable is set, under any of its names, or names a file that contains its value."""
+    aliases = next((g.key_aliases for g in GATEWAYS if variable == f"{g.name.upper()}_API_KEY"), ())
+    return any(os.environ.get(name, "").strip() for name in (variable, f"{variable}_FILE", *aliases))
 
 
 def described() -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hailuo_mcp.core.caller import Caller
@@ -49,41 +49,6 @@ CLOSE_SECONDS = 5
 """How long a shutdown then waits for connections to close."""
 
 
-def create_app(
-    server: VideoServer,
-    security: TransportSecuritySettings,
-    extra_routes: Sequence[Route],
-    gate: "Gate | None",
-    keys_for: Collection[str] = (),
-) -> Starlette:
-    """The ASGI application: MCP at `/mcp`, and `extra_routes`. `keys_for` names the gateways whose keys callers
-    may send in headers.
-
-    It is stateless, so any of several servers can handle any call. As a consequence, clients of protocol versions with
-    a handshake cannot cancel a call by a notification: an abandoned call runs to its end.
-    """
-    mcp = server.streamable_http_app(
-        streamable_http_path=PATH,
-        stateless_http=True,
-        max_request_body_size=BODY_BYTES_MAX,
-        transport_security=security,
-    )
-    # Only the SDK's handler, not its application: a second Starlette would run its middleware on every call.
-    inner: ASGIApp = BufferBody(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
-    inner = ValidateKeyHeaders(inner, keys_for) if keys_for else inner
-    routes: list[BaseRoute] = []
-    middleware: list[Middleware] = []
-    if gate:
-        routes += gate.metadata
-        middleware = [Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))]
-        routes.append(Route(PATH, RequireAuthMiddleware(inner, [READ], gate.metadata_url)))
-    else:
-        middleware = [Middleware(RejectProxied)]
-        routes.append(Route(PATH, inner))
-    routes += extra_routes
-    return Starlette(routes=routes, middleware=middleware, lifespan=mcp.router.lifespan_context)
-
-
 class Gate:
     """The token verifier, and the metadata that tells clients how to get a token."""
 
@@ -102,6 +67,39 @@ class Gate:
             self.metadata = create_protected_resource_routes(
                 resource_url, [named.issuer_url], scopes_supported=list(SCOPES), resource_name="Hailuo video"
             )
+
+
+def create_app(
+    server: VideoServer,
+    security: TransportSecuritySettings,
+    extra_routes: Sequence[Route],
+    gate: Gate | None,
+    keys_for: Collection[str],
+) -> Starlette:
+    """The ASGI application: MCP at `/mcp`, and `extra_routes`. `keys_for` names the gateways whose keys callers
+    may send in headers.
+
+    It is stateless, so any of several servers can handle any call. As a consequence, clients of protocol versions with
+    a handshake cannot cancel a call by a notification: an abandoned call runs to its end.
+    """
+    mcp = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,
+        max_request_body_size=BODY_BYTES_MAX,
+        transport_security=security,
+    )
+    # Only the SDK's handler, not its application: a second Starlette would run its middleware on every call.
+    inner: ASGIApp = BufferBody(StreamableHTTPASGIApp(server.session_manager), BODY_BYTES_MAX)
+    if keys_for:
+        inner = ValidateKeyHeaders(inner, keys_for)
+    if gate:
+        # Outermost, so that a caller without a valid token is refused before its body is read.
+        inner = RequireAuthMiddleware(inner, [READ], gate.metadata_url)
+        first = Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(gate.verifier))
+    else:
+        first = Middleware(RejectProxied)
+    routes = [Route(PATH, inner), *extra_routes, *(gate.metadata if gate else ())]
+    return Starlette(routes=routes, middleware=[first], lifespan=mcp.router.lifespan_context)
 
 
 OpenServices = Callable[[str], AbstractAsyncContextManager[Services]]
@@ -158,8 +156,7 @@ async def serve_http(
             services.long_polls.end()
             server.subscriptions.close()
 
-        running = _Uvicorn(config, in_flight, stop)
-        running.listening = lambda: announce(address + PATH)
+        running = _Uvicorn(config, in_flight, lambda: announce(address + PATH), stop)
         tasks.start_soon(connections.watch)
         with limited_log(), signals_handled(running.handle_exit):  # uvicorn does not handle SIGHUP
             await running.serve(sockets=[listener])
@@ -182,36 +179,37 @@ class _InFlight:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Reports when it listens. On the first signal, it finishes all calls in flight before it stops: uvicorn alone
-    would cut off responses that are event streams. On the second, it stops at once."""
+    """Calls `on_listening` when it listens, and `on_stopping` when a signal has arrived. On the first signal, it
+    finishes all calls in flight before it stops: uvicorn alone would cut off responses that are event streams. On the
+    second, it stops at once."""
 
-    listening: Callable[[], None]
-
-    def __init__(self, config: uvicorn.Config, in_flight: _InFlight, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        in_flight: _InFlight,
+        on_listening: Callable[[], None],
+        on_stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._in_flight, self._stop = in_flight, stop
-        self._asked = False
+        self._in_flight, self._on_listening, self._on_stopping = in_flight, on_listening, on_stopping
+        self.stopping = False
         self._deadline: float | None = None
 
     async def startup(self, *args: Any, **kwargs: Any) -> None:
         await super().startup(*args, **kwargs)
         if self.started:
-            self.listening()
-
-    @property
-    def stopping(self) -> bool:
-        return self._asked
+            self._on_listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note the signal, and act on it at the next tick. Unlike uvicorn, do not raise it again at the end."""
-        if self._asked:
+        if self.stopping:
             self.should_exit = self.force_exit = True
-        self._asked = True
+        self.stopping = True
 
     async def on_tick(self, counter: int) -> bool:
-        if self._asked and self._deadline is None:
+        if self.stopping and self._deadline is None:
             self._deadline = anyio.current_time() + GRACE_SECONDS
-            self._stop()
+            self._on_stopping()
         elif self._deadline is not None and (not self._in_flight.count or anyio.current_time() > self._deadline):
             self.should_exit = True
         return await super().on_tick(counter)

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import h11
@@ -48,13 +48,11 @@ class ConnectionLimits:
         """These limits, reduced for a process that may have at most `files_max` open files."""
         usable = files_max - min(FILES_RESERVED, files_max // 4)
         connections_max = min(self.connections_max, usable * 2 // 3)
-        return ConnectionLimits(
-            connections_max,
-            min(self.incomplete_max, connections_max // 2),
-            self.request_seconds,
-            self.bytes_per_second,
-            self.grace_sweeps,
-            min(self.backlog, usable - connections_max),
+        return replace(
+            self,
+            connections_max=connections_max,
+            incomplete_max=min(self.incomplete_max, connections_max // 2),
+            backlog=min(self.backlog, usable - connections_max),
         )
 
 

@@ -115,7 +115,9 @@ def model_list_text(view: ModelList, catalog: Catalog) -> str:
 def bare_prompt(view: ModelList) -> str:
     """The model of a call with nothing but a prompt. It may not be the cheapest of all, whose lowest price may apply to
     other settings or require an image."""
-    model = next(model for model in view.models if model["model"] == view.default_model)
+    model = next((model for model in view.models if model["model"] == view.default_model), None)
+    if model is None:
+        return "for a prompt alone none, because each usable model requires more"
     what = "a prompt with an image" if "first_frame_image" in model["required"] else "a prompt alone"
     why = "the cheapest at default settings" if model["price_usd"] else "no price is published"
     return f"for {what} {view.default_model}, {why}"

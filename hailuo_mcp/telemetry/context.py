@@ -18,8 +18,7 @@ class LogContext:
     """Keys sent with the call, so that the log masks them too."""
 
 
-_EMPTY = LogContext()
-_CONTEXT: ContextVar[LogContext] = ContextVar("hailuo_mcp_log_context", default=_EMPTY)
+_CONTEXT: ContextVar[LogContext] = ContextVar("hailuo_mcp_log_context", default=LogContext())  # noqa: B039  frozen
 
 
 def current() -> LogContext:

@@ -6,17 +6,51 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from hailuo_mcp.cli.group import run
 from hailuo_mcp.service.poll_policy import PollPolicy
+from tests.support import environment
 
 PROGRAM = [sys.executable, "-m", "hailuo_mcp"]
+Process = subprocess.Popen[str]
+
+
+def started(command: list[str], variables: Mapping[str, str], directory: Path) -> Process:
+    """A process with a pipe for each of its streams."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=variables, cwd=directory, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+@contextmanager
+def running(directory: Path, *args: str, **variables: str) -> Generator[Process]:
+    """A process of `hailuo-mcp` that keeps everything in `directory`, and is killed at the end of the block."""
+    with started([*PROGRAM, *args], environment(directory, **variables), directory) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream
+    return stream
+
+
+def send(process: Process, *messages: dict[str, Any]) -> None:
+    for message in messages:
+        pipe(process.stdin).write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    pipe(process.stdin).flush()
+
+
+def responses(process: Process, count: int) -> list[dict[str, Any]]:
+    return [json.loads(pipe(process.stdout).readline()) for _ in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +93,8 @@ class Cli:
         assert done.returncode == code, done
         return json.loads(done.stdout)
 
-    def start(self, *args: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [*PROGRAM, *args],
-            env=self.environment,
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *args: str) -> Process:
+        return started([*PROGRAM, *args], self.environment, self.home)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,15 @@ def test_settings_lists_every_variable_and_no_value(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGMIND_API_KEY", "sk-secret")
+    monkeypatch.setenv("FAL_KEY", "sk-secret")  # an alias
+    monkeypatch.setenv("MINIMAX_API_KEY_FILE", "/run/secrets/minimax")
     assert run(["settings", "--json"]) == 0
     text = capsys.readouterr().out
     rows = {row["variable"]: row["set"] for row in json.loads(text)["settings"]}
     keys = {f"{gateway}_{what}" for gateway in ("SEGMIND", "APIXO", "AIMLAPI") for what in ("API_KEY", "BASE_URL")}
     assert rows.keys() >= {*variables(), *keys, "SEGMIND_UPLOAD_URL", "SEGMIND_HISTORY_URL"}
-    assert rows["SEGMIND_API_KEY"] is True
-    assert rows["APIXO_API_KEY"] is False
+    are_set = {name: rows[f"{name}_API_KEY"] for name in ("SEGMIND", "FAL", "MINIMAX", "APIXO")}
+    assert are_set == {"SEGMIND": True, "FAL": True, "MINIMAX": True, "APIXO": False}
     assert "sk-secret" not in text
 
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from hailuo_mcp.core.parameters import CANONICAL
-from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip, pipe
+from tests.slow_gateway import MODEL, SlowGateway
 from tests.support import MODEL_IDS, without_pyav
 
 
@@ -91,12 +92,23 @@ def test_an_identical_job_is_returned_and_force_new_submits_another(in_process: 
     assert (forced["duplicate"], forced["request_id"] != first["request_id"]) == (False, True)
 
 
+def test_poll_after_seconds_follows_the_gateways_rate_limit(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    with SlowGateway().serving() as gateway:
+        gateway.answer.set()
+        gateway.retry_after = 100
+        in_process = InProcessCli(Cli(cli.home, gateway.environment).environment, capsys)
+        request_id = in_process.json("generate", "A red kite", "--model", MODEL)["request_id"]
+        waited = in_process.json("status", request_id, "--wait", "1", code=4)
+    assert 90 < waited["poll_after_seconds"] <= 100
+
+
 def test_jobs_shows_ids_prompts_and_the_paths_of_saved_clips(
     in_process: InProcessCli, finished: dict[str, Any]
 ) -> None:
     text = in_process("jobs", "--state", "completed").stdout
     assert all(fact in text for fact in (finished["request_id"], finished["video_path"], "A finished kite"))
-    assert finished["request_id"] not in in_process("jobs", "--state", "failed").stdout
+    failed = in_process("jobs", "--state", "failed")
+    assert (failed.stdout, failed.stderr) == ("", "No jobs have the state failed.\n")
 
 
 def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli) -> None:
@@ -109,18 +121,23 @@ def test_models_shows_each_usable_model_and_one_in_full(in_process: InProcessCli
     assert "documented: APIXO page" in details
 
 
+def test_models_lists_a_model_that_no_bare_prompt_suits(in_process: InProcessCli) -> None:
+    listed = in_process("models", HAILUO_MCP_MODELS="minimax/s2v-01")
+    assert listed.returncode == 0, listed
+    assert "subject_reference (required)" in listed.stdout
+    assert "Without --model, for a prompt alone none" in listed.stderr
+
+
 @pytest.mark.slow
 def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
     cli: Cli, in_process: InProcessCli
 ) -> None:
     process = cli.start("generate", "sandbox:never kite", "--wait")
-    assert process.stderr is not None
     with process:
-        request_id = next(line for line in process.stderr if line.endswith(": processing\n")).removesuffix(
-            ": processing\n"
-        )
+        processing = next(line for line in pipe(process.stderr) if line.endswith(": processing\n"))
+        request_id = processing.removesuffix(": processing\n")
         process.send_signal(signal.SIGINT)
-        errors = process.stderr.read()
+        errors = pipe(process.stderr).read()
     assert process.returncode == 130
     assert f"hailuo-mcp status {request_id} --wait" in errors
     assert "Traceback" not in errors
@@ -129,8 +146,6 @@ def test_ctrl_c_while_waiting_says_that_the_job_continues_and_how_to_look_it_up(
 
 def test_a_closed_stdout_causes_no_traceback(cli: Cli) -> None:
     process = cli.start("models", "--json")
-    assert process.stdout is not None
-    assert process.stderr is not None
     with process:
-        process.stdout.close()
-        assert process.stderr.read() == ""
+        pipe(process.stdout).close()
+        assert pipe(process.stderr).read() == ""

@@ -3,22 +3,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from hailuo_mcp.cli.ports import listener_on
-from tests.cli.conftest import Cli, InProcessCli, facts_of_clip
+from tests.cli.conftest import Cli, InProcessCli, facts_of_clip, pipe
 
 
 @pytest.fixture
 def over_port(cli: Cli) -> Iterator[Cli]:
     """The command line with a key for each of three gateways, all served by a sandbox on a port."""
     with cli.start("sandbox", "--port", "0", "--seconds", "0.3") as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        url = server.stdout.readline().strip()
+        url = pipe(server.stdout).readline().strip()
         names = ("SEGMIND", "APIXO", "AIMLAPI")
         variables = {f"{name}_BASE_URL": url for name in names} | {f"{name}_API_KEY": "sandbox-key" for name in names}
         yield Cli(cli.home, variables)
         server.send_signal(signal.SIGINT)
-        errors = server.stderr.read()
+        errors = pipe(server.stderr).read()
     assert server.returncode == 0
     assert all(f"{name}_BASE_URL={url} {name}_API_KEY=" in errors for name in names)
     assert "sandbox:lost_answer" in errors
@@ -35,10 +32,3 @@ def test_a_whole_job_runs_over_a_real_port(over_port: Cli, capsys: pytest.Captur
     assert facts_of_clip(ended["video_path"]) == ("h264", 6.0)
     # The sandbox drops the connection; its server must not print a traceback, which the fixture checks.
     assert in_process.json("generate", "sandbox:lost_answer kite", code=7)["state"] == "unconfirmed"
-
-
-def test_a_port_in_use_is_a_usage_error(in_process: InProcessCli) -> None:
-    with listener_on("127.0.0.1", 0) as taken:
-        done = in_process("sandbox", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 2
-    assert "choose another --port" in done.stderr

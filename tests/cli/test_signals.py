@@ -8,22 +8,19 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
 
 import anyio
 import pytest
 
 from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import open_ledger
-from tests.cli.conftest import PROGRAM
+from tests.cli.conftest import Process, pipe, responses, running, send
 from tests.cli.test_stdio import INITIALIZE
 from tests.slow_gateway import MODEL, SlowGateway
-from tests.support import environment
 
 pytestmark = pytest.mark.slow
-Process = subprocess.Popen[str]
 ANSWER_AFTER = 0.7
 """Seconds after the signal: longer than a process that it kills needs to exit."""
 ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -34,34 +31,6 @@ PROMPT = "a red kite rises"
 def gateway() -> Generator[SlowGateway]:
     with SlowGateway().serving() as gateway:
         yield gateway
-
-
-@contextmanager
-def running(directory: Path, *args: str, **variables: str) -> Generator[Process]:
-    with subprocess.Popen(
-        [*PROGRAM, *args],
-        env=environment(directory, **variables),
-        cwd=directory,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream
-    return stream
-
-
-def send(process: Process, *messages: dict[str, Any]) -> None:
-    for message in messages:
-        pipe(process.stdin).write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-    pipe(process.stdin).flush()
 
 
 def on_stdio(process: Process) -> None:
@@ -155,7 +124,7 @@ def test_an_identical_call_waits_for_a_live_sender_and_5_seconds_for_a_dead_one(
         send(other, {"method": "notifications/initialized"}, {"id": 2, "method": "tools/call", "params": call})
         if not dies:
             threading.Timer(6, gateway.answer.set).start()
-        answer = json.loads(pipe(other.stdout).readline())["result"]["structuredContent"]
+        answer = responses(other, 1)[0]["result"]["structuredContent"]
         took = time.monotonic() - began
     assert answer["duplicate"]
     assert len(gateway.taken) == 1
@@ -233,12 +202,12 @@ def test_an_id_is_written_once_the_ledger_is_unlocked(gateway: SlowGateway, tmp_
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             gateway.answer.set()
-            answer = json.loads([pipe(process.stdout).readline() for _ in range(2)][1])["result"]["structuredContent"]
+            answer = responses(process, 2)[1]["result"]["structuredContent"]
             assert answer["request_id"] == f"{MODEL}/r-1"
             assert "kept in memory" in answer["warnings"][-1]
             ask = {"name": "get_status", "arguments": {"request_id": answer["request_id"]}}
             send(process, {"id": 3, "method": "tools/call", "params": ask})
-            meanwhile = json.loads(pipe(process.stdout).readline())["result"]["structuredContent"]
+            meanwhile = responses(process, 1)[0]["result"]["structuredContent"]
             assert (meanwhile["request_id"], meanwhile["state"]) == (answer["request_id"], "queued")
             pipe(process.stdin).close()
             other.execute("ROLLBACK")

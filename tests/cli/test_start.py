@@ -1,6 +1,5 @@
 """A server whose calls are bound to fail warns at startup, in one line on stderr."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,14 @@ import pytest
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.service.start import warn_of_failing_calls
-from tests.cli.conftest import PROGRAM
-from tests.support import environment, settings_for
+from tests.cli.conftest import pipe, running
+from tests.support import settings_for
 
 
 def startup_warnings(directory: Path, *args: str, **variables: str) -> list[str]:
-    with subprocess.Popen(
-        [*PROGRAM, *args],
-        env=environment(directory, **variables),
-        cwd=directory,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout
+    with running(directory, *args, **variables) as server:
         if args:
-            assert server.stdout.readline()  # it is listening
+            assert pipe(server.stdout).readline()  # it is listening
             server.terminate()
         _, errors = server.communicate(timeout=30)
     return [line for line in errors.splitlines() if "generate_video will fail" in line]

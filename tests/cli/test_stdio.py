@@ -6,7 +6,7 @@ import pytest
 
 from hailuo_mcp.cli.output import in_commands
 from hailuo_mcp.mcp.tools import BY_NAME
-from tests.cli.conftest import PROGRAM, Cli
+from tests.cli.conftest import Cli, pipe, responses, send, started
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -23,28 +23,11 @@ HEAVY = ("rich", "PIL", "httpx", "stamina", "hailuo_mcp.sandbox", "hailuo_mcp.cl
 
 @pytest.mark.parametrize("arguments", [(), pytest.param(("serve", "--stdio"), marks=pytest.mark.slow)])
 def test_without_arguments_stdout_carries_only_the_protocol(cli: Cli, arguments: tuple[str, ...]) -> None:
-    messages = [
-        INITIALIZE,
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
-    ]
-    with subprocess.Popen(
-        [*PROGRAM, *arguments],
-        env=cli.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        assert server.stderr is not None
-        server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
-        server.stdin.flush()
-        answers = [json.loads(server.stdout.readline()) for _ in range(2)]
-        server.stdin.close()
-        rest = server.stdout.read()
-        errors = server.stderr.read()
+    with cli.start(*arguments) as server:
+        send(server, INITIALIZE, {"method": "notifications/initialized"}, {"id": 2, "method": "tools/list"})
+        answers = responses(server, 2)
+        pipe(server.stdin).close()
+        rest, errors = pipe(server.stdout).read(), pipe(server.stderr).read()
     assert [answer["id"] for answer in answers] == [1, 2]
     assert [tool["name"] for tool in answers[1]["result"]["tools"]] == list(BY_NAME)
     assert (rest, server.returncode) == ("", 0)
@@ -85,7 +68,6 @@ def test_the_stdio_server_imports_nothing_that_only_the_commands_need(cli: Cli) 
 
 
 def test_modules_for_the_first_poll_are_imported_after_listing_the_tools(cli: Cli) -> None:
-    messages = [INITIALIZE, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}]
     program = (
         "import sys, threading, time\n"
         "def watch():\n"
@@ -94,23 +76,11 @@ def test_modules_for_the_first_poll_are_imported_after_listing_the_tools(cli: Cl
         "threading.Thread(target=watch, daemon=True).start()\n"
         "from hailuo_mcp.cli import main; sys.argv = ['hailuo-mcp']; main()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=cli.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        assert server.stderr is not None
-        server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
-        server.stdin.flush()
-        answers = [json.loads(server.stdout.readline()) for _ in range(2)]
-        assert [answer["id"] for answer in answers] == [1, 2]
-        assert server.stderr.readline() == "imported, with rich: False\n"
-        server.stdin.close()
+    with started([sys.executable, "-c", program], cli.environment, cli.home) as server:
+        send(server, INITIALIZE, {"id": 2, "method": "tools/list"})
+        assert [answer["id"] for answer in responses(server, 2)] == [1, 2]
+        assert pipe(server.stderr).readline() == "imported, with rich: False\n"
+        pipe(server.stdin).close()
     assert server.returncode == 0
 
 

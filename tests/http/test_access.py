@@ -128,16 +128,6 @@ def test_invalid_command_exits_with_one_line_and_a_code(tmp_path: Path, capsys: 
     assert "HAILUO_MCP_SANDBOX" in wrong_setting.stderr
 
 
-def test_port_in_use_is_refused_with_one_line(
-    tmp_path: Path, running: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
-    port = str(httpx.URL(running.url).port)
-    refused = InProcessCli(environment(tmp_path), capsys)("serve", "--http", "--port", port)
-    assert refused.returncode == 2
-    (line,) = refused.stderr.splitlines()
-    assert "cannot listen on 127.0.0.1" in line
-
-
 async def test_mcp_is_served_only_at_its_path(running: Running) -> None:
     async with httpx.AsyncClient() as web:
         assert running.url.endswith("/mcp")

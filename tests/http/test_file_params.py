@@ -93,12 +93,10 @@ async def test_file_object_is_refused_on_stdio(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         local = Session(replace(team.session.services, uploads=None))
 
-        async def no_progress(*_: Any) -> None: ...
-
         call = {
             "prompt": "a kite",
             "model": MODEL,
             "first_frame_image": {**FILE, "download_url": "https://x.example/x"},
         }
-        answer = await tools.call("generate_video", tools.Call(local, call, no_progress))
+        answer = await tools.call("generate_video", tools.Call(local, call, None))
         assert (answer.structured_content or {})["error"]["code"] == "invalid_input"

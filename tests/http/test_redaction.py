@@ -28,11 +28,8 @@ MODEL = "segmind/minimax-hailuo-2"
 PUBLIC_URL = "https://video.example"
 
 
-async def no_progress(*_: Any) -> None: ...
-
-
 async def call(session: Session, tool: str, **arguments: Any) -> str:
-    return (await tools.call(tool, tools.Call(session, arguments, no_progress))).model_dump_json()
+    return (await tools.call(tool, tools.Call(session, arguments, None))).model_dump_json()
 
 
 async def refused(work: Awaitable[object]) -> str:

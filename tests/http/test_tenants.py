@@ -4,9 +4,7 @@ same response, after the same ledger calls."""
 import base64
 import io
 import json
-import statistics
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -273,23 +271,6 @@ async def test_clip_of_another_tenant_is_answered_like_an_unknown_clip(tmp_path:
             assert answers[0].text == answers[1].text
             assert set(answers[0].headers) == set(answers[1].headers)
         assert (await web.get(f"{unknown_url}?{query}")).status_code == 404  # signed for another clip
-
-
-@pytest.mark.slow
-async def test_response_times_for_another_tenants_and_unknown_jobs_are_reported(
-    tmp_path: Path, figures: Callable[[str], None]
-) -> None:
-    async with two_tenants(tmp_path) as scene:
-        took: dict[str, list[float]] = {"another's": [], "unknown": []}
-        for turn in range(40):
-            names = list(took) if turn % 2 else list(reversed(took))
-            for name in names:
-                request_id = scene.ids["remote"] if name == "another's" else UNKNOWN_IDS["remote"]
-                began = time.perf_counter()
-                await scene.ben.call("get_status", request_id=request_id)
-                took[name].append((time.perf_counter() - began) * 1000)
-        medians = {name: statistics.median(times) for name, times in took.items()}
-        figures(", ".join(f"{name}: {median:.2f} ms" for name, median in medians.items()))
 
 
 # --- without a network: the calls of the ledger --------------------------------------------------------------------

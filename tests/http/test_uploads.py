@@ -43,9 +43,6 @@ def picture(width: int = 640, height: int = 400, kind: str = "PNG", **options: A
     return file.getvalue()
 
 
-async def no_progress(*_: Any) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Team:
     """The services of an HTTP server, and a client without a token."""
@@ -57,9 +54,7 @@ class Team:
         return Session(self.session.services, Caller(tenant, may_generate))
 
     async def generate(self, tenant: str, may_generate: bool = True, **arguments: Any) -> Facts:
-        call = tools.Call(
-            self.session_of(tenant, may_generate=may_generate), {"prompt": "a kite", **arguments}, no_progress
-        )
+        call = tools.Call(self.session_of(tenant, may_generate=may_generate), {"prompt": "a kite", **arguments}, None)
         return (await tools.call("generate_video", call)).structured_content or {}
 
     async def link(self, tenant: str = "ann", given: str = "/home/ann/frame.png") -> str:
@@ -88,7 +83,7 @@ async def a_team(directory: Path, store_clock: Any = time.time, **variables: str
 async def test_local_path_returns_an_upload_link_and_the_next_call_uses_the_name(tmp_path: Path) -> None:
     async with a_team(tmp_path) as team:
         call = {"prompt": "a kite", "model": MODEL, "first_frame_image": "~/My pictures/red kite.png"}
-        refused = await tools.call("generate_video", tools.Call(team.session_of("ann"), call, no_progress))
+        refused = await tools.call("generate_video", tools.Call(team.session_of("ann"), call, None))
         assert refused.is_error
         error: Facts = facts_of(refused)["error"]
         (upload,) = error["uploads"]

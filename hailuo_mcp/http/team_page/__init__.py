@@ -37,7 +37,7 @@ def team_page(
         if request.method == "POST":
             return await post(request)
         tenant = sign_ins.tenant_of(request, utc_now())
-        return await _overview(services, tenant) if tenant else _answer(html.sign_in())
+        return await _overview(services, tenant, urls.base) if tenant else _answer(html.sign_in())
 
     async def post(request: Request) -> Response:
         if not is_from_here(request):
@@ -66,14 +66,13 @@ def team_page(
     return Route(PATH, page, methods=["GET", "POST"])
 
 
-async def _overview(services: Services, tenant: str) -> Response:
+async def _overview(services: Services, tenant: str, base: str) -> Response:
     session = Session(services, Caller(tenant=tenant, may_generate=False))
     try:
         spent = await session.spent_today()
         jobs = session.public_page(await session.jobs(limit=JOBS_SHOWN))
     except HailuoError as error:
         return _answer(html.unavailable(session.redact(error).problem), 503)
-    base = services.urls.base if services.urls else ""
     return _answer(html.overview(tenant, spent, session.settings, jobs, base))
 
 

@@ -110,7 +110,7 @@ def _card(job: Job, base: str) -> str:
 def _clip(job: Job, base: str) -> str:
     link = job.video_url or ""
     label = escape(f"Clip: {job.excerpt}")
-    if base and link.startswith(f"{base}/"):
+    if link.startswith(f"{base}/"):
         source = escape(link.removeprefix(f"{base}/"))
         return (
             f'<video src="{source}" aria-label="{label}" controls preload="metadata" playsinline></video>'

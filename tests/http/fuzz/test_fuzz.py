@@ -7,7 +7,6 @@ left open.
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import time
@@ -22,15 +21,16 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from hailuo_mcp.http.app import BODY_BYTES_MAX
 from tests.http.fuzz import strategies
-from tests.http.servers import SANDBOX, SERVE
+from tests.http.servers import SANDBOX, serving
 from tests.http.test_access import ACCEPT, INITIALIZE
 from tests.http.wire import answer_in, answer_of, headers_of, message
-from tests.support import Era, environment, log_of
+from tests.support import Era, log_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -113,35 +113,22 @@ def target(tmp_path: Path, figures: Callable[[str], None]) -> Generator[Target]:
         "HAILUO_MCP_OAUTH_AUDIENCE": "https://video.example/mcp",
     }
     with (
-        log_of(tmp_path).open("w") as log,
-        subprocess.Popen(
-            [*SERVE, "--port", "0"],
-            env=environment(tmp_path, **variables),
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serving(tmp_path, **variables)) as running,
     ):
-        try:
-            assert process.stdout
-            target = Target(process.stdout.readline().strip(), process, tmp_path, figures)
-            check_serves(target)
-            before = target.open_files
-            yield target
-            assert process.poll() is None
-            deadline = time.monotonic() + 20
-            while target.open_files > before + 2 and time.monotonic() < deadline:
-                time.sleep(0.2)
-            assert target.open_files <= before + 2, "connections or files were left open"
-            check_serves(target)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-            log_text = log_of(tmp_path).read_text()
-            assert "Traceback" not in log_text
-            assert [line for line in log_text.splitlines() if " ERROR " in line] == []
-        finally:
-            process.kill()
+        target = Target(running.url, running.process, tmp_path, figures)
+        check_serves(target)
+        before = target.open_files
+        yield target
+        assert target.process.poll() is None
+        deadline = time.monotonic() + 20
+        while target.open_files > before + 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert target.open_files <= before + 2, "connections or files were left open"
+        check_serves(target)
+    log_text = log_of(tmp_path).read_text()
+    assert "Traceback" not in log_text
+    assert [line for line in log_text.splitlines() if " ERROR " in line] == []
 
 
 def check_serves(target: Target) -> None:

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from hailuo_mcp.sandbox import images
 from hailuo_mcp.sandbox.context import owner_of
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.preview import FRAMES_PER_SECOND, card, overlay, render
+from hailuo_mcp.sandbox.preview import FRAMES_PER_SECOND, card, render
 from hailuo_mcp.sandbox.store import Store
 
 from .wire import (
@@ -133,35 +133,36 @@ def test_clip_cross_fades_to_the_last_frame_in_its_final_third(render_frames: Re
     assert difference(middle(during), middle(last)) > 10
 
 
-def test_the_label_and_the_prompt_are_in_every_frame(render_frames: RenderFrames) -> None:
+def test_the_first_known_command_counts_in_any_letter_case(render_frames: RenderFrames) -> None:
+    prompt = "She said [something] [PAN RIGHT, Zoom in], then [Pan left]"
+    first, last = (brightness(frame) for frame in render_frames(prompt, halves(horizontal=True), at=(0, 1)))
+    assert last - first > 8
+
+
+def test_without_a_command_the_camera_pushes_in_slowly_from_the_whole_image(render_frames: RenderFrames) -> None:
+    start = ImageOps.fit(card("forest"), (640, 360))
+    first, half, last = render_frames("a forest", start)
+    assert difference(middle(first), middle(ImageOps.fit(start, first.size))) < 4
+    assert difference(middle(first), middle(half)) > 1
+    assert difference(middle(first), middle(last)) > difference(middle(first), middle(half))
+
+
+def test_the_label_is_in_every_frame(render_frames: RenderFrames) -> None:
     grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    written = overlay((640, 360), "A fox crosses the snow")
-    # The letters are light, their outlines black.
-    letters = ImageChops.multiply(written.getchannel("R"), written.getchannel("A"))
-    letters = ImageChops.subtract(letters, Image.new("L", letters.size, 200))
-    top, bottom = (0, 0, 640, 60), (0, 240, 640, 360)
-    frames = render_frames("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
-    for frame in frames:
-        for part in (top, bottom):
-            mask, light = letters.crop(part), frame.convert("L").crop(part)
-            around = ImageChops.invert(mask)
-            assert ImageStat.Stat(light, mask).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
+    for frame in render_frames("A fox crosses the snow [Pan left]", grey, at=(0, 0.3, 0.6, 1), short_side=360):
+        label = frame.convert("L").crop((0, 0, 400, 36))
+        darkest, lightest = label.getextrema()
+        assert (darkest, lightest) == (pytest.approx(0, abs=40), pytest.approx(200, abs=40))
+        assert frame.convert("L").crop((0, 60, 640, 360)).getextrema() == (pytest.approx(120, abs=4),) * 2
 
 
-def test_without_an_image_the_prompt_text_moves(render_frames: RenderFrames) -> None:
-    white = [
-        brightest(frame.crop((frame.width // 5, frame.height // 3, frame.width * 4 // 5, frame.height * 2 // 3)))
-        for frame in render_frames("A fox crosses the snow [Static shot]", at=(0, 0.5, 1), short_side=360)
-    ]
-    assert min(white) > 240
-    assert brightest(render_frames("[Static shot]", at=(0,), short_side=360)[0].crop((120, 140, 520, 220))) < 240
-
-
-def test_the_prompt_is_written_without_commands_and_fault_triggers(render_frames: RenderFrames) -> None:
-    grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    (plain,) = render_frames("A fox [Static shot]", grey, at=(0,))
-    (noisy,) = render_frames("sandbox:slow A fox [static shot] sandbox:fail", grey, at=(0,))
-    assert difference(plain, noisy) < 0.5
+def test_without_an_image_the_prompt_without_fault_triggers_is_shown(render_frames: RenderFrames) -> None:
+    (plain,) = render_frames("A fox crosses the snow", at=(0,))
+    (other,) = render_frames("", at=(0,))
+    (trigger,) = render_frames("sandbox:slow A fox crosses the snow", at=(0,))
+    assert brightest(plain.crop((60, 70, 260, 110))) > 230
+    assert brightest(other.crop((60, 70, 260, 110))) < 150
+    assert difference(plain, trigger) < 0.5
 
 
 @pytest.mark.parametrize(

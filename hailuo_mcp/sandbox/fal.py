@@ -168,10 +168,11 @@ def _private_key() -> "Ed25519PrivateKey":
 async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
     """Raises `Refusal`: there is no such request, or it was removed from the queue."""
     key, request_id = _authorize(request), request.path_params["id"]
-    found = await context.find_with_phase(GATEWAY, request_id, key)
-    if found is None or found[1] is Phase.CANCELLED:
-        raise Refusal(JSONResponse({"status": "NOT_FOUND", "detail": f"Request {request_id} not found"}, 404))
-    return found
+    unknown = JSONResponse({"status": "NOT_FOUND", "detail": f"Request {request_id} not found"}, 404)
+    job, phase = await context.find(GATEWAY, request_id, key, unknown)
+    if phase is Phase.CANCELLED:
+        raise Refusal(unknown)
+    return job, phase
 
 
 def _links(base: str, job: Job) -> dict[str, object]:

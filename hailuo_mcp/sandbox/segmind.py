@@ -219,12 +219,10 @@ def _string(value: object) -> str | None:
 
 async def _poll(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
     key, remote_id, now = authorize(request), request.path_params["id"], context.clock()
-    found = await context.find_with_phase(GATEWAY, remote_id, key, context.retention_seconds)
     spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
     credits_header = {"x-remaining-credits": str(round(_CREDITS - spent, 4))}
-    if found is None:
-        return error(404, f"Request {remote_id} not found", credits_header)
-    job, phase = found
+    unknown = error(404, f"Request {remote_id} not found", credits_header)
+    job, phase = await context.find(GATEWAY, remote_id, key, unknown, context.retention_seconds)
     answer: dict[str, object] = {"status": phase.upper(), "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):

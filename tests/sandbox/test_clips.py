@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -54,6 +55,12 @@ def render_frames(tmp_path: Path) -> RenderFrames:
         return [to_image(frames[round(share * (len(frames) - 1))]) for share in at]
 
     return render_at
+
+
+async def clip_link(client: httpx.AsyncClient, body: dict[str, Any], slug: str = "hailuo-02-fast") -> str:
+    """The link to the clip of a completed job."""
+    submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
+    return (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
 
 
 def to_image(frame: av.VideoFrame) -> Image.Image:
@@ -221,9 +228,7 @@ async def test_clip_is_streamable_h264_of_the_requested_length_and_the_size_of_i
     tmp_path: Path, slug: str, body: dict[str, object], size: tuple[int, int], seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
-        data = (await client.get(link)).content
+        data = (await client.get(await clip_link(client, body, slug))).content
     (tmp_path / "c.mp4").write_bytes(data)
     with av.open(tmp_path / "c.mp4") as container:
         stream = container.streams.video[0]
@@ -237,8 +242,7 @@ async def test_clip_is_streamable_h264_of_the_requested_length_and_the_size_of_i
 
 async def test_clip_is_served_whole_in_ranges_and_for_head_requests(tmp_path: Path) -> None:
     async with in_process(tmp_path, render=False, seconds=0) as client:
-        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY)
         head = await client.head(link)
         size = int(head.headers["content-length"])
         assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "video/mp4")
@@ -253,8 +257,7 @@ async def test_clip_is_served_whole_in_ranges_and_for_head_requests(tmp_path: Pa
 
 async def test_a_clip_that_is_requested_several_times_at_once_is_rendered_once(tmp_path: Path) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY)
         answers = await asyncio.gather(*(client.head(link) for _ in range(4)))
     assert len({answer.headers["etag"] for answer in answers}) == 1
     assert [file.suffix for file in (tmp_path / "clips").iterdir()] == [".mp4"]
@@ -273,9 +276,7 @@ async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
         upload = {"data_urls": [data_url(picture(colour=(20, 160, 60)))]}
         (link,) = (await client.post("/upload-asset", json=upload, headers=segmind_key())).json()["file_urls"]
         body = SEGMIND_BODY | {"first_frame_image": link, "prompt": "[Static shot] green"}
-        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
-        clip = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
-        (tmp_path / "c.mp4").write_bytes((await client.get(clip)).content)
+        (tmp_path / "c.mp4").write_bytes((await client.get(await clip_link(client, body))).content)
     with av.open(tmp_path / "c.mp4") as container:
         frame = to_image(next(container.decode(video=0)))
     assert ImageStat.Stat(middle(frame)).mean == pytest.approx([20, 160, 60], abs=4)
@@ -286,9 +287,7 @@ async def test_without_pyav_a_small_real_clip_of_the_requested_length_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        body = SEGMIND_BODY | {"duration": seconds}
-        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY | {"duration": seconds})
         monkeypatch.setitem(sys.modules, "av", None)
         answer: httpx.Response = await client.get(link)
         monkeypatch.undo()

@@ -18,8 +18,10 @@ import av
 import pytest
 from PIL import Image
 
+from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import read_image
 
 ORIENTATION = 0x0112
 BOX = struct.Struct(">I4s")
@@ -94,6 +96,18 @@ def opened(content: bytes) -> Image.Image:
 
 def rules_for(*directories: Path, fix: bool = False) -> FileRules:
     return FileRules(directories=directories, fix=fix)
+
+
+async def content_of(given: Path | str, rules: FileRules) -> bytes:
+    """The content of an image that is accepted."""
+    return (await read_image("first_frame_image", str(given), rules)).content
+
+
+async def refusal_of(given: Path | str, rules: FileRules) -> str:
+    """The message and hint for an image that is refused."""
+    with pytest.raises(InvalidImage) as refused:
+        await content_of(given, rules)
+    return f"{refused.value.problem.message} {refused.value.problem.hint}"
 
 
 def clip(size: int = 300_000, seed: int = 0) -> bytes:

@@ -38,14 +38,6 @@ async def test_an_image_is_detected_by_its_content_not_its_name(tmp_path: Path) 
     assert await content_of(path, rules_for(tmp_path)) == png()
 
 
-@pytest.mark.parametrize("form", ["{}", " {}\n", "file://{}", "file://localhost{}", "file:{}", "FILE://{}"])
-async def test_a_path_may_be_written_as_a_file_url(form: str, tmp_path: Path) -> None:
-    path = tmp_path / "one picture.png"
-    path.write_bytes(png())
-    given = form.format(str(path).replace(" ", "%20") if "file" in form.lower() else path)
-    assert await content_of(given, rules_for(tmp_path)) == png()
-
-
 async def test_by_default_images_come_from_the_home_directory_except_hidden_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,11 +50,6 @@ _TYPES = {
 }
 
 
-def _list(value: object) -> None:
-    if not isinstance(value, list) or not value:
-        raise Invalid("must be a list of at least one item")
-
-
 def _extra(value: object) -> None:
     mode = Field(body.one_of("disabled", "balanced", "quality"))
     body.read_fields(value, {"prompt_expansion_mode": mode}, "extra")
@@ -62,7 +57,7 @@ def _extra(value: object) -> None:
 
 _FIELDS: Mapping[str, Field] = {
     "model": Field(body.one_of(H3, H3_MAX), required=True),
-    "content": Field(_list, required=True),
+    "content": Field(body.list_of(body.anything), required=True),
     "resolution": Field(body.text),
     "duration": Field(body.between(4, 15)),
     "ratio": Field(body.one_of("adaptive", *body.RATIOS)),

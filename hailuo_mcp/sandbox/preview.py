@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import av
-from av.video.reformatter import Colorspace
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from hailuo_mcp.sandbox import images
@@ -31,6 +30,8 @@ LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 _WIDESCREEN = (1366, 768)
 _SHORT_SIDE_MAX, _SHORT_SIDE_SCALED = 1080, 768
 """Larger clips, such as 2K, are rendered at this size: they would take a minute."""
+_BT709 = 1
+"""As H.264 numbers the colors that players assume for HD video. A player guesses each one that is not stated."""
 _SAMPLES_PER_SECOND, _SAMPLES_PER_WAVE, _LOUDNESS = 44100, 210, 600
 
 Size = tuple[int, int]
@@ -75,8 +76,9 @@ def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> Non
         video = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast", "crf": "23"})
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
-        video.codec_context.thread_count = 2
-        video.codec_context.colorspace = Colorspace.ITU709  # what players assume for HD video
+        context = video.codec_context
+        context.thread_count = 2
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
         sound = container.add_stream("aac", rate=_SAMPLES_PER_SECOND, layout="stereo") if shot.sound else None
         for frame in frames:
             container.mux(video.encode(frame))
@@ -128,7 +130,7 @@ def _frames(first: Image.Image, last: Image.Image | None, size: Size, shot: Shot
         if last and done > 2 / 3:
             image = Image.blend(image, last, done * 3 - 2)
         image.paste(label, mask=label)
-        yield av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        yield av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace=_BT709)
 
 
 def _label(size: Size) -> Image.Image:

@@ -116,7 +116,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def put(request: Request) -> Response:
         stem, _, suffix = request.path_params["name"].partition(".")
-        await to_thread.run_sync(lambda data: context.assets.keep(data, f".{suffix}", stem), await request.body())
+        await to_thread.run_sync(context.assets.keep, await request.body(), f".{suffix}", stem)
         return Response(status_code=200)
 
     async def jwks(_: Request) -> Response:

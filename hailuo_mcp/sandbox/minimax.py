@@ -67,7 +67,7 @@ def routes(context: SandboxContext) -> list[Route]:
             values |= _subject(values)
             images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _IMAGES, webp=True))
         except Invalid as refusal:
-            return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
+            return _answer(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
         shot = Shot(
             prompt=str(values.get("prompt", "")),
             seconds=10 if values.get("duration") == 10 else 6,
@@ -78,20 +78,20 @@ def routes(context: SandboxContext) -> list[Route]:
         check_account(
             key,
             shot.prompt,
-            no_credits=_refused(NO_BALANCE, "insufficient balance", task_id=""),
-            rate_limited=_refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
+            no_credits=_answer(NO_BALANCE, "insufficient balance", task_id=""),
+            rate_limited=_answer(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
         )
-        unechoed = _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
+        unechoed = _answer(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
         callback = await context.challenged_callback(request, values.get("callback_url"), unechoed)
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
         model = str(values["model"])
         await context.take(GATEWAY, task_id, key, model, values | images, shot, callback=callback)
-        return _answered(task_id=task_id)
+        return _answer(task_id=task_id)
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
         # The documented code for this query that fits best.
-        unknown = _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
+        unknown = _answer(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
         job, phase = await context.find(GATEWAY, request.query_params.get("task_id", ""), key, unknown)
         preparing = context.clock() - job.submitted_at < job.takes * _PREPARING_SHARE
         return JSONResponse(_status(job, phase, preparing=preparing))
@@ -102,7 +102,7 @@ def routes(context: SandboxContext) -> list[Route]:
         task_id = (
             str(int(file_id) - _FILES_FROM) if file_id.isascii() and file_id.isdigit() and len(file_id) == 19 else ""
         )
-        unknown = _refused(BAD_PARAMETERS, "invalid params, file_id is not known")
+        unknown = _answer(BAD_PARAMETERS, "invalid params, file_id is not known")
         job, phase = await context.find(GATEWAY, task_id, key, unknown)
         if phase is not Phase.COMPLETED:
             return unknown
@@ -114,11 +114,11 @@ def routes(context: SandboxContext) -> list[Route]:
             "purpose": "video_generation",
             "download_url": context.expiring_clip_link(request, job),
         }
-        return _answered(file=file)
+        return _answer(file=file)
 
     async def balance(request: Request) -> Response:
         _authorize(request)
-        return _answered(available_amount="100.00", credit_balance="0.00")
+        return _answer(available_amount="100.00", credit_balance="0.00")
 
     return [
         Route(SUBMIT, submit, methods=["POST"]),
@@ -202,19 +202,15 @@ def _authorize(request: Request) -> str:
     key = bearer_key(request)
     if not key:
         no_login = "login fail: Please carry the API secret key in the 'Authorization' field"
-        raise Refusal(_refused(NO_LOGIN, no_login))
+        raise Refusal(_answer(NO_LOGIN, no_login))
     if key == BAD_KEY:
-        raise Refusal(_refused(BAD_API_KEY, "invalid api key"))
+        raise Refusal(_answer(BAD_API_KEY, "invalid api key"))
     if key == FORBIDDEN_KEY:  # no code is documented for it; a proxy in front of the API may also refuse a key
         raise Refusal(JSONResponse({"message": "This key may not use this API"}, 403))
     return key
 
 
-def _answered(**values: object) -> Response:
-    return _refused(0, "success", **values)
-
-
-def _refused(code: int, message: str, **values: object) -> Response:
+def _answer(code: int = 0, message: str = "success", **values: object) -> Response:
     return JSONResponse(_envelope(code, message, **values))
 
 

@@ -165,10 +165,10 @@ def routes(context: SandboxContext) -> list[Route]:
         return JSONResponse({"flight": job.remote_id})
 
     async def poll(request: Request) -> Response:
-        job = await context.find("skylark", request.query_params["flight"], request.headers["x-skylark-key"])
-        if job is None:
-            return JSONResponse({"error": "no such flight"}, 404)
-        return JSONResponse({"state": _STATES[job.phase(context.clock())], "film": [context.clip_link(request, job)]})
+        unknown = JSONResponse({"error": "no such flight"}, 404)
+        key = request.headers["x-skylark-key"]
+        job, phase = await context.find("skylark", request.query_params["flight"], key, unknown)
+        return JSONResponse({"state": _STATES[phase], "film": [context.clip_link(request, job)]})
 
     return [Route("/flights/lark-1", submit, methods=["POST"]), Route("/flights", poll, methods=["GET"])]
 '''

@@ -176,7 +176,8 @@ class ClipStore:
         """Remove what killed processes left behind: by age, since the directory may be shared with other machines."""
         for path in self.directory.glob(".*.part"):
             with suppress(OSError):
-                if re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name) and _age(path) > STALE_SECONDS:
+                age = time.time() - path.lstat().st_mtime
+                if re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name) and age > STALE_SECONDS:
                     path.unlink()
 
 
@@ -231,7 +232,3 @@ def _unpack(data_uri: str, part: Path, max_bytes: int) -> None:
         part.write_bytes(base64.b64decode(unquote(payload), validate=False))
     except (binascii.Error, ValueError):
         raise GatewayError("The clip came as a data: URI that cannot be read.") from None
-
-
-def _age(path: Path) -> float:
-    return time.time() - path.lstat().st_mtime

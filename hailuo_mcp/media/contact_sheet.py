@@ -1,12 +1,12 @@
 """Frames of a saved clip side by side, for assistants with vision. Needs the `media` extra (PyAV)."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidInput, NotReady
+from hailuo_mcp.media.decoding import encode
 from hailuo_mcp.media.frames import frame_at
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def _side_by_side(frames: list["Image"]) -> "Image":
 def _small_jpeg(sheet: "Image") -> bytes:
     while True:
         for quality in QUALITIES:
-            buffer = io.BytesIO()
-            sheet.save(buffer, "JPEG", quality=quality, optimize=True)
-            if buffer.tell() <= BYTES_MAX:
-                return buffer.getvalue()
+            content = encode(sheet, "JPEG", quality=quality, optimize=True)
+            if len(content) <= BYTES_MAX:
+                return content
         sheet = sheet.reduce(2)  # noise that no quality setting makes small enough

@@ -1,9 +1,9 @@
-"""Decodes images with Pillow. They are untrusted: both their format and the memory they would take."""
+"""Decodes and encodes images with Pillow. They are untrusted: both their format and the memory they would take."""
 
 import io
 import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.formats import png_end
@@ -41,6 +41,12 @@ def decode(parameter: str, label: str, kind: str, content: bytes) -> "Image":
             "Save the image again.",
         ) from None
     return image
+
+
+def encode(image: "Image", kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def on_white(image: "Image") -> "Image":

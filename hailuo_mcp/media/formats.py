@@ -1,6 +1,7 @@
 """Detects the format of a file from its first bytes, regardless of its name, and whether it is truncated."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from hailuo_mcp.core.errors import InvalidImage
@@ -91,16 +92,19 @@ def not_an_image(parameter: str, label: str, header: bytes) -> InvalidImage:
     )
 
 
+def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk's type, and where it begins and ends, which can be beyond a truncated file. None after the last."""
+    begin, kind = 8, b""
+    while begin + 12 <= len(content) and kind != b"IEND":
+        kind = content[begin + 4 : begin + 8]
+        end = begin + 12 + int.from_bytes(content[begin : begin + 4])
+        yield kind, begin, end
+        begin = end
+
+
 def png_end(content: bytes) -> int | None:
-    """The offset at which a PNG ends according to its chunks; None if the last one is missing."""
-    position = 8
-    while position + 12 <= len(content):
-        length = int.from_bytes(content[position : position + 4])
-        kind = content[position + 4 : position + 8]
-        position += 12 + length
-        if kind == b"IEND":
-            return position if position <= len(content) else None
-    return None
+    """The offset at which a PNG ends according to its chunks; None if the last one is missing or truncated."""
+    return next((end for kind, _, end in png_chunks(content) if kind == b"IEND" and end <= len(content)), None)
 
 
 def looks_truncated(path: Path) -> bool:

@@ -1,12 +1,12 @@
 """Single frames of a saved clip. Needs the `media` extra (PyAV)."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from hailuo_mcp.core.errors import InvalidImage
+from hailuo_mcp.media.decoding import encode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,7 +23,7 @@ async def last_frame(path: Path) -> bytes:
 
 def _last_frame(path: Path) -> bytes:
     try:
-        return _png(frame_at(path, at=1.0))
+        return encode(frame_at(path, at=1.0), "PNG", optimize=True)
     except ImportError:
         raise InvalidImage(
             "Taking a clip's last frame needs the media extra.", "Install it: pip install 'hailuo-mcp[media]'."
@@ -51,9 +51,3 @@ def frame_at(path: Path, *, at: float) -> "Image":
             if found is not None:
                 return found.to_image()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  PyAV leaves it untyped
         raise ValueError("no frame")
-
-
-def _png(image: "Image") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

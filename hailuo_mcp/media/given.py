@@ -13,7 +13,6 @@ from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.core.parameters import MediaRule
 from hailuo_mcp.media.data_uris import bare_base64, from_data_uri
 from hailuo_mcp.media.files import Check, read_local
-from hailuo_mcp.media.measuring import Measure, measure
 from hailuo_mcp.media.paths import WANTED, unwrapped
 
 AT_ONCE = 2
@@ -75,7 +74,6 @@ class FileRules:
     """The image formats that the gateway accepts, unless `rule` is more specific."""
     rule: MediaRule | None = None
     """What the model documents for this medium."""
-    measure: Measure = measure
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE), compare=False)
     """Limits how many files are read at once, for these rules and their copies."""
 

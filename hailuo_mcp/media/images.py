@@ -39,7 +39,7 @@ async def read_image(parameter: str, given: str, rules: FileRules) -> LoadedFile
     """Load the image that the caller gave for `parameter`.
 
     Raises:
-        LocalImage: it is on the caller's machine.
+        LocalFile: it is on the caller's machine.
         InvalidImage: it is not an image, may not be read, or no gateway would accept it. The message has the measured
             value, the hint says how to fix it.
     """

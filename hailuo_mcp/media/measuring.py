@@ -8,7 +8,7 @@ packets are limited, because a few bytes can claim billions.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hailuo_mcp.core.parameters import Medium
@@ -33,10 +33,6 @@ class Measures:
     width: int = 0
     height: int = 0
     frame_rate: float = 0.0
-
-
-Measure = Callable[[bytes, str, Medium], Measures | None]
-"""As `measure`."""
 
 
 def measure(content: bytes, kind: str, medium: Medium) -> Measures | None:

@@ -6,6 +6,8 @@ import re
 import zlib
 from collections.abc import Iterator
 
+from hailuo_mcp.media.formats import png_chunks
+
 UPRIGHT = 1
 
 # --- EXIF ---------------------------------------------------------------------------------------------------------
@@ -80,22 +82,17 @@ def _is_needed(marker: int, body: bytes) -> bool:
 
 # --- PNG ----------------------------------------------------------------------------------------------------------
 
-_PNG_SIGNATURE_LENGTH = 8
 _PNG_KEPT = frozenset(b"acTL bKGD cHRM cICP cLLI fcTL fdAT gAMA hIST iCCP mDCV pHYs sBIT sPLT sRGB tRNS".split())
 """The optional chunks that affect the appearance."""
 
 
 def _strip_png(content: bytes, exif: bytes) -> bytes:
-    kept = [content[:_PNG_SIGNATURE_LENGTH]]
-    position = _PNG_SIGNATURE_LENGTH
-    while position + 12 <= len(content):
-        kind = content[position + 4 : position + 8]
-        end = position + 12 + int.from_bytes(content[position : position + 4])
+    kept = [content[:8]]
+    for kind, begin, end in png_chunks(content):
         if kind[:1].isupper() or kind in _PNG_KEPT:
-            kept.append(content[position:end])
+            kept.append(content[begin:end])
         if kind == b"IHDR" and exif:
             kept.append(len(exif).to_bytes(4) + b"eXIf" + exif + zlib.crc32(b"eXIf" + exif).to_bytes(4))
-        position = end
         if kind == b"IEND":
             return b"".join(kept)
     raise ValueError("no IEND")

@@ -1,9 +1,9 @@
 """Makes an image suitable for sending: converts its format, rotates it upright, resizes it."""
 
-import io
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING
 
-from hailuo_mcp.media.decoding import on_white
+from hailuo_mcp.media.decoding import encode, on_white
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +23,7 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
 
     done: list[str] = []
     profile = image.info.get("icc_profile") if image.mode in _PROFILE_MODES else None
+    encoded = partial(encode, quality=_QUALITY, icc_profile=profile)
     if rotated:
         image = ImageOps.exif_transpose(image)
         done.append("rotated as its EXIF data says")
@@ -34,15 +35,15 @@ def normalize(image: "Image", *, rotated: bool, bytes_max: int, side_over: int) 
         if rgba.getchannel("A").getextrema() == (255, 255):
             image = rgba.convert("RGB")
         else:
-            content = _encode(rgba, "PNG", profile)
+            content = encoded(rgba, "PNG")
             if len(content) <= bytes_max:
                 return content, "PNG", done
             done.append("transparency became white")
     image = on_white(image)
-    content, size = _encode(image, "JPEG", profile), image.size
+    content, size = encoded(image, "JPEG"), image.size
     while len(content) > bytes_max and min(image.size) // 2 > side_over:
         image = image.reduce(2)
-        content = _encode(image, "JPEG", profile)
+        content = encoded(image, "JPEG")
     if image.size != size:
         done.append(f"resized from {size[0]} x {size[1]} to {image.width} x {image.height} px")
     return content, "JPEG", done
@@ -56,9 +57,3 @@ def _eight_bits(image: "Image") -> "Image":
     if image.mode in ("I", "F"):
         raise ValueError("unknown range")
     return image
-
-
-def _encode(image: "Image", kind: Literal["JPEG", "PNG"], profile: bytes | None) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, quality=_QUALITY, icc_profile=profile)
-    return buffer.getvalue()

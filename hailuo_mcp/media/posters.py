@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hailuo_mcp.media.decoding import on_white
+from hailuo_mcp.media.decoding import encode, on_white
 from hailuo_mcp.media.frames import frame_at
 
 if TYPE_CHECKING:
@@ -41,6 +41,4 @@ def clip_poster(path: Path) -> bytes:
 def _jpeg(image: "Image") -> bytes:
     image = on_white(image)
     image.thumbnail((SIDE_MAX, SIDE_MAX))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return buffer.getvalue()
+    return encode(image, "JPEG", quality=_QUALITY, optimize=True)

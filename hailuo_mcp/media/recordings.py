@@ -4,6 +4,7 @@ Without the `media` extra only the format and the size are known, and a warning 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -14,7 +15,7 @@ from hailuo_mcp.media.files import megabytes
 from hailuo_mcp.media.formats import HEADER_BYTES, MEDIA_TYPES, describe_format, recording_format
 from hailuo_mcp.media.given import FileRules, LoadedFile, from_url, is_url, read_given
 from hailuo_mcp.media.limits import broken_shape, span, within
-from hailuo_mcp.media.measuring import Measure, Measures
+from hailuo_mcp.media.measuring import Measures, measure
 
 _UNDOCUMENTED = Source("inferred", "MiniMax API reference of H3")
 ANY_RULE: Mapping[Medium, MediaRule] = {
@@ -46,7 +47,7 @@ async def recording_at(parameter: str, path: Path, label: str, medium: Medium, r
     """A saved clip, checked by the same rules. Raises InvalidInput."""
 
     def read() -> LoadedFile:
-        return check_recording(parameter, label, path.read_bytes(), medium, rule_for(medium, rules), rules.measure)
+        return check_recording(parameter, label, path.read_bytes(), medium, rule_for(medium, rules))
 
     try:
         return await anyio.to_thread.run_sync(read, limiter=rules.limiter)
@@ -56,12 +57,8 @@ async def recording_at(parameter: str, path: Path, label: str, medium: Medium, r
 
 def _read(parameter: str, given: str, medium: Medium, rules: FileRules) -> LoadedFile:
     rule = rule_for(medium, rules)
-
-    def check(parameter: str, label: str, header: bytes, size: int) -> None:
-        check_header(parameter, label, header, size, rule)
-
-    content, label = read_given(parameter, given, rules, recording_format, check)
-    return check_recording(parameter, label, content, medium, rule, rules.measure)
+    content, label = read_given(parameter, given, rules, recording_format, partial(check_header, rule=rule))
+    return check_recording(parameter, label, content, medium, rule)
 
 
 def rule_for(medium: Medium, rules: FileRules) -> MediaRule:
@@ -87,9 +84,7 @@ def check_header(parameter: str, label: str, header: bytes, size: int, rule: Med
         )
 
 
-def check_recording(
-    parameter: str, label: str, content: bytes, medium: Medium, rule: MediaRule, measure: Measure
-) -> LoadedFile:
+def check_recording(parameter: str, label: str, content: bytes, medium: Medium, rule: MediaRule) -> LoadedFile:
     """Check a file as far as possible.
 
     Raises:

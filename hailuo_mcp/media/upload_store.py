@@ -67,9 +67,11 @@ class UploadStore:
 
     def wanted(self, key: str) -> str | None:
         """The `shown` text of this key; None if the image cannot be uploaded (any more)."""
-        path = self._wanted(key)
+        if not _KEY.fullmatch(key):
+            return None
+        path = self.directory / f"{key}{_PENDING}"
         try:
-            return path.read_text("utf-8") if path and self._is_fresh(path) else None
+            return path.read_text("utf-8") if self._is_fresh(path) else None
         except OSError:
             return None
 
@@ -82,11 +84,11 @@ class UploadStore:
     def put(self, key: str, part: Path) -> bool:
         """Make this file the image of the key, and use the key up. False, and nothing is changed, if it was used up
         or replaced meanwhile."""
-        found, path = _KEY.fullmatch(key), self._wanted(key)
-        if found is None or path is None:
+        found = _KEY.fullmatch(key)
+        if found is None:
             return False
         try:
-            path.unlink()
+            (self.directory / f"{key}{_PENDING}").unlink()
         except FileNotFoundError:
             return False
         now = self.clock()
@@ -108,9 +110,6 @@ class UploadStore:
             with suppress(OSError):
                 if not self._is_fresh(path):
                     path.unlink()
-
-    def _wanted(self, key: str) -> Path | None:
-        return self.directory / f"{key}{_PENDING}" if _KEY.fullmatch(key) else None
 
     def _files(self, pattern: str) -> Iterator[Path]:
         return (path for path in self.directory.glob(pattern) if path.suffix in _LIFETIMES)

@@ -40,6 +40,7 @@ _CALLBACKS = {
     apixo.GATEWAY: apixo.callback,
     fal.GATEWAY: fal.callback,
     minimax.GATEWAY: minimax.callback,
+    minimax_h3.GATEWAY: minimax_h3.callback,
     replicate.GATEWAY: replicate.callback,
 }
 _SIGNERS = {fal.GATEWAY: fal.sign, replicate.GATEWAY: replicate.sign}

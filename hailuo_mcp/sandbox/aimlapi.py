@@ -137,10 +137,10 @@ def routes(context: SandboxContext) -> list[Route]:
         if not generation_id:
             return _error(context, request, 400, "generation_id is required")
         unified = request.url.path == UNIFIED_PATH
-        found = await context.find_with_phase(GATEWAY, generation_id, key)
-        if found is None or (found[0].model != MODEL) != unified:
-            return _error(context, request, 404, f"Generation {generation_id} not found")
-        job, phase = found
+        unknown = _error(context, request, 404, f"Generation {generation_id} not found")
+        job, phase = await context.find(GATEWAY, generation_id, key, unknown)
+        if (job.model != MODEL) != unified:
+            return unknown
         failure = job.failure if phase is Phase.FAILED else None
         video = {"url": context.clip_link(request, job)} if phase is Phase.COMPLETED else None
         return JSONResponse(

@@ -98,10 +98,11 @@ def routes(context: SandboxContext) -> list[Route]:
         task_id = request.query_params.get("taskId")
         if not task_id:
             return _error(400, "taskId is required")
-        found = await context.find_with_phase(GATEWAY, task_id, key)
-        if found is None or found[0].model != request.url.path.rpartition("/")[2]:
-            return _error(404, f"Task {task_id} not found")
-        return JSONResponse(_status(context.base(request), *found))
+        unknown = _error(404, f"Task {task_id} not found")
+        job, phase = await context.find(GATEWAY, task_id, key, unknown)
+        if job.model != request.url.path.rpartition("/")[2]:
+            return unknown
+        return JSONResponse(_status(context.base(request), job, phase))
 
     return [
         route
@@ -152,11 +153,7 @@ def _read(model: str, value: object) -> tuple[dict[str, object], Shot]:
         raise Invalid("input.image_urls is required for image-to-video, and only then allowed")
     standard = mode.startswith("standard-")
     if standard:
-        body.read_fields(
-            {"duration": given["duration"]} if "duration" in given else {},
-            {"duration": Field(body.whole(6, 10), required=True)},
-            within="input",
-        )
+        body.read_fields(given, fields | {"duration": Field(body.whole(6, 10), required=True)}, within="input")
     return values, Shot(
         prompt=str(given["prompt"]),
         # "pro-image-to-video ignores duration even if included.", and so does text-to-video.

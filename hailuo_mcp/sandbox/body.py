@@ -131,13 +131,13 @@ def integer(value: object) -> None:
         raise Invalid("must be an integer")
 
 
-def list_of(check: Check, most: int) -> Check:
+def list_of(check: Check, most: int | None = None) -> Check:
     def check_each(value: object) -> None:
-        if not isinstance(value, list):
-            raise Invalid("must be a list")
+        if not isinstance(value, list) or not value:
+            raise Invalid("must be a list of at least one entry")
         entries = cast("list[object]", value)
-        if not 0 < len(entries) <= most:
-            raise Invalid(f"must have 1 to {most} entries")
+        if most is not None and len(entries) > most:
+            raise Invalid(f"must have at most {most} entries")
         for entry in entries:
             check(entry)
 

@@ -162,38 +162,32 @@ class Callbacks:
                         await self._added.wait()
 
     async def _call(self, client: "httpx.AsyncClient", due: _Due) -> None:
+        job = await to_thread.run_sync(self._store.get, due.job_id)
+        again_at: float | None = None
+        if job and job.gateway in self._envelopes:  # else stored by a version that knew another gateway
+            outcome = await self._post(client, due, job)
+            if outcome != "200":
+                attempts_left = len(self._retry_after) - due.attempts
+                log.warning("callback of %s: %s; %d attempts left", job.remote_id, outcome, attempts_left)
+                if attempts_left:
+                    again_at = self._clock() + self._retry_after[due.attempts]
+        statement = ("UPDATE callbacks SET due_at = ? WHERE job_id = ?", (again_at, due.job_id))
+        await to_thread.run_sync(self._store.write, statement)
+        if again_at is not None:
+            self.wake()
+
+    async def _post(self, client: "httpx.AsyncClient", due: _Due, job: Job) -> str:
+        """The status of the response, or the kind of error."""
         import httpx  # as above
 
-        job = await to_thread.run_sync(self._store.get, due.job_id)
-        envelope = self._envelopes.get(job.gateway) if job else None
-        if job is None or envelope is None:  # stored by a version that knew the gateway
-            await self._set_due(due, None)
-            return
+        content = json.dumps(self._envelopes[job.gateway](due.base, job)).encode()
+        signer = self._signers.get(job.gateway)
+        headers = {"content-type": "application/json", **(signer(job, content, self._clock()) if signer else {})}
         try:
-            content = json.dumps(envelope(due.base, job)).encode()
-            signer = self._signers.get(job.gateway)
-            headers = {"content-type": "application/json", **(signer(job, content, self._clock()) if signer else {})}
             response = await client.post(due.url, content=content, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            outcome = type(error).__name__
-        else:
-            outcome = str(response.status_code)
-            if response.status_code == 200:
-                await self._set_due(due, None)
-                return
-        attempts_left = len(self._retry_after) - due.attempts
-        log.warning("callback of %s: %s; %d attempts left", job.remote_id, outcome, attempts_left)
-        if not attempts_left:
-            await self._set_due(due, None)
-            return
-        due_at = self._clock() + self._retry_after[due.attempts]
-        await self._set_due(due, due_at)
-        self.wake()
-
-    async def _set_due(self, due: _Due, at: float | None) -> None:
-        """When it is sent again; None for never."""
-        statement = ("UPDATE callbacks SET due_at = ? WHERE job_id = ?", (at, due.job_id))
-        await to_thread.run_sync(self._store.write, statement)
+            return type(error).__name__
+        return str(response.status_code)
 
     def _take(self) -> tuple[list[_Due], float]:
         """The due callbacks, claimed for this process, and how long to pause if there are none."""

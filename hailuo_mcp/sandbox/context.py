@@ -14,9 +14,9 @@ from starlette.responses import Response
 from hailuo_mcp.sandbox import faults
 from hailuo_mcp.sandbox.assets import ROUTE as ASSET_ROUTE
 from hailuo_mcp.sandbox.assets import Assets
-from hailuo_mcp.sandbox.callbacks import Callback, Callbacks
+from hailuo_mcp.sandbox.callbacks import Callback, Callbacks, echoes_challenge
+from hailuo_mcp.sandbox.clips import ENDS, Clips
 from hailuo_mcp.sandbox.clips import ROUTE as CLIP_ROUTE
-from hailuo_mcp.sandbox.clips import Clips
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
 from hailuo_mcp.sandbox.store import Store
@@ -26,6 +26,7 @@ NO_CREDITS_KEY = "no-credits"
 FORBIDDEN_KEY = "forbidden"
 
 _SLOW_FACTOR = 5
+_LINK_SECONDS = 3600
 
 
 def owner_of(key: str) -> str:
@@ -87,7 +88,7 @@ class SandboxContext:
     retention_seconds: float
     """How long Segmind keeps a result, counted from its submission."""
     public_url: str | None
-    callbacks: Callbacks | None = None
+    callbacks: Callbacks | None
     """None: webhooks are not called."""
 
     async def take(
@@ -142,16 +143,22 @@ class SandboxContext:
         """The webhook to call, if a URL is given; links in that call have the same base as those in the response."""
         return Callback(url, self.base(request)) if isinstance(url, str) and url else None
 
-    async def find(self, gateway: str, remote_id: str, key: str) -> Job | None:
-        return await to_thread.run_sync(self.store.find, gateway, remote_id, owner_of(key))
+    async def challenged_callback(self, request: Request, url: object, unechoed: Response) -> Callback | None:
+        """As `callback`, for a gateway whose webhooks must echo a challenge. Raises `Refusal` if this one does not."""
+        callback = self.callback(request, url)
+        if callback and self.callbacks and not await echoes_challenge(callback.url):
+            raise Refusal(unechoed)
+        return callback
 
-    async def find_with_phase(
-        self, gateway: str, remote_id: str, key: str, retention: float = math.inf
-    ) -> tuple[Job, Phase] | None:
-        """The job and its current phase; None if it is unknown or forgotten."""
-        job = await self.find(gateway, remote_id, key)
+    async def find(
+        self, gateway: str, remote_id: str, key: str, unknown: Response, retention: float = math.inf
+    ) -> tuple[Job, Phase]:
+        """The job and its current phase. Raises `Refusal` with this response if it is unknown or forgotten."""
+        job = await to_thread.run_sync(self.store.find, gateway, remote_id, owner_of(key))
         phase = job.phase(self.clock(), retention) if job else Phase.GONE
-        return None if job is None or phase is Phase.GONE else (job, phase)
+        if job is None or phase is Phase.GONE:
+            raise Refusal(unknown)
+        return job, phase
 
     async def cancel(self, job: Job) -> None:
         await to_thread.run_sync(self.store.cancel, job)
@@ -161,6 +168,9 @@ class SandboxContext:
 
     def clip_link(self, request: Request, job: Job) -> str:
         return clip_link(self.base(request), job)
+
+    def expiring_clip_link(self, request: Request, job: Job) -> str:
+        return f"{self.clip_link(request, job)}?{ENDS}={int(self.clock()) + _LINK_SECONDS}"
 
     def asset_link(self, request: Request, name: str) -> str:
         return self.link(request, ASSET_ROUTE + name)

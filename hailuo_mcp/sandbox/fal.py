@@ -116,7 +116,7 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def put(request: Request) -> Response:
         stem, _, suffix = request.path_params["name"].partition(".")
-        await to_thread.run_sync(lambda data: context.assets.keep(data, f".{suffix}", stem), await request.body())
+        await to_thread.run_sync(context.assets.keep, await request.body(), f".{suffix}", stem)
         return Response(status_code=200)
 
     async def jwks(_: Request) -> Response:
@@ -168,10 +168,11 @@ def _private_key() -> "Ed25519PrivateKey":
 async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
     """Raises `Refusal`: there is no such request, or it was removed from the queue."""
     key, request_id = _authorize(request), request.path_params["id"]
-    found = await context.find_with_phase(GATEWAY, request_id, key)
-    if found is None or found[1] is Phase.CANCELLED:
-        raise Refusal(JSONResponse({"status": "NOT_FOUND", "detail": f"Request {request_id} not found"}, 404))
-    return found
+    unknown = JSONResponse({"status": "NOT_FOUND", "detail": f"Request {request_id} not found"}, 404)
+    job, phase = await context.find(GATEWAY, request_id, key, unknown)
+    if phase is Phase.CANCELLED:
+        raise Refusal(unknown)
+    return job, phase
 
 
 def _links(base: str, job: Job) -> dict[str, object]:

@@ -13,10 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hailuo_mcp.sandbox import body, minimax_h3
+from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.callbacks import echoes_challenge
-from hailuo_mcp.sandbox.clips import ENDS
 from hailuo_mcp.sandbox.context import BAD_KEY, FORBIDDEN_KEY, SandboxContext, bearer_key, check_account
 from hailuo_mcp.sandbox.faults import Refusal
 from hailuo_mcp.sandbox.jobs import Failure, Fault, Job, Phase, Shot
@@ -29,7 +27,6 @@ BALANCE = "/account/query_balance"
 
 S2V_01 = "S2V-01"
 HAILUO_23, HAILUO_23_FAST, HAILUO_02 = "MiniMax-Hailuo-2.3", "MiniMax-Hailuo-2.3-Fast", "MiniMax-Hailuo-02"
-LINK_SECONDS = 3600
 RATE_LIMIT, NO_LOGIN, NO_BALANCE, OUTPUT_SENSITIVE, BAD_PARAMETERS, BAD_API_KEY = 1002, 1004, 1008, 1027, 2013, 2049
 
 _SHORT_SIDES = {"512P": 512, "768P": 768, "1080P": 1080}
@@ -70,7 +67,7 @@ def routes(context: SandboxContext) -> list[Route]:
             values |= _subject(values)
             images = await to_thread.run_sync(partial(context.assets.keep_inline, values, _IMAGES, webp=True))
         except Invalid as refusal:
-            return _refused(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
+            return _answer(BAD_PARAMETERS, f"invalid params, {refusal}", task_id="")
         shot = Shot(
             prompt=str(values.get("prompt", "")),
             seconds=10 if values.get("duration") == 10 else 6,
@@ -81,24 +78,21 @@ def routes(context: SandboxContext) -> list[Route]:
         check_account(
             key,
             shot.prompt,
-            no_credits=_refused(NO_BALANCE, "insufficient balance", task_id=""),
-            rate_limited=_refused(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
+            no_credits=_answer(NO_BALANCE, "insufficient balance", task_id=""),
+            rate_limited=_answer(RATE_LIMIT, "rate limit exceeded(RPM)", task_id=""),
         )
-        callback = context.callback(request, values.get("callback_url"))
-        if callback and context.callbacks and not await echoes_challenge(callback.url):
-            return _refused(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
+        unechoed = _answer(BAD_PARAMETERS, "invalid params, callback_url did not answer the challenge", task_id="")
+        callback = await context.challenged_callback(request, values.get("callback_url"), unechoed)
         task_id = str(_TASKS_FROM + uuid.uuid4().int % _TASKS_FROM)
         model = str(values["model"])
         await context.take(GATEWAY, task_id, key, model, values | images, shot, callback=callback)
-        return _answered(task_id=task_id)
+        return _answer(task_id=task_id)
 
     async def query(request: Request) -> Response:
         key = _authorize(request)
-        found = await context.find_with_phase(GATEWAY, request.query_params.get("task_id", ""), key)
-        if found is None:
-            # The documented code for this query that fits best.
-            return _refused(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
-        job, phase = found
+        # The documented code for this query that fits best.
+        unknown = _answer(BAD_PARAMETERS, "invalid params, task_id is not known", task_id="", status="", file_id="")
+        job, phase = await context.find(GATEWAY, request.query_params.get("task_id", ""), key, unknown)
         preparing = context.clock() - job.submitted_at < job.takes * _PREPARING_SHARE
         return JSONResponse(_status(job, phase, preparing=preparing))
 
@@ -108,24 +102,23 @@ def routes(context: SandboxContext) -> list[Route]:
         task_id = (
             str(int(file_id) - _FILES_FROM) if file_id.isascii() and file_id.isdigit() and len(file_id) == 19 else ""
         )
-        found = await context.find_with_phase(GATEWAY, task_id, key)
-        if found is None or found[1] is not Phase.COMPLETED:
-            return _refused(BAD_PARAMETERS, "invalid params, file_id is not known")
-        job, _ = found
-        ends = int(context.clock()) + LINK_SECONDS
+        unknown = _answer(BAD_PARAMETERS, "invalid params, file_id is not known")
+        job, phase = await context.find(GATEWAY, task_id, key, unknown)
+        if phase is not Phase.COMPLETED:
+            return unknown
         file = {
             "file_id": _file_id(job),  # a number here, a string in the response to a query
             "bytes": 0,  # unknown: the clip is rendered when it is first fetched
             "created_at": int(job.ended_at),
             "filename": "output.mp4",
             "purpose": "video_generation",
-            "download_url": f"{context.clip_link(request, job)}?{ENDS}={ends}",
+            "download_url": context.expiring_clip_link(request, job),
         }
-        return _answered(file=file)
+        return _answer(file=file)
 
     async def balance(request: Request) -> Response:
         _authorize(request)
-        return _answered(available_amount="100.00", credit_balance="0.00")
+        return _answer(available_amount="100.00", credit_balance="0.00")
 
     return [
         Route(SUBMIT, submit, methods=["POST"]),
@@ -137,8 +130,6 @@ def routes(context: SandboxContext) -> list[Route]:
 
 def callback(_base: str, job: Job) -> Mapping[str, object]:
     """The response to a query for the ended job. The documents print no link in it."""
-    if job.model in (minimax_h3.H3, minimax_h3.H3_MAX):
-        return minimax_h3.callback(job)
     return _status(job, job.final_phase)
 
 
@@ -211,19 +202,15 @@ def _authorize(request: Request) -> str:
     key = bearer_key(request)
     if not key:
         no_login = "login fail: Please carry the API secret key in the 'Authorization' field"
-        raise Refusal(_refused(NO_LOGIN, no_login))
+        raise Refusal(_answer(NO_LOGIN, no_login))
     if key == BAD_KEY:
-        raise Refusal(_refused(BAD_API_KEY, "invalid api key"))
+        raise Refusal(_answer(BAD_API_KEY, "invalid api key"))
     if key == FORBIDDEN_KEY:  # no code is documented for it; a proxy in front of the API may also refuse a key
         raise Refusal(JSONResponse({"message": "This key may not use this API"}, 403))
     return key
 
 
-def _answered(**values: object) -> Response:
-    return _refused(0, "success", **values)
-
-
-def _refused(code: int, message: str, **values: object) -> Response:
+def _answer(code: int = 0, message: str = "success", **values: object) -> Response:
     return JSONResponse(_envelope(code, message, **values))
 
 

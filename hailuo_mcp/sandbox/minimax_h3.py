@@ -15,16 +15,14 @@ from starlette.routing import Route
 
 from hailuo_mcp.sandbox import body
 from hailuo_mcp.sandbox.body import Field, Invalid
-from hailuo_mcp.sandbox.callbacks import echoes_challenge
-from hailuo_mcp.sandbox.clips import ENDS
 from hailuo_mcp.sandbox.context import SandboxContext, accepted_key, bearer_key, check_account, owner_of
 from hailuo_mcp.sandbox.jobs import Fault, Job, Phase, Shot
 from hailuo_mcp.sandbox.references import FILE, Reference, keep_upload, read_references
 
-GATEWAY = "minimax"
+GATEWAY = "minimax_h3"
+"""Not that of the first API, which does not know these tasks."""
 SUBMIT, QUERY, UPLOAD = "/v2/video_generation", "/v2/query/video_generation", "/v1/files/upload"
 H3, H3_MAX = "MiniMax-H3", "MiniMax-H3-Max"
-LINK_SECONDS = 3600
 _SHORT_SIDES = {H3: {"768P": 768, "2K": 1440}, H3_MAX: {"480P": 480, "768P": 768}}
 _USD = {(H3, "768P"): 0.08, (H3, "2K"): 0.13, (H3_MAX, "480P"): 0.05, (H3_MAX, "768P"): 0.08}
 _USD_PER_IMAGE, _FREE_IMAGES = 0.04, 5
@@ -52,16 +50,6 @@ _TYPES = {
 }
 
 
-def _list(value: object) -> None:
-    if not isinstance(value, list) or not value:
-        raise Invalid("must be a list of at least one item")
-
-
-def _seconds(value: object) -> None:
-    if type(value) is not int or not 4 <= value <= 15:
-        raise Invalid("must be an integer from 4 to 15")
-
-
 def _extra(value: object) -> None:
     mode = Field(body.one_of("disabled", "balanced", "quality"))
     body.read_fields(value, {"prompt_expansion_mode": mode}, "extra")
@@ -69,9 +57,9 @@ def _extra(value: object) -> None:
 
 _FIELDS: Mapping[str, Field] = {
     "model": Field(body.one_of(H3, H3_MAX), required=True),
-    "content": Field(_list, required=True),
+    "content": Field(body.list_of(body.anything), required=True),
     "resolution": Field(body.text),
-    "duration": Field(_seconds),
+    "duration": Field(body.between(4, 15)),
     "ratio": Field(body.one_of("adaptive", *body.RATIOS)),
     "callback_url": Field(body.web_url),
     "extra": Field(_extra),
@@ -106,9 +94,8 @@ def routes(context: SandboxContext) -> list[Route]:
             no_credits=_refused(402, "insufficient balance (1008)"),
             rate_limited=_refused(429, "rate limit exceeded (1002)"),
         )
-        callback = context.callback(request, values.get("callback_url"))
-        if callback and context.callbacks and not await echoes_challenge(callback.url):
-            return _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
+        unechoed = _refused(400, "invalid params, callback_url did not answer the challenge (2013)")
+        callback = await context.challenged_callback(request, values.get("callback_url"), unechoed)
         usage = _usage(seconds, files)
         cost = _USD[model, resolution] * (seconds + usage["input_seconds"])
         cost += _USD_PER_IMAGE * max(0, usage["input_image_count"] - _FREE_IMAGES)
@@ -118,11 +105,8 @@ def routes(context: SandboxContext) -> list[Route]:
         return JSONResponse({"task_id": task_id})
 
     async def query(request: Request) -> Response:
-        key = _authorize(request)
-        found = await context.find_with_phase(GATEWAY, request.path_params["task_id"], key)
-        if found is None or found[0].model not in _SHORT_SIDES:
-            return _refused(400, "invalid task_id (2013)")
-        return JSONResponse({"task": _task(context, request, *found)})
+        job, phase = await _find(context, request)
+        return JSONResponse({"task": _task(context, request, job, phase)})
 
     async def tasks(request: Request) -> Response:
         key = _authorize(request)
@@ -133,16 +117,12 @@ def routes(context: SandboxContext) -> list[Route]:
         for job in reversed(await context.jobs_of(GATEWAY, key)):
             phase = job.phase(context.clock())
             matches = query.get("filter.model", job.model) == job.model and (not ids or job.remote_id in ids)
-            if job.model in _SHORT_SIDES and matches and phase is not Phase.GONE:
+            if matches and phase is not Phase.GONE:
                 rows.append(_task(context, request, job, phase))
         return JSONResponse({"items": rows[(page - 1) * size : page * size], "total": len(rows)})
 
     async def cancel(request: Request) -> Response:
-        key = _authorize(request)
-        found = await context.find_with_phase(GATEWAY, request.path_params["task_id"], key)
-        if found is None or found[0].model not in _SHORT_SIDES:
-            return _refused(400, "invalid task_id (2013)")
-        job, phase = found
+        job, phase = await _find(context, request)
         if phase in (Phase.PROCESSING, Phase.CANCELLED):
             return _refused(400, f"a task that is {_STATUSES[phase]} cannot be cancelled (2013)")
         if phase is not Phase.QUEUED:
@@ -174,9 +154,15 @@ def routes(context: SandboxContext) -> list[Route]:
     ]
 
 
-def callback(job: Job) -> Mapping[str, object]:
+def callback(_base: str, job: Job) -> Mapping[str, object]:
     """The body of the webhook for an ended task."""
     return {"task": {"id": job.remote_id, "model": job.model, "status": _STATUSES[job.final_phase]}}
+
+
+async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
+    """Raises `Refusal`."""
+    unknown = _refused(400, "invalid task_id (2013)")
+    return await context.find(GATEWAY, request.path_params["task_id"], _authorize(request), unknown)
 
 
 def _task(context: SandboxContext, request: Request, job: Job, phase: Phase) -> Mapping[str, object]:
@@ -191,8 +177,7 @@ def _task(context: SandboxContext, request: Request, job: Job, phase: Phase) -> 
         **facts,
     }
     if phase is Phase.COMPLETED:
-        ends = int(context.clock()) + LINK_SECONDS
-        task |= {"content": {"url": f"{context.clip_link(request, job)}?{ENDS}={ends}"}, "usage": job.body["usage"]}
+        task |= {"content": {"url": context.expiring_clip_link(request, job)}, "usage": job.body["usage"]}
     if phase is Phase.FAILED and job.failure:
         code = {Fault.CONTENT: "1027", Fault.IMAGE: "2013"}.get(job.failure.fault, "1000")
         task["error"] = {"code": code, "message": job.failure.message}

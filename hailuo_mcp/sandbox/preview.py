@@ -1,7 +1,7 @@
 """Renders a shot as H.264 in an MP4 file. Needs PyAV.
 
-The first frame is moved as the camera commands say and cross-faded to the last frame; every frame is labeled as a
-preview. A generated card takes the place of an image that is missing or on another host.
+The first image is moved as the prompt's camera command says and cross-faded to the last image; every frame is labeled
+as a preview. A card with a text takes the place of an image that is missing or on another host.
 """
 
 # Some of Pillow's signatures mention NumPy, which is not a dependency, so they are partly unknown; PyAV's packets have
@@ -9,63 +9,83 @@ preview. A generated card takes the place of an image that is missing or on anot
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
-import random
+import re
 import textwrap
-import unicodedata
+import zlib
 from array import array
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
-from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from hailuo_mcp.sandbox import camera, images
+from hailuo_mcp.sandbox import images
 from hailuo_mcp.sandbox.faults import without_triggers
 from hailuo_mcp.sandbox.jobs import Shot
 
 FRAMES_PER_SECOND = 12
 """Half of a real clip's: enough to see the camera move, in half the time."""
-_SAMPLES_PER_SECOND, _TONE_HZ, _TONE_LEVEL = 44100, 220, 600
 LABEL = "SANDBOX PREVIEW - not made by Hailuo"
 
 _WIDESCREEN = (1366, 768)
 _SHORT_SIDE_MAX, _SHORT_SIDE_SCALED = 1080, 768
 """Larger clips, such as 2K, are rendered at this size: they would take a minute."""
-_HEADROOM = 1.2
-"""How much larger than the clip the image is kept, so that zooming in stays sharp."""
-_BT709, _LIMITED_RANGE = 1, 1
-"""As H.264 numbers the colors and the range that players assume for HD video."""
+_BT709 = 1
+"""As H.264 numbers the colors that players assume for HD video. A player guesses each one that is not stated."""
+_SAMPLES_PER_SECOND, _SAMPLES_PER_WAVE, _LOUDNESS = 44100, 210, 600
 
 Size = tuple[int, int]
-Matrix = tuple[float, float, float, float]
+View = tuple[float, float, float, float]
+"""Left, top, right and bottom of the visible part, in fractions of the image's sides."""
 
-_BT709_MATRIX: tuple[Matrix, Matrix, Matrix] = (
-    (0.1826, 0.6142, 0.0620, 16),
-    (-0.1006, -0.3386, 0.4392, 128),
-    (0.4392, -0.3989, -0.0403, 128),
-)
-"""RGB to luma, blue and red difference, in the limited range."""
+_WHOLE, _CLOSE = (0.0, 0.0, 1.0, 1.0), (0.1, 0.1, 0.9, 0.9)
+_LEFT, _RIGHT = (0.0, 0.1, 0.8, 0.9), (0.2, 0.1, 1.0, 0.9)
+_UPPER, _LOWER = (0.1, 0.0, 0.9, 0.8), (0.1, 0.2, 0.9, 1.0)
+COMMANDS: Mapping[str, tuple[View, View]] = {
+    "push in": (_WHOLE, _CLOSE),
+    "pull out": (_CLOSE, _WHOLE),
+    "zoom in": (_WHOLE, _CLOSE),
+    "zoom out": (_CLOSE, _WHOLE),
+    "pan left": (_RIGHT, _LEFT),
+    "pan right": (_LEFT, _RIGHT),
+    "truck left": (_RIGHT, _LEFT),
+    "truck right": (_LEFT, _RIGHT),
+    "tracking shot": (_LEFT, _RIGHT),
+    "tilt up": (_LOWER, _UPPER),
+    "tilt down": (_UPPER, _LOWER),
+    "pedestal up": (_LOWER, _UPPER),
+    "pedestal down": (_UPPER, _LOWER),
+    "shake": (_WHOLE, _WHOLE),  # not shown
+    "static shot": (_WHOLE, _WHOLE),
+}
+"""Each camera command with what it shows first and last."""
+_FIRST_COMMAND = re.compile(rf"\[\s*({'|'.join(COMMANDS)})\b", re.IGNORECASE)
 
 
 def render(shot: Shot, read: Callable[[str], bytes | None], target: Path) -> None:
     """Write the clip to `target`. `read` returns the bytes of a stored image, None for an image on another host."""
     first, last = (_load(source, read) if source else None for source in (shot.first, shot.last))
-    text = camera.without_commands(without_triggers(shot.prompt))
     opening = first or last
-    shape = _shape(shot.ratio) if shot.ratio else opening.size if opening else _WIDESCREEN
+    shape = opening.size if opening else _WIDESCREEN
+    if shot.ratio:
+        width, height = map(int, shot.ratio.split(":"))
+        shape = width, height
     size = clip_size(shape, shot.short_side if shot.short_side <= _SHORT_SIDE_MAX else _SHORT_SIDE_SCALED)
-    boxes = camera.path(camera.commands(shot.prompt), shot.seconds * FRAMES_PER_SECOND)
-    tone = shot.seconds if shot.sound else 0
-    # Without an image the card shows the prompt, which need not be repeated below.
-    moving, caption = (first, text) if first else (card(text, text, clip_size(shape, _WIDESCREEN[1])), "")
-    _encode(target, size, _frames(moving, last, boxes, overlay(size, caption)), tone)
-
-
-def _shape(ratio: str) -> Size:
-    width, height = map(int, ratio.split(":"))
-    return width, height
+    frames = _frames(first or card(without_triggers(shot.prompt), size), last, size, shot)
+    with av.open(target, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        video = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast", "crf": "23"})
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        context = video.codec_context
+        context.thread_count = 2
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        sound = container.add_stream("aac", rate=_SAMPLES_PER_SECOND, layout="stereo") if shot.sound else None
+        for frame in frames:
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if sound is not None:
+            container.mux(sound.encode(_tone(shot.seconds)))
+            container.mux(sound.encode())
 
 
 def clip_size(image_size: Size, short_side: int) -> Size:
@@ -75,143 +95,59 @@ def clip_size(image_size: Size, short_side: int) -> Size:
     return width, height
 
 
-def card(text: str, title: str = "", size: Size = _WIDESCREEN) -> Image.Image:
-    """A generated image, the same for the same text: soft discs on a gradient, so that camera moves are visible, and
-    the title in large letters in the middle, where it stays visible during every move."""
-    seeded = random.Random(text)  # noqa: S311  an image, not a secret
-    hue, unit = seeded.randrange(256), min(size) / 100
+def _load(source: str, read: Callable[[str], bytes | None]) -> Image.Image:
+    data = read(source)
+    return images.decode(data) if data else card(f"Image not fetched: {source.partition('?')[0]}")
+
+
+def card(text: str, size: Size = _WIDESCREEN) -> Image.Image:
+    """A gradient, whose color depends on the text, with the text in the middle, where it stays visible during every
+    move."""
+    hue = zlib.crc32(text.encode()) % 256
     light = Image.linear_gradient("L").resize(size).point([round(level * 0.45 + 30) for level in range(256)])
     image = Image.merge("HSV", (Image.new("L", size, hue), Image.new("L", size, 130), light)).convert("RGB")
-    discs = ImageDraw.Draw(image, "RGBA")
-    for _ in range(40):
-        center = seeded.randrange(size[0]), seeded.randrange(size[1])
-        color = ImageColor.getrgb(f"hsv({(hue * 360 // 256 + seeded.randrange(-40, 40)) % 360},55%,90%)")
-        discs.circle(center, unit * seeded.uniform(2, 11), fill=(*color[:3], seeded.randrange(40, 150)))
-    image = image.filter(ImageFilter.GaussianBlur(unit * 0.4))
-    face = _font(unit * 6.5)
-    letters = max(8, int(size[0] * 0.6 / (face.getlength("x" * 10) / 10)))
-    ImageDraw.Draw(image).text(
-        (size[0] / 2, size[1] / 2),
-        "\n".join(textwrap.wrap(_printable(title), letters, max_lines=5, placeholder="...")),
-        fill="white",
-        font=face,
-        anchor="mm",
-        align="center",
-        spacing=unit * 1.6,
-        stroke_width=unit * 0.4,
-        stroke_fill=(0, 0, 0),
-    )
+    font = ImageFont.load_default(min(size) * 0.065)
+    letters = max(8, int(size[0] * 0.6 / font.getlength("x")))
+    printable = text.encode("ascii", "ignore").decode()  # Pillow's own font has nothing else
+    lines = textwrap.wrap(printable, letters, max_lines=5, placeholder="...")
+    middle = size[0] / 2, size[1] / 2
+    ImageDraw.Draw(image).text(middle, "\n".join(lines), "white", font, anchor="mm", align="center")
     return image
 
 
-def overlay(size: Size, prompt: str) -> Image.Image:
-    """A transparent sheet with the label at the top and the beginning of the prompt at the bottom."""
-    sheet = Image.new("RGBA", size)
-    draw = ImageDraw.Draw(sheet)
-    # The largest size that fits the narrowest clip (2:5).
-    label = _font(min(min(size) * 0.045, size[0] / 22))
-    unit = min(size) / 100
-    draw.text(
-        (3 * unit, 3 * unit), LABEL, fill=(255, 196, 92), font=label, stroke_width=unit * 0.6, stroke_fill="black"
-    )
-    face = _font(unit * 4.2)
-    letters = int((size[0] - 10 * unit) / (face.getlength("x" * 10) / 10 * 1.1))
-    lines = textwrap.wrap(_printable(prompt), letters, max_lines=3, placeholder="...")
-    place = (5 * unit, size[1] - 5 * unit)
-    draw.text(
-        place, "\n".join(lines), fill="white", font=face, anchor="ld", stroke_width=unit * 0.5, stroke_fill="black"
-    )
-    return sheet
+def _frames(first: Image.Image, last: Image.Image | None, size: Size, shot: Shot) -> Iterator[av.VideoFrame]:
+    command = _FIRST_COMMAND.search(shot.prompt)
+    begin, end = COMMANDS[command[1].lower() if command else "push in"]
+    first = ImageOps.fit(first, size)
+    last = ImageOps.fit(last, size) if last else None
+    label = _label(size)
+    count = shot.seconds * FRAMES_PER_SECOND
+    for number in range(count):
+        done = number / (count - 1)
+        left, top, right, bottom = (a + (b - a) * done for a, b in zip(begin, end, strict=True))
+        box = (left * size[0], top * size[1], right * size[0], bottom * size[1])
+        image = first.resize(size, Image.Resampling.BILINEAR, box)
+        if last and done > 2 / 3:
+            image = Image.blend(image, last, done * 3 - 2)
+        image.paste(label, mask=label)
+        yield av.VideoFrame.from_image(image).reformat(format="yuv420p", dst_colorspace=_BT709)
 
 
-def _load(source: str, read: Callable[[str], bytes | None]) -> Image.Image:
-    data = read(source)
-    return images.decode(data) if data else card(source, f"Image not fetched: {urlsplit(source).hostname}")
+def _label(size: Size) -> Image.Image:
+    letter = min(min(size) * 0.045, size[0] / 22)  # fits the narrowest clip (2:5)
+    label = Image.new("RGBA", (size[0], round(letter * 2)))
+    font, place = ImageFont.load_default(letter), (letter / 2, letter / 2)
+    ImageDraw.Draw(label).text(place, LABEL, (255, 196, 92), font, stroke_width=letter / 8, stroke_fill="black")
+    return label
 
 
-def _frames(
-    first: Image.Image, last: Image.Image | None, boxes: list[camera.Box], sheet: Image.Image
-) -> Iterator[av.VideoFrame]:
-    """Each plane of 4:2:0 video is moved separately: that is half the data of RGB, and needs no conversion later."""
-    width, height = sheet.size
-    planes = [
-        _Plane(first, last, sheet, matrix, (width // scale, height // scale))
-        for matrix, scale in zip(_BT709_MATRIX, (1, 2, 2), strict=True)
-    ]
-    for number, box in enumerate(boxes):
-        frame = av.VideoFrame(width, height, "yuv420p")
-        frame.pts = number
-        fade = number / (len(boxes) - 1) * 3 - 2  # over the last third
-        for target, plane in zip(frame.planes, planes, strict=True):
-            padded = Image.new("L", (target.line_size, target.height))
-            padded.paste(plane.at(box, fade))
-            target.update(padded.tobytes())
-        yield frame
-
-
-class _Plane:
-    """One color component of the video, at its own resolution."""
-
-    def __init__(
-        self, first: Image.Image, last: Image.Image | None, sheet: Image.Image, matrix: Matrix, size: Size
-    ) -> None:
-        self._size = size
-        self._moving = ImageOps.fit(first, (round(size[0] * _HEADROOM), round(size[1] * _HEADROOM))).convert(
-            "L", matrix
-        )
-        self._ending = ImageOps.fit(last, size).convert("L", matrix) if last else None
-        self._text = sheet.convert("RGB").resize(size).convert("L", matrix)
-        self._mask = sheet.getchannel("A").resize(size)
-
-    def at(self, box: camera.Box, fade: float) -> Image.Image:
-        """The part of the image in the box. `fade`: the opacity of the last frame, from 0 to 1."""
-        sides = self._moving.size * 2
-        edges = [min(side, max(0, edge * side)) for edge, side in zip(box, sides, strict=True)]
-        image = self._moving.resize(self._size, Image.Resampling.BILINEAR, (edges[0], edges[1], edges[2], edges[3]))
-        if self._ending and fade > 0:
-            image = Image.blend(image, self._ending, fade)
-        image.paste(self._text, mask=self._mask)
-        return image
-
-
-def _encode(target: Path, size: Size, frames: Iterator[av.VideoFrame], tone_seconds: int) -> None:
-    with av.open(target, "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, FRAMES_PER_SECOND)
-        stream.options = {"preset": "ultrafast", "crf": "23"}
-        context = stream.codec_context
-        context.thread_count = 2
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = _LIMITED_RANGE
-        sound = container.add_stream("aac", rate=_SAMPLES_PER_SECOND, layout="stereo") if tone_seconds else None
-        for frame in frames:
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-        if sound is not None:
-            for wave in _tone(tone_seconds):
-                container.mux(sound.encode(wave))
-            container.mux(sound.encode())
-
-
-def _tone(seconds: int) -> Iterator[av.AudioFrame]:
-    """A quiet tone, in frames of one second."""
-    turns = [math.sin(2 * math.pi * _TONE_HZ * n / _SAMPLES_PER_SECOND) for n in range(_SAMPLES_PER_SECOND)]
-    samples = array("h", [round(_TONE_LEVEL * turn) for turn in turns for _ in ("left", "right")]).tobytes()
-    for number in range(seconds):
-        frame = av.AudioFrame("s16", "stereo", _SAMPLES_PER_SECOND)
-        frame.sample_rate = _SAMPLES_PER_SECOND
-        frame.pts = number * _SAMPLES_PER_SECOND
-        frame.planes[0].update(samples)
-        yield frame
-
-
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _printable(text: str) -> str:
-    """The text in ASCII, because Pillow's own font has nothing else. Empty if most of it would be lost."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return plain if len(plain) > len(text) / 2 else ""
+def _tone(seconds: int) -> av.AudioFrame:
+    """A quiet tone."""
+    turns = (math.sin(2 * math.pi * n / _SAMPLES_PER_WAVE) for n in range(_SAMPLES_PER_WAVE))
+    wave = array("h", [round(_LOUDNESS * turn) for turn in turns for _ in ("left", "right")])
+    samples = seconds * _SAMPLES_PER_SECOND
+    frame = av.AudioFrame("s16", "stereo", samples)
+    frame.sample_rate = _SAMPLES_PER_SECOND
+    frame.pts = 0
+    frame.planes[0].update(wave.tobytes() * (samples // _SAMPLES_PER_WAVE))
+    return frame

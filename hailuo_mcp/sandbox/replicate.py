@@ -101,16 +101,14 @@ def routes(context: SandboxContext) -> list[Route]:
         return JSONResponse(_prediction(context, request, job), 201)
 
     async def get(request: Request) -> Response:
-        job = await _find(context, request)
-        return JSONResponse(_prediction(context, request, job)) if job else _error(404, "Prediction not found")
+        job, _ = await _find(context, request)
+        return JSONResponse(_prediction(context, request, job))
 
     async def cancel(request: Request) -> Response:
-        job = await _find(context, request)
-        if job is None:
-            return _error(404, "Prediction not found")
-        if job.phase(context.clock()) in (Phase.QUEUED, Phase.PROCESSING):
+        job, phase = await _find(context, request)
+        if phase in (Phase.QUEUED, Phase.PROCESSING):
             await context.cancel(job)
-            job = await _find(context, request) or job
+            job, _ = await _find(context, request)
         return JSONResponse(_prediction(context, request, job))
 
     async def listing(request: Request) -> Response:
@@ -163,9 +161,10 @@ def sign(job: Job, content: bytes, now: float) -> Mapping[str, str]:
     return {"webhook-id": identity, "webhook-timestamp": moment, "webhook-signature": signature}
 
 
-async def _find(context: SandboxContext, request: Request) -> Job | None:
-    found = await context.find_with_phase(GATEWAY, request.path_params["id"], _authorize(request))
-    return found[0] if found else None
+async def _find(context: SandboxContext, request: Request) -> tuple[Job, Phase]:
+    """Raises `Refusal`."""
+    unknown = _error(404, "Prediction not found")
+    return await context.find(GATEWAY, request.path_params["id"], _authorize(request), unknown)
 
 
 def _prediction(context: SandboxContext, request: Request, job: Job) -> Mapping[str, object]:

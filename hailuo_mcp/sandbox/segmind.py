@@ -7,7 +7,7 @@ The SDK reads `file_urls` of an upload; other documents print `urls`. The size l
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,49 +32,24 @@ _CREDITS = 100.0
 _V1_TIMEOUT_FACTOR = 5
 """How many times the usual time the synchronous route waits before it returns 504."""
 
-Values = Mapping[str, object]
-
 
 @dataclass(frozen=True, slots=True)
 class Model:
     fields: Mapping[str, Field]
-    seconds: Callable[[Values], int]
-    short_side: Callable[[Values], int]
-    cost: Callable[[Values], float]
-    """US$ a clip, as published."""
+    side: int
+    """The shorter side of a clip, if neither resolution nor mode says another."""
+    usd: Mapping[tuple[int, int], float]
+    """Seconds and shorter side to the published price of a clip."""
     first_frame: str = "first_frame_image"
 
 
 _DURATION = Field(body.whole(6, 10, as_string=True))  # the printed sample sends "6"
-_REQUIRED_PROMPT = Field(body.prompt, required=True)
-_COMMON = {"prompt": _REQUIRED_PROMPT, "prompt_optimizer": Field(body.boolean)}
+_COMMON = {"prompt": Field(body.prompt, required=True), "prompt_optimizer": Field(body.boolean)}
 _RESOLUTION = Field(body.one_of("768p", "1080p"))
+_SIDES = {"768p": 768, "1080p": 1080, "standard": 768, "pro": 1080}
 _URL, _REQUIRED_URL = Field(body.web_url), Field(body.web_url, required=True)
 _URL_OR_NULL = Field(body.nullable(body.web_url), required=True)  # "required", with the default null
-
-
-def _data_urls(value: object) -> None:
-    if not isinstance(value, list) or not value:
-        raise Invalid("must be a list of at least one data URL")
-    for item in cast("list[object]", value):
-        body.text(item)
-
-
-_UPLOAD = {"data_urls": Field(_data_urls, required=True)}
-
-
-def _seconds(values: Values) -> int:
-    return int(str(values.get("duration", 6)))
-
-
-def _fast_23_side(values: Values) -> int:
-    return 768 if values.get("resolution") == "768p" else 1080
-
-
-def _hailuo_23_cost(values: Values) -> float:
-    """The price of 6 s at 1080p is only published as being between the other two."""
-    return 0.6125 if values.get("resolution") == "1080p" else 0.7 if _seconds(values) == 10 else 0.35
-
+_UPLOAD = {"data_urls": Field(body.list_of(body.text), required=True)}
 
 MODELS: Mapping[str, Model] = {
     "hailuo-02-fast": Model(
@@ -85,21 +60,18 @@ MODELS: Mapping[str, Model] = {
             "duration": _DURATION,
             "go_fast": Field(body.boolean),
         },
-        seconds=_seconds,
-        short_side=lambda _: 512,
-        cost=lambda values: 0.188 if _seconds(values) == 10 else 0.125,
+        side=512,
+        usd={(6, 512): 0.125, (10, 512): 0.188},
     ),
     "hailuo-2.3-fast": Model(
         fields={**_COMMON, "first_frame_image": _REQUIRED_URL, "duration": _DURATION, "resolution": _RESOLUTION},
-        seconds=_seconds,
-        short_side=_fast_23_side,
-        cost=lambda values: 0.24 if (_seconds(values), _fast_23_side(values)) == (6, 768) else 0.41,
+        side=1080,
+        usd={(6, 768): 0.24, (10, 768): 0.41, (6, 1080): 0.41},
     ),
     "hailuo-2.3": Model(
         fields={**_COMMON, "first_frame_image": _URL, "duration": _DURATION, "resolution": _RESOLUTION},
-        seconds=_seconds,
-        short_side=lambda values: 1080 if values.get("resolution") == "1080p" else 768,
-        cost=_hailuo_23_cost,
+        side=768,
+        usd={(6, 768): 0.35, (10, 768): 0.7, (6, 1080): 0.6125},  # the last is only published as between the others
     ),
     "minimax-hailuo-2": Model(
         fields={
@@ -108,9 +80,8 @@ MODELS: Mapping[str, Model] = {
             "last_frame_image": _URL_OR_NULL,
             "image_url": _URL,
         },
-        seconds=lambda _: 6,
-        short_side=lambda values: 1080 if values.get("mode") == "pro" else 768,
-        cost=lambda _: 0.3875,
+        side=768,
+        usd={(6, 768): 0.3875, (6, 1080): 0.3875},
         first_frame="image_url",
     ),
 }
@@ -201,30 +172,23 @@ async def _take(context: SandboxContext, request: Request) -> Job:
     )
     shot = Shot(
         prompt=str(values["prompt"]),
-        seconds=model.seconds(values),
-        short_side=model.short_side(values),
-        first=_string(values.get(model.first_frame)),
-        last=_string(values.get("last_frame_image")),
+        seconds=int(str(values.get("duration", 6))),
+        short_side=_SIDES.get(str(values.get("resolution", values.get("mode"))), model.side),
+        first=cast("str | None", values.get(model.first_frame)),
+        last=cast("str | None", values.get("last_frame_image")),
     )
     # The vendor's own API makes no 10 s clip at 1080p; Segmind's page does not say so, so this is no 400.
     unmade = "10 seconds are not available at 1080p" if (shot.seconds, shot.short_side) == (10, 1080) else None
-    return await context.take(
-        GATEWAY, str(uuid.uuid4()), key, slug, values, shot, cost=model.cost(values), rejected=unmade
-    )
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    cost = model.usd.get((shot.seconds, shot.short_side), 0.0)
+    return await context.take(GATEWAY, str(uuid.uuid4()), key, slug, values, shot, cost=cost, rejected=unmade)
 
 
 async def _poll(context: SandboxContext, request: Request, *, with_result: bool) -> Response:
     key, remote_id, now = authorize(request), request.path_params["id"], context.clock()
-    found = await context.find_with_phase(GATEWAY, remote_id, key, context.retention_seconds)
     spent = sum(other.cost for other in await context.jobs_of(GATEWAY, key) if other.phase(now) is Phase.COMPLETED)
     credits_header = {"x-remaining-credits": str(round(_CREDITS - spent, 4))}
-    if found is None:
-        return error(404, f"Request {remote_id} not found", credits_header)
-    job, phase = found
+    unknown = error(404, f"Request {remote_id} not found", credits_header)
+    job, phase = await context.find(GATEWAY, remote_id, key, unknown, context.retention_seconds)
     answer: dict[str, object] = {"status": phase.upper(), "request_id": remote_id}
     metrics = _metrics(job, phase, now)
     if phase in (Phase.COMPLETED, Phase.FAILED):

@@ -53,10 +53,8 @@ def routes(context: SandboxContext) -> list[Route]:
 
     async def one(request: Request) -> Response:
         key, remote_id = authorize(request), request.path_params["id"]
-        found = await context.find_with_phase(GATEWAY, remote_id, key)
-        if found is None:
-            return error(404, f"Request {remote_id} not found")
-        return JSONResponse(_row(context, request, *found))
+        job, phase = await context.find(GATEWAY, remote_id, key, error(404, f"Request {remote_id} not found"))
+        return JSONResponse(_row(context, request, job, phase))
 
     return [Route(_PATH, listing, methods=["GET"]), Route(_PATH + "/{id}", one, methods=["GET"])]
 

@@ -19,7 +19,7 @@ from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.ledger import Budget, SubmitPolicy
 from hailuo_mcp.mcp import prompts, tools
 from hailuo_mcp.mcp.prompts.texts import CAMERA
-from hailuo_mcp.sandbox import camera
+from hailuo_mcp.sandbox import preview
 from hailuo_mcp.service.poll_policy import POLICY
 from hailuo_mcp.service.session import Session
 from tests.support import KEYS, MODEL_IDS, PICTURE, arguments_for, open_session, says, settings_for, wired
@@ -231,7 +231,7 @@ async def test_an_unreadable_ledger_is_not_blamed_on_the_arguments(tmp_path: Pat
 
 def test_exactly_the_existing_camera_commands_are_explained() -> None:
     explained = {command.lower() for commands in CAMERA for command in re.findall(r"\[([^\]]+)\]", commands)}
-    assert explained == set(camera.COMMANDS)
+    assert explained == set(preview.COMMANDS)
 
 
 async def test_animate_picture_names_the_cheapest_model_its_price_and_the_steps(tmp_path: Path) -> None:

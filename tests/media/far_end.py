@@ -5,6 +5,14 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from hailuo_mcp.media.clips import ClipStore
+from hailuo_mcp.media.downloads import DownloadPolicy
+
+LOOPBACK = frozenset({"127.0.0.1"})
+QUICK = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001)
 
 Step = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request, given its head."""
@@ -42,6 +50,13 @@ class FarEnd:
             pass  # the client closed the connection
         finally:
             writer.close()
+
+
+def store_in(
+    directory: Path, own_hosts: frozenset[str] = LOOPBACK, policy: DownloadPolicy = QUICK, **options: Any
+) -> ClipStore:
+    """A store that may download from this server, and tries again at once."""
+    return ClipStore(directory, own_hosts=own_hosts, policy=policy, **options)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -18,8 +18,10 @@ import av
 import pytest
 from PIL import Image
 
+from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.core.job import Job, State
 from hailuo_mcp.media.given import FileRules
+from hailuo_mcp.media.images import read_image
 
 ORIENTATION = 0x0112
 BOX = struct.Struct(">I4s")
@@ -75,10 +77,9 @@ def with_chunk(content: bytes, kind: bytes, payload: bytes) -> bytes:
     return content[:33] + chunk(kind, payload) + content[33:]
 
 
-def claiming(width: int, height: int) -> bytes:
-    """A small PNG whose header claims to be this large."""
+def claiming(width: int, height: int, rows: bytes = zlib.compress(bytes(100_000), 9)) -> bytes:
+    """A PNG whose header claims to be this large; `rows`: its compressed pixels, by default too few."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(bytes(100_000), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -96,6 +97,18 @@ def rules_for(*directories: Path, fix: bool = False) -> FileRules:
     return FileRules(directories=directories, fix=fix)
 
 
+async def content_of(given: Path | str, rules: FileRules) -> bytes:
+    """The content of an image that is accepted."""
+    return (await read_image("first_frame_image", str(given), rules)).content
+
+
+async def refusal_of(given: Path | str, rules: FileRules) -> str:
+    """The message and hint for an image that is refused."""
+    with pytest.raises(InvalidImage) as refused:
+        await content_of(given, rules)
+    return f"{refused.value.problem.message} {refused.value.problem.hint}"
+
+
 def clip(size: int = 300_000, seed: int = 0) -> bytes:
     """Bytes with the boxes of an MP4, filled with random content."""
     index = BOX.pack(24, b"moov") + bytes(16)
@@ -104,48 +117,49 @@ def clip(size: int = 300_000, seed: int = 0) -> bytes:
     return head + index + BOX.pack(rest + 8, b"mdat") + Random(seed).randbytes(rest)
 
 
-def film(
+def video(
     path: Path,
+    frames: Sequence[Image.Image],
     *,
-    seconds: float = 3,
     rate: int = 24,
     codec: str = "libx264",
-    size: tuple[int, int] = (320, 240),
+    pixels: str = "yuv420p",
     kind: str | None = None,
-    **options: str,
-) -> bytes:
-    """A real video, written to `path` in the format of its name, or in `kind`."""
-    with av.open(str(path), "w", format=kind, options=options) as container:
-        stream = container.add_stream(
-            codec, rate=rate, options={"preset": "ultrafast"} if codec.startswith("libx26") else None
-        )
+    encoder: dict[str, str] | None = None,
+    container: dict[str, str] | None = None,
+) -> Path:
+    """A video of these frames, in the format of its name, or in `kind`. `encoder`, `container`: FFmpeg's options."""
+    with av.open(str(path), "w", format=kind, options=container) as output:
+        stream = output.add_stream(codec, rate=rate, options=encoder)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        for number in range(round(seconds * rate)):
-            frame = av.VideoFrame(*size, "yuv420p")
-            for plane in frame.planes:
-                plane.update(bytes([(number * 7) % 256]) * plane.buffer_size)
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path.read_bytes()
+        stream.width, stream.height = frames[0].size
+        stream.pix_fmt = pixels
+        for frame in frames:
+            output.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        output.mux(stream.encode())
+    return path
 
 
-def tone(path: Path, *, seconds: int = 3, codec: str = "") -> bytes:
-    """A real audio file, in the format of its name."""
-    codecs = {".mp3": "libmp3lame", ".wav": "pcm_s16le", ".m4a": "aac", ".flac": "flac"}
+def film(
+    path: Path, *, seconds: float = 3, rate: int = 24, codec: str = "libx264", kind: str | None = None, **options: str
+) -> bytes:
+    """The content of a video that flickers; `options`: FFmpeg's for the file."""
+    frames = [Image.new("RGB", (320, 240), (number * 7 % 256,) * 3) for number in range(round(seconds * rate))]
+    encoder = {"preset": "ultrafast"} if codec.startswith("libx26") else {}
+    return video(path, frames, rate=rate, codec=codec, kind=kind, encoder=encoder, container=options).read_bytes()
+
+
+def tone(path: Path, *, seconds: int = 3) -> bytes:
+    """A real audio file, which is silent, in the format of its name."""
+    codec = {".mp3": "libmp3lame", ".wav": "pcm_s16le", ".m4a": "aac", ".flac": "flac"}[path.suffix]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec or codecs[path.suffix], rate=44100, layout="stereo")
+        stream = container.add_stream(codec, rate=44100, layout="stereo")
         assert isinstance(stream, av.AudioStream)
-        resampler = av.AudioResampler(stream.format, "stereo", 44100, stream.codec_context.frame_size or None)
-        for number in range(seconds):
-            frame = av.AudioFrame("s16", "stereo", 44100)
-            frame.sample_rate = 44100
-            frame.pts = number * 44100
-            frame.planes[0].update(bytes(44100 * 4))
-            for piece in resampler.resample(frame):
-                container.mux(stream.encode(piece))
+        frame = av.AudioFrame("s16", "stereo", seconds * 44100)
+        frame.sample_rate = 44100
+        frame.pts = 0
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path.read_bytes()
 

@@ -10,19 +10,9 @@ from hailuo_mcp.media.files import check_image, read_local
 from hailuo_mcp.media.formats import HEADER_BYTES
 from hailuo_mcp.media.given import FileRules
 from hailuo_mcp.media.images import read_image
-from tests.media.samples import png, rules_for, without_privileges
+from tests.media.samples import content_of, png, refusal_of, rules_for, without_privileges
 
 COUNTERS = Path("/proc/thread-self/io")
-
-
-async def _read(given: Path | str, rules: FileRules) -> bytes:
-    return (await read_image("first_frame_image", str(given), rules)).content
-
-
-async def _refusal(given: Path | str, rules: FileRules) -> str:
-    with pytest.raises(InvalidImage) as refused:
-        await _read(given, rules)
-    return refused.value.problem.message
 
 
 def _bytes_read() -> int:
@@ -45,15 +35,7 @@ def test_only_the_header_of_a_file_that_is_not_an_image_is_read(size: int, tmp_p
 async def test_an_image_is_detected_by_its_content_not_its_name(tmp_path: Path) -> None:
     path = tmp_path / "picture.txt"
     path.write_bytes(png())
-    assert await _read(path, rules_for(tmp_path)) == png()
-
-
-@pytest.mark.parametrize("form", ["{}", " {}\n", "file://{}", "file://localhost{}", "file:{}", "FILE://{}"])
-async def test_a_path_may_be_written_as_a_file_url(form: str, tmp_path: Path) -> None:
-    path = tmp_path / "one picture.png"
-    path.write_bytes(png())
-    given = form.format(str(path).replace(" ", "%20") if "file" in form.lower() else path)
-    assert await _read(given, rules_for(tmp_path)) == png()
+    assert await content_of(path, rules_for(tmp_path)) == png()
 
 
 async def test_by_default_images_come_from_the_home_directory_except_hidden_folders(
@@ -66,9 +48,9 @@ async def test_by_default_images_come_from_the_home_directory_except_hidden_fold
         (home / name).write_bytes(png())
     (tmp_path / "a.png").write_bytes(png())
     for given in (home / "Pictures/a.png", "~/Pictures/a.png", "file://~/Pictures/a.png", "~/.ssh/../Pictures/a.png"):
-        assert await _read(given, FileRules())
+        assert await content_of(given, FileRules())
     for given in ("~/.ssh/x.png", home / "Pictures/.cache/a.png", "~/.a.png", "~/../a.png", "~/Pictures/../.ssh/x.png"):
-        assert "outside the directories" in await _refusal(given, FileRules())
+        assert "outside the directories" in await refusal_of(given, FileRules())
 
 
 @pytest.mark.parametrize("home", ["/", ""])
@@ -76,7 +58,7 @@ async def test_an_account_without_a_home_directory_can_open_no_files(
     home: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", home or "/")
-    assert "outside the directories" in await _refusal("/etc/hostname", FileRules())
+    assert "outside the directories" in await refusal_of("/etc/hostname", FileRules())
 
 
 async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
@@ -84,15 +66,15 @@ async def test_the_output_directory_is_always_allowed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(png())
     rules = FileRules(directories=[tmp_path / "pictures"], output_dir=tmp_path / "clips")
-    assert await _read(tmp_path / "clips/a.png", rules)
-    assert await _read(tmp_path / "pictures/a.png", rules)
-    assert "outside" in await _refusal(tmp_path / "other/a.png", rules)
+    assert await content_of(tmp_path / "clips/a.png", rules)
+    assert await content_of(tmp_path / "pictures/a.png", rules)
+    assert "outside" in await refusal_of(tmp_path / "other/a.png", rules)
 
 
 async def test_a_directory_whose_name_only_starts_the_same_is_outside(tmp_path: Path) -> None:
     (tmp_path / "pictures-of-others").mkdir()
     (tmp_path / "pictures-of-others/a.png").write_bytes(png())
-    assert "outside" in await _refusal(tmp_path / "pictures-of-others/a.png", rules_for(tmp_path / "pictures"))
+    assert "outside" in await refusal_of(tmp_path / "pictures-of-others/a.png", rules_for(tmp_path / "pictures"))
 
 
 async def test_links_are_resolved_before_the_directory_is_checked(tmp_path: Path) -> None:
@@ -107,16 +89,16 @@ async def test_links_are_resolved_before_the_directory_is_checked(tmp_path: Path
     (inside / "round.png").symlink_to(inside / "round.png")
     rules = rules_for(inside)
     for name in ("to-passwd.png", "to-outside.png", "folder/a.png"):
-        assert "outside" in await _refusal(inside / name, rules)
-    assert "round.png" in await _refusal(inside / "round.png", rules)  # the reason depends on the Python version
-    assert await _read(outside / "to-inside.png", rules) == png()
+        assert "outside" in await refusal_of(inside / name, rules)
+    assert "round.png" in await refusal_of(inside / "round.png", rules)  # the reason depends on the Python version
+    assert await content_of(outside / "to-inside.png", rules) == png()
 
 
 async def test_an_allowed_directory_may_itself_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real/a.png").write_bytes(png())
     (tmp_path / "pictures").symlink_to(tmp_path / "real")
-    assert await _read(tmp_path / "pictures/a.png", rules_for(tmp_path / "pictures")) == png()
+    assert await content_of(tmp_path / "pictures/a.png", rules_for(tmp_path / "pictures")) == png()
 
 
 async def test_a_refusal_does_not_reveal_whether_a_file_outside_exists(tmp_path: Path) -> None:
@@ -127,7 +109,7 @@ async def test_a_refusal_does_not_reveal_whether_a_file_outside_exists(tmp_path:
     (outside / "text.png").write_text("text")
     os.mkfifo(outside / "pipe.png")
     messages = {
-        (await _refusal(outside / name, rules_for(inside))).replace(name, "NAME")
+        (await refusal_of(outside / name, rules_for(inside))).replace(name, "NAME")
         for name in ("there.png", "text.png", "pipe.png", "missing.png", "no/such/folder.png", "there.png/below.png")
     }
     assert len(messages) == 1
@@ -135,7 +117,7 @@ async def test_a_refusal_does_not_reveal_whether_a_file_outside_exists(tmp_path:
 
 @pytest.mark.parametrize("where", ["~root/a.png", "~nobody-of-that-name/a.png"])
 async def test_a_refusal_does_not_reveal_which_users_exist(where: str, tmp_path: Path) -> None:
-    assert "outside the directories" in await _refusal(where, rules_for(tmp_path))
+    assert "outside the directories" in await refusal_of(where, rules_for(tmp_path))
 
 
 async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: Path) -> None:
@@ -144,14 +126,14 @@ async def test_an_unreadable_file_is_distinguished_from_a_missing_one(tmp_path: 
     path.chmod(0)
     with without_privileges(), pytest.raises(InvalidImage, match="cannot be read"):
         read_local("first_frame_image", str(path), [tmp_path], None, check_image)
-    assert "does not exist" in await _refusal(tmp_path / "missing.png", rules_for(tmp_path))
+    assert "does not exist" in await refusal_of(tmp_path / "missing.png", rules_for(tmp_path))
 
 
 async def test_over_http_a_path_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     rules = FileRules(directories=[tmp_path], local_files=False)
     for given in (tmp_path / "a.png", f"file://{tmp_path}/a.png", "a.png", ""):
-        assert "cannot read" in await _refusal(given, rules)
+        assert "cannot read" in await refusal_of(given, rules)
 
 
 async def test_unprintable_characters_in_a_name_are_replaced(tmp_path: Path) -> None:

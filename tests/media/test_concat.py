@@ -17,6 +17,7 @@ from PIL import Image
 
 from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.media.concat import check_joinable, join
+from tests.media.samples import video
 
 RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
 
@@ -30,16 +31,8 @@ def render(
     **options: str,
 ) -> Path:
     """A clip of one colour, with frames that depend on later ones."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"bf": "2", "g": "12", "crf": "20", **options})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        frame = av.VideoFrame.from_image(Image.new("RGB", size, colour)).reformat(format="yuv420p")
-        for number in range(frames):
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    encoder = {"bf": "2", "g": "12", "crf": "20", **options}
+    return video(path, [Image.new("RGB", size, colour)] * frames, rate=rate, encoder=encoder)
 
 
 @dataclass(frozen=True)
@@ -95,9 +88,9 @@ def assert_continuous(video: Decoded, frames: int, seconds: float, frame_seconds
 async def test_clips_with_the_same_encoding_are_copied_unchanged(tmp_path: Path) -> None:
     clips = [render(tmp_path / f"{n}.mp4", colour, 24 + n) for n, colour in enumerate((RED, GREEN, BLUE))]
     joined = await join(clips, tmp_path / "film.mp4")
-    video = decode(joined.path)
-    assert_continuous(video, 24 + 25 + 26, 75 / 24)
-    assert video.order == "RGB"
+    film = decode(joined.path)
+    assert_continuous(film, 24 + 25 + 26, 75 / 24)
+    assert film.order == "RGB"
     assert joined.notes == ()
     assert joined.seconds == pytest.approx(75 / 24, abs=1e-6)
     assert decode_times(joined.path) == sorted(set(decode_times(joined.path)))
@@ -131,25 +124,19 @@ async def test_clips_with_different_encodings_are_re_encoded_at_the_size_of_the_
     first = render(tmp_path / "a.mp4", RED)
     second = render(tmp_path / "b.mp4", GREEN, **other)  # pyright: ignore[reportArgumentType]
     joined = await join([first, second, first], tmp_path / "film.mp4")
-    video = decode(joined.path)
+    film = decode(joined.path)
     rate = int(other.get("rate", 24))
-    assert video.size == (480, 360)
-    assert_continuous(video, 72, 2 + 24 / rate)
-    assert video.order == "RGR"
+    assert film.size == (480, 360)
+    assert_continuous(film, 72, 2 + 24 / rate)
+    assert film.order == "RGR"
     assert note in " ".join(joined.notes)
     bars = "size" in other
-    assert (max(video.corners[36]) < 40) is bars, "bars are black"
-    assert max(video.corners[0]) > 100
+    assert (max(film.corners[36]) < 40) is bars, "bars are black"
+    assert max(film.corners[0]) > 100
 
 
 async def test_an_odd_size_is_rounded_down_to_an_even_one(tmp_path: Path) -> None:
-    odd = tmp_path / "odd.mp4"
-    with av.open(str(odd), "w") as container:
-        stream = container.add_stream("libx264", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 481, 361, "yuv444p"
-        for _ in range(5):
-            container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (481, 361), RED))))
-        container.mux(stream.encode())
+    odd = video(tmp_path / "odd.mp4", [Image.new("RGB", (481, 361), RED)] * 5, pixels="yuv444p")
     joined = await join([odd, render(tmp_path / "b.mp4", GREEN, 5)], tmp_path / "film.mp4")
     assert decode(joined.path).size == (480, 360)
     assert decode(joined.path).order == "RG"

@@ -1,31 +1,17 @@
 """The contact sheet: four frames of a clip, small enough for a conversation."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# PyAV is only partly typed.
-
 import io
 import random
 from pathlib import Path
 
-import av
 import pytest
 from PIL import Image
 
 from hailuo_mcp.core.errors import NotReady
 from hailuo_mcp.media.contact_sheet import BYTES_MAX, WIDTH_MAX, contact_sheet
-from tests.media.test_frames import opened
+from tests.media.samples import opened, video
 
 SHADES = (20, 90, 160, 230)
-
-
-def _write(path: Path, frames: list[Image.Image]) -> Path:
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
-        container.mux(stream.encode())
-    return path
 
 
 def _plain(size: tuple[int, int]) -> list[Image.Image]:
@@ -34,7 +20,7 @@ def _plain(size: tuple[int, int]) -> list[Image.Image]:
 
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1280), (64, 48)])
 async def test_the_sheet_shows_the_clip_from_its_first_to_its_last_frame(size: tuple[int, int], tmp_path: Path) -> None:
-    sheet = opened(await contact_sheet(_write(tmp_path / "clip.mp4", _plain(size))))
+    sheet = opened(await contact_sheet(video(tmp_path / "clip.mp4", _plain(size), encoder={"preset": "ultrafast"})))
     assert sheet.format == "JPEG"
     assert max(sheet.size) <= WIDTH_MAX
     width, height = sheet.size
@@ -46,7 +32,7 @@ async def test_the_sheet_shows_the_clip_from_its_first_to_its_last_frame(size: t
 async def test_a_sheet_of_noise_is_within_the_size_limit(tmp_path: Path) -> None:
     rng = random.Random(0)
     noise = [Image.frombytes("RGB", (1280, 720), rng.randbytes(1280 * 720 * 3)) for _ in range(4)]
-    sheet = await contact_sheet(_write(tmp_path / "noise.mp4", noise))
+    sheet = await contact_sheet(video(tmp_path / "noise.mp4", noise, encoder={"preset": "ultrafast"}))
     assert len(sheet) <= BYTES_MAX
     assert Image.open(io.BytesIO(sheet)).size[0] <= WIDTH_MAX
 

@@ -9,31 +9,25 @@ import anyio
 import pytest
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, NetworkError
-from hailuo_mcp.media.clips import ClipStore
 from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked, LinkGone
-from tests.media.far_end import FarEnd, Step, drips, hangs, ranged, raw, says, serving
+from tests.media.far_end import QUICK, FarEnd, Step, drips, hangs, ranged, raw, says, serving, store_in
 from tests.media.samples import clip, completed
 
 CLIP = clip(300_000)
 OTHER = clip(300_000, seed=7)
-QUICK = DownloadPolicy(attempts=3, wait_initial=0.001, wait_max=0.001)
 OK = b"HTTP/1.1 200 OK\r\n"
 ETAG = 'etag: "v1"'
 
 
-def _store(directory: Path, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> ClipStore:
-    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=policy, max_bytes=max_bytes)
-
-
 async def _save(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK) -> tuple[bytes, FarEnd]:
     async with serving(*steps) as far_end:
-        path = await _store(directory, policy).save(completed(far_end.url()))
+        path = await store_in(directory, policy=policy).save(completed(far_end.url()))
     assert [file.name for file in directory.iterdir()] == [path.name]
     return path.read_bytes(), far_end
 
 
 async def _fails(directory: Path, *steps: Step, policy: DownloadPolicy = QUICK, max_bytes: int = 10**9) -> HailuoError:
-    store = _store(directory, policy, max_bytes)
+    store = store_in(directory, policy=policy, max_bytes=max_bytes)
     async with serving(*steps) as far_end:
         with pytest.raises(HailuoError) as failed:
             await store.save(completed(far_end.url()))
@@ -167,7 +161,7 @@ async def test_repeated_restarts_without_progress_are_an_error(tmp_path: Path) -
 
 
 async def test_an_interrupted_download_is_resumed_by_the_next_call(tmp_path: Path) -> None:
-    store = _store(tmp_path)
+    store = store_in(tmp_path)
     async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(CLIP)) as far_end:
         job = completed(far_end.url())
         with pytest.raises(NetworkError, match="after 100000 bytes"):
@@ -185,7 +179,7 @@ async def test_an_interrupted_download_is_resumed_by_the_next_call(tmp_path: Pat
 async def test_an_interrupted_download_of_another_link_or_without_its_file_is_not_resumed(
     change: str, tmp_path: Path
 ) -> None:
-    store = _store(tmp_path)
+    store = store_in(tmp_path)
     async with serving(ranged(CLIP, cut_after=100_000), says(503), says(503), says(503), ranged(OTHER)) as far_end:
         job = completed(far_end.url())
         with pytest.raises(NetworkError):
@@ -262,7 +256,7 @@ async def test_a_clip_over_the_limit_is_refused_naming_the_setting(step: Step, t
 
 async def test_a_clip_of_exactly_the_limit_is_accepted(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
-        path = await _store(tmp_path, max_bytes=len(CLIP)).save(completed(far_end.url()))
+        path = await store_in(tmp_path, max_bytes=len(CLIP)).save(completed(far_end.url()))
     assert path.read_bytes() == CLIP
 
 
@@ -345,4 +339,4 @@ async def test_a_closed_port_is_a_network_error(tmp_path: Path) -> None:
     async with serving(says(200)) as far_end:
         pass
     with pytest.raises(NetworkError):
-        await ClipStore(tmp_path, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK).save(completed(far_end.url()))
+        await store_in(tmp_path).save(completed(far_end.url()))

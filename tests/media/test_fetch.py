@@ -13,15 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hailuo_mcp.core.errors import GatewayError
 from hailuo_mcp.media.clips import ClipStore
-from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked
+from hailuo_mcp.media.downloads import LinkBlocked
 from hailuo_mcp.media.fetch import REDIRECTS_MAX, LinkRefused, Resolve
-from tests.media.far_end import Step, ranged, redirects, says, serving
+from tests.media.far_end import ranged, redirects, says, serving, store_in
 from tests.media.samples import clip, completed
 
 CLIP = clip()
-QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
-LOOPBACK = frozenset({"127.0.0.1"})
 
 
 async def _no_lookup(host: str, port: int) -> Sequence[str]:
@@ -38,7 +37,7 @@ def _resolver(**names: Sequence[str]) -> Resolve:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_followed(status: int, tmp_path: Path) -> None:
     async with serving(redirects("/other.mp4", status), ranged(CLIP)) as far_end:
-        path = await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+        path = await store_in(tmp_path).save(completed(far_end.url()))
     assert path.read_bytes() == CLIP
     assert [head.split()[1] for head in far_end.heads] == ["/clip.mp4", "/other.mp4"]
 
@@ -67,7 +66,7 @@ async def test_a_redirect_to_a_private_host_or_away_from_https_is_refused(
         return {"inside.example": ["10.0.0.1"], "public.example": ["93.184.216.34"]}.get(host, [host.strip("[]")])
 
     async with serving(redirects(location)) as far_end:
-        store = ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK, resolve=resolve)
+        store = store_in(tmp_path, resolve=resolve)
         with pytest.raises(LinkRefused, match=reason) as refused:
             await store.save(completed(far_end.url()))
     assert len(far_end.heads) == 1
@@ -79,17 +78,15 @@ async def test_a_redirect_to_a_private_host_or_away_from_https_is_refused(
 async def test_a_redirect_loop_is_refused(tmp_path: Path) -> None:
     async with serving(redirects("/clip.mp4")) as far_end:
         with pytest.raises(LinkRefused, match=f"more than {REDIRECTS_MAX} times"):
-            await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+            await store_in(tmp_path).save(completed(far_end.url()))
     assert len(far_end.heads) == REDIRECTS_MAX + 1
 
 
 @pytest.mark.parametrize("status", [300, 304, 305])
 async def test_a_3xx_response_without_a_location_is_an_error(status: int, tmp_path: Path) -> None:
-    from hailuo_mcp.core.errors import GatewayError
-
     async with serving(says(status)) as far_end:
         with pytest.raises(GatewayError, match=f"status {status}"):
-            await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+            await store_in(tmp_path).save(completed(far_end.url()))
 
 
 async def test_a_name_is_resolved_once_and_the_checked_address_is_used(tmp_path: Path) -> None:
@@ -99,7 +96,7 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_used(tmp_path:
         return answers.pop()  # any second lookup would fail
 
     async with serving(ranged(CLIP)) as far_end:
-        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
+        store = store_in(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
         await store.save(completed(far_end.url(host="gateway.example")))
     assert far_end.header("host") == [f"gateway.example:{far_end.port}"]
 
@@ -111,7 +108,7 @@ async def test_the_address_of_a_name_is_checked_again_for_each_request(tmp_path:
         return answers.pop() if host == "cdn.example" else [host]
 
     async with serving(says(503)) as far_end:
-        store = ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK, resolve=resolve)
+        store = store_in(tmp_path, resolve=resolve)
         with pytest.raises(LinkRefused, match=r"private address 127\.0\.0\.1"):
             await store.save(completed(far_end.url(host="cdn.example", scheme="https")))
         with pytest.raises(LinkRefused, match=r"private address 10\.0\.0\.1"):
@@ -122,7 +119,7 @@ async def test_the_address_of_a_name_is_checked_again_for_each_request(tmp_path:
 async def test_the_next_address_is_tried_if_the_first_does_not_respond(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         resolve = _resolver(gateway_example=["::1", "127.0.0.1"])
-        store = ClipStore(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve, policy=QUICK)
+        store = store_in(tmp_path, own_hosts=frozenset({"gateway.example"}), resolve=resolve)
         assert (await store.save(completed(far_end.url(host="gateway.example")))).read_bytes() == CLIP
 
 
@@ -130,7 +127,7 @@ async def test_a_loopback_name_other_than_the_gateways_is_refused(tmp_path: Path
     async with serving(ranged(CLIP)) as far_end:
         for host in ("localhost", "127.0.0.2"):
             with pytest.raises(LinkRefused):
-                await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url(host=host)))
+                await store_in(tmp_path).save(completed(far_end.url(host=host)))
         with pytest.raises(LinkRefused):
             await ClipStore(tmp_path).save(completed(far_end.url()))
     assert not far_end.heads
@@ -140,7 +137,7 @@ async def test_proxy_variables_are_ignored(tmp_path: Path, monkeypatch: pytest.M
     async with serving(says(500)) as proxy, serving(ranged(CLIP)) as far_end:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url("/"))
-        await ClipStore(tmp_path, own_hosts=LOOPBACK).save(completed(far_end.url()))
+        await store_in(tmp_path).save(completed(far_end.url()))
     assert not proxy.heads
 
 
@@ -184,31 +181,21 @@ def _certificate(directory: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-async def _over_tls(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, certified: str, requested: str, step: Step
-) -> tuple[list[str | None], Path]:
+async def _over_tls(directory: Path, monkeypatch: pytest.MonkeyPatch, certified: str) -> tuple[list[str | None], Path]:
     names: list[str | None] = []
     tls = _certificate(directory, certified)
     tls.sni_callback = lambda _socket, name, _context: names.append(name)
     monkeypatch.setenv("SSL_CERT_FILE", str(directory / "chain.pem"))
-    async with serving(step, tls=tls) as far_end:
-        store = ClipStore(
-            directory / "clips",
-            own_hosts=frozenset({requested}),
-            policy=QUICK,
-            resolve=lambda host, port: _loopback(),
-        )
-        return names, await store.save(completed(far_end.url(host=requested, scheme="https")))
-
-
-async def _loopback() -> Sequence[str]:
-    return ["127.0.0.1"]
+    async with serving(ranged(CLIP), tls=tls) as far_end:
+        own, resolve = frozenset({"clips.example"}), _resolver(clips_example=["127.0.0.1"])
+        store = store_in(directory / "clips", own_hosts=own, resolve=resolve)
+        return names, await store.save(completed(far_end.url(host="clips.example", scheme="https")))
 
 
 async def test_the_certificate_is_checked_against_the_name_not_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, path = await _over_tls(tmp_path, monkeypatch, "clips.example", "clips.example", ranged(CLIP))
+    names, path = await _over_tls(tmp_path, monkeypatch, "clips.example")
     assert names == ["clips.example"]
     assert path.read_bytes() == CLIP
 
@@ -216,7 +203,7 @@ async def test_the_certificate_is_checked_against_the_name_not_the_address(
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a broken handshake, on the server's side
 async def test_a_certificate_for_another_name_is_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LinkBlocked, match=r"no trusted TLS connection to clips\.example \(CERTIFICATE_VERIFY_FAILED\)"):
-        await _over_tls(tmp_path, monkeypatch, "other.example", "clips.example", ranged(CLIP))
+        await _over_tls(tmp_path, monkeypatch, "other.example")
 
 
 async def test_a_host_that_does_not_speak_tls_is_reported_as_blocked(tmp_path: Path) -> None:
@@ -228,6 +215,4 @@ async def test_a_host_that_does_not_speak_tls_is_reported_as_blocked(tmp_path: P
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(LinkBlocked, match=r"no trusted TLS connection to 127\.0\.0\.1 \(WRONG_VERSION_NUMBER\)"):
-            await ClipStore(tmp_path, own_hosts=LOOPBACK, policy=QUICK).save(
-                completed(f"https://127.0.0.1:{port}/clip.mp4")
-            )
+            await store_in(tmp_path).save(completed(f"https://127.0.0.1:{port}/clip.mp4"))

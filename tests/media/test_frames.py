@@ -13,7 +13,7 @@ from PIL import Image
 
 from hailuo_mcp.core.errors import InvalidImage
 from hailuo_mcp.media.frames import last_frame
-from tests.media.samples import clip, opened
+from tests.media.samples import clip, opened, video
 
 FRAMES = 40
 
@@ -25,15 +25,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _render(path: Path, **options: str) -> Path:
-    with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream("libx264", rate=25, options={"bf": "3", "g": "12", "crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
-        for number in range(FRAMES):
-            shade = round(255 * number / (FRAMES - 1))
-            frame = av.VideoFrame.from_image(Image.new("RGB", (480, 360), (shade, shade, shade)))
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    frames = [Image.new("RGB", (480, 360), (round(255 * number / (FRAMES - 1)),) * 3) for number in range(FRAMES)]
+    return video(path, frames, rate=25, encoder={"bf": "3", "g": "12", "crf": "10"}, container=options)
 
 
 def _shade(content: bytes) -> float:

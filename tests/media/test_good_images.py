@@ -105,7 +105,7 @@ async def test_an_image_with_exif_rotation_is_measured_rotated_and_sent_unchange
         b"\x03\x00\x01\x00\x00\x00\x09\x00\x00\x00",
         b"\x02\x00\x02\x00\x00\x006\x00\x00\x00",
     ],
-    ids=["nought", "nine", "a text"],
+    ids=["zero", "nine", "a text"],
 )
 async def test_an_invalid_orientation_is_ignored(value: bytes) -> None:
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01" + value + bytes(4)

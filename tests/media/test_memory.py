@@ -1,6 +1,5 @@
 """How much memory images can take in a real server, even if many callers send them at the same time."""
 
-import struct
 import sys
 import zlib
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from mcp import Client
 
 from tests.http.servers import SANDBOX, Running, serving
-from tests.media.samples import chunk, data_uri, png
+from tests.media.samples import claiming, data_uri, png
 from tests.support import facts_of
 
 pytestmark = [
@@ -28,8 +27,7 @@ def plain(width: int, height: int) -> bytes:
     """A black PNG, which is small as a file."""
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(1 + 3 * width)) for _ in range(height)) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return claiming(width, height, rows)
 
 
 def peak_mb(running: Running) -> float:

@@ -1,6 +1,7 @@
 """Videos and audio files: their format by content, and whether a model's rules accept them."""
 
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hailuo_mcp.core.errors import InvalidInput
 from hailuo_mcp.core.parameters import MediaRule, Medium
 from hailuo_mcp.gateways.minimax_h3 import H3
 from hailuo_mcp.media.given import LoadedFile
-from hailuo_mcp.media.measuring import Measures, measure
+from hailuo_mcp.media.measuring import measure
 from hailuo_mcp.media.recordings import check_recording, check_together
 from tests.media.samples import BOX, clip, film, png, tone
 
@@ -18,14 +19,9 @@ Make = Callable[[Path], bytes]
 VIDEO, AUDIO = H3.media["video"], H3.media["audio"]
 
 
-def absent(_content: bytes, _kind: str, _medium: Medium) -> Measures | None:
-    """Like `measure` without PyAV."""
-    return None
-
-
 def check(content: bytes, medium: Medium = "video", rule: MediaRule | None = None) -> LoadedFile:
     rule = rule or H3.media[medium]
-    return check_recording(f"reference_{medium}s[0]", "x", content, medium, rule, measure)
+    return check_recording(f"reference_{medium}s[0]", "x", content, medium, rule)
 
 
 GOOD: list[tuple[str, Make, str]] = [
@@ -123,17 +119,20 @@ def test_rules_on_pixels_and_ratio_apply_to_videos_too(
         check(film(tmp_path / "a.mp4"), rule=rule)
 
 
-def test_without_pyav_format_and_size_are_checked_and_the_rest_is_a_warning(tmp_path: Path) -> None:
-    content = film(tmp_path / "a.mp4", seconds=1)
-    loaded = check_recording("reference_videos[0]", "a.mp4", content, "video", VIDEO, absent)
+def test_without_pyav_format_and_size_are_checked_and_the_rest_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, sound = film(tmp_path / "a.mp4", seconds=1), tone(tmp_path / "a.mp3")
+    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
+    loaded = check(content)
     assert loaded.seconds is None
     assert loaded.warnings == (
-        "reference_videos[0] (a.mp4): its length, encoding and frame rate could not be checked without the media extra "
+        "reference_videos[0] (x): its length, encoding and frame rate could not be checked without the media extra "
         "(pip install 'hailuo-mcp[media]').",
     )
-    for wrong in (tone(tmp_path / "a.mp3"), content + bytes(51 * 1024 * 1024)):
+    for wrong in (sound, content + bytes(51 * 1024 * 1024)):
         with pytest.raises(InvalidInput):
-            check_recording("reference_videos[0]", "a.mp4", wrong, "video", VIDEO, absent)
+            check(wrong)
 
 
 def test_the_total_length_is_limited(tmp_path: Path) -> None:

@@ -18,19 +18,14 @@ from hypothesis import strategies as st
 
 from hailuo_mcp.core.errors import GatewayError, HailuoError, InternalError, InvalidInput, NetworkError
 from hailuo_mcp.core.job import Job
-from hailuo_mcp.media.clips import STALE_SECONDS, ClipStore, file_stem
-from hailuo_mcp.media.downloads import DownloadPolicy, LinkBlocked, LinkGone
-from tests.media.far_end import FarEnd, ranged, says, serving
+from hailuo_mcp.media.clips import STALE_SECONDS, file_stem
+from hailuo_mcp.media.downloads import LinkBlocked, LinkGone
+from tests.media.far_end import FarEnd, drips, ranged, says, serving, store_in
 from tests.media.samples import clip, completed, without_privileges
 
 CLIP = clip(200_000)
 OTHER = clip(200_000, seed=3)
 DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
-QUICK = DownloadPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
-
-
-def _store(directory: Path) -> ClipStore:
-    return ClipStore(directory, own_hosts=frozenset({"127.0.0.1"}), policy=QUICK)
 
 
 def _inline(content: bytes = CLIP) -> str:
@@ -85,7 +80,7 @@ def test_no_file_name_leaves_the_directory(prompt: str, remote_id: str, model: s
 
 async def test_no_job_is_saved_outside_the_output_directory(tmp_path: Path) -> None:
     job = completed(_inline(), model="x/../../etc", remote_id="../../../up", parameters={"prompt": "../up"}, key="../k")
-    path = await _store(tmp_path / "clips").save(job)
+    path = await store_in(tmp_path / "clips").save(job)
     assert path.resolve().parent == tmp_path / "clips"
     assert _names(tmp_path) == ["clips"]
 
@@ -94,7 +89,7 @@ async def test_no_job_is_saved_outside_the_output_directory(tmp_path: Path) -> N
 
 
 async def test_the_same_clip_is_saved_once(tmp_path: Path) -> None:
-    store = _store(tmp_path)
+    store = store_in(tmp_path)
     first = await store.save(completed(_inline()))
     assert await store.save(completed(_inline())) == first
     assert len(_names(tmp_path)) == 1
@@ -103,20 +98,20 @@ async def test_the_same_clip_is_saved_once(tmp_path: Path) -> None:
 async def test_a_saved_clip_is_fetched_again_only_if_its_file_is_gone(tmp_path: Path) -> None:
     async with serving(ranged(CLIP)) as far_end:
         job = completed(far_end.url())
-        job = job.saved(str(await _store(tmp_path).save(job)))
-        assert await _store(tmp_path).save(job) == Path(job.video_path or "")
+        job = job.saved(str(await store_in(tmp_path).save(job)))
+        assert await store_in(tmp_path).save(job) == Path(job.video_path or "")
         assert len(far_end.heads) == 1
         Path(job.video_path or "").unlink()
-        assert (await _store(tmp_path).save(job)).read_bytes() == CLIP
+        assert (await store_in(tmp_path).save(job)).read_bytes() == CLIP
 
 
 async def test_another_file_with_the_same_name_is_never_replaced(tmp_path: Path) -> None:
     name = f"{file_stem(completed(None))}.mp4"
     (tmp_path / name).write_text("a diary")
-    path = await _store(tmp_path).save(completed(_inline()))
+    path = await store_in(tmp_path).save(completed(_inline()))
     assert (tmp_path / name).read_text() == "a diary"
     assert path.read_bytes() == CLIP
-    other = await _store(tmp_path).save(completed(_inline(OTHER)))
+    other = await store_in(tmp_path).save(completed(_inline(OTHER)))
     assert [p.name.removeprefix(name[:-4]) for p in (path, other)] == ["-2.mp4", "-3.mp4"]
 
 
@@ -127,7 +122,7 @@ async def test_directories_links_and_pipes_with_the_same_name_are_skipped(tmp_pa
     (tmp_path / f"{stem}-3.mp4").symlink_to("/etc/hostname")
     os.mkfifo(tmp_path / f"{stem}-4.mp4")
     with anyio.fail_after(5):
-        path = await _store(tmp_path).save(completed(_inline()))
+        path = await store_in(tmp_path).save(completed(_inline()))
     assert path.name == f"{stem}-5.mp4"
     assert not (tmp_path / "nowhere").exists()
 
@@ -136,7 +131,7 @@ async def test_no_file_is_replaced_without_hard_links_either(tmp_path: Path) -> 
     def refuse(_source: Path, _target: Path) -> None:
         raise PermissionError(1, "no links on this file system")
 
-    store = ClipStore(tmp_path, hard_link=refuse)
+    store = store_in(tmp_path, hard_link=refuse)
     stem = file_stem(completed(None))
     (tmp_path / f"{stem}.mp4").write_text("a diary")
     path = await store.save(completed(_inline()))
@@ -152,7 +147,7 @@ async def test_concurrent_saves_leave_one_complete_file(tmp_path: Path) -> None:
         found: list[Path] = []
 
         async def save() -> None:
-            found.append(await _store(tmp_path).save(job))
+            found.append(await store_in(tmp_path).save(job))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(8):
@@ -211,23 +206,21 @@ async def test_the_partial_file_of_a_killed_process_is_removed_later(tmp_path: P
         assert leftover.name.startswith(".")
         assert leftover.name.endswith(".part")
 
-        path = await _store(tmp_path).save(job)
+        path = await store_in(tmp_path).save(job)
         assert _names(tmp_path) == sorted([leftover.name, path.name])  # it might still be in use
         past = time.time() - STALE_SECONDS - 1
         os.utime(leftover, (past, past))
         (tmp_path / ".of-somebody-else.part").touch()
         os.utime(tmp_path / ".of-somebody-else.part", (past, past))
-        await _store(tmp_path).save(completed(far_end.url(), remote_id="another"))
+        await store_in(tmp_path).save(completed(far_end.url(), remote_id="another"))
         assert not leftover.exists()
         assert (tmp_path / ".of-somebody-else.part").exists()
 
 
 async def test_a_cancelled_save_leaves_no_files(tmp_path: Path) -> None:
-    from tests.media.far_end import drips
-
     async with serving(drips) as far_end:
         with anyio.move_on_after(0.3):
-            await _store(tmp_path).save(completed(far_end.url()))
+            await store_in(tmp_path).save(completed(far_end.url()))
     assert not _names(tmp_path)
 
 
@@ -236,24 +229,24 @@ async def test_a_cancelled_save_leaves_no_files(tmp_path: Path) -> None:
 
 async def test_a_clip_inside_the_response_is_decoded(tmp_path: Path) -> None:
     for url in (_inline(), _inline().replace("data:", "DATA:"), _inline().replace("+", "%2B")):
-        assert (await _store(tmp_path).save(completed(url))).read_bytes() == CLIP
+        assert (await store_in(tmp_path).save(completed(url))).read_bytes() == CLIP
 
 
 @pytest.mark.parametrize("url", ["data:video/mp4;base64,", "data:video/mp4;base64,AAA", "data:,", _inline(b"<html>")])
 async def test_an_invalid_clip_inside_the_response_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(GatewayError):
-        await _store(tmp_path).save(completed(url))
+        await store_in(tmp_path).save(completed(url))
     assert not _names(tmp_path)
 
 
 async def test_the_size_limit_applies_to_a_clip_inside_the_response(tmp_path: Path) -> None:
     with pytest.raises(GatewayError, match="larger than 0 MB"):
-        await ClipStore(tmp_path, max_bytes=100_000).save(completed(_inline()))
+        await store_in(tmp_path, max_bytes=100_000).save(completed(_inline()))
 
 
 async def test_a_job_without_a_link_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(GatewayError) as failed:
-        await _store(tmp_path).save(completed(None))
+        await store_in(tmp_path).save(completed(None))
     assert "get_status" in failed.value.problem.hint
 
 
@@ -262,7 +255,7 @@ async def test_a_job_without_a_link_says_what_to_do(tmp_path: Path) -> None:
 
 async def _write_error(directory: Path, far_end: FarEnd) -> HailuoError:
     with pytest.raises(InternalError) as failed:
-        await _store(directory).save(completed(far_end.url()))
+        await store_in(directory).save(completed(far_end.url()))
     problem = failed.value.problem
     assert (problem.charged, problem.safe_to_retry) == ("no", True)
     assert "untouched" in problem.message
@@ -271,7 +264,7 @@ async def _write_error(directory: Path, far_end: FarEnd) -> HailuoError:
 
 
 async def test_a_missing_directory_is_created(tmp_path: Path) -> None:
-    store = _store(tmp_path / "videos" / "hailuo")
+    store = store_in(tmp_path / "videos" / "hailuo")
     await store.check()
     assert not _names(store.directory)
     assert (await store.save(completed(_inline()))).is_file()
@@ -281,7 +274,7 @@ async def test_a_file_in_place_of_the_directory_is_reported_before_money_is_spen
     (tmp_path / "clips").write_text("")
     for directory in (tmp_path / "clips", tmp_path / "clips" / "below"):
         with pytest.raises(InvalidInput, match=r"Nothing was submitted\.") as refused:
-            await _store(directory).check()
+            await store_in(directory).check()
         assert "HAILUO_MCP_OUTPUT_DIR" in refused.value.problem.hint
         async with serving(ranged(CLIP)) as far_end:
             await _write_error(directory, far_end)
@@ -293,7 +286,7 @@ async def test_a_read_only_directory_is_reported_before_money_is_spent(tmp_path:
     async with serving(ranged(CLIP)) as far_end:
         with without_privileges():
             with pytest.raises(InvalidInput, match="Permission denied"):
-                await _store(tmp_path / "clips").check()
+                await store_in(tmp_path / "clips").check()
             assert "Permission denied" in (await _write_error(tmp_path / "clips", far_end)).problem.message
     tmp_path.chmod(0o700)
 
@@ -313,7 +306,7 @@ async def test_a_failed_write_leaves_no_files_and_can_be_retried(tmp_path: Path)
         with _files_no_larger_than(100_000):
             assert "File too large" in (await _write_error(tmp_path, far_end)).problem.message
         assert not _names(tmp_path)
-        assert (await _store(tmp_path).save(completed(far_end.url()))).read_bytes() == CLIP
+        assert (await store_in(tmp_path).save(completed(far_end.url()))).read_bytes() == CLIP
 
 
 @pytest.fixture
@@ -330,7 +323,7 @@ def tiny_disk(tmp_path: Path) -> Generator[Path]:
 
 async def test_a_full_disk_is_reported_before_money_is_spent(tiny_disk: Path) -> None:
     with pytest.raises(InvalidInput, match="No space left"):
-        await _store(tiny_disk).check()
+        await store_in(tiny_disk).check()
     async with serving(ranged(CLIP)) as far_end:
         assert "No space left" in (await _write_error(tiny_disk, far_end)).problem.message
     assert not _names(tiny_disk)
@@ -339,7 +332,7 @@ async def test_a_full_disk_is_reported_before_money_is_spent(tiny_disk: Path) ->
 async def test_concurrent_checks_do_not_disturb_each_other(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
-            tasks.start_soon(_store(tmp_path).check)
+            tasks.start_soon(store_in(tmp_path).check)
     assert not _names(tmp_path)
 
 
@@ -352,5 +345,5 @@ async def test_a_failed_download_leaves_no_files(tmp_path: Path) -> None:
     ):
         async with serving(step) as far_end:
             with pytest.raises(kind):
-                await _store(tmp_path).save(completed(far_end.url()))
+                await store_in(tmp_path).save(completed(far_end.url()))
     assert not _names(tmp_path)

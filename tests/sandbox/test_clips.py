@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -16,7 +17,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from hailuo_mcp.sandbox import images
 from hailuo_mcp.sandbox.context import owner_of
 from hailuo_mcp.sandbox.jobs import Shot
-from hailuo_mcp.sandbox.preview import FRAMES_PER_SECOND, card, overlay, render
+from hailuo_mcp.sandbox.preview import FRAMES_PER_SECOND, card, render
 from hailuo_mcp.sandbox.store import Store
 
 from .wire import (
@@ -54,6 +55,12 @@ def render_frames(tmp_path: Path) -> RenderFrames:
         return [to_image(frames[round(share * (len(frames) - 1))]) for share in at]
 
     return render_at
+
+
+async def clip_link(client: httpx.AsyncClient, body: dict[str, Any], slug: str = "hailuo-02-fast") -> str:
+    """The link to the clip of a completed job."""
+    submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
+    return (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
 
 
 def to_image(frame: av.VideoFrame) -> Image.Image:
@@ -133,35 +140,36 @@ def test_clip_cross_fades_to_the_last_frame_in_its_final_third(render_frames: Re
     assert difference(middle(during), middle(last)) > 10
 
 
-def test_the_label_and_the_prompt_are_in_every_frame(render_frames: RenderFrames) -> None:
+def test_the_first_known_command_counts_in_any_letter_case(render_frames: RenderFrames) -> None:
+    prompt = "She said [something] [PAN RIGHT, Zoom in], then [Pan left]"
+    first, last = (brightness(frame) for frame in render_frames(prompt, halves(horizontal=True), at=(0, 1)))
+    assert last - first > 8
+
+
+def test_without_a_command_the_camera_pushes_in_slowly_from_the_whole_image(render_frames: RenderFrames) -> None:
+    start = ImageOps.fit(card("forest"), (640, 360))
+    first, half, last = render_frames("a forest", start)
+    assert difference(middle(first), middle(ImageOps.fit(start, first.size))) < 4
+    assert difference(middle(first), middle(half)) > 1
+    assert difference(middle(first), middle(last)) > difference(middle(first), middle(half))
+
+
+def test_the_label_is_in_every_frame(render_frames: RenderFrames) -> None:
     grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    written = overlay((640, 360), "A fox crosses the snow")
-    # The letters are light, their outlines black.
-    letters = ImageChops.multiply(written.getchannel("R"), written.getchannel("A"))
-    letters = ImageChops.subtract(letters, Image.new("L", letters.size, 200))
-    top, bottom = (0, 0, 640, 60), (0, 240, 640, 360)
-    frames = render_frames("A fox crosses the snow [Pan left] sandbox:slow", grey, at=(0, 0.3, 0.6, 1), short_side=360)
-    for frame in frames:
-        for part in (top, bottom):
-            mask, light = letters.crop(part), frame.convert("L").crop(part)
-            around = ImageChops.invert(mask)
-            assert ImageStat.Stat(light, mask).mean[0] > ImageStat.Stat(light, around).mean[0] + 60
+    for frame in render_frames("A fox crosses the snow [Pan left]", grey, at=(0, 0.3, 0.6, 1), short_side=360):
+        label = frame.convert("L").crop((0, 0, 400, 36))
+        darkest, lightest = label.getextrema()
+        assert (darkest, lightest) == (pytest.approx(0, abs=40), pytest.approx(200, abs=40))
+        assert frame.convert("L").crop((0, 60, 640, 360)).getextrema() == (pytest.approx(120, abs=4),) * 2
 
 
-def test_without_an_image_the_prompt_text_moves(render_frames: RenderFrames) -> None:
-    white = [
-        brightest(frame.crop((frame.width // 5, frame.height // 3, frame.width * 4 // 5, frame.height * 2 // 3)))
-        for frame in render_frames("A fox crosses the snow [Static shot]", at=(0, 0.5, 1), short_side=360)
-    ]
-    assert min(white) > 240
-    assert brightest(render_frames("[Static shot]", at=(0,), short_side=360)[0].crop((120, 140, 520, 220))) < 240
-
-
-def test_the_prompt_is_written_without_commands_and_fault_triggers(render_frames: RenderFrames) -> None:
-    grey = Image.new("RGB", (640, 360), (120, 120, 120))
-    (plain,) = render_frames("A fox [Static shot]", grey, at=(0,))
-    (noisy,) = render_frames("sandbox:slow A fox [static shot] sandbox:fail", grey, at=(0,))
-    assert difference(plain, noisy) < 0.5
+def test_without_an_image_the_prompt_without_fault_triggers_is_shown(render_frames: RenderFrames) -> None:
+    (plain,) = render_frames("A fox crosses the snow", at=(0,))
+    (other,) = render_frames("", at=(0,))
+    (trigger,) = render_frames("sandbox:slow A fox crosses the snow", at=(0,))
+    assert brightest(plain.crop((60, 70, 260, 110))) > 230
+    assert brightest(other.crop((60, 70, 260, 110))) < 150
+    assert difference(plain, trigger) < 0.5
 
 
 @pytest.mark.parametrize(
@@ -220,14 +228,13 @@ async def test_clip_is_streamable_h264_of_the_requested_length_and_the_size_of_i
     tmp_path: Path, slug: str, body: dict[str, object], size: tuple[int, int], seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        submitted = (await client.post(f"/v2/{slug}", json=body, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
-        data = (await client.get(link)).content
+        data = (await client.get(await clip_link(client, body, slug))).content
     (tmp_path / "c.mp4").write_bytes(data)
     with av.open(tmp_path / "c.mp4") as container:
         stream = container.streams.video[0]
         assert stream.codec_context.name == "h264"
-        assert stream.codec_context.pix_fmt == "yuv420p"
+        context = stream.codec_context
+        assert (context.pix_fmt, context.colorspace, context.color_primaries, context.color_trc) == ("yuv420p", 1, 1, 1)
         assert (stream.width, stream.height) == size
         assert stream.frames == seconds * FRAMES_PER_SECOND
         assert container.duration == seconds * 1_000_000
@@ -236,8 +243,7 @@ async def test_clip_is_streamable_h264_of_the_requested_length_and_the_size_of_i
 
 async def test_clip_is_served_whole_in_ranges_and_for_head_requests(tmp_path: Path) -> None:
     async with in_process(tmp_path, render=False, seconds=0) as client:
-        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY)
         head = await client.head(link)
         size = int(head.headers["content-length"])
         assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "video/mp4")
@@ -252,8 +258,7 @@ async def test_clip_is_served_whole_in_ranges_and_for_head_requests(tmp_path: Pa
 
 async def test_a_clip_that_is_requested_several_times_at_once_is_rendered_once(tmp_path: Path) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        submitted = (await client.post("/v2/hailuo-02-fast", json=SEGMIND_BODY, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY)
         answers = await asyncio.gather(*(client.head(link) for _ in range(4)))
     assert len({answer.headers["etag"] for answer in answers}) == 1
     assert [file.suffix for file in (tmp_path / "clips").iterdir()] == [".mp4"]
@@ -272,9 +277,7 @@ async def test_the_clip_shows_an_uploaded_image(tmp_path: Path) -> None:
         upload = {"data_urls": [data_url(picture(colour=(20, 160, 60)))]}
         (link,) = (await client.post("/upload-asset", json=upload, headers=segmind_key())).json()["file_urls"]
         body = SEGMIND_BODY | {"first_frame_image": link, "prompt": "[Static shot] green"}
-        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
-        clip = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
-        (tmp_path / "c.mp4").write_bytes((await client.get(clip)).content)
+        (tmp_path / "c.mp4").write_bytes((await client.get(await clip_link(client, body))).content)
     with av.open(tmp_path / "c.mp4") as container:
         frame = to_image(next(container.decode(video=0)))
     assert ImageStat.Stat(middle(frame)).mean == pytest.approx([20, 160, 60], abs=4)
@@ -285,9 +288,7 @@ async def test_without_pyav_a_small_real_clip_of_the_requested_length_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     async with in_process(tmp_path, render=True, seconds=0) as client:
-        body = SEGMIND_BODY | {"duration": seconds}
-        submitted = (await client.post("/v2/hailuo-02-fast", json=body, headers=segmind_key())).json()
-        link = (await client.get(submitted["response_url"], headers=segmind_key())).json()["output"]
+        link = await clip_link(client, SEGMIND_BODY | {"duration": seconds})
         monkeypatch.setitem(sys.modules, "av", None)
         answer: httpx.Response = await client.get(link)
         monkeypatch.undo()

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.media.samples import film, tone
-from tests.sandbox.wire import REMOTE_PICTURE, Clock, bearer, data_url, in_process, picture
+from tests.sandbox.wire import MINIMAX_QUERY, REMOTE_PICTURE, Clock, bearer, data_url, in_process, picture
 
 SUBMIT, QUERY = "/v2/video_generation", "/v2/query/video_generation"
 PURPOSE = "video_generation_input"
@@ -121,6 +121,13 @@ async def test_a_queued_task_is_cancelled_and_a_finished_one_deleted(tmp_path: P
         assert (await client.get(f"{QUERY}/{second}", headers=bearer())).status_code == 400
         found = (await client.get(f"{QUERY}/{first}", headers=bearer())).json()["task"]
         assert found["status"] == "cancelled"
+
+
+async def test_the_first_api_does_not_know_the_tasks_of_the_second(tmp_path: Path) -> None:
+    async with in_process(tmp_path, seconds=0) as client:
+        task_id = (await client.post(SUBMIT, json=BODY, headers=bearer())).json()["task_id"]
+        answer = await client.get(MINIMAX_QUERY, params={"task_id": task_id}, headers=bearer())
+        assert answer.json()["base_resp"]["status_code"] == 2013
 
 
 async def uploaded(client: httpx.AsyncClient, content: bytes, key: str = "key", purpose: str = PURPOSE) -> Any:

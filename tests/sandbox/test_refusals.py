@@ -43,8 +43,6 @@ def apixo_input(**changes: Any) -> dict[str, Any]:
     return {**APIXO_BODY, "input": changed(APIXO_BODY["input"], **changes)}
 
 
-PRO = "pro-image-to-video"
-
 SEGMIND_REFUSED: list[tuple[str, Any, str]] = [
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=OMITTED), "prompt is required"),
     ("hailuo-02-fast", changed(SEGMIND_BODY, prompt=""), "prompt must not be empty"),
@@ -179,21 +177,16 @@ async def test_apixo_refuses(tmp_path: Path, body: Any, message: str) -> None:
     assert message in answer.json()["data"]["error"]
 
 
-@pytest.mark.parametrize(("body", "message"), with_ids(AIMLAPI_REFUSED))
-async def test_aimlapi_refuses(tmp_path: Path, body: Any, message: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    with_ids([*((AIMLAPI, *case) for case in AIMLAPI_REFUSED), *((UNIFIED, *case) for case in UNIFIED_REFUSED)]),
+)
+async def test_aimlapi_refuses(tmp_path: Path, path: str, body: Any, message: str) -> None:
     async with in_process(tmp_path) as client:
-        answer = await client.post(AIMLAPI, json=body, headers=bearer())
+        answer = await client.post(path, json=body, headers=bearer())
     assert answer.status_code == 400
     assert set(answer.json()) == {"message", "path", "requestId", "statusCode", "timestamp"}
-    assert (answer.json()["path"], answer.json()["statusCode"]) == (AIMLAPI, 400)
-    assert message in answer.json()["message"]
-
-
-@pytest.mark.parametrize(("body", "message"), with_ids(UNIFIED_REFUSED))
-async def test_aimlapis_unified_route_refuses(tmp_path: Path, body: Any, message: str) -> None:
-    async with in_process(tmp_path) as client:
-        answer = await client.post(UNIFIED, json=body, headers=bearer())
-    assert answer.status_code == 400
+    assert (answer.json()["path"], answer.json()["statusCode"]) == (path, 400)
     assert message in answer.json()["message"]
 
 
@@ -228,11 +221,8 @@ async def test_minimax_accepts_the_combinations_in_its_matrix(tmp_path: Path, bo
 
 async def test_apixo_ignores_a_duration_in_pro_mode_and_does_not_need_one(tmp_path: Path) -> None:
     async with in_process(tmp_path) as client:
-        for body in (
-            apixo_input(mode=PRO),
-            apixo_input(mode=PRO, duration=10),
-            apixo_input(mode=PRO, duration=OMITTED),
-        ):
+        for length in ({}, {"duration": 10}, {"duration": OMITTED}):
+            body = apixo_input(mode="pro-image-to-video", **length)
             answer = await client.post(APIXO_GATEWAY.submit_path, json=body, headers=bearer())
             assert answer.status_code == 200
 

@@ -223,7 +223,7 @@ async def test_a_video_is_the_saved_file_byte_for_byte(model_id: str, form: str,
         request_id, _ = await saved_clip(session, model_id)
         result = await resources.read(session, FORMS[form](uri_of("videos", request_id), request_id))
         assert await bytes_at(session, uri_of("videos", request_id)) == CLIP
-    assert (result.ttl_ms, result.cache_scope) == (resources.VIDEO_TTL_MS, "private")
+    assert (result.ttl_ms, result.cache_scope) == (resources.FILE_TTL_MS, "private")
     assert not wire.requests
 
 

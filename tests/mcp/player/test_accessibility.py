@@ -1,22 +1,18 @@
 """axe-core finds no violation in any state and theme; contrast, width and motion follow the user's settings."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import npm
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
 from tests.mcp.player.host import Scripted, View, Website
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-DIRECTORY = Path(__file__).parent
-INSTALL_SECONDS = 300
 WIDTHS = (320, 768, 1200)
 TARGET_MIN = 24
 """WCAG 2.2, level AA: the minimum width and height of controls, in CSS pixels."""
@@ -52,19 +48,9 @@ STATES: dict[str, Callable[[str], jobs.Result | None]] = {
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, installed once per run. Without npm these tests are skipped, but never in CI."""
-    npm = shutil.which("npm")
-    if not npm:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Node 20 or later with npm.")
-        pytest.skip("npm is not installed")
+    """The source of axe-core, installed once per run."""
     directory = tmp_path_factory.mktemp("axe")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(DIRECTORY / name, directory / name)
-    command = [npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    if done.returncode:
-        pytest.fail(f"npm ci failed:\n{done.stdout}{done.stderr}")
+    npm.install(Path(__file__).parent, directory)
     return (directory / "node_modules/axe-core/axe.min.js").read_text()
 
 

@@ -5,15 +5,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hailuo_mcp.mcp.server import INSTRUCTIONS
+from tests.mcp.snapshot_files import SNAPSHOTS
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 SERVER_NAME = "hailuo-mcp"
 INSTRUCTIONS_TOKENS, TOOLS_TOKENS = 120, 1300
 

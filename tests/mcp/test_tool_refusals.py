@@ -29,11 +29,6 @@ from tests.support import (
 UNKNOWN_MODELS: tuple[object, ...] = ("sora", 7, {}, "x" * 5000)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path)
-
-
 # --- wrong calls -----------------------------------------------------------------------------------------------------
 
 

@@ -30,11 +30,6 @@ function identity(id) {
 }
 
 function render() {
-  draw();
-  for (const part of onRender) part();
-}
-
-function draw() {
   if (listShown) return;
   if (!job) {
     showPoster();
@@ -53,7 +48,7 @@ function draw() {
   $("ribbon").className = document.querySelector("video:not([hidden])") ? "sr" : "";   // the clip itself says so
   $("name").textContent = rest.join("/") || gateway || "Hailuo video";
   $("gateway").textContent = rest.length ? `via ${gateway}` : "";
-  $("pill").textContent = NAMES[job.state] || job.state;
+  $("pill").textContent = nameOf(job.state);
   $("wait").hidden = !running() && !loading;
   const seen = document.querySelector("#stage video:not([hidden]), #poster:not([hidden])");
   $("blank").hidden = $("wait").hidden || Boolean(seen);

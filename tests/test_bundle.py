@@ -16,7 +16,7 @@ from mcp.client.stdio import stdio_client
 from PIL import Image
 
 from bundle.build import uv
-from bundle.manifest import TITLES, manifest, user_config, variable_of
+from bundle.manifest import ROOT, TITLES, manifest, user_config, variable_of
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.core.setting_values import PREFIX
 from hailuo_mcp.core.settings import Settings
@@ -24,7 +24,6 @@ from hailuo_mcp.gateways import GATEWAYS
 from tests import npm
 from tests.support import facts_of
 
-ROOT = Path(__file__).parent.parent
 BUILD_SECONDS = 600
 HOST_CONFIG = """
 import { readFileSync } from "node:fs";

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from bundle import listings
+from bundle.manifest import ROOT
 from hailuo_mcp.app import load_settings
 from hailuo_mcp.catalog.catalog import Catalog
 from hailuo_mcp.core.parameters import CANONICAL
@@ -19,7 +20,6 @@ from hailuo_mcp.gateways import GATEWAYS
 from hailuo_mcp.mcp.tools import definitions
 from tests.support import KEYS as SECRETS
 
-ROOT = Path(__file__).parent.parent
 SCHEMAS = Path(__file__).parent / "schemas" / "agent-plugins"
 """Published at https://github.com/agentplugins/agent-plugins-spec (schemas/1.0.0), under the Apache License 2.0."""
 SKILLS = sorted((ROOT / "plugin" / "skills").glob("*/SKILL.md"))

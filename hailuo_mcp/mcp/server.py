@@ -89,7 +89,7 @@ class VideoServer(Server[Any]):
             return Session(services, caller)
 
         self.subscriptions = Subscriptions(services.changes, session_for)
-        handlers = Handlers(services.catalog, session_for, answer_seconds, takes_files=services.uploads is not None)
+        handlers = Handlers(services, session_for, answer_seconds)
         self.tools_listed = handlers.tools_listed
         # All handlers except those of the tasks extension, which `add_tasks` adds.
         super().__init__(
@@ -149,14 +149,13 @@ class VideoServer(Server[Any]):
 class Handlers:
     """One handler for each protocol method, which delegates to the module that implements it."""
 
-    def __init__(self, catalog: Catalog, session_for: SessionFor, answer_seconds: float, *, takes_files: bool) -> None:
-        """`takes_files`: callers on other machines may pass files (see `file_params`)."""
-        self._takes_files = takes_files
+    def __init__(self, services: Services, session_for: SessionFor, answer_seconds: float) -> None:
+        self._takes_files = services.uploads is not None  # callers on other machines may pass files: see `file_params`
         self._session_for = session_for
         self._answer_seconds = answer_seconds
         self.tools_listed = anyio.Event()
         self._wait_limits = WaitLimits()
-        self._tools = self._listed(catalog)
+        self._tools = self._listed(services.catalog)
         self._schemas = {tool.name: tool.input_schema for tool in self._tools.tools}
 
     def input_schema(self, tool: str) -> JsonSchema | None:

@@ -12,8 +12,8 @@ from hailuo_mcp.core.settings import Settings
 from hailuo_mcp.ledger import Entered, JobPage, SubmitPolicy
 from hailuo_mcp.ledger.sqlite import SqliteLedger
 from hailuo_mcp.mcp.server import build_server
+from tests.mcp.bad_calls import CASES, Case
 from tests.mcp.calling import DEFINITIONS, FAST_02, check_result, open_caller
-from tests.mcp.test_bad_input import CASES, Case
 from tests.support import (
     KEYS,
     MODEL_IDS,

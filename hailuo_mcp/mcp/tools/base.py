@@ -140,8 +140,7 @@ def _wanted(schema: JsonSchema) -> str:
         return f"one of {', '.join(schema['enum'])}"
     if schema["type"] == "number":
         return "a number of at least 0"
-    bounds = f" from {schema['minimum']} to {schema['maximum']}" if "minimum" in schema else ""
-    return describe(schema) + bounds
+    return describe(schema)
 
 
 # --- tools --------------------------------------------------------------------------------------------------------

@@ -64,6 +64,18 @@ async def test_a_job_can_be_opened_and_closed(open_view: OpenView, website: Webs
     assert await view.frame.evaluate("document.activeElement.textContent") == "Play"
 
 
+async def test_the_shape_of_an_opened_job_does_not_stay_for_the_next(open_view: OpenView) -> None:
+    portrait = jobs.job("processing", parameters={"prompt": "A kite", "aspect_ratio": "9:16"}, poll_after_seconds=60)
+    server = Scripted(portrait, jobs.job("processing", poll_after_seconds=60), lists=[jobs.listing(PROCESSING)])
+    view = await open_view(jobs.listing(PROCESSING), server)
+    for shape in ("9 / 16", ""):
+        await press(view, "processing", "Open")
+        await view.shows("Making the clip")
+        assert await view.frame.evaluate("document.querySelector('#blank').style.getPropertyValue('--shape')") == shape
+        await view.frame.locator("#back").click()
+        await view.shows("Recent jobs")
+
+
 async def test_a_list_with_a_running_job_is_refreshed_with_the_same_arguments(open_view: OpenView) -> None:
     now_saved = jobs.listing(jobs.row("completed", PROCESSING[0]["prompt"], request_id=PROCESSING[0]["request_id"]))
     server = Scripted(lists=[now_saved])

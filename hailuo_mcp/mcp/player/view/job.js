@@ -54,8 +54,8 @@ function render() {
   $("blank").hidden = $("wait").hidden || Boolean(seen);
   $("stage").hidden = $("wait").hidden && !seen;
   $("frame").hidden = $("wait").hidden && $("stage").hidden;
-  const [width, height] = String(job.parameters?.aspect_ratio || "").split(":");
-  if (Number(width) > 0 && Number(height) > 0) $("blank").style.setProperty("--shape", `${Number(width)} / ${Number(height)}`);
+  const [width, height] = String(job.parameters?.aspect_ratio || "").split(":").map(Number);
+  $("blank").style.setProperty("--shape", width > 0 && height > 0 ? `${width} / ${height}` : "");   // "" removes it
   renderNotice();
   renderAbout();
   renderFile();

@@ -14,7 +14,7 @@ from tests.mcp.snapshot_files import SNAPSHOTS
 from tests.model_mistakes.tokens import IMPORT_WARNING, tokens
 
 SERVER_NAME = "hailuo-mcp"
-INSTRUCTIONS_TOKENS, TOOLS_TOKENS = 120, 1300
+INSTRUCTIONS_TOKENS = 120
 
 Json = Mapping[str, Any]
 Faults = Iterator[str]
@@ -308,7 +308,5 @@ def test_every_kind_of_definition_is_linted_and_every_host_has_a_rule() -> None:
 
 
 @pytest.mark.filterwarnings(IMPORT_WARNING)
-def test_instructions_and_tools_stay_within_their_token_limits() -> None:
+def test_the_instructions_stay_within_their_token_limit() -> None:
     assert tokens(INSTRUCTIONS) <= INSTRUCTIONS_TOKENS
-    definitions = [tool["name"] + tool["description"] + json.dumps(tool["inputSchema"]) for tool in TOOLS.values()]
-    assert sum(tokens(text) for text in definitions) <= TOOLS_TOKENS

@@ -86,15 +86,11 @@ def test_annotations_are_explicit(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_output_schema_accepts_results_and_errors(name: str) -> None:
+def test_an_output_schema_is_valid_and_every_field_has_one_type_and_maybe_null(name: str) -> None:
+    """What else hosts require of it is in `test_schema_lint.py`."""
     schema = DEFINITIONS[name].output_schema
     assert schema
     jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["type"] == "object"
-    assert schema["properties"]["error"]["type"] == ["object", "null"]
-    text = json.dumps(schema)
-    for word in ("required", "$ref", "anyOf", "oneOf", "allOf", "additionalProperties"):
-        assert f'"{word}"' not in text
     for prop in schema["properties"].values():
         kinds = prop["type"]
         assert isinstance(kinds, str) or (len(kinds) == 2 and kinds[1] == "null")

@@ -106,6 +106,12 @@ async def open_view(browser: "Browser", website: Website) -> AsyncGenerator[Open
 
 
 @pytest.fixture
+def clips(website: Website) -> str:
+    """The origin of the clips."""
+    return website.origin("clips")
+
+
+@pytest.fixture
 def take_screenshot(tmp_path: Path) -> Callable[[View, str], Awaitable[None]]:
     """Take a screenshot of a view's page, for people to look at."""
     directory = Path(os.environ.get(SHOTS) or tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mcp.player import jobs
 from tests.mcp.player.conftest import OpenView
-from tests.mcp.player.host import Scripted, View, Website
+from tests.mcp.player.host import Scripted, View
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -50,8 +50,7 @@ async def test_a_list_without_jobs_says_what_to_do(open_view: OpenView) -> None:
     await view.shows("No jobs yet. Ask the assistant for a clip.")
 
 
-async def test_a_job_can_be_opened_and_closed(open_view: OpenView, website: Website) -> None:
-    clips = website.origin("clips")
+async def test_a_job_can_be_opened_and_closed(open_view: OpenView, clips: str) -> None:
     server = Scripted(jobs.completed(f"{clips}/clip.mp4"), lists=[jobs.listing(*ENDED)])
     view = await open_view(jobs.listing(*ENDED), server, origins=(clips,))
     await press(view, "completed", "Play")
